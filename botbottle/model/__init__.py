@@ -1,0 +1,1 @@
+"""Frozen types that every layer shares. Nothing here does I/O."""

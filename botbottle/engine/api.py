@@ -1,0 +1,118 @@
+"""What the rest of bb may ask of a container engine: a reading and a writing protocol.
+
+``plan`` and everything else that must not write is handed an ``EngineRead`` only, so a writing
+call on the planning path is a type error. Implementations: ``docker.DockerEngine`` (the only
+docker import), ``fake.FakeEngine`` (in memory, with fault injection); one contract test suite
+exercises both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from botbottle.model.plan import Ref
+from botbottle.model.resources import (
+    Attachment,
+    ContainerSpec,
+    Limits,
+    NetworkSpec,
+    Observed,
+    ObservedImage,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A hint that something about a resource changed; carries keys only, never state."""
+
+    kind: str  # container | network | image
+    action: str
+    id: str
+    bottle: str
+    project: str
+
+
+@dataclass(frozen=True, slots=True)
+class ExecResult:
+    """Result of a program run inside a container."""
+
+    exit_code: int
+    stdout: bytes
+    stderr: bytes
+
+
+class EngineRead(Protocol):
+    """Reading calls: HTTP GET and HEAD only."""
+
+    def ping(self) -> str:
+        """API version. Raises EngineUnreachable."""
+
+    def observe(
+        self, home_id: str, *, tags: Sequence[str] = (), names: Sequence[str] = ()
+    ) -> Observed:
+        """One snapshot: our containers and networks (label HOME = home_id, all projects), any
+        stranger that holds one of ``names`` or overlaps a subnet of ours, and the images
+        behind ``tags``. At most 3 + (owned running) GETs. ``sidecars`` is left empty. A failing
+        call raises: never a snapshot with holes."""
+
+    def events(self) -> Iterator[Event | None]:
+        """Blocking stream of events of our resources; ``None`` at least once a second as a
+        sign of life. Ends by raising EngineUnreachable, never silently."""
+
+    def logs(self, ref: Ref, *, tail: int = 200, follow: bool = False) -> Iterator[bytes]:
+        """Combined output of a container in chunks."""
+
+    def image_id(self, tag: str) -> str | None:
+        """Id of a local image, or None."""
+
+    def images(self, label: str) -> tuple[ObservedImage, ...]:
+        """Local images that carry ``label`` (``key`` or ``key=value``)."""
+
+    def network_is_sealed(self, network: str) -> bool:
+        """Whether an internal network really has no host address and no gateway (an engine may
+        accept an option and ignore it)."""
+
+
+class EngineWrite(EngineRead, Protocol):
+    """Writing calls, each one engine request. All are idempotent where Docker lets them be:
+    304 on start/stop and 404 on remove are success; a name that is taken raises Conflict."""
+
+    def create_network(self, spec: NetworkSpec, labels: Sequence[tuple[str, str]]) -> str: ...
+    def remove_network(self, ref: Ref) -> None: ...
+    def create_container(
+        self, spec: ContainerSpec, name: str, labels: Sequence[tuple[str, str]]
+    ) -> str: ...
+    def start(self, ref: Ref) -> None: ...
+    def stop(self, ref: Ref, timeout: int) -> None: ...
+    def kill(self, ref: Ref, signal: str = "SIGKILL") -> None: ...
+    def pause(self, ref: Ref) -> None: ...
+    def unpause(self, ref: Ref) -> None: ...
+    def remove_container(self, ref: Ref, *, kill: bool = False) -> None: ...
+    def rename(self, ref: Ref, name: str) -> None: ...
+    def update(self, ref: Ref, limits: Limits) -> None: ...
+    def connect(self, ref: Ref, network: Ref, attachment: Attachment) -> None: ...
+    def disconnect(self, ref: Ref, network: Ref) -> None: ...
+    def commit(self, ref: Ref, tag: str, labels: Sequence[tuple[str, str]]) -> str: ...
+    def put_archive(self, ref: Ref, path: str, tar: bytes) -> None: ...
+
+    def exec(
+        self, ref: Ref, argv: Sequence[str], *, stdin: bytes = b"", user: str = "", timeout: float
+    ) -> ExecResult:
+        """Run a program; ``stdin`` leaves no trace in inspect, argv or on disk."""
+
+    def build(
+        self,
+        context: bytes,
+        *,
+        tag: str,
+        labels: Sequence[tuple[str, str]],
+        buildargs: Sequence[tuple[str, str]] = (),
+        progress: Callable[[str], None] | None = None,
+    ) -> str:
+        """Build from a tar context with a Dockerfile. Raises ImageBuildFailed."""
+
+    def import_tar(self, path: str, *, tag: str, labels: Sequence[tuple[str, str]]) -> str: ...
+    def pull(self, reference: str) -> str: ...
+    def remove_image(self, tag: str) -> None: ...

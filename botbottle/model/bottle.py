@@ -1,0 +1,178 @@
+"""The effective bottle: an agent with its resolved, merged policy, and the host's settings.
+
+Made by ``load`` from manifests; read by the planner. Everything is frozen, ordered and free of
+secrets: credentials appear only as names of host variables.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from botbottle.model.diagnostic import Origin
+from botbottle.model.route import Route
+
+type Window = Literal["", "hour", "day", "week", "month"]
+type Policy = Literal["cutoff", "freeze", "kill"]
+type ScopeKind = Literal["launch", "agent", "bottle", "parent", "global"]
+type WantedState = Literal["started", "stopped", "absent"]
+
+WINDOWS: tuple[Window, ...] = ("", "hour", "day", "week", "month")
+POLICIES: tuple[Policy, ...] = ("cutoff", "freeze", "kill")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Limit:
+    """A budget: ``tokens`` for one provider, in all or per window (UTC calendar windows)."""
+
+    provider: str
+    tokens: int
+    window: Window = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """A pool of budget and a rollup of usage.
+
+    ``key`` is stable and unique in a ledger: ``launch:PROJECT/NAME``, ``agent:PROJECT/NAME``,
+    ``bottle:NAME`` (own bottle files and their ancestors alike: an ancestor's pool is shared by
+    all that extend it) and ``global``. A scope without limits only collects usage.
+    """
+
+    kind: ScopeKind
+    key: str
+    limits: tuple[Limit, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class EnvVar:
+    """An environment variable of the agent.
+
+    ``literal``: ``value`` is the text. ``ask``: ``value`` is the prompt (may be empty).
+    ``host``: ``value`` is the name of the host variable to copy.
+    """
+
+    name: str
+    kind: Literal["literal", "ask", "host"]
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """Limits of the agent container: bytes, CPUs (1.0 = one core), processes."""
+
+    memory: int = 2 * 1024**3
+    cpus: float = 2.0
+    pids: int = 512
+
+
+@dataclass(frozen=True, slots=True)
+class GitUser:
+    """Git identity; an empty field is not set."""
+
+    name: str = ""
+    email: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class GitRepo:
+    """A declared remote of the git-gate; ``key_provider`` is ``static`` or ``gitea``."""
+
+    name: str
+    url: str
+    host_key: str
+    key_provider: Literal["static", "gitea"] = "static"
+    key_path: str = ""
+    forge_token_env: str = ""
+    api_url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class BottleSpec:
+    """One declared running instance. ``name`` is unique in its project.
+
+    ``scopes`` are ordered most specific first. ``ancestry`` names the bottle files, own ones
+    first, then parents depth-first, later parents first. ``origins`` maps a leaf's key path
+    (``egress.routes[0].host``) to where it was written, the winner first, then what it
+    overrode.
+    """
+
+    name: str
+    agent: str
+    project: str
+    layer: Literal["home", "project"]
+    ancestry: tuple[str, ...]
+    template: str = "claude"
+    dockerfile: str = ""
+    auth_token: str = ""
+    forward_host_credentials: bool = False
+    provider_settings: tuple[tuple[str, str], ...] = ()
+    env: tuple[EnvVar, ...] = ()
+    routes: tuple[Route, ...] = ()
+    egress_log: int = 1
+    learning: bool = False
+    supervise: bool = True
+    scopes: tuple[Scope, ...] = ()
+    shutdown: Policy = "cutoff"
+    resume_auto: bool = False
+    resources: Resources = field(default_factory=Resources)
+    git_user: GitUser = field(default_factory=GitUser)
+    git_repos: tuple[GitRepo, ...] = ()
+    state: WantedState = "started"
+    run: Literal["interactive", "headless"] = "interactive"
+    task: str = ""
+    workspace: str = ""
+    skills: tuple[str, ...] = ()
+    prompt: str = ""
+    preflight: Literal["off", "estimate", "exact"] = "off"
+    origins: Mapping[str, tuple[Origin, ...]] = field(default_factory=dict, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """``settings.yml``: host-wide choices. ``ledger`` is a database URL or empty (SQLite at home).
+
+    ``count_*`` say which token classes a budget counts (output always counts).
+    ``egress_network`` names an existing network for the sidecars' outer side instead of our
+    own; ``egress_ca`` a PEM file that the sidecars trust besides the public CAs (both for hosts
+    behind a TLS-inspecting company proxy).
+    """
+
+    budgets: tuple[Limit, ...] = ()
+    shutdown: Policy = "cutoff"
+    budget_mode: Literal["nearest", "all"] = "nearest"
+    count_cache_read: bool = True
+    count_cache_write: bool = True
+    count_input: bool = True
+    ledger: str = ""
+    max_changes: int = 0
+    max_deletes: int = 0
+    provider_hosts: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    egress_network: str = ""
+    egress_ca: str = ""
+    address_pool: str = "10.213.0.0/16"
+    base_image: str = ""
+    preflight: Literal["off", "estimate", "exact"] = "off"
+    notify_command: str = ""
+    notify_webhook: str = ""
+    origins: Mapping[str, tuple[Origin, ...]] = field(default_factory=dict, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """Where manifests come from. ``id`` labels resources: the directory's name and a short hash
+    of its path, or ``home``. ``root`` is empty for home."""
+
+    id: str
+    root: str
+    home: str
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """What the manifests say, before enforcement: the input of ``planner``."""
+
+    project: Project
+    bottles: tuple[BottleSpec, ...] = ()
+    settings: Settings = field(default_factory=Settings)

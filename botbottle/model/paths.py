@@ -1,0 +1,91 @@
+"""Where bb keeps its own files below the home directory. Pure: builds paths, touches nothing.
+
+::
+
+    HOME/                         ~/.bot-bottle, 0700
+      ledger/bot-bottle.db        the SQLite ledger; the directory is mounted in the service only
+      run/fingerprint.key         HMAC key of secret fingerprints, 0600
+      run/ledger/SLUG/            ledger.sock: one bottle's identity towards the ledger service
+      run/bottles/SLUG/control/   control.sock of the egress sidecar, mounted in it only
+      run/bottles/SLUG/ca/        the bottle's own CA key, mounted in its sidecar only
+      run/bottles/SLUG/public/    ca.pem and bundle.pem, mounted read-only in the agent
+      run/locks/PROJECT.lock      the project's flock
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class HomePaths:
+    """Paths below one bb home (an absolute path)."""
+
+    home: str
+
+    @property
+    def home_id(self) -> str:
+        """Short hash that labels this home's resources."""
+        return hashlib.sha256(self.home.encode()).hexdigest()[:8]
+
+    @property
+    def ledger_dir(self) -> str:
+        return f"{self.home}/ledger"
+
+    @property
+    def ledger_db(self) -> str:
+        return f"{self.home}/ledger/bot-bottle.db"
+
+    @property
+    def socket_root(self) -> str:
+        """Mounted whole in the ledger service."""
+        return f"{self.home}/run/ledger"
+
+    @property
+    def fingerprint_key(self) -> str:
+        return f"{self.home}/run/fingerprint.key"
+
+    def lock(self, project: str) -> str:
+        return f"{self.home}/run/locks/{project}.lock"
+
+    def bottle(self, project: str, name: str) -> BottlePaths:
+        return BottlePaths(self.home, slug(project, name))
+
+
+@dataclass(frozen=True, slots=True)
+class BottlePaths:
+    """Paths of one bottle."""
+
+    home: str
+    slug: str
+
+    @property
+    def socket_dir(self) -> str:
+        return f"{self.home}/run/ledger/{self.slug}"
+
+    @property
+    def root(self) -> str:
+        return f"{self.home}/run/bottles/{self.slug}"
+
+    @property
+    def control(self) -> str:
+        return f"{self.root}/control"
+
+    @property
+    def ca(self) -> str:
+        return f"{self.root}/ca"
+
+    @property
+    def public(self) -> str:
+        return f"{self.root}/public"
+
+
+def slug(project: str, name: str) -> str:
+    """Short, unique directory name of a bottle (unix socket paths are limited to 107 bytes)."""
+    return f"{name[:24]}-{hashlib.sha256(f'{project}/{name}'.encode()).hexdigest()[:8]}"
+
+
+def account(project: str, name: str) -> str:
+    """A bottle's key in the ledger."""
+    return f"{project}/{name}"

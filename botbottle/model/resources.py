@@ -1,0 +1,196 @@
+"""What should exist on the engine, in the engine's own terms, and what does exist.
+
+A spec splits into an immutable part (hashed; a change replaces) and a mutable part (compared
+with the live object; a change updates in place), exactly along Docker's own line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from botbottle.model import canonical, labels
+
+type Kind = Literal["agent", "egress", "ledger", "supervise", "git-gate"]
+type State = Literal["created", "running", "paused", "restarting", "exited", "dead", "removing"]
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Mount:
+    """A bind (``source`` is an absolute host path), named volume, or tmpfs (``source`` empty).
+
+    ``options`` are tmpfs options such as ``size=64m,mode=1777,uid=1000``.
+    """
+
+    kind: Literal["bind", "volume", "tmpfs"]
+    target: str
+    source: str = ""
+    read_only: bool = False
+    options: str = ""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Attachment:
+    """A wanted network attachment: the network by its unique name, an address, aliases."""
+
+    network: str
+    address: str = ""
+    aliases: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkSpec:
+    """A bridge network. ``internal``: no gateway to outside; ``inhibit_ipv4``: no host address."""
+
+    name: str
+    kind: Literal["internal", "outer"]
+    bottle: str
+    internal: bool
+    subnet: str
+    options: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def spec_hash(self) -> str:
+        """Hash of everything: no field of a network can be changed in place."""
+        return canonical.digest(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The mutable part of a container. Bytes, billionths of a CPU, processes (0 = unlimited)."""
+
+    memory: int = 0
+    nano_cpus: int = 0
+    pids: int = 0
+    restart: Literal["no", "unless-stopped", "on-failure"] = "no"
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerSpec:
+    """A hardened container. The first of ``networks`` is given at create, so the container is
+    never on a default network; the others are connected before start.
+
+    ``env`` holds no secret. ``image`` is a content-addressed tag. Hardening that is not a field
+    here is constant in the engine adapter: all capabilities dropped, no-new-privileges, --init.
+    """
+
+    name: str
+    kind: Kind
+    bottle: str
+    image: str
+    command: tuple[str, ...] = ()
+    entrypoint: tuple[str, ...] = ()
+    env: tuple[tuple[str, str], ...] = ()
+    mounts: tuple[Mount, ...] = ()
+    user: str = "1000:1000"
+    workdir: str = ""
+    hostname: str = ""
+    read_only: bool = True
+    networks: tuple[Attachment, ...] = ()  # empty: no network at all
+    dns: tuple[str, ...] = ()
+    extra_hosts: tuple[tuple[str, str], ...] = ()
+    sysctls: tuple[tuple[str, str], ...] = ()
+    runtime: str = ""
+    stop_timeout: int = 2  # seconds
+    limits: Limits = field(default_factory=Limits)
+
+    @property
+    def immutable(self) -> dict[str, object]:
+        """The hashed part: without limits, name and outer attachments (all mutable)."""
+        data: dict[str, object] = canonical.plain(replace(self, limits=Limits(), name=""))
+        del data["limits"], data["name"], data["networks"]
+        return data
+
+    @property
+    def spec_hash(self) -> str:
+        """Hash of the immutable part."""
+        return canonical.digest(self.immutable)
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """A live attachment: the network by id."""
+
+    network_id: str
+    network_name: str
+    address: str = ""
+    aliases: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ObservedContainer:
+    """A live container as the engine reports it. ``started_at`` is the engine's own string."""
+
+    id: str
+    name: str
+    state: State
+    image_id: str
+    labels: Mapping[str, str]
+    endpoints: tuple[Endpoint, ...] = ()
+    limits: Limits | None = None  # None: not inspected (not running)
+    exit_code: int | None = None
+    oom_killed: bool = False
+    started_at: str = ""
+
+    @property
+    def spec_hash(self) -> str:
+        """Hash of the immutable spec it was created from; empty on strangers."""
+        return self.labels.get(labels.SPEC_HASH, "")
+
+
+@dataclass(frozen=True, slots=True)
+class ObservedNetwork:
+    """A live network. ``endpoints`` are container ids, ours or not."""
+
+    id: str
+    name: str
+    labels: Mapping[str, str]
+    internal: bool = False
+    subnets: tuple[str, ...] = ()
+    endpoints: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ObservedImage:
+    """A local image."""
+
+    id: str
+    tags: tuple[str, ...]
+    labels: Mapping[str, str] = field(default_factory=dict)
+    size: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class SidecarStatus:
+    """What a running egress sidecar says is *active* in it.
+
+    ``config_hash``: hash of the active config without secrets (model.sidecar_config).
+    ``secrets``: name → first 8 hex digits of the keyed HMAC of the value it holds.
+    ``ready``: listening, CA written. ``ledger``: whether its gate answers.
+    """
+
+    config_hash: str = ""
+    secrets: tuple[tuple[str, str], ...] = ()
+    version: str = ""
+    ready: bool = False
+    ledger: bool = False
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """One immutable snapshot of the engine, taken with labels as filter; strangers that hold
+    one of our names or subnets are in it too, recognisable by their labels.
+
+    ``sidecars`` maps a container id to its status, ``None`` where it does not answer.
+    """
+
+    engine_id: str = ""
+    engine_version: str = ""
+    api_version: str = ""
+    runtimes: tuple[str, ...] = ()
+    containers: tuple[ObservedContainer, ...] = ()
+    networks: tuple[ObservedNetwork, ...] = ()
+    images: tuple[ObservedImage, ...] = ()
+    sidecars: Mapping[str, SidecarStatus | None] = field(default_factory=dict)

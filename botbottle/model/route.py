@@ -1,0 +1,358 @@
+"""Routes: the one description of an allowed destination that manifest, sidecar and MCP share.
+
+The flat form (what ``routes.yaml``, the sidecar and the MCP tools exchange) has the keys
+``host port auth_scheme token_env auth_name matches git dlp provider allow_private``; a key that
+is left out means its default. The manifest form differs only in ``auth: {scheme, token_ref}``.
+Matching semantics follow the Kubernetes Gateway API's HTTPRouteMatch: entries of ``matches``
+are OR-ed, the fields inside one entry AND-ed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, cast, get_args
+
+type PathType = Literal["exact", "prefix", "regex"]
+type HeaderType = Literal["exact", "regex"]
+type AuthScheme = Literal["Bearer", "token", "basic", "header", "query", "sigv4", "oauth"]
+type OnMatch = Literal["block", "redact", "supervise"]
+
+PATH_TYPES: tuple[str, ...] = get_args(PathType.__value__)
+HEADER_TYPES: tuple[str, ...] = get_args(HeaderType.__value__)
+AUTH_SCHEMES: tuple[str, ...] = get_args(AuthScheme.__value__)
+ON_MATCH: tuple[str, ...] = get_args(OnMatch.__value__)
+OUTBOUND_DETECTORS = ("token_patterns", "known_secrets", "entropy")
+INBOUND_DETECTORS = ("naive_injection_detection", "injection_heuristics")
+HOST_PATTERN = re.compile(
+    r"(?:\*\.)?(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9])?\.)*[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+)
+METHOD_PATTERN = re.compile(r"[A-Z][A-Z-]{0,31}")
+NAME_PATTERN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+HEADER_PATTERN = re.compile(r"[a-z0-9!#$%&'*+.^_`|~-]+")
+
+
+class RouteError(ValueError):
+    """A route that cannot be meant: ``path`` is the key path inside the route."""
+
+    def __init__(self, path: str, message: str, hint: str = "") -> None:
+        super().__init__(f"{path}: {message}" if path else message)
+        self.path = path
+        self.message = message
+        self.hint = hint
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class PathMatch:
+    """A path rule. ``prefix`` matches whole segments: ``/v1`` matches ``/v1/x``, not ``/v1x``."""
+
+    type: PathType
+    value: str
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class HeaderMatch:
+    """A header rule; names are lower case, values case-sensitive."""
+
+    name: str
+    value: str
+    type: HeaderType = "exact"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Match:
+    """One alternative: every non-empty field must match."""
+
+    paths: tuple[PathMatch, ...] = ()
+    methods: tuple[str, ...] = ()
+    headers: tuple[HeaderMatch, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Auth:
+    """How the sidecar authenticates: ``secret`` is the *name* of a host variable, never a value.
+
+    ``name`` is the header or query parameter for the schemes ``header`` and ``query``.
+    """
+
+    scheme: AuthScheme
+    secret: str
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Dlp:
+    """Detectors of a route; ``None`` means the default set of its kind of route."""
+
+    outbound_detectors: tuple[str, ...] | None = None
+    inbound_detectors: tuple[str, ...] | None = None
+    outbound_on_match: OnMatch | None = None
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Route:
+    """One allowed destination. ``host`` is exact or ``*.suffix`` (one or more labels).
+
+    ``provider`` is the budget key of a metered host, or empty. ``allow_private`` lets the
+    host resolve to a private address (shown as widening).
+    """
+
+    host: str
+    port: int = 443
+    auth: Auth | None = None
+    matches: tuple[Match, ...] = ()
+    git_fetch: bool = False
+    dlp: Dlp = field(default_factory=Dlp)
+    provider: str = ""
+    allow_private: bool = False
+
+    def to_flat(self) -> dict[str, Any]:
+        """The flat form with defaults left out; ``from_flat`` is its inverse."""
+        flat: dict[str, Any] = {"host": self.host}
+        if self.port != 443:
+            flat["port"] = self.port
+        if self.auth:
+            flat |= {"auth_scheme": self.auth.scheme, "token_env": self.auth.secret}
+            if self.auth.name:
+                flat["auth_name"] = self.auth.name
+        if self.matches:
+            flat["matches"] = [_match_to_flat(m) for m in self.matches]
+        if self.git_fetch:
+            flat["git"] = {"fetch": True}
+        if dlp := _dlp_to_flat(self.dlp):
+            flat["dlp"] = dlp
+        if self.provider:
+            flat["provider"] = self.provider
+        if self.allow_private:
+            flat["allow_private"] = True
+        return flat
+
+
+def _match_to_flat(match: Match) -> dict[str, Any]:
+    out: dict[str, Any] = {}
+    if match.paths:
+        out["paths"] = [{"type": p.type, "value": p.value} for p in match.paths]
+    if match.methods:
+        out["methods"] = list(match.methods)
+    if match.headers:
+        out["headers"] = [{"name": h.name, "value": h.value, "type": h.type} for h in match.headers]
+    return out
+
+
+def _dlp_to_flat(dlp: Dlp) -> dict[str, Any]:
+    out: dict[str, Any] = {}
+    if dlp.outbound_detectors is not None:
+        out["outbound_detectors"] = list(dlp.outbound_detectors)
+    if dlp.inbound_detectors is not None:
+        out["inbound_detectors"] = list(dlp.inbound_detectors)
+    if dlp.outbound_on_match is not None:
+        out["outbound_on_match"] = dlp.outbound_on_match
+    return out
+
+
+_FLAT_KEYS = {
+    "host", "port", "auth_scheme", "token_env", "auth_name", "matches", "git", "dlp",
+    "provider", "allow_private",
+}  # fmt: skip
+_MANIFEST_KEYS = {"host", "port", "auth", "matches", "git", "dlp", "allow_private"}
+
+
+def from_flat(raw: object) -> Route:
+    """Parse the flat form. Raises RouteError with the key path of the first mistake."""
+    data = _mapping(raw, "", _FLAT_KEYS)
+    scheme, secret = data.get("auth_scheme"), data.get("token_env")
+    if (scheme is None) != (secret is None):
+        raise RouteError("auth_scheme", "auth_scheme and token_env belong together")
+    auth = None
+    if scheme is not None:
+        auth = _auth({"scheme": scheme, "token_ref": secret, "name": data.get("auth_name", "")})
+    return _route(data, auth, _string(data.get("provider", ""), "provider"))
+
+
+def from_manifest(raw: object) -> Route:
+    """Parse the manifest form. Raises RouteError with the key path of the first mistake."""
+    data = _mapping(raw, "", _MANIFEST_KEYS)
+    auth = _auth(data["auth"]) if data.get("auth") is not None else None
+    return _route(data, auth, "")
+
+
+def _route(data: Mapping[str, Any], auth: Auth | None, provider: str) -> Route:
+    return Route(
+        host=_host(data),
+        port=_port(data.get("port", 443)),
+        auth=auth,
+        matches=tuple(
+            _match(m, f"matches[{i}]") for i, m in enumerate(_list(data.get("matches"), "matches"))
+        ),
+        git_fetch=_git(data.get("git")),
+        dlp=_dlp(data.get("dlp")),
+        provider=provider,
+        allow_private=_bool(data.get("allow_private", False), "allow_private"),
+    )
+
+
+def _host(data: Mapping[str, Any]) -> str:
+    if "host" not in data:
+        raise RouteError("host", "a route needs a host", "host: api.example.com")
+    host = _string(data["host"], "host").lower()
+    if not HOST_PATTERN.fullmatch(host) or len(host) > 253:
+        raise RouteError(
+            "host",
+            f"{host!r} is not a host name",
+            "write a bare name like api.example.com or *.example.com: no scheme, path or port",
+        )
+    if host.startswith("*.") and "." not in host[2:]:
+        raise RouteError("host", f"{host!r} would allow a whole top-level domain")
+    return host
+
+
+def _port(raw: object) -> int:
+    if isinstance(raw, bool) or not isinstance(raw, int) or not 0 < raw < 65536:
+        raise RouteError("port", f"{raw!r} is not a port number")
+    return raw
+
+
+def _auth(raw: object) -> Auth:
+    data = _mapping(raw, "auth", {"scheme", "token_ref", "name"})
+    for key in ("scheme", "token_ref"):
+        if key not in data:
+            raise RouteError(f"auth.{key}", f"auth needs {key}")
+    scheme = _choice(data["scheme"], "auth.scheme", AUTH_SCHEMES)
+    secret = _string(data["token_ref"], "auth.token_ref")
+    if not NAME_PATTERN.fullmatch(secret):
+        raise RouteError("auth.token_ref", f"{secret!r} is not the name of a variable")
+    name = _string(data.get("name", ""), "auth.name")
+    if (scheme in ("header", "query")) != bool(name):
+        raise RouteError("auth.name", "the schemes header and query, and only they, need a name")
+    return Auth(cast(AuthScheme, scheme), secret, name.lower() if scheme == "header" else name)
+
+
+def _match(raw: object, path: str) -> Match:
+    data = _mapping(raw, path, {"paths", "methods", "headers"})
+    paths = tuple(
+        _path(p, f"{path}.paths[{i}]")
+        for i, p in enumerate(_list(data.get("paths"), f"{path}.paths"))
+    )
+    methods = tuple(
+        _method(m, f"{path}.methods[{i}]")
+        for i, m in enumerate(_list(data.get("methods"), f"{path}.methods"))
+    )
+    headers = tuple(
+        _header(h, f"{path}.headers[{i}]")
+        for i, h in enumerate(_list(data.get("headers"), f"{path}.headers"))
+    )
+    return Match(paths, methods, headers)
+
+
+def _path(raw: object, path: str) -> PathMatch:
+    data = _mapping(raw, path, {"type", "value"})
+    kind = _choice(data.get("type", "prefix"), f"{path}.type", PATH_TYPES)
+    value = _string(data.get("value"), f"{path}.value")
+    if kind == "regex":
+        _regex(value, f"{path}.value")
+    elif not value.startswith("/"):
+        raise RouteError(f"{path}.value", f"{value!r} must start with /")
+    return PathMatch(cast(PathType, kind), value)
+
+
+def _method(raw: object, path: str) -> str:
+    value = _string(raw, path).upper()
+    if not METHOD_PATTERN.fullmatch(value):
+        raise RouteError(path, f"{value!r} is not an HTTP method")
+    return value
+
+
+def _header(raw: object, path: str) -> HeaderMatch:
+    data = _mapping(raw, path, {"name", "value", "type"})
+    name = _string(data.get("name"), f"{path}.name").lower()
+    if not HEADER_PATTERN.fullmatch(name):
+        raise RouteError(f"{path}.name", f"{name!r} is not a header name")
+    kind = _choice(data.get("type", "exact"), f"{path}.type", HEADER_TYPES)
+    value = _string(data.get("value"), f"{path}.value")
+    if kind == "regex":
+        _regex(value, f"{path}.value")
+    return HeaderMatch(name, value, cast(HeaderType, kind))
+
+
+def _regex(value: str, path: str) -> None:
+    import re2
+
+    try:
+        re2.compile(value)
+    except re2.error as error:
+        raise RouteError(
+            path,
+            f"{value!r} is not a linear-time (RE2) regular expression",
+            "no back-references or look-around",
+        ) from error
+
+
+def _git(raw: object) -> bool:
+    if raw is None:
+        return False
+    return _bool(_mapping(raw, "git", {"fetch"}).get("fetch", False), "git.fetch")
+
+
+def _dlp(raw: object) -> Dlp:
+    if raw is None:
+        return Dlp()
+    data = _mapping(raw, "dlp", {"outbound_detectors", "inbound_detectors", "outbound_on_match"})
+    on_match = data.get("outbound_on_match")
+    return Dlp(
+        _detectors(data.get("outbound_detectors"), "dlp.outbound_detectors", OUTBOUND_DETECTORS),
+        _detectors(data.get("inbound_detectors"), "dlp.inbound_detectors", INBOUND_DETECTORS),
+        None
+        if on_match is None
+        else cast(OnMatch, _choice(on_match, "dlp.outbound_on_match", ON_MATCH)),
+    )
+
+
+def _detectors(raw: object, path: str, known: Sequence[str]) -> tuple[str, ...] | None:
+    if raw is None:
+        return None
+    return tuple(_choice(d, f"{path}[{i}]", known) for i, d in enumerate(_list(raw, path)))
+
+
+def _mapping(raw: object, path: str, known: set[str]) -> Mapping[str, Any]:
+    if not isinstance(raw, Mapping):
+        raise RouteError(path, "must be a mapping")
+    for key in raw:
+        if key not in known:
+            where = f"{path}.{key}" if path else str(key)
+            raise RouteError(where, f"unknown key {key!r}", _did_you_mean(str(key), known))
+    return raw
+
+
+def _list(raw: object, path: str) -> Sequence[object]:
+    if raw is None:
+        return ()
+    if isinstance(raw, str) or not isinstance(raw, Sequence):
+        raise RouteError(path, "must be a list")
+    return raw
+
+
+def _string(raw: object, path: str) -> str:
+    if not isinstance(raw, str):
+        raise RouteError(path, "must be a string")
+    return raw
+
+
+def _bool(raw: object, path: str) -> bool:
+    if not isinstance(raw, bool):
+        raise RouteError(path, "must be true or false")
+    return raw
+
+
+def _choice(raw: object, path: str, known: Sequence[str]) -> str:
+    value = _string(raw, path)
+    if value not in known:
+        raise RouteError(path, f"{value!r} is not one of {', '.join(known)}")
+    return value
+
+
+def _did_you_mean(key: str, known: set[str]) -> str:
+    import difflib
+
+    close = difflib.get_close_matches(key, sorted(known), 1)
+    return f"did you mean {close[0]!r}?" if close else f"known keys: {', '.join(sorted(known))}"

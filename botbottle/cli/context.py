@@ -1,0 +1,55 @@
+"""What every verb gets: where to look, where to write, and how to speak."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, TextIO
+
+type ProgressMode = Literal["auto", "tty", "plain", "json", "quiet"]
+
+
+@dataclass(slots=True)
+class Context:
+    """Global options, resolved once. ``home`` is the bb home (default ``~/.bot-bottle``),
+    ``cwd`` the directory verbs act in (``-C``). ``out`` carries the product (plan text, JSON),
+    ``err`` progress, warnings and prompts."""
+
+    home: Path
+    cwd: Path
+    progress: ProgressMode = "auto"
+    events: str = ""
+    lock_timeout: float = 0.0
+    environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
+    out: TextIO = field(default_factory=lambda: sys.stdout)
+    err: TextIO = field(default_factory=lambda: sys.stderr)
+    stdin: TextIO = field(default_factory=lambda: sys.stdin)
+
+    @property
+    def interactive(self) -> bool:
+        """Whether a question can be asked: a terminal on both sides and no CI."""
+        return self.stdin.isatty() and self.err.isatty() and not self.environ.get("CI")
+
+    @property
+    def progress_mode(self) -> Literal["tty", "plain", "json", "quiet"]:
+        """The progress mode after looking at the terminal; never cursor control off a TTY."""
+        if self.progress != "auto":
+            return self.progress
+        dumb = self.environ.get("TERM", "") == "dumb" or bool(self.environ.get("CI"))
+        return "tty" if self.err.isatty() and not dumb else "plain"
+
+    def color(self, stream: TextIO) -> bool:
+        """Whether ``stream`` may carry colour (NO_COLOR, TERM=dumb and pipes say no)."""
+        if self.environ.get("NO_COLOR") or self.environ.get("TERM") == "dumb":
+            return False
+        return stream.isatty()
+
+
+def default_home(environ: Mapping[str, str]) -> Path:
+    """``BB_HOME`` or ``~/.bot-bottle``."""
+    if given := environ.get("BB_HOME"):
+        return Path(given).expanduser().absolute()
+    return Path(environ.get("HOME") or "~").expanduser().absolute() / ".bot-bottle"

@@ -1,0 +1,94 @@
+"""What the planner sees of the ledger: one consistent, immutable reading at one moment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from botbottle.model import canonical
+from botbottle.model.bottle import Policy, Scope, Window
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Pool:
+    """A budget pool: one scope, provider and window with its limit and what is gone from it.
+
+    ``limit`` already contains an operator's override. Tokens as the budget counts them;
+    ``reserved`` is held by admitted requests that are still running. ``burn`` is tokens per
+    second over the last minutes; ``resets_at`` the end of the window (epoch seconds) or None.
+    """
+
+    scope: str
+    provider: str
+    window: Window
+    limit: int
+    spent: int
+    reserved: int = 0
+    burn: float = 0.0
+    resets_at: float | None = None
+
+    @property
+    def exhausted(self) -> bool:
+        return self.spent >= self.limit
+
+
+@dataclass(frozen=True, slots=True)
+class HoldRecord:
+    """A standing order about a bottle: an operator's command, or a ``kill`` that stays until
+    released. ``id`` identifies the trigger: one audit row is written for each."""
+
+    account: str
+    policy: Policy
+    trigger: Literal["operator", "budget"]
+    reason: str
+    id: str
+    at: float
+    by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class EnforcementRecord:
+    """The newest carried-out action for a bottle that has not been lifted."""
+
+    account: str
+    policy: Policy
+    trigger_id: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class FreezeRecord:
+    """A snapshot that a bottle can be resumed from."""
+
+    account: str
+    image: str
+    manifest_digest: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerView:
+    """The reading. ``now`` is the ledger's clock (epoch seconds), ``version`` grows with every
+    change. ``registered`` maps an account to the digest of its registration
+    (``registration_digest``)."""
+
+    now: float = 0.0
+    version: int = 0
+    pools: tuple[Pool, ...] = ()
+    holds: Mapping[str, HoldRecord] = field(default_factory=dict)
+    enforced: Mapping[str, EnforcementRecord] = field(default_factory=dict)
+    freezes: Mapping[str, FreezeRecord] = field(default_factory=dict)
+    registered: Mapping[str, str] = field(default_factory=dict)
+    watch_alive: bool = False
+
+
+def registration_digest(
+    scopes: tuple[Scope, ...],
+    mode: str,
+    count: tuple[str, ...],
+    agent: str,
+    ancestry: tuple[str, ...],
+) -> str:
+    """Digest of what RegisterAccount writes; equal means nothing to register."""
+    return canonical.digest([scopes, mode, count, agent, ancestry])

@@ -20,6 +20,7 @@ from botbottle.model.resources import (
     NetworkSpec,
     Observed,
     ObservedImage,
+    VolumeSpec,
 )
 
 
@@ -54,7 +55,7 @@ class EngineRead(Protocol):
     ) -> Observed:
         """One snapshot: our containers and networks (label HOME = home_id, all projects), any
         stranger that holds one of ``names`` or overlaps a subnet of ours, and the images
-        behind ``tags``. At most 3 + (owned running) GETs. ``sidecars`` is left empty. A failing
+        behind ``tags``. At most 4 + (owned running) GETs (volumes are the fourth list). ``sidecars`` is left empty. A failing
         call raises: never a snapshot with holes."""
 
     def events(self) -> Iterator[Event | None]:
@@ -81,6 +82,8 @@ class EngineWrite(EngineRead, Protocol):
 
     def create_network(self, spec: NetworkSpec, labels: Sequence[tuple[str, str]]) -> str: ...
     def remove_network(self, ref: Ref) -> None: ...
+    def create_volume(self, spec: VolumeSpec, labels: Sequence[tuple[str, str]]) -> str: ...
+    def remove_volume(self, name: str) -> None: ...
     def create_container(
         self, spec: ContainerSpec, name: str, labels: Sequence[tuple[str, str]]
     ) -> str: ...

@@ -14,7 +14,7 @@ from typing import Any, Literal
 from botbottle.model import canonical
 from botbottle.model.bottle import Policy, Scope
 from botbottle.model.diagnostic import Origin
-from botbottle.model.resources import Attachment, ContainerSpec, Limits, NetworkSpec
+from botbottle.model.resources import Attachment, ContainerSpec, Limits, NetworkSpec, VolumeSpec
 from botbottle.model.sidecar_config import SidecarConfig
 
 FORMAT_VERSION = "1.0"
@@ -93,6 +93,17 @@ class CreateNetwork(Base):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RemoveNetwork(Base):
     ref: Ref
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateVolume(Base):
+    spec: VolumeSpec
+    labels: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoveVolume(Base):
+    name: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -239,7 +250,7 @@ class RecordEnforcement(Base):
 
 
 type Op = (
-    EnsureImage | CreateNetwork | RemoveNetwork | CreateContainer | StartContainer
+    EnsureImage | CreateNetwork | RemoveNetwork | CreateVolume | RemoveVolume | CreateContainer | StartContainer
     | StopContainer | PauseContainer | UnpauseContainer | RemoveContainer | RenameContainer
     | UpdateContainer | ConnectNetwork | DisconnectNetwork | AwaitReady | PushConfig
     | DeliverEnv | CopyFiles | CommitImage | RemoveImage | RegisterAccount | RetireAccount

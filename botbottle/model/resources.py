@@ -57,6 +57,14 @@ class NetworkSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class VolumeSpec:
+    """A named volume that outlives its container: the agent's home and workspace."""
+
+    name: str
+    bottle: str
+
+
+@dataclass(frozen=True, slots=True)
 class Limits:
     """The mutable part of a container. Bytes, billionths of a CPU, processes (0 = unlimited)."""
 
@@ -152,6 +160,14 @@ class ObservedNetwork:
 
 
 @dataclass(frozen=True, slots=True)
+class ObservedVolume:
+    """A live volume of ours (label HOME)."""
+
+    name: str
+    labels: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class ObservedImage:
     """A local image."""
 
@@ -193,4 +209,5 @@ class Observed:
     containers: tuple[ObservedContainer, ...] = ()
     networks: tuple[ObservedNetwork, ...] = ()
     images: tuple[ObservedImage, ...] = ()
+    volumes: tuple[ObservedVolume, ...] = ()
     sidecars: Mapping[str, SidecarStatus | None] = field(default_factory=dict)

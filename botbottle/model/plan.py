@@ -240,11 +240,12 @@ class RetireAccount(Base):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordEnforcement(Base):
-    """Append the audit row of a policy that was carried out."""
+    """Append the audit row of a policy that was carried out, or (``lift``) of its lifting."""
 
     account: str
     policy: Policy
     trigger: str
+    lift: bool = False
     before: str
     after_state: str
 

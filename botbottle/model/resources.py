@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from botbottle.model import canonical, labels
+from botbottle.model.sidecar_config import SidecarConfig
 
 type Kind = Literal["agent", "egress", "ledger", "supervise", "git-gate"]
 type State = Literal["created", "running", "paused", "restarting", "exited", "dead", "removing"]
@@ -182,11 +183,13 @@ class SidecarStatus:
     """What a running egress sidecar says is *active* in it.
 
     ``config_hash``: hash of the active config without secrets (model.sidecar_config).
+    ``config``: the active config itself (no secrets), so that plan shows real reach.
     ``secrets``: name → first 8 hex digits of the keyed HMAC of the value it holds.
     ``ready``: listening, CA written. ``ledger``: whether its gate answers.
     """
 
     config_hash: str = ""
+    config: SidecarConfig | None = None
     secrets: tuple[tuple[str, str], ...] = ()
     version: str = ""
     ready: bool = False

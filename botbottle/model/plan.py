@@ -199,10 +199,13 @@ class DeliverEnv(Base):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CopyFiles(Base):
-    """Copy provider files (prompt, skills, settings, workspace) into the agent before start."""
+    """Copy provider files into a created agent, before its first start: ``texts`` (prompt,
+    program settings) as container path → content, ``files`` (skills, workspace) as host
+    path → container path. All end up owned by the agent's user."""
 
     ref: Ref
-    files: tuple[tuple[str, str], ...]  # host path → container path
+    files: tuple[tuple[str, str], ...] = ()
+    texts: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -46,10 +46,17 @@ class Gate(Protocol):
     """Admission and usage: called by the ledger service only."""
 
     def admit(
-        self, account: str, provider: str, model: str, *, input: int, output: int, now: float
+        self,
+        account: str,
+        provider: str,
+        model: str,
+        *,
+        input_tokens: int,
+        allowance: int,
+        now: float,
     ) -> r.Admitted | r.Refusal:
-        """Check and reserve in one transaction. ``input`` is the estimated input (0: unknown),
-        ``output`` a bounded allowance, not ``max_tokens``."""
+        """Check and reserve in one transaction. ``input_tokens`` is the estimated input (0:
+        unknown), ``allowance`` a bounded output allowance, not ``max_tokens``."""
 
     def progress(self, account: str, lease: str, tokens: Tokens, *, now: float) -> r.Progress: ...
 
@@ -194,7 +201,7 @@ class Supervision(Protocol):
         ttl: float = 300.0,
     ) -> r.Proposal: ...
 
-    def proposal(self, id: str, *, now: float) -> r.Proposal | None: ...
+    def proposal(self, proposal_id: str, *, now: float) -> r.Proposal | None: ...
 
     def proposals(
         self, *, account: str = "", status: r.ProposalStatus | Literal[""] = "", now: float
@@ -202,7 +209,7 @@ class Supervision(Protocol):
 
     def decide(
         self,
-        id: str,
+        proposal_id: str,
         approve: bool,
         *,
         by: str,

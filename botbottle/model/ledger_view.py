@@ -27,6 +27,7 @@ class Pool:
     reserved: int = 0
     burn: float = 0.0
     resets_at: float | None = None
+    override: bool = False  # the limit is an operator's, not the manifests'
 
     @property
     def exhausted(self) -> bool:

@@ -1,0 +1,32 @@
+"""Which token classes a budget counts. Output always counts; reasoning is inside output."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from botbottle.model.bottle import Settings
+from botbottle.model.usage import Tokens
+
+CLASSES = ("input_uncached", "cache_read", "cache_write_5m", "cache_write_1h", "output")
+
+
+def counted_classes(settings: Settings) -> tuple[str, ...]:
+    """The classes that ``settings.yml`` asks to count."""
+    wanted = {
+        "input_uncached": settings.count_input,
+        "cache_read": settings.count_cache_read,
+        "cache_write_5m": settings.count_cache_write,
+        "cache_write_1h": settings.count_cache_write,
+        "output": True,
+    }
+    return tuple(name for name in CLASSES if wanted[name])
+
+
+def counted(tokens: Tokens, classes: Sequence[str]) -> int:
+    """Tokens of ``classes`` (empty: all). Raises ValueError for an unknown class."""
+    if not classes:
+        return tokens.total
+    unknown = set(classes) - set(CLASSES)
+    if unknown:
+        raise ValueError(f"unknown token classes {sorted(unknown)}")
+    return sum(int(getattr(tokens, name)) for name in {*classes, "output"})

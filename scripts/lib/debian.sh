@@ -11,19 +11,25 @@ need_packages() {
   for pair in "$@"; do
     command -v "${pair%%=*}" >/dev/null 2>&1 || missing+=("${pair#*=}")
   done
-  [ ${#missing[@]} -gt 0 ] || return 0
+  [ ${#missing[@]} -eq 0 ] || install_packages "$why" "${missing[@]}"
+}
+
+# install_packages WHY PACKAGE... : the old policy file is put back however this ends; the
+# subshell keeps the trap, and the lock, to itself.
+install_packages() {
+  local why=$1
+  shift
   if ! may_install; then
-    die "$why needs these Debian packages: ${missing[*]}" \
-      "apt-get install --no-install-recommends ${missing[*]}, or set BB_INSTALL_ENGINE=1"
+    die "$why needs these Debian packages: $*" \
+      "apt-get install --no-install-recommends $*, or set BB_INSTALL_ENGINE=1 and be root"
   fi
-  say "installing ${missing[*]} ($why)"
-  # The old policy file is put back however this ends; the subshell keeps the trap to itself.
+  say "installing $* ($why)"
   (
-    exec 8>/var/lock/botbottle-apt.lock
+    exec 8>/run/lock/botbottle-apt.lock
     flock 8
     trap allow_services EXIT
     forbid_services
-    apt_install "${missing[@]}"
+    apt_install "$@"
   )
 }
 

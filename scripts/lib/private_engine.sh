@@ -41,8 +41,9 @@ print_env() {
 start_engine() {
   local name=$1 dir=$home/$1
   if running "$name"; then return; fi
-  need_packages "a private Docker Engine" dockerd=docker.io docker="$(docker_cli_package)" \
-    iptables=iptables ip=iproute2 mmdebstrap=mmdebstrap
+  need_packages "a private Docker Engine" dockerd=docker.io iptables=iptables ip=iproute2 \
+    mmdebstrap=mmdebstrap
+  need_packages "a private Docker Engine" docker=docker-cli # of its own from Debian 13 on
   stop_engine "$name"
   say "starting a private Docker Engine ($name)"
   mkdir -p -m 711 "$dir" "$dir/data" "$dir/c" "$dir/x"
@@ -53,11 +54,6 @@ start_engine() {
   wait_ready "$name"
   clean_leftovers "$name"
   chown "${BB_ENGINE_OWNER:-0}" "$dir/docker.sock"
-}
-
-# From Debian 13 on the client is a package of its own.
-docker_cli_package() {
-  if apt-cache show docker-cli >/dev/null 2>&1; then echo docker-cli; else echo docker.io; fi
 }
 
 # A containerd of our own: dockerd would otherwise join the machine's, and share its containers.
@@ -205,8 +201,22 @@ purge_engine() {
   rm -rf "${home:?}/${1:?}" "$home/$1.lock"
 }
 
-list_engines() {
+purge_stopped() {
   local dir name
+  for dir in "$home"/*/; do
+    name=$(basename "$dir")
+    if [ ! -d "$dir" ] || running "$name"; then continue; fi
+    (
+      exec 9>"$home/$name.lock"
+      flock -n 9 || exit 0
+      stop_engine "$name"
+      purge_engine "$name"
+    )
+  done
+}
+
+list_engines() {
+  local dir name state
   for dir in "$home"/*/; do
     [ -d "$dir" ] || continue
     name=$(basename "$dir")

@@ -19,7 +19,9 @@ from botbottle.model.resources import (
     Limits,
     NetworkSpec,
     Observed,
+    ObservedContainer,
     ObservedImage,
+    ObservedNetwork,
     VolumeSpec,
 )
 
@@ -51,12 +53,19 @@ class EngineRead(Protocol):
         """API version. Raises EngineUnreachable."""
 
     def observe(
-        self, home_id: str, *, tags: Sequence[str] = (), names: Sequence[str] = ()
+        self,
+        home_id: str,
+        *,
+        tags: Sequence[str] = (),
+        names: Sequence[str] = (),
+        subnets: Sequence[str] = (),
     ) -> Observed:
-        """One snapshot: our containers and networks (label HOME = home_id, all projects), any
-        stranger that holds one of ``names`` or overlaps a subnet of ours, and the images
-        behind ``tags``. At most 4 + (owned running) GETs (volumes are the fourth list). ``sidecars`` is left empty. A failing
-        call raises: never a snapshot with holes."""
+        """One snapshot: our containers, networks and volumes (label HOME = home_id, all
+        projects), any stranger that holds one of ``names`` or overlaps a subnet of ours or one
+        of ``subnets``, and the images behind ``tags`` (labels and size may be missing). At most
+        3 + (owned running) GETs, one more when ``tags`` names an image that no container uses
+        and one more the first time (the engine's own facts). ``sidecars`` is left empty. A
+        failing call raises: never a snapshot with holes."""
 
     def events(self) -> Iterator[Event | None]:
         """Blocking stream of events of our resources; ``None`` at least once a second as a
@@ -64,6 +73,13 @@ class EngineRead(Protocol):
 
     def logs(self, ref: Ref, *, tail: int = 200, follow: bool = False) -> Iterator[bytes]:
         """Combined output of a container in chunks."""
+
+    def container(self, ref: Ref) -> ObservedContainer | None:
+        """One container, with limits and exit state; None when there is none. One GET."""
+
+    def network(self, ref: Ref) -> ObservedNetwork | None:
+        """One network; None when there is none. One GET. A name that several networks hold
+        raises."""
 
     def image_id(self, tag: str) -> str | None:
         """Id of a local image, or None."""

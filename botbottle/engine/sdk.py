@@ -1,0 +1,162 @@
+"""The docker SDK: writing calls, and every call to an engine that is not on a unix socket.
+
+Imported only when needed (the import costs more than a whole no-op plan).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import docker.errors
+import requests
+from docker.api.client import APIClient
+from docker.tls import TLSConfig
+
+from botbottle.engine import errors
+from botbottle.engine.endpoint import Endpoint
+from botbottle.engine.wire import Reply
+from botbottle.errors import BBError, EngineUnreachable
+
+if TYPE_CHECKING:
+    from botbottle.engine.wire import Stream
+
+_POOL = 16  # kept connections; more than the executor has threads
+
+
+def client(endpoint: Endpoint, version: str, timeout: float) -> APIClient:
+    """A low-level client pinned to an API ``version``; ``timeout`` in seconds a read."""
+    try:
+        return APIClient(
+            base_url=endpoint.url,
+            version=version,
+            timeout=int(timeout),
+            tls=_tls(endpoint),
+            use_ssh_client=True,
+            max_pool_size=_POOL,
+        )
+    except docker.errors.DockerException as error:
+        raise EngineUnreachable(f"{endpoint.url}: {error}", hint=errors.TLS_HINT) from error
+
+
+def _tls(endpoint: Endpoint) -> TLSConfig | bool:
+    tls = endpoint.tls
+    if tls is None:
+        return False
+    pair = (tls.cert, tls.key) if tls.cert and tls.key else None
+    return TLSConfig(client_cert=pair, ca_cert=tls.ca or None, verify=tls.verify)
+
+
+def post(
+    api: APIClient,
+    path: str,
+    body: Mapping[str, Any],
+    params: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
+    """``POST /vVERSION/path`` with a JSON body: for calls whose SDK method alters or drops
+    fields. Raises docker.errors.APIError."""
+    url = f"{api.base_url}/v{api.api_version}{path}"
+    answer = api.post(url, json=body, params=params, timeout=api.timeout)
+    return decoded(answer)
+
+
+def decoded(answer: requests.Response) -> dict[str, Any]:
+    """The answer's JSON object (empty when there is no body). Raises docker.errors.APIError."""
+    try:
+        answer.raise_for_status()
+    except requests.exceptions.HTTPError as error:
+        docker.errors.create_api_error_from_http_exception(error)
+    data = answer.json() if answer.content else {}
+    return data if isinstance(data, dict) else {}
+
+
+@contextmanager
+def translated(call: str, address: str) -> Iterator[None]:
+    """Turn the SDK's and requests' exceptions into ours. ``call`` names the operation."""
+    try:
+        yield
+    except docker.errors.APIError as error:
+        status = error.status_code or 500
+        raise errors.from_status(status, _explanation(error), call=call) from None
+    except requests.exceptions.SSLError as error:
+        raise EngineUnreachable(f"TLS with {address} failed", hint=errors.TLS_HINT) from error
+    except requests.exceptions.Timeout as error:
+        raise errors.from_os_error(TimeoutError(), address) from error
+    except requests.exceptions.RequestException as error:
+        raise errors.from_os_error(_os_error(error), address) from error
+    except OSError as error:
+        raise errors.from_os_error(error, address) from error
+    except docker.errors.DockerException as error:
+        raise BBError(f"{call}: {error}", code="BB8000") from error
+
+
+def _explanation(error: docker.errors.APIError) -> str:
+    return str(error.explanation or error)
+
+
+def _os_error(error: BaseException) -> OSError:
+    """The operating system's error below a chain of requests and urllib3 wrappers."""
+    seen: list[BaseException] = []
+    todo: list[Any] = [error]
+    while todo and len(seen) < 20:
+        current = todo.pop(0)
+        if not isinstance(current, BaseException) or current in seen:
+            continue
+        if isinstance(current, OSError) and not isinstance(current, requests.RequestException):
+            return current
+        seen.append(current)
+        reason = getattr(current, "reason", None)
+        todo += [*current.args, reason, current.__cause__, current.__context__]
+    return ConnectionError(str(error))
+
+
+class SdkWire:
+    """GET requests over the SDK's transport, for tcp, TLS and ssh engines."""
+
+    def __init__(self, endpoint: Endpoint, timeout: float) -> None:
+        self._client = client(endpoint, "1.41", timeout)
+        self._timeout = timeout
+
+    def get(self, target: str) -> Reply:
+        """One GET; raises OSError when the connection fails."""
+        response = self._send(target, stream=False)
+        headers = {k.lower(): v for k, v in response.headers.items()}
+        return Reply(response.status_code, headers, response.content)
+
+    def stream(self, target: str) -> Stream:
+        """An answer read as it comes, without a read timeout."""
+        return _SdkStream(self._send(target, stream=True))
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._client.close()
+
+    def _send(self, target: str, *, stream: bool) -> requests.Response:
+        timeout = (self._timeout, None if stream else self._timeout)
+        try:
+            return self._client.request(
+                "GET", self._client.base_url + target, timeout=timeout, stream=stream
+            )
+        except requests.exceptions.Timeout as error:
+            raise TimeoutError(str(error)) from error
+        except requests.exceptions.RequestException as error:
+            raise _os_error(error) from error
+
+
+class _SdkStream:
+    """A streamed answer of requests."""
+
+    def __init__(self, response: requests.Response) -> None:
+        self.status = response.status_code
+        self._response = response
+
+    def __iter__(self) -> Iterator[bytes]:
+        try:
+            yield from self._response.raw.stream(4096, decode_content=False)
+        except (OSError, ValueError, AttributeError) as error:
+            # urllib3 raises the latter two when close() pulls the socket away below it
+            raise ConnectionError(str(error)) from error
+
+    def close(self) -> None:
+        self._response.close()

@@ -1,0 +1,53 @@
+"""Token metering, sans I/O: what a request to a model provider is, and what it cost.
+
+::
+
+    call = identify(host, method, path, headers, declared_hosts)    None: no models there
+    if call.gated:                                                  ask the ledger first
+        request = read_request(call, body, content_encoding, flow_id, conversations)
+        ... reserve request.input_estimate + request.allowance, or answer refusal(call, ...)
+    meter = Meter(call, request, status=..., headers=..., clock=time.time)
+    for chunk in response:  rows = meter.feed(chunk)                commit rows at once
+                            if meter.running.total > room: cut, then meter.close(Reason.CUT)
+    rows = meter.close(reason)                                      always, on every path
+
+A request that was sent but never answered: ``unanswered(call, request, clock, reason)``. A
+WebSocket: :class:`WebSocketMeter`. Wire formats, rules and bounds: ``docs/metering.md``.
+"""
+
+from botbottle.meter.call import Call, Dialect, Kind
+from botbottle.meter.counting import count_request, parse_count
+from botbottle.meter.estimate import Conversations, estimate_input
+from botbottle.meter.hosts import KNOWN_LLM_HOSTS, METERED_HOSTS, known_llm_host, provider_of
+from botbottle.meter.identify import identify
+from botbottle.meter.meter import Limits, Meter, Reason, unanswered
+from botbottle.meter.refusal import Refusal, refusal
+from botbottle.meter.request import Request, read_request
+from botbottle.meter.websocket import Admission, Settlement, WebSocketMeter, refusal_frame
+
+__all__ = [
+    "KNOWN_LLM_HOSTS",
+    "METERED_HOSTS",
+    "Admission",
+    "Call",
+    "Conversations",
+    "Dialect",
+    "Kind",
+    "Limits",
+    "Meter",
+    "Reason",
+    "Refusal",
+    "Request",
+    "Settlement",
+    "WebSocketMeter",
+    "count_request",
+    "estimate_input",
+    "identify",
+    "known_llm_host",
+    "parse_count",
+    "provider_of",
+    "read_request",
+    "refusal",
+    "refusal_frame",
+    "unanswered",
+]

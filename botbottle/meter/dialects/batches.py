@@ -1,0 +1,57 @@
+"""Batch results: JSON lines, each the usage of one request of the batch.
+
+Results may be downloaded many times, so a row's id is made of the batch and the request in it
+(Anthropic: batch id from the path and ``custom_id``; OpenAI: the line's own ``batch_req`` id).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from botbottle.meter.dialects.anthropic import AnthropicReader
+from botbottle.meter.dialects.openai_usage import is_usage, to_tokens
+from botbottle.meter.tally import Tally, as_dict, as_str
+
+
+class AnthropicBatchReader:
+    """One row a line of ``/v1/messages/batches/{id}/results``."""
+
+    def __init__(self, path: str) -> None:
+        parts = path.split("/")
+        self._batch = parts[-2] if parts[-1] == "results" else ""
+        self.tally = Tally()
+
+    def read(self, event: str, doc: dict[str, Any]) -> bool:
+        """Each line that succeeded is terminal for its own row."""
+        message = as_dict(as_dict(doc.get("result")).get("message"))
+        if not message:
+            if doc.get("type") == "message_batch":  # the answer to creating one
+                self.tally.response_id = as_str(doc.get("id"))
+            return False
+        reader = AnthropicReader()
+        reader.read("", {**message, "type": "message"})
+        self.tally = reader.tally
+        self.tally.response_id = f"{self._batch}/{as_str(doc.get('custom_id'))}"
+        return self.tally.complete
+
+
+class OpenAIBatchReader:
+    """One row a line of a batch output file; lines of any other file tell nothing."""
+
+    def __init__(self) -> None:
+        self.tally = Tally()
+
+    def read(self, event: str, doc: dict[str, Any]) -> bool:
+        """Each line whose response has usage is terminal for its own row."""
+        body = as_dict(as_dict(doc.get("response")).get("body"))
+        usage = as_dict(body.get("usage"))
+        if "custom_id" not in doc or not is_usage(usage):
+            return False
+        self.tally = Tally(
+            response_id=as_str(doc.get("id")) or as_str(body.get("id")),
+            model=as_str(body.get("model")),
+            tokens=to_tokens(usage),
+            input_known=True,
+            complete=True,
+        )
+        return True

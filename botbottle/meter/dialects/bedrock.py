@@ -1,0 +1,144 @@
+"""Bedrock Runtime: Converse and Invoke, plain and streamed.
+
+Converse: ``inputTokens`` excludes cache reads and writes; ``cacheDetails`` splits the writes by
+TTL; a stream tells usage in its one ``metadata`` message. Invoke carries the model's own
+documents, base64 in ``chunk`` messages; for Claude that is the Messages dialect, whose last
+document also has ``amazon-bedrock-invocationMetrics``. A plain Invoke answer of any model has the
+counts in ``x-amzn-bedrock-*-token-count`` headers.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from botbottle.meter.dialects.anthropic import AnthropicReader
+from botbottle.meter.lines import WHOLE
+from botbottle.meter.tally import Tally, as_dict, as_list, as_str, count, n
+from botbottle.model.usage import Tokens
+
+METRICS = "amazon-bedrock-invocationMetrics"
+# Name in the metrics object -> the same thing in the Messages dialect.
+_METRIC_NAMES = {
+    "inputTokenCount": "input_tokens",
+    "outputTokenCount": "output_tokens",
+    "cacheReadInputTokenCount": "cache_read_input_tokens",
+    "cacheWriteInputTokenCount": "cache_creation_input_tokens",
+}
+_HEADER = "x-amzn-bedrock-{}-token-count"
+_HEADER_NAMES = {
+    _HEADER.format("input"): "input_tokens",
+    _HEADER.format("output"): "output_tokens",
+    _HEADER.format("cache-read-input"): "cache_read_input_tokens",
+    _HEADER.format("cache-write-input"): "cache_creation_input_tokens",
+}
+# Exceptions that a stream may open with, before any token is spent.
+_UNBILLED = ("throttlingException", "validationException", "serviceUnavailableException")
+
+
+def converse_tokens(usage: dict[str, Any]) -> Tokens:
+    """Disjoint classes of one Converse usage object."""
+    written = n(usage.get("cacheWriteInputTokens"))
+    details = map(as_dict, as_list(usage.get("cacheDetails")))
+    long = sum(n(d.get("inputTokens")) for d in details if d.get("ttl") not in (None, "5m"))
+    return Tokens(
+        input_uncached=n(usage.get("inputTokens")),
+        cache_read=n(usage.get("cacheReadInputTokens")),
+        cache_write_5m=max(0, written - long),
+        cache_write_1h=long,
+        output=n(usage.get("outputTokens")),
+    )
+
+
+def exception_in(tally: Tally, event: str) -> bool:
+    """Record an exception message of the stream; True when this was one."""
+    kind, _, name = event.partition(":")
+    if kind not in ("exception", "error"):
+        return False
+    tally.failed = name[:64] or "exception"
+    untouched = not tally.deltas and not tally.tokens.total
+    tally.unbilled = untouched and name in _UNBILLED
+    return True
+
+
+class ConverseReader:
+    """Folds Converse documents into a tally."""
+
+    def __init__(self) -> None:
+        self.tally = Tally()
+
+    def read(self, event: str, doc: dict[str, Any]) -> bool:
+        """Fold in one document; the one with usage is terminal, and so is an exception."""
+        if exception_in(self.tally, event):
+            return True
+        delta = as_dict(doc.get("delta"))
+        self.tally.wrote(
+            as_str(delta.get("text")),
+            as_str(as_dict(delta.get("reasoningContent")).get("text")),
+            as_str(as_dict(delta.get("toolUse")).get("input")),
+        )
+        usage = as_dict(doc.get("usage"))
+        if count(usage.get("inputTokens")) is None:
+            return False
+        self.tally.tokens = converse_tokens(usage)
+        self.tally.input_known = self.tally.complete = True
+        return True
+
+
+class InvokeReader:
+    """Folds Invoke documents, unwrapped from their envelope, into a tally."""
+
+    def __init__(self, headers: Mapping[str, str]) -> None:
+        self._inner = AnthropicReader()
+        self._metrics = False
+        self._count_headers({k: headers[k] for k in _HEADER_NAMES if k in headers})
+
+    @property
+    def tally(self) -> Tally:
+        """The inner reader's tally."""
+        return self._inner.tally
+
+    def read(self, event: str, doc: dict[str, Any]) -> bool:
+        """Fold in one document; ends with the metrics, ``message_stop``, or a whole answer."""
+        if exception_in(self.tally, event):
+            return True
+        inner = self._unwrap(doc) if "bytes" in doc else doc
+        usage = as_dict(inner.get("usage")) or as_dict(as_dict(inner.get("metadata")).get("usage"))
+        if count(usage.get("inputTokens")) is not None:  # Nova answers in the Converse dialect
+            return self._final(converse_tokens(usage))
+        if not inner.get("type"):
+            self.tally.wrote(as_str(inner.get("generation")), as_str(inner.get("outputText")))
+        terminal = self._inner.read(event, inner)
+        return self._take_metrics(as_dict(inner.get(METRICS))) or terminal or self._whole(event)
+
+    def _unwrap(self, doc: dict[str, Any]) -> dict[str, Any]:
+        try:
+            return as_dict(json.loads(base64.b64decode(as_str(doc["bytes"]))))
+        except (ValueError, binascii.Error, RecursionError):
+            return {}
+
+    def _final(self, tokens: Tokens) -> bool:
+        self.tally.tokens, self.tally.input_known, self.tally.complete = tokens, True, True
+        return True
+
+    def _take_metrics(self, metrics: dict[str, Any]) -> bool:
+        if not metrics:
+            return False
+        self._merge({_METRIC_NAMES[k]: v for k, v in metrics.items() if k in _METRIC_NAMES})
+        return self.tally.input_known
+
+    def _count_headers(self, headers: dict[str, str]) -> None:
+        numbers = {_HEADER_NAMES[k]: int(v) for k, v in headers.items() if v.isdecimal()}
+        if numbers:
+            self._merge(numbers)
+
+    def _merge(self, usage: dict[str, Any]) -> None:
+        self._inner.merge(usage)
+        self._metrics = self.tally.complete = True
+
+    def _whole(self, event: str) -> bool:
+        """A plain answer of another vendor's model: its counts came in the headers."""
+        return self._metrics and event == WHOLE

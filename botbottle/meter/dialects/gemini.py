@@ -1,0 +1,72 @@
+"""Gemini API and Gemini on Vertex: JSON, ``alt=sse``, and the JSON-array stream.
+
+``usageMetadata`` is cumulative in every chunk (the last one counts, never the sum).
+``cachedContentTokenCount`` is inside ``promptTokenCount``; ``thoughtsTokenCount`` and
+``toolUsePromptTokenCount`` are beside the others: total = prompt + candidates + tool use +
+thoughts. Code Assist wraps each chunk in ``{"response": ...}``.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from botbottle.meter.tally import Tally, as_dict, as_list, as_str, count, n
+from botbottle.model.usage import Tokens
+
+
+def to_tokens(usage: dict[str, Any]) -> Tokens:
+    """Disjoint classes of one ``usageMetadata``; the total, if larger, adds to the output."""
+    prompt = n(usage.get("promptTokenCount"))
+    cached = min(n(usage.get("cachedContentTokenCount")), prompt)
+    tools = n(usage.get("toolUsePromptTokenCount"))
+    thoughts = n(usage.get("thoughtsTokenCount"))
+    said = n(usage.get("candidatesTokenCount")) or n(usage.get("responseTokenCount"))
+    output = max(said + thoughts, n(usage.get("totalTokenCount")) - prompt - tools)
+    return Tokens(
+        input_uncached=prompt - cached + tools,
+        cache_read=cached,
+        output=output,
+        reasoning=thoughts,
+    )
+
+
+class GeminiReader:
+    """Folds Gemini chunks into a tally. ``choices`` is the number of candidates asked for."""
+
+    def __init__(self, choices: int = 1) -> None:
+        self.tally = Tally()
+        self._choices = max(1, choices)
+        self._finished: set[int] = set()
+
+    def read(self, event: str, doc: dict[str, Any]) -> bool:
+        """Fold in one chunk; terminal when every candidate has finished and usage is known."""
+        chunk = as_dict(doc.get("response")) or doc
+        tally = self.tally
+        tally.response_id = as_str(chunk.get("responseId")) or tally.response_id
+        tally.model = as_str(chunk.get("modelVersion")) or tally.model
+        for candidate in map(as_dict, as_list(chunk.get("candidates"))):
+            self._candidate(candidate)
+        usage = as_dict(chunk.get("usageMetadata"))
+        if count(usage.get("promptTokenCount")) is not None:
+            tally.tokens, tally.input_known = to_tokens(usage), True
+        self._failure(as_dict(chunk.get("error")))
+        return self._terminal(chunk, bool(usage))
+
+    def _terminal(self, chunk: dict[str, Any], usage: bool) -> bool:
+        blocked = bool(as_dict(chunk.get("promptFeedback")).get("blockReason"))
+        embedded = "embedding" in chunk or "embeddings" in chunk
+        done = blocked or embedded or len(self._finished) >= self._choices
+        self.tally.complete = self.tally.input_known and (done or bool(self._finished))
+        return done and usage and self.tally.input_known
+
+    def _candidate(self, candidate: dict[str, Any]) -> None:
+        for part in map(as_dict, as_list(as_dict(candidate.get("content")).get("parts"))):
+            call = as_dict(part.get("functionCall"))
+            self.tally.wrote(as_str(part.get("text")), str(call) if call else "")
+        if candidate.get("finishReason"):
+            self._finished.add(n(candidate.get("index")))
+
+    def _failure(self, error: dict[str, Any]) -> None:
+        if error:
+            self.tally.failed = as_str(error.get("status"))[:64] or "error"
+            self.tally.unbilled = not self.tally.input_known and not self.tally.deltas

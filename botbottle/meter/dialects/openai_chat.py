@@ -1,0 +1,71 @@
+"""OpenAI Chat Completions and what is shaped like it: legacy completions, embeddings, images,
+OpenRouter, Azure, vLLM, Ollama's ``/v1``, and any compatible host.
+
+A stream tells usage in one chunk with ``choices: []`` after the chunk with ``finish_reason``, and
+only when ``stream_options.include_usage`` was asked for. Some servers put cumulative usage into
+every chunk, or into the finishing one: the last one counts, and the row is written at the usage
+chunk with empty choices, at ``[DONE]``, or at the end of the body, whichever comes first.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from botbottle.meter.dialects.openai_usage import is_usage, to_tokens
+from botbottle.meter.lines import DONE, WHOLE
+from botbottle.meter.tally import Tally, as_dict, as_list, as_str
+
+
+class ChatReader:
+    """Folds Chat documents into a tally."""
+
+    def __init__(self) -> None:
+        self.tally = Tally()
+        self._finished = False
+        self._usage = False
+
+    def read(self, event: str, doc: dict[str, Any]) -> bool:
+        """Fold in one document; terminal as the module docstring says."""
+        if event == DONE:
+            self.tally.complete = self._usage
+            return self._usage
+        tally = self.tally
+        tally.response_id = as_str(doc.get("id")) or tally.response_id
+        tally.model = as_str(doc.get("model")) or tally.model
+        choices = as_list(doc.get("choices"))
+        for choice in map(as_dict, choices):
+            self._choice(choice)
+        whole = event == WHOLE
+        self._finished = self._finished or whole
+        told = self._take_usage(doc)
+        self._failure(as_dict(doc.get("error")))
+        tally.complete = self._usage and self._finished
+        return told and self._finished and (whole or not choices)
+
+    def _take_usage(self, doc: dict[str, Any]) -> bool:
+        # Groq's first streaming format kept usage in an extension object.
+        usage = as_dict(doc.get("usage")) or as_dict(as_dict(doc.get("x_groq")).get("usage"))
+        if not is_usage(usage):
+            return False
+        self._usage = True
+        self.tally.tokens = to_tokens(usage)
+        self.tally.input_known = self.tally.tokens.total_input > 0
+        return True
+
+    def _choice(self, choice: dict[str, Any]) -> None:
+        if choice.get("finish_reason"):
+            self._finished = True
+        delta = as_dict(choice.get("delta"))
+        self.tally.wrote(
+            *(as_str(delta.get(k)) for k in ("content", "refusal", "reasoning_content")),
+            "" if "reasoning_content" in delta else as_str(delta.get("reasoning")),
+            as_str(choice.get("text")),
+        )
+        for call in map(as_dict, as_list(delta.get("tool_calls"))):
+            function = as_dict(call.get("function"))
+            self.tally.wrote(as_str(function.get("name")), as_str(function.get("arguments")))
+
+    def _failure(self, error: dict[str, Any]) -> None:
+        if error:
+            self.tally.failed = str(error.get("code") or error.get("type") or "error")[:64]
+            self.tally.unbilled = not self._usage and not self.tally.deltas

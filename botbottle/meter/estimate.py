@@ -1,0 +1,141 @@
+"""How many input tokens a request will cost, guessed offline.
+
+For reservations and ``preflight: estimate``. The guess is meant to be high rather than low: it is
+a weighted count of byte classes, fitted so that dense text (base64, hex, other alphabets) is not
+underrated the way "bytes / 4" underrates it. Images and documents are counted by a fixed price,
+not by their base64. Error bounds against real tokenizers: ``docs/metering.md``, measured by
+``benchmarks/meter/estimator.py``.
+
+A request that continues a stored conversation (``previous_response_id``, ``conversation``) has a
+body far smaller than its input: the tokens of the response it continues are added when they are
+known (:class:`Conversations`), and ``UNKNOWN_CONTEXT`` otherwise.
+"""
+
+from __future__ import annotations
+
+import json
+import string
+from collections import OrderedDict
+from typing import Any
+
+from botbottle.meter.call import Dialect
+from botbottle.meter.decode import Undecodable, decode_all
+
+BODY_LIMIT = 64 * 1024 * 1024  # bytes of one decoded request body
+UNKNOWN_CONTEXT = 50_000  # tokens assumed for a conversation stored elsewhere
+IMAGE_TOKENS = 5_000  # above the price of one image at any of the providers' default sizes
+DOCUMENT_BYTES_PER_TOKEN = 20  # a PDF page of about 60 kB at about 3,000 tokens
+FRAME_TOKENS = 16  # message frame of any request
+REMEMBERED = 4096  # responses whose size is kept
+
+# Tokens per byte, by class of byte. See benchmarks/meter/estimator.py for how they were fitted.
+_LOWER, _UPPER = string.ascii_lowercase.encode(), string.ascii_uppercase.encode()
+_DIGIT, _SPACE = string.digits.encode(), b" "
+_HIGH = bytes(range(128, 256))
+_PUNCT = bytes(set(range(128)) - set(_LOWER + _UPPER + _DIGIT + _SPACE))
+WEIGHTS = ((_LOWER, 0.26), (_UPPER, 0.85), (_DIGIT, 0.85), (_PUNCT, 0.85), (_SPACE, 0.1),
+           (_HIGH, 0.62))  # fmt: skip
+# The weights are those of Claude's tokenizer; the others make fewer tokens of the same text.
+_CLAUDE_LIKE = frozenset(
+    {Dialect.ANTHROPIC, Dialect.ANTHROPIC_BATCH, Dialect.BEDROCK_INVOKE, Dialect.BEDROCK_CONVERSE}
+)
+OTHER_SCALE = 0.75
+MEDIA_KEYS = frozenset({"data", "image_url", "url", "file_data", "bytes", "image"})
+MEDIA_MIN = 1024  # a shorter string is counted as text whatever its key
+
+
+def text_tokens(data: bytes) -> float:
+    """Weighted count of byte classes; data is UTF-8 text."""
+    size = len(data)
+    return sum(w * (size - len(data.translate(None, chars))) for chars, w in WEIGHTS)
+
+
+def _is_media(key: str, value: str) -> bool:
+    if key not in MEDIA_KEYS or len(value) < MEDIA_MIN:
+        return False
+    return value.startswith("data:") or " " not in value[:MEDIA_MIN]
+
+
+class _Walk:
+    """Splits a request document into text and media."""
+
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+        self.media = 0.0
+
+    def visit(self, root: Any) -> None:
+        """Walk without recursion: depth is the sender's choice."""
+        todo: list[tuple[str, Any, bool]] = [("", root, False)]
+        while todo:
+            key, value, document = todo.pop()
+            if isinstance(value, dict):
+                kind = str(value.get("type", "")) + str(value.get("media_type", ""))
+                document = document or "document" in kind or "file" in kind or "pdf" in kind
+                self.texts.extend(value)
+                todo.extend((k, v, document) for k, v in value.items())
+            elif isinstance(value, list):
+                todo.extend((key, v, document) for v in value)
+            elif isinstance(value, str):
+                self._string(key, value, document)
+            else:
+                self.texts.append(str(value))
+
+    def _string(self, key: str, value: str, document: bool) -> None:
+        if not _is_media(key, value):
+            self.texts.append(value)
+        elif document or value.startswith("data:application/"):
+            self.media += max(IMAGE_TOKENS, len(value) / DOCUMENT_BYTES_PER_TOKEN)
+        else:
+            self.media += IMAGE_TOKENS
+
+
+def estimate_document(doc: Any, dialect: Dialect) -> int:
+    """Input tokens of a parsed request body, without any stored conversation."""
+    walk = _Walk()
+    walk.visit(doc)
+    text = "\n".join(walk.texts).encode("utf-8", "surrogatepass")
+    scale = 1.0 if dialect in _CLAUDE_LIKE else OTHER_SCALE
+    return FRAME_TOKENS + round(text_tokens(text) * scale + walk.media)
+
+
+def parse_body(body: bytes, content_encoding: str) -> dict[str, Any] | None:
+    """The request document, or None when the body is not a readable JSON object."""
+    try:
+        doc = json.loads(decode_all(body, content_encoding, BODY_LIMIT))
+    except (Undecodable, ValueError, RecursionError):
+        return None
+    return doc if isinstance(doc, dict) else None
+
+
+def estimate_input(body: bytes, content_encoding: str, dialect: Dialect) -> int:
+    """Input tokens of an encoded request body, rather too many than too few.
+
+    A body that cannot be read is counted as text byte by byte (encoded bytes are dense, so this
+    errs high). Stored conversations are not included: see :func:`read_request`.
+    """
+    doc = parse_body(body, content_encoding)
+    return estimate_document(doc, dialect) if doc is not None else FRAME_TOKENS + len(body)
+
+
+class Conversations:
+    """Sizes of recent responses, so that a turn that builds on one can be estimated.
+
+    Bounded: the least recently used is forgotten. Not shared between bottles.
+    """
+
+    def __init__(self, limit: int = REMEMBERED) -> None:
+        self._limit = limit
+        self._sizes: OrderedDict[str, int] = OrderedDict()
+
+    def remember(self, response_id: str, tokens: int) -> None:
+        """The whole of a response (input and output, in tokens) is context for its successor."""
+        self._sizes[response_id] = tokens
+        self._sizes.move_to_end(response_id)
+        if len(self._sizes) > self._limit:
+            self._sizes.popitem(last=False)
+
+    def context(self, response_id: str) -> int:
+        """Tokens of the response a turn builds on; ``UNKNOWN_CONTEXT`` when not remembered."""
+        if response_id in self._sizes:
+            self._sizes.move_to_end(response_id)
+        return self._sizes.get(response_id, UNKNOWN_CONTEXT)

@@ -1,0 +1,78 @@
+"""Choose how a response body is cut into documents."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Protocol
+
+from botbottle.meter.call import Call, Dialect, Kind
+from botbottle.meter.eventstream import EventStream
+from botbottle.meter.jsonbody import ArrayElements, WholeBody
+from botbottle.meter.lines import BOM, Frame, JsonLines, ServerSentEvents
+
+_LINES = frozenset(
+    {"application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonlines"}
+)
+
+
+class Framer(Protocol):
+    """Bytes in, documents out; ``dropped`` counts documents over the limit."""
+
+    @property
+    def dropped(self) -> int:
+        """Documents that were too large to read."""
+
+    def feed(self, data: bytes) -> Iterator[Frame]:
+        """Documents that these decoded bytes complete."""
+
+    def close(self) -> Iterator[Frame]:
+        """What is left at the end of the body."""
+
+
+class Sniffed:
+    """Decides by the first byte: ``{`` or ``[`` is JSON, anything else an event stream.
+
+    Content types lie (compatible servers label event streams as JSON or plain text); the first
+    byte does not.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._inner: Framer | None = None
+
+    @property
+    def dropped(self) -> int:
+        """Documents over the limit so far."""
+        return self._inner.dropped if self._inner else 0
+
+    @property
+    def whole(self) -> bool:
+        """True when the body is one JSON document."""
+        return isinstance(self._inner, WholeBody)
+
+    def feed(self, data: bytes) -> Iterator[Frame]:
+        """Documents that these bytes complete."""
+        if self._inner is None:
+            data = data.removeprefix(BOM).lstrip()
+            if not data:
+                return iter(())
+            json = data[:1] in (b"{", b"[")
+            self._inner = (WholeBody if json else ServerSentEvents)(self._limit)
+        return self._inner.feed(data)
+
+    def close(self) -> Iterator[Frame]:
+        """What is left."""
+        return self._inner.close() if self._inner else iter(())
+
+
+def framer_for(call: Call, content_type: str, limit: int) -> Framer:
+    """The framer of a response. ``limit`` is the size of one document in bytes."""
+    kind = content_type.partition(";")[0].strip().lower()
+    if kind == "application/vnd.amazon.eventstream":
+        return EventStream(limit)
+    if call.kind is Kind.BATCH_RESULTS or call.dialect is Dialect.OLLAMA or kind in _LINES:
+        return JsonLines(limit)
+    gemini_stream = call.dialect is Dialect.GEMINI and "stream" in call.path.rpartition(":")[2]
+    if gemini_stream and kind != "text/event-stream":
+        return ArrayElements(limit)
+    return Sniffed(limit)

@@ -1,0 +1,144 @@
+"""Which hosts serve models, and whose budget they spend.
+
+Patterns are matched label by label: a leading ``*`` in a label stands for one or more characters
+of that label. The list is what ``bb plan`` compares routes with, so that a route to a model
+provider that nothing meters is flagged; it is not an allow list.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+CLAUDE, CODEX, GEMINI = "claude", "codex", "gemini"
+BEDROCK, AZURE, OPENROUTER, OLLAMA = "bedrock", "azure", "openrouter", "ollama"
+
+# Hosts whose wire format this package knows by heart: pattern -> budget key.
+METERED_HOSTS: Mapping[str, str] = {
+    "api.anthropic.com": CLAUDE,
+    "claude.googleapis.com": CLAUDE,
+    "aws-external-anthropic.*.api.aws": CLAUDE,
+    "api.openai.com": CODEX,
+    "*.api.openai.com": CODEX,  # regional: us., eu., ...
+    "chatgpt.com": CODEX,
+    "chat.openai.com": CODEX,
+    "generativelanguage.googleapis.com": GEMINI,
+    "aiplatform.googleapis.com": GEMINI,
+    "aiplatform.*.rep.googleapis.com": GEMINI,
+    "*-aiplatform.googleapis.com": GEMINI,
+    "cloudcode-pa.googleapis.com": GEMINI,
+    "bedrock-runtime.*.amazonaws.com": BEDROCK,
+    "bedrock-runtime-fips.*.amazonaws.com": BEDROCK,
+    "bedrock-runtime.*.amazonaws.com.cn": BEDROCK,
+    "bedrock-runtime.*.api.aws": BEDROCK,
+    "bedrock-mantle.*.api.aws": BEDROCK,
+    "*.openai.azure.com": AZURE,
+    "*.openai.azure.us": AZURE,
+    "*.services.ai.azure.com": AZURE,
+    "*.cognitiveservices.azure.com": AZURE,
+    "openrouter.ai": OPENROUTER,
+    "ollama.com": OLLAMA,
+}
+
+# Hosts that serve models and are metered only when settings declare them
+# (``providers.<name>.hosts``); reaching one undeclared is an unmetered spend.
+UNMETERED_HOSTS: Mapping[str, str] = {
+    "claude.ai": "Claude.ai",
+    "api.x.ai": "xAI",
+    "*.api.x.ai": "xAI",
+    "api.mistral.ai": "Mistral",
+    "codestral.mistral.ai": "Mistral",
+    "api.groq.com": "Groq",
+    "api.deepseek.com": "DeepSeek",
+    "api.cohere.com": "Cohere",
+    "api.cohere.ai": "Cohere",
+    "api.perplexity.ai": "Perplexity",
+    "api.together.xyz": "Together",
+    "api.together.ai": "Together",
+    "api.fireworks.ai": "Fireworks",
+    "api.cerebras.ai": "Cerebras",
+    "api.sambanova.ai": "SambaNova",
+    "api.deepinfra.com": "DeepInfra",
+    "api.novita.ai": "Novita",
+    "api.hyperbolic.xyz": "Hyperbolic",
+    "api.replicate.com": "Replicate",
+    "router.huggingface.co": "Hugging Face",
+    "api-inference.huggingface.co": "Hugging Face",
+    "*.endpoints.huggingface.cloud": "Hugging Face",
+    "integrate.api.nvidia.com": "NVIDIA NIM",
+    "models.github.ai": "GitHub Models",
+    "models.inference.ai.azure.com": "GitHub Models",
+    "api.githubcopilot.com": "GitHub Copilot",
+    "*.githubcopilot.com": "GitHub Copilot",
+    "api.moonshot.ai": "Moonshot",
+    "api.moonshot.cn": "Moonshot",
+    "api.z.ai": "Z.ai",
+    "open.bigmodel.cn": "Zhipu",
+    "dashscope.aliyuncs.com": "Alibaba",
+    "dashscope-intl.aliyuncs.com": "Alibaba",
+    "api.minimax.io": "MiniMax",
+    "api.minimaxi.com": "MiniMax",
+    "ark.*.volces.com": "Volcengine",
+    "api.siliconflow.cn": "SiliconFlow",
+    "api.siliconflow.com": "SiliconFlow",
+    "api.ai21.com": "AI21",
+    "api.voyageai.com": "Voyage",
+    "api.jina.ai": "Jina",
+    "ai-gateway.vercel.sh": "Vercel AI Gateway",
+    "gateway.ai.cloudflare.com": "Cloudflare AI Gateway",
+    "api.portkey.ai": "Portkey",
+    "api.llm7.io": "LLM7",
+    "opencode.ai": "OpenCode Zen",
+    "inference-api.nousresearch.com": "Nous",
+    "*.ml.cloud.ibm.com": "watsonx",
+    "serving.*.cloud.databricks.com": "Databricks",
+    "api2.cursor.sh": "Cursor",
+    "server.codeium.com": "Windsurf",
+    "ampcode.com": "Amp",
+}
+
+KNOWN_LLM_HOSTS: Mapping[str, str] = {**METERED_HOSTS, **UNMETERED_HOSTS}
+
+
+def canonical_host(host: str) -> str:
+    """Lower case, no port, no trailing dot; an IPv6 literal keeps its brackets."""
+    host = host.strip().lower()
+    if host.startswith("["):
+        return host.partition("]")[0] + "]"
+    return host.partition(":")[0].rstrip(".")
+
+
+def _label_matches(pattern: str, label: str) -> bool:
+    if pattern.startswith("*"):
+        return len(label) > len(pattern) - 1 and label.endswith(pattern[1:])
+    return pattern == label
+
+
+def host_matches(pattern: str, host: str) -> bool:
+    """True when every label of ``host`` matches the pattern's label at the same place."""
+    wanted, labels = pattern.split("."), host.split(".")
+    return len(wanted) == len(labels) and all(map(_label_matches, wanted, labels))
+
+
+def _lookup(table: Mapping[str, str], host: str) -> str | None:
+    if host in table:
+        return table[host]
+    return next((v for p, v in table.items() if "*" in p and host_matches(p, host)), None)
+
+
+def provider_of(host: str, declared: Mapping[str, str]) -> str | None:
+    """Budget key of a host: a declared one first, then the hosts known by heart, else None."""
+    host = canonical_host(host)
+    return _lookup(declared, host) or _lookup(METERED_HOSTS, host)
+
+
+def known_llm_host(host: str) -> str | None:
+    """Name of the model provider behind ``host`` (or a ``*.suffix`` route that covers one).
+
+    Used by the planner to flag a route that reaches models without a meter. A wildcard route is
+    flagged when it covers any known host, because reach is what could be used.
+    """
+    host = canonical_host(host)
+    if host.startswith("*."):
+        suffix = host[1:]
+        return next((v for p, v in KNOWN_LLM_HOSTS.items() if p.endswith(suffix)), None)
+    return _lookup(KNOWN_LLM_HOSTS, host)

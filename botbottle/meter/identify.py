@@ -1,0 +1,87 @@
+"""Read one request line: whose budget it spends and how its response tells.
+
+The destination host picks the budget key. One exception: hosts of Google and Azure that carry
+the Anthropic dialect spend the ``claude`` budget. Bedrock, OpenRouter, Ollama and declared hosts
+keep their own key whatever dialect they speak, because they send their own bill.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from botbottle.meter.call import GATED, Call, Dialect, Kind
+from botbottle.meter.hosts import AZURE, CLAUDE, CODEX, GEMINI, canonical_host, provider_of
+from botbottle.meter.paths import FREE, ODD, find_rule, model_in, normalise
+
+# Google's front end (and many others) let a GET carry out another method.
+OVERRIDES = ("x-http-method-override", "x-http-method", "x-method-override")
+CHATGPT = frozenset({"chatgpt.com", "chat.openai.com"})
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+def _lower(headers: Mapping[str, str]) -> dict[str, str]:
+    return {k.lower(): v for k, v in headers.items()}
+
+
+def _methods(method: str, headers: Mapping[str, str]) -> tuple[str, ...]:
+    """The method sent and any it asks to be taken for: which one wins is the server's affair."""
+    return (method.upper(), *(headers[n].strip().upper() for n in OVERRIDES if n in headers))
+
+
+def _is_websocket(method: str, headers: Mapping[str, str]) -> bool:
+    return method == "GET" and headers.get("upgrade", "").lower() == "websocket"
+
+
+def _websocket_dialect(path: str) -> Dialect:
+    if path.endswith("/responses"):
+        return Dialect.OPENAI_RESPONSES
+    if path.endswith("/realtime"):
+        return Dialect.OPENAI_REALTIME
+    return Dialect.UNKNOWN
+
+
+def _unlisted(host: str, method: str, path: str) -> tuple[Kind, Dialect]:
+    """What no table lists: reading is free, writing to a model host is not."""
+    if method in _SAFE or method == "DELETE" or (FREE.fullmatch(path) and not ODD.search(path)):
+        return Kind.OTHER, Dialect.UNKNOWN
+    # ChatGPT's backend serves a whole web product; only its conversations and codex turns spend.
+    if host in CHATGPT and "conversation" not in path and "/responses" not in path:
+        return Kind.OTHER, Dialect.UNKNOWN
+    return Kind.GENERATE, Dialect.UNKNOWN
+
+
+def _classify(host: str, methods: tuple[str, ...], path: str) -> tuple[Kind, Dialect]:
+    """The most expensive reading of the request among the methods it may be taken for."""
+    read = [_classify_one(host, method, path) for method in methods]
+    return next((r for r in read if r[0] in GATED), read[0])
+
+
+def _classify_one(host: str, method: str, path: str) -> tuple[Kind, Dialect]:
+    rule = find_rule(method, path)
+    return (rule.kind, rule.dialect) if rule else _unlisted(host, method, path)
+
+
+def _budget_key(key: str, dialect: Dialect) -> str:
+    anthropic = dialect in (Dialect.ANTHROPIC, Dialect.ANTHROPIC_BATCH)
+    return CLAUDE if anthropic and key in (GEMINI, AZURE, CODEX) else key
+
+
+def identify(
+    host: str, method: str, path: str, headers: Mapping[str, str], hosts: Mapping[str, str]
+) -> Call | None:
+    """What a request to ``host`` is, or None when the host serves no known models.
+
+    ``path`` may carry a query. ``hosts`` maps hosts (or ``*`` label patterns) that settings
+    declare to their budget key; they win over the hosts known by heart.
+    """
+    host = canonical_host(host)
+    key = provider_of(host, hosts)
+    if key is None:
+        return None
+    lowered, clean = _lower(headers), normalise(path)
+    if _is_websocket(method.upper(), lowered):
+        dialect, kind = _websocket_dialect(clean), Kind.WEBSOCKET
+    else:
+        kind, dialect = _classify(host, _methods(method, lowered), clean)
+    named = model_in(clean) if kind in GATED or kind is Kind.COUNT else ""
+    return Call(_budget_key(key, dialect), dialect, kind, host, method.upper(), clean, named)

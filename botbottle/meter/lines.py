@@ -1,0 +1,140 @@
+"""Cut a byte stream into lines and server-sent events, within bounds.
+
+Line ends are LF, CRLF or CR (WHATWG HTML, "parsing an event stream"); a CRLF may be split over
+two chunks, and so may any character, which is why all of this works on bytes. A line or event
+over the limit is dropped and counted, and reading goes on with the next one. Lines in pieces are
+kept in a list, so that a long line costs linear time however small the chunks are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+Frame = tuple[str, bytes]  # (event name or "", payload)
+WHOLE = "[WHOLE]"  # event name of a body that is one document
+DONE = "[DONE]"  # event name and payload of the end mark of OpenAI's streams
+BOM = b"\xef\xbb\xbf"
+
+
+class Lines:
+    """Complete lines without their ends. ``dropped`` counts lines over ``limit`` bytes."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._parts: list[bytes] = []
+        self._size = 0
+        self._after_cr = False
+        self.dropped = 0
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """Lines that these bytes complete."""
+        if self._after_cr and data.startswith(b"\n"):
+            data = data[1:]
+        self._after_cr = data.endswith(b"\r")
+        if b"\r" in data:
+            data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        *ends, rest = data.split(b"\n")
+        lines = [self._complete(end) for end in ends]
+        self._keep(rest)
+        return [line for line in lines if line is not None]
+
+    def rest(self) -> bytes:
+        """The line that has no end yet; the splitter is empty afterwards."""
+        return self._complete(b"") or b""
+
+    def _keep(self, part: bytes) -> None:
+        self._size += len(part)
+        if self._size > self._limit:
+            self._parts.clear()
+        elif part:
+            self._parts.append(part)
+
+    def _complete(self, end: bytes) -> bytes | None:
+        if not self._parts and not self._size:
+            return self._bounded(end)
+        self._keep(end)
+        line, size = b"".join(self._parts), self._size
+        self._parts, self._size = [], 0
+        return line if size <= self._limit else self._bounded(None)
+
+    def _bounded(self, line: bytes | None) -> bytes | None:
+        if line is None or len(line) > self._limit:
+            self.dropped += 1
+            return None
+        return line
+
+
+class JsonLines:
+    """Frames of newline-delimited JSON: each line that is not empty."""
+
+    def __init__(self, limit: int) -> None:
+        self._lines = Lines(limit)
+
+    @property
+    def dropped(self) -> int:
+        """Lines over the limit so far."""
+        return self._lines.dropped
+
+    def feed(self, data: bytes) -> Iterator[Frame]:
+        """Complete lines."""
+        return (("", line) for line in self._lines.feed(data) if line.strip())
+
+    def close(self) -> Iterator[Frame]:
+        """The last line, when the body did not end in a line end."""
+        rest = self._lines.rest()
+        if rest.strip():
+            yield "", rest
+
+
+class ServerSentEvents:
+    """Frames of ``text/event-stream``: (event name, data lines joined by LF)."""
+
+    def __init__(self, limit: int) -> None:
+        self._lines = Lines(limit)
+        self._limit = limit
+        self._event = ""
+        self._data: list[bytes] = []
+        self._size = 0
+        self._dropped = 0
+        self._first = True
+
+    @property
+    def dropped(self) -> int:
+        """Events over the limit so far."""
+        return self._dropped + self._lines.dropped
+
+    def feed(self, data: bytes) -> Iterator[Frame]:
+        """Events that these bytes complete."""
+        for line in self._lines.feed(data):
+            if line:
+                self._field(line)
+            elif (frame := self._dispatch()) is not None:
+                yield frame
+
+    def close(self) -> Iterator[Frame]:
+        """The last event, when its empty line never came (it may be cut short)."""
+        if rest := self._lines.rest():
+            self._field(rest)
+        if (frame := self._dispatch()) is not None:
+            yield frame
+
+    def _field(self, line: bytes) -> None:
+        if self._first:
+            self._first, line = False, line.removeprefix(BOM)
+        name, _, value = line.partition(b":")
+        value = value.removeprefix(b" ")
+        if name == b"data":
+            self._size += len(value)
+            self._data.append(value)
+            if self._size > self._limit:
+                self._data.clear()
+        elif name == b"event":
+            self._event = value.decode("utf-8", "replace")
+
+    def _dispatch(self) -> Frame | None:
+        event, data, size = self._event, self._data, self._size
+        self._event, self._data, self._size = "", [], 0
+        if size > self._limit:
+            self._dropped += 1
+            return None
+        return (event, data[0] if len(data) == 1 else b"\n".join(data)) if data else None

@@ -1,0 +1,245 @@
+"""Meter one HTTP response while it streams past.
+
+Fed with the raw encoded bytes, so it can sit beside a stream that is passed on untouched. A row
+is made the moment the terminal event passes, not at the end of the response: clients hang up as
+soon as they have seen that event, and then no end is ever reported. ``close`` makes the row of a
+response that never got there. The meter never raises and never holds more than one document.
+"""
+
+from __future__ import annotations
+
+import enum
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from botbottle.meter.call import Call, Dialect, Kind
+from botbottle.meter.decode import ContentDecoder, Undecodable
+from botbottle.meter.dialects import reader_for
+from botbottle.meter.estimate import Conversations
+from botbottle.meter.eventstream import BadFrame
+from botbottle.meter.framing import Sniffed, framer_for
+from botbottle.meter.lines import DONE, Frame
+from botbottle.meter.request import Request
+from botbottle.meter.rows import Clock, Rows
+from botbottle.meter.tally import Tally
+from botbottle.model.usage import Completeness, Exchange, Tokens
+
+_ID_HEADERS = ("x-amzn-requestid", "request-id", "x-request-id", "apim-request-id")
+BYTES_PER_TOKEN = 4  # of a body nobody could read
+OVERSIZE = "document over the limit"
+UNREADABLE = "unreadable document"
+
+
+class Reason(enum.StrEnum):
+    """Why a response is over."""
+
+    COMPLETE = "complete"  # the body ended as its framing says
+    CLIENT_GONE = "client gone"
+    UPSTREAM_FAILED = "upstream failed"
+    CUT = "cut by budget"
+    SHUTDOWN = "sidecar stopped"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds of one meter, in bytes. A larger document is skipped and the row is estimated."""
+
+    document: int = 32 * 1024 * 1024
+
+
+class Meter:
+    """Meters one response.
+
+    ``status`` and ``headers`` are the response's; ``clock`` gives seconds since the epoch. A
+    response that is an error (status 300 and up) spends nothing and gives no row.
+    """
+
+    def __init__(
+        self,
+        call: Call,
+        request: Request,
+        *,
+        status: int,
+        headers: Mapping[str, str],
+        clock: Clock,
+        limits: Limits | None = None,
+        conversations: Conversations | None = None,
+    ) -> None:
+        lowered = {k.lower(): v for k, v in headers.items()}
+        self._call, self._request = call, request
+        header_id = next((lowered[name] for name in _ID_HEADERS if name in lowered), "")
+        self._rows = Rows(call, request, clock, header_id)
+        self._reader = reader_for(call, lowered, request.choices)
+        self._conversations = conversations
+        self._many = call.kind is Kind.BATCH_RESULTS
+        self._silent = not call.metered or not 200 <= status < 300
+        self._over = False
+        self._fault = ""
+        self._cut_short = False
+        self._bytes = 0
+        self._expected = self._content_length(lowered)
+        limit = (limits or Limits()).document
+        self._framer = framer_for(call, lowered.get("content-type", ""), limit)
+        self._decoder: ContentDecoder | None = None
+        try:
+            self._decoder = ContentDecoder(lowered.get("content-encoding", ""))
+        except Undecodable as error:
+            self._fault = str(error)
+
+    @property
+    def committed(self) -> bool:
+        """True once the response's row is made (or it is known to need none)."""
+        return self._over or self._silent
+
+    @property
+    def running(self) -> Tokens:
+        """Tokens of this response so far, approximately, until the row is made; then zero."""
+        return Tokens() if self.committed else self._rows.so_far(self._reader.tally)
+
+    def feed(self, chunk: bytes) -> list[Exchange]:
+        """The next bytes as received; the rows whose terminal event was in them."""
+        if self.committed:
+            return []
+        self._bytes += len(chunk)
+        rows = self._take(chunk)
+        if self._bytes == self._expected and not self._over:
+            rows += self._flush()  # the whole body has passed: do not wait for its end
+        return rows
+
+    def close(self, reason: Reason) -> list[Exchange]:
+        """The response is over; the rows that are still owed. Further calls give nothing."""
+        if self.committed:
+            return []
+        rows = self._flush()
+        if reason is not Reason.COMPLETE and self._fault == UNREADABLE:
+            self._fault, self._cut_short = "", True  # the cut went through the last document
+        if not self._over:
+            rows += self._last(reason)
+        self._over = True
+        return rows
+
+    @staticmethod
+    def _content_length(headers: Mapping[str, str]) -> int:
+        text = headers.get("content-length", "")
+        return int(text) if text.isdecimal() and len(text) < 16 else -1
+
+    def _take(self, chunk: bytes) -> list[Exchange]:
+        if self._decoder is None:
+            return []
+        rows: list[Exchange] = []
+        try:
+            for piece in self._decoder.feed(chunk):
+                rows += self._read(self._framer.feed(piece))
+        except (Undecodable, BadFrame) as error:
+            self._break(str(error))
+        except Exception as error:  # noqa: BLE001 - fail closed: a fault of ours must leave a row
+            self._break(f"meter fault: {type(error).__name__}")
+        return rows
+
+    def _flush(self) -> list[Exchange]:
+        try:
+            return self._read(self._framer.close())
+        except Exception as error:  # noqa: BLE001 - fail closed: a fault of ours must leave a row
+            self._break(f"meter fault: {type(error).__name__}")
+            return []
+
+    def _break(self, fault: str) -> None:
+        self._fault, self._decoder = fault, None
+
+    def _read(self, frames: Iterable[Frame]) -> list[Exchange]:
+        rows: list[Exchange] = []
+        for event, data in frames:
+            if self._over:
+                break
+            doc = self._parse(data)
+            if doc is not None and self._reader.read(DONE if data == b"[DONE]" else event, doc):
+                rows += self._terminal()
+        return rows
+
+    def _parse(self, data: bytes) -> dict[str, Any] | None:
+        if data == b"[DONE]":
+            return {}
+        try:
+            doc = json.loads(data)
+        except (ValueError, RecursionError):
+            self._fault = self._fault or UNREADABLE
+            return None
+        return doc if isinstance(doc, dict) else None
+
+    def _terminal(self) -> list[Exchange]:
+        tally = self._reader.tally
+        self._over = not self._many
+        if not tally.complete:
+            return self._unfinished(tally, Reason.COMPLETE)
+        rows = self._rows.all_of(tally, Completeness.FINAL, tally.failed)
+        if self._conversations is not None:
+            self._conversations.remember(rows[0].response_id, rows[0].tokens.total)
+        return rows
+
+    def _last(self, reason: Reason) -> list[Exchange]:
+        tally = self._reader.tally
+        if self._many:
+            return self._unread_results() if self._fault or self._framer.dropped else []
+        if self._call.kind is Kind.BATCH_CREATE:
+            return self._batch_created(tally)
+        if tally.complete and self._call.dialect is not Dialect.UNKNOWN:
+            return self._terminal()
+        return self._unfinished(tally, reason)
+
+    def _unfinished(self, tally: Tally, reason: Reason) -> list[Exchange]:
+        """Rows of a response without final numbers, by what is known of it."""
+        if self._call.kind is Kind.RETRIEVE or (tally.unbilled and not self._fault):
+            return []
+        note, completeness = self._verdict(tally, reason)
+        if self._nothing_read(tally):
+            self._guess_output(tally)
+        return self._rows.interrupted(tally, completeness, note)
+
+    def _verdict(self, tally: Tally, reason: Reason) -> tuple[str, Completeness]:
+        if self._fault or self._framer.dropped:
+            return self._fault or OVERSIZE, Completeness.ESTIMATED
+        if self._call.dialect is Dialect.UNKNOWN:
+            return "unknown dialect", Completeness.ESTIMATED
+        if tally.failed:
+            return tally.failed, Completeness.PARTIAL
+        if self._request.background:
+            return "background; final when retrieved", Completeness.PARTIAL
+        if reason is Reason.COMPLETE:
+            return "ended without usage", Completeness.ESTIMATED
+        note = f"{reason.value}; last event cut short" if self._cut_short else reason.value
+        return note, Completeness.PARTIAL
+
+    def _nothing_read(self, tally: Tally) -> bool:
+        """True when the output can only be guessed from the size of the body."""
+        if self._decoder is None or (isinstance(self._framer, Sniffed) and self._framer.whole):
+            return not self._request.background
+        return not tally.tokens.output and not tally.deltas and bool(self._framer.dropped)
+
+    def _guess_output(self, tally: Tally) -> None:
+        guess = max(self._bytes, self._expected) // BYTES_PER_TOKEN
+        bound = self._request.max_output * self._request.choices
+        tally.thought(min(guess, bound) if bound else guess)
+
+    def _unread_results(self) -> list[Exchange]:
+        guess = Tally(tokens=Tokens(output=self._bytes // BYTES_PER_TOKEN))
+        note = self._fault or OVERSIZE
+        return [self._rows.exchange(guess, guess.tokens, Completeness.ESTIMATED, note)]
+
+    def _batch_created(self, tally: Tally) -> list[Exchange]:
+        """One row a request of the batch, under the id its result will have."""
+        rows = []
+        for item in self._request.batch:
+            told = Tally(response_id=f"{tally.response_id}/{item.custom_id}", model=item.model)
+            tokens = Tokens(input_uncached=item.input_estimate)
+            note = "batch; final with its results"
+            rows.append(self._rows.exchange(told, tokens, Completeness.PARTIAL, note))
+        return rows
+
+
+def unanswered(call: Call, request: Request, clock: Clock, reason: Reason) -> list[Exchange]:
+    """Rows of a request that went upstream whole but got no response: the input is estimated."""
+    if call.kind is not Kind.GENERATE:
+        return []
+    return Rows(call, request, clock).interrupted(Tally(), Completeness.PARTIAL, reason.value)

@@ -1,0 +1,75 @@
+"""Say "the budget is spent" so that the client at the other end stops instead of retrying.
+
+Each shape was chosen by running the real clients against it: Claude Code stops after one request
+on 402 but retries a plain 429 for a minute; Codex stops at once on 429 ``insufficient_quota`` but
+sends 30 requests on 503. The table is in ``docs/metering.md``. A refusal costs no lookup and no
+body parsing, so that a retry storm stays cheap.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from botbottle.meter.call import Call, Dialect
+
+RETRY_AFTER_DEFAULT = 3600  # seconds; clients that obey it give up
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A complete HTTP response: status, headers, JSON body."""
+
+    status: int
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+
+
+def anthropic_error(message: str) -> dict[str, Any]:
+    """Error document of the Messages API."""
+    return {"type": "error", "error": {"type": "billing_error", "message": message}}
+
+
+def openai_error(message: str) -> dict[str, Any]:
+    """Error document of the OpenAI APIs; ``insufficient_quota`` is what clients do not retry."""
+    kind = "insufficient_quota"
+    return {"error": {"type": kind, "code": kind, "param": None, "message": message}}
+
+
+def _google_error(message: str) -> dict[str, Any]:
+    return {"error": {"code": 402, "message": message, "status": "RESOURCE_EXHAUSTED"}}
+
+
+def _shape(call: Call, message: str) -> tuple[int, dict[str, Any], dict[str, str]]:
+    match call.dialect:
+        case Dialect.ANTHROPIC | Dialect.ANTHROPIC_BATCH:
+            return 402, anthropic_error(message), {}
+        case Dialect.GEMINI | Dialect.GEMINI_INTERACTIONS:
+            return 402, _google_error(message), {}
+        case Dialect.BEDROCK_INVOKE | Dialect.BEDROCK_CONVERSE:
+            # Claude Code in Bedrock mode stops on 402 as it does on the Messages API; the AWS
+            # SDKs read the type header and do not retry an AccessDenied-class error.
+            return 402, {"message": message}, {"x-amzn-errortype": "ServiceQuotaExceededException"}
+        case Dialect.OLLAMA:
+            return 402, {"error": message}, {}
+        case _:
+            return 429, openai_error(message), {}
+
+
+def refusal(call: Call, *, message: str, retry_after: float | None = None) -> Refusal:
+    """The refusal of one request, in its client's own dialect.
+
+    ``retry_after`` is in seconds until the budget's window ends; None means "not soon".
+    """
+    status, document, extra = _shape(call, message)
+    seconds = RETRY_AFTER_DEFAULT if retry_after is None else max(1, round(retry_after))
+    headers = {
+        "content-type": "application/json",
+        "x-should-retry": "false",
+        "retry-after": str(seconds),
+        "x-botbottle-refused": "budget",
+        **extra,
+    }
+    body = json.dumps(document, ensure_ascii=False).encode()
+    return Refusal(status, (*headers.items(), ("content-length", str(len(body)))), body)

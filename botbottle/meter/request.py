@@ -1,0 +1,126 @@
+"""What the meter needs to know of a request before its response comes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from botbottle.meter.call import Call, Dialect, Kind
+from botbottle.meter.estimate import (
+    FRAME_TOKENS,
+    UNKNOWN_CONTEXT,
+    Conversations,
+    estimate_document,
+    parse_body,
+)
+from botbottle.meter.tally import as_dict, as_list, as_str, n
+
+ALLOWANCE = 8_192  # output tokens reserved when the request asks for more or does not say
+MAX_BATCH = 10_000  # requests of one batch that get a row of their own at creation
+
+
+@dataclass(frozen=True, slots=True)
+class BatchItem:
+    """One request inside a batch."""
+
+    custom_id: str
+    model: str
+    input_estimate: int
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Facts of one request. ``request_id`` is the sidecar's own, unique per request.
+
+    ``input_estimate`` is in tokens and includes a stored conversation. ``max_output`` is what
+    the client allows (0: not said); ``allowance`` is the bounded part of it worth reserving.
+    ``readable`` is False when the body was not a JSON object.
+    """
+
+    request_id: str
+    model: str = ""
+    input_estimate: int = 0
+    max_output: int = 0
+    choices: int = 1
+    streams: bool = False
+    tells_usage: bool = True  # False: a Chat stream without include_usage
+    background: bool = False
+    prewarm: bool = False
+    readable: bool = True
+    batch: tuple[BatchItem, ...] = ()
+
+    @property
+    def allowance(self) -> int:
+        """Output tokens to reserve. Never ``max_output`` itself: clients ask for 128,000."""
+        return min(self.max_output or ALLOWANCE, ALLOWANCE) * self.choices
+
+
+def _max_output(doc: dict[str, Any]) -> int:
+    names = ("max_output_tokens", "max_completion_tokens", "max_tokens", "num_predict")
+    config = ("inferenceConfig", "generationConfig", "generation_config", "options")
+    places = [doc, *(as_dict(doc.get(name)) for name in config)]
+    camel = ("maxTokens", "maxOutputTokens")
+    return max(n(place.get(name)) for place in places for name in (*names, *camel))
+
+
+def _choices(doc: dict[str, Any]) -> int:
+    asked = n(doc.get("n")) or n(as_dict(doc.get("generationConfig")).get("candidateCount"))
+    return min(max(asked, 1), 128)
+
+
+def _context(doc: dict[str, Any], conversations: Conversations | None) -> int:
+    previous = as_str(doc.get("previous_response_id")) or as_str(doc.get("previous_interaction_id"))
+    if previous and conversations is not None:
+        return conversations.context(previous)
+    return UNKNOWN_CONTEXT if previous or doc.get("conversation") else 0
+
+
+def _batch(doc: dict[str, Any]) -> tuple[BatchItem, ...]:
+    items = []
+    for item in map(as_dict, as_list(doc.get("requests"))[:MAX_BATCH]):
+        params = as_dict(item.get("params"))
+        model, size = as_str(params.get("model")), estimate_document(params, Dialect.ANTHROPIC)
+        items.append(BatchItem(as_str(item.get("custom_id")), model, size))
+    return tuple(items)
+
+
+def from_document(
+    call: Call, doc: dict[str, Any], request_id: str, conversations: Conversations | None = None
+) -> Request:
+    """Facts of a parsed request body (also of a WebSocket ``response.create`` frame)."""
+    chat_stream = call.dialect is Dialect.OPENAI_CHAT and doc.get("stream") is True
+    asked = as_dict(doc.get("stream_options")).get("include_usage") is True
+    prewarm = doc.get("generate") is False
+    body = doc.get("request") if isinstance(doc.get("request"), dict) else doc  # Code Assist
+    return Request(
+        request_id=request_id,
+        model=as_str(doc.get("model")) or call.model,
+        input_estimate=estimate_document(doc, call.dialect) + _context(doc, conversations),
+        max_output=_max_output(as_dict(body)),
+        choices=_choices(as_dict(body)),
+        streams=doc.get("stream") is True or "stream" in call.path.rpartition("/")[2],
+        tells_usage=asked or not chat_stream,
+        background=doc.get("background") is True,
+        prewarm=prewarm,
+        batch=_batch(doc) if call.kind is Kind.BATCH_CREATE else (),
+    )
+
+
+def read_request(
+    call: Call,
+    body: bytes,
+    content_encoding: str,
+    request_id: str,
+    conversations: Conversations | None = None,
+) -> Request:
+    """Facts of an encoded request body; never raises.
+
+    An unreadable body (multipart, damaged, over the limit) is estimated from its bytes.
+    """
+    if not body and not call.gated:
+        return Request(request_id, call.model)
+    doc = parse_body(body, content_encoding)
+    if doc is None:
+        size = FRAME_TOKENS + len(body)
+        return Request(request_id, call.model, size, readable=False)
+    return from_document(call, doc, request_id, conversations)

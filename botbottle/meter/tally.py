@@ -1,0 +1,108 @@
+"""What one response has told so far, and the safe reading of untrusted JSON."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from botbottle.model.usage import Tokens
+
+# No real count comes near this; a larger one is not taken for a count at all.
+ABSURD = 10**12
+# Weights of output text in sevenths of a token: 3.5 ASCII characters a token, one token for
+# every other character. See docs/metering.md, "Running estimate".
+SEVENTHS = 7
+ASCII_WEIGHT = 2
+
+
+def as_dict(value: Any) -> dict[str, Any]:
+    """The value when it is an object, else an empty one."""
+    return value if isinstance(value, dict) else {}
+
+
+def as_list(value: Any) -> list[Any]:
+    """The value when it is an array, else an empty one."""
+    return value if isinstance(value, list) else []
+
+
+def as_str(value: Any) -> str:
+    """The value when it is a string, else ''."""
+    return value if isinstance(value, str) else ""
+
+
+def count(value: Any) -> int | None:
+    """A token count, or None when the value is absent, null, negative, absurd or no number."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return int(value) if 0 <= value < ABSURD else None
+
+
+def n(value: Any) -> int:
+    """A token count with 0 for what is not one."""
+    return count(value) or 0
+
+
+def weigh(text: str) -> int:
+    """Approximate tokens of output text, in sevenths."""
+    if text.isascii():
+        return ASCII_WEIGHT * len(text)
+    ascii_chars = len(text.encode("ascii", "ignore"))
+    return ASCII_WEIGHT * ascii_chars + SEVENTHS * (len(text) - ascii_chars)
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """Usage that one response reports for another model (an advisor, an image tool)."""
+
+    suffix: str  # added to the response id
+    model: str
+    tokens: Tokens
+
+
+@dataclass(slots=True)
+class Tally:
+    """Running state of one response.
+
+    ``tokens`` are the provider's own numbers so far. ``deltas`` and ``weight`` estimate the
+    output of a stream whose final number has not come. ``complete``: the final usage was seen,
+    so the row is final even if nothing more follows. ``failed``: the provider's error, if the
+    response ended in one. ``unbilled``: it ended in a refusal before any work.
+    """
+
+    response_id: str = ""
+    model: str = ""
+    tokens: Tokens = field(default_factory=Tokens)
+    input_known: bool = False
+    complete: bool = False
+    failed: str = ""
+    unbilled: bool = False
+    deltas: int = 0
+    weight: int = 0
+    sides: list[Side] = field(default_factory=list)
+
+    def wrote(self, *texts: str) -> None:
+        """One event's pieces of output passed; each that is not empty is at least one token."""
+        for text in texts:
+            if text:
+                self.deltas += 1
+                self.weight += weigh(text)
+
+    def thought(self, tokens: int) -> None:
+        """The provider's own running estimate of output it does not show grew by ``tokens``."""
+        self.weight += SEVENTHS * tokens
+
+    @property
+    def output_estimate(self) -> int:
+        """Output tokens so far: a piece is at least one token; never below what was reported."""
+        return max(self.tokens.output, self.deltas, -(-self.weight // SEVENTHS))
+
+
+class Reader(Protocol):
+    """One dialect: folds a response's documents into a tally."""
+
+    @property
+    def tally(self) -> Tally:
+        """What was told so far; for files of many rows, the row of the last document."""
+
+    def read(self, event: str, doc: dict[str, Any]) -> bool:
+        """Fold in one document; True when it was the terminal one (commit now)."""

@@ -1,0 +1,111 @@
+"""Analyzers: what about a plan needs a second look, each with a code and the approval it asks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from botbottle.model.ledger_view import LedgerView
+from botbottle.model.plan import (
+    Action,
+    BudgetRow,
+    Notice,
+    Op,
+    Reach,
+    RegisterAccount,
+    RemoveVolume,
+)
+from botbottle.planner.draft import Draft
+from botbottle.planner.enforce import governing, pools_by_scope
+from botbottle.planner.reach import weakened_dlp
+from botbottle.planner.wanted import Wanted, providers_of
+
+
+def analyze(draft: Draft, wants: Sequence[Wanted], view: LedgerView) -> tuple[Notice, ...]:
+    """All findings, in a stable order."""
+    found = [
+        *_widened(draft),
+        *(n for want in wants for n in _policy(draft, want)),
+        *_raised(draft.ops, view),
+        *_destroyed(draft),
+    ]
+    return tuple(sorted(found, key=lambda n: (n.code, n.bottle, n.message)))
+
+
+def _widened(draft: Draft) -> Iterable[Notice]:
+    """BB301: reach is added."""
+    gained: dict[str, int] = {}
+    for change in draft.reach:
+        if change.reach is Reach.WIDENS:
+            gained[change.bottle] = gained.get(change.bottle, 0) + 1
+    for bottle, count in gained.items():
+        yield Notice("BB301", bottle, f"widens egress: {count} added", "widen")
+
+
+def _policy(draft: Draft, want: Wanted) -> Iterable[Notice]:
+    """BB302 weaker DLP, BB303 supervision off, BB304 first use of a home bottle by a project."""
+    name = want.spec.name
+    if not any(op.bottle == name for op in draft.ops):
+        return
+    kept = next((c for c in draft.mine(name, "egress") if c.state == "running"), None)
+    status = draft.observed.sidecars.get(kept.id) if kept else None
+    old = status.config if status else None
+    for host in weakened_dlp(old, want.config):
+        yield Notice("BB302", name, f"weakens leak detection for {host}", "widen")
+    if old is not None and old.supervise and not want.config.supervise:
+        yield Notice("BB303", name, "switches supervision off", "widen")
+    if want.spec.layer == "project" and kept is None and not draft.mine(name, "agent"):
+        bottle = want.spec.ancestry[0] if want.spec.ancestry else ""
+        yield Notice("BB304", name, f"the project's agent uses the home bottle {bottle!r}", "widen")
+    if want.spec.learning:
+        yield Notice("BB305", name, "learning mode lets unlisted hosts through", "widen")
+
+
+def _raised(ops: Iterable[Op], view: LedgerView) -> Iterable[Notice]:
+    """BB310: a limit becomes larger or disappears for an account the ledger knows."""
+    now = {(p.scope, p.provider, p.window): p.limit for p in view.pools}
+    for op in ops:
+        if not isinstance(op, RegisterAccount) or op.account not in view.registered:
+            continue
+        new = {(s.key, x.provider, x.window): x.tokens for s in op.scopes for x in s.limits}
+        keys = {s.key for s in op.scopes}
+        for key, limit in sorted(now.items()):
+            if key[0] in keys and new.get(key, limit + 1) > limit:
+                to = f"{new[key]:,}" if key in new else "no limit"
+                text = f"raises the {key[1]} budget of {key[0]} from {limit:,} to {to}"
+                yield Notice("BB310", op.bottle, text, "budget")
+
+
+def _destroyed(draft: Draft) -> Iterable[Notice]:
+    """BB320: data that cannot be made again is removed. Enforcement's own kill needs no second
+    approval: the policy in the manifest was one."""
+    for op in draft.ops:
+        if isinstance(op, RemoveVolume) and op.reason != "killed":
+            yield Notice("BB320", op.bottle, f"deletes the volume {op.name}", "destroy")
+    removed = {
+        c.bottle for c in draft.changes if c.action is Action.REMOVE and c.reason != "killed"
+    }
+    for bottle in sorted(removed - {""}):
+        if any(c.bottle == bottle and c.resource.endswith("/agent") for c in draft.changes):
+            yield Notice("BB321", bottle, "removes the bottle", "destroy")
+
+
+def budget_rows(wants: Sequence[Wanted], view: LedgerView, mode: str) -> tuple[BudgetRow, ...]:
+    """Spent and limit of every pool that governs a bottle, with a projection."""
+    pools = pools_by_scope(view)
+    governs: dict[object, set[str]] = {}
+    for want in wants:
+        for pool in governing(want.spec, providers_of(want.spec), mode, pools):
+            governs.setdefault(pool, set()).add(want.spec.name)
+    return tuple(
+        BudgetRow(
+            pool.scope,
+            pool.provider,
+            pool.window,
+            pool.spent,
+            pool.limit,
+            tuple(sorted(governs[pool])),
+            view.now + (pool.limit - pool.spent) / pool.burn if pool.burn > 0 else None,
+        )
+        for pool in sorted(view.pools)
+        if pool in governs
+    )

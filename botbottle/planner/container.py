@@ -1,0 +1,300 @@
+"""Containers: at most one live copy, the one whose hash matches; no special recovery path.
+
+Three rules cover every half-state a crash can leave: keep the container whose spec hash matches
+(prefer running, then the final name, then the smallest id); stop and remove the others; rename
+the kept one if its name is not final, start it if it does not run.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from botbottle.model import canonical, labels
+from botbottle.model.diagnostic import Origin
+from botbottle.model.plan import (
+    Action,
+    CreateContainer,
+    FieldChange,
+    Notice,
+    Ref,
+    RemoveContainer,
+    RenameContainer,
+    StopContainer,
+    UnpauseContainer,
+    UpdateContainer,
+)
+from botbottle.model.resources import ContainerSpec, Limits, ObservedContainer
+from botbottle.planner.attach import attach, join
+from botbottle.planner.draft import Draft, container_labels
+from botbottle.planner.network import NetworkPlan
+
+ALIVE = ("running", "paused", "restarting")
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerPlan:
+    """Outcome for one container: how to name it, what must precede its start, whether it is
+    new (its memory and files are empty) and whether it already runs."""
+
+    ref: Ref
+    kept: ObservedContainer | None
+    created_by: str = ""
+    ready: tuple[str, ...] = ()  # ops that must precede start
+    stopped: tuple[str, ...] = ()  # ops after which no older copy runs
+    blocked: bool = False
+
+    @property
+    def running(self) -> bool:
+        return self.kept is not None and self.kept.state == "running"
+
+
+def choose(found: tuple[ObservedContainer, ...], spec: ContainerSpec) -> ObservedContainer | None:
+    """The copy to keep, by the rule of the module docstring."""
+    same = [c for c in found if c.spec_hash == spec.spec_hash and usable(c)]
+    order = sorted(same, key=lambda c: (c.state != "running", c.name != spec.name, c.id))
+    return order[0] if order else None
+
+
+def usable(container: ObservedContainer) -> bool:
+    """A dead container or one being removed cannot be kept."""
+    return container.state not in ("dead", "removing")
+
+
+def plan_container(
+    draft: Draft,
+    spec: ContainerSpec,
+    project: str,
+    *,
+    resource: str,
+    found: tuple[ObservedContainer, ...],
+    networks: Mapping[str, NetworkPlan],
+    create_after: tuple[str, ...],
+    directories: tuple[tuple[str, int], ...] = (),
+    source: str = "",
+    origins: Mapping[str, tuple[Origin, ...]] | None = None,
+) -> ContainerPlan:
+    """Plan everything up to (not including) the start of one container."""
+    keep = choose(found, spec)
+    others = tuple(c for c in found if c is not keep)
+    if keep:
+        return _keep(draft, spec, keep, others, resource, networks)
+    free = draft.holder(spec.name) is None
+    stranger = draft.holder(spec.name)
+    if stranger and stranger not in found:
+        draft.notices.append(_taken(spec, stranger))
+        return ContainerPlan(Ref(spec.name), None, blocked=True)
+    name = spec.name if free else f"{spec.name}-{spec.spec_hash[:6]}"
+    created = draft.add(
+        CreateContainer(
+            id=f"create:{resource}",
+            resource=resource,
+            bottle=spec.bottle,
+            reason="spec-changed" if others else "missing",
+            after=(*create_after, *networks[spec.networks[0].network].after)
+            if spec.networks
+            else create_after,
+            spec=spec,
+            name=name,
+            labels=container_labels(draft.facts, project, spec, source),
+            directories=directories,
+        )
+    )
+    fields = field_changes(others[0] if others else None, spec, origins or {})
+    action = Action.REPLACE if others else Action.CREATE
+    draft.change(resource, spec.bottle, action, "spec-changed" if others else "missing", fields)
+    stopped, removed = _retire(draft, others, spec.bottle, resource, (created,))
+    renamed = _rename(draft, spec, Ref(name), name, resource, (created, *removed))
+    joined = join(
+        draft, spec, Ref(spec.name if renamed else name), resource, networks, renamed or (created,)
+    )
+    ready = (created, *stopped, *removed, *renamed, *joined)
+    return ContainerPlan(Ref(spec.name), None, created, ready, stopped)
+
+
+def _taken(spec: ContainerSpec, stranger: ObservedContainer) -> Notice:
+    return Notice(
+        "BB801",
+        spec.bottle,
+        f"the container name {spec.name} is taken by {stranger.id[:12]}, which is not ours to "
+        "touch; remove or rename it, then run again",
+    )
+
+
+def _keep(
+    draft: Draft,
+    spec: ContainerSpec,
+    keep: ObservedContainer,
+    others: tuple[ObservedContainer, ...],
+    resource: str,
+    networks: Mapping[str, NetworkPlan],
+) -> ContainerPlan:
+    ref = Ref(keep.name, keep.id)
+    stopped, removed = _retire(draft, others, spec.bottle, resource, ())
+    ready: tuple[str, ...] = (*stopped, *removed)
+    drifted = bool(others)
+    if others:
+        draft.change(resource, spec.bottle, Action.REMOVE, "extra-copy", drift=True)
+    if keep.name != spec.name:
+        holder = draft.holder(spec.name)
+        if holder and holder not in others:
+            draft.notices.append(_taken(spec, holder))
+            return ContainerPlan(ref, keep, blocked=True)
+        ready += _rename(draft, spec, ref, keep.name, resource, ready)
+        draft.change(resource, spec.bottle, Action.UPDATE, "renamed", drift=True)
+        drifted = True
+    drifted |= bool(updated := _limits(draft, spec, keep, ref, resource))
+    joined = attach(draft, spec, keep, ref, resource, networks)
+    if keep.state == "paused":
+        ready += (_unpause(draft, spec, ref, resource),)
+        drifted = True
+    if not (drifted or joined):
+        draft.unchanged += 1
+    return ContainerPlan(ref, keep, "", (*ready, *updated, *joined), stopped)
+
+
+def _unpause(draft: Draft, spec: ContainerSpec, ref: Ref, resource: str) -> str:
+    draft.change(resource, spec.bottle, Action.UPDATE, "paused", drift=True)
+    return draft.add(
+        UnpauseContainer(
+            id=f"unpause:{resource}",
+            resource=resource,
+            bottle=spec.bottle,
+            reason="paused",
+            ref=ref,
+        )
+    )
+
+
+def _retire(
+    draft: Draft,
+    others: tuple[ObservedContainer, ...],
+    bottle: str,
+    resource: str,
+    after: tuple[str, ...],
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Stop and remove superseded copies; (ids of stops, ids of removes)."""
+    stops: list[str] = []
+    removes: list[str] = []
+    for old in others:
+        ref = Ref(old.name, old.id)
+        stop: tuple[str, ...] = ()
+        if old.state in ALIVE:
+            stop = (
+                draft.add(
+                    StopContainer(
+                        id=f"stop:{resource}:{old.id[:12]}",
+                        resource=resource,
+                        bottle=bottle,
+                        reason="superseded",
+                        after=after,
+                        ref=ref,
+                    )
+                ),
+            )
+            stops.extend(stop)
+        removes.append(
+            draft.add(
+                RemoveContainer(
+                    id=f"remove:{resource}:{old.id[:12]}",
+                    resource=resource,
+                    bottle=bottle,
+                    reason="superseded",
+                    after=(*after, *stop),
+                    ref=ref,
+                )
+            )
+        )
+    return tuple(stops), tuple(removes)
+
+
+def _rename(
+    draft: Draft,
+    spec: ContainerSpec,
+    ref: Ref,
+    name: str,
+    resource: str,
+    after: tuple[str, ...],
+) -> tuple[str, ...]:
+    if name == spec.name:
+        return ()
+    op = RenameContainer(
+        id=f"rename:{resource}",
+        resource=resource,
+        bottle=spec.bottle,
+        reason="final-name",
+        after=after,
+        ref=ref,
+        name=spec.name,
+    )
+    return (draft.add(op),)
+
+
+def _limits(
+    draft: Draft, spec: ContainerSpec, keep: ObservedContainer, ref: Ref, resource: str
+) -> tuple[str, ...]:
+    """Limits are compared with the live container: they are what the engine can mutate."""
+    if keep.limits is None or keep.limits == spec.limits:
+        return ()
+    fields = tuple(
+        FieldChange(name, str(getattr(keep.limits, name)), str(getattr(spec.limits, name)))
+        for name in Limits.__dataclass_fields__
+        if getattr(keep.limits, name) != getattr(spec.limits, name)
+    )
+    draft.change(resource, spec.bottle, Action.UPDATE, "limits-changed", fields)
+    op = UpdateContainer(
+        id=f"update:{resource}",
+        resource=resource,
+        bottle=spec.bottle,
+        reason="limits-changed",
+        ref=ref,
+        limits=spec.limits,
+    )
+    return (draft.add(op),)
+
+
+def field_changes(
+    old: ObservedContainer | None, spec: ContainerSpec, origins: Mapping[str, tuple[Origin, ...]]
+) -> tuple[FieldChange, ...]:
+    """Which immutable fields differ from the spec stored on the old container, with provenance."""
+    if old is None:
+        return (FieldChange("image", "", spec.image),)
+    before = flatten(_stored(old))
+    after = flatten(canonical.plain(spec.immutable))
+    changed = sorted(k for k in before.keys() | after.keys() if before.get(k) != after.get(k))
+    return tuple(
+        FieldChange(k, before.get(k, ""), after.get(k, ""), origins.get(origin_key(k), ()))
+        for k in changed
+    )
+
+
+def _stored(old: ObservedContainer) -> object:
+    try:
+        return json.loads(old.labels.get(labels.SPEC, "{}"))
+    except ValueError:
+        return {}
+
+
+def origin_key(path: str) -> str:
+    """Key path in the bottle of a container field (for provenance)."""
+    if path.startswith(("limits.", "env.")):
+        return path.replace("limits.nano_cpus", "resources.cpus").replace("limits.", "resources.")
+    return {"image": "agent_provider.template"}.get(path, path)
+
+
+def flatten(value: object, path: str = "") -> dict[str, str]:
+    """Leaves of plain data by key path; lists of [name, value] pairs read as mappings."""
+    if isinstance(value, dict):
+        items = [(f"{path}.{k}" if path else str(k), v) for k, v in value.items()]
+    elif isinstance(value, list) and value and all(_pair(v) for v in value):
+        items = [(f"{path}.{v[0]}", v[1]) for v in value]
+    elif isinstance(value, list):
+        items = [(f"{path}[{i}]", v) for i, v in enumerate(value)]
+    else:
+        return {path: str(value)}
+    return {k: v for p, item in items for k, v in flatten(item, p).items()}
+
+
+def _pair(value: object) -> bool:
+    return isinstance(value, list) and len(value) == 2 and isinstance(value[0], str)

@@ -1,0 +1,144 @@
+"""What a planning run collects: ops and changes, with ids that are unique and deterministic."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from botbottle.model import canonical, labels
+from botbottle.model.plan import Action, Change, FieldChange, Notice, Op, ReachChange, RemoveNetwork
+from botbottle.model.resources import (
+    ContainerSpec,
+    NetworkSpec,
+    Observed,
+    ObservedContainer,
+    ObservedNetwork,
+    VolumeSpec,
+)
+from botbottle.planner.facts import Facts
+
+
+@dataclass(slots=True)
+class Draft:
+    """Mutable only inside one call of ``plan``; ``done`` maps an op id to itself for ordering."""
+
+    project: str
+    facts: Facts
+    observed: Observed
+    ops: list[Op] = field(default_factory=list)
+    changes: list[Change] = field(default_factory=list)
+    notices: list[Notice] = field(default_factory=list)
+    reach: list[ReachChange] = field(default_factory=list)
+    unchanged: int = 0
+    removed_networks: set[str] = field(default_factory=set)
+    _ids: set[str] = field(default_factory=set)
+    _index: Index | None = None
+
+    def add(self, op: Op) -> str:
+        """Append an op once; its id comes back for use in ``after``. Dependencies on ops that
+        are not in the plan (nothing to do there) are dropped."""
+        if op.id not in self._ids:
+            self._ids.add(op.id)
+            self.ops.append(replace(op, after=self.existing(op.after)))
+            if isinstance(op, RemoveNetwork):
+                self.removed_networks.add(op.ref.id)
+        return op.id
+
+    def existing(self, ids: Iterable[str]) -> tuple[str, ...]:
+        """The ids among ``ids`` that are planned, sorted and unique."""
+        return tuple(sorted({i for i in ids if i in self._ids}))
+
+    def change(
+        self,
+        resource: str,
+        bottle: str,
+        action: Action,
+        reason: str,
+        fields: Sequence[FieldChange] = (),
+        *,
+        drift: bool = False,
+        note: str = "",
+    ) -> None:
+        self.changes.append(Change(resource, bottle, action, reason, tuple(fields), drift, note))
+
+    def mine(self, bottle: str, kind: str) -> tuple[ObservedContainer, ...]:
+        """This project's containers of one bottle and kind, in a stable order."""
+        return tuple(self.index.containers.get((bottle, kind), ()))
+
+    def my_networks(self, bottle: str, kind: str = "internal") -> tuple[ObservedNetwork, ...]:
+        return tuple(self.index.networks.get((bottle, kind), ()))
+
+    def holder(self, name: str) -> ObservedContainer | None:
+        """Whoever holds a container name, ours or not."""
+        return self.index.names.get(name)
+
+    @property
+    def index(self) -> Index:
+        """Look-up tables over the observation, made once per plan."""
+        if self._index is None:
+            self._index = make_index(self.observed, self.facts.paths.home_id, self.project)
+        return self._index
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """(bottle, kind) → this project's resources; name → whoever holds it."""
+
+    containers: dict[tuple[str, str], list[ObservedContainer]]
+    networks: dict[tuple[str, str], list[ObservedNetwork]]
+    names: dict[str, ObservedContainer]
+
+
+def make_index(observed: Observed, home_id: str, project: str) -> Index:
+    """Sort the observation once; ids give a stable order whatever the engine's order was."""
+    index = Index({}, {}, {c.name: c for c in observed.containers})
+    for c in sorted(observed.containers, key=lambda c: c.id):
+        if owned(c.labels, home_id, project):
+            index.containers.setdefault(_key(c.labels), []).append(c)
+    for n in sorted(observed.networks, key=lambda n: n.id):
+        if owned(n.labels, home_id, project):
+            index.networks.setdefault(_key(n.labels), []).append(n)
+    return index
+
+
+def _key(found: Mapping[str, str]) -> tuple[str, str]:
+    return found.get(labels.BOTTLE, ""), found.get(labels.KIND, "")
+
+
+def owned(found: Mapping[str, str], home_id: str, project: str) -> bool:
+    """Whether labels say: made by this home for this project."""
+    return found.get(labels.HOME) == home_id and found.get(labels.PROJECT) == project
+
+
+def owner_labels(facts: Facts, project: str, bottle: str, kind: str) -> dict[str, str]:
+    """Labels that prove ownership of any kind of resource."""
+    return {
+        labels.HOME: facts.paths.home_id,
+        labels.PROJECT: project,
+        labels.BOTTLE: bottle,
+        labels.KIND: kind,
+        labels.VERSION: facts.bb_version,
+    }
+
+
+def container_labels(
+    facts: Facts, project: str, spec: ContainerSpec, source: str
+) -> tuple[tuple[str, str], ...]:
+    """Ownership plus the canonical spec and its hash: a later plan can say what changed."""
+    made = owner_labels(facts, project, spec.bottle, spec.kind) | {
+        labels.SPEC_HASH: spec.spec_hash,
+        labels.SPEC_HASH_VERSION: str(canonical.HASH_VERSION),
+        labels.SPEC: canonical.canonical(spec.immutable),
+        labels.SOURCE: source,
+    }
+    return tuple(sorted(made.items()))
+
+
+def network_labels(facts: Facts, project: str, spec: NetworkSpec) -> tuple[tuple[str, str], ...]:
+    made = owner_labels(facts, project, spec.bottle, spec.kind)
+    made[labels.SPEC_HASH] = spec.spec_hash
+    return tuple(sorted(made.items()))
+
+
+def volume_labels(facts: Facts, project: str, spec: VolumeSpec) -> tuple[tuple[str, str], ...]:
+    return tuple(sorted(owner_labels(facts, project, spec.bottle, "volume").items()))

@@ -1,0 +1,124 @@
+"""Enforcement as desired state: what an exhausted budget or an operator makes of a bottle.
+
+Pure. ``standing`` is the whole rule; the rest of the planner only carries it out, so ``apply``,
+``watch`` and a re-run after a crash come to the same end by the same path.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from botbottle.model import canonical
+from botbottle.model.bottle import BottleSpec, Policy
+from botbottle.model.ledger_view import EnforcementRecord, LedgerView, Pool
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What a bottle may do now. ``policy`` is empty while it is free. ``trigger_id`` names the
+    cause: exactly one audit row is owed for each. ``way_out`` is the next command."""
+
+    policy: Policy | Literal[""] = ""
+    reason: str = ""
+    trigger_id: str = ""
+    message: str = ""
+    way_out: str = ""
+
+    @property
+    def free(self) -> bool:
+        return not self.policy
+
+
+FREE = Standing()
+
+
+def standing(
+    spec: BottleSpec, account: str, providers: tuple[str, ...], mode: str, view: LedgerView
+) -> Standing:
+    """An operator's order, else an exhausted governing pool, else a latched kill or freeze."""
+    hold = view.holds.get(account)
+    if hold:
+        return Standing(
+            hold.policy,
+            hold.trigger,
+            hold.id,
+            hold.reason or f"{hold.policy} by the operator",
+            way_out(spec.name, hold.policy),
+        )
+    pools = pools_by_scope(view)
+    for pool in governing(spec, providers, mode, pools):
+        if pool.exhausted:
+            return _budget_standing(spec, pool)
+    return _latched(spec, view.enforced.get(account))
+
+
+def _budget_standing(spec: BottleSpec, pool: Pool) -> Standing:
+    window = f" this {pool.window}" if pool.window else ""
+    return Standing(
+        spec.shutdown,
+        "budget-exhausted",
+        trigger_of(pool),
+        f"{pool.provider} budget of {pool.scope} is used up: "
+        f"{pool.spent:,} of {pool.limit:,} tokens{window}",
+        way_out(spec.name, spec.shutdown, pool),
+    )
+
+
+def _latched(spec: BottleSpec, record: EnforcementRecord | None) -> Standing:
+    """A kill stays until released and a freeze until resumed, whatever the budget says now."""
+    if record is None or record.policy == "cutoff":
+        return FREE
+    if record.policy == "freeze" and spec.resume_auto:
+        return FREE
+    return Standing(
+        record.policy,
+        "latched",
+        record.trigger_id,
+        f"{record.policy} was carried out and has not been lifted",
+        way_out(spec.name, record.policy),
+    )
+
+
+def trigger_of(pool: Pool) -> str:
+    """Identity of an exhaustion: raising the limit or a new window makes another one."""
+    return "budget:" + canonical.digest(
+        [pool.scope, pool.provider, pool.window, pool.limit, pool.resets_at], 12
+    )
+
+
+def pools_by_scope(view: LedgerView) -> Mapping[tuple[str, str], tuple[Pool, ...]]:
+    """Pools by (scope key, provider); a scope may have one pool per window."""
+    out: dict[tuple[str, str], list[Pool]] = {}
+    for pool in sorted(view.pools):
+        out.setdefault((pool.scope, pool.provider), []).append(pool)
+    return {key: tuple(pools) for key, pools in out.items()}
+
+
+def governing(
+    spec: BottleSpec,
+    providers: tuple[str, ...],
+    mode: str,
+    pools: Mapping[tuple[str, str], tuple[Pool, ...]],
+) -> list[Pool]:
+    """The pools that must have room: per provider those of the nearest scope that has any
+    (``nearest``), or those of every scope (``all``)."""
+    out: list[Pool] = []
+    for provider in providers:
+        for scope in spec.scopes:
+            found = pools.get((scope.key, provider), ())
+            out.extend(found)
+            if found and mode == "nearest":
+                break
+    return out
+
+
+def way_out(name: str, policy: Policy, pool: Pool | None = None) -> str:
+    """The command that lifts a hold."""
+    if pool is not None:
+        raised = f"bb budget set {pool.scope} {pool.provider} TOKENS"
+        return raised + (f", then bb release {name}" if policy == "kill" else "")
+    if policy == "freeze":
+        return f"bb resume {name}"
+    return f"bb release {name}"

@@ -1,0 +1,34 @@
+"""What the planner is told about this host and moment: it looks nothing up itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from botbottle.model.paths import HomePaths
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Inputs beside manifests, engine and ledger.
+
+    ``sidecar_user`` is ``uid:gid`` of sidecars and ledger service. ``images`` maps a recipe to
+    its content-addressed tag. ``secrets`` maps the name of a host variable to the fingerprint
+    of its value (absent: the variable is not set). ``env`` maps a bottle to (variable,
+    fingerprint) of its asked and copied values. ``upstream_ca`` is PEM text. ``skills_dir`` is
+    the host directory of skills. ``only`` restricts to bottles by name. ``destroy`` plans to
+    nothing at all, including the shared ledger service when no other project needs it.
+    """
+
+    paths: HomePaths
+    sidecar_user: str
+    images: Mapping[str, str]
+    bb_version: str
+    secrets: Mapping[str, str] = field(default_factory=dict)
+    env: Mapping[str, tuple[tuple[str, str], ...]] = field(default_factory=dict)
+    upstream_ca: str = ""
+    skills_dir: str = ""
+    only: tuple[str, ...] = ()
+    destroy: bool = False
+    runtime: str = ""
+    platform_dns: tuple[str, ...] = ()

@@ -1,0 +1,98 @@
+"""Names and addresses: deterministic, unique per home, project and bottle."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from ipaddress import IPv4Network, ip_network
+
+from botbottle.errors import Refused
+
+BOTTLE_PREFIX = 28  # a /28: sidecars and agent, small enough for thousands in a /16
+OUTER_PREFIX = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """Engine names of one bottle's resources."""
+
+    base: str
+
+    @property
+    def agent(self) -> str:
+        return f"{self.base}-agent"
+
+    @property
+    def egress(self) -> str:
+        return f"{self.base}-egress"
+
+    @property
+    def network(self) -> str:
+        return f"{self.base}-net"
+
+    @property
+    def home(self) -> str:
+        return f"{self.base}-home"
+
+    @property
+    def workspace(self) -> str:
+        return f"{self.base}-work"
+
+
+def names(home_id: str, project: str, bottle: str) -> Names:
+    """``bb-NAME-HASH``: the hash keeps two homes or projects apart on one engine."""
+    tail = hashlib.sha256(f"{home_id}/{project}/{bottle}".encode()).hexdigest()[:8]
+    return Names(f"bb-{bottle[:24]}-{tail}")
+
+
+def ledger_name(home_id: str) -> str:
+    return f"bb-ledger-{home_id}"
+
+
+def outer_name(home_id: str) -> str:
+    return f"bb-outer-{home_id}"
+
+
+def outer_subnet(pool: str) -> str:
+    """The last /20 of the pool: where sidecars face the world."""
+    last = int(ip_network(pool).broadcast_address) >> (32 - OUTER_PREFIX) << (32 - OUTER_PREFIX)
+    return str(IPv4Network((last, OUTER_PREFIX)))
+
+
+def address(subnet: str, role: str) -> str:
+    """Fixed address of a role in a bottle's subnet (the engine keeps the first for itself)."""
+    offset = {"egress": 2, "agent": 3, "supervise": 4, "git-gate": 5}[role]
+    return str(ip_network(subnet).network_address + offset)
+
+
+class Subnets:
+    """Hands out free bottle subnets in order; what is taken by anybody is never handed out."""
+
+    def __init__(self, pool: str, taken: Iterable[str]) -> None:
+        self._pool = IPv4Network(pool)
+        self._taken = sorted(_spans([*taken, outer_subnet(pool)]), reverse=True)
+        self._next = int(self._pool.network_address)
+
+    def take(self) -> str:
+        """The next free subnet. Raises Refused when the pool is used up."""
+        size = 1 << (32 - BOTTLE_PREFIX)
+        while self._taken and self._taken[-1][0] < self._next + size:
+            _, last = self._taken.pop()
+            if last >= self._next:
+                self._next = (last // size + 1) * size
+        start, self._next = self._next, self._next + size
+        if start + size - 1 > int(self._pool.broadcast_address):
+            raise Refused(
+                f"the address pool {self._pool} is used up",
+                code="BB7010",
+                hint="set address_pool in settings.yml to a larger private range",
+            )
+        return str(IPv4Network((start, BOTTLE_PREFIX)))
+
+
+def _spans(subnets: Iterable[str]) -> Iterable[tuple[int, int]]:
+    for subnet in subnets:
+        net = ip_network(subnet, strict=False)
+        if isinstance(net, IPv4Network):
+            yield int(net.network_address), int(net.broadcast_address)

@@ -1,0 +1,149 @@
+"""Networks: exactly one owned network with the wanted hash; superseded ones go when empty."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from botbottle.model import labels
+from botbottle.model.plan import (
+    Action,
+    CreateNetwork,
+    DisconnectNetwork,
+    FieldChange,
+    Notice,
+    Ref,
+    RemoveNetwork,
+)
+from botbottle.model.resources import NetworkSpec, ObservedNetwork
+from botbottle.planner.draft import Draft, network_labels
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkPlan:
+    """Where containers attach: the network by id or by the name that an op creates."""
+
+    ref: Ref
+    created_by: str = ""
+    blocked: bool = False
+
+    @property
+    def after(self) -> tuple[str, ...]:
+        return (self.created_by,) if self.created_by else ()
+
+
+def plan_network(draft: Draft, spec: NetworkSpec, project: str, resource: str) -> NetworkPlan:
+    """Keep the matching network or make one; remove what it supersedes."""
+    found = draft.my_networks(spec.bottle, spec.kind) if project == draft.project else ()
+    return settle(draft, spec, tuple(found), project, resource)
+
+
+def settle(
+    draft: Draft,
+    spec: NetworkSpec,
+    found: tuple[ObservedNetwork, ...],
+    project: str,
+    resource: str,
+) -> NetworkPlan:
+    """The rule itself, for any set of owned candidates."""
+    keep = next((n for n in found if n.labels.get(labels.SPEC_HASH) == spec.spec_hash), None)
+    old = [n for n in found if n is not keep]
+    removed = [_remove(draft, n, spec.bottle, resource) for n in old]
+    if keep:
+        draft.unchanged += not old
+        if old:
+            draft.change(resource, spec.bottle, Action.REMOVE, "duplicate-network", drift=True)
+        return NetworkPlan(Ref(keep.name, keep.id))
+    stranger = _stranger(draft, spec)
+    if stranger:
+        draft.notices.append(stranger)
+    if stranger or not all(removed):
+        return NetworkPlan(Ref(spec.name), blocked=True)
+    op = draft.add(
+        CreateNetwork(
+            id=f"create:{resource}",
+            resource=resource,
+            bottle=spec.bottle,
+            reason="network-changed" if old else "missing",
+            after=tuple(removed),
+            spec=spec,
+            labels=network_labels(draft.facts, project, spec),
+        )
+    )
+    fields = (FieldChange("subnet", "", spec.subnet),)
+    action = Action.REPLACE if old else Action.CREATE
+    draft.change(resource, spec.bottle, action, "network-changed" if old else "missing", fields)
+    return NetworkPlan(Ref(spec.name), op)
+
+
+def _remove(draft: Draft, network: ObservedNetwork, bottle: str, resource: str) -> str:
+    """Disconnect our own endpoints, then remove; a stranger's endpoint forbids the removal."""
+    ours = {c.id for group in draft.index.containers.values() for c in group}
+    foreign = [e for e in network.endpoints if e not in ours]
+    if foreign:
+        draft.notices.append(
+            Notice(
+                "BB802",
+                bottle,
+                f"network {network.name} is replaced, but a container that is not ours is on it; "
+                "it is left in place",
+            )
+        )
+        return ""
+    cut = [
+        draft.add(
+            DisconnectNetwork(
+                id=f"disconnect:{resource}:{network.id[:12]}:{endpoint[:12]}",
+                resource=resource,
+                bottle=bottle,
+                reason="network-superseded",
+                ref=Ref("", endpoint),
+                network=Ref(network.name, network.id),
+            )
+        )
+        for endpoint in sorted(network.endpoints)
+    ]
+    return draft.add(
+        RemoveNetwork(
+            id=f"remove:{resource}:{network.id[:12]}",
+            resource=resource,
+            bottle=bottle,
+            reason="network-superseded",
+            after=tuple(cut),
+            ref=Ref(network.name, network.id),
+        )
+    )
+
+
+def _stranger(draft: Draft, spec: NetworkSpec) -> Notice | None:
+    """Somebody else's network under our name: it is never touched, and we do not double it."""
+    home = draft.facts.paths.home_id
+    for network in draft.observed.networks:
+        if network.name == spec.name and network.labels.get(labels.HOME) != home:
+            return Notice(
+                "BB801",
+                spec.bottle,
+                f"the network name {spec.name} is taken by network {network.id[:12]}, which has "
+                "no label of ours; it is left alone. Remove or rename it, then run again",
+            )
+    return None
+
+
+def drop_network(
+    draft: Draft, network: ObservedNetwork, bottle: str, after: tuple[str, ...]
+) -> str:
+    """Plan the removal of an owned network once ``after`` (its containers' removal) is done."""
+    ours = {c.id for group in draft.index.containers.values() for c in group}
+    if any(e not in ours for e in network.endpoints):
+        return _remove(draft, network, bottle, f"{bottle}/internal")
+    resource = f"{bottle}/internal"
+    draft.change(resource, bottle, Action.REMOVE, "not-declared")
+    return draft.add(
+        RemoveNetwork(
+            id=f"remove:{resource}:{network.id[:12]}",
+            resource=resource,
+            bottle=bottle,
+            reason="not-declared",
+            after=after,
+            ref=Ref(network.name, network.id),
+        )
+    )

@@ -1,0 +1,150 @@
+"""``plan()``: the pure heart. Same input, same bytes; no I/O, no clock, no randomness."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from ipaddress import ip_network
+
+from botbottle.model import labels
+from botbottle.model.bottle import BottleSpec, Declared
+from botbottle.model.ledger_view import LedgerView
+from botbottle.model.paths import account
+from botbottle.model.plan import Action, Held, Plan
+from botbottle.model.resources import Observed
+from botbottle.planner.analyze import analyze, budget_rows
+from botbottle.planner.bottle import plan_present, plan_register
+from botbottle.planner.draft import Draft, owned
+from botbottle.planner.enforce import Standing, standing
+from botbottle.planner.facts import Facts
+from botbottle.planner.names import Subnets, names
+from botbottle.planner.network import NetworkPlan
+from botbottle.planner.retire import plan_absent, plan_record, plan_stopped
+from botbottle.planner.shared import plan_shared, retire_shared
+from botbottle.planner.wanted import Wanted, providers_of, wanted
+
+
+def plan(declared: Declared, observed: Observed, view: LedgerView, facts: Facts) -> Plan:
+    """What would make ``observed`` what ``declared`` says, given what the ledger enforces.
+
+    Raises Refused when the address pool is used up, KeyError for an unknown provider template
+    (the loader reports both before)."""
+    draft = Draft(declared.project.id, facts, observed)
+    wants = wants_of(declared, observed, view, facts)
+    chosen = [w for w in wants if not facts.only or w.spec.name in facts.only]
+    if any(w.mode == "running" for w in chosen):
+        shared, before = plan_shared(draft, declared.settings)
+    else:
+        shared, before = {}, ()
+    for want in chosen:
+        _one(draft, want, declared, view, shared, before)
+    orphans = [] if facts.only else orphan_names(observed, declared, view, facts, wants)
+    for name in orphans:
+        key = account(declared.project.id, name)
+        reason = "destroy" if facts.destroy else "not-declared"
+        plan_absent(draft, name, key, reason, registered=key in view.registered)
+    if facts.destroy:
+        retire_shared(draft)
+    return Plan(
+        project=declared.project.id,
+        changes=tuple(draft.changes),
+        ops=tuple(draft.ops),
+        reach=tuple(draft.reach),
+        notices=(*draft.notices, *analyze(draft, chosen, view)),
+        budgets=budget_rows(chosen, view, declared.settings.budget_mode),
+        held=tuple(_held(w) for w in chosen if not w.standing.free),
+        unchanged=draft.unchanged,
+        left_out=len(wants) - len(chosen),
+        bb_version=facts.bb_version,
+    )
+
+
+def _one(
+    draft: Draft,
+    want: Wanted,
+    declared: Declared,
+    view: LedgerView,
+    shared: dict[str, NetworkPlan],
+    before: tuple[str, ...],
+) -> None:
+    if want.mode == "running":
+        registered = plan_register(draft, want, declared.settings, view)
+        plan_present(draft, want, shared, (*before, *((registered,) if registered else ())))
+    elif want.mode == "stopped":
+        plan_stopped(draft, want)
+    else:
+        killed = want.standing.policy == "kill"
+        # A killed bottle keeps its account: its spending still counts and it can be released.
+        known = want.account in view.registered and not killed
+        reason = "killed" if killed else "state-absent"
+        plan_absent(draft, want.spec.name, want.account, reason, registered=known)
+    plan_record(draft, want, view)
+
+
+def wants_of(
+    declared: Declared, observed: Observed, view: LedgerView, facts: Facts
+) -> list[Wanted]:
+    """Every declared bottle with its standing and subnet, by name."""
+    if facts.destroy:
+        return []
+    existing = subnets_by_bottle(observed, declared, facts)
+    pool = Subnets(declared.settings.address_pool, _taken(observed))
+    out = []
+    for spec in sorted(declared.bottles, key=lambda b: b.name):
+        state = state_of(spec, declared, view)
+        subnet = existing.get(spec.name) or pool.take()
+        out.append(wanted(spec, declared.settings, state, subnet, facts))
+    return out
+
+
+def state_of(spec: BottleSpec, declared: Declared, view: LedgerView) -> Standing:
+    """A bottle's standing with the ledger."""
+    key = account(spec.project, spec.name)
+    return standing(spec, key, providers_of(spec), declared.settings.budget_mode, view)
+
+
+def subnets_by_bottle(observed: Observed, declared: Declared, facts: Facts) -> dict[str, str]:
+    """Existing bottle networks keep their subnet while it lies in the pool."""
+    pool = ip_network(declared.settings.address_pool)
+    out: dict[str, str] = {}
+    for network in sorted(observed.networks, key=lambda n: n.id):
+        if not owned(network.labels, facts.paths.home_id, declared.project.id):
+            continue
+        name = network.labels.get(labels.BOTTLE, "")
+        called = names(facts.paths.home_id, declared.project.id, name).network
+        if name and network.name == called and network.subnets:
+            subnet = ip_network(network.subnets[0])
+            if subnet.version == pool.version and subnet.subnet_of(pool):  # type: ignore[arg-type]
+                out.setdefault(name, network.subnets[0])
+    return out
+
+
+def _taken(observed: Observed) -> Iterable[str]:
+    return (s for n in observed.networks for s in n.subnets)
+
+
+def orphan_names(
+    observed: Observed,
+    declared: Declared,
+    view: LedgerView,
+    facts: Facts,
+    wants: list[Wanted],
+) -> list[str]:
+    """Bottles of this project that exist on the engine or in the ledger but are not declared."""
+    known = {w.spec.name for w in wants}
+    found = {
+        r.labels.get(labels.BOTTLE, "")
+        for group in (observed.containers, observed.networks, observed.volumes)
+        for r in group
+        if owned(r.labels, facts.paths.home_id, declared.project.id)
+    }
+    prefix = f"{declared.project.id}/"
+    found |= {a.removeprefix(prefix) for a in view.registered if a.startswith(prefix)}
+    return sorted(found - known - {""})
+
+
+def _held(want: Wanted) -> Held:
+    state = want.standing
+    return Held(want.spec.name, state.policy or "cutoff", state.message, state.way_out)
+
+
+__all__ = ["Action", "plan"]

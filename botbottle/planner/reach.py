@@ -1,0 +1,102 @@
+"""Reach: what a bottle can reach and with which credential, and what a change does to it.
+
+A reach is a set of atoms (host, port, method, path rule, header rules, credential, extras). A
+change narrows when it only takes atoms away, widens when it adds any. Set comparison is exact
+for equal rules and errs to *widens* when a rule is merely rewritten.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from botbottle.model.plan import Reach, ReachChange
+from botbottle.model.route import Dlp, Match, Route
+from botbottle.model.sidecar_config import SidecarConfig
+
+type Atom = str
+
+
+def atoms(config: SidecarConfig | None) -> frozenset[Atom]:
+    """The reach of a configuration; nothing for None or a held bottle."""
+    if config is None:
+        return frozenset()
+    found = {a for route in config.routes for a in route_atoms(route)}
+    if config.learning and config.routes:
+        found.add("learning: every host is observed, not refused")
+    return frozenset(found)
+
+
+def route_atoms(route: Route) -> Iterable[Atom]:
+    """One line per method and path rule of a route."""
+    where = f"{route.host}:{route.port}" if route.port != 443 else route.host
+    tail = "".join(
+        (
+            f" with {route.auth.secret} ({route.auth.scheme})" if route.auth else "",
+            " git fetch" if route.git_fetch else "",
+            " at private addresses" if route.allow_private else "",
+        )
+    )
+    for match in route.matches or (Match(),):
+        headers = "".join(
+            f" if {h.name}{'~' if h.type == 'regex' else '='}{h.value}" for h in match.headers
+        )
+        for method in match.methods or ("any method",):
+            for path in match.paths or (None,):
+                rule = "/*" if path is None else _path(path.type, path.value)
+                yield f"{where} {method} {rule}{headers}{tail}"
+
+
+def _path(kind: str, value: str) -> str:
+    if kind == "prefix":
+        return value.rstrip("/") + "/*"
+    return f"~{value}" if kind == "regex" else value
+
+
+def delta(bottle: str, old: SidecarConfig | None, new: SidecarConfig) -> tuple[ReachChange, ...]:
+    """What is lost and gained, losses first, each list sorted."""
+    before, after = atoms(old), atoms(new)
+    lost = (ReachChange(bottle, Reach.NARROWS, a) for a in sorted(before - after))
+    gained = (ReachChange(bottle, Reach.WIDENS, a) for a in sorted(after - before))
+    return (*lost, *gained)
+
+
+def classify(changes: Iterable[ReachChange]) -> Reach:
+    """The class of a whole change: widening anything makes it widen."""
+    kinds = {c.reach for c in changes}
+    if Reach.WIDENS in kinds:
+        return Reach.WIDENS
+    return Reach.NARROWS if Reach.NARROWS in kinds else Reach.NEUTRAL
+
+
+def common(old: SidecarConfig, new: SidecarConfig) -> tuple[Route, ...]:
+    """The new routes that add nothing to the old reach: what may be active while an old copy
+    of the agent still runs."""
+    before = atoms(old)
+    return tuple(r for r in new.routes if set(route_atoms(r)) <= before)
+
+
+def weakened_dlp(old: SidecarConfig | None, new: SidecarConfig) -> tuple[str, ...]:
+    """Hosts whose leak protection got weaker, sorted."""
+    before = {(r.host, r.port): r.dlp for r in (old.routes if old else ())}
+    return tuple(
+        sorted(
+            {
+                r.host
+                for r in new.routes
+                if (r.host, r.port) in before and weaker(before[r.host, r.port], r.dlp)
+            }
+        )
+    )
+
+
+_STRENGTH = {"block": 3, "supervise": 2, None: 2, "redact": 1}
+_DEFAULT = frozenset({"token_patterns", "known_secrets"})
+
+
+def weaker(old: Dlp, new: Dlp) -> bool:
+    """Whether a detector was dropped or the answer to a match became milder."""
+    had = _DEFAULT if old.outbound_detectors is None else set(old.outbound_detectors)
+    has = _DEFAULT if new.outbound_detectors is None else set(new.outbound_detectors)
+    inbound = set(old.inbound_detectors or ()) - set(new.inbound_detectors or ())
+    milder = _STRENGTH[new.outbound_on_match] < _STRENGTH[old.outbound_on_match]
+    return bool(had - has) or bool(inbound) or milder

@@ -1,0 +1,139 @@
+"""What all bottles of a home share: the ledger service and the outer network.
+
+They carry the home's label and the project ``home``-wide marker, so no project's prune removes
+them while another project's bottles need them.
+"""
+
+from __future__ import annotations
+
+from botbottle.model import labels
+from botbottle.model.bottle import Settings
+from botbottle.model.plan import (
+    Action,
+    AwaitReady,
+    Ref,
+    RemoveContainer,
+    RemoveNetwork,
+    StartContainer,
+)
+from botbottle.model.resources import ObservedContainer, ObservedNetwork
+from botbottle.planner.bottle import plan_images
+from botbottle.planner.container import plan_container
+from botbottle.planner.draft import Draft
+from botbottle.planner.network import NetworkPlan, settle
+from botbottle.planner.wanted import SIDECAR_RECIPE, ledger_spec, outer_spec
+
+SHARED = "_shared"  # project label of shared resources; no project may be called so
+
+
+def plan_shared(draft: Draft, settings: Settings) -> tuple[dict[str, NetworkPlan], tuple[str, ...]]:
+    """(networks by name, ops that precede any sidecar's start)."""
+    networks = _outer(draft, settings)
+    return networks, _ledger(draft)
+
+
+def _outer(draft: Draft, settings: Settings) -> dict[str, NetworkPlan]:
+    """Our own outer network, or the one that settings name (never created or changed by us)."""
+    if settings.egress_network:
+        found = [n for n in draft.observed.networks if n.name == settings.egress_network]
+        ref = Ref(settings.egress_network, found[0].id if found else "")
+        return {settings.egress_network: NetworkPlan(ref)}
+    spec = outer_spec(settings, draft.facts)
+    return {spec.name: settle(draft, spec, shared_networks(draft), SHARED, "outer")}
+
+
+def shared_networks(draft: Draft) -> tuple[ObservedNetwork, ...]:
+    home = draft.facts.paths.home_id
+    found = (n for n in draft.observed.networks if n.labels.get(labels.HOME) == home)
+    mine = (n for n in found if n.labels.get(labels.PROJECT) == SHARED)
+    return tuple(sorted(mine, key=lambda n: n.id))
+
+
+def shared_containers(draft: Draft) -> tuple[ObservedContainer, ...]:
+    home = draft.facts.paths.home_id
+    found = (c for c in draft.observed.containers if c.labels.get(labels.HOME) == home)
+    mine = (c for c in found if c.labels.get(labels.PROJECT) == SHARED)
+    return tuple(sorted(mine, key=lambda c: c.id))
+
+
+def _ledger(draft: Draft) -> tuple[str, ...]:
+    """The ledger service runs before any sidecar starts."""
+    spec = ledger_spec(draft.facts)
+    paths = draft.facts.paths
+    images = plan_images(draft, ((SIDECAR_RECIPE, spec.image),))
+    service = plan_container(
+        draft,
+        spec,
+        SHARED,
+        resource="ledger",
+        found=shared_containers(draft),
+        networks={},
+        create_after=images,
+        directories=((paths.ledger_dir, 0o700), (paths.socket_root, 0o755)),
+    )
+    if service.running or service.blocked:
+        return service.ready
+    reason = "missing" if service.created_by else "not-running"
+    if not service.created_by:
+        draft.change("ledger", "", Action.START, reason, drift=True)
+    start = draft.add(
+        StartContainer(
+            id="start:ledger",
+            resource="ledger",
+            bottle="",
+            reason=reason,
+            after=service.ready,
+            ref=service.ref,
+        )
+    )
+    waiting = draft.add(
+        AwaitReady(
+            id="await:ledger",
+            resource="ledger",
+            bottle="",
+            reason=reason,
+            after=(start,),
+            ref=service.ref,
+            control="",
+        )
+    )
+    return (start, waiting)
+
+
+def retire_shared(draft: Draft) -> None:
+    """Remove what is shared when nothing of any other project is left on the engine."""
+    home = draft.facts.paths.home_id
+    others = [
+        c
+        for c in draft.observed.containers
+        if c.labels.get(labels.HOME) == home
+        and c.labels.get(labels.PROJECT) not in (draft.project, SHARED)
+    ]
+    if others:
+        return
+    earlier = tuple(op.id for op in draft.ops)
+    for found in shared_containers(draft):
+        draft.change("ledger", "", Action.REMOVE, "destroy")
+        draft.add(
+            RemoveContainer(
+                id=f"remove:ledger:{found.id[:12]}",
+                resource="ledger",
+                bottle="",
+                reason="destroy",
+                after=earlier,
+                ref=Ref(found.name, found.id),
+                kill=True,
+            )
+        )
+    for network in shared_networks(draft):
+        draft.change("outer", "", Action.REMOVE, "destroy")
+        draft.add(
+            RemoveNetwork(
+                id=f"remove:outer:{network.id[:12]}",
+                resource="outer",
+                bottle="",
+                reason="destroy",
+                after=earlier,
+                ref=Ref(network.name, network.id),
+            )
+        )

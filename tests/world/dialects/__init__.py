@@ -1,0 +1,1 @@
+"""Wire formats, one file each. All pure: a ``Call`` in, a ``Reply`` of frames out."""

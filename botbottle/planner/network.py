@@ -129,20 +129,20 @@ def _stranger(draft: Draft, spec: NetworkSpec) -> Notice | None:
 
 
 def drop_network(
-    draft: Draft, network: ObservedNetwork, bottle: str, after: tuple[str, ...]
+    draft: Draft, network: ObservedNetwork, bottle: str, after: tuple[str, ...], reason: str
 ) -> str:
     """Plan the removal of an owned network once ``after`` (its containers' removal) is done."""
     ours = {c.id for group in draft.index.containers.values() for c in group}
     if any(e not in ours for e in network.endpoints):
         return _remove(draft, network, bottle, f"{bottle}/internal")
     resource = f"{bottle}/internal"
-    draft.change(resource, bottle, Action.REMOVE, "not-declared")
+    draft.change(resource, bottle, Action.REMOVE, reason)
     return draft.add(
         RemoveNetwork(
             id=f"remove:{resource}:{network.id[:12]}",
             resource=resource,
             bottle=bottle,
-            reason="not-declared",
+            reason=reason,
             after=after,
             ref=Ref(network.name, network.id),
         )

@@ -107,7 +107,7 @@ def plan_absent(draft: Draft, name: str, account: str, reason: str, *, registere
         for found in draft.mine(name, role):
             removed = (*removed, _remove(draft, found, name, role, removed, reason))
     networks = tuple(
-        drop_network(draft, network, name, removed) for network in draft.my_networks(name)
+        drop_network(draft, network, name, removed, reason) for network in draft.my_networks(name)
     )
     gone = (*removed, *(n for n in networks if n))
     for volume in draft.observed.volumes:

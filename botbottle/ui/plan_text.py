@@ -1,0 +1,143 @@
+"""The plan for people: changed fields only, reach and budgets in view, drift on its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from botbottle.model.plan import Action, BudgetRow, Change, FieldChange, Notice, Plan, Reach
+
+WIDTH = 72
+COUNTED = (Action.CREATE, Action.START, Action.UPDATE, Action.REPLACE, Action.STOP, Action.REMOVE)
+NAMES = {
+    "spec-changed": "cannot change on a live container",
+    "missing": "",
+    "not-running": "is not running",
+    "not-configured": "",
+    "not-declared": "is not declared any more",
+    "state-absent": "declared absent",
+    "limits-changed": "",
+    "budget-changed": "",
+    "config-changed": "",
+    "budget-exhausted": "budget used up",
+    "should-not-run": "declared stopped",
+    "attachments": "network attachments differ",
+    "extra-copy": "a second copy exists",
+}
+
+
+def render(plan: Plan, *, full: bool = False) -> str:
+    """The plan as text, ending with a newline. ``full`` shows every field of new resources."""
+    sections = [
+        _changes(plan, drift=False, full=full),
+        _drift(plan),
+        _reach(plan),
+        _budgets(plan.budgets),
+        _held(plan),
+        _notices(plan.notices),
+    ]
+    body = "\n".join(s for s in sections if s)
+    if not plan.changes:
+        body = "Nothing to do.\n" + ("\n" + body if body else "")
+    return body
+
+
+def summary(plan: Plan) -> str:
+    """The counts, e.g. ``+4 ~1 ±1 -0 =6``."""
+    counts = " ".join(
+        f"{a.symbol}{n}"
+        for a in COUNTED
+        if (n := plan.count(a)) or a in (Action.CREATE, Action.UPDATE, Action.REMOVE)
+    )
+    held = f" !{len(plan.held)}" if plan.held else ""
+    return f"{counts} ={plan.unchanged}{held}"
+
+
+def last_line(verb: str, plan: Plan, exit_code: int) -> str:
+    """The stable, grep-able last line."""
+    needs = f"  needs --allow {','.join(plan.needs)}" if plan.needs else ""
+    left = f"  {plan.left_out} left out by --only" if plan.left_out else ""
+    return f"bb {verb}: {summary(plan)}{needs}{left}  digest {plan.digest}  exit {exit_code}\n"
+
+
+def _changes(plan: Plan, *, drift: bool, full: bool) -> str:
+    lines: list[str] = []
+    for bottle in _bottles(plan.changes):
+        mine = [c for c in plan.changes if c.bottle == bottle and c.drift == drift]
+        if not mine:
+            continue
+        lines.append(f"bottle {bottle}" if bottle else "shared")
+        for change in mine:
+            lines += _change(change, full)
+    return "\n".join(lines) + "\n" if lines else ""
+
+
+def _bottles(changes: Iterable[Change]) -> list[str]:
+    return sorted({c.bottle for c in changes})
+
+
+def _change(change: Change, full: bool) -> list[str]:
+    what = change.resource.split("/", 1)[-1]
+    why = NAMES.get(change.reason, change.reason)
+    head = f"  {change.action.symbol} {change.action.value} {what}"
+    if why:
+        head += f"  ({why})"
+    if change.note:
+        head += f"  {change.note}"
+    show = full or change.action is not Action.CREATE
+    return [head, *(_field(f) for f in change.fields if show)]
+
+
+def _field(field: FieldChange) -> str:
+    text = f"      {field.path}  {_short(field.old) or '(none)'} -> {_short(field.new) or '(none)'}"
+    if field.origins:
+        text += f"    {field.origins[0]}"
+    return text
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= WIDTH else text[: WIDTH - 1] + "…"
+
+
+def _drift(plan: Plan) -> str:
+    body = _changes(plan, drift=True, full=False)
+    return "drift (changed behind bb's back)\n" + body if body else ""
+
+
+def _reach(plan: Plan) -> str:
+    if not plan.reach:
+        return ""
+    lines = ["reach"]
+    for change in plan.reach:
+        sign = {Reach.WIDENS: "+", Reach.NARROWS: "-", Reach.NEUTRAL: " "}[change.reach]
+        lines.append(f"  {change.bottle}  {sign} {change.text}")
+    return "\n".join(lines) + "\n"
+
+
+def _budgets(rows: Iterable[BudgetRow]) -> str:
+    lines = [f"  {_budget(row)}" for row in rows]
+    return "budget\n" + "\n".join(lines) + "\n" if lines else ""
+
+
+def _budget(row: BudgetRow) -> str:
+    share = min(row.spent / row.limit, 1.0) if row.limit else 1.0
+    window = f" per {row.window}" if row.window else ""
+    text = f"{row.scope}  {row.provider}  {row.spent:,} / {row.limit:,}{window}  {share:.0%}"
+    if row.governs:
+        text += f"  governs {', '.join(row.governs)}"
+    return text
+
+
+def _held(plan: Plan) -> str:
+    lines = []
+    for held in plan.held:
+        lines.append(f"  {held.bottle}  {held.policy}: {held.reason}")
+        lines.append(f"    way out: {held.way_out}")
+    return "held\n" + "\n".join(lines) + "\n" if lines else ""
+
+
+def _notices(notices: Iterable[Notice]) -> str:
+    lines = []
+    for notice in notices:
+        needs = f"  (needs --allow {notice.needs})" if notice.needs else ""
+        lines.append(f"  ! {notice.code} {notice.bottle}: {notice.message}{needs}")
+    return "\n".join(lines) + "\n" if lines else ""

@@ -44,7 +44,7 @@ start_engine() {
   need_packages "a private Docker Engine" dockerd=docker.io iptables=iptables ip=iproute2 \
     mmdebstrap=mmdebstrap
   need_packages "a private Docker Engine" docker=docker-cli # of its own from Debian 13 on
-  stop_engine "$name"
+  tear_down "$name"
   say "starting a private Docker Engine ($name)"
   mkdir -p -m 711 "$dir" "$dir/data" "$dir/c" "$dir/x"
   write_config "$dir"
@@ -147,8 +147,13 @@ sweep() {
 }
 
 stop_engine() {
+  tear_down "$1"
+  rm -f "$home/$1.owner"
+}
+
+# The owner's line stays until everything else is gone: it is what a later sweep goes by.
+tear_down() {
   local name=$1 dir=$home/$1 pid
-  rm -f "$home/$name.owner"
   [ -d "$dir" ] || return 0
   if pid=$(pid_of "$name" docker.pid); then
     remove_containers "$dir"

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from tests.world.dialects.common import (
+    Tool,
     bill,
     error_words,
     pieces,
@@ -119,15 +120,15 @@ def _content(call: Call) -> list[dict[str, Any]]:
         blocks.append({"type": "thinking", "thinking": thinking, "signature": "c2ln"})
     blocks.append({"type": "text", "text": text_of(call)})
     if tool := _tool(call):
-        blocks.append(_tool_block(call, tool[0], dict(tool[1])))
+        blocks.append(_tool_block(call, tool.name, tool.given))
     return blocks
 
 
-def _tool_block(call: Call, name: str, given: Mapping[str, Any]) -> dict[str, Any]:
+def _tool_block(call: Call, name: str, given: Any) -> dict[str, Any]:
     return {"type": "tool_use", "id": f"toolu_{call.serial}", "name": name, "input": given}
 
 
-def _tool(call: Call) -> tuple[str, Mapping[str, Any]] | None:
+def _tool(call: Call) -> Tool | None:
     if _answered(call.data):
         return None
     return tool_of(call, (str(tool.get("name")) for tool in call.data.get("tools") or []))
@@ -168,7 +169,7 @@ def values(call: Call, ident: str) -> Iterator[tuple[dict[str, Any], Usage | Non
         index += 1
     yield from _text(call, index)
     if tool := _tool(call):
-        yield from _tool_events(call, tool[0], dict(tool[1]), index + 1)
+        yield from _tool_events(call, tool, index + 1)
     yield from _deltas(call)
     yield {"type": "message_stop"}, None if call.script.omit_usage else call.usage, ""
 
@@ -208,12 +209,10 @@ def _text(call: Call, index: int) -> Iterator[tuple[dict[str, Any], None, str]]:
     yield {"type": "content_block_stop", "index": index}, None, ""
 
 
-def _tool_events(
-    call: Call, name: str, given: Mapping[str, Any], index: int
-) -> Iterator[tuple[dict[str, Any], None, str]]:
-    block = _tool_block(call, name, {})
+def _tool_events(call: Call, tool: Tool, index: int) -> Iterator[tuple[dict[str, Any], None, str]]:
+    block = _tool_block(call, tool.name, {})
     yield {"type": "content_block_start", "index": index, "content_block": block}, None, ""
-    for part in pieces(compact(given), 3):
+    for part in pieces(compact(tool.given), 3):
         delta = {"type": "input_json_delta", "partial_json": part}
         yield {"type": "content_block_delta", "index": index, "delta": delta}, None, ""
     yield {"type": "content_block_stop", "index": index}, None, ""

@@ -6,10 +6,11 @@ carries usage only when asked, in a chunk with ``choices: []`` after the ``finis
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 from tests.world.dialects.common import (
+    Tool,
     bill,
     error_words,
     pieces,
@@ -78,7 +79,7 @@ def _choice(call: Call) -> dict[str, Any]:
     return {"index": 0, "message": message, "finish_reason": _finish(call), "logprobs": None}
 
 
-def _tool(call: Call) -> tuple[str, Mapping[str, Any]] | None:
+def _tool(call: Call) -> Tool | None:
     turns = call.data.get("messages") or []
     if any(turn.get("role") == "tool" for turn in turns):
         return None
@@ -86,8 +87,8 @@ def _tool(call: Call) -> tuple[str, Mapping[str, Any]] | None:
     return tool_of(call, (str((tool.get("function") or {}).get("name")) for tool in tools))
 
 
-def _tool_call(call: Call, tool: tuple[str, Mapping[str, Any]]) -> dict[str, Any]:
-    function = {"name": tool[0], "arguments": compact(tool[1])}
+def _tool_call(call: Call, tool: Tool) -> dict[str, Any]:
+    function = {"name": tool.name, "arguments": compact(tool.given)}
     return {"id": f"call_{call.serial}", "type": "function", "function": function}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
@@ -16,11 +16,25 @@ SENTENCE = (
 )
 MAX_TEXT = 2_000_000  # characters
 CHARS_PER_TOKEN = 4
-SHELL_TOOLS: tuple[tuple[str, Mapping[str, Any]], ...] = (
-    ("Bash", {"command": "echo botbottle-world", "description": "say something"}),
-    ("exec_command", {"cmd": "echo botbottle-world"}),
-    ("shell_command", {"command": "echo botbottle-world"}),
-    ("shell", {"command": ["echo", "botbottle-world"]}),
+COMMAND = "echo botbottle-world"
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """A tool call to make; ``given`` is an object, or text for a free-form (custom) tool."""
+
+    name: str
+    given: Mapping[str, Any] | str
+    namespace: str = ""
+
+
+# The shell tools of the clients we know, by the name under which they offer it.
+SHELL_TOOLS = (
+    Tool("Bash", {"command": COMMAND, "description": "say something"}),
+    Tool("exec", f"text(await tools.exec_command({{cmd: '{COMMAND}'}}))", "functions"),
+    Tool("exec_command", {"cmd": COMMAND}),
+    Tool("shell_command", {"command": COMMAND}),
+    Tool("shell", {"command": COMMAND.split()}),
 )
 
 
@@ -52,11 +66,11 @@ def pieces(text: str, count: int) -> list[str]:
     return [text[a:b] for a, b in pairwise(cuts)]
 
 
-def text_pieces(call: Call) -> list[str]:
-    """The generated text as the deltas of a stream."""
+def text_pieces(call: Call, text: str | None = None) -> list[str]:
+    """The given text, or a generated one, as the deltas of a stream."""
     default = min(24, max(3, call.usage.output // 8))
     count = call.script.events if call.script.events is not None else default
-    return pieces(text_of(call), count)
+    return pieces(text_of(call) if text is None else text, count)
 
 
 def bill(call: Call, response_id: str) -> Bill:
@@ -108,12 +122,13 @@ def error_words(call: Call, kind: str, message: str) -> tuple[str, str]:
     return str(error.get("type", kind)), str(error.get("message", message))
 
 
-def tool_of(call: Call, offered: Iterable[str]) -> tuple[str, Mapping[str, Any]] | None:
+def tool_of(call: Call, offered: Iterable[str]) -> Tool | None:
     """The tool call that the script wants; ``shell`` picks a shell tool that was offered."""
-    tool = call.script.tool
-    if tool is None:
+    wanted = call.script.tool
+    if wanted is None:
         return None
-    if isinstance(tool, Mapping):
-        return str(tool["name"]), dict(tool.get("input", {}))
+    if isinstance(wanted, Mapping):
+        name, space = str(wanted["name"]), str(wanted.get("namespace", ""))
+        return Tool(name, wanted.get("input", {}), space)
     names = set(offered)
-    return next((pair for pair in SHELL_TOOLS if pair[0] in names), None)
+    return next((tool for tool in SHELL_TOOLS if tool.name in names), None)

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from tests.world.dialects.common import (
+    Tool,
     bill,
     error_words,
     sse,
@@ -95,7 +96,7 @@ def _grown(call: Call, done: int, count: int) -> Usage:
 def _chunk(call: Call, ident: str, text: str, *, last: bool) -> dict[str, Any]:
     parts: list[dict[str, Any]] = [{"text": text}]
     if last and (tool := _tool(call)):
-        parts.append({"functionCall": {"name": tool[0], "args": dict(tool[1])}})
+        parts.append({"functionCall": {"name": tool.name, "args": tool.given}})
     candidate: dict[str, Any] = {"content": {"role": "model", "parts": parts}, "index": 0}
     if last:
         candidate["finishReason"] = call.script.finish or "STOP"
@@ -106,7 +107,7 @@ def _chunk(call: Call, ident: str, text: str, *, last: bool) -> dict[str, Any]:
     return body
 
 
-def _tool(call: Call) -> tuple[str, Any] | None:
+def _tool(call: Call) -> Tool | None:
     contents = call.data.get("contents") or []
     parts = [part for turn in contents for part in turn.get("parts") or []]
     if any("functionResponse" in part for part in parts):

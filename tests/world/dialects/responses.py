@@ -9,19 +9,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from tests.world.dialects import items
 from tests.world.dialects.chat import CREATED, error
 from tests.world.dialects.common import (
     bill,
     error_words,
-    pieces,
     sse,
     sse_reply,
-    text_of,
-    text_pieces,
-    tool_of,
 )
 from tests.world.usage import Usage
-from tests.world.wire import Bill, Call, Frame, Reply, compact, json_reply
+from tests.world.wire import Bill, Call, Frame, Reply, json_reply
 
 TERMINAL = {"completed": "completed", "incomplete": "incomplete", "failed": "failed"}
 
@@ -92,7 +89,7 @@ def whole(call: Call, ident: str, status: str = "") -> dict[str, Any]:
     """A finished response object."""
     status = status or TERMINAL.get(call.script.terminal, "completed")
     body = shell(call, ident, status)
-    body["output"] = output(call)
+    body["output"] = items.output(call)
     if status == "incomplete":
         body["incomplete_details"] = {"reason": call.script.finish or "max_output_tokens"}
     if status == "failed":
@@ -103,49 +100,6 @@ def whole(call: Call, ident: str, status: str = "") -> dict[str, Any]:
     if call.script.has("tool_usage"):
         body["tool_usage"] = {"web_search": {"num_requests": 2}}
     return body
-
-
-def output(call: Call) -> list[dict[str, Any]]:
-    """The items of the output; the text is drawn anew, so take them from one place only."""
-    return [*_reasoning(call), *_final_items(call, text_of(call))]
-
-
-def _reasoning(call: Call) -> list[dict[str, Any]]:
-    if not call.usage.reasoning:
-        return []
-    return [{"type": "reasoning", "id": f"rs_{call.serial}", "summary": []}]
-
-
-def _final_items(call: Call, text: str) -> list[dict[str, Any]]:
-    tool = _tool(call)
-    if tool is not None:
-        return [_function_call(call, tool)]
-    part = {"type": "output_text", "text": text, "annotations": []}
-    return [_message(call, [part], "completed")]
-
-
-def _message(call: Call, content: list[dict[str, Any]], status: str) -> dict[str, Any]:
-    head = {"type": "message", "id": f"msg_{call.serial}", "role": "assistant"}
-    return head | {"status": status, "content": content}
-
-
-def _tool(call: Call) -> tuple[str, Mapping[str, Any]] | None:
-    given = call.data.get("input")
-    items = given if isinstance(given, list) else []
-    if any(str(item.get("type", "")).endswith("_call_output") for item in items):
-        return None
-    return tool_of(call, (str(tool.get("name")) for tool in call.data.get("tools") or []))
-
-
-def _function_call(call: Call, tool: tuple[str, Mapping[str, Any]]) -> dict[str, Any]:
-    return {
-        "type": "function_call",
-        "id": f"fc_{call.serial}",
-        "call_id": f"call_{call.serial}",
-        "name": tool[0],
-        "arguments": compact(tool[1]),
-        "status": "completed",
-    }
 
 
 def error_event(call: Call) -> Frame:
@@ -185,7 +139,7 @@ def _values(
         yield {"type": f"response.{word}", "response": body}, None, ""
     last = _remembered(call, ident, status)
     for index, item in enumerate(last["output"]):
-        yield from _item(call, item, index)
+        yield from items.events(call, item, index)
     known = None if call.script.omit_usage else call.usage
     yield {"type": f"response.{last['status']}", "response": last}, known, ""
 
@@ -195,52 +149,6 @@ def _remembered(call: Call, ident: str, status: str) -> dict[str, Any]:
     if status or ident not in call.memory.responses:
         call.memory.responses[ident] = whole(call, ident, status)
     return call.memory.responses[ident]
-
-
-def _item(
-    call: Call, item: dict[str, Any], index: int
-) -> Iterator[tuple[dict[str, Any], Usage | None, str]]:
-    yield _event("output_item.added", index, item=_opened(item)), None, ""
-    if item["type"] == "message":
-        yield from _text_events(call, item, index)
-    elif item["type"] == "function_call":
-        for part in pieces(item["arguments"], 3):
-            event = _event("function_call_arguments.delta", index, delta=part, item_id=item["id"])
-            yield event, None, ""
-        done = {"arguments": item["arguments"], "item_id": item["id"]}
-        yield _event("function_call_arguments.done", index, **done), None, ""
-    yield _event("output_item.done", index, item=item), None, ""
-
-
-def _opened(item: dict[str, Any]) -> dict[str, Any]:
-    blanks: dict[str, dict[str, Any]] = {
-        "message": {"content": []},
-        "function_call": {"arguments": ""},
-    }
-    empty = blanks.get(item["type"], {})
-    return item | empty | ({"status": "in_progress"} if "status" in item else {})
-
-
-def _text_events(
-    call: Call, item: dict[str, Any], index: int
-) -> Iterator[tuple[dict[str, Any], Usage | None, str]]:
-    part = item["content"][0]
-    where = {"item_id": item["id"], "content_index": 0}
-    yield _event("content_part.added", index, part=part | {"text": ""}, **where), None, ""
-    for text in text_pieces_of(call, part["text"]):
-        yield _event("output_text.delta", index, delta=text, **where), None, text
-    yield _event("output_text.done", index, text=part["text"], **where), None, ""
-    yield _event("content_part.done", index, part=part, **where), None, ""
-
-
-def text_pieces_of(call: Call, text: str) -> list[str]:
-    """A given text in as many deltas as the script wants."""
-    count = len(text_pieces(call)) if call.script.events is None else call.script.events
-    return pieces(text, count)
-
-
-def _event(name: str, index: int, **rest: Any) -> dict[str, Any]:
-    return {"type": f"response.{name}", "output_index": index, **rest}
 
 
 def retrieve(call: Call) -> Reply:

@@ -1,0 +1,38 @@
+"""A ``budget`` mapping to limits, with every mistake."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+from botbottle.budget.limits import parse_limit
+from botbottle.load.findings import did_you_mean
+from botbottle.meter.hosts import METERED_HOSTS
+from botbottle.model.bottle import Limit
+
+type Problem = tuple[tuple[str, str], str, str]
+
+# Budget keys that bb knows by itself; settings and contrib providers add theirs.
+PROVIDERS = frozenset(METERED_HOSTS.values()) | {"pi"}
+
+
+def parse_budget(
+    raw: Mapping[str, int | str], known: Collection[str]
+) -> tuple[tuple[Limit, ...], list[Problem]]:
+    """Limits in the order of providers, and (path, message, hint) of each mistake.
+
+    An unknown provider is an error: its budget would never hold anything back.
+    """
+    limits: list[Limit] = []
+    problems: list[Problem] = []
+    for provider, amount in sorted(raw.items()):
+        path = ("budget", provider)
+        if provider not in known:
+            problems.append(
+                (path, f"no provider is called {provider!r}", did_you_mean(provider, known))
+            )
+            continue
+        try:
+            limits.append(parse_limit(provider, amount))
+        except ValueError as error:
+            problems.append((path, str(error), "for example 5000000, 200k, 5M or 5M/day"))
+    return tuple(limits), problems

@@ -1,0 +1,185 @@
+"""Findings that need more than one file: misplaced, shadowed, unused, unreachable, clashing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from botbottle.load.compose import Effective, instances
+from botbottle.load.extends import Resolver
+from botbottle.load.layers import SETTINGS, STALE, Folder, scan
+from botbottle.load.library import Library
+from botbottle.load.merge import RouteLeaf
+from botbottle.model.diagnostic import Diagnostic, Layer, Origin, Severity
+from botbottle.model.route import Route
+
+
+def folder_checks(library: Library) -> list[Diagnostic]:
+    """What the folders themselves show."""
+    return [
+        *_misnamed(library.bottle_folder, "home"),
+        *_misnamed(library.home_agents, "home"),
+        *_misnamed(library.project_agents, "project"),
+        *_misplaced(library),
+        *_shadowed(library),
+        *_stale(library),
+    ]
+
+
+def cross_checks(
+    library: Library, resolver: Resolver, items: Sequence[Effective]
+) -> list[Diagnostic]:
+    """What the files say together."""
+    found = [*_unused(library, resolver, items), *_instance_clash(library, items)]
+    for item in items:
+        found += _route_checks(item.policy.routes)
+    return found
+
+
+def _warning(
+    code: str,
+    message: str,
+    origin: Origin,
+    hint: str = "",
+    related: tuple[tuple[Origin, str], ...] = (),
+) -> Diagnostic:
+    return Diagnostic(Severity.WARNING, code, message, origin, "", hint, related)
+
+
+def _misnamed(folder: Folder, layer: Layer) -> Iterable[Diagnostic]:
+    for file in folder.misnamed:
+        yield _warning(
+            "BB2005",
+            "the file is skipped: its name is not a manifest name",
+            Origin(file, 0, 0, layer),
+            "NAME.md with lower-case letters, digits and dashes, a letter first, at most 48",
+        )
+    if folder.unreadable:
+        yield Diagnostic(
+            Severity.ERROR,
+            "BB2001",
+            f"the folder cannot be read: {folder.unreadable}",
+            Origin("", 0, 0, layer),
+            hint="check its permissions",
+        )
+
+
+def _misplaced(library: Library) -> Iterable[Diagnostic]:
+    root, home = library.layers.project, library.layers.home
+    if root is None:
+        return
+    for entry in scan(root, "bottles", "project").entries.values():
+        yield _warning(
+            "BB2302",
+            f"the bottle file {entry.name!r} is ignored: bottles are policy and live at home",
+            Origin(entry.file, 0, 0, "project"),
+            f"move it to {home / 'bottles'}",
+        )
+    for name in (SETTINGS, "settings.yaml"):
+        if (root / name).exists():
+            yield Diagnostic(
+                Severity.ERROR,
+                "BB2303",
+                "settings in a project are refused: budgets must not come from a repository",
+                Origin(name, 0, 0, "project"),
+                hint=f"move them to {home / SETTINGS}",
+            )
+
+
+def _shadowed(library: Library) -> Iterable[Diagnostic]:
+    for name, entry in library.project_agents.entries.items():
+        if hidden := library.home_agents.entries.get(name):
+            origin = Origin(entry.file, 0, 0, "project")
+            yield _warning(
+                "BB2304",
+                f"the project's agent {name!r} hides the one at home",
+                origin,
+                "rename one of them if both are wanted",
+                ((Origin(hidden.file, 0, 0, "home"), "hidden"),),
+            )
+
+
+def _stale(library: Library) -> Iterable[Diagnostic]:
+    layers = library.layers
+    if layers.project is not None:
+        return
+    for directory in (layers.cwd, *layers.cwd.parents):
+        if (directory / STALE).is_file():
+            yield Diagnostic(
+                Severity.ERROR,
+                "BB2305",
+                f"{STALE} is no longer read and there is no .bot-bottle folder",
+                Origin(str(directory / STALE), 0, 0, "project"),
+                hint="bb init writes a starter; move each entry into bottles/NAME.md at home and "
+                "agents/NAME.md in the project, then delete the file",
+            )
+            return
+
+
+def _unused(
+    library: Library, resolver: Resolver, items: Sequence[Effective]
+) -> Iterable[Diagnostic]:
+    used = {name for item in items for name in item.own}
+    for entry in library.agent_entries.values():
+        if (agent := library.agent(entry.name)) is None:
+            return  # a broken agent may use any of them
+        used.update(agent.keys.bottle)
+    for name in tuple(used):
+        used.update(resolver.ancestors(name))
+    for name, entry in library.bottle_folder.entries.items():
+        if name not in used:
+            yield _warning(
+                "BB2306", f"no agent uses the bottle {name!r}", Origin(entry.file, 0, 0, "home")
+            )
+
+
+def _instance_clash(library: Library, items: Sequence[Effective]) -> Iterable[Diagnostic]:
+    for item in items:
+        for name in instances(item.agent)[1:]:
+            if other := library.agent_entries.get(name):
+                yield Diagnostic(
+                    Severity.ERROR,
+                    "BB2307",
+                    f"replica {name!r} has the name of another agent",
+                    item.agent.origin("replicas"),
+                    hint="rename that agent",
+                    related=((Origin(other.file, 0, 0, other.layer), "the other agent"),),
+                )
+
+
+def _route_checks(routes: Sequence[RouteLeaf]) -> Iterable[Diagnostic]:
+    """Pairs of routes for one host: unreachable ones, and ones that log in differently."""
+    by_host: dict[tuple[str, int], list[RouteLeaf]] = {}
+    for leaf in routes:
+        key = (leaf.route.host, leaf.route.port)
+        for earlier in by_host.get(key, ()):
+            if finding := _pair(earlier, leaf):
+                yield finding
+                break
+        by_host.setdefault(key, []).append(leaf)
+
+
+def _pair(earlier: RouteLeaf, later: RouteLeaf) -> Diagnostic | None:
+    host = later.route.host
+    related = ((earlier.origin, "the earlier route"),)
+    if covers(earlier.route, later.route):
+        return _warning(
+            "BB2308",
+            f"this route to {host} is never used: an earlier one covers it",
+            later.origin,
+            "remove it, or put the narrower route first",
+            related,
+        )
+    if earlier.route.auth != later.route.auth:
+        return _warning(
+            "BB2309",
+            f"two routes to {host} use different credentials",
+            later.origin,
+            "make sure that their matches do not overlap",
+            related,
+        )
+    return None
+
+
+def covers(earlier: Route, later: Route) -> bool:
+    """Whether every request of ``later`` is certainly taken by ``earlier`` (same host, port)."""
+    return not earlier.matches or set(later.matches) <= set(earlier.matches) != set()

@@ -1,0 +1,82 @@
+"""Every file at most once: reads on demand, keeps what it read and what was wrong with it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Literal
+
+from botbottle.load.budgets import PROVIDERS
+from botbottle.load.layers import SETTINGS, Entry, Folder, Layers, agents, scan
+from botbottle.load.parse import (
+    Agent,
+    Bottle,
+    Result,
+    SettingsDoc,
+    parse_agent,
+    parse_bottle,
+    parse_settings,
+)
+from botbottle.model.diagnostic import Diagnostic
+
+
+class Library:
+    """The manifest files that ``layers`` can see.
+
+    ``diagnostics`` grows with every file that is read. A broken file is None and stays so.
+    """
+
+    def __init__(self, layers: Layers) -> None:
+        self.layers = layers
+        self.diagnostics: list[Diagnostic] = []
+        self.bottle_folder = scan(layers.home, "bottles", "home")
+        self.home_agents = scan(layers.home, "agents", "home")
+        self.project_agents = (
+            scan(layers.project, "agents", "project") if layers.project else Folder({})
+        )
+        self.agent_entries = agents(layers)
+        self._bottles: dict[str, Bottle | None] = {}
+        self._agents: dict[str, Agent | None] = {}
+        self.templates = frozenset({"claude", "codex", "pi", *self._contrib()})
+        self.settings = self._read_settings()
+        named = (self.settings.keys.providers or {}) if self.settings else {}
+        self.providers = PROVIDERS | self.templates | frozenset(named)
+
+    def bottle(self, name: str) -> Bottle | None:
+        """The bottle file ``name``, which must exist; None if it is broken."""
+        if name not in self._bottles:
+            entry = self.bottle_folder.entries[name]
+            self._bottles[name] = self._keep(parse_bottle, entry)
+        return self._bottles[name]
+
+    def agent(self, name: str) -> Agent | None:
+        """The agent file ``name`` (project before home), which must exist; None if broken."""
+        if name not in self._agents:
+            self._agents[name] = self._keep(parse_agent, self.agent_entries[name])
+        return self._agents[name]
+
+    def kind_of(self, name: str) -> Literal["", "bottle"]:
+        """Whether a bottle file of this name exists."""
+        return "bottle" if name in self.bottle_folder.entries else ""
+
+    def _keep[T](
+        self, parse: Callable[[Entry, frozenset[str]], Result[T]], entry: Entry
+    ) -> T | None:
+        value, found = parse(entry, self.providers)
+        self.diagnostics += found
+        return value
+
+    def _read_settings(self) -> SettingsDoc | None:
+        path = self.layers.home / SETTINGS
+        if not os.path.lexists(path):
+            return None
+        entry = Entry("settings", path, SETTINGS, "home")
+        value, found = parse_settings(entry, PROVIDERS | self.templates)
+        self.diagnostics += found
+        return value
+
+    def _contrib(self) -> list[str]:
+        try:
+            return sorted(e.name for e in os.scandir(self.layers.home / "contrib") if e.is_dir())
+        except OSError:
+            return []

@@ -1,0 +1,124 @@
+"""Files → ``Declared`` and diagnostics: everything at once, or one agent and its chain."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from botbottle.load.checks import cross_checks, folder_checks
+from botbottle.load.compose import Effective, Overrides, effective, specs
+from botbottle.load.extends import Resolver
+from botbottle.load.layers import Layers, layers
+from botbottle.load.library import Library
+from botbottle.load.settings import to_settings
+from botbottle.model.bottle import BottleSpec, Declared
+from botbottle.model.diagnostic import Diagnostic, Origin, Severity
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What was read. ``declared`` is None when any error was found."""
+
+    declared: Declared | None
+    diagnostics: tuple[Diagnostic, ...]
+    layers: Layers
+    resolver: Resolver
+
+    @property
+    def errors(self) -> tuple[Diagnostic, ...]:
+        """The findings that refuse."""
+        return tuple(d for d in self.diagnostics if d.severity is Severity.ERROR)
+
+    def path_of(self, origin: Origin) -> Path:
+        """The file on this machine that an origin speaks of."""
+        return (self.layers.root(origin.layer) / origin.file).absolute()
+
+
+def load(home: Path, cwd: Path | None = None, *, overrides: Overrides | None = None) -> Loaded:
+    """Read every manifest of home and of the project around ``cwd`` (None: home only)."""
+    found = layers(home, cwd)
+    library = Library(found)
+    resolver = Resolver(library)
+    for name in library.bottle_folder.entries:
+        resolver.policy(name)
+    items, diagnostics = _compose(library, resolver, library.agent_entries, overrides)
+    diagnostics += folder_checks(library)
+    diagnostics += cross_checks(library, resolver, items)
+    return _loaded(library, resolver, items, diagnostics, overrides)
+
+
+def load_one(
+    name: str, home: Path, cwd: Path | None = None, *, overrides: Overrides | None = None
+) -> Loaded:
+    """Read one agent, its bottles and their chains; a broken file elsewhere does not matter.
+
+    ``name`` is an agent's or an instance's (``web-2``). An unknown one gives no bottle.
+    """
+    found = layers(home, cwd)
+    library = Library(found)
+    resolver = Resolver(library)
+    agent = agent_of(name, library)
+    wanted = {agent: library.agent_entries[agent]} if agent else {}
+    items, diagnostics = _compose(library, resolver, wanted, overrides)
+    return _loaded(library, resolver, items, diagnostics, overrides)
+
+
+def agent_of(name: str, library: Library) -> str:
+    """The agent whose instance ``name`` is, or an empty text."""
+    if name in library.agent_entries:
+        return name
+    stem, _, number = name.rpartition("-")
+    return stem if number.isdigit() and stem in library.agent_entries else ""
+
+
+def _compose(
+    library: Library, resolver: Resolver, wanted: object, overrides: Overrides | None
+) -> tuple[list[Effective], list[Diagnostic]]:
+    items: list[Effective] = []
+    diagnostics: list[Diagnostic] = []
+    for name in wanted:  # type: ignore[attr-defined]
+        agent = library.agent(name)
+        if agent is None:
+            continue
+        item, found = effective(agent, resolver, overrides or Overrides())
+        diagnostics += found
+        if item:
+            items.append(item)
+    return items, diagnostics
+
+
+def _loaded(
+    library: Library,
+    resolver: Resolver,
+    items: list[Effective],
+    diagnostics: list[Diagnostic],
+    overrides: Overrides | None,
+) -> Loaded:
+    settings = to_settings(library.settings)
+    found = in_order([*library.diagnostics, *resolver.diagnostics, *diagnostics])
+    declared = None
+    if not any(d.severity is Severity.ERROR for d in found):
+        bottles: list[BottleSpec] = []
+        for item in items:
+            bottles += specs(item, resolver, settings, overrides or Overrides())
+        declared = Declared(library.layers.project_id, tuple(bottles), settings)
+    return Loaded(declared, found, library.layers, resolver)
+
+
+def in_order(diagnostics: list[Diagnostic]) -> tuple[Diagnostic, ...]:
+    """By place, each finding once: the same files give the same report."""
+    order = {"home": 0, "settings": 1, "project": 2}
+    unique = dict.fromkeys(diagnostics)
+    return tuple(
+        sorted(
+            unique,
+            key=lambda d: (
+                order.get(d.origin.layer, 3),
+                d.origin.file,
+                d.origin.line,
+                d.origin.column,
+                d.code,
+                d.message,
+            ),
+        )
+    )

@@ -1,0 +1,158 @@
+"""One manifest file as text: read with limits, decoded, and cut into front matter and body.
+
+Newlines become ``\\n`` and a UTF-8 byte order mark is dropped before anything is counted, so
+lines and columns are the same on every platform.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+
+from botbottle.load.fault import Fault
+from botbottle.load.limits import MAX_FILE_BYTES, MAX_FRONT_CHARS, SNIPPET_CHARS
+from botbottle.model.diagnostic import Layer, Origin
+
+_FENCE = re.compile(r"^---[ \t]*$", re.MULTILINE)
+# Characters that a reviewer cannot see but a parser obeys: other line breaks, bidi controls,
+# zero-width and tag characters (the carriers of hidden instructions).
+_HIDDEN = re.compile(
+    "[\u0085\u2028\u2029\u200b-\u200f\u202a-\u202e\u2066-\u2069\U000e0000-\U000e007f]"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A file's text. ``file`` is its path below the layer's root; ``front`` starts on line
+    ``front_line`` (1-based) and ``body`` follows the closing fence."""
+
+    file: str
+    layer: Layer
+    text: str
+    front: str
+    front_line: int
+    body: str = ""
+
+    def origin(self, line: int = 0, column: int = 0) -> Origin:
+        """A place in this file."""
+        return Origin(self.file, line, column, self.layer)
+
+    def line(self, number: int) -> str:
+        """Line ``number`` (1-based) without its end, cut to a readable length; empty if none."""
+        if number < 1:
+            return ""
+        start = 0
+        for _ in range(number - 1):
+            start = self.text.find("\n", start) + 1
+            if start == 0:
+                return ""
+        end = self.text.find("\n", start)
+        return self.text[start : end if end >= 0 else len(self.text)][:SNIPPET_CHARS]
+
+
+def read_text(path: Path) -> str:
+    """The decoded text of a regular file. Raises Fault."""
+    data = _read_bytes(path)
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        raise Fault("BB2003", "the file is UTF-16", 1, 1, "save it as UTF-8")
+    try:
+        text = data.removeprefix(b"\xef\xbb\xbf").decode()
+    except UnicodeDecodeError as error:
+        head = data[: error.start].replace(b"\r\n", b"\n")
+        line = head.count(b"\n") + 1
+        column = len(head[head.rfind(b"\n") + 1 :].decode(errors="replace")) + 1
+        byte = f"0x{data[error.start]:02x}"
+        raise Fault(
+            "BB2003", f"byte {byte} is not UTF-8", line, column, "save the file as UTF-8"
+        ) from error
+    return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
+
+
+def _read_bytes(path: Path) -> bytes:
+    try:
+        # O_NONBLOCK: a FIFO planted in the folder must not hang the reader.
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except OSError as error:
+        raise _unreadable(error) from error
+    with os.fdopen(descriptor, "rb") as file:
+        info = os.fstat(descriptor)
+        if not stat.S_ISREG(info.st_mode):
+            raise Fault("BB2001", "this is not a regular file", hint="remove or rename it")
+        if info.st_size > MAX_FILE_BYTES:
+            raise Fault(
+                "BB2002",
+                f"the file has {info.st_size} bytes; at most {MAX_FILE_BYTES} are read",
+                hint="a manifest is a page, not a book: move long texts elsewhere",
+            )
+        return file.read(MAX_FILE_BYTES + 1)
+
+
+def _unreadable(error: OSError) -> Fault:
+    if error.errno == errno.ELOOP:
+        return Fault("BB2001", "the symbolic link leads back to itself", hint="remove the link")
+    if error.errno == errno.ENOENT:
+        return Fault("BB2001", "the symbolic link leads nowhere", hint="remove or repair the link")
+    reason = (error.strerror or "unknown error").lower()
+    return Fault("BB2001", f"the file cannot be read: {reason}", hint="check its permissions")
+
+
+def cut(text: str, file: str, layer: Layer) -> Source:
+    """Split Markdown into front matter and body. Raises Fault when there is no front matter."""
+    opening = _FENCE.match(text)
+    if not opening:
+        raise Fault(
+            "BB2010",
+            "the file does not start with front matter",
+            1,
+            1,
+            "begin the file with a line of three dashes, the keys, and a second such line",
+        )
+    closing = _FENCE.search(text, opening.end())
+    if not closing:
+        raise Fault(
+            "BB2010", "the front matter is not closed", 1, 1, "add a line of three dashes below it"
+        )
+    front = text[opening.end() + 1 : closing.start()]
+    body = text[closing.end() :].strip("\n")
+    source = Source(file, layer, text, front, 2, body)
+    check_front(source)
+    return source
+
+
+def whole(text: str, file: str, layer: Layer) -> Source:
+    """A plain YAML file: all of it is front."""
+    source = Source(file, layer, text, text, 1)
+    check_front(source)
+    return source
+
+
+def check_front(source: Source) -> None:
+    """Refuse what is too long and what a reviewer could not see. Raises Fault."""
+    if len(source.front) > MAX_FRONT_CHARS:
+        raise Fault("BB2002", f"the keys take more than {MAX_FRONT_CHARS} characters", 1, 1)
+    if not source.front.isascii() and (found := _HIDDEN.search(source.front)):
+        line, column = _position(source.front, found.start())
+        raise Fault(
+            "BB2018",
+            f"invisible character U+{ord(found[0]):04X}",
+            source.front_line + line - 1,
+            column,
+            "delete it; in text, write it as an escape inside double quotes",
+        )
+
+
+def hidden_in_body(source: Source) -> tuple[int, int, str] | None:
+    """Line, column and name of the first invisible character of the body, if any."""
+    if source.body.isascii() or not (found := _HIDDEN.search(source.body)):
+        return None
+    offset = source.text.find(source.body, len(source.front))
+    line, column = _position(source.text, offset + found.start())
+    return line, column, f"U+{ord(found[0]):04X}"
+
+
+def _position(text: str, index: int) -> tuple[int, int]:
+    return text.count("\n", 0, index) + 1, index - text.rfind("\n", 0, index)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Protocol
 
 from botbottle.meter.call import Call, Dialect, Kind
@@ -29,8 +29,11 @@ class Framer(Protocol):
         """What is left at the end of the body."""
 
 
+_BY_FIRST_BYTE: dict[bytes, Callable[[int], Framer]] = {b"{": WholeBody, b"[": ArrayElements}
+
+
 class Sniffed:
-    """Decides by the first byte: ``{`` or ``[`` is JSON, anything else an event stream.
+    """Decides by the first byte: ``{`` a document, ``[`` an array of them, else an event stream.
 
     Content types lie (compatible servers label event streams as JSON or plain text); the first
     byte does not.
@@ -56,8 +59,7 @@ class Sniffed:
             data = data.removeprefix(BOM).lstrip()
             if not data:
                 return iter(())
-            json = data[:1] in (b"{", b"[")
-            self._inner = (WholeBody if json else ServerSentEvents)(self._limit)
+            self._inner = _BY_FIRST_BYTE.get(data[:1], ServerSentEvents)(self._limit)
         return self._inner.feed(data)
 
     def close(self) -> Iterator[Frame]:
@@ -72,7 +74,4 @@ def framer_for(call: Call, content_type: str, limit: int) -> Framer:
         return EventStream(limit)
     if call.kind is Kind.BATCH_RESULTS or call.dialect is Dialect.OLLAMA or kind in _LINES:
         return JsonLines(limit)
-    gemini_stream = call.dialect is Dialect.GEMINI and "stream" in call.path.rpartition(":")[2]
-    if gemini_stream and kind != "text/event-stream":
-        return ArrayElements(limit)
     return Sniffed(limit)

@@ -94,7 +94,7 @@ def from_document(
     body = doc.get("request") if isinstance(doc.get("request"), dict) else doc  # Code Assist
     return Request(
         request_id=request_id,
-        model=as_str(doc.get("model")) or call.model,
+        model=call.model or as_str(doc.get("model")),  # a path that names one decides
         input_estimate=estimate_document(doc, call.dialect) + _context(doc, conversations),
         max_output=_max_output(as_dict(body)),
         choices=_choices(as_dict(body)),

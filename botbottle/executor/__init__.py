@@ -1,0 +1,26 @@
+"""Carries out a plan: a graph of ops, each one engine, control or ledger call."""
+
+from botbottle.executor.api import (
+    Clock,
+    Control,
+    Failure,
+    Images,
+    Journal,
+    LedgerWrite,
+    NotStarted,
+    Result,
+)
+from botbottle.executor.run import SystemClock, execute
+
+__all__ = [
+    "Clock",
+    "Control",
+    "Failure",
+    "Images",
+    "Journal",
+    "LedgerWrite",
+    "NotStarted",
+    "Result",
+    "SystemClock",
+    "execute",
+]

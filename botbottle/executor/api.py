@@ -1,0 +1,140 @@
+"""What the executor needs from others, and what it gives back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+from botbottle.engine.api import EngineWrite
+from botbottle.errors import BBError
+from botbottle.model.bottle import Policy, Scope
+from botbottle.model.plan import Op
+from botbottle.model.resources import SidecarStatus
+from botbottle.model.sidecar_config import SidecarConfig
+from botbottle.ui.events import Event
+from botbottle.vault import Vault
+
+type Why = Literal["blocked", "interrupted", "fenced", "fail-fast"]
+
+
+class Control(Protocol):
+    """Control sockets of sidecars; a directory names the sidecar."""
+
+    def status(self, control_dir: str) -> SidecarStatus | None:
+        """What is active in it; None while it does not answer."""
+
+    def configure(
+        self, control_dir: str, config: SidecarConfig, secrets: Mapping[str, str], key: bytes
+    ) -> SidecarStatus | None:
+        """Deliver; returns when the sidecar has acknowledged. Raises BBError."""
+
+    def ledger_answers(self, socket_root: str) -> bool:
+        """Whether the ledger service behind this socket directory answers."""
+
+
+class LedgerWrite(Protocol):
+    """The part of the ledger that plans write to (botbottle.ledger.api)."""
+
+    def register(
+        self,
+        account: str,
+        scopes: Sequence[Scope],
+        *,
+        mode: Literal["nearest", "all"] = "nearest",
+        count: Sequence[str] = (),
+        agent: str = "",
+        ancestry: Sequence[str] = (),
+    ) -> None: ...
+
+    def retire(self, account: str) -> None: ...
+
+    def enforce(
+        self,
+        account: str,
+        policy: Policy,
+        trigger: str,
+        *,
+        before: str,
+        after: str,
+        lift: bool = False,
+        by: str = "bb",
+        now: float,
+    ) -> bool: ...
+
+    def record_freeze(
+        self, account: str, image: str, manifest_digest: str, *, now: float
+    ) -> None: ...
+
+
+class Journal(Protocol):
+    """Intents and outcomes (botbottle.ledger.api). Both are durable when they return."""
+
+    def intent(self, run: str, project: str, *, op: str, op_id: str, resource: str) -> int: ...
+
+    def outcome(self, entry: int, outcome: str, detail: str = "") -> None: ...
+
+
+class Images(Protocol):
+    """Builds what is missing."""
+
+    def ensure(self, recipe: str, tag: str, progress: Callable[[str], None]) -> None:
+        """Make sure ``tag`` exists. Raises ImageBuildFailed."""
+
+
+class Clock(Protocol):
+    """Time, replaceable in tests. Seconds."""
+
+    def now(self) -> float: ...
+    def sleep(self, seconds: float) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """Everything handlers work with."""
+
+    engine: EngineWrite
+    control: Control
+    ledger: LedgerWrite
+    vault: Vault
+    images: Images
+    clock: Clock
+    emit: Callable[[Event], None]
+    cancelled: Callable[[], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """An op that failed, and why."""
+
+    op: Op
+    error: BBError
+
+
+@dataclass(frozen=True, slots=True)
+class NotStarted:
+    """An op that was not started; ``by``: the failed op that blocks it."""
+
+    op: Op
+    why: Why
+    by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """The three groups, each in the plan's order."""
+
+    done: tuple[Op, ...] = ()
+    failed: tuple[Failure, ...] = ()
+    not_started: tuple[NotStarted, ...] = ()
+    seconds: float = 0.0
+    ids: Mapping[str, str] = field(default_factory=dict)  # names created in this run → ids
+
+    @property
+    def ok(self) -> bool:
+        """Everything done, apart from failures that the plan calls best-effort."""
+        return not self.not_started and all(f.op.best_effort for f in self.failed)
+
+    @property
+    def interrupted(self) -> bool:
+        return any(n.why == "interrupted" for n in self.not_started)

@@ -1,0 +1,267 @@
+"""Walk a plan: threads for ops, one loop that decides what starts next, no other decisions."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+
+from botbottle.engine.api import EngineWrite
+from botbottle.errors import BBError, EngineUnreachable, Transient
+from botbottle.executor import expect, ready
+from botbottle.executor.api import (
+    Clock,
+    Control,
+    Failure,
+    Images,
+    Journal,
+    LedgerWrite,
+    NotStarted,
+    Result,
+    Tools,
+    Why,
+)
+from botbottle.executor.dag import Dag
+from botbottle.executor.handlers import carry_out
+from botbottle.executor.names import Names
+from botbottle.executor.report import about
+from botbottle.model.plan import Op, Plan, StartContainer
+from botbottle.ui import events
+from botbottle.vault import Vault
+
+ATTEMPTS = 4
+_POLL = 0.1  # seconds between looks at `cancelled` while ops run
+
+
+class SystemClock:
+    """The real one."""
+
+    def now(self) -> float:
+        return time.time()
+
+    def sleep(self, seconds: float) -> None:
+        time.sleep(seconds)
+
+
+def execute(
+    plan: Plan,
+    engine: EngineWrite,
+    control: Control,
+    ledger: LedgerWrite,
+    vault: Vault,
+    images: Images,
+    *,
+    parallel: int = 4,
+    fail_fast: bool = False,
+    journal: Journal | None = None,
+    run: str = "",
+    emit: Callable[[events.Event], None] = lambda _event: None,
+    cancelled: Callable[[], bool] = lambda: False,
+    fence: Callable[[], bool] = lambda: True,
+    clock: Clock | None = None,
+    settle: bool = True,
+) -> Result:
+    """Carry out every op of ``plan`` in dependency order, ``parallel`` at a time.
+
+    A failure blocks what depends on it and nothing else (``fail_fast``: everything not yet
+    started). ``cancelled`` true: ops in flight are finished, no other is started. ``fence`` is
+    asked before each op whether this process may still write. ``journal`` gets an intent before
+    and an outcome after each op, under ``run``. ``settle``: at the end, containers that were
+    started must be running for a few samples. Never raises for a failing op: see the Result.
+    Other exceptions are bugs and come out after the ops in flight have ended.
+    """
+    serial = threading.Lock()
+
+    def emit_in_turn(event: events.Event) -> None:
+        with serial:
+            emit(event)
+
+    tools = Tools(
+        engine, control, ledger, vault, images, clock or SystemClock(), emit_in_turn, cancelled
+    )
+    walk = _Walk(plan, tools, journal, run, fence, fail_fast)
+    return walk.execute(parallel, settle)
+
+
+@dataclass(slots=True)
+class _Walk:
+    """One execution. Only `_attempt` runs in worker threads."""
+
+    plan: Plan
+    tools: Tools
+    journal: Journal | None
+    run: str
+    fence: Callable[[], bool]
+    fail_fast: bool
+    names: Names = field(default_factory=Names)
+    done: list[Op] = field(default_factory=list)
+    failed: list[Failure] = field(default_factory=list)
+    not_started: list[NotStarted] = field(default_factory=list)
+    stop: Why | None = None
+
+    def execute(self, parallel: int, settle: bool) -> Result:
+        clock, dag = self.tools.clock, Dag(self.plan.ops)
+        start = clock.now()
+        self._emit(events.RunStarted(ts=start, ops=len(self.plan.ops), digest=self.plan.digest))
+        pool = ThreadPoolExecutor(max(1, parallel), thread_name_prefix="bb-op")
+        try:
+            self._loop(dag, pool, max(1, parallel))
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+        pool.shutdown()
+        for op in dag.rest():
+            self._skip(op, self.stop or "interrupted")
+        if settle and self.stop is None:
+            self._settle()
+        return self._result(start)
+
+    def _loop(self, dag: Dag, pool: ThreadPoolExecutor, parallel: int) -> None:
+        flying: dict[Future[BBError | None], Op] = {}
+        bug: BaseException | None = None
+        while True:
+            while len(flying) < parallel and (op := dag.take()) is not None:
+                if not self._may_start():
+                    dag.put_back(op)
+                    break
+                flying[pool.submit(self._attempt, op)] = op
+            if not flying:
+                break
+            finished, _ = wait(flying, timeout=_POLL, return_when=FIRST_COMPLETED)
+            for future in sorted(finished, key=lambda f: dag.order[flying[f].id]):
+                op = flying.pop(future)
+                if (crash := future.exception()) is not None:
+                    bug, self.stop = bug or crash, "fail-fast"
+                else:
+                    self._finish(dag, op, future.result())
+        if bug is not None:
+            raise bug
+
+    def _may_start(self) -> bool:
+        if self.stop is None and self.tools.cancelled():
+            self.stop = "interrupted"
+        if self.stop is None and not self.fence():
+            self.stop = "fenced"
+        return self.stop is None
+
+    def _finish(self, dag: Dag, op: Op, error: BBError | None) -> None:
+        if error is None:
+            self.done.append(op)
+            dag.done(op)
+            return
+        if isinstance(error, ready.Interrupted):
+            self.stop = self.stop or "interrupted"
+            self._skip(op, "interrupted")
+            return
+        self.failed.append(Failure(op, error))
+        if op.best_effort:
+            dag.done(op)
+            return
+        for blocked in dag.failed(op):
+            self._skip(blocked, "blocked", op.id)
+        if self.fail_fast or isinstance(error, EngineUnreachable):
+            self.stop = self.stop or "fail-fast"
+
+    def _attempt(self, op: Op) -> BBError | None:
+        """One op with journal and retries; the error that remains, if any."""
+        clock = self.tools.clock
+        start = clock.now()
+        entry = self._intent(op)
+        self._emit(events.OpStarted(**about(op, start), reason=op.reason))
+        error = self._with_retries(op)
+        if error is None:
+            self._outcome(entry, "done")
+            now = clock.now()
+            self._emit(events.OpDone(**about(op, now), seconds=round(now - start, 3)))
+            return None
+        self._outcome(entry, "failed", f"{error.code}: {error}")
+        if not isinstance(error, ready.Interrupted):
+            self._report_failure(op, error)
+        return error
+
+    def _with_retries(self, op: Op) -> BBError | None:
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                expect.check(op, self.tools.engine, self.names)
+                carry_out(op, self.tools, self.names, self.run)
+                return None
+            except (Transient, EngineUnreachable) as error:
+                if attempt == ATTEMPTS or self.tools.cancelled():
+                    return error
+                delay = getattr(error, "delay", 0.5) * 2 ** (attempt - 1)
+                self._emit(
+                    events.OpRetried(
+                        **about(op, self.tools.clock.now()),
+                        attempt=attempt,
+                        delay=delay,
+                        message=error.message,
+                    )
+                )
+                self.tools.clock.sleep(delay)
+            except BBError as error:
+                return error
+        raise AssertionError("unreachable: the last attempt returns")
+
+    def _settle(self) -> None:
+        """Containers that were started must stay up; one that does not is a failed start."""
+        started = [
+            (op, self.names.container(op.ref)) for op in self.done if isinstance(op, StartContainer)
+        ]
+        for op, error in ready.check_running(started, self.tools):
+            self.done.remove(op)
+            self.failed.append(Failure(op, error))
+            self._report_failure(op, error)
+
+    def _intent(self, op: Op) -> int | None:
+        if self.journal is None:
+            return None
+        return self.journal.intent(
+            self.run,
+            self.plan.project,
+            op=type(op).__name__,
+            op_id=op.id,
+            resource=op.resource,
+        )
+
+    def _outcome(self, entry: int | None, outcome: str, detail: str = "") -> None:
+        if self.journal is not None and entry is not None:
+            self.journal.outcome(entry, outcome, detail)
+
+    def _report_failure(self, op: Op, error: BBError) -> None:
+        self._emit(
+            events.OpFailed(
+                **about(op, self.tools.clock.now()),
+                code=error.code,
+                message=str(error),
+                hint=error.hint,
+                best_effort=op.best_effort,
+            )
+        )
+
+    def _skip(self, op: Op, why: Why, by: str = "") -> None:
+        self.not_started.append(NotStarted(op, why, by))
+        self._emit(events.OpBlocked(**about(op, self.tools.clock.now()), why=why, by=by))
+
+    def _emit(self, event: events.Event) -> None:
+        self.tools.emit(event)
+
+    def _result(self, start: float) -> Result:
+        order = {op.id: n for n, op in enumerate(self.plan.ops)}
+        now = self.tools.clock.now()
+        self._emit(
+            events.RunDone(
+                ts=now,
+                done=len(self.done),
+                failed=len(self.failed),
+                not_started=len(self.not_started),
+            )
+        )
+        return Result(
+            done=tuple(sorted(self.done, key=lambda op: order[op.id])),
+            failed=tuple(sorted(self.failed, key=lambda f: order[f.op.id])),
+            not_started=tuple(sorted(self.not_started, key=lambda n: order[n.op.id])),
+            seconds=now - start,
+            ids=self.names.as_dict(),
+        )

@@ -1,0 +1,72 @@
+"""Secret values, in memory only, and only for as long as a run lasts.
+
+Nothing here can be printed, compared, pickled or copied by accident: representations show counts,
+never names or values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NoReturn, Protocol
+
+from botbottle.errors import MissingValue
+from botbottle.model.sidecar_config import fingerprint
+
+
+class Vault(Protocol):
+    """Where the executor gets the values a plan only names."""
+
+    @property
+    def key(self) -> bytes:
+        """HMAC key of fingerprints."""
+
+    def secret(self, name: str) -> str:
+        """Value of a credential by the name routes use. Raises MissingValue."""
+
+    def env(self, bottle: str) -> Mapping[str, str]:
+        """Asked and copied variables of a bottle, name → value."""
+
+
+class MemoryVault:
+    """The vault of one run."""
+
+    __slots__ = ("_env", "_key", "_secrets")
+
+    def __init__(
+        self,
+        key: bytes,
+        secrets: Mapping[str, str] | None = None,
+        env: Mapping[str, Mapping[str, str]] | None = None,
+    ) -> None:
+        self._key = key
+        self._secrets = dict(secrets or {})
+        self._env = {bottle: dict(values) for bottle, values in (env or {}).items()}
+
+    @property
+    def key(self) -> bytes:
+        return self._key
+
+    def secret(self, name: str) -> str:
+        value = self._secrets.get(name, "")
+        if not value:
+            raise MissingValue(
+                f"no value for the credential {name}", hint=f"set {name} in the environment"
+            )
+        return value
+
+    def env(self, bottle: str) -> Mapping[str, str]:
+        return dict(self._env.get(bottle, {}))
+
+    def fingerprints(self) -> dict[str, str]:
+        """Credential name → keyed fingerprint: what a plan may show."""
+        return {n: fingerprint(self._key, v) for n, v in sorted(self._secrets.items())}
+
+    def env_fingerprints(self, bottle: str) -> dict[str, str]:
+        """Variable name → keyed fingerprint of a bottle's values."""
+        return {n: fingerprint(self._key, v) for n, v in sorted(self.env(bottle).items())}
+
+    def __repr__(self) -> str:
+        return f"<vault: {len(self._secrets)} secrets, {len(self._env)} bottles>"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a vault stays in memory")

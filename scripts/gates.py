@@ -22,7 +22,10 @@ REPORTS = ROOT / ".cache" / "reports"
 FAST = "not engine and not postgres and not chaos"
 REAL = "(engine or postgres) and not chaos"
 # On a real engine and a real database, which both come and go with the stage.
-STAGE = ("scripts/engine", "run", "--", "scripts/postgres", "run", "--")
+STAGE = (
+    *("scripts/engine", "run", "--", "scripts/postgres", "run", "--"),
+    *(str(BIN / "python"), "scripts/images.py", "agent-base", "sidecar", "--"),
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,8 @@ type Progress = Callable[[str], None]
 
 
 class ImageEngine(Protocol):
-    """Five calls; see botbottle.engine.api for what each promises."""
+    """Four calls; see botbottle.engine.api for what each promises. A failed ``build`` raises
+    ImageBuildFailed with the last lines of its output, a failed ``pull`` EngineError."""
 
     def image_id(self, tag: str) -> str | None: ...
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import platform
 import tempfile
-from collections import deque
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,8 +13,6 @@ from botbottle.images.api import ImageEngine, Progress
 from botbottle.images.context import Context
 from botbottle.images.recipe import Recipe
 from botbottle.model import labels
-
-TAIL = 15  # lines of a failed build that are worth showing
 
 
 def ensure(
@@ -93,20 +90,14 @@ class _Job:
     def _run(
         self, wanted: Recipe, tag: str, context: bytes, args: tuple[tuple[str, str], ...]
     ) -> str:
-        """Build, and on failure say which image, with the end of the builder's output."""
-        tail: deque[str] = deque(maxlen=TAIL)
+        """Build; on failure the engine's error has the end of the output, this one the way out."""
         try:
             return self.engine.build(
-                context,
-                tag=tag,
-                labels=image_labels(wanted.name),
-                buildargs=args,
-                progress=lambda text: tail.extend(text.splitlines()),
+                context, tag=tag, labels=image_labels(wanted.name), buildargs=args
             )
         except ImageBuildFailed as error:
-            lines = "\n".join(line for line in tail if line.strip())
             raise ImageBuildFailed(
-                f"{error.message}\n{lines}".rstrip(),
+                error.message,
                 where=f"image {wanted.name}",
                 hint=error.hint or "fix the cause and run the same command again",
             ) from error

@@ -70,7 +70,7 @@ def _misplaced(library: Library) -> Iterable[Diagnostic]:
     for entry in scan(root, "bottles", "project").entries.values():
         yield _warning(
             "BB2302",
-            f"the bottle file {entry.name!r} is ignored: bottles are policy and live at home",
+            f"the bottle file {entry.name!r} is ignored: bottles live at home",
             Origin(entry.file, 0, 0, "project"),
             f"move it to {home / 'bottles'}",
         )
@@ -79,7 +79,7 @@ def _misplaced(library: Library) -> Iterable[Diagnostic]:
             yield Diagnostic(
                 Severity.ERROR,
                 "BB2303",
-                "settings in a project are refused: budgets must not come from a repository",
+                "settings in a project are refused: budgets do not come from a repository",
                 Origin(name, 0, 0, "project"),
                 hint=f"move them to {home / SETTINGS}",
             )
@@ -107,7 +107,7 @@ def _stale(library: Library) -> Iterable[Diagnostic]:
             yield Diagnostic(
                 Severity.ERROR,
                 "BB2305",
-                f"{STALE} is no longer read and there is no .bot-bottle folder",
+                f"{STALE} is stale and there is no .bot-bottle folder",
                 Origin(str(directory / STALE), 0, 0, "project"),
                 hint="bb init writes a starter; move each entry into bottles/NAME.md at home and "
                 "agents/NAME.md in the project, then delete the file",

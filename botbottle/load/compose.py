@@ -77,7 +77,7 @@ def _missing_bottles(agent: Agent, own: Sequence[str], resolver: Resolver) -> li
             agent.tree,
             ("bottle", i) if listed else ("bottle",),
             "BB2210",
-            f"there is no bottle {name!r} in {resolver.library.layers.home / 'bottles'}",
+            f"there is no bottle {name!r} at home",
             findings.did_you_mean(name, entries),
         )
         for i, name in enumerate(own)

@@ -92,7 +92,8 @@ class Resolver:
         loop = stack[stack.index(back) :]
         hops = self._hops([*loop, back])
         bottle = self._bottle(loop[0])
-        assert bottle is not None  # it has parents, so it was read
+        if bottle is None:  # only a bottle that was read has parents to go round
+            return
         chain = " → ".join([*loop, back])
         code = "BB2202" if len(loop) == 1 else "BB2201"
         message = f"{back} extends itself" if len(loop) == 1 else f"extends in a circle: {chain}"

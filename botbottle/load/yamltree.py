@@ -17,7 +17,6 @@ from _ruamel_yaml import CParser  # type: ignore[import-not-found]  # no stubs
 from ruamel.yaml.error import YAMLError
 from ruamel.yaml.events import (
     AliasEvent,
-    DocumentStartEvent,
     MappingEndEvent,
     MappingStartEvent,
     ScalarEvent,
@@ -114,7 +113,6 @@ class _Reader:
             if type(event) is StreamEndEvent:
                 self.tree.data = None
                 return self.tree
-            assert type(event) is DocumentStartEvent
             event = self.next()
             line, column = self.at(event)
             self.tree.root = Place(line, column, line, column)

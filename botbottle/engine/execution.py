@@ -46,9 +46,17 @@ def run(
         try:
             out, err = _converse(raw, stdin, deadline, name)
         finally:
-            handle.close()
+            _close(handle)
         code = _exit_code(client, made["Id"], deadline, name)
     return ExecResult(code, out, err)
+
+
+def _close(handle: Any) -> None:
+    """The response first: it would complain about its socket when it is collected later."""
+    response = getattr(handle, "_response", None)
+    if response is not None:
+        response.close()
+    handle.close()
 
 
 def _converse(raw: Any, stdin: bytes, deadline: float, name: str) -> tuple[bytes, bytes]:

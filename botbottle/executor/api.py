@@ -29,8 +29,8 @@ class Control(Protocol):
     ) -> SidecarStatus | None:
         """Deliver; returns when the sidecar has acknowledged. Raises BBError."""
 
-    def ledger_answers(self, socket_root: str) -> bool:
-        """Whether the ledger service behind this socket directory answers."""
+    def ledger_answers(self) -> bool:
+        """Whether the ledger service answers."""
 
 
 class LedgerWrite(Protocol):

@@ -13,9 +13,13 @@ from pathlib import Path
 from botbottle.errors import BBError, EngineError
 from botbottle.executor.api import Tools
 from botbottle.model.plan import CopyFiles, Ref
+from botbottle.providers import AGENT_HOME, WORKSPACE
 
 MAX_BYTES = 512 * 1024 * 1024  # of one copy: it is held in memory
 TIMEOUT = 120.0  # seconds
+# The agent's volumes: what is copied before the first start must lie in one of them, as the
+# engine refuses to write to a read-only root.
+ROOTS = (AGENT_HOME, WORKSPACE)
 DEFAULT_IDS = (1000, 1000)
 
 type Ids = tuple[int, int]
@@ -25,31 +29,44 @@ def copy(op: CopyFiles, ref: Ref, tools: Tools, ids: Ids = DEFAULT_IDS) -> None:
     """Copy texts and trees. A running container gets them through its own ``tar`` (the engine
     cannot see a running container's memory file systems), one that is created through the
     engine."""
-    tar = archive(op, ids)
     container = tools.engine.container(ref)
     if container is None:
         raise EngineError("the container is gone", where=op.resource)
-    if container.state != "running":
-        tools.engine.put_archive(ref, "/", tar)
-        return
-    result = tools.engine.exec(ref, ("tar", "-x", "-C", "/"), stdin=tar, timeout=TIMEOUT)
-    if result.exit_code != 0:
-        raise EngineError(
-            f"files could not be copied (exit code {result.exit_code})", where=op.resource
-        )
+    for root in (*ROOTS, "/"):
+        tar = archive(op, root, ids)
+        if not tar:
+            continue
+        if container.state != "running":
+            tools.engine.put_archive(ref, root, tar)
+            continue
+        result = tools.engine.exec(ref, ("tar", "-x", "-C", root), stdin=tar, timeout=TIMEOUT)
+        if result.exit_code != 0:
+            raise EngineError(
+                f"files could not be copied (exit code {result.exit_code})", where=op.resource
+            )
 
 
-def archive(op: CopyFiles, ids: Ids) -> bytes:
-    """A tar of everything, with paths relative to the container's root and owned by ``ids``;
-    the same input gives the same bytes. Directories above a target are part of it, so that the
-    agent owns what is made for it."""
+def root_of(target: str) -> str:
+    """The volume a container path lies in; ``/`` outside of them."""
+    path = posixpath.normpath(target) + "/"
+    return next((r for r in ROOTS if path.startswith(f"{r}/")), "/")
+
+
+def archive(op: CopyFiles, root: str, ids: Ids) -> bytes:
+    """A tar of what goes below ``root``, with paths relative to it and owned by ``ids``; empty
+    when nothing does. The same input gives the same bytes. Directories between ``root`` and a
+    target are part of it, so that the agent owns them."""
+    texts = [(inside(t, root), text) for t, text in sorted(op.texts) if root_of(t) == root]
+    trees = [(inside(t, root), s) for s, t in sorted(op.files) if root_of(t) == root]
+    if not texts and not trees:
+        return b""
     buffer = io.BytesIO()
-    made: set[str] = set()
+    made = {""}
     with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT) as tar:
-        for target, text in sorted(op.texts):
+        for target, text in texts:
             _parents(tar, target, ids, made)
             _add_bytes(tar, target, text.encode(), 0o644, ids)
-        for source, target in sorted(op.files):
+        for target, source in trees:
             _parents(tar, target, ids, made)
             _add_tree(tar, Path(source), target, ids, made)
             if buffer.tell() > MAX_BYTES:
@@ -60,25 +77,30 @@ def archive(op: CopyFiles, ids: Ids) -> bytes:
     return buffer.getvalue()
 
 
+def inside(target: str, root: str) -> str:
+    """``target`` relative to ``root``; empty for ``root`` itself."""
+    relative = posixpath.relpath(posixpath.normpath(target), root)
+    return "" if relative == "." else relative
+
+
 def _parents(tar: tarfile.TarFile, target: str, ids: Ids, made: set[str]) -> None:
-    """Directories below the first two levels (``/home/agent`` is the image's own)."""
-    parts = posixpath.normpath(target).strip("/").split("/")[:-1]
-    for depth in range(3, len(parts) + 1):
+    parts = target.split("/")[:-1]
+    for depth in range(1, len(parts) + 1):
         _add_directory(tar, "/".join(parts[:depth]), ids, made)
 
 
 def _add_tree(tar: tarfile.TarFile, source: Path, target: str, ids: Ids, made: set[str]) -> None:
     try:
         for path, relative in _walk(source):
-            inside = posixpath.join(target, relative) if relative else target
+            name = posixpath.join(target, relative) if relative else target
             info = path.lstat()
             if stat.S_ISDIR(info.st_mode):
-                _add_directory(tar, inside, ids, made)
+                _add_directory(tar, name, ids, made)
             elif stat.S_ISLNK(info.st_mode):
-                _add_link(tar, inside, str(path.readlink()), ids)
+                _add_link(tar, name, str(path.readlink()), ids)
             elif stat.S_ISREG(info.st_mode):
                 mode = 0o755 if info.st_mode & stat.S_IXUSR else 0o644
-                _add_bytes(tar, inside, path.read_bytes(), mode, ids)
+                _add_bytes(tar, name, path.read_bytes(), mode, ids)
     except OSError as error:
         raise BBError(f"cannot read {source}: {error.strerror or error}", code="BB1012") from error
 
@@ -104,7 +126,7 @@ def _relative(path: Path, source: Path) -> str:
 
 
 def _info(name: str, ids: Ids, mode: int) -> tarfile.TarInfo:
-    info = tarfile.TarInfo(posixpath.normpath(name).lstrip("/"))
+    info = tarfile.TarInfo(posixpath.normpath(name))
     info.uid, info.gid = ids
     info.mode = mode
     return info
@@ -117,9 +139,9 @@ def _add_bytes(tar: tarfile.TarFile, name: str, data: bytes, mode: int, ids: Ids
 
 
 def _add_directory(tar: tarfile.TarFile, name: str, ids: Ids, made: set[str]) -> None:
-    info = _info(name, ids, 0o755)
-    if info.name not in made:
-        made.add(info.name)
+    if name not in made:
+        made.add(name)
+        info = _info(name, ids, 0o755)
         info.type = tarfile.DIRTYPE
         tar.addfile(info)
 

@@ -13,7 +13,7 @@ from botbottle.executor import deliver, files, host, ready
 from botbottle.executor.api import Tools
 from botbottle.executor.names import Names
 from botbottle.executor.report import progress
-from botbottle.model import labels, plan
+from botbottle.model import canonical, labels, paths, plan
 from botbottle.model.resources import ObservedContainer, ObservedNetwork
 from botbottle.model.sidecar_config import fingerprint
 
@@ -65,7 +65,7 @@ def carry_out(op: plan.Op, tools: Tools, names: Names, run: str) -> None:
         case plan.CopyFiles():
             files.copy(op, names.container(op.ref), tools)
         case plan.CommitImage():
-            engine.commit(names.container(op.ref), op.tag, op.labels)
+            snapshot(op, tools, names)
         case plan.RemoveImage():
             engine.remove_image(op.tag)
         case plan.RegisterAccount():
@@ -157,6 +157,15 @@ def push_config(op: plan.PushConfig, tools: Tools) -> None:
             where=op.resource,
             hint="bb logs " + op.bottle,
         )
+
+
+def snapshot(op: plan.CommitImage, tools: Tools, names: Names) -> None:
+    """Commit, then list the snapshot in the ledger, so that ``bb freezes`` finds it."""
+    tools.engine.commit(names.container(op.ref), op.tag, op.labels)
+    marks = dict(op.labels)
+    account = paths.account(marks.get(labels.PROJECT, ""), op.bottle)
+    digest = canonical.digest(marks.get(labels.SPEC, ""))
+    tools.ledger.record_freeze(account, op.tag, digest, now=tools.clock.now())
 
 
 def record(op: plan.RecordEnforcement, tools: Tools) -> None:

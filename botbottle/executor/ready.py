@@ -54,8 +54,8 @@ def wait(op: AwaitReady, ref: Ref, tools: Tools) -> None:
 
 def _state(op: AwaitReady, tools: Tools) -> str:
     """Empty when ready, else what is missing."""
-    if op.resource == "ledger" or op.resource.endswith("/ledger"):
-        answers = tools.control.ledger_answers(op.control)
+    if not op.control:  # the ledger service has no control socket
+        answers = tools.control.ledger_answers()
         return "" if answers else "the ledger service does not answer"
     status = tools.control.status(op.control)
     if status is None:

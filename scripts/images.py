@@ -29,7 +29,7 @@ def main(argv: list[str]) -> int:
         for name in names:
             ensure(engine, name, say)
     except BBError as error:
-        sys.stderr.write(f"error: {error}\n  hint: {error.hint}\n" if error.hint else f"{error}\n")
+        sys.stderr.write(f"error: {error}\n" + (f"  hint: {error.hint}\n" if error.hint else ""))
         return exit_code_for(error)
     say(f"images are ready ({time.monotonic() - start:.0f} s)")
     if command:

@@ -7,7 +7,7 @@ import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from botbottle.errors import EngineError, ImageBuildFailed
+from botbottle.errors import BBError, ImageBuildFailed
 from botbottle.images import bootstrap, clis, recipe, wheels
 from botbottle.images.api import ImageEngine, Progress
 from botbottle.images.context import Context
@@ -109,7 +109,7 @@ class _Job:
         for way in (self._from_registry, self._from_packages):
             try:
                 return way(wanted, tag)
-            except EngineError as error:
+            except BBError as error:  # a registry may fail in ways that are worth a retry, too
                 self.tried.append(error.message)
         raise ImageBuildFailed(
             "no base image could be made:\n" + "\n".join(f"- {why}" for why in self.tried),

@@ -7,7 +7,7 @@ import tarfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from botbottle.errors import EngineError, ImageBuildFailed
+from botbottle.errors import ImageBuildFailed, Transient
 
 
 @dataclass
@@ -52,7 +52,7 @@ class FakeEngine:
     def pull(self, reference: str) -> str:
         self.calls.append(f"pull {reference}")
         if reference not in self.pullable:
-            raise EngineError(f"no registry has {reference}")
+            raise Transient(f"no registry has {reference}")
         return self._add(reference)
 
     def _add(self, tag: str) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from botbottle.errors import EngineError, ImageBuildFailed
+from botbottle.errors import ImageBuildFailed, Transient
 from botbottle.images import bootstrap, ensure, image_tag, wheels
 from botbottle.images.recipe import REGISTRY_BASE
 from botbottle.model import labels
@@ -103,7 +103,7 @@ def test_when_nothing_works_the_error_names_every_way_and_the_way_out() -> None:
 def test_a_named_base_is_the_only_one_tried(monkeypatch: pytest.MonkeyPatch) -> None:
     with_mmdebstrap(monkeypatch)
     engine = FakeEngine(pullable={REGISTRY_BASE})
-    with pytest.raises(EngineError, match="corp/debian"):
+    with pytest.raises(Transient, match="corp/debian"):
         ensure(engine, "agent-base", base="corp/debian:13")
     assert engine.calls == ["pull corp/debian:13"]
     engine.pullable.add("corp/debian:13")

@@ -13,9 +13,7 @@ LIB = Path(__file__).resolve().parents[2] / "scripts" / "lib"
 pytestmark = pytest.mark.skipif(os.getuid() != 0, reason="installing packages needs root")
 
 
-def need(
-    tmp_path: Path, apt: str, *pairs: str, env: dict[str, str] | None = None
-) -> tuple[int, str]:
+def need(tmp_path: Path, apt: str, *pairs: str, **env: str) -> tuple[int, str]:
     """``need_packages`` with a stand-in for apt-get and for the policy file."""
     tools = tmp_path / "bin"
     tools.mkdir(exist_ok=True)

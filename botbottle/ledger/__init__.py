@@ -19,6 +19,6 @@ def open_ledger(where: str, *, create: bool = True, read_only: bool = False) -> 
     Raises LedgerUnavailable (missing without ``create``, unreadable, unreachable), LedgerCorrupt
     (damaged, with the way back), LedgerTooNew (written by a newer bb).
     """
-    from botbottle.ledger import opening
+    from botbottle.ledger.opening import open_ledger as opened
 
-    return opening.open_ledger(where, create=create, read_only=read_only)
+    return opened(where, create=create, read_only=read_only)

@@ -14,7 +14,7 @@ from typing import Any, Literal, Protocol
 
 from botbottle.ledger import records as r
 from botbottle.model.bottle import Limit, Policy, Scope, Window
-from botbottle.model.ledger_view import FreezeRecord, HoldRecord, LedgerView
+from botbottle.model.ledger_view import FreezeRecord, HoldRecord, LedgerView, Pool
 from botbottle.model.usage import Exchange, Tokens
 
 type Group = Literal["account", "agent", "bottle", "provider", "model", "day", "hour", "project"]
@@ -67,6 +67,9 @@ class Gate(Protocol):
 
     def release(self, account: str, lease: str) -> None: ...
 
+    def forget_leases(self, now: float) -> int:
+        """Delete reservations that expired long ago; how many."""
+
     def heartbeat(self, account: str, status: Mapping[str, Any], *, now: float) -> None: ...
 
     def record_event(
@@ -79,6 +82,9 @@ class Budgets(Protocol):
 
     def view(self, now: float) -> LedgerView:
         """The planner's consistent reading."""
+
+    def account_pools(self, account: str, now: float) -> tuple[Pool, ...]:
+        """The pools that govern one account, most specific first."""
 
     def limits(self, now: float) -> tuple[r.LimitRow, ...]: ...
 
@@ -152,6 +158,9 @@ class Enforcement(Protocol):
         self, account: str, image: str, manifest_digest: str, *, now: float
     ) -> None: ...
 
+    def note_audit(self, action: str, subject: str, *, by: str, detail: str = "") -> None:
+        """Audit something that only the caller knows, such as an approval."""
+
     def forget_freeze(self, account: str, image: str) -> bool: ...
 
     def freezes(self) -> tuple[FreezeRecord, ...]:
@@ -189,6 +198,9 @@ class Journal(Protocol):
 
 class Supervision(Protocol):
     """Proposals, events and heartbeats."""
+
+    def pending_count(self, account: str, *, now: float) -> int:
+        """Proposals of one account that still wait for a decision."""
 
     def propose(
         self,
@@ -267,6 +279,9 @@ class Upkeep(Protocol):
 
     def version(self) -> int:
         """Cheap: grows whenever anybody has written (compare on one Ledger object only)."""
+
+    def revision(self) -> int:
+        """Cheap: grows with every change of accounts, limits and holds (never with usage)."""
 
     def changed_since(self, version: int) -> bool: ...
 

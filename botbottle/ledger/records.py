@@ -19,6 +19,9 @@ type RefusalCode = Literal[
     "held",  # an operator's command or a kill that stands until released
     "unknown-account",
     "too-many-in-flight",
+    "flood",  # the sidecar asks too often
+    "bad-request",  # the sidecar asked something impossible
+    "unavailable",  # no ledger, no metered traffic
 ]
 type EventKind = Literal["denial", "finding", "request", "alarm"]
 type ProposalStatus = Literal["pending", "approved", "rejected", "expired"]

@@ -1,0 +1,127 @@
+"""One connection to one database: transactions, queries and the mapping of driver errors.
+
+SQL is written once, in the dialect both databases share, with ``?`` placeholders. A connection
+is used by one thread at a time (calls are serialised); write transactions are serial across all
+connections (``BEGIN IMMEDIATE``, or an advisory lock), so check-then-write needs no row locks.
+"""
+
+from __future__ import annotations
+
+import threading
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+type Row = tuple[Any, ...]
+
+
+class Db(ABC):
+    """A connection. Subclasses raise LedgerUnavailable or LedgerCorrupt, never driver errors."""
+
+    backend: str
+    primary_key: str  # column definition of a generated 64-bit key
+    without_rowid: str  # suffix of tables that are looked up by their primary key only
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+        self._depth = 0
+        self.transactions = 0  # write transactions begun; a cheap "is this a new one?" check
+
+    @contextmanager
+    def write(self) -> Iterator[None]:
+        """A durable write transaction; inside another one it simply joins."""
+        with self._lock:
+            if self._depth:
+                yield
+                return
+            self.begin_write()
+            self._depth, self.transactions = 1, self.transactions + 1
+            try:
+                yield
+                self.commit()
+            except BaseException:
+                self.rollback()
+                raise
+            finally:
+                self._depth = 0
+
+    @contextmanager
+    def read(self) -> Iterator[None]:
+        """Several queries on one snapshot."""
+        with self._lock:
+            if self._depth:
+                yield
+                return
+            self.begin_read()
+            self._depth = 1
+            try:
+                yield
+            finally:
+                self._depth = 0
+                self.rollback()
+
+    @property
+    def in_transaction(self) -> bool:
+        return self._depth > 0
+
+    def one(self, sql: str, *params: Any) -> Row | None:
+        """The first row."""
+        rows = self.query(sql, *params)
+        return rows[0] if rows else None
+
+    def value(self, sql: str, *params: Any) -> Any:
+        """The first column of the first row; None when there is none."""
+        row = self.one(sql, *params)
+        return row[0] if row else None
+
+    @abstractmethod
+    def query(self, sql: str, *params: Any) -> list[Row]: ...
+
+    @abstractmethod
+    def run(self, sql: str, *params: Any) -> int:
+        """Execute; the number of rows touched."""
+
+    @abstractmethod
+    def run_many(self, sql: str, rows: Sequence[Sequence[Any]]) -> None: ...
+
+    @abstractmethod
+    def begin_write(self) -> None: ...
+
+    @abstractmethod
+    def begin_read(self) -> None: ...
+
+    @abstractmethod
+    def commit(self) -> None: ...
+
+    @abstractmethod
+    def rollback(self) -> None:
+        """Undo; never raises."""
+
+    @abstractmethod
+    def version(self) -> int:
+        """Grows whenever anybody commits a change (comparable on this connection only)."""
+
+    @abstractmethod
+    def tables(self) -> tuple[str, ...]: ...
+
+    @abstractmethod
+    def columns(self, table: str) -> tuple[str, ...]: ...
+
+    @abstractmethod
+    def size(self) -> int:
+        """Bytes on disk."""
+
+    @abstractmethod
+    def problems(self) -> tuple[str, ...]:
+        """A thorough check of the storage itself."""
+
+    @abstractmethod
+    def vacuum(self) -> None: ...
+
+    @abstractmethod
+    def backup(self, path: str) -> bool:
+        """A copy in the backend's own form, if it has one."""
+
+    @abstractmethod
+    def close(self) -> None: ...

@@ -1,0 +1,196 @@
+"""Standing orders, carried-out actions, snapshots, and the audit of all of them."""
+
+from __future__ import annotations
+
+import secrets
+import time
+
+from botbottle import errors
+from botbottle.budget.enforcement import STRENGTH
+from botbottle.ledger.base import Part, chain_hash
+from botbottle.ledger.records import AuditCheck, AuditRow
+from botbottle.model.bottle import Policy
+from botbottle.model.ledger_view import FreezeRecord, HoldRecord
+
+_AUDIT = (
+    "SELECT seq, at, action, account, policy, source, by_whom, was, became, detail, prev, hash"
+    " FROM audit"
+)
+
+
+class Enforcement(Part):
+    """See ``api.Enforcement``."""
+
+    def hold(
+        self, account: str, policy: Policy, *, by: str, reason: str = "", now: float
+    ) -> HoldRecord:
+        order = HoldRecord(
+            account, policy, "operator", reason, f"operator:{secrets.token_hex(8)}", now, by
+        )
+        with self.db.write():
+            standing = self.db.value("SELECT policy FROM hold WHERE account = ?", account)
+            if standing is not None and STRENGTH[standing] > STRENGTH[policy]:
+                raise errors.Refused(
+                    f"{account} is held by a stronger order already ({standing})",
+                    code="BB7302",
+                    hint="`bb release` lifts it",
+                )
+            self._store_hold(order)
+            self._audit(
+                "hold",
+                account,
+                at=now,
+                by=by,
+                policy=policy,
+                source=order.id,
+                was=standing or "",
+                became=policy,
+                detail=reason,
+            )
+        return order
+
+    def _store_hold(self, order: HoldRecord) -> None:
+        self.db.run("DELETE FROM hold WHERE account = ?", order.account)
+        self.db.run(
+            "INSERT INTO hold (account, policy, source, reason, id, at, by_whom)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?)",
+            order.account,
+            order.policy,
+            order.trigger,
+            order.reason,
+            order.id,
+            order.at,
+            order.by,
+        )
+        self._revise()
+
+    def release_hold(self, account: str, *, by: str, reason: str = "", now: float) -> bool:
+        with self.db.write():
+            standing = self.db.one("SELECT policy, id FROM hold WHERE account = ?", account)
+            if standing is None:
+                return False
+            self.db.run("DELETE FROM hold WHERE account = ?", account)
+            self._revise()
+            policy, source = standing
+            self._audit(
+                "release",
+                account,
+                at=now,
+                by=by,
+                policy=policy,
+                source=source,
+                was=policy,
+                detail=reason,
+            )
+            return True
+
+    def enforce(
+        self,
+        account: str,
+        policy: Policy,
+        trigger: str,
+        *,
+        before: str,
+        after: str,
+        lift: bool = False,
+        by: str = "bb",
+        now: float,
+    ) -> bool:
+        with self.db.write():
+            done = self.db.one("SELECT policy, source FROM enforcement WHERE account = ?", account)
+            if (done is None) if lift else (done == (policy, trigger)):
+                return False
+            self.db.run("DELETE FROM enforcement WHERE account = ?", account)
+            if not lift:
+                self._carried_out(account, policy, trigger, now)
+            self._audit(
+                "lift" if lift else "enforce",
+                account,
+                at=now,
+                by=by,
+                policy=policy,
+                source=trigger,
+                was=before,
+                became=after,
+            )
+            return True
+
+    def _carried_out(self, account: str, policy: Policy, trigger: str, now: float) -> None:
+        self.db.run(
+            "INSERT INTO enforcement (account, policy, source, at) VALUES (?, ?, ?, ?)",
+            account,
+            policy,
+            trigger,
+            now,
+        )
+        standing = self.db.one("SELECT policy, id FROM hold WHERE account = ?", account)
+        if policy == "kill" and (standing is None or standing[0] != "kill"):
+            reason = "killed when its budget was spent; `bb release` lifts it"
+            self._store_hold(HoldRecord(account, "kill", "budget", reason, trigger, now, "bb"))
+
+    def record_freeze(self, account: str, image: str, manifest_digest: str, *, now: float) -> None:
+        with self.db.write():
+            self.db.run(
+                "INSERT INTO snapshot (account, image, manifest_digest, at) VALUES (?, ?, ?, ?)"
+                " ON CONFLICT (account, image) DO UPDATE SET"
+                " manifest_digest = excluded.manifest_digest, at = excluded.at",
+                account,
+                image,
+                manifest_digest,
+                now,
+            )
+
+    def forget_freeze(self, account: str, image: str) -> bool:
+        with self.db.write():
+            sql = "DELETE FROM snapshot WHERE account = ? AND image = ?"
+            return self.db.run(sql, account, image) > 0
+
+    def freezes(self) -> tuple[FreezeRecord, ...]:
+        rows = self.db.query(
+            "SELECT account, image, manifest_digest, at FROM snapshot ORDER BY at DESC"
+        )
+        return tuple(FreezeRecord(*row) for row in rows)
+
+    def note_audit(self, action: str, subject: str, *, by: str, detail: str = "") -> None:
+        """Audit something that only the caller knows (an approval, a raised budget in a plan)."""
+        with self.db.write():
+            self._audit(action, subject, at=time.time(), by=by, detail=detail)
+
+    def audit(
+        self, *, account: str = "", since: float = 0.0, limit: int = 1000
+    ) -> tuple[AuditRow, ...]:
+        where, params = " WHERE at >= ?", [since]
+        rows = self.db.query(
+            f"{_AUDIT}{where}{' AND account = ?' if account else ''} ORDER BY seq DESC LIMIT ?",
+            *params,
+            *([account] if account else []),
+            limit,
+        )
+        return tuple(AuditRow(*row) for row in reversed(rows))
+
+    def verify_audit(self, head: str = "") -> AuditCheck:
+        with self.db.read():
+            rows = self.db.query(f"{_AUDIT} ORDER BY seq")
+            kept = self.db.one("SELECT seq, hash FROM audit_head WHERE id = 1")
+        last, problem = "", ""
+        for number, row in enumerate(rows, start=1):
+            problem = _broken(row, number, last)
+            if problem:
+                break
+            last = row[-1]
+        if not problem and kept != (len(rows), last):
+            problem = "the chain does not end where it was last known to end: rows are missing"
+        if not problem and head and head not in {row[-1] for row in rows}:
+            problem = "the head you kept is not in the chain: it was rewritten"
+        return AuditCheck(not problem, len(rows), last, problem)
+
+
+def _broken(row: tuple[object, ...], number: int, last: str) -> str:
+    """What is wrong with a link; empty when nothing is."""
+    if row[0] != number:
+        return f"row {number} is missing"
+    if row[-2] != last:
+        return f"row {number} does not follow from the one before it"
+    if row[-1] != chain_hash(row[:-1]):
+        return f"row {number} was changed"
+    return ""

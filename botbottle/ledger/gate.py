@@ -1,0 +1,250 @@
+"""The gate: check and reserve, follow, settle. Called by the ledger service.
+
+What an account may spend from is cached and compared with the ledger's revision inside each
+transaction, so a limit, a hold or a retirement counts from the very next request. A pool's
+reading is two indexed look-ups however long the history is.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from botbottle import errors
+from botbottle.budget import admission, counting, limits, precedence
+from botbottle.budget.admission import PoolState
+from botbottle.ledger.base import load
+from botbottle.ledger.pools import Pools
+from botbottle.ledger.records import Admitted, Progress, Refusal, RefusalCode, Settled
+from botbottle.ledger.spending import Spender, Spending
+from botbottle.model.bottle import Policy, Scope
+from botbottle.model.usage import Exchange, Tokens
+
+LEASE_SECONDS = 120.0  # a reservation whose request shows no life for so long is given back
+GROWTH = 2048  # tokens a running request's reservation grows by at once
+MAX_IN_FLIGHT = 256  # requests of one account at a time
+FORGET_SECONDS = 3600.0  # an expired lease can still be revived by its request until then
+
+
+@dataclass(frozen=True, slots=True)
+class _Config:
+    """One account as the gate sees it."""
+
+    spender: Spender
+    scopes: tuple[Scope, ...]  # with operators' limits
+    mode: precedence.Mode
+    retired: bool
+    hold: tuple[Policy, str] | None
+
+
+class Gate(Spending, Pools):
+    """See ``api.Gate``."""
+
+    _configs: dict[str, _Config | None]
+    _revision: int = -1
+    _checked: int = -1
+
+    def admit(
+        self,
+        account: str,
+        provider: str,
+        model: str,
+        *,
+        input_tokens: int,
+        allowance: int,
+        now: float,
+    ) -> Admitted | Refusal:
+        with self.db.write():
+            config = self._config(account)
+            refusal = self._forbidden(config, account, provider, now)
+            if config is None or refusal is not None:
+                return refusal or _unknown(account)
+            pools = self._states(config, provider, now)
+            decision = admission.admit(pools, input_tokens, allowance)
+            if not decision.admitted and decision.pool is not None:
+                return _refused(decision.pool, decision.busy, input_tokens, now)
+            return self._reserve(account, provider, decision, now)
+
+    def _forbidden(
+        self, config: _Config | None, account: str, provider: str, now: float
+    ) -> Refusal | None:
+        if config is None or config.retired:
+            return _unknown(account)
+        if config.hold is not None:
+            policy, reason = config.hold
+            text = f"this bottle is held ({policy}): {reason or 'by an operator'}"
+            return Refusal("held", text, provider, policy=policy)
+        live = "SELECT count(*) FROM reservation WHERE account = ? AND expires_at > ?"
+        if int(self.db.value(live, account, now)) >= MAX_IN_FLIGHT:
+            text = f"{MAX_IN_FLIGHT} requests are in flight already"
+            return Refusal("too-many-in-flight", text, provider, retry_after=5.0)
+        return None
+
+    def _reserve(
+        self, account: str, provider: str, decision: admission.Decision, now: float
+    ) -> Admitted:
+        lease, expires = secrets.token_hex(12), now + LEASE_SECONDS
+        self.db.run(
+            "INSERT INTO reservation (lease, account, provider, amount, expires_at)"
+            " VALUES (?, ?, ?, ?, ?)",
+            lease,
+            account,
+            provider,
+            decision.reserve,
+            expires,
+        )
+        pool = decision.pool
+        if pool is None:
+            return Admitted(lease, expires, decision.reserve)
+        return Admitted(
+            lease,
+            expires,
+            decision.reserve,
+            decision.room,
+            pool.scope,
+            pool.window,
+            pool.limit,
+            pool.spent,
+        )
+
+    def progress(self, account: str, lease: str, tokens: Tokens, *, now: float) -> Progress:
+        """``tokens`` is all the request has used so far. The reservation grows with it, and is
+        renewed; a lease that is not (or no longer) the account's cuts."""
+        with self.db.write():
+            config = self._config(account)
+            row = self.db.one(
+                "SELECT provider, amount, expires_at FROM reservation"
+                " WHERE lease = ? AND account = ?",
+                lease,
+                account,
+            )
+            if config is None or row is None:
+                return Progress(True, 0, "unknown-lease")
+            if config.retired or config.hold is not None:
+                return Progress(True, 0, "held")
+            return self._follow(config, lease, row, tokens, now)
+
+    def _follow(
+        self,
+        config: _Config,
+        lease: str,
+        row: tuple[str, int, float],
+        tokens: Tokens,
+        now: float,
+    ) -> Progress:
+        provider, amount, expires = row
+        used = counting.counted(tokens, config.spender.count)
+        pools = self._states(config, provider, now, lease)
+        tightest = admission.tightest(pools)
+        room = None if tightest is None else tightest.room - used
+        grown = amount
+        if used >= amount:
+            grown = used if room is None else used + max(0, min(GROWTH, room))
+        if grown != amount or expires - now < LEASE_SECONDS / 2:
+            self.db.run(
+                "UPDATE reservation SET amount = ?, expires_at = ? WHERE lease = ?",
+                grown,
+                now + LEASE_SECONDS,
+                lease,
+            )
+        cut = admission.must_cut(pools, used)
+        return Progress(cut, room, "budget-exhausted" if cut else "")
+
+    def settle(
+        self, account: str, lease: str, exchanges: Sequence[Exchange], *, now: float
+    ) -> Settled:
+        with self.db.write():
+            config = self._config(account)
+            if config is None:
+                raise errors.Refused(f"unknown account {account!r}", code="BB7301")
+            booked = sum(self._book(config.spender, e, now) for e in exchanges)
+            if lease:
+                self.release(account, lease)
+            pools = [
+                state
+                for provider in sorted({e.provider for e in exchanges})
+                for state in self._states(config, provider, now)
+            ]
+            worst = admission.tightest(pools)
+            return Settled(
+                booked,
+                len(exchanges) - booked,
+                None if worst is None else worst.room,
+                any(p.spent >= p.limit for p in pools),
+            )
+
+    def release(self, account: str, lease: str) -> None:
+        self.db.run("DELETE FROM reservation WHERE lease = ? AND account = ?", lease, account)
+
+    def forget_leases(self, now: float) -> int:
+        """Delete leases that expired long ago."""
+        limit = now - FORGET_SECONDS
+        return self.db.run("DELETE FROM reservation WHERE expires_at < ?", limit)
+
+    def _states(
+        self, config: _Config, provider: str, now: float, lease: str = ""
+    ) -> tuple[PoolState, ...]:
+        """The governing pools of one account and provider, without ``lease``'s reservation."""
+        governing = precedence.governing(config.scopes, provider, config.mode)
+        return tuple(self._state(scope.key, limit, now, lease) for scope, limit in governing)
+
+    def _config(self, account: str) -> _Config | None:
+        """The account as it is in this transaction."""
+        if self._checked != self.db.transactions:
+            revision = int(self.db.value("SELECT value FROM counter WHERE name = 'revision'"))
+            if revision != self._revision:
+                self._configs, self._revision = {}, revision
+                self._load_resets()
+            self._checked = self.db.transactions
+        if account not in self._configs:
+            self._configs[account] = self._load_config(account)
+        return self._configs[account]
+
+    def _load_config(self, account: str) -> _Config | None:
+        row = self.db.one(
+            "SELECT agent, ancestry, mode, counted, retired_at FROM account WHERE name = ?", account
+        )
+        if row is None:
+            return None
+        agent, ancestry, mode, counted, retired = row
+        scopes = self._effective_scopes(account)
+        keys = [s.key for s in scopes]
+        spender = Spender(account, agent, load(ancestry), tuple(load(counted)), keys)
+        held = self.db.one("SELECT policy, reason FROM hold WHERE account = ?", account)
+        hold = None if held is None else (held[0], held[1])
+        return _Config(spender, scopes, mode, retired is not None, hold)
+
+
+def _unknown(account: str) -> Refusal:
+    return Refusal("unknown-account", f"the ledger does not know bottle {account!r} (any more)")
+
+
+def _refused(pool: PoolState, busy: bool, input_tokens: int, now: float) -> Refusal:
+    if busy:
+        text = "what is left of the budget is reserved by requests in flight"
+        return _refusal("budget-reserved", text, pool, 2.0)
+    left = max(0, pool.limit - pool.spent)
+    text = f"the {pool.provider} budget of {pool.scope} is spent"
+    if left:
+        text = (
+            f"{limits.format_tokens(left)} tokens are left in the {pool.provider} budget of"
+            f" {pool.scope}; this request needs about {limits.format_tokens(input_tokens)}"
+        )
+    return _refusal("budget-exhausted", text, pool, admission.retry_after(pool, now))
+
+
+def _refusal(code: RefusalCode, text: str, pool: PoolState, retry: float | None) -> Refusal:
+    per = f" per {pool.window}" if pool.window else ""
+    amounts = f" ({pool.spent} of {pool.limit} tokens{per})"
+    return Refusal(
+        code,
+        text + amounts,
+        pool.provider,
+        pool.scope,
+        pool.window,
+        pool.limit,
+        pool.spent,
+        max(0, pool.room),
+        retry,
+    )

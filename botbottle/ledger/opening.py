@@ -1,0 +1,108 @@
+"""Open a ledger: make the file safely, check it, migrate it."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from botbottle import errors
+from botbottle.ledger import migrations
+from botbottle.ledger.db import Db
+from botbottle.ledger.schema import STEPS
+from botbottle.ledger.sqlite import SqliteDb
+from botbottle.ledger.store import SqlLedger
+
+QUICK_CHECK_BYTES = 16 * 2**20  # up to here a check at open costs a few milliseconds
+
+
+def open_ledger(
+    where: str, *, create: bool = True, read_only: bool = False, busy_seconds: float = 5.0
+) -> SqlLedger:
+    """See ``botbottle.ledger.open_ledger``. ``busy_seconds`` bounds waiting for other writers."""
+    if where.startswith(("postgresql://", "postgres://")):
+        from botbottle.ledger.postgres import PostgresDb
+
+        return _ready(PostgresDb(where), "PostgreSQL", read_only)
+    if where == ":memory:":
+        return _ready(SqliteDb(where), where, False)
+    path = Path(where.removeprefix("sqlite:///"))
+    if create and not read_only:
+        _create(path)
+    if not path.exists():
+        raise errors.LedgerUnavailable(
+            "there is no ledger yet", where=str(path), hint="run `bb apply`"
+        )
+    return _open_file(path, read_only, busy_seconds)
+
+
+def _open_file(path: Path, read_only: bool, busy_seconds: float) -> SqlLedger:
+    db = SqliteDb(str(path), read_only=read_only, busy_seconds=busy_seconds)
+    try:
+        if path.stat().st_size <= QUICK_CHECK_BYTES:
+            db.quick_check()
+        return _ready(db, str(path), read_only)
+    except BaseException:
+        db.close()
+        raise
+
+
+def _ready(db: Db, where: str, read_only: bool) -> SqlLedger:
+    if read_only:
+        if migrations.require_known(db, where) < len(STEPS):
+            raise errors.LedgerUnavailable(
+                "the ledger was written by an older bb", where=where, hint="run `bb apply` once"
+            )
+    else:
+        migrations.migrate(db, where)
+    return SqlLedger(db, where)
+
+
+def _create(path: Path) -> None:
+    """Make the file as a whole or not at all: built beside its place, under a lock, 0600."""
+    if path.exists():
+        return
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with _locked(path.parent / ".create.lock"):
+            if not path.exists():
+                _build(path)
+    except OSError as error:
+        raise errors.LedgerUnavailable(
+            f"the ledger cannot be created: {error.strerror}",
+            where=str(path),
+            hint="the directory must be writable by you",
+        ) from error
+
+
+def _build(path: Path) -> None:
+    new = path.with_name(path.name + ".new")
+    new.unlink(missing_ok=True)
+    os.close(os.open(new, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600))
+    db = SqliteDb(str(new))
+    try:
+        migrations.migrate(db, str(new))
+    finally:
+        db.close()
+    give_to_owner_of_directory(new)
+    new.rename(path)
+
+
+def give_to_owner_of_directory(path: Path) -> None:
+    """When bb runs as root for a service that does not: the directory's owner owns the file.
+    (SQLite gives its -wal and -shm files the database's owner by itself.)"""
+    owner = path.parent.stat()
+    if os.geteuid() == 0 and owner.st_uid != 0:
+        os.chown(path, owner.st_uid, owner.st_gid)
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    handle = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)

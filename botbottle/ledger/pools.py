@@ -1,0 +1,79 @@
+"""Reading pools: what is spent, reserved and forgiven of one limit."""
+
+from __future__ import annotations
+
+from botbottle.budget import precedence, windows
+from botbottle.budget.admission import PoolState
+from botbottle.ledger.base import Part
+from botbottle.ledger.spending import KEPT
+from botbottle.model.bottle import Limit, Scope, Window
+
+type LimitKey = tuple[str, str, Window]
+
+_SPENT = (
+    "SELECT coalesce(sum(tokens), 0) FROM spend"
+    " WHERE scope = ? AND provider = ? AND win = ? AND bucket >= ? AND bucket <= ?"
+)
+_RESERVED = (
+    "SELECT coalesce(sum(r.amount), 0) FROM reservation r"
+    " JOIN account_scope s ON s.account = r.account AND s.scope = ?"
+    " WHERE r.provider = ? AND r.expires_at > ? AND r.lease <> ?"
+)
+
+
+class Pools(Part):
+    """Pool readings; the caller holds a transaction."""
+
+    _resets: dict[LimitKey, tuple[str, int]]
+
+    def _state(self, scope: str, limit: Limit, now: float, lease: str = "") -> PoolState:
+        """One pool, without the reservation of ``lease``."""
+        reserved = self.db.value(_RESERVED, scope, limit.provider, now, lease)
+        spent = self._gross(scope, limit.provider, limit.window, now)
+        return PoolState(
+            scope,
+            limit.provider,
+            limit.window,
+            limit.tokens,
+            max(0, spent - self._baseline((scope, limit.provider, limit.window), now)),
+            int(reserved),
+            windows.resets_at(limit.window, now),
+        )
+
+    def _gross(self, scope: str, provider: str, window: Window, now: float) -> int:
+        """Everything booked in the current window, resets ignored."""
+        if window in KEPT:
+            first = last = windows.bucket(window, now)
+            kept = window
+        else:
+            (first, last), kept = windows.days(window, now), "day"
+        return int(self.db.value(_SPENT, scope, provider, kept, first, last))
+
+    def _baseline(self, key: LimitKey, now: float) -> int:
+        """Tokens that a reset has forgiven in the current window."""
+        bucket, baseline = self._resets.get(key, ("", 0))
+        return baseline if bucket == windows.bucket(key[2], now) else 0
+
+    def _load_resets(self) -> None:
+        rows = self.db.query("SELECT scope, provider, win, bucket, baseline FROM budget_reset")
+        self._resets = {(s, p, w): (bucket, int(n)) for s, p, w, bucket, n in rows}
+
+    def _overrides(self) -> dict[LimitKey, int]:
+        rows = self.db.query("SELECT scope, provider, win, tokens FROM budget_override")
+        return {(s, p, w): int(n) for s, p, w, n in rows}
+
+    def _effective_scopes(self, account: str) -> tuple[Scope, ...]:
+        """The account's chain with limits in force, most specific first."""
+        chain = self.db.query(
+            "SELECT a.scope, s.kind FROM account_scope a JOIN scope s ON s.name = a.scope"
+            " WHERE a.account = ? ORDER BY a.position",
+            account,
+        )
+        scopes = [Scope(kind, key, self._declared(key)) for key, kind in chain]
+        return precedence.with_overrides(scopes, self._overrides())
+
+    def _declared(self, scope: str) -> tuple[Limit, ...]:
+        rows = self.db.query(
+            "SELECT provider, win, tokens FROM budget WHERE scope = ? ORDER BY provider, win", scope
+        )
+        return tuple(Limit(p, int(n), w) for p, w, n in rows)

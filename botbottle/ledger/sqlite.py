@@ -1,0 +1,172 @@
+"""The SQLite backend: WAL, ``synchronous=FULL``, immediate write transactions.
+
+Read transactions stay deferred: a deferred transaction that turns into a writing one fails at
+once and ignores the busy timeout, so writers always begin as writers.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from botbottle import errors
+from botbottle.ledger.db import Db, Row
+
+APPLICATION_ID = 0x62626C67  # "bblg": tells a ledger from any other SQLite file
+
+
+class SqliteDb(Db):
+    """A connection to one SQLite file (or ``:memory:``)."""
+
+    backend = "sqlite"
+    primary_key = "INTEGER PRIMARY KEY AUTOINCREMENT"
+    without_rowid = " WITHOUT ROWID"
+
+    def __init__(self, path: str, *, read_only: bool = False, busy_seconds: float = 5.0) -> None:
+        super().__init__()
+        self.path = path
+        memory = path == ":memory:"
+        uri = (
+            path
+            if memory
+            else f"{Path(path).resolve().as_uri()}?mode={'ro' if read_only else 'rw'}"
+        )
+        with self._mapped():
+            self._c = sqlite3.connect(
+                uri,
+                uri=not memory,
+                timeout=busy_seconds,
+                isolation_level=None,
+                check_same_thread=False,
+                cached_statements=256,
+            )
+            self._setup(read_only)
+
+    def _setup(self, read_only: bool) -> None:
+        if not read_only:
+            self._c.execute("PRAGMA journal_mode=WAL")
+            self._c.execute("PRAGMA synchronous=FULL")
+            self._c.execute("PRAGMA wal_autocheckpoint=2000")
+        self._c.execute("PRAGMA cache_size=-16384")
+        self._c.execute("PRAGMA trusted_schema=OFF")
+        self._c.execute("SELECT count(*) FROM sqlite_master").fetchone()
+
+    @contextmanager
+    def _mapped(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise mapped(error, self.path) from error
+
+    def query(self, sql: str, *params: Any) -> list[Row]:
+        try:
+            with self._lock:
+                return self._c.execute(sql, params).fetchall()
+        except sqlite3.Error as error:
+            raise mapped(error, self.path) from error
+
+    def run(self, sql: str, *params: Any) -> int:
+        try:
+            with self._lock:
+                return self._c.execute(sql, params).rowcount
+        except sqlite3.Error as error:
+            raise mapped(error, self.path) from error
+
+    def run_many(self, sql: str, rows: Sequence[Sequence[Any]]) -> None:
+        try:
+            with self._lock:
+                self._c.executemany(sql, rows)
+        except sqlite3.Error as error:
+            raise mapped(error, self.path) from error
+
+    def begin_write(self) -> None:
+        self.run("BEGIN IMMEDIATE")
+
+    def begin_read(self) -> None:
+        self.run("BEGIN")
+
+    def commit(self) -> None:
+        self.run("COMMIT")
+
+    def rollback(self) -> None:
+        if self._c.in_transaction:
+            with suppress(sqlite3.Error):
+                self._c.execute("ROLLBACK")
+
+    def version(self) -> int:
+        """``data_version`` changes with others' commits, ``total_changes`` with our own."""
+        return int(self.value("PRAGMA data_version")) * 2**32 + self._c.total_changes
+
+    def tables(self) -> tuple[str, ...]:
+        rows = self.query(
+            "SELECT name FROM sqlite_master WHERE type='table' AND name NOT LIKE 'sqlite_%'"
+            " ORDER BY name"
+        )
+        return tuple(str(r[0]) for r in rows)
+
+    def columns(self, table: str) -> tuple[str, ...]:
+        rows = self.query("SELECT name FROM pragma_table_info(?) ORDER BY cid", table)
+        return tuple(str(r[0]) for r in rows)
+
+    def size(self) -> int:
+        return int(self.value("PRAGMA page_count")) * int(self.value("PRAGMA page_size"))
+
+    def problems(self) -> tuple[str, ...]:
+        found = [str(r[0]) for r in self.query("PRAGMA integrity_check(20)")]
+        return () if found == ["ok"] else tuple(found)
+
+    def quick_check(self) -> None:
+        """Raise LedgerCorrupt unless the b-trees are sound; a few ms for each 10 MB."""
+        found = [str(r[0]) for r in self.query("PRAGMA quick_check(1)")]
+        if found != ["ok"]:
+            raise corrupt(self.path, found[0])
+
+    def vacuum(self) -> None:
+        self.run("VACUUM")
+        self.query("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def backup(self, path: str) -> bool:
+        with self._mapped(), self._lock:
+            target = sqlite3.connect(path)
+            try:
+                self._c.backup(target)
+                target.execute("PRAGMA journal_mode=DELETE")
+            finally:
+                target.close()
+        return True
+
+    def close(self) -> None:
+        with suppress(sqlite3.Error):
+            self._c.close()
+
+
+def corrupt(path: str, detail: str) -> errors.LedgerCorrupt:
+    """The error for a damaged file, with the way back."""
+    return errors.LedgerCorrupt(
+        f"the ledger is damaged ({detail})",
+        where=path,
+        hint="stop `bb watch` and the ledger service, move the file and its -wal and -shm away, "
+        "copy the newest backup (made by `bb ledger backup`) in its place, run `bb ledger check`",
+    )
+
+
+def mapped(error: sqlite3.Error, path: str) -> errors.LedgerError:
+    """A driver error as one of ours."""
+    text = str(error)
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+        return corrupt(path, text)
+    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        hint = "another process writes for too long; try again, or look for a running backup"
+    elif code == sqlite3.SQLITE_READONLY or code == sqlite3.SQLITE_PERM:
+        hint = "the file and its directory must be writable by you (mode 0600 and 0700)"
+    elif code == sqlite3.SQLITE_FULL:
+        hint = "the disk is full; free some space, then run `bb ledger vacuum`"
+    elif code == sqlite3.SQLITE_CANTOPEN:
+        hint = "does the file exist, and may you read its directory?"
+    else:
+        hint = "run `bb ledger check`"
+    return errors.LedgerUnavailable(f"the ledger cannot be used: {text}", where=path, hint=hint)

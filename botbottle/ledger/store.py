@@ -1,0 +1,35 @@
+"""The repository: all parts on one connection."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from botbottle.ledger.accounts import Accounts
+from botbottle.ledger.budgets import Budgets
+from botbottle.ledger.db import Db
+from botbottle.ledger.enforcement import Enforcement
+from botbottle.ledger.gate import Gate
+from botbottle.ledger.journal import Journal
+from botbottle.ledger.leases import Leases
+from botbottle.ledger.supervision import Supervision
+from botbottle.ledger.upkeep import Upkeep
+from botbottle.ledger.usage import Usage
+
+if TYPE_CHECKING:
+    from botbottle.ledger.api import Ledger
+
+
+class SqlLedger(Accounts, Gate, Budgets, Usage, Enforcement, Journal, Supervision, Leases, Upkeep):
+    """A ledger in SQLite or PostgreSQL; ``where`` is for messages and holds no password."""
+
+    def __init__(self, db: Db, where: str) -> None:
+        self.db = db
+        self.where = where
+        self._configs = {}
+        self._resets = {}
+
+
+if TYPE_CHECKING:
+
+    def _conforms(ledger: SqlLedger) -> Ledger:
+        return ledger

@@ -1,0 +1,124 @@
+"""Looking after the store: check, backup, export, vacuum, retention."""
+
+# ruff: noqa: S608  # only constants of this package are put into SQL
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import TextIO
+
+from botbottle import errors
+from botbottle.ledger import migrations
+from botbottle.ledger.base import Part
+from botbottle.ledger.records import Health
+
+PAGE = 2000
+# Sums that must agree: what the gate reads, what reports read, and the rows both come from.
+_AGREE = (
+    "SELECT r.account, r.provider, r.counted FROM (SELECT account, provider,"
+    " sum(counted) AS counted FROM usage GROUP BY account, provider) r"
+    " LEFT JOIN (SELECT account, provider, sum(counted) AS counted FROM rollup"
+    " GROUP BY account, provider) s ON s.account = r.account AND s.provider = r.provider"
+    " WHERE s.counted IS NULL OR s.counted < r.counted"
+)
+
+
+class Upkeep(Part):
+    """See ``api.Upkeep``."""
+
+    def check(self) -> Health:
+        """Thorough: storage, sums and the audit chain. Reads everything."""
+        problems = list(self.db.problems())
+        with self.db.read():
+            rows = {t: int(self.db.value(f"SELECT count(*) FROM {t}")) for t in self.db.tables()}
+            for account, provider, counted in self.db.query(_AGREE):
+                problems.append(f"sums of {account} for {provider} are below its rows ({counted})")
+            schema, size = migrations.current(self.db), self.db.size()
+        return Health(self.db.backend, schema, rows, size, tuple(problems))
+
+    def backup(self, path: str) -> None:
+        with _new_file(path) as temporary:
+            if not self.db.backup(str(temporary)):
+                self._export(temporary)
+
+    def export(self, path: str) -> int:
+        with _new_file(path) as temporary:
+            return self._export(temporary)
+
+    def _export(self, path: Path) -> int:
+        with self.db.read(), path.open("w", encoding="utf-8") as out:
+            return sum(self._export_table(table, out) for table in self.db.tables())
+
+    def _export_table(self, table: str, out: TextIO) -> int:
+        names = self.db.columns(table)
+        columns, lines, offset = ", ".join(names), 0, 0
+        while True:
+            sql = f"SELECT {columns} FROM {table} ORDER BY {names[0]}, {columns} LIMIT ? OFFSET ?"
+            rows = self.db.query(sql, PAGE, offset)
+            for row in rows:
+                data = dict(zip(names, row, strict=True))
+                out.write(json.dumps({"table": table, **data}, ensure_ascii=False) + "\n")
+            lines, offset = lines + len(rows), offset + PAGE
+            if len(rows) < PAGE:
+                return lines
+
+    def vacuum(self) -> None:
+        self.db.vacuum()
+
+    def retain(self, *, before: float) -> int:
+        """Sums outlive rows: reports, budgets and the audit do not change."""
+        deleted = 0
+        for table, column in (("usage", "recorded_at"), ("event", "at"), ("journal", "started_at")):
+            deleted += self._retain(table, column, before)
+        return deleted
+
+    def _retain(self, table: str, column: str, before: float) -> int:
+        """Delete in small transactions, so that the gate is never kept waiting."""
+        total = 0
+        while True:
+            with self.db.write():
+                done = self.db.run(
+                    f"DELETE FROM {table} WHERE id IN"
+                    f" (SELECT id FROM {table} WHERE {column} < ? ORDER BY id LIMIT ?)",
+                    before,
+                    PAGE,
+                )
+            total += done
+            if done < PAGE:
+                return total
+
+    def version(self) -> int:
+        return self.db.version()
+
+    def revision(self) -> int:
+        return int(self.db.value("SELECT value FROM counter WHERE name = 'revision'"))
+
+    def changed_since(self, version: int) -> bool:
+        return self.db.version() != version
+
+    def batch(self) -> AbstractContextManager[None]:
+        return self.db.write()
+
+    def close(self) -> None:
+        self.db.close()
+
+
+@contextmanager
+def _new_file(path: str) -> Iterator[Path]:
+    """Write beside, 0600, then rename: a reader sees the whole file or none."""
+    target = Path(path)
+    temporary = target.with_name(target.name + ".part")
+    try:
+        temporary.unlink(missing_ok=True)
+        os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        yield temporary
+        temporary.rename(target)
+    except OSError as error:
+        raise errors.LedgerUnavailable(
+            f"cannot write: {error.strerror}", where=path, hint="is the directory writable?"
+        ) from error
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -1,0 +1,129 @@
+"""Reports: sums from the hourly rollup, single exchanges from the rows themselves."""
+
+# ruff: noqa: S608  # only constants of this package are put into SQL
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from botbottle.budget import windows
+from botbottle.ledger.api import Group
+from botbottle.ledger.db import Row
+from botbottle.ledger.pools import Pools
+from botbottle.ledger.records import ExchangeRow, UsageRow
+from botbottle.ledger.schema import CLASSES
+from botbottle.model.bottle import Window
+from botbottle.model.usage import Tokens
+
+_GROUPS: dict[Group, str] = {
+    "account": "r.account",
+    "agent": "r.agent",
+    "bottle": "r.bottle",
+    "provider": "r.provider",
+    "model": "r.model",
+    "hour": "r.hour",
+    "day": "substr(r.hour, 1, 10)",
+    "project": "a.project",
+}
+_SUMS = ", ".join(f"sum(r.{c})" for c in (*CLASSES, "counted", "requests", "partials", "estimates"))
+_COLUMNS = ", ".join(CLASSES)
+
+
+class Usage(Pools):
+    """See ``api.Usage``."""
+
+    def usage(
+        self,
+        by: Sequence[Group],
+        *,
+        since: float | None = None,
+        until: float | None = None,
+        account: str = "",
+        agent: str = "",
+        provider: str = "",
+        model: str = "",
+    ) -> tuple[UsageRow, ...]:
+        columns = ", ".join(_GROUPS[g] for g in by)
+        where, params = _filter(
+            ("r.hour >= ?", None if since is None else windows.bucket("hour", since)),
+            ("r.hour < ?", None if until is None else _hour_after(until)),
+            ("r.account = ?", account or None),
+            ("r.agent = ?", agent or None),
+            ("r.provider = ?", provider or None),
+            ("r.model = ?", model or None),
+        )
+        group = f" GROUP BY {columns} ORDER BY {columns}" if columns else ""
+        rows = self.db.query(
+            f"SELECT {columns + ', ' if columns else ''}{_SUMS} FROM rollup r"
+            f" LEFT JOIN account a ON a.name = r.account{where}{group}",
+            *params,
+        )
+        return tuple(_usage_row(row, len(by)) for row in rows if row[-1] is not None)
+
+    def exchanges(
+        self, *, account: str = "", before: int = 0, limit: int = 100
+    ) -> tuple[ExchangeRow, ...]:
+        where, params = _filter(("account = ?", account or None), ("id < ?", before or None))
+        rows = self.db.query(
+            "SELECT id, account, agent, provider, dialect, model, host, response_id,"
+            f" {_COLUMNS}, counted, completeness, at, recorded_at, seq, note"
+            f" FROM usage{where} ORDER BY id DESC LIMIT ?",
+            *params,
+            min(max(limit, 1), 10_000),
+        )
+        return tuple(_exchange_row(row) for row in rows)
+
+    def scope_spent(self, scope: str, provider: str, window: Window, now: float) -> int:
+        with self.db.read():
+            return self._gross(scope, provider, window, now)
+
+
+def _filter(*conditions: tuple[str, object]) -> tuple[str, list[object]]:
+    """A WHERE clause of the conditions whose value is given."""
+    used = [(sql, value) for sql, value in conditions if value is not None]
+    clause = " WHERE " + " AND ".join(sql for sql, _ in used) if used else ""
+    return clause, [value for _, value in used]
+
+
+def _hour_after(until: float) -> str:
+    """First hour bucket that is wholly after ``until`` (exclusive bound)."""
+    whole = until % 3600 == 0
+    return windows.bucket("hour", until if whole else until + 3600)
+
+
+def hour_start(bucket: str) -> float:
+    """Epoch seconds of an hour bucket's start."""
+    return datetime.strptime(bucket, "%Y-%m-%dT%H").replace(tzinfo=UTC).timestamp()
+
+
+def _usage_row(row: Row, keys: int) -> UsageRow:
+    numbers = [int(value) for value in row[keys:]]
+    split = len(CLASSES)
+    return UsageRow(
+        tuple("" if k is None else str(k) for k in row[:keys]),
+        Tokens(*numbers[:split]),
+        *numbers[split:],
+    )
+
+
+def _exchange_row(row: Row) -> ExchangeRow:
+    split = 8 + len(CLASSES)
+    number, account, agent, provider, dialect, model, host, response_id = row[:8]
+    counted, completeness, at, recorded, seq, note = row[split:]
+    return ExchangeRow(
+        id=number,
+        account=account,
+        agent=agent,
+        provider=provider,
+        dialect=dialect,
+        model=model,
+        host=host,
+        response_id=response_id,
+        tokens=Tokens(*row[8:split]),
+        counted=counted,
+        completeness=completeness,
+        at=at,
+        recorded_at=recorded,
+        correction=seq > 0,
+        note=note,
+    )

@@ -1,0 +1,168 @@
+"""One request of one account → one reply. Runs inside the batch's transaction.
+
+Everything is validated before the ledger is touched, so a refused request leaves no trace but
+its alarm. ``Refuse`` carries a reply that is not ok.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Any, cast
+
+from botbottle import __version__
+from botbottle.ledger.api import Ledger
+from botbottle.ledger.records import Admitted, EventKind, Proposal
+from botbottle.sidecar.ledger import wire
+from botbottle.sidecar.ledger.rates import Allowance, Rates
+
+type Reply = dict[str, Any]
+KINDS = ("denial", "finding", "request")
+MAX_TTL = 86400.0  # seconds a proposal may wait
+
+
+class Refuse(Exception):
+    """The request is refused; ``alarm``: no honest sidecar asks that."""
+
+    def __init__(self, code: str, message: str, *, alarm: bool = False, after: float = 0) -> None:
+        super().__init__(message)
+        self.code = code
+        self.alarm = alarm
+        self.retry_after = after
+
+
+@dataclasses.dataclass(slots=True)
+class Caller:
+    """Who asks: the account whose socket it is, and what it may still ask."""
+
+    account: str
+    allowance: Allowance
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Now:
+    """Both clocks at the time of the batch: epoch seconds, and monotonic for rates."""
+
+    wall: float
+    tick: float
+
+
+class Handlers:
+    """All operations."""
+
+    def __init__(self, ledger: Ledger, rates: Rates) -> None:
+        self._ledger = ledger
+        self._rates = rates
+        self._ops: Mapping[str, Callable[[Caller, dict[str, Any], Now], Reply]] = {
+            "hello": self._hello,
+            "admit": self._admit,
+            "progress": self._progress,
+            "settle": self._settle,
+            "append": self._append,
+            "release": self._release,
+            "heartbeat": self._heartbeat,
+            "event": self._event,
+            "budget": self._budget,
+            "propose": self._propose,
+            "proposal": self._proposal,
+        }
+
+    def handle(self, caller: Caller, frame: dict[str, Any], now: Now) -> Reply:
+        """The reply's own fields, with ``ok``. Raises Refuse, BadRequest, LedgerError."""
+        op = self._ops.get(frame["op"])
+        if op is None:
+            raise Refuse("bad-request", "unknown operation", alarm=True)
+        if not caller.allowance.requests.take(1, now.tick):
+            raise Refuse("flood", "too many requests", alarm=True, after=1.0)
+        return op(caller, frame, now)
+
+    def _hello(self, caller: Caller, frame: dict[str, Any], now: Now) -> Reply:
+        return {"ok": True, "account": caller.account, "version": __version__}
+
+    def _admit(self, caller: Caller, frame: dict[str, Any], now: Now) -> Reply:
+        answer = self._ledger.admit(
+            caller.account,
+            wire.name(frame, "provider"),
+            wire.text(frame, "model", 200),
+            input_tokens=wire.amount(frame, "input"),
+            allowance=wire.amount(frame, "output"),
+            now=now.wall,
+        )
+        return {"ok": isinstance(answer, Admitted), **_fields(answer)}
+
+    def _progress(self, caller: Caller, frame: dict[str, Any], now: Now) -> Reply:
+        lease, tokens = wire.lease(frame), wire.tokens(frame)
+        answer = self._ledger.progress(caller.account, lease, tokens, now=now.wall)
+        return {"ok": True, **_fields(answer)}
+
+    def _settle(self, caller: Caller, frame: dict[str, Any], now: Now) -> Reply:
+        lease, exchanges = wire.lease(frame), wire.exchanges(frame, now.wall)
+        if not caller.allowance.rows.take(len(exchanges), now.tick):
+            raise Refuse("flood", "too many exchanges", alarm=True, after=1.0)
+        answer = self._ledger.settle(caller.account, lease, exchanges, now=now.wall)
+        return {"ok": True, **_fields(answer)}
+
+    def _append(self, caller: Caller, frame: dict[str, Any], now: Now) -> Reply:
+        return self._settle(caller, {**frame, "lease": ""}, now)
+
+    def _release(self, caller: Caller, frame: dict[str, Any], now: Now) -> Reply:
+        self._ledger.release(caller.account, wire.lease(frame))
+        return {"ok": True}
+
+    def _heartbeat(self, caller: Caller, frame: dict[str, Any], now: Now) -> Reply:
+        status = wire.mapping(frame, "status")
+        self._ledger.heartbeat(caller.account, status, now=now.wall)
+        return {"ok": True}
+
+    def _event(self, caller: Caller, frame: dict[str, Any], now: Now) -> Reply:
+        kind, data = frame.get("kind"), wire.mapping(frame, "data")
+        if kind not in KINDS:
+            raise Refuse("bad-request", "kind: unknown", alarm=True)
+        if not caller.allowance.events.take(1, now.tick):
+            raise Refuse("flood", "too many events", after=1.0)
+        self._ledger.record_event(caller.account, cast(EventKind, kind), data, now=now.wall)
+        return {"ok": True}
+
+    def _budget(self, caller: Caller, frame: dict[str, Any], now: Now) -> Reply:
+        pools = self._ledger.account_pools(caller.account, now.wall)
+        return {"ok": True, "pools": [_fields(p) for p in pools]}
+
+    def _propose(self, caller: Caller, frame: dict[str, Any], now: Now) -> Reply:
+        kind, payload = wire.name(frame, "kind"), wire.mapping(frame, "payload")
+        why, ttl = frame.get("justification", ""), frame.get("ttl", 300.0)
+        if not isinstance(why, str) or len(why) > 4000:
+            raise Refuse("bad-request", "justification: too long", alarm=True)
+        if not isinstance(ttl, int | float) or not 0 < ttl <= MAX_TTL:
+            raise Refuse("bad-request", "ttl: not a time to wait", alarm=True)
+        waiting = self._ledger.pending_count(caller.account, now=now.wall)
+        if waiting >= self._rates.pending_proposals or not caller.allowance.proposals.take(
+            1, now.tick
+        ):
+            raise Refuse("flood", "too many proposals are waiting", after=30.0)
+        made = self._ledger.propose(
+            caller.account, kind, payload, why, now=now.wall, ttl=float(ttl)
+        )
+        return {"ok": True, "proposal": _shown(made)}
+
+    def _proposal(self, caller: Caller, frame: dict[str, Any], now: Now) -> Reply:
+        """A bottle sees its own proposals only."""
+        found = self._ledger.proposal(wire.text(frame, "proposal", 64), now=now.wall)
+        if found is None or found.account != caller.account:
+            raise Refuse("unknown-proposal", "no such proposal")
+        return {"ok": True, "proposal": _shown(found)}
+
+
+def _fields(record: Any) -> Reply:
+    """A flat record as JSON data."""
+    return {f.name: getattr(record, f.name) for f in dataclasses.fields(record)}
+
+
+def _shown(proposal: Proposal) -> Reply:
+    return {
+        "id": proposal.id,
+        "kind": proposal.kind,
+        "status": proposal.status,
+        "expires": proposal.expires_at,
+        "reason": proposal.reason,
+        "result": dict(proposal.result),
+    }

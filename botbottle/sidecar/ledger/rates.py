@@ -1,0 +1,49 @@
+"""How much one account may ask: a compromised sidecar can starve nobody and fill no disk."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """Sustained rate for each second and burst, for one account."""
+
+    requests: tuple[float, float] = (2000.0, 8000.0)
+    rows: tuple[float, float] = (1000.0, 20_000.0)  # exchanges stored
+    events: tuple[float, float] = (20.0, 200.0)
+    proposals: tuple[float, float] = (0.5, 20.0)
+    connections: int = 16
+    pending_proposals: int = 20
+
+
+@dataclass(slots=True)
+class Bucket:
+    """A token bucket; starts full. Clock in seconds, monotonic."""
+
+    rate: float
+    burst: float
+    level: float = field(default=-1.0)
+    at: float = 0.0
+
+    def take(self, amount: float, now: float) -> bool:
+        """Whether ``amount`` was there; nothing is taken when not."""
+        if self.level < 0:
+            self.level, self.at = self.burst, now
+        self.level = min(self.burst, self.level + (now - self.at) * self.rate)
+        self.at = now
+        if amount > self.level:
+            return False
+        self.level -= amount
+        return True
+
+
+class Allowance:
+    """The buckets of one account."""
+
+    def __init__(self, rates: Rates) -> None:
+        self.requests = Bucket(*rates.requests)
+        self.rows = Bucket(*rates.rows)
+        self.events = Bucket(*rates.events)
+        self.proposals = Bucket(*rates.proposals)
+        self.alarms = Bucket(1.0, 30.0)

@@ -1,0 +1,161 @@
+"""The wire format: JSON lines on a unix stream socket, one reply for each request.
+
+Request ``{"v":1,"id":N,"op":NAME, ...}``, reply ``{"v":1,"id":N,"ok":BOOL, ...}``; a reply that
+is not ok has ``code`` and ``message``. Requests may be pipelined; replies come in the order of
+the requests of one connection. A frame is at most 64 KiB with its newline. ``docs/ledger.md``
+has the table of operations.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from botbottle.model.usage import Completeness, Exchange, Tokens
+
+VERSION = 1
+MAX_FRAME = 64 * 1024  # bytes
+MAX_EXCHANGES = 100  # in one frame
+MAX_TOKENS = 20_000_000  # of one class in one exchange: ten times any context window
+MAX_DATA = 16 * 1024  # bytes of an event, a status or a proposal's payload
+MAX_CLOCK_SKEW = 300.0  # seconds
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+_LEASE = re.compile(r"[0-9a-f]{0,64}")
+_CLASSES = frozenset(f.name for f in dataclasses.fields(Tokens))
+_TEXTS = {"dialect": 64, "model": 200, "host": 253, "response_id": 256, "note": 500}
+
+
+class BadRequest(ValueError):
+    """A frame that no honest sidecar sends; the text says what is wrong, without its content."""
+
+
+def encode(frame: Mapping[str, Any]) -> bytes:
+    """One frame as bytes. Raises BadRequest when it is too long."""
+    line = json.dumps(frame, separators=(",", ":"), ensure_ascii=False).encode() + b"\n"
+    if len(line) > MAX_FRAME:
+        raise BadRequest("frame too long")
+    return line
+
+
+def decode(line: bytes) -> dict[str, Any]:
+    """One request as plain data with integer ``id`` and text ``op``."""
+    try:
+        frame = json.loads(line)
+    except (ValueError, RecursionError):
+        raise BadRequest("not JSON") from None
+    if not isinstance(frame, dict) or frame.get("v") != VERSION:
+        raise BadRequest("not a frame of version 1")
+    number, op = frame.get("id"), frame.get("op")
+    if type(number) is not int or abs(number) > 2**53 or not isinstance(op, str):
+        raise BadRequest("id or op missing")
+    return frame
+
+
+def name(frame: Mapping[str, Any], key: str) -> str:
+    """A short machine name such as a provider's."""
+    value = frame.get(key)
+    if not isinstance(value, str) or not _NAME.fullmatch(value):
+        raise BadRequest(f"{key}: not a name")
+    return value
+
+
+def lease(frame: Mapping[str, Any]) -> str:
+    """A lease id; empty when absent."""
+    value = frame.get("lease", "")
+    if not isinstance(value, str) or not _LEASE.fullmatch(value):
+        raise BadRequest("lease: not a lease")
+    return value
+
+
+def text(frame: Mapping[str, Any], key: str, longest: int, *, required: bool = False) -> str:
+    """Printable text of bounded length."""
+    value = frame.get(key, "")
+    if not isinstance(value, str) or len(value) > longest or not (value or not required):
+        raise BadRequest(f"{key}: not text of at most {longest} characters")
+    if not value.isprintable():
+        raise BadRequest(f"{key}: control characters")
+    return value
+
+
+def amount(frame: Mapping[str, Any], key: str) -> int:
+    """A token count within reason; 0 when absent."""
+    value = frame.get(key, 0)
+    if type(value) is not int or not 0 <= value <= MAX_TOKENS:
+        raise BadRequest(f"{key}: not a token count")
+    return value
+
+
+def mapping(frame: Mapping[str, Any], key: str) -> dict[str, Any]:
+    """A JSON object of bounded size without NaN."""
+    value = frame.get(key, {})
+    if not isinstance(value, dict):
+        raise BadRequest(f"{key}: not an object")
+    try:
+        size = len(json.dumps(value, allow_nan=False))
+    except ValueError:
+        raise BadRequest(f"{key}: not finite") from None
+    if size > MAX_DATA:
+        raise BadRequest(f"{key}: larger than {MAX_DATA} bytes")
+    return value
+
+
+def tokens(frame: Mapping[str, Any], key: str = "tokens") -> Tokens:
+    """Disjoint token classes, none negative or absurd."""
+    value = frame.get(key, {})
+    if not isinstance(value, dict) or not value.keys() <= _CLASSES:
+        raise BadRequest(f"{key}: unknown classes")
+    counts = Tokens(**{c: amount(value, c) for c in value})
+    if counts.reasoning > counts.output:
+        raise BadRequest(f"{key}: more reasoning than output")
+    return counts
+
+
+def exchanges(frame: Mapping[str, Any], now: float) -> tuple[Exchange, ...]:
+    """The exchanges of a settle or append frame."""
+    values = frame.get("exchanges", [])
+    if not isinstance(values, list) or len(values) > MAX_EXCHANGES:
+        raise BadRequest(f"exchanges: not a list of at most {MAX_EXCHANGES}")
+    return tuple(_exchange(v, now) for v in values)
+
+
+def _exchange(value: object, now: float) -> Exchange:
+    if not isinstance(value, dict):
+        raise BadRequest("exchange: not an object")
+    texts = {k: text(value, k, n, required=k == "response_id") for k, n in _TEXTS.items()}
+    try:
+        completeness = Completeness(value.get("completeness"))
+    except ValueError:
+        raise BadRequest("completeness: unknown") from None
+    return Exchange(
+        provider=name(value, "provider"),
+        tokens=tokens(value),
+        completeness=completeness,
+        at=_moment(value.get("at"), now),
+        **texts,
+    )
+
+
+def _moment(value: object, now: float) -> float:
+    """The reporter's clock where it is credible, else ours."""
+    if not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(value):
+        raise BadRequest("at: not a time")
+    return float(value) if now - 86400.0 <= value <= now + MAX_CLOCK_SKEW else now
+
+
+def exchange_to_wire(exchange: Exchange) -> dict[str, Any]:
+    """Inverse of what ``exchanges`` reads; classes that are zero are left out."""
+    data = {f.name: getattr(exchange, f.name) for f in dataclasses.fields(exchange)}
+    data["tokens"] = tokens_to_wire(exchange.tokens)
+    data["completeness"] = str(exchange.completeness)
+    return data
+
+
+def tokens_to_wire(counts: Tokens) -> dict[str, int]:
+    """Non-zero classes."""
+    pairs = ((f.name, getattr(counts, f.name)) for f in dataclasses.fields(counts))
+    return {key: value for key, value in pairs if value}

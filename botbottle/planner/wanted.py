@@ -133,7 +133,9 @@ def mode_of(spec: BottleSpec, state: Standing) -> Literal["running", "stopped", 
 
 def image_recipe(spec: BottleSpec) -> str:
     """Name of the agent's image recipe: the template's, or the bottle's own Dockerfile."""
-    return f"dockerfile:{spec.dockerfile}" if spec.dockerfile else provider(spec.template).image
+    if spec.dockerfile:
+        return f"dockerfile:{spec.dockerfile}"
+    return f"agent-{provider(spec.template).image}"
 
 
 def network_spec(spec: BottleSpec, called: Names, subnet: str) -> NetworkSpec:

@@ -36,8 +36,8 @@ FACTS = Facts(
     sidecar_user="1000:1000",
     images={
         "sidecar": "botbottle/sidecar:1",
-        "claude": "botbottle/claude:1",
-        "codex": "botbottle/codex:1",
+        "agent-claude": "botbottle/claude:1",
+        "agent-codex": "botbottle/codex:1",
     },
     bb_version="0.1.0",
     secrets={"ANTHROPIC_API_KEY": "aaaaaaaa", "OPENAI_API_KEY": "bbbbbbbb"},

@@ -1,0 +1,116 @@
+"""Carrying a plan out: the writing half of ``apply``, ``destroy`` and ``watch``.
+
+Everything that can refuse has been asked before this is called; here the write boundary is
+crossed. The home's own files (fingerprint key, directories, ledger) come first.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from botbottle.engine.api import EngineWrite
+from botbottle.errors import ImageBuildFailed
+from botbottle.executor import Control, Result, execute
+from botbottle.images import ensure, image_tag
+from botbottle.ledger.api import Ledger
+from botbottle.model import canonical
+from botbottle.model.bottle import Declared
+from botbottle.model.paths import HomePaths
+from botbottle.model.plan import Plan
+from botbottle.session import UNPRIVILEGED, Session
+from botbottle.ui.events import Event
+from botbottle.vault import MemoryVault
+
+
+@dataclass(frozen=True, slots=True)
+class ImageBuilder:
+    """``executor.Images`` on top of the recipes."""
+
+    engine: EngineWrite
+    base: str
+
+    def ensure(self, recipe: str, tag: str, progress: Callable[[str], None]) -> None:
+        """Build ``recipe``. Raises ImageBuildFailed, also when the recipe changed meanwhile."""
+        if image_tag(recipe, self.base) != tag:
+            raise ImageBuildFailed(f"the recipe of {recipe} changed", hint="plan again: bb plan")
+        ensure(self.engine, recipe, progress, base=self.base)
+
+
+def prepare_home(paths: HomePaths) -> None:
+    """Make the home's own directories and the fingerprint key; owner only."""
+    for path in (paths.home, f"{paths.home}/run"):
+        Path(path).mkdir(mode=0o700, parents=True, exist_ok=True)
+    key = Path(paths.fingerprint_key)
+    if not key.exists():
+        new = key.with_suffix(f".{os.getpid()}")
+        handle = os.open(new, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600)
+        with os.fdopen(handle, "wb") as file:
+            file.write(secrets.token_bytes(32))
+        try:
+            new.hardlink_to(key)  # the first of two concurrent applies wins
+        except FileExistsError:
+            pass
+        finally:
+            new.unlink()
+    _ledger_dir(Path(paths.ledger_dir))
+
+
+def _ledger_dir(path: Path) -> None:
+    """The ledger's directory belongs to the user that the ledger service runs as."""
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if os.getuid() == 0 and path.stat().st_uid == 0:
+        os.chown(path, UNPRIVILEGED, UNPRIVILEGED)
+
+
+def vault_of(session: Session, names: Mapping[str, str]) -> MemoryVault:
+    """The values behind the fingerprints of a plan, from the host's variables."""
+    values = {name: session.environ[name] for name in names if session.environ.get(name)}
+    return MemoryVault(session.key(), values, session.env_values)
+
+
+def carry_out(
+    session: Session,
+    declared: Declared,
+    plan: Plan,
+    *,
+    engine: EngineWrite,
+    control: Control,
+    ledger: Ledger,
+    emit: Callable[[Event], None],
+    parallel: int = 4,
+    fail_fast: bool = False,
+    cancelled: Callable[[], bool] = lambda: False,
+    fence: Callable[[], bool] = lambda: True,
+) -> Result:
+    """Execute every op of ``plan``. ``prepare_home`` has been called and the lock is held."""
+    facts = session.facts(declared)
+    result = execute(
+        plan,
+        engine,
+        control,
+        ledger,
+        vault_of(session, facts.secrets),
+        ImageBuilder(engine, declared.settings.base_image),
+        parallel=parallel,
+        fail_fast=fail_fast,
+        journal=ledger,
+        run=uuid.uuid4().hex[:12],
+        emit=emit,
+        cancelled=cancelled,
+        fence=fence,
+    )
+    if result.ok:
+        ledger.save_generation(
+            declared.project.id,
+            canonical.canonical([declared.bottles, declared.settings]),
+            plan_digest=plan.digest,
+            by=f"uid {os.getuid()}",
+            now=time.time(),
+        )
+    return result

@@ -1,0 +1,63 @@
+"""Approvals: what a plan asks for, and whether the caller has given it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from botbottle.errors import BBError, Conflict, MissingValue, Refused, UsageError
+from botbottle.model.plan import Action, Notice, Plan
+
+APPROVALS = ("widen", "destroy", "budget")
+
+
+def parse_allow(given: Iterable[str]) -> frozenset[str]:
+    """``--allow widen,destroy`` (repeatable) as a set. Raises UsageError."""
+    names = {name.strip() for text in given for name in text.split(",") if name.strip()}
+    for name in sorted(names - set(APPROVALS)):
+        raise UsageError(f"--allow {name}: not one of {', '.join(APPROVALS)}")
+    return frozenset(names)
+
+
+def blocking(plan: Plan) -> tuple[Notice, ...]:
+    """Notices that stop a bottle from being carried out: missing credentials, taken names."""
+    return tuple(n for n in plan.notices if n.code == "BB290" or n.code.startswith("BB8"))
+
+
+def blocking_error(plan: Plan) -> BBError | None:
+    """The error an apply ends with before its first write, or None."""
+    found = blocking(plan)
+    if not found:
+        return None
+    text = "; ".join(f"{n.bottle}: {n.message}" if n.bottle else n.message for n in found)
+    kind = MissingValue if found[0].code == "BB290" else Conflict
+    return kind(text, hint="fix it and run the same command again; nothing was changed")
+
+
+def check_limits(plan: Plan, max_changes: int, max_deletes: int) -> None:
+    """Guards of settings.yml against a typo that touches the whole fleet. Raises Refused."""
+    deletes = plan.count(Action.REMOVE)
+    if max_deletes and deletes > max_deletes:
+        raise Refused(
+            f"the plan removes {deletes} resources, more than max_deletes: {max_deletes}",
+            code="BB7003",
+            hint="raise max_deletes in settings.yml or apply in parts with --only",
+        )
+    changes = len(plan.changes)
+    if max_changes and changes > max_changes:
+        raise Refused(
+            f"the plan has {changes} changes, more than max_changes: {max_changes}",
+            code="BB7004",
+            hint="raise max_changes in settings.yml or apply in parts with --only",
+        )
+
+
+def check_allowed(plan: Plan, allowed: frozenset[str]) -> None:
+    """Raises Refused when the plan asks for an approval that was not given."""
+    missing = [need for need in plan.needs if need not in allowed]
+    if missing:
+        flag = ",".join(plan.needs)
+        raise Refused(
+            f"--yes does not cover this plan: it needs approval to {', '.join(missing)}",
+            code="BB7002",
+            hint=f"look at it with bb plan, then: bb apply --yes --allow {flag}",
+        )

@@ -1,0 +1,46 @@
+"""What several verbs share: the session behind a context, and reporting diagnostics."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from botbottle.cli.context import Context
+
+if TYPE_CHECKING:
+    from botbottle.load import Loaded, Overrides
+    from botbottle.model.bottle import Declared
+    from botbottle.session import Session
+
+
+def open_session(context: Context, overrides: Overrides | None = None) -> Session:
+    """A reading session on the engine of this environment."""
+    from botbottle.control.client import ControlClient
+    from botbottle.engine.reader import connect
+    from botbottle.session import Session
+
+    return Session(
+        home=context.home,
+        cwd=context.cwd,
+        environ=context.environ,
+        engine=connect(context.environ),
+        control=ControlClient(),
+        overrides=overrides,
+    )
+
+
+def load_declared(context: Context, session: Session) -> Declared:
+    """Load everything, show every finding on stderr, raise ManifestError on errors."""
+    from botbottle.session import declared_or_raise
+
+    loaded = session.load()
+    show_diagnostics(context, loaded)
+    return declared_or_raise(loaded)
+
+
+def show_diagnostics(context: Context, loaded: Loaded) -> None:
+    """Warnings and errors with their places."""
+    if not loaded.diagnostics:
+        return
+    from botbottle.load.render import text
+
+    context.err.write(text(loaded.diagnostics))

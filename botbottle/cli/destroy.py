@@ -1,0 +1,45 @@
+"""``bb destroy``: apply with nothing desired, on the same code path."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import typer
+
+from botbottle.cli.apply import Allow, Approve, Parallel, Run, Yes
+from botbottle.cli.common import load_declared, open_session
+from botbottle.cli.context import Context
+
+if TYPE_CHECKING:
+    from botbottle.engine.api import EngineRead
+
+
+def register(app: typer.Typer) -> None:
+    @app.command()
+    def destroy(
+        ctx: typer.Context,
+        yes: Yes = False,
+        allow: Allow = None,
+        approve: Approve = "",
+        parallel: Parallel = 4,
+    ) -> int:
+        """Remove everything of this project from the engine; the ledger's history stays."""
+        context: Context = ctx.obj
+        session = open_session(context)
+        declared = load_declared(context, session)
+        run = Run(context, session, declared, "destroy", destroy=True)
+        # Naming the verb is the approval to destroy; what it shows is still asked about.
+        allowed = [*(allow or ()), "destroy"]
+        code = run.go(yes=yes, allow=allowed, digest=approve, parallel=parallel, fail_fast=False)
+        list_images(context, session.engine)
+        return code
+
+
+def list_images(context: Context, engine: EngineRead) -> None:
+    """Images are kept for reuse; say which, and how to drop them."""
+    from botbottle.model import labels
+
+    kept = sorted(t for i in engine.images(f"{labels.KIND}=image") for t in i.tags)
+    if kept:
+        context.err.write("images kept for reuse (docker rmi removes them):\n")
+        context.err.writelines(f"  {tag}\n" for tag in kept)

@@ -1,0 +1,105 @@
+"""``bb status``: bottles, their state, budget, and what holds them back."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from botbottle.cli.common import load_declared, open_session
+from botbottle.cli.context import Context
+
+if TYPE_CHECKING:
+    from botbottle.model.bottle import BottleSpec, Declared
+    from botbottle.model.plan import Plan
+    from botbottle.model.resources import Observed
+    from botbottle.session import Session
+
+
+def register(app: typer.Typer) -> None:
+    @app.command()
+    def status(
+        ctx: typer.Context,
+        json_: Annotated[bool, typer.Option("--json", help="Print a JSON document.")] = False,
+    ) -> int:
+        """Bottles, their state, budget and what holds them back."""
+        context: Context = ctx.obj
+        session = open_session(context)
+        declared = load_declared(context, session)
+        found = collect(session, declared)
+        if json_:
+            document = {"format_version": "1.0", "project": declared.project.id, "bottles": found}
+            context.out.write(json.dumps(document, indent=2, sort_keys=True) + "\n")
+        else:
+            context.out.write(table(found))
+        return 0
+
+
+def collect(session: Session, declared: Declared) -> list[dict[str, Any]]:
+    """One row a declared bottle, by name."""
+    facts = session.facts(declared)
+    observed = session.observe(declared, facts)
+    from botbottle.planner.plan import plan
+
+    made = plan(declared, observed, session.view(declared), facts)
+    return [row(b, observed, made, session) for b in sorted(declared.bottles, key=lambda b: b.name)]
+
+
+def row(spec: BottleSpec, observed: Observed, made: Plan, session: Session) -> dict[str, Any]:
+    """State as observed, budget as governed, hold and drift as planned."""
+    from botbottle.planner.names import names
+
+    called = names(session.paths.home_id, spec.project, spec.name)
+    by_name = {c.name: c for c in observed.containers}
+    agent, egress = by_name.get(called.agent), by_name.get(called.egress)
+    active = observed.sidecars.get(egress.id) if egress else None
+    held = next((h for h in made.held if h.bottle == spec.name), None)
+    return {
+        "name": spec.name,
+        "provider": spec.template,
+        "declared": spec.state,
+        "agent": agent.state if agent else "absent",
+        "sidecar": _sidecar(egress is not None, active),
+        "budget": [
+            {"scope": b.scope, "provider": b.provider, "spent": b.spent, "limit": b.limit}
+            for b in made.budgets
+            if spec.name in b.governs
+        ],
+        "held": {"policy": held.policy, "reason": held.reason, "way_out": held.way_out}
+        if held
+        else None,
+        "pending": sorted({op.id for op in made.ops if op.bottle == spec.name}),
+    }
+
+
+def _sidecar(exists: bool, active: Any) -> str:
+    if not exists:
+        return "absent"
+    if active is None:
+        return "not answering"
+    return "ready" if active.ready and active.ledger else "refusing"
+
+
+def table(rows: list[dict[str, Any]]) -> str:
+    """Aligned text; one line a bottle and one for each hold."""
+    if not rows:
+        return "No bottle is declared. bb init writes a starter.\n"
+    head = ("bottle", "agent", "sidecar", "budget", "")
+    cells = [head, *(_cells(r) for r in rows)]
+    widths = [max(len(c[i]) for c in cells) for i in range(4)]
+    lines = ["  ".join(c[i].ljust(widths[i]) for i in range(4)) + "  " + c[4] for c in cells]
+    holds = [
+        f"{r['name']} is held: {r['held']['reason']}\n  way out: {r['held']['way_out']}"
+        for r in rows
+        if r["held"]
+    ]
+    return "\n".join([*(line.rstrip() for line in lines), *holds]) + "\n"
+
+
+def _cells(found: dict[str, Any]) -> tuple[str, str, str, str, str]:
+    budget = ", ".join(f"{b['spent']:,}/{b['limit']:,} {b['provider']}" for b in found["budget"])
+    mark = (
+        f"! {found['held']['policy']}" if found["held"] else ("~ drift" if found["pending"] else "")
+    )
+    return found["name"], found["agent"], found["sidecar"], budget or "-", mark

@@ -1,0 +1,141 @@
+"""``bb usage``: tokens spent, from the ledger; also what a budget counts."""
+
+from __future__ import annotations
+
+import csv
+import json
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from botbottle.cli.common import load_declared, open_session
+from botbottle.cli.context import Context
+from botbottle.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from botbottle.ledger.records import UsageRow
+
+GROUPS = ("account", "agent", "bottle", "provider", "model", "day", "hour", "project")
+CLASSES = (
+    "input_uncached",
+    "cache_read",
+    "cache_write_5m",
+    "cache_write_1h",
+    "output",
+    "reasoning",
+)
+
+
+def register(app: typer.Typer) -> None:
+    @app.command()
+    def usage(
+        ctx: typer.Context,
+        by: Annotated[
+            str, typer.Option("--by", help="Comma list: " + ", ".join(GROUPS))
+        ] = "account,provider",
+        json_: Annotated[bool, typer.Option("--json", help="Print a JSON document.")] = False,
+        csv_: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
+        since: Annotated[str, typer.Option("--since", help="7d, 24h, or a date 2026-01-31.")] = "",
+    ) -> int:
+        """Tokens spent, by bottle, provider, model or day."""
+        context: Context = ctx.obj
+        groups = parse_groups(by)
+        session = open_session(context)
+        declared = load_declared(context, session)
+        ledger = session.open_ledger(declared)
+        try:
+            rows = ledger.usage(groups, since=parse_since(since))  # type: ignore[arg-type]  # checked
+        finally:
+            ledger.close()
+        settings = declared.settings
+        counted = [c for c in CLASSES[:5] if _counts(c, settings)]
+        if json_:
+            write_json(context, groups, rows, counted)
+        elif csv_:
+            write_csv(context, groups, rows)
+        else:
+            write_table(context, groups, rows, counted)
+        return 0
+
+
+def parse_groups(text: str) -> tuple[str, ...]:
+    """Group names in order. Raises UsageError."""
+    groups = tuple(g.strip() for g in text.split(",") if g.strip())
+    for group in groups:
+        if group not in GROUPS:
+            raise UsageError(f"--by {group}: not one of {', '.join(GROUPS)}")
+    return groups
+
+
+def parse_since(text: str) -> float | None:
+    """Epoch seconds of ``7d``, ``24h`` or an ISO date. Raises UsageError."""
+    import datetime as dt
+    import time
+
+    if not text:
+        return None
+    units = {"h": 3600, "d": 86400, "w": 7 * 86400}
+    if text[:-1].isdigit() and text[-1] in units:
+        return time.time() - int(text[:-1]) * units[text[-1]]
+    try:
+        return dt.datetime.fromisoformat(text).replace(tzinfo=dt.UTC).timestamp()
+    except ValueError as error:
+        raise UsageError(f"--since {text}: write 7d, 24h or a date like 2026-01-31") from error
+
+
+def _counts(name: str, settings: Any) -> bool:
+    rule = {"input_uncached": settings.count_input, "cache_read": settings.count_cache_read}
+    if name.startswith("cache_write"):
+        return bool(settings.count_cache_write)
+    return bool(rule.get(name, True))
+
+
+def _wire(groups: Sequence[str], found: UsageRow) -> dict[str, Any]:
+    tokens = {c: getattr(found.tokens, c) for c in CLASSES}
+    keys = dict(zip(groups, found.keys, strict=True))
+    return {**keys, **tokens, "total": found.tokens.total, "exchanges": found.exchanges}
+
+
+def write_json(
+    context: Context, groups: Sequence[str], rows: Sequence[UsageRow], counted: list[str]
+) -> None:
+    document = {
+        "format_version": "1.0",
+        "by": list(groups),
+        "budgets_count": counted,
+        "rows": [_wire(groups, r) for r in rows],
+    }
+    context.out.write(json.dumps(document, indent=2) + "\n")
+
+
+def write_csv(context: Context, groups: Sequence[str], rows: Sequence[UsageRow]) -> None:
+    writer = csv.DictWriter(
+        context.out, [*groups, *CLASSES, "total", "exchanges"], lineterminator="\n"
+    )
+    writer.writeheader()
+    writer.writerows(_wire(groups, r) for r in rows)
+
+
+def write_table(
+    context: Context, groups: Sequence[str], rows: Sequence[UsageRow], counted: list[str]
+) -> None:
+    names = [*groups, "input", "cache read", "cache write", "output", "total"]
+    cells = [names]
+    for found in rows:
+        t = found.tokens
+        numbers = (
+            t.input_uncached,
+            t.cache_read,
+            t.cache_write_5m + t.cache_write_1h,
+            t.output,
+            t.total,
+        )
+        cells.append([*map(str, found.keys), *(f"{n:,}" for n in numbers)])
+    widths = [max(len(c[i]) for c in cells) for i in range(len(names))]
+    for line in cells:
+        left = [line[i].ljust(widths[i]) for i in range(len(groups))]
+        right = [line[i].rjust(widths[i]) for i in range(len(groups), len(names))]
+        context.out.write("  ".join([*left, *right]).rstrip() + "\n")
+    context.err.write(f"budgets count: {', '.join(counted)}\n")

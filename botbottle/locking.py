@@ -1,0 +1,89 @@
+"""The project's lock: an flock, so the kernel gives it back whatever happens to its holder."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import socket
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from botbottle.errors import Locked
+
+POLL = 0.05  # seconds between attempts
+
+
+@contextlib.contextmanager
+def project_lock(
+    path: str,
+    verb: str,
+    *,
+    timeout: float = 0.0,
+    waiting: Callable[[str], None] | None = None,
+    sleep: Callable[[float], None] = time.sleep,
+    clock: Callable[[], float] = time.monotonic,
+) -> Iterator[None]:
+    """Hold the lock file ``path`` for the duration of the block.
+
+    ``timeout`` is in seconds; ``waiting`` is told once who holds it. Raises Locked.
+    """
+    file = Path(path)
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    handle = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        _acquire(handle, file, timeout, waiting, sleep, clock)
+        _write_info(handle, verb)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _acquire(
+    handle: int,
+    file: Path,
+    timeout: float,
+    waiting: Callable[[str], None] | None,
+    sleep: Callable[[float], None],
+    clock: Callable[[], float],
+) -> None:
+    deadline, told = clock() + timeout, False
+    while True:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            if clock() >= deadline:
+                raise Locked(
+                    f"another bb works on this project: {holder(file)}",
+                    hint="wait for it, or give --lock-timeout SECONDS",
+                ) from None
+        if waiting and not told:
+            waiting(f"waiting for {holder(file)}")
+            told = True
+        sleep(POLL)
+
+
+def _write_info(handle: int, verb: str) -> None:
+    info = {
+        "pid": os.getpid(),
+        "verb": verb,
+        "since": int(time.time()),
+        "host": socket.gethostname(),
+        "pane": os.environ.get("TMUX_PANE", ""),
+    }
+    os.ftruncate(handle, 0)
+    os.pwrite(handle, json.dumps(info).encode(), 0)
+
+
+def holder(file: Path) -> str:
+    """Who holds the lock, in words; never fails."""
+    try:
+        info = json.loads(file.read_text())
+        pane = f" in tmux pane {info['pane']}" if info.get("pane") else ""
+        seconds = max(int(time.time()) - int(info["since"]), 0)
+        return f"bb {info['verb']}, process {info['pid']} on {info['host']}{pane}, for {seconds} s"
+    except (OSError, ValueError, KeyError, TypeError):
+        return "an unknown process"

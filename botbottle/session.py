@@ -1,0 +1,205 @@
+"""One verb's view of the world: manifests, engine, ledger and host, put together for the planner.
+
+Reading only: ``Session`` holds an ``EngineRead`` and a ledger opened read-only (or none yet).
+``plan()`` is what ``bb plan``, ``bb apply``, ``bb watch`` and ``bb status`` all show, so none of
+them can see another world than the others.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Protocol
+
+from botbottle import __version__
+from botbottle.engine.api import EngineRead
+from botbottle.errors import LedgerUnavailable, ManifestError
+from botbottle.images import image_tag
+from botbottle.ledger.api import Ledger
+from botbottle.load import Loaded, Overrides
+from botbottle.model import labels
+from botbottle.model.bottle import Declared
+from botbottle.model.ledger_view import LedgerView
+from botbottle.model.paths import HomePaths
+from botbottle.model.plan import Plan
+from botbottle.model.resources import Observed, SidecarStatus
+from botbottle.model.sidecar_config import fingerprint
+from botbottle.planner.facts import Facts
+from botbottle.planner.names import ledger_name, names, outer_name
+from botbottle.planner.plan import plan
+from botbottle.planner.wanted import SIDECAR_RECIPE, image_recipe, routes
+
+
+class ControlRead(Protocol):
+    """The reading side of the sidecars' control sockets."""
+
+    def status(self, control_dir: str) -> SidecarStatus | None:
+        """What is active in the sidecar behind this directory; None while it does not answer."""
+
+
+UNPRIVILEGED = 65532  # uid of sidecars when bb itself runs as root
+
+
+@dataclass(slots=True)
+class Session:
+    """Everything a reading verb needs. ``environ`` holds the host's variables (never copied to
+    ``os.environ``); ``env_values`` the asked and copied values of bottles, in memory."""
+
+    home: Path
+    cwd: Path
+    environ: Mapping[str, str]
+    engine: EngineRead
+    control: ControlRead
+    overrides: Overrides | None = None
+    env_values: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+    @property
+    def paths(self) -> HomePaths:
+        return HomePaths(str(self.home))
+
+    def load(self) -> Loaded:
+        """Read all manifests; errors do not raise here."""
+        from botbottle.load import load
+
+        return load(self.home, self.cwd, overrides=self.overrides)
+
+    def key(self) -> bytes:
+        """The fingerprint key; before the first apply there is none and any will do."""
+        try:
+            return Path(self.paths.fingerprint_key).read_bytes()
+        except FileNotFoundError:
+            return secrets.token_bytes(32)
+
+    def facts(
+        self, declared: Declared, *, only: Sequence[str] = (), destroy: bool = False
+    ) -> Facts:
+        """What the planner is told about this host."""
+        key = self.key()
+        base = declared.settings.base_image
+        recipes = {SIDECAR_RECIPE, *(image_recipe(b) for b in declared.bottles)}
+        wanted = {r.auth.secret for b in declared.bottles for r in routes(b) if r.auth}
+        return Facts(
+            paths=self.paths,
+            sidecar_user=sidecar_user(),
+            images={name: image_tag(name, base) for name in sorted(recipes)},
+            bb_version=__version__,
+            secrets={
+                n: fingerprint(key, self.environ[n]) for n in sorted(wanted) if self.environ.get(n)
+            },
+            env={
+                bottle: tuple((n, fingerprint(key, v)) for n, v in sorted(values.items()))
+                for bottle, values in self.env_values.items()
+            },
+            upstream_ca=read_ca(declared.settings.egress_ca),
+            skills_dir=str(Path(self.environ.get("HOME", "~")).expanduser() / ".claude/skills"),
+            only=tuple(only),
+            destroy=destroy,
+        )
+
+    def observe(self, declared: Declared, facts: Facts) -> Observed:
+        """One snapshot of the engine and of what every running sidecar has active."""
+        home_id, project = self.paths.home_id, declared.project.id
+        called = [names(home_id, project, b.name) for b in declared.bottles]
+        held = [n for c in called for n in (c.agent, c.egress, c.network)]
+        held += [ledger_name(home_id), outer_name(home_id)]
+        if declared.settings.egress_network:
+            held.append(declared.settings.egress_network)
+        found = self.engine.observe(
+            home_id,
+            tags=tuple(facts.images.values()),
+            names=held,
+            subnets=(declared.settings.address_pool,),
+        )
+        return replace(found, sidecars=self.statuses(found))
+
+    def statuses(self, observed: Observed) -> dict[str, SidecarStatus | None]:
+        """Ask every running egress sidecar of ours what is active in it."""
+        running = [
+            c
+            for c in observed.containers
+            if c.labels.get(labels.KIND) == "egress"
+            and c.labels.get(labels.HOME) == self.paths.home_id
+            and c.state == "running"
+        ]
+        if not running:
+            return {}
+        with ThreadPoolExecutor(min(8, len(running))) as pool:
+            answers = pool.map(lambda c: self.control.status(self._control_dir(c.labels)), running)
+            return dict(zip((c.id for c in running), answers, strict=True))
+
+    def _control_dir(self, found: Mapping[str, str]) -> str:
+        return self.paths.bottle(
+            found.get(labels.PROJECT, ""), found.get(labels.BOTTLE, "")
+        ).control
+
+    def ledger_url(self, declared: Declared) -> str:
+        return declared.settings.ledger or self.paths.ledger_db
+
+    def open_ledger(self, declared: Declared, *, write: bool = False) -> Ledger:
+        """Open the project's ledger. Reading does not create it."""
+        from botbottle.ledger import open_ledger
+
+        return open_ledger(self.ledger_url(declared), create=write, read_only=not write)
+
+    def view(self, declared: Declared) -> LedgerView:
+        """The ledger's reading; an empty one before the first apply."""
+        if not declared.settings.ledger and not Path(self.paths.ledger_db).exists():
+            return LedgerView(now=time.time())
+        try:
+            ledger = self.open_ledger(declared)
+        except LedgerUnavailable as error:
+            if "there is no ledger" in error.message:
+                return LedgerView(now=time.time())
+            raise
+        try:
+            return ledger.view(time.time())
+        finally:
+            ledger.close()
+
+    def plan(
+        self,
+        declared: Declared,
+        *,
+        only: Sequence[str] = (),
+        destroy: bool = False,
+        view: LedgerView | None = None,
+    ) -> Plan:
+        """Observe once and plan."""
+        facts = self.facts(declared, only=only, destroy=destroy)
+        observed = self.observe(declared, facts)
+        return plan(declared, observed, view or self.view(declared), facts)
+
+
+def declared_or_raise(loaded: Loaded) -> Declared:
+    """The declared set. Raises ManifestError when there are errors (already reported)."""
+    if loaded.declared is None:
+        count = len(loaded.errors)
+        raise ManifestError(
+            f"{count} error{'s' if count != 1 else ''} in the manifests",
+            hint="bb validate shows each with its place",
+        )
+    return loaded.declared
+
+
+def sidecar_user() -> str:
+    """``uid:gid`` of sidecars: this user, or an unprivileged one when bb runs as root."""
+    if os.getuid() == 0:
+        return f"{UNPRIVILEGED}:{UNPRIVILEGED}"
+    return f"{os.getuid()}:{os.getgid()}"
+
+
+def read_ca(path: str) -> str:
+    """PEM text of the extra CA. Raises ManifestError when the file cannot be read."""
+    if not path:
+        return ""
+    try:
+        return Path(path).expanduser().read_text("ascii")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ManifestError(
+            f"egress_ca cannot be read: {type(error).__name__}", where=path
+        ) from error

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tests.world.script import Script, dump
-from tests.world.usage import Usage, total
+from tests.world.usage import ZERO, Usage, total
 from tests.world.wire import Bill, Headers, Request
 
 AUTH_HEADERS = (
@@ -153,11 +153,15 @@ class Sums:
             self._report(record, record.reported)
 
     def _report(self, record: Record, usage: Usage) -> None:
-        # Several bills in one body (batch results) are all in it or not: only a whole body counts.
         if len(record.bills) == 1:
             self.reported[record.bills[0].response_id] = usage
-        elif record.terminal_sent:
-            self.reported.update({bill.response_id: bill.usage for bill in record.bills})
+            return
+        # Several bills in one body (batch results): those whose line passed, in order.
+        running = ZERO
+        for bill in record.bills:
+            running = running + bill.usage
+            if running.total <= usage.total:
+                self.reported[bill.response_id] = bill.usage
 
     def as_dict(self) -> dict[str, Any]:
         """JSON-like data."""

@@ -21,7 +21,7 @@ from tests.world.dialects.common import (
     thinking_of,
     tool_of,
 )
-from tests.world.usage import Usage, draw
+from tests.world.usage import Usage, draw, total
 from tests.world.wire import Bill, Call, Frame, Reply, compact, json_reply
 
 PLACEHOLDER = 3  # output tokens that message_start claims
@@ -277,16 +277,17 @@ def _batch(call: Call, ident: str) -> dict[str, Any]:
 def batch_results(call: Call) -> Reply:
     """``GET /v1/messages/batches/{id}/results``: JSONL, the same however often it is read."""
     ident = call.request.path.split("/")[4]
-    lines, bills = [], []
-    for item in call.memory.batches.get(ident, []):
+    frames: list[Frame] = []
+    bills: list[Bill] = []
+    items = call.memory.batches.get(ident, [])
+    for item in items:
         one = _batch_call(call, ident, item)
         key = f"{ident}:{item.get('custom_id')}"
         bills.append(Bill(key, one.model, one.usage))
         result = {"type": "succeeded", "message": message(one, f"msg_{key}")}
-        lines.append(compact({"custom_id": item.get("custom_id"), "result": result}) + "\n")
-    frames = [Frame(line.encode(), "line") for line in lines]
-    if frames:
-        frames[-1] = Frame(frames[-1].data, "line", terminal=True)
+        line = compact({"custom_id": item.get("custom_id"), "result": result}) + "\n"
+        known = total(one.usage for one in bills)
+        frames.append(Frame(line.encode(), "line", known, terminal=item is items[-1]))
     return Reply(200, [("content-type", "application/x-jsonl")], frames, True, bills=bills)
 
 

@@ -15,7 +15,8 @@ TLS_HINT = "check DOCKER_TLS_VERIFY, DOCKER_CERT_PATH and the certificates of th
 # Answers with status 500 that a second try cannot change.
 _PERMANENT = re.compile(
     r"OCI runtime|runc|invalid|no such file|not found|unknown|executable file|"
-    r"already|is not (paused|running|connected)|read-only|unsupported|not supported|is not allowed|no space left",
+    r"already|is not (paused|running|connected)|read-only|unsupported|not supported|"
+    r"is not allowed|no space left",
     re.IGNORECASE,
 )
 

@@ -1,0 +1,7 @@
+"""An engine in memory with fault injection, for tests and dry runs."""
+
+from botbottle.engine.fake.engine import Call, FakeEngine
+from botbottle.engine.fake.faults import Crash, Faults
+from botbottle.engine.fake.world import Container, Network, World
+
+__all__ = ["Call", "Container", "Crash", "FakeEngine", "Faults", "Network", "World"]

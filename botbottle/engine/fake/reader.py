@@ -1,0 +1,153 @@
+"""The reading half of the fake engine, and the switches that tests turn."""
+
+from __future__ import annotations
+
+import ipaddress
+import threading
+from collections.abc import Callable, Iterator, Sequence
+
+from botbottle.engine.api import Event, ExecResult
+from botbottle.engine.errors import NotFound
+from botbottle.engine.fake.faults import Crash, Faults
+from botbottle.engine.fake.stream import EventLog
+from botbottle.engine.fake.world import World
+from botbottle.errors import EngineUnreachable
+from botbottle.model import labels
+from botbottle.model.plan import Ref
+from botbottle.model.resources import (
+    Observed,
+    ObservedContainer,
+    ObservedImage,
+    ObservedNetwork,
+)
+
+type Exec = Callable[[ObservedContainer, Sequence[str], bytes], ExecResult]
+
+
+class FakeReader:
+    """``EngineRead`` in memory. ``world`` may be changed by a test behind the caller's back;
+    ``exits`` maps a command's first word to the exit code it ends with at once; ``on_exec``
+    answers exec calls."""
+
+    def __init__(self, world: World | None = None, faults: Faults | None = None) -> None:
+        self.world = world or World()
+        self.faults = faults or Faults()
+        self.exits: dict[str, int] = {}
+        self.seals = True
+        self.up = True
+        self.runtimes: tuple[str, ...] = ("runc",)
+        self.on_exec: Exec = lambda _container, _argv, _stdin: ExecResult(0, b"", b"")
+        self.event_log = EventLog(self.faults)
+        self._past: list[World] = []
+        self._lock = threading.RLock()
+
+    def ping(self) -> str:
+        self._check()
+        return "1.41"
+
+    def observe(
+        self,
+        home_id: str,
+        *,
+        tags: Sequence[str] = (),
+        names: Sequence[str] = (),
+        subnets: Sequence[str] = (),
+    ) -> Observed:
+        with self._lock:
+            self._check()
+            world = self._seen()
+            ours = {i for i, c in world.containers.items() if c.labels.get(labels.HOME) == home_id}
+            shown = [c for i, c in world.containers.items() if i in ours or c.name in names]
+            networks = _visible_networks(world, home_id, names, subnets)
+            images = {i.id: i for t in tags if (i := world.image(t))}
+            return Observed(
+                engine_id="FAKE",
+                engine_version="20.10.24",
+                api_version="1.41",
+                runtimes=self.runtimes,
+                containers=tuple(
+                    sorted(
+                        (c.observed(full=c.alive and c.id in ours) for c in shown),
+                        key=lambda c: (c.name, c.id),
+                    )
+                ),
+                networks=networks,
+                images=tuple(images[i] for i in sorted(images)),
+                volumes=world.observed_volumes((labels.HOME, home_id)),
+            )
+
+    def events(self) -> Iterator[Event | None]:
+        self._check()
+        return self.event_log.follow()
+
+    def logs(self, ref: Ref, *, tail: int = 200, follow: bool = False) -> Iterator[bytes]:
+        with self._lock:
+            self._check()
+            self.world.container(ref)
+        return iter(())
+
+    def container(self, ref: Ref) -> ObservedContainer | None:
+        with self._lock:
+            self._check()
+            try:
+                return self.world.container(ref).observed(full=True)
+            except NotFound:
+                return None
+
+    def network(self, ref: Ref) -> ObservedNetwork | None:
+        with self._lock:
+            self._check()
+            try:
+                return self.world.observed_network(self.world.network(ref))
+            except NotFound:
+                return None
+
+    def image_id(self, tag: str) -> str | None:
+        self._check()
+        found = self.world.image(tag)
+        return found.id if found else None
+
+    def images(self, label: str) -> tuple[ObservedImage, ...]:
+        self._check()
+        key, _, value = label.partition("=")
+        found = (i for i in self.world.images.values() if _marked(i, key, value))
+        return tuple(sorted(found, key=lambda i: i.id))
+
+    def network_is_sealed(self, network: str) -> bool:
+        with self._lock:
+            self._check()
+            found = self.world.networks.get(network) or self.world.network(Ref(network))
+            return found.sealed and found.internal
+
+    def _check(self) -> None:
+        if self.faults.crashed:
+            raise Crash
+        if not self.up:
+            raise EngineUnreachable("no Docker Engine answers", hint="start Docker")
+
+    def _seen(self) -> World:
+        return self._past[0] if self.faults.stale and self._past else self.world
+
+
+def _marked(image: ObservedImage, key: str, value: str) -> bool:
+    return key in image.labels and value in ("", image.labels[key])
+
+
+def overlap(one: str, other: str) -> bool:
+    if not one or not other:
+        return False
+    return ipaddress.ip_network(one).overlaps(ipaddress.ip_network(other))
+
+
+def _visible_networks(
+    world: World, home_id: str, names: Sequence[str], subnets: Sequence[str]
+) -> tuple[ObservedNetwork, ...]:
+    ours = [n for n in world.networks.values() if n.labels.get(labels.HOME) == home_id]
+    wanted = [*subnets, *(n.subnet for n in ours)]
+    shown = [
+        n
+        for n in world.networks.values()
+        if n in ours or n.name in names or any(overlap(n.subnet, s) for s in wanted)
+    ]
+    found = (world.observed_network(n) for n in shown)
+    return tuple(sorted(found, key=lambda n: (n.name, n.id)))

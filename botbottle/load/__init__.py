@@ -14,24 +14,38 @@ from botbottle.load.layers import Layers, find_project, layers, names
 
 if TYPE_CHECKING:
     from botbottle.load.compose import Overrides
+    from botbottle.load.env import EnvValues, read_env_file, resolve_env
+    from botbottle.load.explaining import Explained, explain, explain_bottle
     from botbottle.load.loader import Loaded, load, load_one
 
 _LAZY = {
+    "EnvValues": "env",
+    "Explained": "explaining",
     "Loaded": "loader",
     "Overrides": "compose",
+    "explain": "explaining",
+    "explain_bottle": "explaining",
     "load": "loader",
     "load_one": "loader",
+    "read_env_file": "env",
+    "resolve_env": "env",
 }
 
 __all__ = [
+    "EnvValues",
+    "Explained",
     "Layers",
     "Loaded",
     "Overrides",
+    "explain",
+    "explain_bottle",
     "find_project",
     "layers",
     "load",
     "load_one",
     "names",
+    "read_env_file",
+    "resolve_env",
 ]
 
 

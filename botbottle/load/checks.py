@@ -118,11 +118,14 @@ def _stale(library: Library) -> Iterable[Diagnostic]:
 def _unused(
     library: Library, resolver: Resolver, items: Sequence[Effective]
 ) -> Iterable[Diagnostic]:
+    if library.layers.project is not None:
+        return  # home's bottles serve other projects too
     used = {name for item in items for name in item.own}
     for entry in library.agent_entries.values():
-        if (agent := library.agent(entry.name)) is None:
-            return  # a broken agent may use any of them
-        used.update(agent.keys.bottle)
+        agent = library.agent(entry.name)
+        if agent is None or not set(agent.bottles) <= library.bottle_folder.entries.keys():
+            return  # a broken agent may mean any of them
+        used.update(agent.bottles)
     for name in tuple(used):
         used.update(resolver.ancestors(name))
     for name, entry in library.bottle_folder.entries.items():
@@ -134,7 +137,7 @@ def _unused(
 
 def _instance_clash(library: Library, items: Sequence[Effective]) -> Iterable[Diagnostic]:
     for item in items:
-        for name in instances(item.agent)[1:]:
+        for name in instances(item)[1:]:
             if other := library.agent_entries.get(name):
                 yield Diagnostic(
                     Severity.ERROR,

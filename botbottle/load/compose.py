@@ -23,6 +23,7 @@ from botbottle.model.bottle import (
     WantedState,
 )
 from botbottle.model.diagnostic import Diagnostic, Severity
+from botbottle.model.manifest_agent import AgentFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,7 @@ class Effective:
     """An agent's merged policy, before it is spelled out as a BottleSpec."""
 
     agent: Agent
+    keys: AgentFile
     own: tuple[str, ...]
     policy: Policy
 
@@ -56,37 +58,44 @@ def effective(
     own = (
         overrides.bottles
         if overrides.bottles and overrides.touch(agent.entry.name)
-        else (agent.keys.bottle)
+        else agent.bottles
     )
     found = _missing_bottles(agent, own, resolver)
     policies = [resolver.policy(name) for name in own]
     good = [p for p in policies if p is not None]
-    if found or len(good) < len(policies):
+    if found or agent.keys is None or len(good) < len(policies):
         return None, found
     found = widened(agent, own, resolver)
-    policy = fold([*good, _overlay(agent)])
-    return Effective(agent, tuple(dict.fromkeys(own)), policy), found + _incomplete(agent, policy)
+    policy = fold([*good, _overlay(agent, agent.keys)])
+    return Effective(agent, agent.keys, tuple(dict.fromkeys(own)), policy), found + _incomplete(
+        agent, policy
+    )
 
 
 def _missing_bottles(agent: Agent, own: Sequence[str], resolver: Resolver) -> list[Diagnostic]:
     entries = resolver.library.bottle_folder.entries
-    listed = isinstance(agent.tree.data["bottle"], list)
     return [
         findings.at(
             agent.source,
             agent.tree,
-            ("bottle", i) if listed else ("bottle",),
+            _bottle_path(agent, name),
             "BB2210",
             f"there is no bottle {name!r} at home",
             findings.did_you_mean(name, entries),
         )
-        for i, name in enumerate(own)
+        for name in own
         if name not in entries
     ]
 
 
-def _overlay(agent: Agent) -> Policy:
-    user = agent.keys.git_gate.user if agent.keys.git_gate else None
+def _bottle_path(agent: Agent, name: str) -> tuple[str | int, ...]:
+    raw = agent.tree.data.get("bottle")
+    listed = isinstance(raw, list) and name in raw
+    return ("bottle", raw.index(name)) if listed else ("bottle",)
+
+
+def _overlay(agent: Agent, keys: AgentFile) -> Policy:
+    user = keys.git_gate.user if keys.git_gate else None
     return Policy(
         {
             ".".join(map(str, path)): Leaf(value, agent.origin(*path))
@@ -108,7 +117,7 @@ def _incomplete(agent: Agent, policy: Policy) -> list[Diagnostic]:
                     "BB2105",
                     f"git-gate.repos.{name} lacks {', '.join(missing)}",
                     origin,
-                    hint=f"needed by agent {agent.entry.name}; a remote needs url, host_key and key",
+                    hint=f"agent {agent.entry.name} uses it; a remote needs url, host_key and key",
                 )
             )
     return found
@@ -123,10 +132,10 @@ def repos(policy: Policy) -> Mapping[str, dict[str, Leaf]]:
     return found
 
 
-def instances(agent: Agent) -> tuple[str, ...]:
+def instances(item: Effective) -> tuple[str, ...]:
     """``web``, ``web-2``, ``web-3``: the first keeps its name when the number changes."""
-    count = agent.keys.replicas or 1
-    name = agent.entry.name
+    count = item.keys.replicas or 1
+    name = item.agent.entry.name
     return (name, *(f"{name}-{n}" for n in range(2, count + 1)))
 
 
@@ -134,14 +143,14 @@ def specs(
     item: Effective, resolver: Resolver, settings: Settings, overrides: Overrides
 ) -> tuple[BottleSpec, ...]:
     """The instances of one agent."""
-    return tuple(spec(item, name, resolver, settings, overrides) for name in instances(item.agent))
+    return tuple(spec(item, name, resolver, settings, overrides) for name in instances(item))
 
 
 def spec(
     item: Effective, name: str, resolver: Resolver, settings: Settings, overrides: Overrides
 ) -> BottleSpec:
     """One instance, spelled out."""
-    agent, policy, keys = item.agent, item.policy, item.agent.keys
+    agent, policy, keys = item.agent, item.policy, item.keys
     launch = overrides.budgets if overrides.touch(agent.entry.name) else ()
     value = policy.value
     provider = policy.under("agent_provider")
@@ -173,7 +182,7 @@ def spec(
         resources=_resources(policy),
         git_user=GitUser(value("git-gate.user.name", ""), value("git-gate.user.email", "")),
         git_repos=_git_repos(policy),
-        state=_state(agent),
+        state=_state(item),
         run=keys.run or "interactive",
         task=keys.task or "",
         workspace=keys.workspace or "",
@@ -184,8 +193,8 @@ def spec(
     )
 
 
-def _state(agent: Agent) -> WantedState:
-    return agent.keys.state or ("started" if agent.entry.layer == "project" else "stopped")
+def _state(item: Effective) -> WantedState:
+    return item.keys.state or ("started" if item.agent.entry.layer == "project" else "stopped")
 
 
 def _env(policy: Policy) -> tuple[EnvVar, ...]:

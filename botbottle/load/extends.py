@@ -68,8 +68,10 @@ class Resolver:
         if bottle is not None:
             self._missing(bottle, path)
         good = [p for p in parents if p is not None]
-        broken = bottle is None or len(good) < len(parents)
-        self._done[name] = None if broken or bottle is None else fold([*good, bottle.policy])
+        if bottle is None or bottle.broken or len(good) < len(parents):
+            self._done[name] = None
+        else:
+            self._done[name] = fold([*good, bottle.policy])
 
     def _missing(self, bottle: Bottle, path: list[str]) -> None:
         """Report parents that do not exist, with the hops that led here."""
@@ -111,8 +113,10 @@ class Resolver:
 
 
 def _path(bottle: Bottle, index: int) -> tuple[str | int, ...]:
-    listed = isinstance(bottle.tree.data["extends"], list)
-    return ("extends", index) if listed else ("extends",)
+    raw = bottle.tree.data["extends"]
+    if not isinstance(raw, list):
+        return ("extends",)
+    return ("extends", raw.index(bottle.extends[index]))
 
 
 def _place(bottle: Bottle, parent: str) -> Origin:

@@ -21,10 +21,11 @@ from botbottle.load.source import Source, cut, hidden_in_body, read_text, whole
 from botbottle.load.yamltree import Tree, parse
 from botbottle.model.bottle import Limit
 from botbottle.model.diagnostic import Diagnostic, Layer, Origin, Severity
-from botbottle.model.manifest import Keys
+from botbottle.model.manifest import Keys, is_name
 from botbottle.model.manifest_agent import AgentFile
 from botbottle.model.manifest_bottle import BottleFile
 from botbottle.model.manifest_settings import SettingsFile
+from botbottle.model.route import Route
 
 _MODELS: dict[Kind, type[Keys]] = {
     "bottle": BottleFile,
@@ -40,7 +41,8 @@ _CREDENTIAL = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Bottle:
-    """A good bottle file."""
+    """A bottle file. A ``broken`` one still tells what it extends, so that chains through it
+    are checked as well; its policy is not used."""
 
     entry: Entry
     source: Source
@@ -48,6 +50,7 @@ class Bottle:
     extends: tuple[str, ...]
     policy: Policy
     budget: tuple[Limit, ...]
+    broken: bool = False
 
     def origin(self, *path: str | int) -> Origin:
         """The place of a key path in this file."""
@@ -57,12 +60,13 @@ class Bottle:
 
 @dataclass(frozen=True, slots=True)
 class Agent:
-    """A good agent file."""
+    """An agent file. ``keys`` is None when it is broken; ``bottles`` is then what could be read."""
 
     entry: Entry
     source: Source
     tree: Tree
-    keys: AgentFile
+    bottles: tuple[str, ...]
+    keys: AgentFile | None
     budget: tuple[Limit, ...]
 
     def origin(self, *path: str | int) -> Origin:
@@ -81,121 +85,148 @@ class SettingsDoc:
     budget: tuple[Limit, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class _File:
+    """A file that is YAML: its keys without removed ones, its model if it fits."""
+
+    source: Source
+    tree: Tree
+    data: dict[str, Any]
+    keys: Keys | None
+    found: list[Diagnostic]
+
+    @property
+    def broken(self) -> bool:
+        return any(d.severity is Severity.ERROR for d in self.found)
+
+
 type Result[T] = tuple[T | None, list[Diagnostic]]
 
 
 def parse_bottle(entry: Entry, providers: Collection[str]) -> Result[Bottle]:
-    """Read a bottle file. Every mistake in it is reported; None if there is any."""
-    loaded = _load(entry, "bottle")
-    source, tree, keys, found = loaded
-    if source is None or tree is None or not isinstance(keys, BottleFile):
+    """Read a bottle file and report every mistake in it. None if it is not even YAML."""
+    file, found = _load(entry, "bottle")
+    if file is None:
         return None, found
-    raw = keys.egress.routes if keys.egress and keys.egress.routes else ()
-    routes, problems = parse_routes(raw)
-    found += [_route_finding(source, tree, p) for p in problems]
-    found += _empty_repos(source, tree)
-    limits, wrong = parse_budget(keys.budget or {}, providers)
-    found += [findings.at(source, tree, p, "BB2110", m, h) for p, m, h in wrong]
-    found += _plain_credentials(keys, source, tree)
-    if any(d.severity is Severity.ERROR for d in found):
-        return None, found
-    policy = own_policy(keys, routes, source, tree)
-    return Bottle(entry, source, tree, keys.extends or (), policy, limits), found
+    routes = _routes(file)
+    limits = _budget(file, providers)
+    found += _empty_repos(file) + _plain_credentials(file)
+    policy = Policy()
+    if isinstance(file.keys, BottleFile):
+        policy = own_policy(file.keys, routes, file.source, file.tree)
+    extends = _names(file.data.get("extends"))
+    bottle = Bottle(entry, file.source, file.tree, extends, policy, limits, file.broken)
+    return bottle, found
 
 
 def parse_agent(entry: Entry, providers: Collection[str]) -> Result[Agent]:
-    """Read an agent file. Every mistake in it is reported; None if there is any."""
-    source, tree, keys, found = _load(entry, "agent")
-    if source is None or tree is None or not isinstance(keys, AgentFile):
+    """Read an agent file and report every mistake in it. None if it is not even YAML."""
+    file, found = _load(entry, "agent")
+    if file is None:
         return None, found
-    limits, wrong = parse_budget(keys.budget or {}, providers)
-    found += [findings.at(source, tree, p, "BB2110", m, h) for p, m, h in wrong]
-    if hidden := hidden_in_body(source):
+    limits = _budget(file, providers)
+    if hidden := hidden_in_body(file.source):
         line, column, name = hidden
         found.append(
             Diagnostic(
                 Severity.WARNING,
                 "BB2018",
                 f"invisible character {name} in the prompt",
-                source.origin(line, column),
-                "",
-                "delete it unless you put it there",
+                file.source.origin(line, column),
+                hint="delete it unless you put it there",
             )
         )
-    if any(d.severity is Severity.ERROR for d in found):
-        return None, found
-    return Agent(entry, source, tree, keys, limits), found
+    keys = file.keys if isinstance(file.keys, AgentFile) and not file.broken else None
+    names = _names(file.data.get("bottle"))
+    return Agent(entry, file.source, file.tree, names, keys, limits), found
 
 
 def parse_settings(entry: Entry, providers: Collection[str]) -> Result[SettingsDoc]:
-    """Read ``settings.yml``. Every mistake in it is reported; None if there is any."""
-    source, tree, keys, found = _load(entry, "settings")
-    if source is None or tree is None or not isinstance(keys, SettingsFile):
+    """Read ``settings.yml`` and report every mistake in it; None if there is any."""
+    file, found = _load(entry, "settings")
+    if file is None:
         return None, found
-    known = {*providers, *(keys.providers or {})}
-    limits, wrong = parse_budget(keys.budget or {}, known)
-    found += [findings.at(source, tree, p, "BB2110", m, h) for p, m, h in wrong]
-    if any(d.severity is Severity.ERROR for d in found):
+    named = file.data.get("providers")
+    limits = _budget(file, {*providers, *(named if isinstance(named, dict) else ())})
+    if file.broken or not isinstance(file.keys, SettingsFile):
         return None, found
-    return SettingsDoc(source, tree, keys, limits), found
+    return SettingsDoc(file.source, file.tree, file.keys, limits), found
 
 
-def _load(
-    entry: Entry, kind: Kind
-) -> tuple[Source | None, Tree | None, Keys | None, list[Diagnostic]]:
+def _load(entry: Entry, kind: Kind) -> tuple[_File | None, list[Diagnostic]]:
     """Text, tree and model of a file, as far as they go, and what is wrong with it."""
     layer: Layer = "settings" if kind == "settings" else entry.layer
     source = Source(entry.file, layer, "", "", 1)
     try:
         text = read_text(entry.path)
         source = Source(entry.file, layer, text, "", 1)
-        source = (
-            whole(text, entry.file, layer) if kind == "settings" else (cut(text, entry.file, layer))
-        )
+        source = (whole if kind == "settings" else cut)(text, entry.file, layer)
         tree = parse(source.front, source.front_line, flat=kind == "settings")
     except Fault as fault:
-        return source, None, None, [findings.from_fault(fault, source)]
+        return None, [findings.from_fault(fault, source)]
     found = [findings.from_fault(fault, source) for fault in tree.faults]
-    data: Any = {} if tree.data is None else tree.data
-    if not isinstance(data, dict):
-        message = f"a {kind} file holds keys, not {_KIND_OF[type(data)]}"
-        return source, tree, None, [*found, findings.at(source, tree, (), "BB2016", message)]
-    clean, moved = take_out(data, kind)
+    if tree.data is None:
+        tree.data = {}
+    if not isinstance(tree.data, dict):
+        message = f"a {kind} file holds keys, not {_KIND_OF[type(tree.data)]}"
+        return None, [*found, findings.at(source, tree, (), "BB2016", message)]
+    data, moved = take_out(tree.data, kind)
     found += [findings.at(source, tree, m.path, m.code, m.message, m.hint, key=True) for m in moved]
     model = _MODELS[kind]
+    keys = None
     try:
-        keys = model.model_validate(clean)
+        keys = model.model_validate(data)
     except ValidationError as error:
-        return source, tree, None, found + findings.from_pydantic(error, model, source, tree)
-    return source, tree, keys, found
+        found += findings.from_pydantic(error, model, source, tree)
+    return _File(source, tree, data, keys, found), found
 
 
-_KIND_OF = {list: "a list", str: "text", int: "a number", float: "a number", bool: "true or false"}
+def _names(raw: Any) -> tuple[str, ...]:
+    """Names as far as they are names; the model reports the rest."""
+    listed = raw if isinstance(raw, list) else [raw]
+    return tuple(n for n in listed if isinstance(n, str) and is_name(n))
 
 
-def _route_finding(
-    source: Source, tree: Tree, problem: tuple[tuple[str | int, ...], str, str]
-) -> Diagnostic:
-    path, message, hint = problem
-    return findings.at(
-        source,
-        tree,
-        path,
-        "BB2120",
-        f"{findings.dotted(path)}: {message}",
-        hint,
-        key=message.startswith("unknown key"),
-    )
+def _routes(file: _File) -> tuple[tuple[int, Route], ...]:
+    egress = file.data.get("egress")
+    raw = egress.get("routes") if isinstance(egress, dict) else None
+    if not isinstance(raw, list):
+        return ()
+    routes, problems = parse_routes(raw)
+    for path, message, hint in problems:
+        file.found.append(
+            findings.at(
+                file.source,
+                file.tree,
+                path,
+                "BB2120",
+                f"{findings.dotted(path)}: {message}",
+                hint,
+                key=message.startswith("unknown key"),
+            )
+        )
+    return routes
 
 
-def _empty_repos(source: Source, tree: Tree) -> list[Diagnostic]:
-    gate = tree.data.get("git-gate")
+def _budget(file: _File, providers: Collection[str]) -> tuple[Limit, ...]:
+    raw = file.data.get("budget")
+    if not isinstance(raw, dict):
+        return ()
+    known = {k: v for k, v in raw.items() if isinstance(v, (int, str)) and not isinstance(v, bool)}
+    limits, problems = parse_budget(known, providers)
+    for path, message, hint in problems:
+        file.found.append(findings.at(file.source, file.tree, path, "BB2110", message, hint))
+    return limits
+
+
+def _empty_repos(file: _File) -> list[Diagnostic]:
+    gate = file.data.get("git-gate")
     if not isinstance(gate, dict) or gate.get("repos", {}) is not None:
         return []
     return [
         findings.at(
-            source,
-            tree,
+            file.source,
+            file.tree,
             ("git-gate", "repos"),
             "BB2103",
             "git-gate.repos is empty",
@@ -205,17 +236,21 @@ def _empty_repos(source: Source, tree: Tree) -> list[Diagnostic]:
     ]
 
 
-def _plain_credentials(keys: BottleFile, source: Source, tree: Tree) -> list[Diagnostic]:
+def _plain_credentials(file: _File) -> list[Diagnostic]:
+    raw = file.data.get("env")
     return [
         findings.at(
-            source,
-            tree,
+            file.source,
+            file.tree,
             ("env", name),
             "BB2130",
             f"env.{name} looks like a credential",
             f"keep it out of files: {name}: ${{{name}}} copies it from the host at apply time",
             severity=Severity.WARNING,
         )
-        for name, value in (keys.env or {}).items()
-        if _CREDENTIAL.search(value)
+        for name, value in (raw if isinstance(raw, dict) else {}).items()
+        if isinstance(value, str) and _CREDENTIAL.search(value)
     ]
+
+
+_KIND_OF = {list: "a list", str: "text", int: "a number", float: "a number", bool: "true or false"}

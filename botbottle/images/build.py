@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from botbottle.errors import BBError, ImageBuildFailed
-from botbottle.images import bootstrap, clis, recipe, wheels
+from botbottle.images import bootstrap, clis, custom, recipe, wheels
 from botbottle.images.api import ImageEngine, Progress
 from botbottle.images.context import Context
 from botbottle.images.recipe import Recipe
@@ -26,12 +26,12 @@ def ensure(
     """Id of the image ``name``, built with its ancestors if it is not there.
 
     ``base``: the setting ``images.base``. ``arch``: of the engine, when it is not this machine's
-    (``x86_64`` or ``aarch64``). ``progress`` gets one line a step. Raises ImageBuildFailed.
+    (``x86_64`` or ``aarch64``). ``progress`` gets one line a step. Raises ImageBuildFailed, and
+    what ``image_tag`` raises.
     """
-    found = engine.image_id(recipe.image_tag(name, base))
-    if found is not None:
-        return found
     job = _Job(engine, progress or _silent, base, arch or _this_arch())
+    if custom.is_custom(name):
+        return job.build_custom(custom.read(name))
     return job.build(recipe.recipe(name))
 
 
@@ -69,7 +69,26 @@ class _Job:
         self.progress(f"building {tag}")
         with tempfile.TemporaryDirectory(prefix="bb-image-") as workdir:
             context = self._context(wanted, Path(workdir))
-        return self._run(wanted, tag, context, (("FROM", parent),))
+        return self._run(wanted.name, tag, context, (("FROM", parent),))
+
+    def build_custom(self, wanted: custom.Custom) -> str:
+        """A user's Dockerfile, after our base if it stands on it."""
+        tag = recipe.custom_tag(wanted, self.base)
+        found = self.engine.image_id(tag)
+        if found is not None:
+            return found
+        args: tuple[tuple[str, str], ...] = ()
+        if wanted.on_our_base:
+            self.build(recipe.recipe(recipe.CUSTOM_PARENT))
+            args = ((custom.BASE_ARG, recipe.image_tag(recipe.CUSTOM_PARENT, self.base)),)
+        self.progress(f"building {tag} from {wanted.path}")
+        context = Context()
+        for name, entry in wanted.entries.items():
+            if entry.link:
+                context.add_link(name, entry.link)
+            else:
+                context.add_bytes(name, entry.data, mode=entry.mode)
+        return self._run("custom", tag, context.finish(), args)
 
     def _context(self, wanted: Recipe, workdir: Path) -> bytes:
         context = Context()
@@ -87,18 +106,14 @@ class _Job:
             clis.add(context, name, self.arch, workdir)
         return context.finish()
 
-    def _run(
-        self, wanted: Recipe, tag: str, context: bytes, args: tuple[tuple[str, str], ...]
-    ) -> str:
+    def _run(self, name: str, tag: str, context: bytes, args: tuple[tuple[str, str], ...]) -> str:
         """Build; on failure the engine's error has the end of the output, this one the way out."""
         try:
-            return self.engine.build(
-                context, tag=tag, labels=image_labels(wanted.name), buildargs=args
-            )
+            return self.engine.build(context, tag=tag, labels=image_labels(name), buildargs=args)
         except ImageBuildFailed as error:
             raise ImageBuildFailed(
                 error.message,
-                where=f"image {wanted.name}",
+                where=f"image {name}",
                 hint=error.hint or "fix the cause and run the same command again",
             ) from error
 
@@ -137,4 +152,4 @@ class _Job:
         context.add_bytes("Dockerfile", recipe.dockerfile(wanted).encode())
         packages = " ".join(wanted.packages)
         args = (("FROM", reference), ("PACKAGES", packages))
-        return self._run(wanted, tag, context.finish(), args)
+        return self._run(wanted.name, tag, context.finish(), args)

@@ -5,6 +5,7 @@
     base-agent ── agent-base ─┬─ agent-claude      Debian packages, then a user, then a CLI
                               └─ agent-codex
     base-sidecar ── sidecar-deps ── sidecar        Debian's Python, then wheels, then our code
+    agent-base or any other ── custom              a bottle's own Dockerfile (``custom``)
 
 A tag is ``botbottle/NAME:HASH``: the first 12 hex digits of a SHA-256 over everything that goes
 in, the parent's tag included. Which *way* a base is made (pulled or bootstrapped) is not part of
@@ -21,12 +22,13 @@ from importlib.resources import files
 from pathlib import Path
 
 from botbottle.errors import UsageError
-from botbottle.images import clis
+from botbottle.images import clis, custom
 
 SUITE = "trixie"
 REGISTRY_BASE = "debian:trixie-slim"
 PYTHON = "3.13"  # trixie's
 REPOSITORY = "botbottle"
+CUSTOM_PARENT = "agent-base"
 LOCK = "sidecar-requirements.txt"
 
 AGENT_PACKAGES = ("ca-certificates", "curl", "git", "nodejs", "procps", "ripgrep")
@@ -73,18 +75,30 @@ def recipe(name: str) -> Recipe:
     return RECIPES[name]
 
 
-@functools.cache
 def image_tag(name: str, base: str = "") -> str:
-    """The content-addressed tag of an image.
+    """The content-addressed tag of an image; ``dockerfile:PATH`` names one of the user's.
 
     ``base`` is the setting ``images.base``: a reference to build on instead of Debian's own.
-    Reads the package's files once per process (a few milliseconds). Raises UsageError.
+    Reads the package's files once per process (a few milliseconds), a user's at every call.
+    Raises UsageError for an unknown name, ManifestError for an unusable Dockerfile.
     """
+    if custom.is_custom(name):
+        return custom_tag(custom.read(name), base)
+    return _own_tag(name, base)
+
+
+def custom_tag(found: custom.Custom, base: str) -> str:
+    """The tag of a user's image that was read already."""
+    return f"{REPOSITORY}/custom:{found.digest(_own_tag(CUSTOM_PARENT, base))[:12]}"
+
+
+@functools.cache
+def _own_tag(name: str, base: str) -> str:
     found = recipe(name)
     inputs = {
         "format": 1,
         "name": name,
-        "from": image_tag(found.parent, base) if found.parent else base or REGISTRY_BASE,
+        "from": _own_tag(found.parent, base) if found.parent else base or REGISTRY_BASE,
         "dockerfile": dockerfile(found),
         "packages": found.packages,
         "content": _content_digest(found.content),
@@ -131,3 +145,9 @@ def _content_digest(content: str) -> str:
     elif content.startswith("cli:"):
         digest.update(repr(clis.CLIS[content.removeprefix("cli:")]).encode())
     return digest.hexdigest()
+
+
+def forget() -> None:
+    """Read everything again at the next call, as after an upgrade in place."""
+    _own_tag.cache_clear()
+    package_files.cache_clear()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -117,13 +118,13 @@ def test_a_module_that_cannot_be_imported_fails_the_build_with_its_traceback(
     ensure(engine, "sidecar-deps")
     broken = recipe.package_files() | {"botbottle/model/broken.py": b"import no_such_module\n"}
     monkeypatch.setattr(recipe, "package_files", lambda: broken)
-    recipe.image_tag.cache_clear()
+    recipe.forget()
     try:
         with pytest.raises(ImageBuildFailed, match="no_such_module"):
             ensure(engine, "sidecar")
         assert engine.image_id(image_tag("sidecar")) is None
     finally:
-        recipe.image_tag.cache_clear()
+        recipe.forget()
 
 
 @pytest.mark.skipif(
@@ -135,3 +136,13 @@ def test_a_providers_command_runs_in_its_image(engine: DockerEngine, name: str, 
     home = "--tmpfs=/home/agent:uid=1000,exec"
     done = docker("run", *HARDENED, home, image_tag(f"agent-{name}"), name, "--version")
     assert says in done.stdout.decode(), done.stderr.decode()
+
+
+def test_a_users_dockerfile_builds_on_our_agent_image(tmp_path: Path, engine: DockerEngine) -> None:
+    (tmp_path / "tool").write_text("#!/bin/sh\necho it works\n")
+    (tmp_path / "tool").chmod(0o755)
+    lines = "ARG BB_BASE\nFROM ${BB_BASE}\nCOPY tool /usr/local/bin/tool\n"
+    (tmp_path / "Dockerfile").write_text(lines)
+    name = f"dockerfile:{tmp_path}/Dockerfile"
+    ensure(engine, name)
+    assert run(name, "tool") == "it works\n"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -18,16 +19,14 @@ HOST_ONLY = ("cli", "watch", "executor", "load", "engine", "ui", "images", "plan
 
 @pytest.fixture(autouse=True)
 def fresh() -> Iterator[None]:
-    recipe.image_tag.cache_clear()
-    recipe.package_files.cache_clear()
+    recipe.forget()
     yield
-    recipe.image_tag.cache_clear()
-    recipe.package_files.cache_clear()
+    recipe.forget()
 
 
 def test_a_tag_is_short_and_stable() -> None:
     first = recipe.image_tag("sidecar")
-    recipe.image_tag.cache_clear()
+    recipe.forget()
     assert recipe.image_tag("sidecar") == first
     repository, digest = first.split(":")
     assert repository == "botbottle/sidecar"
@@ -52,7 +51,7 @@ def test_a_tag_costs_milliseconds_and_then_nothing() -> None:
 
 def test_a_change_of_the_code_changes_the_sidecar_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     before = {name: recipe.image_tag(name) for name in recipe.RECIPES}
-    recipe.image_tag.cache_clear()
+    recipe.forget()
     changed = recipe.package_files() | {"botbottle/errors.py": b"changed"}
     monkeypatch.setattr(recipe, "package_files", lambda: changed)
     after = {name: recipe.image_tag(name) for name in recipe.RECIPES}
@@ -63,7 +62,7 @@ def test_a_change_of_the_lock_changes_the_wheels_and_what_stands_on_them(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     before = {name: recipe.image_tag(name) for name in recipe.RECIPES}
-    recipe.image_tag.cache_clear()
+    recipe.forget()
     other = tmp_path / "lock.txt"
     other.write_text("six==1.16.0\n")
     monkeypatch.setattr(recipe, "lock_path", lambda: other)
@@ -75,7 +74,7 @@ def test_a_change_of_a_package_list_changes_the_base_and_all_its_children(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     before = {name: recipe.image_tag(name) for name in recipe.RECIPES}
-    recipe.image_tag.cache_clear()
+    recipe.forget()
     grown = replace(recipe.RECIPES["base-agent"], packages=("git", "jq"))
     monkeypatch.setitem(recipe.RECIPES, "base-agent", grown)
     after = {name: recipe.image_tag(name) for name in recipe.RECIPES}
@@ -99,8 +98,8 @@ def test_moved_bytes_between_two_files_do_not_give_the_same_tag(
 ) -> None:
     tags = set()
     for parts in ({"a": b"xy", "b": b""}, {"a": b"x", "b": b"y"}):
-        recipe.image_tag.cache_clear()
-        monkeypatch.setattr(recipe, "package_files", lambda parts=parts: parts)
+        monkeypatch.setattr(recipe, "package_files", functools.cache(lambda parts=parts: parts))
+        recipe.forget()
         tags.add(recipe.image_tag("sidecar"))
     assert len(tags) == 2
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import re
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +14,8 @@ from botbottle.images.api import ImageEngine, Progress
 from botbottle.images.context import Context
 from botbottle.images.recipe import Recipe
 from botbottle.model import labels
+
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")  # the classic builder paints what a step says on stderr
 
 
 def ensure(
@@ -112,7 +115,7 @@ class _Job:
             return self.engine.build(context, tag=tag, labels=image_labels(name), buildargs=args)
         except ImageBuildFailed as error:
             raise ImageBuildFailed(
-                error.message,
+                _COLOURS.sub("", error.message),
                 where=f"image {name}",
                 hint=error.hint or "fix the cause and run the same command again",
             ) from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import subprocess
@@ -116,15 +117,14 @@ def test_a_module_that_cannot_be_imported_fails_the_build_with_its_traceback(
     engine: DockerEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ensure(engine, "sidecar-deps")
-    broken = recipe.package_files() | {"botbottle/model/broken.py": b"import no_such_module\n"}
-    monkeypatch.setattr(recipe, "package_files", lambda: broken)
-    recipe.forget()
-    try:
+    broken = recipe.package_files() | {"botbottle/sidecar/broken.py": b"import no_such_module\n"}
+    with monkeypatch.context() as patched:
+        patched.setattr(recipe, "package_files", functools.cache(lambda: broken))
+        recipe.forget()
         with pytest.raises(ImageBuildFailed, match="no_such_module"):
             ensure(engine, "sidecar")
         assert engine.image_id(image_tag("sidecar")) is None
-    finally:
-        recipe.forget()
+    recipe.forget()
 
 
 @pytest.mark.skipif(

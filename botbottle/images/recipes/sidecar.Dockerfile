@@ -1,10 +1,11 @@
-# This version's own code. Every module is imported once: what cannot start fails here, not later.
+# This version's own code. All of the sidecars' modules are imported once: what cannot start fails
+# here, not later.
 ARG FROM
 FROM ${FROM}
 COPY botbottle /opt/bb/botbottle
 ENV PYTHONPATH=/opt/bb:/opt/site PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 LANG=C.UTF-8 HOME=/tmp
 RUN python3 -m compileall -q -j0 --invalidation-mode unchecked-hash /opt/bb \
- && python3 -c "import importlib, pkgutil, botbottle as b; [importlib.import_module(m.name) for m in pkgutil.walk_packages(b.__path__, 'botbottle.') if not m.name.endswith('__main__')]"
+ && python3 -c "import importlib, pkgutil, botbottle.sidecar as s; [importlib.import_module(m.name) for m in pkgutil.walk_packages(s.__path__, 'botbottle.sidecar.') if not m.name.endswith('__main__')]"
 WORKDIR /
 USER 1000:1000
 CMD ["python3", "-m", "botbottle.sidecar.egress"]

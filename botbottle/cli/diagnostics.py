@@ -14,6 +14,7 @@ from typing import Any
 
 from botbottle import __version__
 from botbottle.load.loader import Loaded
+from botbottle.load.render import text as render_text
 from botbottle.model.diagnostic import Diagnostic, Origin, Severity
 
 FORMAT_VERSION = "1.0"
@@ -42,27 +43,12 @@ def place(loaded: Loaded, origin: Origin, base: Path) -> str:
 
 
 def text(loaded: Loaded, base: Path) -> str:
-    """For people: place, words, the quoted line with a mark, related places, the way out."""
-    return "".join(_text_one(loaded, d, base) for d in loaded.diagnostics)
+    """For people, with paths that a terminal can open and the layer each file belongs to."""
 
+    def show(origin: Origin) -> str:
+        return f"{place(loaded, origin, base)} [{origin.layer}]"
 
-def _text_one(loaded: Loaded, d: Diagnostic, base: Path) -> str:
-    lines = [f"{place(loaded, d.origin, base)}: {d.severity} {d.code}: {d.message}"]
-    lines[0] += f"  [{d.origin.layer}]"
-    if d.snippet:
-        number = str(d.origin.line)
-        lines.append(f"  {number} | {d.snippet}")
-        if 0 < d.origin.column <= len(d.snippet) + 1:
-            lines.append(f"  {' ' * len(number)} | {_gap(d.snippet, d.origin.column)}^")
-    lines += [f"  see: {place(loaded, o, base)}: {word}" for o, word in d.related]
-    if d.hint:
-        lines.append(f"  fix: {d.hint}")
-    return "\n".join(lines) + "\n"
-
-
-def _gap(line: str, column: int) -> str:
-    """White space as wide as the text before ``column``; tabs stay tabs."""
-    return "".join("\t" if c == "\t" else " " for c in line[: column - 1])
+    return render_text(loaded.diagnostics, show)
 
 
 def document(loaded: Loaded, base: Path) -> dict[str, Any]:

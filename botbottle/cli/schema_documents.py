@@ -1,0 +1,208 @@
+"""JSON Schemas (draft 2020-12) of everything people and programs read or write.
+
+Manifests come from the pydantic models, documents from the dataclasses that are serialised, so
+a schema cannot say anything else than the code; ``bb schema --check`` and a test compare the
+committed files.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from pydantic import TypeAdapter
+from pydantic.json_schema import GenerateJsonSchema
+
+DRAFT = GenerateJsonSchema.schema_dialect
+type Schema = dict[str, Any]
+
+
+def names() -> tuple[str, ...]:
+    """Names of the schemas, sorted."""
+    return tuple(sorted(_MAKERS))
+
+
+def schema(name: str) -> Schema:
+    """One schema by name. Raises KeyError."""
+    body = _MAKERS[name]()
+    return {"$schema": DRAFT, "title": f"botbottle {_TITLES[name]}", **_tidy(body)}
+
+
+def dumps(name: str) -> str:
+    """The schema as it is committed: indented, keys sorted, final newline."""
+    return json.dumps(schema(name), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def _tidy(node: Any) -> Any:
+    """Drop generated titles, nulls that YAML files need not write, and implementation notes."""
+    if isinstance(node, list):
+        return [_tidy(item) for item in node]
+    if not isinstance(node, dict):
+        return node
+    out = {k: _tidy(v) for k, v in node.items() if k != "default" or v is not None}
+    if isinstance(out.get("title"), str) and (out.keys() & {"type", "anyOf", "oneOf", "$ref"}):
+        del out["title"]
+    if "patternProperties" in out:
+        out["additionalProperties"] = False
+    choices = out.get("anyOf")
+    if isinstance(choices, list):
+        kept = [c for c in choices if c != {"type": "null"}]
+        if len(kept) == 1 and len(choices) == 2:
+            del out["anyOf"]
+            out = kept[0] | out
+    return out
+
+
+def _bottle() -> Schema:
+    from botbottle.model.manifest_bottle import BottleFile
+
+    return BottleFile.model_json_schema(by_alias=True)
+
+
+def _agent() -> Schema:
+    from botbottle.model.manifest_agent import AgentFile
+
+    return AgentFile.model_json_schema(by_alias=True)
+
+
+def _settings() -> Schema:
+    from botbottle.model.manifest_settings import SettingsFile
+
+    return SettingsFile.model_json_schema(by_alias=True)
+
+
+def _tagged(classes: tuple[type, ...], tag: str) -> tuple[list[Schema], Schema]:
+    """One alternative for each class, told apart by its class name under ``tag``; and their
+    shared definitions."""
+    alternatives: list[Schema] = []
+    shared: Schema = {}
+    for item in classes:
+        body = TypeAdapter(item).json_schema(mode="serialization")
+        shared |= body.pop("$defs", {})
+        body["properties"] = {tag: {"const": item.__name__}, **body.get("properties", {})}
+        body["required"] = [tag, *body.get("required", ())]
+        alternatives.append(body)
+    return alternatives, shared
+
+
+def _plan() -> Schema:
+    from botbottle.model import plan
+
+    body = TypeAdapter(plan.Plan).json_schema(mode="serialization")
+    ops, shared = _tagged(plan.Op.__value__.__args__, "op")
+    definitions = {**body["$defs"], **shared}
+    kept = {name: d for name, d in definitions.items() if name not in {o["title"] for o in ops}}
+    # Routes inside a sidecar's config travel in flat form and are described there.
+    kept["SidecarConfig"] = {"type": "object"}
+    body["$defs"] = _reachable({"ops": ops, **body["properties"]}, kept)
+    body["properties"] |= {
+        "ops": {"type": "array", "items": {"oneOf": ops}},
+        "digest": {"type": "string", "pattern": "^[0-9a-f]{16}$"},
+        "needs": {"type": "array", "items": {"enum": ["widen", "destroy", "budget"]}},
+        "format_version": {"type": "string", "pattern": r"^1\.[0-9]+$"},
+    }
+    body["required"] = ["format_version", "project", "changes", "ops", "digest", "needs"]
+    return body
+
+
+def _reachable(start: Any, definitions: Schema) -> Schema:
+    """The definitions that ``start`` refers to, directly or not."""
+    found: Schema = {}
+    todo = [start]
+    while todo:
+        node = todo.pop()
+        if isinstance(node, list):
+            todo.extend(node)
+        elif isinstance(node, dict):
+            name = str(node.get("$ref", "")).rpartition("/")[2]
+            if name in definitions and name not in found:
+                found[name] = definitions[name]
+                todo.append(definitions[name])
+            todo.extend(node.values())
+    return dict(sorted(found.items()))
+
+
+def _events() -> Schema:
+    from botbottle.ui import events
+
+    alternatives, shared = _tagged(events.Event.__value__.__args__, "type")
+    return {"$defs": shared, "oneOf": alternatives} if shared else {"oneOf": alternatives}
+
+
+def _denial() -> Schema:
+    from botbottle.sidecar.egress import denial
+
+    text = {"type": "string"}
+    error = {
+        "type": "object",
+        "properties": {"type": text, "message": text},
+        "required": ["type", "message"],
+    }
+    fields = ("reason", "host", "method", "path", "remedy", "tool", "request_id")
+    return {
+        "type": "object",
+        "description": "Body of a refusal by the egress sidecar, unless a client's own dialect "
+        "is used.",
+        "properties": {
+            "format": {"const": denial.FORMAT},
+            "code": {"enum": sorted(denial.CODES)},
+            **dict.fromkeys(fields, text),
+            "error": error,
+        },
+        "required": ["format", "code", "reason", "remedy", "error"],
+    }
+
+
+def _diagnostics() -> Schema:
+    place = {
+        "file": {"type": "string"},
+        "line": {"type": "integer", "minimum": 0},
+        "column": {"type": "integer", "minimum": 0},
+        "layer": {"type": "string"},
+    }
+    text = {"type": "string"}
+    related = {"type": "object", "properties": {**place, "message": text}}
+    one = {
+        "type": "object",
+        "properties": {
+            "severity": {"enum": ["error", "warning"]},
+            "code": {"type": "string", "pattern": "^BB2[0-9]{3}$"},
+            **dict.fromkeys(("message", "hint", "snippet"), text),
+            **place,
+            "related": {"type": "array", "items": related},
+        },
+        "required": ["severity", "code", "message", "file", "line", "column", "layer"],
+    }
+    count = {"type": "integer", "minimum": 0}
+    return {
+        "type": "object",
+        "properties": {
+            "format_version": {"type": "string", "pattern": r"^1\.[0-9]+$"},
+            "valid": {"type": "boolean"},
+            "error_count": count,
+            "warning_count": count,
+            "diagnostics": {"type": "array", "items": one},
+        },
+        "required": ["format_version", "valid", "error_count", "warning_count", "diagnostics"],
+    }
+
+
+_MAKERS: dict[str, Callable[[], Schema]] = {
+    "agent": _agent,
+    "bottle": _bottle,
+    "denial": _denial,
+    "diagnostics": _diagnostics,
+    "events": _events,
+    "plan": _plan,
+    "settings": _settings,
+}
+_TITLES = {
+    "agent": "agent file (front matter)",
+    "bottle": "bottle file (front matter)",
+    "denial": "denial body",
+    "diagnostics": "output of bb validate --format json",
+    "events": "event stream, one JSON object a line",
+    "plan": "plan document",
+    "settings": "settings.yml",
+}

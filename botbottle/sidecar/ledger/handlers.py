@@ -129,9 +129,7 @@ class Handlers:
 
     def _propose(self, caller: Caller, frame: dict[str, Any], now: Now) -> Reply:
         kind, payload = wire.name(frame, "kind"), wire.mapping(frame, "payload")
-        why, ttl = frame.get("justification", ""), frame.get("ttl", 300.0)
-        if not isinstance(why, str) or len(why) > 4000:
-            raise Refuse("bad-request", "justification: too long", alarm=True)
+        why, ttl = wire.prose(frame, "justification", 4000), frame.get("ttl", 300.0)
         if not isinstance(ttl, int | float) or not 0 < ttl <= MAX_TTL:
             raise Refuse("bad-request", "ttl: not a time to wait", alarm=True)
         waiting = self._ledger.pending_count(caller.account, now=now.wall)

@@ -9,9 +9,11 @@ has the table of operations.
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 import math
 import re
+import secrets
 from collections.abc import Mapping
 from typing import Any
 
@@ -82,6 +84,16 @@ def text(frame: Mapping[str, Any], key: str, longest: int, *, required: bool = F
     return value
 
 
+def prose(frame: Mapping[str, Any], key: str, longest: int) -> str:
+    """Text for people: lines and tabs are fine, other control characters are not."""
+    value = frame.get(key, "")
+    if not isinstance(value, str) or len(value) > longest:
+        raise BadRequest(f"{key}: not text of at most {longest} characters")
+    if not value.replace("\n", "").replace("\t", "").isprintable():
+        raise BadRequest(f"{key}: control characters")
+    return value
+
+
 def amount(frame: Mapping[str, Any], key: str) -> int:
     """A token count within reason; 0 when absent."""
     value = frame.get(key, 0)
@@ -96,9 +108,9 @@ def mapping(frame: Mapping[str, Any], key: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise BadRequest(f"{key}: not an object")
     try:
-        size = len(json.dumps(value, allow_nan=False))
-    except ValueError:
-        raise BadRequest(f"{key}: not finite") from None
+        size = len(json.dumps(value, allow_nan=False, ensure_ascii=False).encode())
+    except (ValueError, RecursionError):  # NaN, lone surrogates, too deep
+        raise BadRequest(f"{key}: not plain JSON") from None
     if size > MAX_DATA:
         raise BadRequest(f"{key}: larger than {MAX_DATA} bytes")
     return value
@@ -128,7 +140,7 @@ def _exchange(value: object, now: float) -> Exchange:
         raise BadRequest("exchange: not an object")
     texts = {k: text(value, k, n, required=k == "response_id") for k, n in _TEXTS.items()}
     try:
-        completeness = Completeness(value.get("completeness"))
+        completeness = Completeness(str(value.get("completeness")))
     except ValueError:
         raise BadRequest("completeness: unknown") from None
     return Exchange(
@@ -148,14 +160,34 @@ def _moment(value: object, now: float) -> float:
 
 
 def exchange_to_wire(exchange: Exchange) -> dict[str, Any]:
-    """Inverse of what ``exchanges`` reads; classes that are zero are left out."""
-    data = {f.name: getattr(exchange, f.name) for f in dataclasses.fields(exchange)}
+    """Inverse of what ``exchanges`` reads, made acceptable: model names and ids come from agents
+    and upstreams, and no text of theirs may keep usage from being booked."""
+    data: dict[str, Any] = {f.name: getattr(exchange, f.name) for f in dataclasses.fields(exchange)}
+    data |= {key: clean(data[key], longest) for key, longest in _TEXTS.items()}
+    data["response_id"] = _identity(exchange.response_id)
     data["tokens"] = tokens_to_wire(exchange.tokens)
     data["completeness"] = str(exchange.completeness)
     return data
 
 
+def clean(value: str, longest: int) -> str:
+    """Printable ASCII of bounded length; everything else becomes a question mark."""
+    return "".join(c if " " <= c <= "~" else "?" for c in value[:longest])
+
+
+def _identity(response_id: str) -> str:
+    """The id itself where it can travel, else one derived from it; a made-up one for none."""
+    if not response_id:
+        return f"bb-none-{secrets.token_hex(12)}"
+    if len(response_id) <= _TEXTS["response_id"] and response_id == clean(response_id, 256):
+        return response_id
+    return "bb-sha-" + hashlib.sha256(response_id.encode(errors="replace")).hexdigest()
+
+
 def tokens_to_wire(counts: Tokens) -> dict[str, int]:
-    """Non-zero classes."""
+    """Non-zero classes, within what the service takes for possible."""
     pairs = ((f.name, getattr(counts, f.name)) for f in dataclasses.fields(counts))
-    return {key: value for key, value in pairs if value}
+    fit = {key: min(max(value, 0), MAX_TOKENS) for key, value in pairs if value}
+    if "reasoning" in fit:
+        fit["reasoning"] = min(fit["reasoning"], fit.get("output", 0))
+    return fit

@@ -1,0 +1,152 @@
+"""``python -m botbottle.sidecar.ledger --db FILE|URL --sockets DIR``: run until SIGTERM."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import fcntl
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from botbottle import __version__, errors
+from botbottle.ledger.api import Ledger
+from botbottle.ledger.opening import open_ledger
+from botbottle.sidecar.ledger.rates import Rates
+from botbottle.sidecar.ledger.service import Service
+from botbottle.sidecar.ledger.sockets import Doors
+
+POLL_SECONDS = 0.02  # how soon a new account gets its socket
+UPKEEP_SECONDS = 30.0
+OPEN_RETRY_SECONDS = 1.0
+BUSY_SECONDS = 2.0  # how long a batch waits for another writer before it is refused
+
+
+def log(event: str, data: dict[str, Any]) -> None:
+    """One JSON line on stderr."""
+    line = {"ts": round(time.time(), 3), "event": event, **data}
+    sys.stderr.write(json.dumps(line) + "\n")
+    sys.stderr.flush()
+
+
+async def serve(where: str, root: Path, stop: asyncio.Event) -> None:
+    """Serve until ``stop``. While the ledger cannot be opened there are no sockets, which
+    every client takes as a refusal."""
+    ledger = await _opened(where, stop)
+    if ledger is None:
+        return
+    rates = Rates()
+    service = Service(ledger, rates=rates, log=log)
+    doors = Doors(service, root, rates.connections)
+    try:
+        await doors.open_probe()
+        log("started", {"version": __version__})
+        await _follow(ledger, doors, stop)
+    finally:
+        doors.close()
+        ledger.close()
+        log("stopped", {})
+
+
+async def _opened(where: str, stop: asyncio.Event) -> Ledger | None:
+    """The ledger, as soon as it can be opened."""
+    said = ""
+    while not stop.is_set():
+        try:
+            return open_ledger(where, busy_seconds=BUSY_SECONDS)
+        except errors.LedgerTooNew:
+            raise
+        except errors.LedgerError as error:
+            if str(error) != said:
+                said = str(error)
+                log("unavailable", {"error": said, "code": error.code, "hint": error.hint})
+            await _pause(stop, OPEN_RETRY_SECONDS)
+    return None
+
+
+async def _follow(ledger: Ledger, doors: Doors, stop: asyncio.Event) -> None:
+    """Keep the sockets equal to the accounts."""
+    seen, upkeep, complaints = -1, 0.0, set[str]()
+
+    def failed(account: str, error: OSError) -> None:
+        nonlocal seen
+        seen = -1  # try again
+        if account not in complaints:
+            complaints.add(account)
+            log("socket", {"account": account, "error": str(error)})
+
+    while not stop.is_set():
+        try:
+            revision = ledger.revision()
+            if revision != seen:
+                seen = revision
+                await doors.update({a.name for a in ledger.accounts()}, failed)
+            if time.monotonic() > upkeep:
+                upkeep = time.monotonic() + UPKEEP_SECONDS
+                ledger.forget_leases(time.time())
+        except errors.LedgerError as error:
+            log("unavailable", {"error": str(error), "code": error.code})
+            await _pause(stop, OPEN_RETRY_SECONDS)
+        await _pause(stop, POLL_SECONDS)
+
+
+async def _pause(stop: asyncio.Event, seconds: float) -> None:
+    with suppress(TimeoutError):
+        await asyncio.wait_for(stop.wait(), seconds)
+
+
+def only_one(root: Path, seconds: float = 10.0) -> int:
+    """The lock that makes this the only service of ``root``; a predecessor that is still
+    stopping is waited for. Raises errors.Locked."""
+    root.mkdir(mode=0o755, parents=True, exist_ok=True)
+    handle = os.open(root / ".service.lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return handle
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                os.close(handle)
+                raise errors.Locked(
+                    "another ledger service serves this directory", where=str(root)
+                ) from None
+            time.sleep(0.02)
+
+
+async def _main(where: str, root: Path) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    await serve(where, root, stop)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Entry point; the exit code is the error's."""
+    parser = argparse.ArgumentParser(prog="botbottle.sidecar.ledger", description=__doc__)
+    parser.add_argument("--db", default=os.environ.get("BB_LEDGER", ""), help="file or URL")
+    parser.add_argument("--sockets", required=True, type=Path, help="directory of the sockets")
+    options = parser.parse_args(argv)
+    try:
+        if not options.db:
+            raise errors.UsageError("--db or BB_LEDGER is needed")
+        handle = only_one(options.sockets)
+        try:
+            asyncio.run(_main(options.db, options.sockets))
+        finally:
+            os.close(handle)
+    except errors.BBError as error:
+        log("failed", {"error": str(error), "code": error.code, "hint": error.hint})
+        return errors.exit_code_for(error)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

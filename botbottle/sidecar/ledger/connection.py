@@ -1,0 +1,78 @@
+"""One client connection: frames in, replies out, bounded in every direction."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+
+from botbottle.sidecar.ledger.handlers import Caller
+from botbottle.sidecar.ledger.wire import MAX_FRAME
+
+MAX_WAITING = 256  # frames of one connection that wait; beyond, reading stops
+MAX_UNREAD = 1024 * 1024  # bytes of replies a client may leave unread before it is cut off
+
+
+TOO_LONG = b""  # stands in the queue for a frame that was too long to keep
+
+
+class Connection(asyncio.Protocol):
+    """Splits the stream into frames and hands itself over when there is work."""
+
+    def __init__(
+        self,
+        caller: Caller,
+        ready: Callable[[Connection], None],
+        opened: Callable[[Connection], bool],
+        closed: Callable[[Connection], None],
+    ) -> None:
+        self.caller = caller
+        self.frames: deque[bytes] = deque()
+        self.queued = False  # in the service's round
+        self.malformed = 0
+        self._ready, self._opened, self._closed = ready, opened, closed
+        self._buffer = b""
+        self._paused = False
+        self._transport: asyncio.Transport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        if isinstance(transport, asyncio.Transport):
+            self._transport = transport
+        if not self._opened(self):
+            self.close()
+
+    def data_received(self, data: bytes) -> None:
+        *lines, self._buffer = (self._buffer + data).split(b"\n")
+        if len(self._buffer) >= MAX_FRAME:
+            lines.append(self._buffer)
+            self._buffer = b""
+        self.frames.extend(x if len(x) < MAX_FRAME else TOO_LONG for x in lines if x.strip())
+        if len(self.frames) > MAX_WAITING and self._transport and not self._paused:
+            self._paused = True
+            self._transport.pause_reading()
+        if self.frames:
+            self._ready(self)
+
+    def take(self, most: int) -> list[bytes]:
+        """The next frames in order; reading goes on when few are left."""
+        taken = [self.frames.popleft() for _ in range(min(most, len(self.frames)))]
+        if self._paused and len(self.frames) <= MAX_WAITING // 2 and self._transport:
+            self._paused = False
+            self._transport.resume_reading()
+        return taken
+
+    def send(self, data: bytes) -> None:
+        """Write replies; a client that never reads them is cut off."""
+        if self._transport is None or self._transport.is_closing():
+            return
+        self._transport.write(data)
+        if self._transport.get_write_buffer_size() > MAX_UNREAD:
+            self._transport.abort()
+
+    def close(self) -> None:
+        if self._transport is not None:
+            self._transport.close()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """What was received whole is still handled: a dying sidecar's last usage counts."""
+        self._closed(self)

@@ -1,0 +1,162 @@
+"""Group commit: everything that is waiting is handled in one transaction, then answered.
+
+While one batch is being written to disk the next one gathers in the sockets, so the cost of a
+durable write is shared by all who wait, and a reply always means "on disk". Connections take
+turns with a bounded number of frames each, so a busy one cannot keep the others waiting.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from botbottle import errors
+from botbottle.ledger.api import Ledger
+from botbottle.sidecar.ledger import wire
+from botbottle.sidecar.ledger.connection import TOO_LONG, Connection
+from botbottle.sidecar.ledger.handlers import Handlers, Now, Refuse, Reply
+from botbottle.sidecar.ledger.rates import Allowance, Rates
+
+TURN = 16  # frames of one connection in one batch
+MAX_MALFORMED = 16  # then the connection is closed
+
+type Log = Callable[[str, dict[str, Any]], None]
+
+
+class Service:
+    """The ledger's only writer of usage. Not thread-safe: belongs to one event loop."""
+
+    def __init__(self, ledger: Ledger, *, rates: Rates, log: Log) -> None:
+        self._ledger = ledger
+        self._rates = rates
+        self._handlers = Handlers(ledger, rates)
+        self._log = log
+        self._round: deque[Connection] = deque()
+        self._allowances: dict[str, Allowance] = {}
+        self._scheduled = False
+        self.failing = False  # the last batch could not be written
+
+    def allowance(self, account: str) -> Allowance:
+        """Shared by all connections of an account, also over reconnects."""
+        return self._allowances.setdefault(account, Allowance(self._rates))
+
+    def ready(self, connection: Connection) -> None:
+        """A connection has frames."""
+        if not connection.queued:
+            connection.queued = True
+            self._round.append(connection)
+        self._schedule()
+
+    def _schedule(self) -> None:
+        if not self._scheduled and self._round:
+            self._scheduled = True
+            asyncio.get_running_loop().call_soon(self._run_batch)
+
+    def _run_batch(self) -> None:
+        self._scheduled = False
+        work = self._gather()
+        now = Now(time.time(), time.monotonic())
+        try:
+            with self._ledger.batch():
+                replies = [self._answers(c, frames, now) for c, frames in work]
+            self._recovered()
+        except errors.LedgerError as error:
+            replies = [self._unavailable(frames, error) for _, frames in work]
+        except Exception as error:  # noqa: BLE001  # fail closed: nothing was written, nobody is told it was
+            self._log("bug", {"error": repr(error)[:500]})
+            replies = [self._alone(c, frames, now) for c, frames in work]
+        for (connection, _), reply in zip(work, replies, strict=True):
+            connection.send(reply)
+            if connection.malformed > MAX_MALFORMED:
+                connection.close()
+        self._schedule()
+
+    def _gather(self) -> list[tuple[Connection, list[bytes]]]:
+        """One turn for every waiting connection; those with more frames wait for the next."""
+        work: list[tuple[Connection, list[bytes]]] = []
+        for _ in range(len(self._round)):
+            connection = self._round.popleft()
+            work.append((connection, connection.take(TURN)))
+            connection.queued = bool(connection.frames)
+            if connection.queued:
+                self._round.append(connection)
+        return work
+
+    def _answers(self, connection: Connection, frames: list[bytes], now: Now) -> bytes:
+        return b"".join(self._answer(connection, line, now) for line in frames)
+
+    def _answer(self, connection: Connection, line: bytes, now: Now) -> bytes:
+        number: int | None = None
+        try:
+            if line == TOO_LONG:
+                connection.malformed += MAX_MALFORMED  # the rest of it would be read as garbage
+                raise wire.BadRequest("frame too long")
+            frame = wire.decode(line)
+            number = frame["id"]
+            return _reply(number, self._handlers.handle(connection.caller, frame, now))
+        except wire.BadRequest as error:
+            connection.malformed += 1
+            self._alarm(connection, "bad-request", str(error), now)
+            return _refusal(number, "bad-request", str(error))
+        except Refuse as refusal:
+            if refusal.alarm:
+                self._alarm(connection, refusal.code, str(refusal), now)
+            return _refusal(number, refusal.code, str(refusal), refusal.retry_after)
+        except errors.Refused as error:
+            return _refusal(number, "unknown-account", error.message)
+
+    def _alone(self, connection: Connection, frames: list[bytes], now: Now) -> bytes:
+        """After a bug in a batch: each frame in a transaction of its own."""
+        replies = []
+        for line in frames:
+            try:
+                with self._ledger.batch():
+                    replies.append(self._answer(connection, line, now))
+            except Exception as error:  # noqa: BLE001  # fail closed for this frame only
+                self._log("bug", {"account": connection.caller.account, "error": repr(error)[:500]})
+                replies.append(_refusal(_number(line), "unavailable", "internal error"))
+        return b"".join(replies)
+
+    def _unavailable(self, frames: list[bytes], error: errors.LedgerError) -> bytes:
+        if not self.failing:
+            self.failing = True
+            self._log("unavailable", {"error": str(error), "code": error.code})
+        return b"".join(
+            _refusal(_number(line), "unavailable", "the ledger cannot be written")
+            for line in frames
+        )
+
+    def _recovered(self) -> None:
+        if self.failing:
+            self.failing = False
+            self._log("available", {})
+
+    def _alarm(self, connection: Connection, code: str, message: str, now: Now) -> None:
+        """Keep what no honest sidecar does; bounded, so that it fills nothing."""
+        caller = connection.caller
+        if caller.account and caller.allowance.alarms.take(1, now.tick):
+            data = {"code": code, "message": message, "source": "ledger-service"}
+            self._ledger.record_event(caller.account, "alarm", data, now=now.wall)
+            self._log("alarm", {"account": caller.account, **data})
+
+
+def _reply(number: int | None, fields: Reply) -> bytes:
+    return wire.encode({"v": wire.VERSION, "id": number, **fields})
+
+
+def _refusal(number: int | None, code: str, message: str, after: float = 0) -> bytes:
+    reply: Reply = {"ok": False, "code": code, "message": message}
+    if after:
+        reply["retry_after"] = after
+    return _reply(number, reply)
+
+
+def _number(line: bytes) -> int | None:
+    """The request's id, if it has one."""
+    try:
+        return int(wire.decode(line)["id"])
+    except wire.BadRequest:
+        return None

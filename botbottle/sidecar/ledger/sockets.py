@@ -1,0 +1,113 @@
+"""One listening socket for each registered account; the place of a socket is the identity.
+
+A socket is bound under a temporary name and renamed, so there is no moment at which a client
+finds a dead one, and a left-over of a killed service is simply replaced.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from botbottle.model.paths import slug
+from botbottle.sidecar.ledger.connection import Connection
+from botbottle.sidecar.ledger.handlers import Caller
+from botbottle.sidecar.ledger.service import Service
+
+NAME = "ledger.sock"
+BACKLOG = 64
+
+
+class Door:
+    """The socket of one account and the connections that came through it."""
+
+    def __init__(self, service: Service, account: str, path: Path, most: int) -> None:
+        self.account = account
+        self.path = path
+        self._service = service
+        self._most = most
+        self._connections: set[Connection] = set()
+        self._server: asyncio.Server | None = None
+
+    async def open(self, mode: int) -> None:
+        """Listen. Raises OSError when the directory is missing and cannot be made."""
+        self.path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+        listener = bound(self.path, mode)
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_unix_server(self._connect, sock=listener, backlog=BACKLOG)
+
+    def _connect(self) -> Connection:
+        caller = Caller(self.account, self._service.allowance(self.account))
+        return Connection(caller, self._service.ready, self._opened, self._connections.discard)
+
+    def _opened(self, connection: Connection) -> bool:
+        if len(self._connections) >= self._most:
+            return False
+        self._connections.add(connection)
+        return True
+
+    def close(self) -> None:
+        """Stop listening, hang up on everybody, remove the socket."""
+        if self._server is not None:
+            self._server.close()
+        for connection in list(self._connections):
+            connection.close()
+        with suppress(OSError):
+            self.path.unlink(missing_ok=True)
+
+
+class Doors:
+    """All sockets below one directory, kept equal to the registered accounts."""
+
+    def __init__(self, service: Service, root: Path, most: int) -> None:
+        self._service = service
+        self._root = root
+        self._most = most
+        self._doors: dict[str, Door] = {}
+
+    async def open_probe(self) -> None:
+        """``service.sock``, for the owner only: answers hello, knows no account."""
+        await self._open("", self._root / "service.sock", 0o600)
+
+    async def update(self, accounts: set[str], failed: Callable[[str, OSError], None]) -> None:
+        """Open what is new, close what is gone. ``failed`` hears of sockets that cannot be
+        made; they are tried again at the next update."""
+        for account in self._doors.keys() - accounts - {""}:
+            self._doors.pop(account).close()
+        for account in sorted(accounts - self._doors.keys()):
+            project, _, name = account.rpartition("/")
+            try:
+                await self._open(account, self._root / slug(project, name) / NAME, 0o666)
+            except OSError as error:
+                failed(account, error)
+
+    async def _open(self, account: str, path: Path, mode: int) -> None:
+        door = Door(self._service, account, path, self._most)
+        await door.open(mode)
+        self._doors[account] = door
+
+    def close(self) -> None:
+        for door in self._doors.values():
+            door.close()
+        self._doors.clear()
+
+
+def bound(path: Path, mode: int) -> socket.socket:
+    """A listening unix socket at ``path`` with ``mode``, in place of whatever was there."""
+    temporary = path.with_name(f".{path.name[:8]}.new")
+    temporary.unlink(missing_ok=True)
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        listener.bind(str(temporary))
+        temporary.chmod(mode)
+        listener.listen(BACKLOG)
+        listener.setblocking(False)
+        temporary.rename(path)
+    except OSError:
+        listener.close()
+        temporary.unlink(missing_ok=True)
+        raise
+    return listener

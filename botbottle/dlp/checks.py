@@ -1,0 +1,81 @@
+"""Facts a format lets us verify: checksums and headers that must decode.
+
+A check sees the secret alone and answers whether it may be reported.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+
+from botbottle.dlp.entropy import shannon
+
+_BASE62 = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+
+
+def crc32_suffix(token: bytes) -> bool:
+    """True when the last six characters are the Base62 CRC-32 of the body after ``xxx_``.
+
+    Source: GitHub Engineering, "Behind GitHub's new authentication token formats" (2021): a
+    32-bit checksum in the last six digits, Base62, zero-padded; npm's ``npm_`` tokens follow it.
+    """
+    body, _, rest = token.partition(b"_")
+    if not body or len(rest) <= 6:
+        return False
+    number = binascii.crc32(rest[:-6])
+    return _base62(number).rjust(6, b"0") == rest[-6:]
+
+
+def _base62(number: int) -> bytes:
+    digits = bytearray()
+    while number:
+        number, digit = divmod(number, 62)
+        digits.append(_BASE62[digit])
+    return bytes(reversed(digits))
+
+
+def checksum_or_random(token: bytes) -> bool:
+    """A valid checksum, or a body too random for prose: fixtures carry wrong checksums."""
+    return crc32_suffix(token) or shannon(token.partition(b"_")[2]) >= 3.0
+
+
+def jwt(token: bytes) -> bool:
+    """True when the first segment is Base64url JSON with an ``alg``, ``enc`` or ``typ`` member.
+
+    Source: RFC 7515 section 4 (JOSE header), RFC 7519 section 5.
+    """
+    header = b64_lenient(token.split(b".", 1)[0].strip(b"\"'"))
+    if not header.lstrip().startswith(b"{"):
+        return False
+    try:
+        fields = json.loads(header)
+    except ValueError:
+        return b'"alg"' in header or b'"typ"' in header
+    return isinstance(fields, dict) and any(k in fields for k in ("alg", "enc", "typ"))
+
+
+def b64_lenient(data: bytes) -> bytes:
+    """Base64 (either alphabet, padding optional) decoded; b"" when it cannot be."""
+    data = data.translate(bytes.maketrans(b"-_", b"+/")).rstrip(b"=")
+    if len(data) % 4 == 1:
+        data = data[:-1]
+    try:
+        return base64.b64decode(data + b"=" * (-len(data) % 4))
+    except (binascii.Error, ValueError):
+        return b""
+
+
+def mixed(value: bytes) -> bool:
+    """Letters and digits both occur: a value, not an identifier made of words."""
+    return any(48 <= c <= 57 for c in value) and any(65 <= (c & 0xDF) <= 90 for c in value)
+
+
+def mixed_case(value: bytes) -> bool:
+    """Upper case, lower case and digits all occur."""
+    return mixed(value) and any(65 <= c <= 90 for c in value) and any(97 <= c <= 122 for c in value)
+
+
+def has_digit(value: bytes) -> bool:
+    """At least two digits."""
+    return sum(48 <= c <= 57 for c in value) >= 2

@@ -1,0 +1,106 @@
+"""The rule database: compiled once per content hash, shared by every scanner of a process."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import threading
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from botbottle.dlp.engines import fallback
+from botbottle.dlp.engines.base import Expression, Matcher
+from botbottle.dlp.rules import Context, Rule, catalogue
+from botbottle.dlp.ruleset import RuleSet
+
+try:
+    from botbottle.dlp.engines import hs
+except ImportError:  # pragma: no cover - platforms without the wheel
+    hs = None  # type: ignore[assignment]
+
+AUTO, HYPERSCAN, FALLBACK = "auto", "hyperscan", "fallback"
+
+
+def matcher(expressions: Sequence[Expression], engine: str = AUTO) -> Matcher:
+    """Compile with the wanted engine; ``auto`` takes hyperscan when it can be imported."""
+    if engine == FALLBACK or (engine == AUTO and hs is None):
+        return fallback.FallbackMatcher(expressions)
+    if hs is None:
+        raise ImportError("hyperscan is not installed")
+    return hs.build(expressions)
+
+
+def engine_name() -> str:
+    """The engine that ``auto`` stands for here."""
+    return FALLBACK if hs is None else HYPERSCAN
+
+
+class CompiledRules:
+    """A rule set with its compiled matcher. Immutable and thread-safe."""
+
+    def __init__(self, ruleset: RuleSet, compiled: Matcher) -> None:
+        self.ruleset = ruleset
+        self.matcher = compiled
+
+    @classmethod
+    def build(
+        cls,
+        rules: Iterable[Rule | Context] | None = None,
+        *,
+        engine: str = AUTO,
+        cache: Path | None = None,
+    ) -> CompiledRules:
+        """Compile ``rules`` (default: the catalogue), or load them from the directory ``cache``.
+
+        A cached database is named after the hash of the expressions and the engine's version and
+        carries its own hash, so a stale or damaged file is compiled anew, never used.
+        """
+        ruleset = RuleSet(catalogue() if rules is None else rules)
+        if cache is None or engine == FALLBACK or hs is None:
+            return cls(ruleset, matcher(ruleset.expressions, engine))
+        path = cache / f"rules-{ruleset.digest}-{hs.VERSION}.hsdb"
+        return cls(ruleset, _cached(path) or _compile_into(path, ruleset))
+
+
+def _cached(path: Path) -> Matcher | None:
+    try:
+        blob = path.read_bytes()
+    except OSError:
+        return None
+    if hashlib.sha256(blob[32:]).digest() != blob[:32]:
+        return None
+    try:
+        return hs.load(blob[32:])
+    except hs.hyperscan.HyperscanError:
+        return None
+
+
+def _compile_into(path: Path, ruleset: RuleSet) -> Matcher:
+    compiled = hs.build(ruleset.expressions)
+    blob: Any = compiled.dump()
+    temporary = path.with_suffix(f".{os.getpid()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_bytes(hashlib.sha256(blob).digest() + blob)
+        temporary.replace(path)
+    except OSError:
+        temporary.unlink(missing_ok=True)  # the cache is an optimisation; scanning goes on
+    return compiled
+
+
+_default: CompiledRules | None = None
+_default_lock = threading.Lock()
+
+
+def default_rules() -> CompiledRules:
+    """The catalogue, compiled on first use in this process.
+
+    ``BB_DLP_CACHE`` names a cache directory, as the sidecar image prepares one.
+    """
+    global _default
+    with _default_lock:
+        if _default is None:
+            where = os.environ.get("BB_DLP_CACHE")
+            _default = CompiledRules.build(cache=Path(where) if where else None)
+        return _default

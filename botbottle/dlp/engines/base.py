@@ -1,0 +1,42 @@
+"""What an engine does: find candidate positions. It never decides what is a secret."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+Buffer = bytes | bytearray | memoryview
+
+
+@dataclass(frozen=True, slots=True)
+class Expression:
+    """One thing to look for.
+
+    ``regex``: bytes regex for an engine that takes regexes. ``literals``: lower-case strings
+    one of which is in every match, for an engine that takes only literals. ``once``: the first
+    hit is enough (a trigger). ``caseless`` applies to the regex.
+    """
+
+    regex: bytes
+    literals: tuple[bytes, ...] = ()
+    once: bool = False
+    caseless: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """``hits``: (expression index, end offset) in order of end; ``overflow``: cut at the limit."""
+
+    hits: list[tuple[int, int]]
+    overflow: bool = False
+
+
+class Matcher(Protocol):
+    """A compiled set of expressions; safe to call from several threads."""
+
+    @property
+    def exact(self) -> bool:
+        """True when a hit's end is a match end, False when it is merely a literal's end."""
+
+    def find(self, surface: Buffer, limit: int) -> Candidates:
+        """All candidate ends in ``surface``, at most ``limit``."""

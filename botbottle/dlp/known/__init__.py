@@ -1,0 +1,1 @@
+"""Finding the values this sidecar holds, in whatever dress they leave."""

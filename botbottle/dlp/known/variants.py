@@ -1,0 +1,162 @@
+"""The forms a value takes when somebody encodes it.
+
+Each :class:`Variant` is a byte string that appears in the surface when the secret was encoded
+*somewhere inside a longer text*. Block encodings therefore come once per alignment, with the
+edge characters that depend on the neighbours cut off.
+"""
+
+from __future__ import annotations
+
+import base64
+import codecs
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from urllib.parse import quote_from_bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """``text`` as it appears; ``unit``: bytes of text per byte of secret (for partial leaks)."""
+
+    codec: str
+    text: bytes
+    unit: float
+    caseless: bool = False
+
+
+def variants(secret: bytes) -> tuple[Variant, ...]:
+    """All forms of ``secret``, each distinct text once; the plain form first."""
+    seen: set[tuple[bytes, bool]] = set()
+    out: list[Variant] = []
+    for variant in _all(secret):
+        key = (variant.text.lower() if variant.caseless else variant.text, variant.caseless)
+        if len(variant.text) >= 4 and key not in seen:
+            seen.add(key)
+            out.append(variant)
+    return tuple(out)
+
+
+def _all(secret: bytes) -> Iterator[Variant]:
+    yield Variant("plain", secret, 1.0, caseless=True)
+    yield from _textual(secret)
+    yield from _escapes(secret)
+    yield from base64_forms(secret, "base64")
+    yield from _hex(secret)
+    yield from _base32(secret)
+    yield from _base85(secret)
+    yield from _wide(secret)
+    yield from _reversed(secret)
+    yield from _numbers(secret)
+    yield from _nested(secret)
+
+
+def _textual(secret: bytes) -> Iterator[Variant]:
+    latin = secret.decode("latin-1")
+    yield Variant("json", json.dumps(latin, ensure_ascii=False)[1:-1].encode("latin-1"), 1.0)
+    yield Variant("json", latin.replace("/", "\\/").encode("latin-1"), 1.0)
+    yield Variant("percent", quote_from_bytes(secret, safe="").encode(), 1.0, caseless=True)
+    yield Variant("rot13", codecs.encode(latin, "rot13").encode("latin-1"), 1.0)
+    yield Variant("base58", _base58(secret), 1.36)
+
+
+def _escapes(secret: bytes) -> Iterator[Variant]:
+    """Every byte escaped; the partly escaped forms are undone by the unescape view."""
+    for codec, form in (
+        ("percent", "%{:02x}"),
+        ("unicode-escape", "\\u{:04x}"),
+        ("hex-escape", "\\x{:02x}"),
+        ("octal-escape", "\\{:03o}"),
+        ("html", "&#{};"),
+        ("html", "&#x{:x};"),
+        ("quoted-printable", "={:02x}"),
+    ):
+        parts = [form.format(c).encode() for c in secret]
+        text = b"".join(parts)
+        yield Variant(codec, text, len(text) / max(1, len(secret)), caseless=True)
+
+
+def base64_forms(secret: bytes, codec: str) -> Iterator[Variant]:
+    """The three alignments, standard and URL-safe, without the characters shared at the edges."""
+    for offset in range(3):
+        padded = b"\0" * offset + secret
+        text = base64.b64encode(padded)
+        start = (offset * 8 + 5) // 6
+        stable = text[start : len(padded) * 8 // 6]
+        yield Variant(codec, stable, 4 / 3)
+        yield Variant(codec, stable.translate(bytes.maketrans(b"+/", b"-_")), 4 / 3)
+
+
+def _hex(secret: bytes) -> Iterator[Variant]:
+    yield Variant("hex", secret.hex().encode(), 2.0, caseless=True)
+    for separator in (":", " ", "-"):
+        yield Variant("hex", secret.hex(separator).encode(), 3.0, caseless=True)
+    for separator in (", ", ",", " "):
+        text = separator.join(f"0x{c:02x}" for c in secret).encode()
+        yield Variant("hex", text, len(text) / max(1, len(secret)), caseless=True)
+
+
+def _base32(secret: bytes) -> Iterator[Variant]:
+    for offset in range(5):
+        padded = b"\0" * offset + secret
+        text = base64.b32encode(padded)
+        start = (offset * 8 + 4) // 5
+        yield Variant("base32", text[start : len(padded) * 8 // 5], 1.6, caseless=True)
+
+
+def _base85(secret: bytes) -> Iterator[Variant]:
+    for offset in range(4):
+        padded = b"\0" * offset + secret
+        whole = padded[: len(padded) // 4 * 4]
+        skip = 5 if offset else 0
+        yield Variant("base85", base64.b85encode(whole)[skip:], 1.25)
+        ascii85 = base64.a85encode(whole[4 if offset else 0 :])
+        yield Variant("ascii85", ascii85, 1.25)
+
+
+def _wide(secret: bytes) -> Iterator[Variant]:
+    latin = secret.decode("latin-1")
+    little, big = latin.encode("utf-16-le"), latin.encode("utf-16-be")
+    yield Variant("utf-16", little[:-1], 2.0, caseless=True)
+    yield Variant("utf-16", big[1:], 2.0, caseless=True)
+    yield from base64_forms(little, "base64(utf-16)")
+
+
+def _reversed(secret: bytes) -> Iterator[Variant]:
+    backwards = secret[::-1]
+    yield Variant("reversed", backwards, 1.0, caseless=True)
+    yield from base64_forms(backwards, "base64(reversed)")
+    yield Variant("reversed(base64)", base64.b64encode(secret).rstrip(b"=")[::-1], 4 / 3)
+    yield Variant("reversed(hex)", secret.hex()[::-1].encode(), 2.0, caseless=True)
+
+
+def _numbers(secret: bytes) -> Iterator[Variant]:
+    for separator in (", ", ",", " "):
+        text = separator.join(str(c) for c in secret).encode()
+        yield Variant("decimal", text, len(text) / max(1, len(secret)))
+    for separator in (" ", ""):
+        text = separator.join(f"{c:08b}" for c in secret).encode()
+        yield Variant("binary", text, len(text) / max(1, len(secret)))
+
+
+def _nested(secret: bytes) -> Iterator[Variant]:
+    """Two layers of the common encodings, for values too short for the decode pass."""
+    for inner in base64_forms(secret, ""):
+        for outer in base64_forms(inner.text, "base64(base64)"):
+            yield Variant(outer.codec, outer.text, 16 / 9)
+        yield Variant("hex(base64)", inner.text.hex().encode(), 8 / 3, caseless=True)
+    for text in (secret.hex(), secret.hex().upper()):
+        for outer in base64_forms(text.encode(), "base64(hex)"):
+            yield Variant(outer.codec, outer.text, 8 / 3)
+
+
+_BASE58 = b"123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
+
+
+def _base58(secret: bytes) -> bytes:
+    number = int.from_bytes(secret, "big")
+    digits = bytearray()
+    while number:
+        number, digit = divmod(number, 58)
+        digits.append(_BASE58[digit])
+    return bytes(reversed(digits))

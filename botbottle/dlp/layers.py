@@ -1,0 +1,259 @@
+"""Undoing what can be undone: escapes, Base64, hex, Base32 and compression, under bounds.
+
+Nothing here parses JSON or MIME; a *view* is another byte string to scan. Which views are worth
+making is decided by cheap engine hits: escape triggers, compression magic, and runs of 40 or
+more Base64 characters (which hex and Base32 runs also are).
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import bz2
+import html
+import io
+import lzma
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from urllib.parse import unquote_to_bytes
+
+from botbottle.dlp.engines.base import Expression
+from botbottle.dlp.engines.linear import program
+
+RUN = 40
+_RUN_REGEX = rb"[A-Za-z0-9+/_\-]{40}"
+_RUN_BODY = r"[A-Za-z0-9+/_\-]+(?:(?:\\+[rn]|[\r\n]|\\/){1,4}[ \t]{0,8}[A-Za-z0-9+/_\-]{4,})*={0,2}"
+_NOISE = bytes(
+    c for c in range(256) if not (chr(c).isascii() and chr(c).isalnum()) and c not in b"+/_-"
+)
+_HEX = b"0123456789abcdefABCDEF"
+_DIGITS = b"0123456789"
+_B32 = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz234567"
+_IMAGES = (
+    b"\x89PNG",
+    b"\xff\xd8\xff",
+    b"GIF8",
+    b"RIFF",
+    b"wOF",
+    b"\x00\x01\x00\x00",
+    b"OTTO",
+    b"%PDF",
+)
+_TEXT = bytes([0, 9, 10, 13, *range(32, 127)])
+
+RUNS = (Expression(_RUN_REGEX, once=True),)
+
+# Escape triggers, in the order of ESCAPES below; each is needed once per surface.
+TRIGGERS = (
+    Expression(rb"%(?:2[BbDdFf]|3[ADad]|40|5F|7E)[^0-9]|(?:%[2-7][0-9A-Fa-f]){3}", (), once=True),
+    Expression(rb"\\u00[2-7][0-9A-Fa-f]", (b"\\u00",), once=True),
+    Expression(rb"(?:\\x[2-7][0-9A-Fa-f]){2}", (b"\\x",), once=True),
+    Expression(rb"&#(?:x[2-7][0-9A-Fa-f]|\d{2,3});", (b"&#",), once=True),
+    Expression(rb"[A-Za-z0-9+]\\{1,3}/[A-Za-z0-9+]", (b"\\/",), once=True),
+    Expression(rb"=[2-7][0-9A-F]=[2-7][0-9A-F]|=\r?\n[^\r\n]", (), once=True),
+    Expression(rb"\x1f\x8b\x08", (b"\x1f\x8b\x08",)),
+    Expression(rb"PK\x03\x04", (b"pk\x03\x04",), once=True),
+)
+GZIP_TRIGGER = 6
+ZIP_TRIGGER = 7
+
+
+@dataclass(slots=True)
+class Budget:
+    """What decoding may still produce; one per message."""
+
+    left: int
+    ratio: int
+    exceeded: bool = False
+
+    def take(self, size: int) -> bool:
+        """Account for ``size`` decoded bytes; False (and ``exceeded``) when that is too much."""
+        self.left -= size
+        self.exceeded = self.exceeded or self.left < 0
+        return not self.exceeded
+
+
+def unescape(index: int, data: bytes) -> tuple[str, bytes]:
+    """The view for trigger ``index``: its name and the text with that escape undone."""
+    name, undo = _ESCAPES[index]
+    return name, undo(data)
+
+
+def _unicode(data: bytes) -> bytes:
+    data = data.replace(b"\\\\", b"\\")
+    return data.decode("raw_unicode_escape", "replace").encode("latin-1", "replace")
+
+
+def _hex_escapes(data: bytes) -> bytes:
+    return unquote_to_bytes(
+        data.replace(b"%", b"%25").replace(b"\\\\x", b"%").replace(b"\\x", b"%")
+    )
+
+
+def _entities(data: bytes) -> bytes:
+    return html.unescape(data.decode("latin-1")).encode("latin-1", "replace")
+
+
+def _slashes(data: bytes) -> bytes:
+    return data.replace(b"\\\\/", b"/").replace(b"\\/", b"/")
+
+
+def _quoted_printable(data: bytes) -> bytes:
+    return binascii.a2b_qp(data)
+
+
+_ESCAPES: tuple[tuple[str, Callable[[bytes], bytes]], ...] = (
+    ("percent", unquote_to_bytes),
+    ("unicode", _unicode),
+    ("hex-escape", _hex_escapes),
+    ("html", _entities),
+    ("slashes", _slashes),
+    ("quoted-printable", _quoted_printable),
+)
+
+
+def run_span(surface: memoryview, end: int) -> tuple[int, int]:
+    """The whole run (continued over line breaks) whose 40th character ends at ``end``."""
+    start = end - RUN
+    size = 4096
+    while True:
+        window = surface[start : start + size].tobytes()
+        match = program(_RUN_BODY).match(window)
+        length = match.end() if match else RUN
+        if length < size - 64 or start + size >= len(surface):
+            return start, start + length
+        size *= 16
+
+
+def decode_run(run: bytes, budget: Budget) -> Iterator[tuple[str, bytes]]:
+    """Plausible decodings of a run of Base64 characters: (layer, data)."""
+    if b"\\" in run:
+        run = run.replace(b"\\n", b"").replace(b"\\r", b"").replace(b"\\/", b"/")
+    clean = run.translate(None, _NOISE)
+    head = clean[:256]
+    if not head.translate(None, _HEX):
+        yield from _keep("hex", _unhex(clean), budget)
+        return
+    if not head.translate(None, _B32):
+        yield from _keep("base32", _unbase32(clean.upper()), budget)
+    if head == head.lower() or head == head.upper() or head == head.translate(None, _DIGITS):
+        return  # an identifier, a path: Base64 of anything mixes all three
+    for shift in range(4):
+        data = _unbase64(clean[shift:])
+        if data.startswith(_IMAGES):
+            return
+        if _promising(data):
+            yield from _keep("base64", data, budget)
+            return
+
+
+def _keep(layer: str, data: bytes, budget: Budget) -> Iterator[tuple[str, bytes]]:
+    if len(data) >= 8 and budget.take(len(data)):
+        yield layer, data
+
+
+def _promising(data: bytes) -> bool:
+    """Compressed, or mostly text somewhere: worth scanning."""
+    if compressed(data):
+        return True
+    middle = data[len(data) // 2 :][:96]
+    return any(_texty(part) for part in (data[:96], middle, data[-96:]))
+
+
+def _texty(part: bytes) -> bool:
+    odd = len(part.translate(None, _TEXT))
+    return len(part) >= 8 and odd * 100 <= 8 * len(part) and part.count(0) * 3 <= 2 * len(part)
+
+
+def _unhex(run: bytes) -> bytes:
+    try:
+        return binascii.unhexlify(run[: len(run) // 2 * 2])
+    except binascii.Error:
+        return b""
+
+
+def _unbase64(run: bytes) -> bytes:
+    run = run.translate(bytes.maketrans(b"-_", b"+/"))
+    run = run[:-1] if len(run) % 4 == 1 else run
+    return base64.b64decode(run + b"=" * (-len(run) % 4))
+
+
+def _unbase32(run: bytes) -> bytes:
+    try:
+        return base64.b32decode(run[: len(run) // 8 * 8])
+    except binascii.Error:
+        return b""
+
+
+def compressed(data: bytes) -> str:
+    """The compression a byte string starts with, or ""."""
+    if data[:3] == b"\x1f\x8b\x08":
+        return "gzip"
+    if (
+        len(data) > 2
+        and data[0] & 0x8F == 8
+        and data[0] == 0x78
+        and (data[0] << 8 | data[1]) % 31 == 0
+    ):
+        return "zlib"
+    if data[:4] == b"\x28\xb5\x2f\xfd":
+        return "zstd"
+    if data[:3] == b"BZh":
+        return "bzip2"
+    return "xz" if data[:6] == b"\xfd7zXZ\0" else ""
+
+
+def inflate(kind: str, data: bytes, budget: Budget) -> bytes:
+    """Decompress under the budget; what was readable, b"" when nothing was."""
+    cap = min(max(0, budget.left), max(65536, len(data) * budget.ratio)) + 1
+    try:
+        out = _decompress(kind, data, cap)
+    except (zlib.error, OSError, EOFError, lzma.LZMAError, ValueError):
+        return b""
+    if len(out) >= cap:
+        budget.exceeded = True
+    budget.take(len(out))
+    return out
+
+
+def _decompress(kind: str, data: bytes, cap: int) -> bytes:
+    if kind in ("gzip", "zlib"):
+        return _partial(zlib.decompressobj(47), data, cap)
+    if kind == "bzip2":
+        return bz2.BZ2Decompressor().decompress(data, cap)
+    if kind == "xz":
+        return lzma.LZMADecompressor(memlimit=64 << 20).decompress(data, cap)
+    from botbottle.dlp.coding import unzstd
+
+    return unzstd(data, cap)
+
+
+def _partial(engine: zlib._Decompress, data: bytes, cap: int) -> bytes:
+    """Decompress chunk by chunk, so that damage at the end does not hide the beginning."""
+    out = bytearray()
+    for at in range(0, len(data), 65536):
+        try:
+            out += engine.decompress(data[at : at + 65536], cap - len(out))
+        except zlib.error:
+            break
+        if len(out) >= cap or engine.eof:
+            break
+    return bytes(out)
+
+
+def unzip(data: bytes, budget: Budget) -> Iterator[tuple[str, bytes]]:
+    """(name, content) of a ZIP archive's members (APPNOTE.TXT), each under the budget."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            for info in archive.infolist()[:256]:
+                cap = min(budget.left, max(65536, info.compress_size * budget.ratio))
+                with archive.open(info) as member:
+                    content = member.read(cap + 1)
+                budget.exceeded = budget.exceeded or len(content) > cap
+                if not budget.take(len(content)):
+                    return
+                yield info.filename, content
+    except (zipfile.BadZipFile, RuntimeError, NotImplementedError, OSError, zlib.error, EOFError):
+        return

@@ -1,0 +1,162 @@
+"""Cutting a token out of a request without breaking the request.
+
+Only what can be cut exactly is cut: hits in the plain body, in a header, or in the URL after the
+authority. Hits inside a decoded layer, in the authority, in a compressed or signed message, and
+cuts that would leave invalid JSON, are refused with a reason: the caller blocks. After the cut
+the message is scanned again; a remaining token refuses as well.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from botbottle.dlp.findings import Finding, Verdict
+from botbottle.dlp.scanner import Scanner
+from botbottle.dlp.settings import OUTBOUND
+
+HeaderList = Sequence[tuple[bytes, bytes]]
+
+_DIGESTS = frozenset([b"content-md5", b"digest", b"content-digest", b"repr-digest", b"want-digest"])
+_SIGNED = frozenset([b"signature", b"signature-input", b"x-amz-content-sha256", b"x-hub-signature-256"])
+
+
+@dataclass(frozen=True, slots=True)
+class Redacted:
+    """The message to send instead. ``removed``: how many spans were replaced."""
+
+    url: bytes
+    headers: tuple[tuple[bytes, bytes], ...]
+    body: bytes
+    removed: int
+
+
+@dataclass(frozen=True, slots=True)
+class CannotRedact:
+    """Why no exact cut is possible; the request has to be blocked."""
+
+    reason: str
+
+
+RedactResult = Redacted | CannotRedact
+
+
+def redact(
+    scanner: Scanner,
+    findings: Iterable[Finding],
+    *,
+    url: str | bytes,
+    headers: HeaderList,
+    body: bytes,
+    content_type: str = "",
+    content_encoding: str = "",
+    detectors: frozenset[str] = OUTBOUND,
+) -> RedactResult:
+    """Replace every TOKEN finding of this request by ``[REDACTED:<rule>:<fingerprint>]``."""
+    target = url.encode() if isinstance(url, str) else url
+    cut = [f for f in findings if f.verdict is Verdict.TOKEN]
+    reason = _refusal(cut, headers, target, content_encoding)
+    if reason:
+        return CannotRedact(reason)
+    fresh = Redacted(
+        _replace(target, [f for f in cut if f.location == "url"], url=True),
+        tuple(_header(name, value, cut) for name, value in headers),
+        _replace(body, [f for f in cut if f.location == "body"]),
+        len(cut),
+    )
+    if _breaks_json(body, fresh.body):
+        return CannotRedact("structure")
+    fixed = Redacted(fresh.url, _fix_lengths(fresh.headers, fresh.body), fresh.body, len(cut))
+    again = scanner.scan_request(
+        fixed.url, fixed.headers, fixed.body, content_type, content_encoding, detectors
+    )
+    if any(f.verdict in (Verdict.TOKEN, Verdict.BLOCK) for f in again):
+        return CannotRedact("remains")
+    return fixed
+
+
+def _refusal(cut: Sequence[Finding], headers: HeaderList, url: bytes, coding: str) -> str:
+    if any(f.layered for f in cut):
+        return "encoded"
+    if any(_unreachable(f, url) for f in cut):
+        return "authority"
+    if coding.strip().lower() not in ("", "identity") and any(f.location == "body" for f in cut):
+        return "compressed"
+    signed = any(
+        name.lower() in _SIGNED or value.startswith((b"AWS4-HMAC", b"AWS4-ECDSA", b"SharedKey "))
+        for name, value in headers
+    )
+    return "signed" if signed else ""
+
+
+def _unreachable(finding: Finding, url: bytes) -> bool:
+    if finding.location == "url":
+        return finding.offset < _authority_end(url)
+    return finding.location != "body" and not finding.location.startswith("header:")
+
+
+def _authority_end(url: bytes) -> int:
+    start = url.find(b"://") + 3 if b"://" in url else 0
+    ends = [at for at in (url.find(mark, start) for mark in (b"/", b"?", b"#")) if at >= 0]
+    return min(ends, default=len(url))
+
+
+def _replace(data: bytes, findings: Sequence[Finding], *, url: bool = False) -> bytes:
+    """Cut from the end, so that earlier offsets stay valid; overlaps merge, longest first."""
+    out = bytearray(data)
+    for start, end, finding in reversed(_merged(findings)):
+        out[start:end] = _marker(finding, url)
+    return bytes(out)
+
+
+def _merged(findings: Sequence[Finding]) -> list[tuple[int, int, Finding]]:
+    spans: list[tuple[int, int, Finding]] = []
+    for finding in sorted(findings, key=lambda f: (f.offset, -f.length)):
+        if spans and finding.offset < spans[-1][1]:
+            start, end, first = spans[-1]
+            spans[-1] = (start, max(end, finding.end), first)
+        else:
+            spans.append((finding.offset, finding.end, finding))
+    return spans
+
+
+def _marker(finding: Finding, url: bool) -> bytes:
+    if url:
+        return f"REDACTED-{finding.rule}-{finding.fingerprint}".encode()
+    return f"[REDACTED:{finding.rule}:{finding.fingerprint}]".encode()
+
+
+def _header(name: bytes, value: bytes, cut: Sequence[Finding]) -> tuple[bytes, bytes]:
+    location = "header:" + name.decode("latin-1", "replace").lower()
+    mine = [f for f in cut if f.location == location]
+    if not mine:
+        return name, value
+    line = _replace(name + b": " + value, mine)
+    return name, line[len(name) + 2 :]
+
+
+def _fix_lengths(headers: HeaderList, body: bytes) -> tuple[tuple[bytes, bytes], ...]:
+    out = []
+    for name, value in headers:
+        lower = name.lower()
+        if lower == b"content-length":
+            out.append((name, str(len(body)).encode()))
+        elif lower not in _DIGESTS:
+            out.append((name, value))
+    return tuple(out)
+
+
+def _breaks_json(before: bytes, after: bytes) -> bool:
+    """True when the body was JSON and no longer is."""
+    if before == after or not before.lstrip()[:1] in (b"{", b"["):
+        return False
+    return _is_json(before) and not _is_json(after)
+
+
+def _is_json(data: bytes) -> bool:
+    try:
+        json.loads(data)
+    except (ValueError, RecursionError):
+        return False
+    return True

@@ -1,0 +1,47 @@
+"""Assignments whose key says "secret" and whose value looks random.
+
+Such a hit is never more than `supervise`: nothing but a name and entropy supports it. The wide
+forms that prose and fixtures also contain are `warn`: they are logged, they stop nothing.
+"""
+
+from __future__ import annotations
+
+import string
+
+from botbottle.dlp.checks import has_digit, mixed
+from botbottle.dlp.entropy import shannon
+from botbottle.dlp.findings import Verdict
+from botbottle.dlp.rules.connect import real_password
+from botbottle.dlp.rules.model import Context, Rule, context, token
+
+_HEX = frozenset(string.hexdigits.encode())
+_KEY_WORDS = (
+    "secret passwd password passphrase api[_.-]?key apikey api[_.-]?token auth[_.-]?token "
+    "access[_.-]?token access[_.-]?key private[_.-]?key client[_.-]?key credential encryption[_.-]?key "
+    "signing[_.-]?key bearer[_.-]?token refresh[_.-]?token master[_.-]?key"
+)
+_SOURCE = "Names that configuration formats give to secrets"
+
+
+def dense(value: bytes) -> bool:
+    """Random enough to be a key: letters and digits throughout, no words, no file path."""
+    if not mixed(value) or not has_digit(value) or value.count(b"/") > 3 or value.count(b".") > 2:
+        return False
+    return shannon(value) >= (3.0 if all(c in _HEX for c in value) else 3.9)
+
+
+def wordless(value: bytes) -> bool:
+    """Mixed letters and digits without long runs of lower-case letters (prose, identifiers)."""
+    run = 0
+    for c in value:
+        run = run + 1 if 97 <= c <= 122 else 0
+        if run >= 9:
+            return False
+    return dense(value)
+
+
+RULES: tuple[Rule | Context, ...] = (
+    context("generic.secret", _KEY_WORDS, r"[A-Za-z0-9_\-+/=.~]{20,150}", source=_SOURCE, entropy=3.0, verdict=Verdict.SUPERVISE, check=wordless),
+    context("generic.key", "key token auth pwd", r"[A-Za-z0-9_\-+/=.~]{20,150}", source=_SOURCE, entropy=3.4, verdict=Verdict.WARN, check=dense),
+    token("generic.password", r"(?i:passw(?:or)?d|pwd|passphrase|secret)[\w\-]{0,12}\\*[\"']?\s{0,3}(?:=>|:=|[=:])\s{0,3}\\*[\"']([^\s\"'\\]{6,80})", "passw", "pwd", "passphrase", "secret", anchor=r"(?i)(?:passw(?:or)?d|pwd|passphrase|secret)[\w\-]{0,12}\\{0,3}[\"']?\s{0,3}(?:=>|:=|[=:])\s{0,3}\\{0,3}[\"'][^\s\"'\\]{6}", source=_SOURCE, verdict=Verdict.WARN, check=real_password, entropy=2.2),
+)  # fmt: skip

@@ -1,0 +1,132 @@
+"""What a token rule is, and the two ways to state one.
+
+A :class:`Rule` is a value that can be recognised by its own shape (``ghp_`` + 36 characters).
+A :class:`Context` is a value that only its neighbour gives away (``datadog_key = <32 hex>``).
+
+Both are *JSON-aware*: a request body carries text inside JSON strings, often JSON inside JSON,
+so a newline before a token reads ``\\n`` and a quote ``\\"``. Word boundaries in the regex would
+fail there (``\\nghp_`` has no boundary before ``ghp_``). Rules therefore state no left boundary
+in the pattern; :mod:`botbottle.dlp.boundary` decides it on the bytes, and knows escapes.
+
+Patterns are RE2 syntax over bytes. Every pattern has one group, the secret itself, or none,
+when the whole match is the secret.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from botbottle.dlp.findings import Verdict
+from botbottle.dlp.rules.minimal import minimal
+
+Check = Callable[[bytes], bool]
+
+# Between a key and its value: the rest of the key, one assignment operator, quotes and escapes.
+_GAP = r"[\w.\- \t\[\]\"'\\(){}$|?\x60]{0,40}"
+_OPERATOR = r"[=:>,(]"
+_SEP = r"(?:[\s'\"\x60\\=:>|(\[{]|\\[nrt]|u00[0-9a-fA-F]{2}){0,20}"
+_SEP_LOOSE = r"[\s'\"\x60\\=:>|(\[{nrtu0-9]{0,20}"
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A self-identifying token.
+
+    ``literals``: lower-case strings, one of which is in every match (the fallback engine's
+    prefilter). ``anchor``: the engine expression; derived from ``pattern`` by cutting the last
+    repetition to its minimum, so that one token is one event. ``entropy``: least Shannon bits
+    per byte of the secret. ``left``/``right``: the secret may not be glued to a word character
+    on that side. ``before``/``after``: bytes around the event in which the pattern is confirmed.
+    ``check`` gets the secret and has the last word (checksums, headers that must decode).
+    """
+
+    id: str
+    pattern: str
+    literals: tuple[str, ...]
+    source: str
+    anchor: str = ""
+    verdict: Verdict = Verdict.TOKEN
+    entropy: float = 0.0
+    left: bool = False
+    right: bool = False
+    before: int = 512
+    after: int = 512
+    check: Check | None = None
+    placeholders: bool = True
+
+    @property
+    def expression(self) -> str:
+        """The expression the engine runs to find candidates."""
+        return self.anchor or minimal(self.pattern)
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """A value recognised by the key in front of it; ``keywords`` match in any case."""
+
+    id: str
+    keywords: tuple[str, ...]
+    value: str
+    source: str
+    entropy: float = 3.0
+    verdict: Verdict = Verdict.TOKEN
+    check: Check | None = None
+
+    def pattern(self) -> str:
+        """Key, gap, operator, separators and the value as group 1."""
+        return f"(?i:{_alternatives(self.keywords)}){_GAP}{_OPERATOR}{_SEP}({self.value})"
+
+
+def context_expression(keywords: tuple[str, ...], value: str) -> str:
+    """The engine expression shared by all contexts with the same value shape."""
+    return f"(?i:{_alternatives(keywords)}){_GAP}{_OPERATOR}{_SEP_LOOSE}(?:{minimal(value)})"
+
+
+def _alternatives(words: tuple[str, ...]) -> str:
+    return "|".join(words)
+
+
+def token(
+    rule_id: str,
+    pattern: str,
+    *literals: str,
+    source: str,
+    entropy: float = 0.0,
+    left: bool = False,
+    right: bool = False,
+    check: Check | None = None,
+    verdict: Verdict = Verdict.TOKEN,
+    anchor: str = "",
+    before: int = 512,
+    after: int = 512,
+) -> Rule:
+    """A :class:`Rule` with the usual defaults."""
+    return Rule(
+        rule_id,
+        pattern,
+        tuple(word.lower() for word in literals),
+        source,
+        entropy=entropy,
+        left=left,
+        right=right,
+        check=check,
+        verdict=verdict,
+        anchor=anchor,
+        before=before,
+        after=after,
+    )
+
+
+def context(
+    rule_id: str,
+    keywords: str,
+    value: str,
+    *,
+    source: str,
+    entropy: float = 3.0,
+    verdict: Verdict = Verdict.TOKEN,
+    check: Check | None = None,
+) -> Context:
+    """A :class:`Context`; ``keywords`` are separated by blanks."""
+    return Context(rule_id, tuple(keywords.split()), value, source, entropy, verdict, check)

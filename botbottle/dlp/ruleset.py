@@ -1,0 +1,176 @@
+"""From rules to one compiled database, and from an engine hit back to a secret's exact span.
+
+Context rules with the same value shape share one engine expression (``(?i:kw1|kw2)...value``):
+fewer automata, and one hit names the whole group. The confirm stage then runs RE2 in a small
+window around the hit, checks boundaries, entropy, placeholders and checksums, and yields spans.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from botbottle.dlp.boundary import left_ok, right_ok
+from botbottle.dlp.engines.base import Expression
+from botbottle.dlp.engines.linear import program
+from botbottle.dlp.entropy import shannon
+from botbottle.dlp.findings import Verdict
+from botbottle.dlp.placeholders import is_placeholder
+from botbottle.dlp.rules.model import Check, Context, Rule, context_expression
+
+_CONTEXT_BEFORE, _CONTEXT_AFTER = 400, 400
+_EDGE = 12  # bytes kept in front of a window for the boundary test
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A confirmed secret: absolute span in the surface, the rule and its verdict."""
+
+    rule: str
+    verdict: Verdict
+    start: int
+    end: int
+    secret: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """How one engine expression is confirmed."""
+
+    name: str
+    pattern: str
+    keywords: tuple[tuple[bytes, str], ...]  # context groups: keyword -> rule id
+    verdict: Verdict
+    entropy: float
+    left: bool
+    right: bool
+    before: int
+    after: int
+    check: Check | None
+    placeholders: bool
+
+    def program(self) -> Any:
+        """The RE2 program that confirms."""
+        return program(self.pattern)
+
+
+class RuleSet:
+    """An immutable set of rules: engine expressions and their confirm stage, index by index."""
+
+    def __init__(self, rules: Iterable[Rule | Context]) -> None:
+        self.expressions: list[Expression] = []
+        self.targets: list[Target] = []
+        groups: dict[tuple[str, float, Verdict, Check | None], list[Context]] = {}
+        for rule in rules:
+            if isinstance(rule, Rule):
+                self._add(_rule_expression(rule), _rule_target(rule))
+            else:
+                key = (rule.value, rule.entropy, rule.verdict, rule.check)
+                groups.setdefault(key, []).append(rule)
+        for group in groups.values():
+            self._add(_group_expression(group), _group_target(group))
+
+    def _add(self, expression: Expression, target: Target) -> None:
+        self.expressions.append(expression)
+        self.targets.append(target)
+
+    @property
+    def digest(self) -> str:
+        """Content hash of everything the engine compiles."""
+        text = "\0".join(repr(e) for e in self.expressions)
+        return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+    def confirm(self, surface: memoryview, hits: Sequence[tuple[int, int]]) -> Iterator[Hit]:
+        """Confirmed secrets for engine hits (expression index, end), each span once."""
+        done: dict[int, int] = {}
+        for index, end in hits:
+            if end <= done.get(index, -1):
+                continue
+            for hit, reach in self._around(surface, index, end):
+                done[index] = max(done.get(index, -1), reach)
+                yield hit
+
+    def _around(self, surface: memoryview, index: int, end: int) -> Iterator[tuple[Hit, int]]:
+        target = self.targets[index]
+        low = max(0, end - target.before - _EDGE)
+        window = bytes(surface[low : end + target.after])
+        relative = end - low
+        # A match that begins at or after the hit belongs to a later hit.
+        for match in target.program().finditer(window):
+            if match.start() >= relative:
+                break
+            if match.end() < relative:
+                continue
+            hit = _accept(target, window, match, low)
+            if hit is not None:
+                yield hit, low + match.end()
+
+
+def _accept(target: Target, window: bytes, match: Any, low: int) -> Hit | None:
+    group = 1 if match.re.groups else 0
+    start, end = match.span(group)
+    if start < 0 or start == end:
+        return None
+    if target.left and not left_ok(window, start):
+        return None
+    if target.right and not right_ok(window, end):
+        return None
+    secret = window[start:end]
+    if target.entropy and shannon(secret) < target.entropy:
+        return None
+    if target.placeholders and is_placeholder(secret):
+        return None
+    if target.check is not None and not target.check(secret):
+        return None
+    return Hit(_name(target, match), target.verdict, low + start, low + end, secret)
+
+
+def _name(target: Target, match: Any) -> str:
+    if not target.keywords:
+        return target.name
+    text = match.group(0).lower()
+    for keyword, rule_id in target.keywords:
+        if text.startswith(keyword):
+            return rule_id
+    return target.name
+
+
+def _rule_expression(rule: Rule) -> Expression:
+    literals = tuple(word.encode() for word in rule.literals)
+    return Expression(rule.expression.encode("latin-1"), literals)
+
+
+def _rule_target(rule: Rule) -> Target:
+    return Target(
+        rule.id, rule.pattern, (), rule.verdict, rule.entropy, rule.left, rule.right,
+        rule.before, rule.after, rule.check, rule.placeholders,
+    )  # fmt: skip
+
+
+def _group_expression(group: Sequence[Context]) -> Expression:
+    words = _words(group)
+    regex = context_expression(words, group[0].value)
+    return Expression(regex.encode("latin-1"), tuple(_literal(word) for word in words))
+
+
+def _group_target(group: Sequence[Context]) -> Target:
+    first = group[0]
+    merged = Context(first.id, _words(group), first.value, "", first.entropy)
+    names = [(_literal(word), rule.id) for rule in group for word in rule.keywords]
+    names.sort(key=lambda pair: -len(pair[0]))
+    return Target(
+        first.id, merged.pattern(), tuple(names), first.verdict, first.entropy, False, True,
+        _CONTEXT_BEFORE, _CONTEXT_AFTER, first.check, True,
+    )  # fmt: skip
+
+
+def _words(group: Sequence[Context]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(word for rule in group for word in rule.keywords))
+
+
+def _literal(word: str) -> bytes:
+    """The longest plain piece of a keyword regex, for literal prefilters and naming."""
+    pieces = word.replace("[_-]?", "\0").replace(".", "\0").split("\0")
+    return max(pieces, key=len).lower().encode()

@@ -1,0 +1,184 @@
+"""The scanner: one object per set of secrets, used by many threads.
+
+A message is scanned surface by surface (host, path, URL, each header, body). Each surface goes
+through the rule database R and the secrets' database S as it is; nothing is parsed or copied.
+Only where a cheap trigger fires is a view decoded and scanned again, under the message's budget
+of bytes, depth and time. Reaching a bound is a finding of its own.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping, Sequence
+
+from botbottle.dlp.allow import Allowlist
+from botbottle.dlp.coding import Undecodable, decode_body
+from botbottle.dlp.compiled import (
+    AUTO,
+    FALLBACK,
+    CompiledRules,
+    default_rules,
+    engine_name,
+    matcher,
+)
+from botbottle.dlp.crlf import header_breaks, url_breaks
+from botbottle.dlp.engines.base import Buffer, Matcher
+from botbottle.dlp.findings import Finding, Verdict
+from botbottle.dlp.injection import scan_text
+from botbottle.dlp.known.fragments import FragmentMemory
+from botbottle.dlp.known.index import KnownIndex, VariantSource
+from botbottle.dlp.known.variants import variants
+from botbottle.dlp.layers import RUNS, TRIGGERS
+from botbottle.dlp.message import Message
+from botbottle.dlp.settings import (
+    FALLBACK_BODY,
+    INBOUND,
+    INJECTION_HEURISTICS,
+    NAIVE_INJECTION,
+    OUTBOUND,
+    Limits,
+)
+from botbottle.dlp.target import surfaces_of
+
+Headers = Iterable[tuple[str | bytes, str | bytes]]
+
+
+class Scanner:
+    """Scans outbound and inbound messages. Immutable; build a new one when secrets change.
+
+    ``secrets``: name -> value; ``canary``: a value that must never be seen; ``key``: the HMAC key
+    of fingerprints (any length, secret). ``rules``: a compiled rule set to share. ``allow``:
+    fingerprints that were approved; they never apply to known secrets. ``variants``: a cache of
+    encoded forms, so that a rebuild after one rotation is cheap.
+    """
+
+    def __init__(
+        self,
+        secrets: Mapping[str, bytes],
+        *,
+        canary: bytes | None = None,
+        key: bytes,
+        rules: CompiledRules | None = None,
+        limits: Limits | None = None,
+        engine: str = AUTO,
+        allow: Allowlist | None = None,
+        variants: VariantSource = variants,
+    ) -> None:
+        self.rules = rules or default_rules()
+        self.key = key
+        self.limits = limits or Limits(body=_default_cap(engine))
+        self.allow = allow or Allowlist()
+        self.index = KnownIndex(secrets, canary, variants)
+        self.first_trigger = len(self.index.expressions)
+        self.known: Matcher = matcher([*self.index.expressions, *TRIGGERS], engine)
+        self.runs: Matcher = _runs_matcher(engine)
+
+    def __repr__(self) -> str:
+        return f"Scanner({self.index!r})"
+
+    @property
+    def unscannable(self) -> tuple[str, ...]:
+        """Names of secrets too short to be looked for (under 4 bytes)."""
+        return tuple(self.index.skipped)
+
+    def scan(
+        self, surface: Buffer, location: str = "body", *, detectors: frozenset[str] = OUTBOUND
+    ) -> tuple[Finding, ...]:
+        """Findings in one byte string; raises nothing for any content."""
+        message = Message(self, detectors)
+        message.surface(surface, location)
+        return message.result()
+
+    def scan_request(
+        self,
+        url: str | bytes,
+        headers: Headers,
+        body: Buffer,
+        content_type: str = "",
+        content_encoding: str = "",
+        detectors: frozenset[str] = OUTBOUND,
+        *,
+        memory: FragmentMemory | None = None,
+        scope: str = "",
+    ) -> tuple[Finding, ...]:
+        """Findings in a whole request.
+
+        ``memory`` and ``scope`` (bottle and host) find secrets sent in pieces over several
+        requests. CR/LF injection is looked for whatever ``detectors`` says. A body that cannot be
+        decoded or is larger than ``limits.body`` is a BLOCK finding.
+        """
+        message = Message(self, detectors)
+        pairs = [(_bytes(n), _bytes(v)) for n, v in headers]
+        target = _bytes(url)
+        _line_breaks(message, target, pairs)
+        for data, location in surfaces_of(target, pairs):
+            message.surface(data, location)
+        self._body(message, body, content_type, content_encoding)
+        if memory is not None:
+            message.fragments(memory, scope, time.monotonic())
+        return message.result()
+
+    def _body(self, message: Message, body: Buffer, content_type: str, coding: str) -> None:
+        if len(body) > self.limits.body:
+            message.bound(Verdict.BLOCK, "limit.size", "body")
+            return
+        if coding.strip().lower() in ("", "identity"):
+            plain = body
+        else:
+            try:
+                plain = decode_body(bytes(body), coding, message.budget)
+            except Undecodable:
+                message.bound(Verdict.BLOCK, "undecodable", "body")
+                return
+        message.surface(plain, "body", form="urlencoded" in content_type.lower())
+
+    def scan_response(
+        self,
+        headers: Headers,
+        body: Buffer,
+        content_type: str = "",
+        content_encoding: str = "",
+        detectors: frozenset[str] = INBOUND,
+    ) -> tuple[Finding, ...]:
+        """Inbound findings (location ``response body``); undecodable bodies are a WARN."""
+        del headers, content_type
+        message = Message(self, detectors)
+        try:
+            plain = decode_body(bytes(body), content_encoding, message.budget)
+        except Undecodable:
+            message.bound(Verdict.WARN, "undecodable", "response body")
+            return message.result()
+        return (*message.result(), *inbound(plain, self.key, detectors))
+
+
+def inbound(text: bytes, key: bytes, detectors: frozenset[str]) -> tuple[Finding, ...]:
+    """Injection findings in decoded text, for the detectors that are on."""
+    if not detectors & {NAIVE_INJECTION, INJECTION_HEURISTICS}:
+        return ()
+    return scan_text(text, key, wide=INJECTION_HEURISTICS in detectors)
+
+
+def _line_breaks(message: Message, url: bytes, headers: Sequence[tuple[bytes, bytes]]) -> None:
+    for offset, length in url_breaks(url):
+        message.add(Verdict.BLOCK, "crlf.injection", "url", offset, length, b"")
+    for name, offset in header_breaks(headers):
+        location = "header:" + name.decode("latin-1").lower()
+        message.add(Verdict.BLOCK, "crlf.injection", location, offset, 1, b"")
+
+
+def _bytes(value: str | bytes) -> bytes:
+    return value if isinstance(value, bytes) else value.encode("utf-8", "surrogateescape")
+
+
+def _default_cap(engine: str) -> int:
+    slow = engine == FALLBACK or (engine == AUTO and engine_name() == FALLBACK)
+    return FALLBACK_BODY if slow else Limits().body
+
+
+_shared_runs: dict[str, Matcher] = {}
+
+
+def _runs_matcher(engine: str) -> Matcher:
+    if engine not in _shared_runs:
+        _shared_runs[engine] = matcher(RUNS, engine)
+    return _shared_runs[engine]

@@ -1,0 +1,38 @@
+"""Detector names and the bounds every scan works under."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+TOKEN_PATTERNS: Final = "token_patterns"  # noqa: S105
+KNOWN_SECRETS: Final = "known_secrets"
+ENTROPY: Final = "entropy"
+NAIVE_INJECTION: Final = "naive_injection_detection"
+INJECTION_HEURISTICS: Final = "injection_heuristics"
+
+OUTBOUND: Final = frozenset({TOKEN_PATTERNS, KNOWN_SECRETS})
+OUTBOUND_ALL: Final = OUTBOUND | {ENTROPY}
+INBOUND: Final = frozenset({NAIVE_INJECTION})
+INBOUND_ALL: Final = INBOUND | {INJECTION_HEURISTICS}
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds per message; reaching one is itself a finding, so nothing slips past unseen.
+
+    Sizes in bytes, time in seconds. ``events`` bounds the raw engine hits of one pass,
+    ``findings`` what is reported, ``depth`` the decode layers below the surface.
+    """
+
+    body: int = 16 * 1024 * 1024
+    decoded: int = 8 * 1024 * 1024
+    ratio: int = 100
+    depth: int = 3
+    events: int = 2048
+    findings: int = 256
+    runs: int = 512
+    seconds: float = 0.1
+
+
+FALLBACK_BODY: Final = 1024 * 1024  # the fallback engine runs at 20-40 MB/s

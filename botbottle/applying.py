@@ -10,7 +10,7 @@ import os
 import secrets
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +23,8 @@ from botbottle.model import canonical
 from botbottle.model.bottle import Declared
 from botbottle.model.paths import HomePaths
 from botbottle.model.plan import Plan
+from botbottle.planner.reach import route_atoms
+from botbottle.planner.wanted import routes
 from botbottle.session import UNPRIVILEGED, Session
 from botbottle.ui.events import Event
 from botbottle.vault import MemoryVault
@@ -87,9 +89,13 @@ def carry_out(
     fail_fast: bool = False,
     cancelled: Callable[[], bool] = lambda: False,
     fence: Callable[[], bool] = lambda: True,
+    only: Sequence[str] = (),
+    approve: bool = True,
 ) -> Result:
-    """Execute every op of ``plan``. ``prepare_home`` has been called and the lock is held."""
-    facts = session.facts(declared)
+    """Execute every op of ``plan``. ``prepare_home`` has been called and the lock is held.
+
+    ``approve``: somebody approved this plan's reach; it becomes the baseline of later plans."""
+    facts = session.facts(declared, only=only)
     result = execute(
         plan,
         engine,
@@ -105,12 +111,24 @@ def carry_out(
         cancelled=cancelled,
         fence=fence,
     )
-    if result.ok:
+    if result.ok and approve:
         ledger.save_generation(
             declared.project.id,
-            canonical.canonical([declared.bottles, declared.settings]),
+            generation(session, declared, facts.only),
             plan_digest=plan.digest,
             by=f"uid {os.getuid()}",
             now=time.time(),
         )
     return result
+
+
+def generation(session: Session, declared: Declared, only: Sequence[str]) -> str:
+    """The desired set as kept in the history, with the reach it was approved for."""
+    kept = session.approved(declared) if only else {}
+    reach = {name: sorted(found) for name, found in kept.items()}
+    for spec in declared.bottles:
+        if spec.state == "started" and (not only or spec.name in only):
+            reach[spec.name] = sorted({a for r in routes(spec) for a in route_atoms(r)})
+    return canonical.canonical(
+        {"bottles": declared.bottles, "settings": declared.settings, "reach": reach}
+    )

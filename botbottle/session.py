@@ -7,6 +7,7 @@ them can see another world than the others.
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 import time
@@ -18,7 +19,7 @@ from typing import Protocol
 
 from botbottle import __version__
 from botbottle.engine.api import EngineRead
-from botbottle.errors import LedgerUnavailable, ManifestError
+from botbottle.errors import ManifestError
 from botbottle.images import image_tag
 from botbottle.ledger.api import Ledger
 from botbottle.load import Loaded, Overrides
@@ -57,6 +58,7 @@ class Session:
     control: ControlRead
     overrides: Overrides | None = None
     env_values: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    ledger: Ledger | None = None
 
     @property
     def paths(self) -> HomePaths:
@@ -95,6 +97,7 @@ class Session:
                 bottle: tuple((n, fingerprint(key, v)) for n, v in sorted(values.items()))
                 for bottle, values in self.env_values.items()
             },
+            approved=self.approved(declared),
             upstream_ca=read_ca(declared.settings.egress_ca),
             skills_dir=str(Path(self.environ.get("HOME", "~")).expanduser() / ".claude/skills"),
             only=tuple(only),
@@ -146,20 +149,31 @@ class Session:
 
         return open_ledger(self.ledger_url(declared), create=write, read_only=not write)
 
+    def reading(self, declared: Declared) -> Ledger | None:
+        """The ledger kept open for this session's reads, or None before the first apply."""
+        if self.ledger is None:
+            missing = not declared.settings.ledger and not Path(self.paths.ledger_db).exists()
+            self.ledger = None if missing else self.open_ledger(declared)
+        return self.ledger
+
     def view(self, declared: Declared) -> LedgerView:
         """The ledger's reading; an empty one before the first apply."""
-        if not declared.settings.ledger and not Path(self.paths.ledger_db).exists():
-            return LedgerView(now=time.time())
-        try:
-            ledger = self.open_ledger(declared)
-        except LedgerUnavailable as error:
-            if "there is no ledger" in error.message:
-                return LedgerView(now=time.time())
-            raise
-        try:
-            return ledger.view(time.time())
-        finally:
-            ledger.close()
+        ledger = self.reading(declared)
+        return ledger.view(time.time()) if ledger else LedgerView(now=time.time())
+
+    def approved(self, declared: Declared) -> dict[str, frozenset[str]]:
+        """The reach that each bottle was last approved for, from the newest generation."""
+        ledger = self.reading(declared)
+        generations = ledger.generations(declared.project.id, limit=1) if ledger else ()
+        document = ledger.document(generations[0].digest) if ledger and generations else None
+        reach = json.loads(document).get("reach", {}) if document else {}
+        return {name: frozenset(found) for name, found in reach.items()}
+
+    def close(self) -> None:
+        """Close the ledger, if it was opened."""
+        if self.ledger is not None:
+            self.ledger.close()
+            self.ledger = None
 
     def plan(
         self,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -65,17 +66,15 @@ def register(app: typer.Typer) -> None:
 
 def overrides(budget: list[str] | None) -> Overrides | None:
     """Launch options as the loader takes them."""
-    from botbottle.budget import parse_limit
+    from botbottle.budget.limits import parse_limit
     from botbottle.load import Overrides
-    from botbottle.model.bottle import Limit
 
     limits = []
     for text in budget or ():
         provider, found, amount = text.partition("=")
         if not found or not provider:
             raise UsageError(f"--budget {text}: write PROVIDER=TOKENS or PROVIDER=TOKENS/WINDOW")
-        tokens, window = parse_limit(amount)
-        limits.append(Limit(provider, tokens, window))
+        limits.append(parse_limit(provider, amount))
     return Overrides(budgets=tuple(limits)) if limits else None
 
 
@@ -208,7 +207,8 @@ class Run:
             with graceful(self.context.err) as cancelled:
                 return carry_out(
                     self.session,
-                    self.declared,
+                    # What is destroyed has to be approved again to come back.
+                    replace(self.declared, bottles=()) if self.destroy else self.declared,
                     plan,
                     engine=connect(self.context.environ),
                     control=ControlClient(),
@@ -217,6 +217,7 @@ class Run:
                     parallel=parallel,
                     fail_fast=fail_fast,
                     cancelled=cancelled,
+                    only=self.only,
                 )
         finally:
             ledger.close()

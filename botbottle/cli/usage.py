@@ -95,7 +95,15 @@ def _counts(name: str, settings: Any) -> bool:
 def _wire(groups: Sequence[str], found: UsageRow) -> dict[str, Any]:
     tokens = {c: getattr(found.tokens, c) for c in CLASSES}
     keys = dict(zip(groups, found.keys, strict=True))
-    return {**keys, **tokens, "total": found.tokens.total, "exchanges": found.exchanges}
+    return {
+        **keys,
+        **tokens,
+        "total": found.tokens.total,
+        "counted": found.counted,
+        "requests": found.requests,
+        "partial": found.partial,
+        "estimated": found.estimated,
+    }
 
 
 def write_json(
@@ -112,7 +120,9 @@ def write_json(
 
 def write_csv(context: Context, groups: Sequence[str], rows: Sequence[UsageRow]) -> None:
     writer = csv.DictWriter(
-        context.out, [*groups, *CLASSES, "total", "exchanges"], lineterminator="\n"
+        context.out,
+        [*groups, *CLASSES, "total", "counted", "requests", "partial", "estimated"],
+        lineterminator="\n",
     )
     writer.writeheader()
     writer.writerows(_wire(groups, r) for r in rows)

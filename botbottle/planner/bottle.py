@@ -204,7 +204,8 @@ def plan_push(
     """Deliver config and secrets when they differ. ``stopped``: the old agent is gone then."""
     name = want.spec.name
     status = status_of(draft, egress)
-    draft.reach.extend(delta(name, status.config if status else None, want.config))
+    approved = draft.facts.approved.get(name, frozenset())
+    draft.reach.extend(delta(name, status.config if status else None, want.config, approved))
     if status is not None and not push_needed(status, want):
         draft.unchanged += 1
         return ()

@@ -26,6 +26,7 @@ class Facts:
     bb_version: str
     secrets: Mapping[str, str] = field(default_factory=dict)
     env: Mapping[str, tuple[tuple[str, str], ...]] = field(default_factory=dict)
+    approved: Mapping[str, frozenset[str]] = field(default_factory=dict)
     upstream_ca: str = ""
     skills_dir: str = ""
     only: tuple[str, ...] = ()

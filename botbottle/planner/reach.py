@@ -52,12 +52,19 @@ def _path(kind: str, value: str) -> str:
     return f"~{value}" if kind == "regex" else value
 
 
-def delta(bottle: str, old: SidecarConfig | None, new: SidecarConfig) -> tuple[ReachChange, ...]:
-    """What is lost and gained, losses first, each list sorted."""
+def delta(
+    bottle: str,
+    old: SidecarConfig | None,
+    new: SidecarConfig,
+    approved: frozenset[Atom] = frozenset(),
+) -> tuple[ReachChange, ...]:
+    """What is lost and gained, losses first, each list sorted. Regaining what was ``approved``
+    by an earlier apply (after a restart or a lifted hold) is no gain."""
     before, after = atoms(old), atoms(new)
     lost = (ReachChange(bottle, Reach.NARROWS, a) for a in sorted(before - after))
-    gained = (ReachChange(bottle, Reach.WIDENS, a) for a in sorted(after - before))
-    return (*lost, *gained)
+    gained = (ReachChange(bottle, Reach.WIDENS, a) for a in sorted(after - before - approved))
+    back = (ReachChange(bottle, Reach.NEUTRAL, a) for a in sorted((after & approved) - before))
+    return (*lost, *back, *gained)
 
 
 def classify(changes: Iterable[ReachChange]) -> Reach:

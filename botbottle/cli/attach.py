@@ -1,0 +1,56 @@
+"""``bb attach``: the agent of a running bottle in this terminal."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from botbottle.cli.context import Context
+from botbottle.errors import EngineError
+
+if TYPE_CHECKING:
+    from botbottle.model.bottle import BottleSpec
+
+
+def register(app: typer.Typer) -> None:
+    @app.command(context_settings={"ignore_unknown_options": True})
+    def attach(
+        ctx: typer.Context,
+        name: Annotated[str, typer.Argument(help="The bottle.")],
+        command: Annotated[
+            list[str] | None, typer.Argument(help="Run this instead of the agent program.")
+        ] = None,
+    ) -> int:
+        """Open the agent of a running bottle in this terminal."""
+        context: Context = ctx.obj
+        return run(context, name, command or [])
+
+
+def run(context: Context, name: str, command: list[str]) -> int:
+    """Replace this process by the docker CLI, which handles terminals well."""
+    import shutil
+
+    from botbottle.cli.instance import find, require_running
+    from botbottle.engine.reader import connect
+
+    instance = find(context, name)
+    container = require_running(connect(context.environ), instance)
+    docker = shutil.which("docker", path=context.environ.get("PATH"))
+    if docker is None:
+        raise EngineError("attach needs the docker command line client", hint="install docker")
+    argv = command or list(program(instance.spec))
+    terminal = ["-it"] if context.interactive else ["-i"]
+    os.execve(
+        docker, [docker, "exec", *terminal, container, "bb-exec", *argv], dict(context.environ)
+    )
+    return 0
+
+
+def program(spec: BottleSpec) -> tuple[str, ...]:
+    """The interactive command line of the bottle's template."""
+    from botbottle.planner.wanted import chosen
+
+    found, credential, _ = chosen(spec)
+    return found.argv("interactive", credential, dict(spec.provider_settings))

@@ -1,0 +1,64 @@
+"""Finding one running bottle by name, reading only what it needs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from botbottle.errors import Refused, UsageError
+
+if TYPE_CHECKING:
+    from botbottle.cli.context import Context
+    from botbottle.engine.reader import DockerReader
+    from botbottle.model.bottle import BottleSpec
+    from botbottle.model.paths import BottlePaths
+    from botbottle.planner.names import Names
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """A declared bottle with its engine names and paths."""
+
+    spec: BottleSpec
+    names: Names
+    paths: BottlePaths
+
+
+def find(context: Context, name: str) -> Instance:
+    """The bottle ``name``; an unrelated broken manifest does not matter. Raises UsageError."""
+    from botbottle.cli.common import show_diagnostics
+    from botbottle.load import load_one
+    from botbottle.load import names as known
+    from botbottle.model.paths import HomePaths
+    from botbottle.planner.names import names
+    from botbottle.session import declared_or_raise
+
+    loaded = load_one(name, context.home, context.cwd)
+    if loaded.errors:
+        show_diagnostics(context, loaded)
+    declared = declared_or_raise(loaded)
+    spec = next((b for b in declared.bottles if b.name == name), None)
+    if spec is None:
+        import difflib
+
+        close = difflib.get_close_matches(name, list(known(context.home, context.cwd)), 1)
+        hint = f"did you mean {close[0]}?" if close else "bb list shows the names"
+        raise UsageError(f"there is no agent {name!r}", hint=hint)
+    home = HomePaths(str(context.home))
+    called = names(home.home_id, spec.project, spec.name)
+    return Instance(spec, called, home.bottle(spec.project, spec.name))
+
+
+def require_running(engine: DockerReader, instance: Instance) -> str:
+    """Id of the running agent container. Raises Refused with the way to start it."""
+    from botbottle.model.plan import Ref
+
+    found = engine.container(Ref(instance.names.agent))
+    if found is None or found.state != "running":
+        state = found.state if found else "absent"
+        raise Refused(
+            f"{instance.spec.name} is not running ({state})",
+            code="BB7008",
+            hint="bb apply starts it; bb status says what holds it back",
+        )
+    return found.id

@@ -1,0 +1,46 @@
+"""Which part of a plan a watch may carry out by itself. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Literal
+
+from botbottle.model.plan import Op, Plan
+
+type Level = Literal["none", "safe", "all"]
+
+
+def blocked_bottles(plan: Plan) -> frozenset[str]:
+    """Bottles that cannot be carried out now (missing credential, taken name)."""
+    return frozenset(
+        n.bottle for n in plan.notices if n.code == "BB290" or n.code.startswith("BB8")
+    )
+
+
+def unapproved_bottles(plan: Plan) -> frozenset[str]:
+    """Bottles whose change needs an approval that nobody gave."""
+    return frozenset(n.bottle for n in plan.notices if n.needs)
+
+
+def allowed(plan: Plan, level: Level, waiting: frozenset[str] = frozenset()) -> Plan:
+    """The ops a watch at ``level`` may run: never for blocked bottles or those in ``waiting``
+    (back-off, damper); ``safe`` leaves out what needs an approval; ``none`` runs nothing."""
+    if level == "none":
+        return replace(plan, ops=())
+    out = blocked_bottles(plan) | waiting
+    if level == "safe":
+        out |= unapproved_bottles(plan)
+    kept = tuple(op for op in plan.ops if op.bottle not in out)
+    ids = {op.id for op in kept}
+    return replace(plan, ops=tuple(_within(op, ids) for op in kept))
+
+
+def _within(op: Op, ids: set[str]) -> Op:
+    """Dependencies on ops that are left out are dropped: those belong to other bottles, or to
+    shared resources that exist already."""
+    return replace(op, after=tuple(a for a in op.after if a in ids))
+
+
+def summary(plan: Plan) -> dict[str, int]:
+    """Counts for the log line of a pass."""
+    return {"ops": len(plan.ops), "changes": len(plan.changes), "held": len(plan.held)}

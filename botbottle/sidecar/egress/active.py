@@ -1,0 +1,56 @@
+"""The active configuration: compiled once when it is delivered, read by every request.
+
+An :class:`Active` is immutable; a change of routes or secrets makes a new one and swaps the
+reference, so a request sees one consistent policy from its first stage to its last.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from botbottle.model.route import Route
+from botbottle.model.sidecar_config import SidecarConfig, fingerprint
+from botbottle.sidecar.egress.auth import material
+from botbottle.sidecar.egress.match import RouteIndex
+from botbottle.sidecar.egress.scrub import Scrubber
+
+
+@dataclass(frozen=True, slots=True)
+class Active:
+    """One delivered configuration with everything derived from it."""
+
+    config: SidecarConfig
+    config_hash: str
+    index: RouteIndex
+    metered: Mapping[str, str]
+    fingerprints: tuple[tuple[str, str], ...]
+    placeholders: Mapping[str, str]
+    scrubber: Scrubber
+    secrets: Mapping[str, str] = field(repr=False)
+
+    def secret_of(self, route: Route) -> str | None:
+        """The credential of a route; '' when it needs none, None when it was not delivered."""
+        return "" if route.auth is None else self.secrets.get(route.auth.secret)
+
+
+def compile_active(config: SidecarConfig, secrets: Mapping[str, str], key: bytes) -> Active:
+    """Compile a delivery. Only secrets that a route uses are kept."""
+    wanted = {name: secrets[name] for name in config.secret_names if secrets.get(name)}
+    texts = [
+        text
+        for route in config.routes
+        if route.auth and route.auth.secret in wanted
+        for text in material(route.auth, wanted[route.auth.secret])
+    ]
+    return Active(
+        config=config,
+        config_hash=config.config_hash,
+        index=RouteIndex(config.routes),
+        metered=MappingProxyType(dict(config.metered)),
+        fingerprints=tuple((name, fingerprint(key, wanted[name])) for name in sorted(wanted)),
+        placeholders=MappingProxyType(dict(config.placeholders)),
+        scrubber=Scrubber(texts),
+        secrets=MappingProxyType(wanted),
+    )

@@ -1,0 +1,120 @@
+"""Start-up and shutdown of the sidecar process."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import signal
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from botbottle.sidecar.egress import control, dns
+from botbottle.sidecar.egress.authority import open_authority, publish
+from botbottle.sidecar.egress.driver import Listener
+from botbottle.sidecar.egress.gate import Ledger
+from botbottle.sidecar.egress.log import Log
+from botbottle.sidecar.egress.resolve import Resolver, read_hosts
+from botbottle.sidecar.egress.sidecar import Sidecar
+
+HEARTBEAT = 5.0  # seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything the process is told. Port 0 picks a free one, -1 leaves the listener out."""
+
+    listen: str = "0.0.0.0"  # noqa: S104 - the bottle's internal network, and nothing else
+    proxy_port: int = 9099
+    https_port: int = 443
+    http_port: int = 80
+    dns_port: int = 53
+    dns_answer: str = ""
+    ledger: Path | None = Path("/run/bb/ledger")
+    control: Path = Path("/run/bb/control")
+    ca: Path = Path("/run/bb/ca")
+    public: Path = Path("/run/bb/public")
+    hosts: Path | None = None
+    trusted_networks: tuple[str, ...] = ()
+    name: str = "botbottle"
+
+
+class App:
+    """The process: listeners around one :class:`Sidecar`."""
+
+    def __init__(self, settings: Settings, connect: Callable[[Settings], Ledger]) -> None:
+        self._settings = settings
+        authority = open_authority(settings.ca, f"botbottle {settings.name}")
+        publish(authority, settings.public)
+        hosts = read_hosts(settings.hosts) if settings.hosts else {}
+        resolver = Resolver(hosts, settings.trusted_networks)
+        self.sidecar = Sidecar(authority, connect(settings), resolver, Log())
+        self.ports: dict[str, int] = {}
+        self._servers: list[asyncio.Server] = []
+        self._udp: asyncio.BaseTransport | None = None
+
+    async def start(self) -> None:
+        """Listen everywhere; the control socket comes last, so who can ask finds all ready."""
+        settings = self._settings
+        await self.sidecar.ledger.start()
+        await self._listen("proxy", settings.proxy_port)
+        await self._listen("tls", settings.https_port)
+        await self._listen("plain", settings.http_port)
+        if settings.dns_port >= 0:
+            answer = settings.dns_answer or _own_address(settings.listen)
+            self._udp, server = await dns.serve(settings.listen, settings.dns_port, answer)
+            self._keep("dns", server)
+        self._servers.append(await control.serve(self.sidecar, settings.control))
+        self.sidecar.log.write("info", "listening", **self.ports)
+
+    async def _listen(self, listener: Listener, port: int) -> None:
+        if port < 0:
+            return
+        factory = functools.partial(self.sidecar.accept, listener)
+        loop = asyncio.get_running_loop()
+        server = await loop.create_server(factory, self._settings.listen, port, backlog=256)
+        self._keep(listener, server)
+
+    def _keep(self, name: str, server: asyncio.Server) -> None:
+        self._servers.append(server)
+        self.ports[name] = server.sockets[0].getsockname()[1]
+
+    async def beat(self) -> None:
+        """Report to the ledger until cancelled."""
+        while True:
+            self.sidecar.ledger.heartbeat(self.sidecar.status())
+            await asyncio.sleep(HEARTBEAT)
+
+    async def stop(self) -> None:
+        """Stop listening, settle what is open."""
+        for server in self._servers:
+            server.close()
+        if self._udp:
+            self._udp.close()
+        await self.sidecar.stop()
+        if lost := await self.sidecar.ledger.close():
+            self.sidecar.log.write("error", "usage not delivered", rows=lost)
+
+
+def _own_address(listen: str) -> str:
+    """The address a program in the bottle reaches this sidecar at."""
+    if listen not in ("0.0.0.0", ""):  # noqa: S104 - compared, not bound
+        return listen
+    import socket
+
+    return socket.gethostbyname(socket.gethostname())
+
+
+async def run(settings: Settings, connect: Callable[[Settings], Ledger]) -> None:
+    """Run until SIGTERM or SIGINT."""
+    app = App(settings, connect)
+    await app.start()
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    beating = asyncio.create_task(app.beat())
+    await stopping.wait()
+    beating.cancel()
+    await app.stop()
+    app.sidecar.log.write("info", "stopped")

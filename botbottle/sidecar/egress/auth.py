@@ -1,0 +1,112 @@
+"""Credentials: what the agent sent is stripped, what the route says is injected.
+
+Works on raw header fields, so that nothing is decoded that does not have to be. A value is
+never part of an exception, a log line or a ``repr``.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterable
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from botbottle.model.route import Auth
+
+type Fields = tuple[tuple[bytes, bytes], ...]
+
+# Headers that carry a credential in some API; the agent's own never pass.
+STRIPPED = frozenset(
+    {
+        b"authorization",
+        b"proxy-authorization",
+        b"proxy-connection",
+        b"cookie",
+        b"x-api-key",
+        b"api-key",
+        b"apikey",
+        b"x-apikey",
+        b"x-goog-api-key",
+        b"x-auth-token",
+        b"x-access-token",
+        b"x-amz-security-token",
+        b"x-github-token",
+        b"private-token",
+        b"job-token",
+        b"x-vault-token",
+        b"x-figma-token",
+    }
+)
+# Query parameters that carry a credential wherever they are read at all.
+_STRIPPED_QUERY = frozenset({"access_token", "api_key", "apikey", "private_token"})
+_PROTOCOL = b"sec-websocket-protocol"
+_KEY_IN_PROTOCOL = b"openai-insecure-api-key."
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """A request ready to leave: header fields and query."""
+
+    headers: Fields
+    query: str
+
+
+def strip(headers: Fields, query: str) -> Signed:
+    """The request without any credential of the agent's."""
+    kept = tuple(_protocol(f) for f in headers if f[0].lower() not in STRIPPED)
+    if query:
+        query = _without(query, _STRIPPED_QUERY)
+    return Signed(tuple(f for f in kept if f is not None), query)
+
+
+def _protocol(item: tuple[bytes, bytes]) -> tuple[bytes, bytes] | None:
+    """Browsers' way to send a key on a WebSocket: as one of the subprotocols."""
+    name, value = item
+    if name.lower() != _PROTOCOL or _KEY_IN_PROTOCOL not in value:
+        return item
+    kept = [p for p in value.split(b",") if not p.strip().startswith(_KEY_IN_PROTOCOL)]
+    return (name, b",".join(kept).strip()) if kept else None
+
+
+def _without(query: str, names: Iterable[str]) -> str:
+    unwanted = set(names)
+    pairs = query.split("&")
+    kept = [p for p in pairs if p.partition("=")[0].lower() not in unwanted]
+    return query if len(kept) == len(pairs) else "&".join(kept)
+
+
+def inject(request: Signed, auth: Auth, value: str) -> Signed:
+    """The stripped request with the credential ``value`` in the place the scheme says."""
+    match auth.scheme:
+        case "Bearer" | "token":
+            return _header(request, b"authorization", f"{auth.scheme} {value}")
+        case "basic":
+            return _header(request, b"authorization", f"Basic {basic(value)}")
+        case "header":
+            return _header(request, auth.name.encode(), value)
+        case "query":
+            rest = _without(request.query, [auth.name.lower()])
+            pair = f"{quote(auth.name, safe='')}={quote(value, safe='')}"
+            return Signed(request.headers, f"{rest}&{pair}" if rest else pair)
+        case _:
+            raise NotImplementedError(auth.scheme)
+
+
+def _header(request: Signed, name: bytes, value: str) -> Signed:
+    kept = tuple(f for f in request.headers if f[0].lower() != name)
+    return Signed((*kept, (name, value.encode("latin-1"))), request.query)
+
+
+def basic(value: str) -> str:
+    """RFC 7617 credentials. A value without ``user:`` is a token, sent with the user name that
+    GitHub and GitLab accept for tokens."""
+    pair = value if ":" in value else f"x-access-token:{value}"
+    return base64.b64encode(pair.encode()).decode()
+
+
+def material(auth: Auth, value: str) -> tuple[str, ...]:
+    """Every text that leaves with this credential and must not come back to the agent."""
+    if auth.scheme == "basic":
+        _, _, password = value.rpartition(":")
+        return (value, basic(value), password)
+    return (value,)

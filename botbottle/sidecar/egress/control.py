@@ -1,0 +1,120 @@
+"""The control socket: how the host configures a running sidecar and asks what is active.
+
+A unix stream socket (0600, in a directory that only bb and the sidecar mount), JSON lines, one
+reply for each request, at most MAX_LINE bytes. Secrets arrive here, stay in memory and are never
+sent back::
+
+    {"op":"status"}                                      {"ok":true,"status":{...}}
+    {"op":"configure","config":{...},"secrets":{...},"hmac_key":HEX}
+                                                         {"ok":true,"config_hash":...,"secrets":[...]}
+    {"op":"vault_put","values":{...}}                    {"ok":true,"names":[...]}
+    {"op":"vault_get","names":[...]}                     {"ok":true,"values":{...}}
+    {"op":"denials","limit":N}                           {"ok":true,"denials":[...]}
+    {"op":"cut"}                                         {"ok":true,"streams":N}
+
+The vault keeps the agent's own asked environment values for ``bb attach``; it answers only the
+host, over this socket, and dies with the process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from botbottle.model.sidecar_config import Hold, from_wire
+from botbottle.sidecar.egress.sidecar import Sidecar
+
+MAX_LINE = 16 * 1024 * 1024  # bytes: ten thousand routes
+SOCKET = "control.sock"
+
+
+class Control:
+    """Answers the operations on one sidecar."""
+
+    def __init__(self, sidecar: Sidecar) -> None:
+        self._sidecar = sidecar
+        self._ops: Mapping[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
+            "status": self._status,
+            "configure": self._configure,
+            "vault_put": self._vault_put,
+            "vault_get": self._vault_get,
+            "denials": self._denials,
+            "cut": self._cut,
+        }
+
+    def answer(self, line: bytes) -> dict[str, Any]:
+        """The reply to one request line. Never raises; the text of an error names no value."""
+        try:
+            request = json.loads(line)
+            operation = self._ops[request["op"]]
+        except (ValueError, KeyError, TypeError, RecursionError):
+            return {"ok": False, "error": "not a known request"}
+        try:
+            return {"ok": True, **operation(request)}
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            # A RouteError says what is wrong with a route; other texts could quote a value.
+            told = str(error) if type(error).__name__ == "RouteError" else type(error).__name__
+            return {"ok": False, "error": f"{request['op']}: {told}"}
+
+    def _status(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        return {"status": self._sidecar.status()}
+
+    def _configure(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        config = from_wire(request["config"])
+        secrets, key = request["secrets"], bytes.fromhex(request["hmac_key"])
+        if not _texts(secrets):
+            raise TypeError("secrets")
+        active = self._sidecar.configure(config, secrets, key)
+        return {"config_hash": active.config_hash, "secrets": list(active.fingerprints)}
+
+    def _vault_put(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        values = request["values"]
+        if not _texts(values):
+            raise TypeError("values")
+        self._sidecar.vault = dict(values)
+        return {"names": sorted(self._sidecar.vault)}
+
+    def _vault_get(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        wanted = request.get("names")
+        vault = self._sidecar.vault
+        return {"values": {n: vault[n] for n in (wanted or vault) if n in vault}}
+
+    def _denials(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        limit = max(0, min(int(request.get("limit", 50)), 500))
+        return {"denials": list(self._sidecar.log.denials)[-limit:] if limit else []}
+
+    def _cut(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        hold = Hold("cutoff", "operator", str(request.get("message", "")) or "cut off by bb")
+        return {"streams": self._sidecar.cut_off(hold)}
+
+
+def _texts(value: object) -> bool:
+    return isinstance(value, dict) and all(
+        isinstance(k, str) and isinstance(v, str) for k, v in value.items()
+    )
+
+
+async def serve(sidecar: Sidecar, directory: Path) -> asyncio.Server:
+    """Listen on ``directory/control.sock``, replacing a socket left by an earlier process."""
+    control, path = Control(sidecar), directory / SOCKET
+    with suppress(FileNotFoundError):
+        path.unlink()
+
+    async def client(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while line := await reader.readline():
+                reply = json.dumps(control.answer(line), separators=(",", ":"))
+                writer.write(reply.encode() + b"\n")
+                await writer.drain()
+        except (ValueError, OSError):  # a line over the limit, or a peer that left
+            pass
+        finally:
+            writer.close()
+
+    server = await asyncio.start_unix_server(client, str(path), limit=MAX_LINE)
+    path.chmod(0o600)
+    return server

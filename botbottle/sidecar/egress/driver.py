@@ -1,0 +1,325 @@
+"""Drives mitmproxy's sans-I/O protocol layers for one client connection.
+
+Layers turn events into commands; this module turns bytes into events and commands into bytes.
+Differences from mitmproxy's own server, all for latency: protocols instead of streams (a read
+is handled in the callback that delivers it), hooks that need no waiting run inline, writes of
+one step leave in one call.
+
+Anything unexpected ends the connection: a layer that raised is in no state to go on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Coroutine
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal, cast
+
+from mitmproxy.connection import Client, Connection, ConnectionState, Server
+from mitmproxy.proxy import commands, events, layer, mode_specs
+from mitmproxy.proxy.context import Context
+
+if TYPE_CHECKING:
+    from botbottle.sidecar.egress.sidecar import Sidecar
+
+type Listener = Literal["proxy", "tls", "plain"]
+
+_REGULAR = mode_specs.ProxyMode.parse("regular")
+IDLE_TIMEOUT = 600.0  # seconds without a byte in either direction
+
+
+class Link(asyncio.Protocol):
+    """One TCP connection, of the agent or of an upstream."""
+
+    def __init__(self, driver: Driver, connection: Connection) -> None:
+        self._driver = driver
+        self.connection = connection
+        self.transport: asyncio.Transport | None = None
+        self._ended = False
+        self._out: list[bytes] = []
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.Transport, transport)
+        self._driver.opened(self)
+
+    def data_received(self, data: bytes) -> None:
+        self._driver.feed(events.DataReceived(self.connection, data))
+
+    def eof_received(self) -> bool:
+        self.connection.state &= ~ConnectionState.CAN_READ
+        self._end()
+        return self.connection.state is ConnectionState.CAN_WRITE
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.connection.state = ConnectionState.CLOSED
+        self._end()
+        self._driver.lost(self)
+
+    def _end(self) -> None:
+        if not self._ended:
+            self._ended = True
+            self._driver.feed(events.ConnectionClosed(self.connection))
+
+    def pause_writing(self) -> None:
+        self._driver.hold_reading(self)
+
+    def resume_writing(self) -> None:
+        self._driver.resume_reading(self)
+
+    def write(self, data: bytes) -> None:
+        """Keep ``data`` for the end of this step."""
+        self._out.append(data)
+
+    def flush(self) -> None:
+        """Hand everything written in this step to the transport."""
+        if self._out:
+            out, self._out = self._out, []
+            if self.transport and not self.transport.is_closing():
+                self.transport.write(out[0] if len(out) == 1 else b"".join(out))
+
+    def close(self, *, half: bool = False) -> None:
+        """Close after what was written; ``half``: only our direction."""
+        self.flush()
+        if not half:
+            self.connection.state = ConnectionState.CLOSED
+            if self.transport:
+                self.transport.close()
+        elif self.connection.state & ConnectionState.CAN_WRITE:
+            self.connection.state &= ~ConnectionState.CAN_WRITE
+            if self.transport and self.transport.can_write_eof():
+                self.transport.write_eof()
+
+    def abort(self) -> None:
+        """Drop the connection and whatever was not sent yet."""
+        self._out.clear()
+        if self.transport:
+            self.transport.abort()
+
+
+class Driver:
+    """One client connection with all upstream connections opened for it."""
+
+    def __init__(self, sidecar: Sidecar, listener: Listener) -> None:
+        self.sidecar = sidecar
+        self.listener: Listener = listener
+        self._loop = asyncio.get_running_loop()
+        self._queue: deque[events.Event] = deque()
+        self._running = False
+        self._links: dict[Connection, Link] = {}
+        self._opening: dict[Connection, tuple[commands.OpenConnection, asyncio.Task[None]]] = {}
+        self._tasks: set[asyncio.Future[Any]] = set()
+        self._timers: set[asyncio.TimerHandle] = set()
+        self._blocked: set[Link] = set()
+        self._watch: asyncio.TimerHandle | None = None
+        self._touched = self._loop.time()
+        self.client = Client(
+            peername=("", 0), sockname=("", 0), proxy_mode=_REGULAR, state=ConnectionState.OPEN
+        )
+        self.context = Context(self.client, cast(Any, sidecar.options))
+        self._layer: layer.Layer = layer.NextLayer(self.context, ask_on_start=True)
+        self.closed = False
+        self.tunnel: tuple[str, int] | None = None  # what CONNECT named
+
+    # -- connections ---------------------------------------------------------------------------
+
+    def accept(self) -> Link:
+        """The protocol of the client's connection."""
+        return Link(self, self.client)
+
+    def opened(self, link: Link) -> None:
+        """A transport is there: tell the layers."""
+        connection = link.connection
+        assert link.transport is not None  # noqa: S101 - set by the caller
+        connection.peername = link.transport.get_extra_info("peername")
+        connection.sockname = link.transport.get_extra_info("sockname")
+        self._links[connection] = link
+        if isinstance(connection, Client):
+            self.sidecar.drivers.add(self)
+            self._watch = self._loop.call_later(IDLE_TIMEOUT, self._check_idle)
+            self.feed(events.Start())
+            return
+        connection.state = ConnectionState.OPEN
+        command, _ = self._opening.pop(connection)
+        if self._blocked:
+            link.transport.pause_reading()
+        self.feed(events.OpenConnectionCompleted(command, None))
+
+    def lost(self, link: Link) -> None:
+        """A transport is gone."""
+        self._links.pop(link.connection, None)
+        self.resume_reading(link)
+        if link.connection is self.client:
+            self._finish()
+
+    def _finish(self) -> None:
+        self.closed = True
+        self.sidecar.gone(self)
+        if self._watch:
+            self._watch.cancel()
+        for timer in self._timers:
+            timer.cancel()
+        for _, task in self._opening.values():
+            task.cancel()
+        for link in list(self._links.values()):
+            link.close()
+
+    def abort(self) -> None:
+        """End everything at once: nothing more is sent, in either direction."""
+        for link in list(self._links.values()):
+            link.abort()
+
+    def abort_upstream(self, connection: Connection) -> None:
+        """End one upstream connection and the client's, mid-stream."""
+        for each in (connection, self.client):
+            if link := self._links.get(each):
+                link.abort()
+
+    def _check_idle(self) -> None:
+        left = self._touched + IDLE_TIMEOUT - self._loop.time()
+        if left <= 0:
+            self.abort()
+        else:
+            self._watch = self._loop.call_later(left + 1, self._check_idle)
+
+    def hold_reading(self, slow: Link) -> None:
+        """A peer reads slowly: stop reading everywhere until it caught up."""
+        self._blocked.add(slow)
+        for link in self._links.values():
+            if link.transport and not link.transport.is_closing():
+                link.transport.pause_reading()
+
+    def resume_reading(self, link: Link) -> None:
+        """The slow peer caught up, or is gone."""
+        if link not in self._blocked:
+            return
+        self._blocked.discard(link)
+        if not self._blocked:
+            for each in self._links.values():
+                if each.transport and not each.transport.is_closing():
+                    each.transport.resume_reading()
+
+    # -- events and commands -------------------------------------------------------------------
+
+    def feed(self, event: events.Event) -> None:
+        """Let the layers handle an event and everything that follows from it without waiting."""
+        self._queue.append(event)
+        if self._running:
+            return
+        self._running = True
+        self._touched = self._loop.time()
+        try:
+            while self._queue:
+                for command in self._layer.handle_event(self._queue.popleft()):
+                    self._execute(command)
+        except Exception as error:  # noqa: BLE001 - fail closed: a broken layer passes nothing on
+            self.sidecar.log.write("error", "connection failed", error=_describe(error))
+            self._queue.clear()
+            self.abort()
+        finally:
+            self._running = False
+        for link in list(self._links.values()):
+            link.flush()
+
+    def _execute(self, command: commands.Command) -> None:
+        if isinstance(command, commands.SendData):
+            if link := self._links.get(command.connection):
+                link.write(command.data)
+        elif isinstance(command, commands.StartHook):
+            self._hook(command)
+        elif isinstance(command, commands.OpenConnection):
+            self._open(command)
+        elif isinstance(command, commands.CloseConnection):
+            self._close(command)
+        elif isinstance(command, commands.RequestWakeup):
+            self._wake_later(command)
+        elif not isinstance(command, commands.Log):
+            raise TypeError(f"unexpected command {type(command).__name__}")
+
+    def _close(self, command: commands.CloseConnection) -> None:
+        half = isinstance(command, commands.CloseTcpConnection) and command.half_close
+        if link := self._links.get(command.connection):
+            link.close(half=half)
+        elif command.connection in self._opening:
+            self._opening[command.connection][1].cancel()
+
+    def _wake_later(self, command: commands.RequestWakeup) -> None:
+        handle = self._loop.call_later(command.delay, self._wake, command)
+        self._timers.add(handle)
+
+    def _wake(self, command: commands.RequestWakeup) -> None:
+        self._timers = {t for t in self._timers if t.when() > self._loop.time()}
+        if not self.closed:
+            self.feed(events.Wakeup(command))
+
+    def _hook(self, command: commands.StartHook) -> None:
+        waiting = self.sidecar.hook(self, command)
+        if waiting is None:
+            self._hook_done(command)
+            return
+        task = self._start(waiting)
+        if task.done():
+            self._hook_finished(command, task)
+        else:
+            self._tasks.add(task)
+            task.add_done_callback(partial(self._hook_finished, command))
+
+    def _start(self, coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Run a coroutine until it first has to wait, in this very call."""
+        return asyncio.Task(coroutine, loop=self._loop, eager_start=True)
+
+    def _hook_finished(self, command: commands.StartHook, task: asyncio.Future[None]) -> None:
+        self._tasks.discard(task)
+        if task.cancelled() or (error := task.exception()) is not None:
+            reason = "cancelled" if task.cancelled() else _describe(error)
+            self.sidecar.log.write("error", "stage failed", error=reason)
+            self.abort()
+            return
+        self._hook_done(command)
+
+    def _hook_done(self, command: commands.StartHook) -> None:
+        if command.blocking:
+            self.feed(events.HookCompleted(command))
+
+    # -- upstream connections ------------------------------------------------------------------
+
+    def _open(self, command: commands.OpenConnection) -> None:
+        task = self._loop.create_task(self._connect(command))
+        self._opening[command.connection] = (command, task)
+
+    async def _connect(self, command: commands.OpenConnection) -> None:
+        connection = command.connection
+        try:
+            await self._connect_any(connection)
+        except (OSError, asyncio.CancelledError) as error:
+            self._opening.pop(connection, None)
+            connection.error = str(error) or "upstream: connection cancelled"
+            if not self.closed:
+                self.feed(events.OpenConnectionCompleted(command, connection.error))
+
+    async def _connect_any(self, connection: Server) -> None:
+        if connection.address is None:
+            raise OSError("upstream: no address")
+        name, port = connection.address
+        found = await self.sidecar.addresses(name, port)
+        problem = ""
+        for address in found[:4]:
+            try:
+                async with asyncio.timeout(self.sidecar.connect_timeout):
+                    await self._loop.create_connection(
+                        lambda: Link(self, connection), address, port
+                    )
+                return
+            except OSError as error:  # TimeoutError is one
+                problem = str(error) or "timed out"
+        raise OSError(f"upstream: cannot connect to {name} port {port} ({problem})")
+
+
+def _describe(error: BaseException | None) -> str:
+    """What failed and where, without values: they could be anything that passed through."""
+    trace, place = getattr(error, "__traceback__", None), ""
+    while trace is not None:
+        code = trace.tb_frame.f_code
+        place = f"{code.co_filename.rpartition('/')[2]}:{trace.tb_lineno}"
+        trace = trace.tb_next
+    return f"{type(error).__name__} at {place}"

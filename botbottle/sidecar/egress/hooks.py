@@ -1,0 +1,163 @@
+"""Binds mitmproxy's hooks to the sidecar: which layer comes next, TLS, and the four moments of a
+request. Hooks that return None are done; a coroutine is awaited before the layers go on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Any
+
+from mitmproxy.net.tls import starts_like_tls_record
+from mitmproxy.proxy import layer
+from mitmproxy.proxy.commands import StartHook
+from mitmproxy.proxy.events import DataReceived
+from mitmproxy.proxy.layers import modes, tls, websocket
+from mitmproxy.proxy.layers.http import HTTPMode
+from mitmproxy.proxy.layers.http import _hooks as http
+
+from botbottle.sidecar.egress.denial import Denial
+from botbottle.sidecar.egress.layers import Http
+from botbottle.sidecar.egress.target import canonical_host
+
+if TYPE_CHECKING:
+    from botbottle.sidecar.egress.driver import Driver
+
+type Waiting = Coroutine[Any, Any, None] | None
+
+HTTPS = 443
+
+
+def client_data(nxt: layer.NextLayer) -> bytes:
+    """What the client sent so far to a layer that is not chosen yet."""
+    mine = nxt.context.client
+    return b"".join(
+        e.data for e in nxt.events if isinstance(e, DataReceived) and e.connection is mine
+    )
+
+
+def next_layer(driver: Driver, hook: layer.NextLayerHook) -> Waiting:
+    """Choose the protocol: TLS where a record starts, otherwise HTTP; never raw bytes."""
+    nxt = hook.data
+    context = nxt.context
+    if not context.layers:
+        nxt.layer = modes.HttpProxy(context)  # the root: passes everything to the next one
+        return None
+    data = client_data(nxt)
+    inside_tls = any(isinstance(each, tls.ClientTLSLayer) for each in context.layers)
+    may_be_tls = driver.listener == "tls" or driver.tunnel is not None
+    if may_be_tls and not inside_tls:
+        if len(data) < 3:
+            return None  # too early to tell
+        if starts_like_tls_record(data):
+            context.server.tls = True
+            nxt.layer = tls.ClientTLSLayer(context)
+            return None
+    if driver.listener == "tls" and not inside_tls:
+        driver.abort()
+        return None
+    known = driver.tunnel is not None or driver.listener == "tls"
+    nxt.layer = Http(context, HTTPMode.transparent if known else HTTPMode.regular)
+    return None
+
+
+def client_hello(driver: Driver, hook: tls.TlsClienthelloHook) -> Waiting:
+    """A program that connected by name: the name is in the SNI, or the connection ends."""
+    context = hook.data.context
+    if driver.listener == "tls":
+        host = canonical_host(context.client.sni or "")
+        if isinstance(host, Denial):
+            driver.sidecar.log.write(
+                "block", "denied", code=host.code, reason="TLS without a valid SNI"
+            )
+            driver.abort()
+            return None
+        context.server.address = (host, HTTPS)
+    return None
+
+
+def tls_agent(driver: Driver, hook: tls.TlsStartClientHook) -> Waiting:
+    """Present a certificate for the name the program asked for."""
+    context = hook.data.context
+    address = context.server.address
+    named = canonical_host(context.client.sni or (address[0] if address else ""))
+    if not isinstance(named, Denial):
+        hook.data.ssl_conn = driver.sidecar.agent_side.connection(named)
+    return None
+
+
+def tls_world(driver: Driver, hook: tls.TlsStartServerHook) -> Waiting:
+    """Verify the upstream for the name of the route, offer what the agent offered."""
+    server, client = hook.data.conn, hook.data.context.client
+    address = getattr(server, "address", None)
+    if address is None:
+        return None
+    offers = [p for p in (b"h2", b"http/1.1") if p in client.alpn_offers]
+    server.alpn_offers = tuple(offers)
+    server.sni = address[0]
+    hook.data.ssl_conn = driver.sidecar.world_side.connection(address[0], offers)
+    return None
+
+
+def connect(driver: Driver, hook: http.HttpConnectHook) -> Waiting:
+    """CONNECT opens a tunnel only to a port that some route uses; what is inside is judged there,
+    where a refusal can be read by the program that caused it."""
+    flow = hook.flow
+    if driver.listener != "proxy" or driver.tunnel is not None:
+        denial: Denial | None = Denial("proxy-form", "CONNECT is for the proxy port", close=True)
+    else:
+        denial = driver.sidecar.judge_connect(flow.request.host, flow.request.port)
+    if denial is not None:
+        driver.sidecar.deny(flow, driver, denial)
+        return None
+    driver.tunnel = (flow.request.host, flow.request.port)
+    return None
+
+
+def request_headers(driver: Driver, hook: http.HttpRequestHeadersHook) -> Waiting:
+    driver.sidecar.pipeline.head(hook.flow, driver)
+    return None
+
+
+def request(driver: Driver, hook: http.HttpRequestHook) -> Waiting:
+    return driver.sidecar.pipeline.body(hook.flow)
+
+
+def response_headers(driver: Driver, hook: http.HttpResponseHeadersHook) -> Waiting:
+    driver.sidecar.pipeline.response_head(hook.flow)
+    return None
+
+
+def response(driver: Driver, hook: http.HttpResponseHook) -> Waiting:
+    driver.sidecar.pipeline.finished(hook.flow)
+    return None
+
+
+def error(driver: Driver, hook: http.HttpErrorHook) -> Waiting:
+    driver.sidecar.pipeline.failed(hook.flow)
+    return None
+
+
+def websocket_message(driver: Driver, hook: websocket.WebsocketMessageHook) -> Waiting:
+    return driver.sidecar.pipeline.message(hook.flow)
+
+
+def websocket_end(driver: Driver, hook: websocket.WebsocketEndHook) -> Waiting:
+    driver.sidecar.pipeline.socket_closed(hook.flow)
+    return None
+
+
+HOOKS: dict[type[StartHook], Callable[[Driver, Any], Waiting]] = {
+    layer.NextLayerHook: next_layer,
+    tls.TlsClienthelloHook: client_hello,
+    tls.TlsStartClientHook: tls_agent,
+    tls.TlsStartServerHook: tls_world,
+    http.HttpConnectHook: connect,
+    http.HttpRequestHeadersHook: request_headers,
+    http.HttpRequestHook: request,
+    http.HttpResponseHeadersHook: response_headers,
+    http.HttpResponseHook: response,
+    http.HttpErrorHook: error,
+    websocket.WebsocketMessageHook: websocket_message,
+    websocket.WebsocketEndHook: websocket_end,
+}
+
+__all__ = ["HOOKS", "Waiting"]

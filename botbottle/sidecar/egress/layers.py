@@ -1,0 +1,243 @@
+"""mitmproxy's HTTP layers with bb's answers where the originals would guess or send HTML.
+
+What is changed, and nothing else: malformed requests and failed upstreams are answered with a
+structured denial; request bodies have a limit; the body of a request that is refused already is
+not kept; a single stream can be cut; heads have a size limit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
+
+from mitmproxy import flow as mflow
+from mitmproxy import http
+from mitmproxy.net.http.http1 import expected_http_body_size
+from mitmproxy.net.http.validate import validate_headers
+from mitmproxy.proxy import commands, events, layer
+from mitmproxy.proxy.context import Context
+from mitmproxy.proxy.layers import http as mhttp
+from mitmproxy.proxy.layers.http import HTTPMode, SendHttp
+from mitmproxy.proxy.layers.http import _events as hevents
+from mitmproxy.proxy.layers.http import _hooks as hooks
+from mitmproxy.proxy.layers.http._http1 import Http1Server
+
+from botbottle.sidecar.egress.denial import Denial
+
+if TYPE_CHECKING:
+    from botbottle.sidecar.egress.sidecar import Sidecar
+
+type Commands = Generator[commands.Command, Any, Any]
+
+MAX_BODY = 32 * 1024 * 1024  # bytes of a request body
+AUTHORITY = "authority_on_the_wire"  # attribute of a request object
+MAX_HEAD = 256 * 1024  # bytes of a request head
+
+
+@dataclass
+class CutStream(events.Event):
+    """End the stream of this flow now, with an error towards both sides."""
+
+    flow: http.HTTPFlow
+
+
+def response_of(denial: Denial, request_id: str, *, http2: bool) -> http.Response:
+    """A denial as a response object."""
+    body = denial.body(request_id)
+    fields = denial.headers(len(body))
+    if http2:
+        fields = tuple(f for f in fields if f[0] != b"connection")
+    return http.Response.make(denial.status, body, fields)
+
+
+class Stream(mhttp.HttpStream):
+    """One request and its response."""
+
+    def state_wait_for_request_headers(self, event: hevents.RequestHeaders) -> Commands:
+        """As the original, which forgets the authority of an absolute-form request line."""
+        vars(event.request)[AUTHORITY] = event.request.authority
+        yield from super().state_wait_for_request_headers(event)
+
+    def make_server_connection(self) -> Commands:
+        """As the original; from here on the request may cost."""
+        done = yield from super().make_server_connection()
+        if done:
+            _sidecar(self).sending(self.flow)
+        return done
+
+    def handle_protocol_error(
+        self, event: hevents.RequestProtocolError | hevents.ResponseProtocolError
+    ) -> Commands:
+        """An upstream that failed before it answered becomes a structured 502."""
+        if isinstance(event, hevents.ResponseProtocolError) and self._unanswered:
+            self.flow.error = mflow.Error(event.message)
+            yield hooks.HttpErrorHook(self.flow)
+            denial = _sidecar(self).upstream_failed(self.flow, event.message)
+            yield from self._answer(denial)
+            return
+        yield from super().handle_protocol_error(event)
+
+    @property
+    def _unanswered(self) -> bool:
+        errored = (self.state_errored,)
+        return self.flow.response is None and self.client_state not in errored
+
+    def check_invalid(self, request: bool) -> Commands:
+        """Framing that two parsers could read differently is refused."""
+        options = self.context.options
+        message = self.flow.request if request else self.flow.response
+        problem = ""
+        if request:
+            problem = (
+                mhttp.validate_request(
+                    self.mode, self.flow.request, options.validate_inbound_headers
+                )
+                or ""
+            )
+        else:
+            try:
+                validate_headers(cast(http.Message, message))
+            except ValueError as error:
+                problem = str(error)
+        if not problem:
+            return False
+        if request:
+            denial = _sidecar(self).malformed(self.flow, problem)
+        else:
+            self.flow.response = None
+            self.flow.error = mflow.Error(problem)
+            yield commands.CloseConnection(self.flow.server_conn)
+            yield hooks.HttpErrorHook(self.flow)
+            denial = _sidecar(self).upstream_failed(self.flow, f"upstream-protocol: {problem}")
+        yield from self._answer(denial)
+        return True
+
+    def check_body_size(self, request: bool) -> Commands:
+        """Requests over MAX_BODY are refused; responses are never buffered, so have no limit."""
+        if not request or self.flow.response is not None:
+            return False
+        size = len(self.request_body_buf)
+        if not size:
+            size = expected_http_body_size(self.flow.request) or 0
+        if size <= MAX_BODY:
+            return False
+        yield from self._answer(_sidecar(self).too_large(self.flow))
+        return True
+
+    def state_consume_request_body(self, event: events.Event) -> Commands:
+        """What a refused request still sends is read and forgotten."""
+        if isinstance(event, hevents.RequestData) and self.flow.response is not None:
+            return
+        yield from super().state_consume_request_body(event)
+
+    def _answer(self, denial: Denial) -> Commands:
+        """Answer in place of the upstream and be done with the stream."""
+        http2 = self.flow.request.is_http2
+        response = response_of(denial, _sidecar(self).request_id(self.flow), http2=http2)
+        if self.client_state != self.state_done and not http2:
+            response.headers["connection"] = "close"  # unread body: the framing ends here
+        self.flow.response = response
+        self.flow.live = False
+        self.client_state = self.server_state = self.state_errored
+        client = self.context.client
+        yield SendHttp(hevents.ResponseHeaders(self.stream_id, response), client)
+        if response.raw_content:
+            yield SendHttp(hevents.ResponseData(self.stream_id, response.raw_content), client)
+        yield mhttp.DropStream(self.stream_id)
+        yield SendHttp(hevents.ResponseEndOfMessage(self.stream_id), client)
+
+    def cut(self) -> Commands:
+        """Fail the stream towards the client and cancel it towards the upstream."""
+        code, sid = hevents.ErrorCode.KILL, self.stream_id
+        if self.context.server in _layer_of(self).connections:
+            cancel = hevents.RequestProtocolError(sid, "cut", hevents.ErrorCode.CANCEL)
+            yield SendHttp(cancel, self.context.server)
+        self.flow.error = mflow.Error("cut")
+        told = hooks.HttpErrorHook(self.flow)
+        told.blocking = False  # nothing waits for it: this is not the stream's own handler
+        yield told
+        yield SendHttp(hevents.ResponseProtocolError(sid, "cut", code), self.context.client)
+        self.flow.live = False
+        self.client_state = self.server_state = self.state_errored
+        yield mhttp.DropStream(sid)
+
+
+def _layer_of(stream: Stream) -> mhttp.HttpLayer:
+    at = stream.context.layers.index(stream)
+    return cast(mhttp.HttpLayer, stream.context.layers[at - 1])
+
+
+def _sidecar(stream: Stream) -> Sidecar:
+    return cast("Sidecar", stream.context.options.sidecar)
+
+
+class AgentHttp1(Http1Server):
+    """HTTP/1 towards the agent."""
+
+    def read_headers(self, event: events.ConnectionEvent) -> Commands:
+        """As the original, with a limit on the head and a JSON answer to a malformed one.
+
+        The only thing the original itself sends from here is its HTML page for a malformed head.
+        """
+        if len(self.buf) > MAX_HEAD:
+            yield commands.SendData(self.conn, _MALFORMED)
+            yield commands.CloseConnection(self.conn)
+            self.state = self.done
+            return
+        for command in super().read_headers(event):
+            if isinstance(command, commands.SendData):
+                command = commands.SendData(self.conn, _MALFORMED)  # noqa: PLW2901
+            yield command
+
+
+def _assemble_malformed() -> bytes:
+    denial = Denial("bad-request", "the request is not well-formed HTTP", close=True)
+    body = denial.body()
+    head = b"HTTP/1.1 400 Bad Request\r\n"
+    return head + b"".join(b"%b: %b\r\n" % f for f in denial.headers(len(body))) + b"\r\n" + body
+
+
+_MALFORMED = _assemble_malformed()
+
+
+class Http(mhttp.HttpLayer):
+    """All requests of one client connection, or of one tunnel in it."""
+
+    def __init__(self, context: Context, mode: HTTPMode) -> None:
+        super().__init__(context, mode)
+
+    def _handle_event(self, event: events.Event) -> Commands:
+        if isinstance(event, CutStream):
+            yield from self._cut(event)
+            return
+        if isinstance(event, events.Start) and self.context.client.alpn != b"h2":
+            self.connections[self.context.client] = AgentHttp1(self.context.fork())
+        yield from super()._handle_event(event)
+
+    def make_stream(self, stream_id: int) -> Commands:
+        """As the original, with bb's stream."""
+        self.streams[stream_id] = Stream(self.context.fork(), stream_id)
+        yield from self.event_to_child(self.streams[stream_id], events.Start())
+
+    def _cut(self, event: CutStream) -> Commands:
+        for stream in list(self.streams.values()):
+            if getattr(stream, "flow", None) is event.flow:
+                yield from self._route(stream, cast(Stream, stream).cut())
+            elif self.mode is HTTPMode.regular and stream.child_layer is not None:
+                # A tunnel: the stream may be inside.
+                yield from self.event_to_child(stream, event)
+
+    def _route(self, stream: layer.Layer, made: Commands) -> Commands:
+        """Treat commands as if the stream's own event handler had given them."""
+        yield from self.event_to_child(cast(Any, _Once(stream, made)), events.Start())
+
+
+class _Once:
+    """A child whose next event handler gives prepared commands."""
+
+    def __init__(self, stream: layer.Layer, made: Commands) -> None:
+        self._stream, self._made = stream, made
+
+    def handle_event(self, _event: events.Event) -> Commands:
+        return self._made

@@ -1,0 +1,35 @@
+"""The options that mitmproxy's protocol layers read, as plain attributes.
+
+mitmproxy's own ``Options`` looks every access up in a typed registry; the layers ask several
+times per request.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from botbottle.sidecar.egress.sidecar import Sidecar
+
+
+@dataclass(slots=True)
+class LayerOptions:
+    """Values for ``context.options``. ``sidecar`` is how bb's own layers find their way back."""
+
+    sidecar: Sidecar = field(repr=False)
+    body_size_limit: None = None  # bb's own stream layer limits request bodies
+    stream_large_bodies: None = None
+    store_streamed_bodies: bool = False
+    connection_strategy: str = "lazy"  # nothing is connected before the request was judged
+    http2_ping_keepalive: int = 58
+    http_connect_send_host_header: bool = True
+    keep_host_header: bool = True
+    normalize_outbound_headers: bool = True
+    validate_inbound_headers: bool = True
+    proxyauth: None = None
+    proxy_debug: bool = False
+    rawtcp: bool = False  # no unknown protocol passes
+    websocket: bool = True
+    http2: bool = True
+    http3: bool = False

@@ -1,0 +1,66 @@
+"""What the sidecar knows of one request on its way through the stages."""
+
+from __future__ import annotations
+
+import itertools
+import secrets
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from botbottle.model.route import Route
+from botbottle.sidecar.egress.active import Active
+from botbottle.sidecar.egress.denial import Denial
+from botbottle.sidecar.egress.target import Target
+
+if TYPE_CHECKING:
+    from botbottle.meter import Call
+    from botbottle.sidecar.egress.driver import Driver
+    from botbottle.sidecar.egress.socket import SocketSpend
+    from botbottle.sidecar.egress.spend import Spend
+
+_PREFIX = secrets.token_hex(4)  # unique per start of the sidecar
+_COUNT = itertools.count(1)
+
+
+def _next_id() -> str:
+    return f"{_PREFIX}-{next(_COUNT):x}"
+
+
+@dataclass(slots=True)
+class Passage:
+    """One request. Fields are filled in by the stages; ``denial`` ends the passage."""
+
+    driver: Driver
+    active: Active | None
+    id: str = field(default_factory=_next_id)
+    started: float = field(default_factory=time.monotonic)
+    target: Target | None = None
+    route: Route | None = None
+    call: Call | None = None
+    denial: Denial | None = None
+    spend: Spend | None = None
+    socket: SocketSpend | None = None
+    upgrade: bool = False
+    failure: str = ""
+
+    @property
+    def where(self) -> Target:
+        """The target. Raises LookupError before the target stage."""
+        if self.target is None:
+            raise LookupError("no target yet")
+        return self.target
+
+    @property
+    def way(self) -> Route:
+        """The route. Raises LookupError before the route stage."""
+        if self.route is None:
+            raise LookupError("no route yet")
+        return self.route
+
+    @property
+    def policy(self) -> Active:
+        """The configuration this request is judged by. Raises LookupError without one."""
+        if self.active is None:
+            raise LookupError("not configured")
+        return self.active

@@ -1,0 +1,267 @@
+"""The running sidecar: its state, and what the drivers ask of it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from mitmproxy import http
+from mitmproxy.proxy.commands import StartHook
+
+import botbottle
+from botbottle.meter import Reason
+from botbottle.model.sidecar_config import Hold, SidecarConfig
+from botbottle.sidecar.egress.active import Active, compile_active
+from botbottle.sidecar.egress.authority import Authority
+from botbottle.sidecar.egress.denial import Denial
+from botbottle.sidecar.egress.driver import Driver, Link, Listener
+from botbottle.sidecar.egress.gate import Ledger
+from botbottle.sidecar.egress.hooks import HOOKS
+from botbottle.sidecar.egress.layers import response_of
+from botbottle.sidecar.egress.log import Log
+from botbottle.sidecar.egress.match import Query
+from botbottle.sidecar.egress.options import LayerOptions
+from botbottle.sidecar.egress.passage import Passage
+from botbottle.sidecar.egress.pipeline import Pipeline, passage_of
+from botbottle.sidecar.egress.resolve import Resolver
+from botbottle.sidecar.egress.target import canonical_host
+from botbottle.sidecar.egress.tls import AgentSide, WorldSide
+
+if TYPE_CHECKING:
+    from botbottle.sidecar.egress.hooks import Waiting
+
+_EVENTS_PER_SECOND = 20  # denials reported to the ledger; a retry storm must stay cheap
+
+
+class Sidecar:
+    """One bottle's way out. ``active`` is None until the first configuration arrives."""
+
+    def __init__(
+        self, authority: Authority, ledger: Ledger, resolver: Resolver, log: Log | None = None
+    ) -> None:
+        self.ledger = ledger
+        self.log = log or Log()
+        self.connect_timeout = 15.0  # seconds for one address
+        self.active: Active | None = None
+        self.vault: dict[str, str] = {}
+        self.drivers: set[Driver] = set()
+        self.live: dict[str, http.HTTPFlow] = {}
+        self.agent_side = AgentSide(authority)
+        self.world_side = WorldSide()
+        self.options = LayerOptions(self)
+        self.pipeline = Pipeline(self)
+        self.counts = {"passed": 0, "denied": 0}
+        self.ledger.on_cut = self._lease_lost
+        self._resolver = resolver
+        self._trust = ""
+        self._window = (0, 0)  # (second, events reported in it)
+
+    # -- configuration -------------------------------------------------------------------------
+
+    def configure(self, config: SidecarConfig, secrets: Mapping[str, str], key: bytes) -> Active:
+        """Make a configuration active, or raise and keep the old one."""
+        fresh = compile_active(config, secrets, key)
+        if config.upstream_ca != self._trust:
+            self.world_side = WorldSide(config.upstream_ca)
+            self._trust = config.upstream_ca
+        self.active = fresh
+        self.log.level = config.log
+        self._cut_unlisted(fresh)
+        self.log.write("info", "configured", hash=fresh.config_hash, routes=len(config.routes))
+        return fresh
+
+    def _cut_unlisted(self, fresh: Active) -> None:
+        """End open streams that the new configuration would not admit; leave the others alone."""
+        for flow in list(self.live.values()):
+            passage = passage_of(flow)
+            if passage is not None and not _still_allowed(passage, fresh):
+                self.pipeline.cut(flow)
+
+    def cut_off(self, hold: Hold) -> int:
+        """Refuse everything from now on and end every stream; returns how many there were.
+
+        The reported hash changes with the hold, so the reconciler sees that it is not what it
+        configured.
+        """
+        streams = len(self.live)
+        if self.active is not None:
+            held = replace(self.active.config, hold=hold)
+            self.active = replace(self.active, config=held, config_hash=held.config_hash)
+        for driver in list(self.drivers):
+            driver.abort()
+        self.log.write("info", "cut off", streams=streams)
+        return streams
+
+    def status(self) -> dict[str, Any]:
+        """SidecarStatus as plain data, with extras for people."""
+        active = self.active
+        return {
+            "config_hash": active.config_hash if active else "",
+            "secrets": [list(pair) for pair in active.fingerprints] if active else [],
+            "version": botbottle.__version__,
+            "ready": True,
+            "ledger": self.ledger.ready,
+            "detail": "" if active else "not configured",
+            "connections": len(self.drivers),
+            "streams": len(self.live),
+            "passed": self.counts["passed"],
+            "denied": self.counts["denied"],
+        }
+
+    # -- what drivers and layers ask -----------------------------------------------------------
+
+    def accept(self, listener: Listener) -> Link:
+        """The protocol for a new client connection."""
+        return Driver(self, listener).accept()
+
+    def hook(self, driver: Driver, command: StartHook) -> Waiting:
+        """Answer a hook of mitmproxy's layers."""
+        handler = HOOKS.get(type(command))
+        return handler(driver, command) if handler else None
+
+    async def addresses(self, host: str, port: int) -> tuple[str, ...]:
+        """Addresses to connect to for a judged target. Raises OSError with a denial code."""
+        active = self.active
+        if active is None:
+            raise OSError("not-configured: this bottle is not configured yet")
+        private = active.index.allows_private(host, port)
+        return await self._resolver.addresses(host, port, allow_private=private)
+
+    def judge_connect(self, host: str, port: int) -> Denial | None:
+        """Whether CONNECT may open a tunnel; what is inside is judged request by request."""
+        name = canonical_host(host)
+        if isinstance(name, Denial):
+            return name
+        if self.active is None:
+            return Denial("not-configured", "this bottle is not configured yet", name)
+        if self.active.config.learning or port in self.active.index.ports or port == 443:
+            return None
+        return Denial("no-route", f"no route uses port {port}", name)
+
+    def _lease_lost(self, lease: str, reason: str) -> None:
+        """A quiet request's reservation is gone: nobody vouches for it any more."""
+        for flow in list(self.live.values()):
+            passage = passage_of(flow)
+            if passage is not None and passage.spend is not None and passage.spend.lease == lease:
+                self.log.write("warn", "lease lost", id=passage.id, reason=reason)
+                passage.spend.cut()
+
+    def gone(self, driver: Driver) -> None:
+        """A client connection ended: settle what it left open."""
+        self.drivers.discard(driver)
+        for flow in [f for f in self.live.values() if _is_of(f, driver)]:
+            self.pipeline.end(flow, Reason.CLIENT_GONE)
+
+    def deny(self, flow: http.HTTPFlow, driver: Driver, denial: Denial) -> None:
+        """Refuse a CONNECT."""
+        passage = Passage(driver, self.active)
+        flow.response = response_of(denial, passage.id, http2=False)
+        self.denied(denial, passage)
+
+    def malformed(self, flow: http.HTTPFlow, problem: str) -> Denial:
+        """Framing or headers that cannot be trusted."""
+        denial = Denial("bad-request", problem[:200], close=True)
+        return self._protocol_denial(flow, denial)
+
+    def too_large(self, flow: http.HTTPFlow) -> Denial:
+        """A request body over the limit."""
+        return self._protocol_denial(flow, Denial("too-large", "the request body is too large"))
+
+    def upstream_failed(self, flow: http.HTTPFlow, message: str) -> Denial:
+        """An upstream that could not be reached or did not answer properly."""
+        code, _, rest = message.partition(": ")
+        if code not in ("dns", "private-address", "upstream", "upstream-protocol"):
+            tls = "certificate verify failed" in message.lower()
+            code, rest = ("upstream-tls" if tls else "upstream"), message
+        return self._protocol_denial(flow, Denial(code, rest[:300]))
+
+    def _protocol_denial(self, flow: http.HTTPFlow, denial: Denial) -> Denial:
+        passage = passage_of(flow)
+        if passage is not None:
+            target = passage.target
+            passage.denial = denial = Denial(
+                denial.code,
+                denial.reason,
+                target.host if target else "",
+                flow.request.method[:32],
+                target.path if target else "",
+                denial.close,
+            )
+        self.denied(denial, passage)
+        return denial
+
+    def request_id(self, flow: http.HTTPFlow) -> str:
+        """The id a denial carries."""
+        passage = passage_of(flow)
+        return passage.id if passage else ""
+
+    def sending(self, flow: http.HTTPFlow) -> None:
+        """A request goes upstream."""
+        self.pipeline.sending(flow)
+
+    # -- records -------------------------------------------------------------------------------
+
+    def denied(self, denial: Denial, passage: Passage | None) -> None:
+        """Log a denial and report it."""
+        self.counts["denied"] += 1
+        data = {
+            "id": passage.id if passage else "",
+            "code": denial.code,
+            "reason": denial.reason,
+            "host": denial.host,
+            "method": denial.method,
+            "path": denial.path,
+        }
+        if passage is not None and passage.failure:
+            data["failure"] = passage.failure
+        self.log.write("block", "denied", **data)
+        second, reported = self._window
+        now = int(time.monotonic())
+        self._window = (now, 1) if now != second else (second, reported + 1)
+        if self._window[1] <= _EVENTS_PER_SECOND:
+            self.ledger.event("denial", data)
+
+    def passed(self, flow: http.HTTPFlow, passage: Passage) -> None:
+        """Log a request that went through."""
+        self.counts["passed"] += 1
+        if not self.log.requests or passage.target is None or flow.response is None:
+            return
+        self.log.write(
+            "request",
+            "passed",
+            id=passage.id,
+            host=passage.target.host,
+            method=passage.target.method,
+            path=passage.target.path,
+            status=flow.response.status_code,
+            ms=round((time.monotonic() - passage.started) * 1000, 2),
+        )
+
+    async def stop(self) -> None:
+        """Settle everything that is open."""
+        for flow in list(self.live.values()):
+            self.pipeline.end(flow, Reason.SHUTDOWN)
+        for driver in list(self.drivers):
+            driver.abort()
+        await asyncio.sleep(0)
+
+
+def _is_of(flow: http.HTTPFlow, driver: Driver) -> bool:
+    passage = passage_of(flow)
+    return passage is not None and passage.driver is driver
+
+
+def _still_allowed(passage: Passage, fresh: Active) -> bool:
+    """Whether a stream in flight would be admitted now, by host, method and path."""
+    if passage.target is None or fresh.config.hold.policy:
+        return False
+    target, route = passage.target, passage.route
+    if route is not None and route in fresh.config.routes:
+        return True
+    if fresh.config.learning:
+        return True
+    query = Query(target.host, target.port, (target.method,), target.path, {})
+    return fresh.index.find(query) is not None

@@ -1,0 +1,121 @@
+"""A metered WebSocket: every frame that starts a response is admitted, every response settled."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from botbottle.ledger.records import Admitted, Refusal
+from botbottle.meter import Call, Conversations, Reason, Settlement, WebSocketMeter, refusal_frame
+from botbottle.sidecar.egress.gate import Ledger, LedgerDown
+from botbottle.sidecar.egress.spend import STEP, STEP_SHARE
+
+NO_LEDGER = "the budget cannot be checked now; try again later"
+CROSSED = "the budget was crossed while this response ran"
+
+
+class SocketSpend:
+    """The money side of one socket. ``cut(frame)`` ends it after giving the agent ``frame``."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        call: Call,
+        prefix: str,
+        conversations: Conversations,
+        cut: Callable[[bytes], None],
+    ) -> None:
+        self._ledger, self._call, self._cut_socket = ledger, call, cut
+        self._meter = WebSocketMeter(call, prefix, clock=time.time, conversations=conversations)
+        self._leases: dict[str, Admitted] = {}
+        self._allowed: int | None = None
+        self._reported = 0
+        self._asking = False
+        self.was_cut = False
+
+    async def client_frame(self, data: bytes) -> bytes | None:
+        """None: the frame may go on. Otherwise it is dropped and this one is given back."""
+        admission = self._meter.client_frame(data)
+        if admission is None:
+            return None
+        request = admission.request
+        try:
+            answer = await self._ledger.admit(
+                self._call.provider,
+                request.model,
+                tokens_in=request.input_estimate,
+                tokens_out=request.allowance,
+            )
+        except LedgerDown:
+            return refusal_frame(message=NO_LEDGER, stream_id=admission.stream_id)
+        if isinstance(answer, Refusal):
+            return refusal_frame(
+                message=answer.message,
+                retry_after=answer.retry_after,
+                stream_id=admission.stream_id,
+            )
+        self._leases[request.request_id] = answer
+        self._allow(answer.room)
+        self._meter.sent(admission)
+        return None
+
+    async def server_frame(self, data: bytes) -> bool:
+        """Account a frame of the provider; False: it is not passed on any more."""
+        if self.was_cut:
+            return False
+        settled = self._meter.server_frame(data)
+        self._settle(settled)
+        if not settled and self._leases:
+            await self._watch()
+        return not self.was_cut
+
+    def close(self, reason: Reason) -> None:
+        """The socket is gone. Idempotent."""
+        self._settle(self._meter.close(Reason.CUT if self.was_cut else reason))
+        for lease in self._leases.values():
+            self._ledger.release(lease.lease)
+        self._leases.clear()
+
+    def _settle(self, settled: list[Settlement]) -> None:
+        for item in settled:
+            admitted = self._leases.pop(item.request_id, None)
+            lease = admitted.lease if admitted else ""
+            if item.exchanges:
+                self._ledger.settle(lease, item.exchanges)
+            elif lease:
+                self._ledger.release(lease)
+            self._reported = 0
+
+    def _allow(self, room: int | None) -> None:
+        """What may be used without asking again, after an answer of the ledger."""
+        if room is not None:
+            reserved = sum(a.reserved for a in self._leases.values())
+            self._allowed = self._meter.running.total + reserved + room
+
+    async def _watch(self) -> None:
+        if self._allowed is None or self._asking:
+            return
+        total = self._meter.running.total
+        left = self._allowed - total
+        if left < 0 or total - self._reported >= max(STEP, left // STEP_SHARE):
+            await self._report(total)
+
+    async def _report(self, total: int) -> None:
+        self._reported, self._asking = total, True
+        lease = next(reversed(self._leases.values())).lease
+        try:
+            answer = await self._ledger.progress(lease, self._meter.running)
+        except LedgerDown:
+            self._cut()
+            return
+        finally:
+            self._asking = False
+        if answer.room is not None:
+            self._allowed = total + answer.room
+        if answer.cut:
+            self._cut()
+
+    def _cut(self) -> None:
+        if not self.was_cut:
+            self.was_cut = True
+            self._cut_socket(refusal_frame(message=CROSSED))

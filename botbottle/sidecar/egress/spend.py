@@ -1,0 +1,152 @@
+"""One metered request from admission to settlement.
+
+Whatever happens to the request, exactly one of settle and release reaches the ledger for its
+lease, and every row reaches it the moment the meter makes it: before the bytes that carried the
+terminal event are passed on.
+
+Mid-stream the running cost is reported to the ledger whenever it grew by a step, and the stream
+is cut when the ledger says so, or when it went on beyond what was last allowed without an answer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any
+
+from botbottle.ledger.records import Admitted
+from botbottle.meter import Call, Conversations, Meter, Reason, Request, unanswered
+from botbottle.model.usage import Exchange
+from botbottle.sidecar.egress.gate import Ledger, LedgerDown
+
+STEP = 64  # tokens of growth worth a report while the pool is nearly empty
+STEP_SHARE = 16  # otherwise a report each time 1/16 of the room was used
+PATIENCE = 1  # chunks beyond what was allowed that may pass while the ledger is asked
+
+
+def _allowed(admitted: Admitted | None) -> int | None:
+    """Tokens a request may reach without asking again; None: nothing limits it."""
+    if admitted is None or admitted.room is None:
+        return None
+    return admitted.reserved + admitted.room
+
+
+class Spend:
+    """The money side of one request. ``cut`` is called at most once, to stop the stream."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        call: Call,
+        request: Request,
+        admitted: Admitted | None,
+        cut: Callable[[], None],
+    ) -> None:
+        self._ledger, self._call, self._request = ledger, call, request
+        self._lease = admitted.lease if admitted else ""
+        self._allowed = _allowed(admitted)
+        self._cut_stream = cut
+        self._meter: Meter | None = None
+        self._sent = False
+        self._over = False
+        self._reported = 0  # tokens at the last report
+        self._beyond = 0  # chunks that passed beyond what was allowed, unanswered
+        self._task: asyncio.Task[None] | None = None
+        self.was_cut = False
+
+    @property
+    def lease(self) -> str:
+        """The lease in use, or ''."""
+        return self._lease
+
+    def cut(self) -> None:
+        """Stop the stream: the lease is lost."""
+        self._cut()
+
+    def sending(self) -> None:
+        """The request goes upstream: from now on it may cost."""
+        self._sent = True
+
+    def responding(
+        self, status: int, headers: Mapping[str, str], conversations: Conversations
+    ) -> None:
+        """Response headers are there."""
+        self._meter = Meter(
+            self._call,
+            self._request,
+            status=status,
+            headers=headers,
+            clock=time.time,
+            conversations=conversations,
+        )
+
+    def feed(self, chunk: bytes) -> None:
+        """Bytes of the response, before they are passed on."""
+        if self._meter is None or self._over:
+            return
+        if rows := self._meter.feed(chunk):
+            self._settle(rows)
+        elif self._lease:
+            self._watch(self._meter)
+
+    def close(self, reason: Reason) -> None:
+        """The request is over, in whatever way. Idempotent."""
+        if self._over:
+            return
+        if self._meter is not None:
+            rows = self._meter.close(Reason.CUT if self.was_cut else reason)
+        elif self._sent:
+            rows = unanswered(self._call, self._request, time.time, reason)
+        else:
+            rows = []
+        self._settle(rows, last=True)
+
+    def _settle(self, rows: list[Exchange], *, last: bool = False) -> None:
+        committed = last or (self._meter is not None and self._meter.committed)
+        lease = self._lease if committed else ""
+        if rows:
+            self._ledger.settle(lease, rows)
+        elif lease:
+            self._ledger.release(lease)
+        if committed:
+            self._lease, self._over = "", True
+
+    def _watch(self, meter: Meter) -> None:
+        """Report growth, and cut when what is known of the pool is used up."""
+        if self._allowed is None or self.was_cut:
+            return
+        total = meter.running.total
+        left = self._allowed - total
+        self._beyond = self._beyond + 1 if left < 0 else 0
+        if self._beyond > PATIENCE:
+            self._cut()
+        elif self._task is None and (
+            left < 0 or total - self._reported >= max(STEP, left // STEP_SHARE)
+        ):
+            self._reported = total
+            task = _eager(self._report(meter))
+            self._task = None if task.done() else task
+
+    async def _report(self, meter: Meter) -> None:
+        tokens = meter.running
+        try:
+            answer = await self._ledger.progress(self._lease, tokens)
+        except LedgerDown:
+            self._cut()  # nobody can say that there is room left
+            return
+        finally:
+            self._task = None
+        if answer.room is not None:
+            self._allowed = tokens.total + answer.room
+        if answer.cut and not self._over:
+            self._cut()
+
+    def _cut(self) -> None:
+        if not self.was_cut and not self._over:
+            self.was_cut = True
+            asyncio.get_running_loop().call_soon(self._cut_stream)
+
+
+def _eager(work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+    return asyncio.Task(work, loop=asyncio.get_running_loop(), eager_start=True)

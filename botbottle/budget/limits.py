@@ -6,7 +6,7 @@ import re
 
 from botbottle.model.bottle import WINDOWS, Limit, Window
 
-_LIMIT = re.compile(r"(\d+(?:_\d{3})*|\d+\.\d+)\s*([kKmMgGbB]?)(?:\s*/\s*([a-z]+))?")
+_LIMIT = re.compile(r"([0-9]+(?:_[0-9]{3})*|[0-9]+\.[0-9]+)\s*([kKmMgGbB]?)(?:\s*/\s*([a-z]+))?")
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "b": 10**9}
 MAX_TOKENS = 10**15  # far above any real budget, far below what 64-bit sums can hold
 

@@ -1,0 +1,382 @@
+"""What every engine promises: the same sentences for the one in memory and the real one."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import tarfile
+
+import pytest
+
+from botbottle.engine.errors import NotFound
+from botbottle.errors import BBError, Conflict, EngineError
+from botbottle.model import labels
+from botbottle.model.plan import Ref
+from botbottle.model.resources import Attachment, Limits, Mount, ObservedContainer, VolumeSpec
+from tests.support.engines import Lab
+
+NOBODY = Ref("bbt-nobody")
+
+
+def only(lab: Lab) -> ObservedContainer:
+    (found,) = lab.engine.observe(lab.home).containers
+    return found
+
+
+def on(lab: Lab, tail: str = "net", last: int = 0) -> Attachment:
+    return Attachment(lab.name(tail), lab.address(last) if last else "", ("agent",))
+
+
+def test_an_empty_engine_shows_nothing_of_ours(lab: Lab) -> None:
+    seen = lab.engine.observe(lab.home)
+    assert (seen.containers, seen.networks, seen.volumes) == ((), (), ())
+    assert seen.engine_id
+    assert "runc" in seen.runtimes
+
+
+def test_a_created_container_shows_owner_image_and_state_but_no_limits(lab: Lab) -> None:
+    spec = lab.spec()
+    identity = lab.engine.create_container(spec, spec.name, lab.labels(spec_hash="cafe"))
+    found = only(lab)
+    assert (found.id, found.name, found.state) == (identity, spec.name, "created")
+    assert found.image_id == lab.engine.image_id(lab.image)
+    assert found.labels[labels.HOME] == lab.home
+    assert found.spec_hash == "cafe"
+    assert (found.limits, found.endpoints, found.started_at) == (None, (), "")
+
+
+def test_a_running_container_shows_its_limits_and_start(lab: Lab) -> None:
+    limits = Limits(memory=64 << 20, nano_cpus=500_000_000, pids=20, restart="unless-stopped")
+    lab.run(lab.spec(limits=limits))
+    found = only(lab)
+    assert (found.state, found.limits) == ("running", limits)
+    assert found.started_at
+
+
+def test_a_name_that_is_taken_is_a_conflict_even_when_the_holder_is_not_running(lab: Lab) -> None:
+    spec = lab.spec()
+    lab.engine.create_container(spec, spec.name, lab.labels())
+    with pytest.raises(Conflict):
+        lab.engine.create_container(spec, spec.name, lab.labels())
+
+
+def test_a_container_of_an_unknown_image_is_not_created(lab: Lab) -> None:
+    with pytest.raises(NotFound):
+        lab.engine.create_container(
+            lab.spec(image="bbt-no-such:1"), lab.name("agent"), lab.labels()
+        )
+    assert lab.engine.observe(lab.home).containers == ()
+
+
+def test_starting_and_stopping_twice_is_fine(lab: Lab) -> None:
+    ref = lab.run(lab.spec())
+    lab.engine.start(ref)
+    assert only(lab).state == "running"
+    lab.engine.stop(ref, 1)
+    lab.engine.stop(ref, 1)
+    assert only(lab).state == "exited"
+
+
+def test_what_is_gone_can_be_stopped_killed_and_removed_but_not_started(lab: Lab) -> None:
+    lab.engine.stop(NOBODY, 1)
+    lab.engine.kill(NOBODY)
+    lab.engine.remove_container(NOBODY)
+    lab.engine.remove_network(NOBODY)
+    lab.engine.remove_volume("bbt-nothing")
+    lab.engine.remove_image("bbt-nothing:1")
+    with pytest.raises(NotFound):
+        lab.engine.start(NOBODY)
+
+
+def test_a_killed_container_is_exited_with_137(lab: Lab) -> None:
+    ref = lab.run(lab.spec())
+    lab.engine.kill(ref)
+    found = lab.engine.container(ref)
+    assert found is not None
+    assert (found.state, found.exit_code, found.oom_killed) == ("exited", 137, False)
+
+
+def test_a_running_container_is_removed_only_when_told_to_kill(lab: Lab) -> None:
+    ref = lab.run(lab.spec())
+    with pytest.raises(Conflict):
+        lab.engine.remove_container(ref)
+    lab.engine.remove_container(ref, kill=True)
+    assert lab.engine.container(ref) is None
+
+
+def test_pause_and_unpause_twice_are_fine_and_a_paused_container_stops(lab: Lab) -> None:
+    ref = lab.run(lab.spec())
+    lab.engine.pause(ref)
+    if lab.real:
+        lab.engine.pause(ref)
+    assert only(lab).state == "paused"
+    lab.engine.unpause(ref)
+    lab.engine.unpause(ref)
+    assert only(lab).state == "running"
+    lab.engine.pause(ref)
+    lab.engine.stop(ref, 1)
+    assert only(lab).state == "exited"
+
+
+def test_a_paused_container_cannot_be_started(lab: Lab) -> None:
+    ref = lab.run(lab.spec())
+    lab.engine.pause(ref)
+    with pytest.raises(BBError):
+        lab.engine.start(ref)
+
+
+def test_what_does_not_run_cannot_be_paused(lab: Lab) -> None:
+    spec = lab.spec()
+    identity = lab.engine.create_container(spec, spec.name, lab.labels())
+    with pytest.raises(EngineError):
+        lab.engine.pause(Ref(spec.name, identity))
+
+
+def test_rename_to_a_free_name_to_its_own_and_to_a_taken_one(lab: Lab) -> None:
+    first, second = lab.spec("one"), lab.spec("two")
+    ref = Ref("", lab.engine.create_container(first, first.name, lab.labels()))
+    lab.engine.create_container(second, second.name, lab.labels())
+    lab.engine.rename(ref, lab.name("three"))
+    lab.engine.rename(ref, lab.name("three"))
+    with pytest.raises(Conflict):
+        lab.engine.rename(ref, second.name)
+    assert [c.name for c in lab.engine.observe(lab.home).containers] == [
+        lab.name("three"),
+        lab.name("two"),
+    ]
+
+
+def test_every_limit_can_be_set_changed_and_taken_away_in_place(lab: Lab) -> None:
+    ref = lab.run(lab.spec(limits=Limits(memory=64 << 20, nano_cpus=10**9, pids=10)))
+    for limits in (
+        Limits(memory=128 << 20, nano_cpus=5 * 10**9, pids=30, restart="unless-stopped"),
+        Limits(),
+        Limits(memory=32 << 20, nano_cpus=250_000_000, pids=5),
+    ):
+        lab.engine.update(ref, limits)
+        assert only(lab).limits == limits
+
+
+def test_a_network_is_made_once_with_its_subnet_and_owner(lab: Lab) -> None:
+    spec = lab.network()
+    identity = lab.engine.create_network(spec, lab.labels("internal"))
+    (found,) = lab.engine.observe(lab.home).networks
+    assert (found.id, found.name, found.internal) == (identity, spec.name, True)
+    assert (found.subnets, found.endpoints) == ((spec.subnet,), ())
+    assert found.labels[labels.KIND] == "internal"
+    with pytest.raises(Conflict):
+        lab.engine.create_network(spec, lab.labels("internal"))
+
+
+def test_a_subnet_that_is_taken_is_a_conflict(lab: Lab) -> None:
+    lab.engine.create_network(lab.network("one"), lab.labels("internal"))
+    with pytest.raises(Conflict):
+        lab.engine.create_network(lab.network("two"), lab.labels("internal"))
+
+
+def test_an_internal_network_is_sealed_and_an_outer_one_is_not(lab: Lab) -> None:
+    lab.engine.create_network(lab.network("in"), lab.labels("internal"))
+    lab.engine.create_network(lab.network("out", 1, internal=False), lab.labels("outer"))
+    assert lab.engine.network_is_sealed(lab.name("in"))
+    assert not lab.engine.network_is_sealed(lab.name("out"))
+
+
+def test_a_container_is_on_its_first_network_only_with_the_wanted_address(lab: Lab) -> None:
+    network = lab.engine.create_network(lab.network(), lab.labels("internal"))
+    spec = lab.spec("agent", on(lab, last=5))
+    identity = lab.engine.create_container(spec, spec.name, lab.labels())
+    (before,) = only(lab).endpoints
+    assert (before.network_id, before.network_name) == ("", lab.name("net"))
+    assert lab.engine.observe(lab.home).networks[0].endpoints == ()
+    lab.engine.start(Ref(spec.name, identity))
+    (after,) = only(lab).endpoints
+    assert (after.network_id, after.address) == (network, lab.address(5))
+    assert after.aliases == ("agent",)
+    assert lab.engine.observe(lab.home).networks[0].endpoints == (identity,)
+
+
+def test_networks_are_joined_before_start_and_left_again_both_twice(lab: Lab) -> None:
+    lab.engine.create_network(lab.network("a"), lab.labels("internal"))
+    lab.engine.create_network(lab.network("b", 1), lab.labels("internal"))
+    spec = lab.spec("agent", on(lab, "a"))
+    ref = Ref(spec.name, lab.engine.create_container(spec, spec.name, lab.labels()))
+    other = Ref(lab.name("b"))
+    lab.engine.connect(ref, other, Attachment(lab.name("b"), lab.address(6, 1)))
+    lab.engine.start(ref)
+    lab.engine.connect(ref, other, Attachment(lab.name("b"), lab.address(6, 1)))
+    ends = only(lab).endpoints
+    assert [e.network_name for e in ends] == [lab.name("a"), lab.name("b")]
+    assert ends[1].address == lab.address(6, 1)
+    lab.engine.disconnect(ref, other)
+    lab.engine.disconnect(ref, other)
+    assert [e.network_name for e in only(lab).endpoints] == [lab.name("a")]
+
+
+def test_a_network_with_a_running_container_stays(lab: Lab) -> None:
+    identity = lab.engine.create_network(lab.network(), lab.labels("internal"))
+    ref = lab.run(lab.spec("agent", on(lab)))
+    with pytest.raises(Conflict):
+        lab.engine.remove_network(Ref(lab.name("net"), identity))
+    lab.engine.remove_container(ref, kill=True)
+    lab.engine.remove_network(Ref(lab.name("net"), identity))
+    assert lab.engine.network(Ref(lab.name("net"))) is None
+
+
+def test_a_container_whose_network_is_gone_does_not_start(lab: Lab) -> None:
+    identity = lab.engine.create_network(lab.network(), lab.labels("internal"))
+    spec = lab.spec("agent", on(lab))
+    ref = Ref(spec.name, lab.engine.create_container(spec, spec.name, lab.labels()))
+    lab.engine.remove_network(Ref(lab.name("net"), identity))
+    with pytest.raises(NotFound):
+        lab.engine.start(ref)
+
+
+def test_a_stopped_container_keeps_its_attachment_and_starts_on_it_again(lab: Lab) -> None:
+    identity = lab.engine.create_network(lab.network(), lab.labels("internal"))
+    ref = lab.run(lab.spec("agent", on(lab, last=5)))
+    lab.engine.stop(ref, 1)
+    assert [e.network_id for e in only(lab).endpoints] == [identity]
+    lab.engine.start(ref)
+    assert [e.address for e in only(lab).endpoints] == [lab.address(5)]
+
+
+def test_strangers_are_shown_only_when_they_hold_our_names_or_subnets(lab: Lab) -> None:
+    theirs = dataclasses.replace(lab, home="0" * 8)
+    try:
+        spec = lab.spec("name")
+        theirs.engine.create_container(spec, spec.name, theirs.labels())
+        theirs.engine.create_network(lab.network("other"), theirs.labels("internal"))
+        quiet = lab.engine.observe(lab.home)
+        assert (quiet.containers, quiet.networks) == ((), ())
+        loud = lab.engine.observe(lab.home, names=[spec.name], subnets=[lab.network().subnet])
+        assert [c.name for c in loud.containers] == [spec.name]
+        assert loud.containers[0].labels[labels.HOME] == "0" * 8
+        assert [n.name for n in loud.networks] == [lab.name("other")]
+    finally:
+        theirs.clean()
+
+
+def test_tags_are_resolved_with_and_without_a_container_that_uses_them(lab: Lab) -> None:
+    image = lab.engine.image_id(lab.image)
+    asked = {"tags": [lab.image, "bbt-no-such:1"]}
+    (before,) = lab.engine.observe(lab.home, **asked).images
+    lab.run(lab.spec())
+    (after,) = lab.engine.observe(lab.home, **asked).images
+    assert before.id == after.id == image
+    assert lab.image in before.tags
+    assert lab.image in after.tags
+    assert lab.engine.image_id("bbt-no-such:1") is None
+
+
+def test_a_tag_that_moved_on_stands_for_its_new_image(lab: Lab) -> None:
+    ref = lab.run(lab.spec())
+    tag = f"bbt-{lab.home}/moved:1"
+    first = lab.engine.commit(ref, tag, lab.labels("snapshot"))
+    lab.run(lab.spec("second", image=tag))
+    second = lab.engine.commit(ref, tag, lab.labels("snapshot"))
+    assert first != second
+    seen = {i.id for i in lab.engine.observe(lab.home, tags=[tag]).images}
+    assert second in seen
+    tags = {t: i.id for i in lab.engine.observe(lab.home, tags=[tag]).images for t in i.tags}
+    assert tags[tag] == second
+    if lab.real:
+        lab.clean()
+        lab.engine.remove_image(first)
+
+
+def test_a_snapshot_carries_its_labels_and_can_be_found_and_removed(lab: Lab) -> None:
+    ref = lab.run(lab.spec())
+    lab.engine.pause(ref)
+    tag = f"bbt-{lab.home}/snapshot:1"
+    identity = lab.engine.commit(ref, tag, lab.labels("snapshot"))
+    (found,) = lab.engine.images(f"{labels.HOME}={lab.home}")
+    assert (found.id, found.tags) == (identity, (tag,))
+    assert found.labels[labels.KIND] == "snapshot"
+    lab.engine.remove_image(tag)
+    assert lab.engine.images(f"{labels.HOME}={lab.home}") == ()
+
+
+def test_an_image_that_a_container_uses_stays(lab: Lab) -> None:
+    ref = lab.run(lab.spec())
+    tag = f"bbt-{lab.home}/used:1"
+    lab.engine.commit(ref, tag, lab.labels("snapshot"))
+    user = lab.run(lab.spec("user", image=tag))
+    with pytest.raises(Conflict):
+        lab.engine.remove_image(tag)
+    lab.engine.remove_container(user, kill=True)
+    lab.engine.remove_image(tag)
+
+
+def test_a_volume_is_made_once_and_a_strangers_volume_is_never_taken_over(lab: Lab) -> None:
+    spec = VolumeSpec(lab.name("home"), "web")
+    assert lab.engine.create_volume(spec, lab.labels("volume")) == spec.name
+    assert lab.engine.create_volume(spec, lab.labels("volume")) == spec.name
+    (found,) = lab.engine.observe(lab.home).volumes
+    assert (found.name, found.labels[labels.HOME]) == (spec.name, lab.home)
+    with pytest.raises(Conflict):
+        lab.engine.create_volume(spec, ((labels.HOME, "somebody"),))
+
+
+def test_a_volume_in_use_stays(lab: Lab) -> None:
+    volume = VolumeSpec(lab.name("home"), "web")
+    lab.engine.create_volume(volume, lab.labels("volume"))
+    ref = lab.run(lab.spec(mounts=(Mount("volume", "/home/agent", volume.name),)))
+    with pytest.raises(Conflict):
+        lab.engine.remove_volume(volume.name)
+    lab.engine.remove_container(ref, kill=True)
+    lab.engine.remove_volume(volume.name)
+    assert lab.engine.observe(lab.home).volumes == ()
+
+
+def tar_of(name: str, data: bytes) -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as tar:
+        info = tarfile.TarInfo(name)
+        info.size, info.uid, info.gid = len(data), 1000, 1000
+        tar.addfile(info, io.BytesIO(data))
+    return buffer.getvalue()
+
+
+def test_files_go_into_a_volume_before_the_first_start_and_never_into_a_read_only_root(
+    lab: Lab,
+) -> None:
+    spec = lab.spec(mounts=(Mount("volume", "/home/agent", lab.name("home")),))
+    lab.engine.create_volume(VolumeSpec(lab.name("home"), "web"), lab.labels("volume"))
+    ref = Ref(spec.name, lab.engine.create_container(spec, spec.name, lab.labels()))
+    lab.engine.put_archive(ref, "/home/agent", tar_of("prompt.md", b"hello"))
+    with pytest.raises(EngineError):
+        lab.engine.put_archive(ref, "/", tar_of("prompt.md", b"hello"))
+
+
+def test_a_program_runs_only_in_a_running_container(lab: Lab) -> None:
+    spec = lab.spec()
+    ref = Ref(spec.name, lab.engine.create_container(spec, spec.name, lab.labels()))
+    with pytest.raises(Conflict):
+        lab.engine.exec(ref, ["/bin/true"], timeout=5)
+    lab.engine.start(ref)
+    assert lab.engine.exec(ref, ["/bin/true"], timeout=5).exit_code == 0
+
+
+def test_events_name_our_resources_and_tick_when_nothing_happens(lab: Lab) -> None:
+    stream = lab.engine.events()
+    spec = lab.spec()
+    ref = Ref(spec.name, lab.engine.create_container(spec, spec.name, lab.labels()))
+    lab.engine.start(ref)
+    lab.engine.kill(ref)
+    seen = []
+    for event in stream:
+        seen.append(event)
+        if event is None or (event.action == "die" and event.id == ref.id):
+            break
+    actions = [e.action for e in seen if e and e.id == ref.id]
+    assert [a for a in actions if a in ("create", "start", "die")] == ["create", "start", "die"]
+    mine = next(e for e in seen if e and e.id == ref.id)
+    assert (mine.kind, mine.bottle, mine.project) == ("container", "web", "test")
+    assert None in [next(stream) for _ in range(6)]
+
+
+def test_looking_at_what_is_not_there(lab: Lab) -> None:
+    assert lab.engine.container(NOBODY) is None
+    assert lab.engine.network(NOBODY) is None
+    with pytest.raises(NotFound):
+        list(lab.engine.logs(NOBODY))

@@ -1,0 +1,131 @@
+"""Observation through a recording socket: only GETs, few of them, all or nothing."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from botbottle.engine import reader
+from botbottle.errors import BBError, EngineUnreachable
+from tests.support.engines import Lab
+from tests.support.recording import Recorder, recording
+
+pytestmark = pytest.mark.engine
+
+
+@pytest.fixture
+def recorder(real: Lab) -> Iterator[Recorder]:
+    with recording(real.engine.connection.endpoint.socket) as found:  # type: ignore[attr-defined]
+        yield found
+
+
+def watching(recorder: Recorder) -> reader.DockerReader:
+    return reader.connect({"DOCKER_HOST": recorder.url})
+
+
+def test_a_look_costs_three_lists_and_one_inspection_of_each_running_one(
+    real: Lab, recorder: Recorder
+) -> None:
+    for n in range(3):
+        real.run(real.spec(f"up{n}"))
+    spec = real.spec("down")
+    real.engine.create_container(spec, spec.name, real.labels())
+    engine = watching(recorder)
+    engine.observe(real.home, tags=[real.image])
+    first = len(recorder.requests)
+    recorder.clear()
+    assert len(engine.observe(real.home, tags=[real.image]).containers) == 4
+    assert first == 3 + 3 + 1  # the engine's own facts, once
+    assert len(recorder.requests) == 3 + 3
+    assert recorder.writes == []
+
+
+def test_an_image_nobody_uses_costs_one_list_more(real: Lab, recorder: Recorder) -> None:
+    engine = watching(recorder)
+    engine.observe(real.home, tags=[real.image])
+    assert sorted(str(r) for r in recorder.requests) == [
+        "GET /containers/json",
+        "GET /images/json",
+        "GET /info",
+        "GET /networks",
+        "GET /volumes",
+    ]
+
+
+def test_looking_works_where_writing_is_refused(real: Lab, recorder: Recorder) -> None:
+    ref = real.run(real.spec())
+    recorder.refuse_writes()
+    engine = watching(recorder)
+    seen = engine.observe(real.home)
+    assert [c.id for c in seen.containers] == [ref.id]
+    assert engine.container(ref) is not None
+    assert engine.ping()
+
+
+@pytest.mark.parametrize(
+    "call",
+    ["/containers/json", "/networks", "/volumes", "/info", "/images/json", "/containers/.*/json"],
+)
+def test_a_look_with_a_hole_is_no_look(real: Lab, recorder: Recorder, call: str) -> None:
+    real.run(real.spec())
+    recorder.fail(f"GET {call}$")
+    with pytest.raises(BBError):
+        watching(recorder).observe(real.home, tags=["bbt-unused:1"])
+
+
+def test_a_container_that_goes_away_between_list_and_inspection_is_absent(
+    real: Lab, recorder: Recorder
+) -> None:
+    real.run(real.spec("here"))
+    gone = real.run(real.spec("gone"))
+    recorder.fail(f"GET /containers/{gone.id}/json", status=404)
+    seen = watching(recorder).observe(real.home)
+    assert [c.name for c in seen.containers] == [real.name("here")]
+
+
+def test_a_connection_cut_in_the_middle_is_an_unreachable_engine(
+    real: Lab, recorder: Recorder
+) -> None:
+    recorder.cut("GET /networks", when="after", times=-1)
+    with pytest.raises(EngineUnreachable):
+        watching(recorder).observe(real.home)
+
+
+def test_the_event_stream_never_ends_silently(real: Lab, recorder: Recorder) -> None:
+    stream = watching(recorder).events()
+    assert next(stream) is None
+    recorder.cut_all()
+    with pytest.raises(EngineUnreachable):
+        for _ in range(5):
+            next(stream)
+
+
+def test_network_events_of_ours_are_told_and_strangers_are_not(
+    real: Lab, recorder: Recorder
+) -> None:
+    engine = watching(recorder)
+    engine.observe(real.home, names=[real.name("net")])
+    stream = engine.events()
+    real.engine.create_network(real.network("other", 1), real.labels("internal"))
+    identity = real.engine.create_network(real.network(), real.labels("internal"))
+    event = next(e for e in stream if e is not None)
+    assert (event.kind, event.action, event.id) == ("network", "create", identity)
+
+
+def test_observing_never_loads_the_docker_sdk(real: Lab) -> None:
+    code = (
+        "import sys; from botbottle.engine.reader import connect; connect().observe('x');"
+        "print(sorted({'docker', 'requests', 'urllib3', 'http.client'} & set(sys.modules)))"
+    )
+    url = real.engine.connection.address  # type: ignore[attr-defined]
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={"DOCKER_HOST": url, "PYTHONPATH": "."},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.strip() in ("[]", "['http.client']")

@@ -1,0 +1,282 @@
+"""A unix-socket proxy in front of an engine: records every request, and can refuse, delay, cut or
+fail it, or kill the client before or after the request takes effect.
+
+It forwards bytes and understands just enough HTTP/1.1 to find where requests begin. Point
+DOCKER_HOST at ``url``. Crash tests start bb as a subprocess, give its pid to ``kill_at`` and let
+the proxy kill it with SIGKILL at the k-th writing request: a crash at an exact point, without any
+switch in the product.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import signal
+import socket
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+_READS = ("GET", "HEAD")
+_VERSION = re.compile(r"^/v\d+\.\d+")
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request; ``path`` without the API version and without its query."""
+
+    method: str
+    path: str
+    query: str = ""
+
+    @property
+    def writes(self) -> bool:
+        return self.method not in _READS
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.path}"
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What to do with a matching request. ``delay`` seconds first; then ``status`` answers
+    instead of the engine, or ``cut`` closes the connection: ``before`` it is forwarded or
+    ``after`` the engine has answered. ``act`` is called at the same moment as the cut would
+    be. ``times``: how often (-1: always)."""
+
+    matches: Callable[[Request, int], bool]  # request, its number among writing requests
+    delay: float = 0.0
+    status: int = 0
+    cut: bool = False
+    when: str = "before"
+    act: Callable[[], None] | None = None
+    times: int = -1
+
+
+@dataclass(slots=True)
+class Recorder:
+    """The proxy. ``requests`` grows in the order in which requests arrived."""
+
+    engine: str  # path of the engine's socket
+    path: str
+    requests: list[Request] = field(default_factory=list)
+    faults: list[Fault] = field(default_factory=list)
+    _used: dict[int, int] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _open: set[socket.socket] = field(default_factory=set)
+    _server: socket.socket | None = None
+
+    @property
+    def url(self) -> str:
+        return f"unix://{self.path}"
+
+    @property
+    def writes(self) -> list[Request]:
+        return [r for r in self.requests if r.writes]
+
+    def clear(self) -> None:
+        """Forget requests and faults."""
+        with self._lock:
+            self.requests.clear()
+            self.faults.clear()
+            self._used.clear()
+
+    def refuse_writes(self) -> None:
+        """Answer 403 to everything but GET and HEAD."""
+        self.faults.append(Fault(lambda r, _n: r.writes, status=403))
+
+    def fail(self, pattern: str, status: int = 500, times: int = -1) -> None:
+        """Answer ``status`` to requests whose ``METHOD /path`` matches ``pattern``."""
+        self.faults.append(Fault(_matching(pattern), status=status, times=times))
+
+    def delay(self, pattern: str, seconds: float, times: int = -1) -> None:
+        self.faults.append(Fault(_matching(pattern), delay=seconds, times=times))
+
+    def cut(self, pattern: str, when: str = "before", times: int = 1) -> None:
+        """Close the client's connection instead of forwarding (``before``) or instead of passing
+        on the engine's answer (``after``)."""
+        self.faults.append(Fault(_matching(pattern), cut=True, when=when, times=times))
+
+    def kill_at(self, write: int, pid: Callable[[], int], when: str = "before") -> None:
+        """SIGKILL the process ``pid()`` at the ``write``-th writing request (from 1)."""
+        self.faults.append(
+            Fault(
+                lambda r, n: r.writes and n == write,
+                cut=True,
+                when=when,
+                act=lambda: os.kill(pid(), signal.SIGKILL),
+                times=1,
+            )
+        )
+
+    def cut_all(self) -> None:
+        """Close every open connection, as an engine restart does."""
+        with self._lock:
+            for sock in self._open:
+                with contextlib.suppress(OSError):
+                    sock.shutdown(socket.SHUT_RDWR)
+
+    def start(self) -> None:
+        self._server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._server.bind(self.path)
+        self._server.listen(64)
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def stop(self) -> None:
+        if self._server is not None:
+            with contextlib.suppress(OSError):
+                self._server.shutdown(socket.SHUT_RDWR)
+            self._server.close()
+        self.cut_all()
+        Path(self.path).unlink(missing_ok=True)
+
+    def _accept(self) -> None:
+        assert self._server is not None
+        while True:
+            try:
+                client, _ = self._server.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._serve, args=(client,), daemon=True).start()
+
+    def _serve(self, client: socket.socket) -> None:
+        engine = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        with client, engine, contextlib.suppress(OSError):
+            engine.connect(self.engine)
+            with self._lock:
+                self._open |= {client, engine}
+            _Session(self, client, engine).run()
+        with self._lock:
+            self._open -= {client, engine}
+
+    def arrived(self, request: Request) -> Fault | None:
+        """Record a request and find its fault."""
+        with self._lock:
+            self.requests.append(request)
+            number = sum(r.writes for r in self.requests)
+            for index, fault in enumerate(self.faults):
+                used = self._used.get(index, 0)
+                if fault.times in (-1, *range(used + 1, fault.times + 1)) and fault.matches(
+                    request, number
+                ):
+                    self._used[index] = used + 1
+                    return fault
+        return None
+
+
+class _Session:
+    """One client connection: request heads are looked at, everything else is copied."""
+
+    def __init__(self, recorder: Recorder, client: socket.socket, engine: socket.socket) -> None:
+        self.recorder, self.client, self.engine = recorder, client, engine
+        self.swallow = threading.Event()  # the answer must not reach the client
+        self.after: Fault | None = None
+
+    def run(self) -> None:
+        answers = threading.Thread(target=self._answers, daemon=True)
+        answers.start()
+        buffer = b""
+        while data := self.client.recv(65536):
+            buffer += data
+            while (end := buffer.find(b"\r\n\r\n")) >= 0:
+                head, rest = buffer[: end + 4], buffer[end + 4 :]
+                request, size = _parse(head)
+                fault = self.recorder.arrived(request)
+                if fault and not self._disturb(fault, request):
+                    return
+                self.engine.sendall(head)
+                if b"upgrade: tcp" in head.lower():
+                    self.engine.sendall(rest)
+                    self._copy_rest()
+                    answers.join()
+                    return
+                buffer = self._body(rest, size)
+        answers.join(0.1)
+
+    def _copy_rest(self) -> None:
+        """Hijacked: raw bytes until the client is done, then half-closed like the client's."""
+        while data := self.client.recv(65536):
+            self.engine.sendall(data)
+        self.engine.shutdown(socket.SHUT_WR)
+
+    def _body(self, rest: bytes, size: int) -> bytes:
+        """Forward a request's body; what follows it. -1: chunked."""
+        if size < 0:
+            while b"0\r\n\r\n" not in rest[-5:]:
+                self.engine.sendall(rest)
+                rest = self.client.recv(65536)
+                if not rest:
+                    return b""
+            self.engine.sendall(rest)
+            return b""
+        while len(rest) < size:
+            self.engine.sendall(rest)
+            size -= len(rest)
+            rest = self.client.recv(65536)
+            if not rest:
+                return b""
+        self.engine.sendall(rest[:size])
+        return rest[size:]
+
+    def _disturb(self, fault: Fault, request: Request) -> bool:
+        """Whether to forward the request."""
+        if fault.delay:
+            time.sleep(fault.delay)
+        if fault.status:
+            text = b'{"message":"refused by the test"}'
+            self.client.sendall(
+                f"HTTP/1.1 {fault.status} Test\r\nContent-Type: application/json\r\n"
+                f"Content-Length: {len(text)}\r\nConnection: close\r\n\r\n".encode()
+                + text
+            )
+            return False
+        if fault.cut and fault.when == "before":
+            if fault.act:
+                fault.act()
+            return False
+        if fault.cut:
+            self.after = fault
+        return True
+
+    def _answers(self) -> None:
+        with contextlib.suppress(OSError):
+            while data := self.engine.recv(65536):
+                if self.after is not None:
+                    if self.after.act:
+                        self.after.act()
+                    break
+                self.client.sendall(data)
+        with contextlib.suppress(OSError):
+            self.client.shutdown(socket.SHUT_RDWR)
+
+
+def _parse(head: bytes) -> tuple[Request, int]:
+    """Request and body size (-1: chunked)."""
+    lines = head.decode("latin-1").split("\r\n")
+    method, target, _ = lines[0].split(" ", 2)
+    path, _, query = target.partition("?")
+    headers = {k.strip().lower(): v.strip() for k, _, v in (x.partition(":") for x in lines[1:])}
+    chunked = "chunked" in headers.get("transfer-encoding", "")
+    size = -1 if chunked else int(headers.get("content-length") or 0)
+    return Request(method, _VERSION.sub("", path), query), size
+
+
+def _matching(pattern: str) -> Callable[[Request, int], bool]:
+    compiled = re.compile(pattern)
+    return lambda request, _number: bool(compiled.search(str(request)))
+
+
+@contextlib.contextmanager
+def recording(engine: str) -> Iterator[Recorder]:
+    """A proxy before the engine's socket (a path or ``unix://`` URL)."""
+    with tempfile.TemporaryDirectory(prefix="bb-") as directory:
+        recorder = Recorder(engine.removeprefix("unix://"), f"{directory}/d.sock")
+        recorder.start()
+        try:
+            yield recorder
+        finally:
+            recorder.stop()

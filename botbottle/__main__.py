@@ -13,6 +13,11 @@ def main() -> None:
 
         sys.stdout.write(f"bb {__version__}\n")
         return
+    if args[:1] == ["__complete"]:
+        from botbottle.cli.complete import answer
+
+        sys.stdout.write(answer(args[1:]))
+        return
     from botbottle.cli.app import main as run
 
     sys.exit(run(args))

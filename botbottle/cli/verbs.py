@@ -29,5 +29,6 @@ VERBS: dict[str, tuple[str, str]] = {
     "audit": ("audit", "The enforcement record; verify its chain."),
     "ledger": ("ledger", "Check, back up, export or shrink the ledger."),
     "scan": ("scan", "Scan text for secrets or injections."),
+    "completion": ("completion", "Print the completion script of a shell."),
     "version": ("version", "Print the version."),
 }

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from typing import Literal
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
 
 from botbottle.load.budgets import PROVIDERS
 from botbottle.load.layers import SETTINGS, Entry, Folder, Layers, agents, scan
@@ -24,10 +25,12 @@ class Library:
     """The manifest files that ``layers`` can see.
 
     ``diagnostics`` grows with every file that is read. A broken file is None and stays so.
+    ``instead`` maps a file to a draft that is read in its place.
     """
 
-    def __init__(self, layers: Layers) -> None:
+    def __init__(self, layers: Layers, instead: Mapping[Path, Path] | None = None) -> None:
         self.layers = layers
+        self.instead = instead or {}
         self.diagnostics: list[Diagnostic] = []
         self.bottle_folder = scan(layers.home, "bottles", "home")
         self.home_agents = scan(layers.home, "agents", "home")
@@ -55,23 +58,23 @@ class Library:
             self._agents[name] = self._keep(parse_agent, self.agent_entries[name])
         return self._agents[name]
 
-    def kind_of(self, name: str) -> Literal["", "bottle"]:
-        """Whether a bottle file of this name exists."""
-        return "bottle" if name in self.bottle_folder.entries else ""
-
     def _keep[T](
         self, parse: Callable[[Entry, frozenset[str]], Result[T]], entry: Entry
     ) -> T | None:
-        value, found = parse(entry, self.providers)
+        value, found = parse(self._draft(entry), self.providers)
         self.diagnostics += found
         return value
+
+    def _draft(self, entry: Entry) -> Entry:
+        draft = self.instead.get(entry.path)
+        return replace(entry, path=draft) if draft else entry
 
     def _read_settings(self) -> SettingsDoc | None:
         path = self.layers.home / SETTINGS
         if not os.path.lexists(path):
             return None
         entry = Entry("settings", path, SETTINGS, "home")
-        value, found = parse_settings(entry, PROVIDERS | self.templates)
+        value, found = parse_settings(self._draft(entry), PROVIDERS | self.templates)
         self.diagnostics += found
         return value
 

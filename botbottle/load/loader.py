@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,10 +35,19 @@ class Loaded:
         return (self.layers.root(origin.layer) / origin.file).absolute()
 
 
-def load(home: Path, cwd: Path | None = None, *, overrides: Overrides | None = None) -> Loaded:
-    """Read every manifest of home and of the project around ``cwd`` (None: home only)."""
+def load(
+    home: Path,
+    cwd: Path | None = None,
+    *,
+    overrides: Overrides | None = None,
+    instead: Mapping[Path, Path] | None = None,
+) -> Loaded:
+    """Read every manifest of home and of the project around ``cwd`` (None: home only).
+
+    ``instead`` maps a file to a draft that is read in its place.
+    """
     found = layers(home, cwd)
-    library = Library(found)
+    library = Library(found, instead)
     resolver = Resolver(library)
     for name in library.bottle_folder.entries:
         resolver.policy(name)
@@ -72,11 +82,11 @@ def agent_of(name: str, library: Library) -> str:
 
 
 def _compose(
-    library: Library, resolver: Resolver, wanted: object, overrides: Overrides | None
+    library: Library, resolver: Resolver, wanted: Iterable[str], overrides: Overrides | None
 ) -> tuple[list[Effective], list[Diagnostic]]:
     items: list[Effective] = []
     diagnostics: list[Diagnostic] = []
-    for name in wanted:  # type: ignore[attr-defined]
+    for name in wanted:
         agent = library.agent(name)
         if agent is None:
             continue

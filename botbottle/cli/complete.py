@@ -1,0 +1,94 @@
+"""Shell completion: the script that asks, and the answers.
+
+``bb __complete WORDS…`` is answered by ``__main__`` before anything heavy is imported: names
+come from file names and the table of verbs, so an answer needs no YAML, pydantic or engine.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from botbottle.cli.verbs import VERBS
+
+_WITH_VALUE = {"-C", "--home", "--progress", "--events", "--lock-timeout", "--format"}
+_AGENTS = {
+    "attach", "logs", "info", "explain", "apply", "plan", "cutoff", "freeze", "kill",
+    "release", "resume", "denials", "probe", "budget",
+}  # fmt: skip
+_CHOICES = {
+    "--format": ("text", "json", "github", "sarif"),
+    "--progress": ("auto", "tty", "plain", "json", "quiet"),
+}
+
+SCRIPTS = {
+    "bash": """_bb_complete() {
+    local IFS=$'\\n'
+    COMPREPLY=($(bb __complete "${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null))
+}
+complete -o bashdefault -o default -F _bb_complete bb
+""",
+    "zsh": """#compdef bb
+_bb_complete() {
+    local -a found
+    found=("${(@f)$(bb __complete "${words[@]:1:$((CURRENT-1))}" 2>/dev/null)}")
+    compadd -a found
+}
+compdef _bb_complete bb
+""",
+    "fish": """function __bb_complete
+    bb __complete (commandline -opc)[2..-1] (commandline -ct) 2>/dev/null
+end
+complete -c bb -f -a '(__bb_complete)'
+""",
+}
+
+
+def candidates(words: Sequence[str], environ: Mapping[str, str], cwd: Path) -> list[str]:
+    """Completions of the last of ``words`` (the command line after ``bb``)."""
+    *before, last = list(words) or [""]
+    if before and before[-1] in _CHOICES:
+        return _starting(_CHOICES[before[-1]], last)
+    home, here, rest = _globals(before, environ, cwd)
+    if not rest:
+        return _starting(VERBS, last)
+    return _starting(_of_verb(rest[0], home, here), last)
+
+
+def _of_verb(verb: str, home: Path, cwd: Path) -> list[str]:
+    from botbottle.load.layers import names
+
+    if verb == "edit":
+        return [*names(home, cwd), *(f"bottles/{n}" for n in names(home, cwd, "bottles"))]
+    if verb == "completion":
+        return list(SCRIPTS)
+    return list(names(home, cwd)) if verb in _AGENTS else []
+
+
+def _globals(
+    words: Sequence[str], environ: Mapping[str, str], cwd: Path
+) -> tuple[Path, Path, list[str]]:
+    """Home, directory and the words that are no options."""
+    home = Path(environ.get("BB_HOME") or Path(environ.get("HOME", "~")) / ".bot-bottle")
+    rest: list[str] = []
+    pending = iter(words)
+    for word in pending:
+        value = next(pending, "") if word in _WITH_VALUE else ""
+        if word == "-C":
+            cwd = cwd / value
+        elif word == "--home":
+            home = Path(value)
+        elif not word.startswith("-"):
+            rest.append(word)
+    return home.expanduser(), cwd, rest
+
+
+def _starting(words: Any, prefix: str) -> list[str]:
+    return sorted(w for w in words if w.startswith(prefix))
+
+
+def answer(words: Sequence[str]) -> str:
+    """What ``bb __complete`` prints: one candidate a line."""
+    return "".join(f"{c}\n" for c in candidates(words, os.environ, Path.cwd()))

@@ -1,0 +1,120 @@
+"""``bb edit NAME``: a manifest in ``$EDITOR``, put in place only when everything validates.
+
+The editor works on a draft beside the file (its name starts with a dot, so no loader reads it).
+A watch that runs meanwhile never sees half a file or a broken one.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import subprocess
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Annotated, TextIO
+
+import typer
+
+from botbottle.cli.context import Context
+from botbottle.errors import BBError, Exit, UsageError
+from botbottle.load.layers import SETTINGS, agents, layers, scan
+
+type Editor = Callable[[Path], None]
+
+
+def find_file(name: str, home: Path, cwd: Path) -> Path:
+    """The file that ``name`` means: an agent, ``bottles/NAME``, ``agents/NAME``, ``settings``,
+    or a bottle when no agent has the name. Raises UsageError."""
+    found = layers(home, cwd)
+    if name in ("settings", SETTINGS):
+        return found.home / SETTINGS
+    kind, _, stem = name.rpartition("/")
+    stem = stem.removesuffix(".md")
+    bottles = scan(found.home, "bottles", "home").entries
+    candidates = {
+        "agents": (agents(found),), "bottles": (bottles,), "": (agents(found), bottles),
+    }.get(kind, ())  # fmt: skip
+    for entries in candidates:
+        if stem in entries:
+            return entries[stem].path
+    known = [*agents(found), *(f"bottles/{n}" for n in bottles), "settings"]
+    raise UsageError(f"there is no manifest {name!r}", hint=f"known: {', '.join(known)}")
+
+
+def edit_file(
+    path: Path, home: Path, cwd: Path, editor: Editor, again: Callable[[], bool], err: TextIO
+) -> int:
+    """Edit a draft of ``path`` until it validates or ``again()`` says no.
+
+    A draft with errors is kept and named; the file itself then stays as it was (exit 3).
+    """
+    target = Path(os.path.realpath(path))
+    draft = path.with_name(f".{path.stem}.edit{path.suffix}")
+    if not draft.exists():
+        shutil.copy2(target, draft)
+    before = target.read_bytes()
+    while True:
+        editor(draft)
+        if draft.read_bytes() == before:
+            draft.unlink()
+            err.write("bb edit: no change\n")
+            return int(Exit.OK)
+        if _valid(path, draft, home, cwd, err):
+            draft.replace(target)
+            err.write(f"bb edit: saved {path}\n")
+            return int(Exit.OK)
+        if not again():
+            err.write(f"bb edit: not saved; the draft is {draft}\n")
+            return int(Exit.INVALID)
+
+
+def _valid(path: Path, draft: Path, home: Path, cwd: Path, err: TextIO) -> bool:
+    """Whether nothing that was read with the draft in place is wrong; findings go to ``err``."""
+    from botbottle.load import load
+    from botbottle.load.render import text
+
+    loaded = load(home, cwd, instead={path: draft})
+    err.write(text(loaded.diagnostics))
+    return not loaded.errors
+
+
+def run_editor(environ: Mapping[str, str]) -> Editor:
+    """``$VISUAL``, ``$EDITOR`` or ``vi``, with its own arguments."""
+    command = shlex.split(environ.get("VISUAL") or environ.get("EDITOR") or "vi")
+
+    def edit(draft: Path) -> None:
+        try:
+            subprocess.run([*command, str(draft)], check=True)
+        except (OSError, subprocess.CalledProcessError) as error:
+            raise BBError(
+                f"the editor failed: {type(error).__name__}",
+                code="BB1010",
+                hint="set EDITOR to a program that edits a file and exits with 0",
+            ) from error
+
+    return edit
+
+
+def register(app: typer.Typer) -> None:
+    @app.command()
+    def edit(
+        ctx: typer.Context,
+        name: Annotated[str, typer.Argument(help="An agent, bottles/NAME or settings.")],
+    ) -> int:
+        """Open a manifest in $EDITOR and validate it on save.
+
+        Exit codes: 0 saved or unchanged, 3 not saved because of errors, 64 no such manifest.
+        """
+        context: Context = ctx.obj
+
+        def again() -> bool:
+            if not context.interactive:
+                return False
+            context.err.write("edit again? [Y/n] ")
+            context.err.flush()
+            return context.stdin.readline().strip().lower() in ("", "y", "yes")
+
+        path = find_file(name, context.home, context.cwd)
+        editor = run_editor(context.environ)
+        return edit_file(path, context.home, context.cwd, editor, again, context.err)

@@ -1,0 +1,68 @@
+"""``bb info NAME``: the effective configuration of one agent, with provenance."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, TextIO
+
+import typer
+
+from botbottle.cli.context import Context
+from botbottle.cli.explain import one_bottle, origin_text, wire
+from botbottle.errors import Exit
+from botbottle.load import explain_bottle
+from botbottle.model.bottle import BottleSpec
+
+
+def show_info(name: str, home: Path, cwd: Path, as_json: bool, out: TextIO, err: TextIO) -> int:
+    """Print every effective value of one bottle and where it was written."""
+    spec, loaded = one_bottle(name, home, cwd, err)
+    found = explain_bottle(spec)
+    if as_json:
+        body = {
+            "format_version": "1.0",
+            "bottle": spec.name,
+            "agent": spec.agent,
+            "project": spec.project,
+            "layer": spec.layer,
+            "ancestry": list(spec.ancestry),
+            "scopes": [s.key for s in spec.scopes],
+            "prompt_characters": len(spec.prompt),
+            "values": [wire(e, loaded) for e in found],
+        }
+        out.write(json.dumps(body, indent=2, ensure_ascii=False) + "\n")
+        return int(Exit.OK)
+    out.write(_head(spec))
+    width = max(len(f"{e.path} = {e.value}") for e in found if len(e.value) < 60)
+    for item in found:
+        more = f" (+{len(item.losers)} overridden)" if item.losers else ""
+        line = f"{item.path} = {item.value}"
+        out.write(f"  {line.ljust(width)}  {origin_text(item.winner)}{more}\n")
+    return int(Exit.OK)
+
+
+def _head(spec: BottleSpec) -> str:
+    lines = [
+        f"bottle {spec.name}  (agent {spec.agent}, project {spec.project}, from {spec.layer})",
+        f"  made of   {' < '.join(spec.ancestry)}",
+        f"  budgets   {' < '.join(s.key for s in spec.scopes if s.limits) or 'none'}",
+        f"  prompt    {len(spec.prompt)} characters",
+        "",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def register(app: typer.Typer) -> None:
+    @app.command()
+    def info(
+        ctx: typer.Context,
+        name: Annotated[str, typer.Argument(help="An agent, or one of its replicas.")],
+        json_: Annotated[bool, typer.Option("--json", help="Print a JSON document.")] = False,
+    ) -> int:
+        """The effective configuration of an agent, with provenance.
+
+        Exit codes: 0 ok, 3 its manifests are invalid, 64 no such agent.
+        """
+        context: Context = ctx.obj
+        return show_info(name, context.home, context.cwd, json_, context.out, context.err)

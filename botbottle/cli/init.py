@@ -1,0 +1,116 @@
+"""``bb init``: a commented starter in the home directory, validated before it is left there."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated, TextIO
+
+import typer
+
+from botbottle.cli.context import Context
+from botbottle.cli.starter import PROVIDERS, Choices, files
+from botbottle.errors import Exit, ManifestError, Refused, UsageError
+
+
+def write_starter(home: Path, choices: Choices, force: bool, out: TextIO) -> int:
+    """Write the starter's files. Nothing is overwritten unless ``force``.
+
+    Raises UsageError for a choice that would not validate and Refused for existing files.
+    """
+    check(choices)
+    wanted = files(choices)
+    taken = [file for file in wanted if (home / file).exists()]
+    if taken and not force:
+        raise Refused(
+            f"already there: {', '.join(taken)}",
+            code="BB7010",
+            where=str(home),
+            hint="choose another --name, or --force to overwrite",
+        )
+    for folder in (home, home / "bottles", home / "agents"):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for file, text in wanted.items():
+        _write(home / file, text)
+        out.write(f"wrote {home / file}\n")
+    _validated(home, choices)
+    out.write(f"next: set {choices.variable}, then bb plan\n")
+    return int(Exit.OK)
+
+
+def check(choices: Choices) -> None:
+    """Refuse what the manifests would refuse, before anything is written."""
+    from botbottle.budget.limits import parse_limit
+    from botbottle.model.manifest import is_name
+    from botbottle.model.route import RouteError, from_manifest
+
+    if not is_name(choices.name):
+        raise UsageError(f"{choices.name!r} is not a name", hint="for example dev")
+    if choices.provider not in PROVIDERS:
+        raise UsageError(
+            f"{choices.provider!r} is not a provider", hint=f"one of {', '.join(PROVIDERS)}"
+        )
+    try:
+        parse_limit(choices.provider, choices.budget)
+        for host in choices.allow:
+            from_manifest({"host": host})
+    except RouteError as error:
+        raise UsageError(error.message, hint=error.hint) from error
+    except ValueError as error:
+        raise UsageError(str(error), hint="for example 5M or 5M/day") from error
+
+
+def _write(path: Path, text: str) -> None:
+    """A whole file or none, readable by its owner only."""
+    draft = path.with_name(f".{path.name}.new")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)
+    draft.replace(path)
+
+
+def _validated(home: Path, choices: Choices) -> None:
+    from botbottle.load import load_one
+
+    loaded = load_one(choices.name, home)
+    if loaded.errors:
+        first = loaded.errors[0]
+        raise ManifestError(first.message, code=first.code, where=str(first.origin))
+
+
+def ask_choices(context: Context, given: Choices) -> Choices:
+    """Ask for provider, budget and hosts on a terminal; the given ones are the defaults."""
+
+    def ask(question: str, default: str) -> str:
+        context.err.write(f"{question} [{default}]: ")
+        context.err.flush()
+        return context.stdin.readline().strip() or default
+
+    provider = ask(f"provider ({', '.join(PROVIDERS)})", given.provider)
+    budget = ask("token budget", given.budget)
+    hosts = ask("hosts to allow beyond the provider's, separated by spaces", " ".join(given.allow))
+    return Choices(given.name, provider, budget, tuple(hosts.split()))
+
+
+def register(app: typer.Typer) -> None:
+    @app.command()
+    def init(
+        ctx: typer.Context,
+        name: Annotated[str, typer.Option("--name", help="Of the bottle and its agent.")] = "dev",
+        provider: Annotated[str, typer.Option("--provider", help="claude|codex")] = "claude",
+        budget: Annotated[str, typer.Option("--budget", help="Such as 5M/day.")] = "5M/day",
+        allow: Annotated[
+            list[str] | None, typer.Option("--allow", help="A further host; repeatable.")
+        ] = None,
+        yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+        force: Annotated[bool, typer.Option("--force", help="Overwrite existing files.")] = False,
+    ) -> int:
+        """Write a commented starter into the home directory.
+
+        Exit codes: 0 written, 7 files exist, 64 usage.
+        """
+        context: Context = ctx.obj
+        choices = Choices(name, provider, budget, tuple(allow or ()))
+        if context.interactive and not yes:
+            choices = ask_choices(context, choices)
+        return write_starter(context.home, choices, force, context.out)

@@ -1,0 +1,115 @@
+"""``bb list``: agents and bottles that are declared, and which of them are active.
+
+Names come from file names alone, so a broken file does not hide the others. Whether a bottle is
+active is the engine's word; without an engine that column says ``?`` and nothing fails.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Annotated, TextIO
+
+import typer
+
+from botbottle.cli.context import Context
+from botbottle.errors import EngineError, Exit
+from botbottle.load.layers import Layers, agents, layers, scan
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A declared thing. ``active`` maps instances to container states; None: unknown."""
+
+    kind: str
+    name: str
+    layer: str
+    file: str
+    active: dict[str, str] | None = None
+
+
+def rows(found: Layers, active: Mapping[str, str] | None) -> list[Row]:
+    """Agents (project before home), then bottles; instances on the engine under their agent."""
+    result = []
+    for entry in agents(found).values():
+        states = None if active is None else _instances(entry.name, active)
+        result.append(Row("agent", entry.name, entry.layer, str(entry.path), states))
+    for entry in scan(found.home, "bottles", "home").entries.values():
+        result.append(Row("bottle", entry.name, "home", str(entry.path)))
+    return result
+
+
+def _instances(agent: str, active: Mapping[str, str]) -> dict[str, str]:
+    return {
+        name: state
+        for name, state in sorted(active.items())
+        if name == agent or (name.startswith(f"{agent}-") and name[len(agent) + 1 :].isdigit())
+    }
+
+
+def show_list(
+    home: Path, cwd: Path, active: Mapping[str, str] | None, as_json: bool, out: TextIO
+) -> int:
+    """Print the table or the JSON document."""
+    found = rows(layers(home, cwd), active)
+    if as_json:
+        body = {"format_version": "1.0", "rows": [asdict(r) for r in found]}
+        out.write(json.dumps(body, indent=2, ensure_ascii=False) + "\n")
+        return int(Exit.OK)
+    if not found:
+        out.write("Nothing is declared. bb init writes a starter.\n")
+    cells = [(r.kind, r.name, r.layer, _active(r)) for r in found]
+    widths = [max((len(c[i]) for c in cells), default=0) for i in range(3)]
+    for cell in cells:
+        padded = (text.ljust(width) for text, width in zip(cell, widths, strict=False))
+        out.write(f"{'  '.join(padded)}  {cell[3]}".rstrip() + "\n")
+    return int(Exit.OK)
+
+
+def _active(row: Row) -> str:
+    if row.kind == "bottle":
+        return ""
+    if row.active is None:
+        return "?"
+    if not row.active:
+        return "-"
+    own = row.active.get(row.name)
+    if own and len(row.active) == 1:
+        return own
+    return ", ".join(f"{name} {state}" for name, state in row.active.items())
+
+
+def active_agents(context: Context) -> dict[str, str] | None:
+    """Instance → state of this project's agent containers; None without an engine."""
+    from botbottle.engine.reader import connect
+    from botbottle.model import labels
+    from botbottle.model.paths import HomePaths
+
+    project = layers(context.home, context.cwd).project_id.id
+    try:
+        observed = connect(context.environ).observe(HomePaths(str(context.home)).home_id)
+    except EngineError:
+        return None
+    return {
+        c.labels[labels.BOTTLE]: c.state
+        for c in observed.containers
+        if c.labels.get(labels.KIND) == "agent" and c.labels.get(labels.PROJECT) == project
+    }
+
+
+def register(app: typer.Typer) -> None:
+    @app.command("list")
+    def list_(
+        ctx: typer.Context,
+        json_: Annotated[bool, typer.Option("--json", help="Print a JSON document.")] = False,
+        offline: Annotated[bool, typer.Option("--offline", help="Do not ask the engine.")] = False,
+    ) -> int:
+        """Agents and bottles: available and active.
+
+        Exit code: 0.
+        """
+        context: Context = ctx.obj
+        active = None if offline else active_agents(context)
+        return show_list(context.home, context.cwd, active, json_, context.out)

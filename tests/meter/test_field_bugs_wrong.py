@@ -80,7 +80,7 @@ def test_bug_17_openai_cached_tokens_are_inside_the_input_not_beside() -> None:
 def test_bug_17_impossible_cache_numbers_never_exceed_the_input() -> None:
     chat = {"object": "chat.completion", "usage": {"prompt_tokens": 100, "completion_tokens": 5,
             "prompt_tokens_details": {"cached_tokens": 90, "cache_write_tokens": 60}}}  # fmt: skip
-    assert _plain(CHAT, chat).total_input == 100
+    assert _plain(CHAT, chat) == Tokens(cache_read=90, cache_write_5m=10, output=5)
 
 
 def test_bug_17_reasoning_is_inside_the_output() -> None:

@@ -1,0 +1,175 @@
+"""Put each field bug in by hand, in a copy, and see that its named test fails.
+
+    python -m tests.meter.mutants [NUMBER ...]
+
+A mutant is (bug, file, text that occurs once, replacement). The test run for it is every test
+named ``test_bug_NN``. Prints one line a mutant; exits 1 if one survives.
+"""
+
+# ruff: noqa: E501 - one mutant a line reads best
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGES = ("botbottle/__init__.py", "botbottle/model", "botbottle/meter", "tests/__init__.py",
+            "tests/meter", "pyproject.toml")  # fmt: skip
+
+
+class Mutant(NamedTuple):
+    bug: int
+    file: str
+    old: str
+    new: str
+
+
+CLAUDE, CHAT = "dialects/anthropic.py", "dialects/openai_chat.py"
+RESPONSES, GEMINI, USAGE = "dialects/openai_responses.py", "dialects/gemini.py", "dialects/openai_usage.py"  # fmt: skip
+MUTANTS = (
+    Mutant(1, "meter.py", "rows += self._last(reason)", "pass"),
+    Mutant(1, "rows.py", "Tokens(input_uncached=self.request.input_estimate, output=output)", "Tokens()"),
+    Mutant(2, CLAUDE, "self.tally.unbilled = not self._usage", "self.tally.unbilled = True"),
+    Mutant(2, RESPONSES, "self.tally.unbilled = nothing and turned_away", "self.tally.unbilled = True"),
+    Mutant(3, "rows.py", "output = tally.output_estimate", "output = known.output"),
+    Mutant(3, CLAUDE, "self.tally.thought(n(delta.get(\"estimated_tokens\")))", "pass"),
+    Mutant(4, "decode.py", "            if piece:\n                self._raw", "            if piece and self._z.eof:\n                self._raw"),
+    Mutant(4, "meter.py", "; last event cut short\" if", "\" if"),
+    Mutant(4, "lines.py", "        if rest := self._lines.rest():", "        if False and (rest := b\"\"):"),
+    Mutant(5, "meter.py", "    if call.kind is not Kind.GENERATE:", "    if True:"),
+    Mutant(5, "meter.py", "        if self._nothing_read(tally):", "        if False:"),
+    Mutant(6, RESPONSES, "return kind in TERMINAL", "return False"),
+    Mutant(6, "meter.py", "if self._bytes == self._expected and", "if False and"),
+    Mutant(7, "websocket.py", "(self._finish(response_id) if kind in TERMINAL else [])", "[]"),
+    Mutant(7, "websocket.py", "waiting.popleft() if waiting else Request(\"\")", "waiting.pop() if waiting else Request(\"\")"),
+    Mutant(7, "websocket.py", "if item.request.prewarm and not tally.tokens.total:", "if False:"),
+    Mutant(7, "websocket.py", "if len(self._open) <= MAX_OPEN:", "if True:"),
+    Mutant(8, RESPONSES, 'self._response(as_dict(doc["response"]))', "self._response(doc)"),
+    Mutant(8, USAGE, 'given = n(_first(usage, "prompt_tokens", "input_tokens"))', 'given = n(_first(usage, "input_tokens"))'),
+    Mutant(8, USAGE, 'given = n(_first(usage, "prompt_tokens", "input_tokens"))', 'given = n(_first(usage, "prompt_tokens"))'),
+    Mutant(9, CHAT, "return told and self._finished and (whole or not choices)", "return self._finished"),
+    Mutant(9, "meter.py", '"ended without usage", Completeness.ESTIMATED', '"ended without usage", Completeness.PARTIAL'),
+    Mutant(10, "lines.py", "            self._parts.append(part)", "            pass"),
+    Mutant(10, "lines.py", 'data.replace(b"\\r\\n", b"\\n").replace(b"\\r", b"\\n")', 'data.replace(b"\\r\\n", b"\\n")'),
+    Mutant(11, "decode.py", '"zstd": Zstd', '"zstdx": Zstd'),
+    Mutant(11, "decode.py", '"br": Brotli', '"brx": Brotli'),
+    Mutant(11, "decode.py", "        if self._z.eof:\n", "        if self._z.eof:\n            return b\"\", b\"\"\n"),
+    Mutant(11, "decode.py", "Inflate(raw_allowed=True)", "Inflate(raw_allowed=False)"),
+    Mutant(12, "meter.py", "        rows = self._flush()\n        if reason", "        if reason is Reason.SHUTDOWN:\n            return []\n        rows = self._flush()\n        if reason"),
+    Mutant(13, "meter.py", "(tally.unbilled and not self._fault)", "self._fault"),
+    Mutant(14, CLAUDE, 'self._usage["output_tokens"] = output', 'self._usage["output_tokens"] = output + n(self._usage.get("output_tokens"))'),
+    Mutant(14, CLAUDE, "max(n(into.get(name)), value)", "n(into.get(name)) + value"),
+    Mutant(15, CLAUDE, "max(n(into.get(name)), value)", "into.get(name, value)"),
+    Mutant(15, CLAUDE, "max(n(into.get(name)), value)", "value"),
+    Mutant(16, CLAUDE, 'input_uncached=n(usage.get("input_tokens"))', 'input_uncached=n(usage.get("input_tokens")) + n(usage.get("cache_read_input_tokens"))'),
+    Mutant(16, CLAUDE, 'cache_read=n(usage.get("cache_read_input_tokens"))', "cache_read=0"),
+    Mutant(17, USAGE, "input_uncached=given - read - short - long", "input_uncached=given"),
+    Mutant(17, USAGE, "    read = min(hit, given)", "    read = 0"),
+    Mutant(17, USAGE, 'min(n(details.get("cache_write_tokens")), room)', 'n(details.get("cache_write_tokens"))'),
+    Mutant(17, USAGE, "        output=output,", '        output=output + n(out_details.get("reasoning_tokens")),'),
+    Mutant(18, CLAUDE, "cache_write_1h=long", "cache_write_1h=0"),
+    Mutant(18, CLAUDE, "written - long", "written"),
+    Mutant(18, CLAUDE, "tokens += to_tokens(iteration)", "pass"),
+    Mutant(18, CLAUDE, 'case "advisor_message":', 'case "advisor_messages":'),
+    Mutant(19, GEMINI, "max(said + thoughts, ", "max(said, 0 * "),
+    Mutant(19, GEMINI, "prompt - cached + tools", "prompt + tools"),
+    Mutant(19, GEMINI, "prompt - cached + tools", "prompt - cached"),
+    Mutant(19, GEMINI, "= to_tokens(usage), True", "= tally.tokens + to_tokens(usage), True"),
+    Mutant(20, CLAUDE, "                self.tally.complete = bool(self._usage)\n", "                self.tally.complete = bool(self.tally.tokens.total)\n"),
+    Mutant(20, "rows.py", "rows = [self.exchange(tally, tally.tokens,", "rows = [self.exchange(tally, self.so_far(tally),"),
+    Mutant(21, "meter.py", "self._call.kind is Kind.RETRIEVE or", "False or"),
+    Mutant(21, "rows.py", "            return _clip(own)\n", '            return _clip(f"{own}{id(tally)}")\n'),
+    Mutant(21, "dialects/batches.py", "self.tally.response_id = f\"{self._batch}", "self.tally.response_id = f\"{id(doc)}"),
+    Mutant(21, "meter.py", '            return "background; final when retrieved", Completeness.PARTIAL', '            return "background", Completeness.ESTIMATED'),
+    Mutant(22, "meter.py", "self._over = not self._many", "self._over = False"),
+    Mutant(22, "rows.py", "LONG_ID = 20", "LONG_ID = 0"),
+    Mutant(22, "rows.py", "            return _clip(own)\n", '            return "msg"\n'),
+    Mutant(23, "dialects/bedrock.py", 'input_uncached=n(usage.get("inputTokens"))', 'input_uncached=n(usage.get("inputTokens")) - n(usage.get("cacheReadInputTokens"))'),
+    Mutant(23, "dialects/bedrock.py", "        if not metrics:", "        if True:"),
+    Mutant(23, "identify.py", "return CLAUDE if anthropic and", "return CLAUDE if False and"),
+    Mutant(25, "identify.py", "    return Kind.GENERATE, Dialect.UNKNOWN", "    return Kind.OTHER, Dialect.UNKNOWN"),
+    Mutant(25, "identify.py", "(FREE.fullmatch(path) and not ODD.search(path))", "FREE.fullmatch(path)"),
+    Mutant(25, "identify.py", "next((r for r in read if r[0] in GATED), read[0])", "read[0]"),
+    Mutant(25, "identify.py", "next((r for r in read if r[0] in GATED), read[0])", "read[-1]"),
+    Mutant(25, "paths.py", "posixpath.normpath(\"/\" + path.lstrip(\"/\"))", "path"),
+    Mutant(25, "hosts.py", 'host.partition(":")[0].rstrip(".")', "host"),
+    Mutant(25, "websocket.py", "if responses and kind in FREE_FRAMES:", 'if kind != "response.create":'),
+    Mutant(25, "websocket.py", "if responses and kind in FREE_FRAMES:", "if self._asked or kind in FREE_FRAMES:"),
+    Mutant(26, "meter.py", "Tokens() if self.committed else ", ""),
+    Mutant(26, CLAUDE, '                self.tally.wrote(as_str(delta.get("text")))', "                pass"),
+    Mutant(27, "request.py", "min(self.max_output or ALLOWANCE, ALLOWANCE)", "(self.max_output or ALLOWANCE)"),
+    Mutant(27, "websocket.py", "            del self._waiting[lane]\n        return [Settlement(request.request_id)]", "            del self._waiting[lane]\n        return []"),
+    Mutant(27, "websocket.py", "        self._waiting.clear()\n", "        pass\n"),
+    Mutant(29, "hosts.py", "return _lookup(declared, host) or", "return"),
+    Mutant(30, "counting.py", "if number is not None), None)", "if number is not None), 0)"),
+    Mutant(30, "request.py", "        size = FRAME_TOKENS + len(body)", "        size = 0"),
+    Mutant(31, "refusal.py", "            return 402, anthropic_error(message), {}", "            return 429, anthropic_error(message), {}"),
+    Mutant(31, "refusal.py", "            return 429, openai_error(message), {}", "            return 503, openai_error(message), {}"),
+    Mutant(31, "refusal.py", '"x-should-retry": "false"', '"x-should-retry": "true"'),
+    Mutant(31, "websocket.py", '"type": "usage_limit_reached"', '"type": "quota"'),
+)  # fmt: skip
+
+
+def _copy(into: Path) -> None:
+    for name in PACKAGES:
+        source, target = ROOT / name, into / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if source.is_dir():
+            shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(source, target)
+
+
+def _tests_of(bug: int) -> str:
+    group = "lost" if bug <= 13 else "wrong" if bug <= 23 else "enforced"
+    return f"tests/meter/test_field_bugs_{group}.py"
+
+
+def survives(mutant: Mutant, copy: Path) -> bool:
+    """True when every test of the bug still passes with the bug put into the copy."""
+    path = copy / "botbottle/meter" / mutant.file
+    text = path.read_text("utf-8")
+    if text.count(mutant.old) != 1:
+        raise SystemExit(f"mutant of bug {mutant.bug} no longer applies: {mutant.old!r}")
+    path.write_text(text.replace(mutant.old, mutant.new), "utf-8")
+    try:
+        return _passes(mutant.bug, copy)
+    finally:
+        path.write_text(text, "utf-8")
+
+
+def _passes(bug: int, copy: Path) -> bool:
+    command = [sys.executable, "-B", "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider",
+               _tests_of(bug), "-k", f"test_bug_{bug:02}"]  # fmt: skip
+    done = subprocess.run(command, cwd=copy, capture_output=True, text=True, timeout=120)
+    if done.returncode not in (0, 1):
+        raise SystemExit(f"bug {bug}: pytest failed to run\n{done.stdout}{done.stderr}")
+    return done.returncode == 0
+
+
+def main(numbers: list[int]) -> int:
+    """Run the mutants of the given bugs (all by default)."""
+    chosen = [m for m in MUTANTS if not numbers or m.bug in numbers]
+    survivors = 0
+    with tempfile.TemporaryDirectory() as name:
+        _copy(Path(name))
+        for mutant in chosen:
+            lives = survives(mutant, Path(name))
+            survivors += lives
+            _report(mutant, lives)
+    print(f"{len(chosen) - survivors} of {len(chosen)} mutants caught")
+    return 1 if survivors else 0
+
+
+def _report(mutant: Mutant, lives: bool) -> None:
+    put_in = mutant.new.strip().partition("\n")[0][:60] or "(removed)"
+    verdict = "SURVIVES" if lives else "caught"
+    print(f"bug {mutant.bug:02} {verdict:8} {mutant.file}: {put_in}", flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main([int(a) for a in sys.argv[1:]]))

@@ -55,7 +55,7 @@ def prepare_home(paths: HomePaths) -> None:
         with os.fdopen(handle, "wb") as file:
             file.write(secrets.token_bytes(32))
         try:
-            new.hardlink_to(key)  # the first of two concurrent applies wins
+            key.hardlink_to(new)  # the first of two concurrent applies wins
         except FileExistsError:
             pass
         finally:

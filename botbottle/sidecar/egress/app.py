@@ -82,7 +82,7 @@ class App:
     async def beat(self) -> None:
         """Report to the ledger until cancelled."""
         while True:
-            self.sidecar.ledger.heartbeat(self.sidecar.status())
+            self.sidecar.ledger.heartbeat(self.sidecar.pulse())
             await asyncio.sleep(HEARTBEAT)
 
     async def stop(self) -> None:

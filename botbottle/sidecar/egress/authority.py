@@ -133,7 +133,7 @@ def _private_pem(authority: Authority) -> bytes:
 def publish(authority: Authority, directory: Path, system_bundle: Path | None = None) -> None:
     """Write what the agent mounts: ``ca.pem``, ``bundle.pem`` (public CAs and ours) and
     ``bundle.p12`` (the same as a Java trust store, password ``changeit``)."""
-    public = public_cas(system_bundle)
+    public = public_cas(system_bundle).read_bytes()
     _write(directory / "ca.pem", authority.pem, 0o644)
     _write(directory / "bundle.pem", public.rstrip() + b"\n" + authority.pem, 0o644)
     _write(directory / "bundle.p12", _java_store(authority), 0o644)
@@ -145,14 +145,14 @@ def _java_store(authority: Authority) -> bytes:
     return pkcs12.serialize_java_truststore([entry], encryption)
 
 
-def public_cas(system_bundle: Path | None = None) -> bytes:
-    """PEM of the public CAs: the given file, the system's bundle, or certifi's."""
+def public_cas(system_bundle: Path | None = None) -> Path:
+    """PEM file of the public CAs: the given one, the system's bundle, or certifi's."""
     for candidate in (system_bundle, *map(Path, _SYSTEM_BUNDLES)):
         if candidate is not None and candidate.is_file():
-            return candidate.read_bytes()
+            return candidate
     import certifi
 
-    return Path(certifi.where()).read_bytes()
+    return Path(certifi.where())
 
 
 def _write(path: Path, data: bytes, mode: int) -> None:

@@ -43,6 +43,7 @@ class Passage:
     socket: SocketSpend | None = None
     upgrade: bool = False
     failure: str = ""
+    logged: bool = False
 
     @property
     def where(self) -> Target:

@@ -168,7 +168,7 @@ class Pipeline:
             passage.spend.close(Reason.COMPLETE)
         if passage.socket is None:
             self._sidecar.live.pop(flow.id, None)
-        self._sidecar.passed(flow, passage)
+        self._sidecar.passed(flow, passage, "complete")
 
     def failed(self, flow: http.HTTPFlow) -> None:
         """The exchange broke off, on whichever side."""
@@ -186,6 +186,8 @@ class Pipeline:
             passage.spend.close(reason)
         if passage.socket is not None:
             passage.socket.close(reason)
+        if passage.denial is None:
+            self._sidecar.passed(flow, passage, reason.value)
 
     def cut(self, flow: http.HTTPFlow) -> None:
         """End a stream in flight now, on both sides."""

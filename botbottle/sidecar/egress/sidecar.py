@@ -98,6 +98,11 @@ class Sidecar:
     def status(self) -> dict[str, Any]:
         """SidecarStatus as plain data, with extras for people."""
         active = self.active
+        return {"config": active.config.to_wire() if active else None, **self.pulse()}
+
+    def pulse(self) -> dict[str, Any]:
+        """The status without the routes: small enough for a heartbeat."""
+        active = self.active
         return {
             "config_hash": active.config_hash if active else "",
             "secrets": [list(pair) for pair in active.fingerprints] if active else [],
@@ -224,8 +229,11 @@ class Sidecar:
         if self._window[1] <= _EVENTS_PER_SECOND:
             self.ledger.event("denial", data)
 
-    def passed(self, flow: http.HTTPFlow, passage: Passage) -> None:
-        """Log a request that went through."""
+    def passed(self, flow: http.HTTPFlow, passage: Passage, outcome: str) -> None:
+        """Log a request that went through, once."""
+        if passage.logged:
+            return
+        passage.logged = True
         self.counts["passed"] += 1
         if not self.log.requests or passage.target is None or flow.response is None:
             return
@@ -237,6 +245,7 @@ class Sidecar:
             method=passage.target.method,
             path=passage.target.path,
             status=flow.response.status_code,
+            outcome=outcome,
             ms=round((time.monotonic() - passage.started) * 1000, 2),
         )
 

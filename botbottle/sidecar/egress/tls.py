@@ -74,11 +74,13 @@ class WorldSide:
         self._context.set_min_proto_version(SSL.TLS1_2_VERSION)
         self._context.set_cipher_list(_CIPHERS)
         self._context.set_verify(SSL.VERIFY_PEER, None)
+        self._context.load_verify_locations(str(public_cas()))
         store = self._context.get_cert_store()
         if store is None:
             raise RuntimeError("OpenSSL gave no certificate store")
-        for certificate in _certificates(public_cas() + b"\n" + extra.encode()):
-            store.add_cert(certificate)
+        if extra:
+            for certificate in x509.load_pem_x509_certificates(extra.encode()):
+                store.add_cert(crypto.X509.from_cryptography(certificate))
 
     def connection(self, host: str, alpn: list[bytes]) -> SSL.Connection:
         """A client-side connection that accepts only a certificate for ``host``."""
@@ -88,19 +90,6 @@ class WorldSide:
             connection.set_alpn_protos(alpn)
         connection.set_connect_state()
         return connection
-
-
-def _certificates(pem: bytes) -> list[crypto.X509]:
-    found = {}
-    for certificate in x509.load_pem_x509_certificates(pem):
-        found[certificate.public_bytes(_der())] = certificate
-    return [crypto.X509.from_cryptography(c) for c in found.values()]
-
-
-def _der() -> Any:
-    from cryptography.hazmat.primitives.serialization import Encoding
-
-    return Encoding.DER
 
 
 def _expect_host(connection: SSL.Connection, host: str) -> None:

@@ -1,0 +1,61 @@
+"""The host's one door to its sidecars, as the session and the executor see it."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from botbottle.control.client import SidecarUnreachable, connect
+from botbottle.errors import EngineError
+from botbottle.model.resources import SidecarStatus
+from botbottle.model.sidecar_config import SidecarConfig
+
+PROBE = "service.sock"
+TIMEOUT = 2.0  # seconds
+
+
+@dataclass(frozen=True, slots=True)
+class ControlClient:
+    """``executor.Control`` and ``session.ControlRead`` over unix sockets.
+
+    ``socket_root`` is the directory that the ledger service keeps its sockets in.
+    """
+
+    socket_root: str
+
+    def status(self, control_dir: str) -> SidecarStatus | None:
+        """What is active in the sidecar behind ``control_dir``; None while it does not answer."""
+        try:
+            with connect(control_dir, timeout=TIMEOUT) as client:
+                return client.status()
+        except (SidecarUnreachable, EngineError):
+            return None
+
+    def configure(
+        self, control_dir: str, config: SidecarConfig, secrets: Mapping[str, str], key: bytes
+    ) -> SidecarStatus | None:
+        """Deliver and return what is active then. Raises SidecarUnreachable, SidecarRefused."""
+        with connect(control_dir) as client:
+            return client.configure(config, secrets, key)
+
+    def ledger_answers(self) -> bool:
+        """Whether the ledger service says hello on its probe socket."""
+        try:
+            return self._hello()
+        except (OSError, ValueError):
+            return False
+
+    def _hello(self) -> bool:
+        handle = os.open(self.socket_root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as channel:
+                channel.settimeout(TIMEOUT)
+                channel.connect(f"/proc/self/fd/{handle}/{PROBE}")
+                channel.sendall(json.dumps({"v": 1, "id": 1, "op": "hello"}).encode() + b"\n")
+                answer = json.loads(channel.makefile("rb").readline(65536))
+                return bool(answer.get("ok"))
+        finally:
+            os.close(handle)

@@ -1,0 +1,42 @@
+"""One world for all tests of the directory; one rig per module unless a test breaks it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.sidecar_egress.rig import Rig
+from tests.world import World
+
+
+@pytest.fixture(scope="session")
+def world() -> Iterator[World]:
+    """The scripted upstream."""
+    with World() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def shared(world: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
+    """A rig for a whole module."""
+    with Rig(tmp_path_factory.mktemp("rig"), world) as running:
+        yield running
+
+
+@pytest.fixture
+def rig(shared: Rig) -> Rig:
+    """The module's rig with standard routes and a clean record."""
+    shared.world.reset()
+    shared.standard()
+    return shared
+
+
+@pytest.fixture
+def own(world: World, tmp_path: Path) -> Iterator[Rig]:
+    """A rig that a test may break."""
+    world.reset()
+    with Rig(tmp_path, world) as running:
+        running.standard()
+        yield running

@@ -11,6 +11,10 @@ import json
 
 from botbottle.dlp.entropy import shannon
 
+_JOSE = (
+    "alg", "enc", "typ", "kid", "kty", "cty", "jku", "jwk", "x5u", "x5c", "x5t", "crit", "zip",
+    "epk", "apu", "apv", "p2s", "p2c", "iv", "tag", "ver", "b64", "url", "nonce", "iss", "ppt", "svt",
+)  # fmt: skip
 _BASE62 = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 
@@ -41,9 +45,9 @@ def checksum_or_random(token: bytes) -> bool:
 
 
 def jwt(token: bytes) -> bool:
-    """True when the first segment is Base64url JSON with an ``alg``, ``enc`` or ``typ`` member.
+    """True when the first segment is Base64url JSON with a member a JOSE header has.
 
-    Source: RFC 7515 section 4 (JOSE header), RFC 7519 section 5.
+    Source: RFC 7515 section 4, RFC 7516 section 4, RFC 7517 section 4 and the IANA registry.
     """
     header = b64_lenient(token.split(b".", 1)[0].strip(b"\"'"))
     if not header.lstrip().startswith(b"{"):
@@ -51,8 +55,8 @@ def jwt(token: bytes) -> bool:
     try:
         fields = json.loads(header)
     except ValueError:
-        return b'"alg"' in header or b'"typ"' in header
-    return isinstance(fields, dict) and any(k in fields for k in ("alg", "enc", "typ"))
+        return any(f'"{name}"'.encode() in header for name in _JOSE)
+    return isinstance(fields, dict) and any(k in fields for k in _JOSE)
 
 
 def b64_lenient(data: bytes) -> bytes:

@@ -52,7 +52,7 @@ TRIGGERS = (
     Expression(rb"(?:\\x[2-7][0-9A-Fa-f]){2}", (b"\\x",), once=True),
     Expression(rb"&#(?:x[2-7][0-9A-Fa-f]|\d{2,3});", (b"&#",), once=True),
     Expression(rb"[A-Za-z0-9+]\\{1,3}/[A-Za-z0-9+]", (b"\\/",), once=True),
-    Expression(rb"=[2-7][0-9A-F]=[2-7][0-9A-F]|=\r?\n[^\r\n]", (), once=True),
+    Expression(rb"=[2-7][0-9A-F]=[2-7][0-9A-F]|[A-Za-z0-9+/]=\r?\n[A-Za-z0-9+/]", (), once=True),
     Expression(rb"\x1f\x8b\x08", (b"\x1f\x8b\x08",)),
     Expression(rb"PK\x03\x04", (b"pk\x03\x04",), once=True),
 )
@@ -127,6 +127,16 @@ def run_span(surface: memoryview, end: int) -> tuple[int, int]:
         size *= 16
 
 
+def worth(run: bytes) -> bool:
+    """False for identifiers, paths and rulers: Base64 mixes cases and digits, hex and Base32 show
+    in their alphabets."""
+    head = run[:256]
+    if not head.translate(None, _HEX) or not head.translate(None, _B32):
+        return True
+    has_digit = len(head.translate(None, _DIGITS)) < len(head)
+    return has_digit and head != head.lower() and head != head.upper()
+
+
 def decode_run(run: bytes, budget: Budget) -> Iterator[tuple[str, bytes]]:
     """Plausible decodings of a run of Base64 characters: (layer, data)."""
     if b"\\" in run:
@@ -138,8 +148,6 @@ def decode_run(run: bytes, budget: Budget) -> Iterator[tuple[str, bytes]]:
         return
     if not head.translate(None, _B32):
         yield from _keep("base32", _unbase32(clean.upper()), budget)
-    if head == head.lower() or head == head.upper() or head == head.translate(None, _DIGITS):
-        return  # an identifier, a path: Base64 of anything mixes all three
     for shift in range(4):
         data = _unbase64(clean[shift:])
         if data.startswith(_IMAGES):

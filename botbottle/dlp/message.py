@@ -175,18 +175,20 @@ class Message:
     def _runs(
         self, view: memoryview, location: str, depth: int, span: tuple[int, int] | None
     ) -> None:
-        for count, (start, end) in enumerate(self._run_spans(view)):
-            if count >= self._scanner.limits.runs:
-                self.bound(Verdict.SUPERVISE, "limit.runs", location)
-                return
+        count = 0
+        for start, end in self._run_spans(view):
             run = bytes(view[start:end])
             where = span or (start, end - start)
+            if not layers.worth(run):
+                continue
+            count += 1
+            if count > self._scanner.limits.runs or self._late(location):
+                self.bound(Verdict.SUPERVISE, "limit.runs", location)
+                return
             if self._entropy and shannon(run[:256]) >= _HIGH_ENTROPY:
                 self.add(Verdict.WARN, "entropy.high", location, *where, run)
             for layer, data in layers.decode_run(run, self.budget):
                 self.surface(data, f"{location}>{layer}", depth=depth + 1, span=where)
-            if self._late(location):
-                return
 
     def _run_spans(self, view: memoryview) -> Iterator[tuple[int, int]]:
         at = 0

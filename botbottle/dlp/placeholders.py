@@ -14,12 +14,26 @@ _WORDS = (
     b"<token>", b"fakefake", b"notreal", b"aaaaaaaaaaaa", b"abcdefghijklmnopqrst",
 )  # fmt: skip
 
+# Values printed in RFC 6749, RFC 6750, RFC 7519 and RFC 7617.
+_PUBLISHED = frozenset(
+    b"2YotnFZFEjr1zCsicMWpAA tGzv3JOkF0XG5Qx2TlKWIA SplxlOBeZQQYbYS6WxSbIA mF_9.B5f-4.1JqM "
+    b"czZCaGRSa3F0MzpnWDFmQmF0M2JW QWxhZGRpbjpvcGVuIHNlc2FtZQ== dGVzdDoxMjPCow== "
+    b"QWxhZGRpbjpPcGVuU2VzYW1l wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY".split()
+)
+
 
 def is_placeholder(value: bytes) -> bool:
-    """True for a documentation value: a filler word, a template, or too few distinct bytes."""
-    if len(set(value[-24:])) < 5:
+    """True for a documentation value: a filler word, a template, or too few distinct bytes.
+
+    Only the beginning counts: a pattern of open length also takes what is glued to a real token,
+    so a filler word behind the token must not disarm it.
+    """
+    if value in _PUBLISHED:
         return True
-    if b"${" in value or b"{{" in value or b"<%" in value:
+    head = value[:40]
+    if len(set(head[4:28])) < 5:
         return True
-    lower = value.lower()
+    if b"${" in head or b"{{" in head or b"<%" in head:
+        return True
+    lower = head.lower()
     return any(word in lower for word in _WORDS)

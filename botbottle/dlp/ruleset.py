@@ -8,6 +8,7 @@ window around the hit, checks boundaries, entropy, placeholders and checksums, a
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -21,6 +22,8 @@ from botbottle.dlp.placeholders import is_placeholder
 from botbottle.dlp.rules.model import Check, Context, Rule, context_expression
 
 _CONTEXT_BEFORE, _CONTEXT_AFTER = 400, 400
+_CREDENTIAL = re.compile(rb"key|token|secret|pass|pwd|auth|cred|api|[_-]?id\\b|pat\\b|id\\W|sid|access|bearer|_sk|_pk|client|license|private|address|aio|webhook|url|login|user", re.IGNORECASE)
+_DIGESTS = (b"sha256=", b"sha256-", b"sha256:", b"sha512-", b"sha512=", b"sha1-", b"sha1=", b"md5=", b"sha384-")
 _EDGE = 12  # bytes kept in front of a window for the boundary test
 
 
@@ -117,14 +120,32 @@ def _accept(target: Target, window: bytes, match: Any, low: int) -> Hit | None:
         return None
     if target.right and not right_ok(window, end):
         return None
+    if target.keywords and not _names_credential(match, start):
+        return None
     secret = window[start:end]
-    if target.entropy and shannon(secret) < target.entropy:
-        return None
-    if target.placeholders and is_placeholder(secret):
-        return None
     if target.check is not None and not target.check(secret):
         return None
-    return Hit(_name(target, match), target.verdict, low + start, low + end, secret)
+    verdict = _weighed(target, secret)
+    if verdict is None:
+        return None
+    if (target.left or target.keywords) and window[:start].endswith(_DIGESTS):
+        verdict = Verdict.WARN
+    return Hit(_name(target, match), verdict, low + start, low + end, secret)
+
+
+def _names_credential(match: Any, start: int) -> bool:
+    """The key in front of a context's value says that the value is a credential."""
+    lead = match.group(0)[: start - match.start()]
+    return _CREDENTIAL.search(lead) is not None
+
+
+def _weighed(target: Target, secret: bytes) -> Verdict | None:
+    """The rule's verdict; WARN for a documentation value in a token's shape; None for prose."""
+    if target.entropy and shannon(secret) < target.entropy:
+        return None if target.keywords or target.left else Verdict.WARN
+    if target.placeholders and is_placeholder(secret):
+        return None if target.keywords else Verdict.WARN
+    return target.verdict
 
 
 def _name(target: Target, match: Any) -> str:

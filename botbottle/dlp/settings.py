@@ -31,7 +31,7 @@ class Limits:
     depth: int = 3
     events: int = 2048
     findings: int = 256
-    runs: int = 512
+    runs: int = 4096
     seconds: float = 0.1
 
 

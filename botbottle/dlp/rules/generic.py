@@ -16,9 +16,16 @@ from botbottle.dlp.rules.model import Context, Rule, context, token
 
 _HEX = frozenset(string.hexdigits.encode())
 _KEY_WORDS = (
-    "secret passwd password passphrase api[_.-]?key apikey api[_.-]?token auth[_.-]?token "
+    "secret creds passwd password passphrase api[_.-]?key apikey api[_.-]?token auth[_.-]?token "
     "access[_.-]?token access[_.-]?key private[_.-]?key client[_.-]?key credential encryption[_.-]?key "
     "signing[_.-]?key bearer[_.-]?token refresh[_.-]?token master[_.-]?key"
+)
+_VOCABULARY = tuple(
+    b"private public generate password exponent register default value token config secret name "
+    b"test user file path data type index error string bytes class model state client server "
+    b"format object field input output http function number select button table column option "
+    b"update create delete request response message template version module package context "
+    b"-key key- _key key_ .key key. -for- -to- -and- -the- -of- -callback".split()
 )
 _SOURCE = "Names that configuration formats give to secrets"
 
@@ -31,13 +38,11 @@ def dense(value: bytes) -> bool:
 
 
 def wordless(value: bytes) -> bool:
-    """Mixed letters and digits without long runs of lower-case letters (prose, identifiers)."""
-    run = 0
-    for c in value:
-        run = run + 1 if 97 <= c <= 122 else 0
-        if run >= 9:
-            return False
-    return dense(value)
+    """Dense, and neither a digest nor something spelled out of a programmer's vocabulary."""
+    lower = value.lower()
+    if lower.startswith((b"sha256", b"sha512", b"sha1", b"md5", b"sha384")):
+        return False
+    return dense(value) and not any(word in lower for word in _VOCABULARY)
 
 
 RULES: tuple[Rule | Context, ...] = (

@@ -40,6 +40,6 @@ RULES: tuple[Rule | Context, ...] = (
     token("key.age", r"AGE-SECRET-KEY-(?:PQ-)?1[QPZRY9X8GF2TVDW0S3JN54KHCE6MUA7Lqpzry9x8gf2tvdw0s3jn54khce6mua7l]{58}", "age-secret-key-", source="age specification: Bech32 with HRP AGE-SECRET-KEY-"),
     token("key.minisign", r"RWRTY0Iy[A-Za-z0-9+/]{120,220}={0,2}", "rwrty0iy", source="minisign format: Ed, KDF Sc, checksum B2, in Base64"),
     token("jwt", r"(eyJ[\w\-]{8,}={0,2}(?:\\*/)?\.[\w\-+/=]{4,}(?:\.[\w\-+/=\\]*){0,3})", "eyj", anchor=r"eyJ[\w\-]{8,}={0,2}\.[\w\-+/]{4}", before=3000, after=4000, check=jwt, source="RFC 7519: three Base64url segments, header with alg"),
-    token("jwt.loose", r"ey[A-Za-z0-9]{17,}\.ey[A-Za-z0-9/\\_\-]{17,}\.[A-Za-z0-9/\\_\-]{10,}={0,2}", "ey", entropy=3.6, left=True, source="RFC 7519 shape, header not decodable (truncated or altered)"),
+    token("jwt.loose", r"ey[A-Za-z0-9]{17,}\.ey[A-Za-z0-9/\\_\-]{17,}(?:\.(?:[A-Za-z0-9/\\_\-]{10,}={0,2})?)?", "ey", entropy=3.6, left=True, source="RFC 7519 shape, header not decodable (truncated or altered)"),
     token("jwt.base64", r"ZXlK[A-Za-z0-9+/\\]{60,}={0,2}", "zxlk", after=4000, check=wrapped_jwt, source="Base64 of a JWT (ZXlK is Base64 of eyJ)"),
 )  # fmt: skip

@@ -100,6 +100,7 @@ def token(
     anchor: str = "",
     before: int = 512,
     after: int = 512,
+    placeholders: bool = True,
 ) -> Rule:
     """A :class:`Rule` with the usual defaults."""
     return Rule(
@@ -115,6 +116,7 @@ def token(
         anchor=anchor,
         before=before,
         after=after,
+        placeholders=placeholders,
     )
 
 

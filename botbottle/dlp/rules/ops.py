@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from botbottle.dlp.checks import jwt, mixed, mixed_case
+from botbottle.dlp.findings import Verdict
 from botbottle.dlp.rules.model import Context, Rule, context, token
 
 _UUID = r"(?i:[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})"
@@ -27,6 +28,7 @@ RULES: tuple[Rule | Context, ...] = (
     token("vault.token", r"hv[sbr]\.[\w\-.]{24,400}", "hvs.", "hvb.", "hvr.", source=_VAULT, entropy=3.0),
     token("vault.legacy", r"[sbr]\.[A-Za-z0-9]{24}", "s.", "b.", "r.", source=_VAULT, entropy=3.8, left=True, right=True, check=mixed_case),
     context("vault.context", "vault", r"[sbr]\.[A-Za-z0-9_\-]{24,160}", source=_VAULT, entropy=3.2, check=mixed),
+    token("vault.argument", r"(?i:vault[\w\-]{0,20})\s{1,3}([sbr]\.[A-Za-z0-9_\-]{24,160})", "vault", source=_VAULT, entropy=3.2, check=mixed),
     token("vault.unseal", r"(?i:unseal key)\s{0,2}\d{0,2}:\s{0,2}([A-Za-z0-9+/]{43,44}=?)", "unseal key", source="Vault docs, operator init: Unseal Key N: <33 bytes in base64>", entropy=3.8),
     token("terraform.token", r"[A-Za-z0-9]{14}\.atlasv1\.[A-Za-z0-9_=\-]{60,70}", ".atlasv1.", source="HCP Terraform docs: <14>.atlasv1.<67>"),
     token("terraform.password", r"(?i:(?:administrator_login_)?password)\s{1,20}=\s{0,4}\\*\"([A-Za-z0-9=_\-]{8,20})\\*\"", "password", source="Terraform configuration: password attributes", entropy=2.4),
@@ -39,10 +41,10 @@ RULES: tuple[Rule | Context, ...] = (
     context("confluent.context", "confluent", r"[A-Za-z0-9+/]{64}|[A-Za-z0-9]{16}", source="Confluent docs: keys of 16, secrets of 64", check=mixed),
     token("snowflake.pat", r"(?i:snowflake)[\s\S]{0,40}?[=:]\s{0,3}\\*[\"']?([A-Za-z0-9_\-]{120,400})", "snowflake", source="Snowflake docs: programmatic access tokens", entropy=4.5),
     token("launchdarkly.key", r"(?:sdk|mob|api)-" + _UUID, "sdk-", "mob-", "api-", source="LaunchDarkly docs: sdk-<uuid>, mob-<uuid>, api-<uuid>", left=True),
-    context("launchdarkly.context", "launchdarkly configcat amplitude jumpcloud fullstory segment", r"[A-Za-z0-9=_\-./]{32,60}", source="Vendor docs: opaque keys", entropy=3.2, check=mixed),
-    token("posthog.key", r"ph[cxas]_[A-Za-z0-9_]{36,56}", "phc_", "phx_", "pha_", "phs_", source="PostHog docs: phc_ project and phx_ personal keys", entropy=3.2),
+    context("launchdarkly.context", "launchdarkly configcat amplitude jumpcloud fullstory segment[_-]", r"[A-Za-z0-9=_\-./]{32,60}", source="Vendor docs: opaque keys", entropy=3.2, check=mixed),
+    token("posthog.key", r"ph[cxas]_[\w\-]{36,56}", "phc_", "phx_", "pha_", "phs_", source="PostHog docs: phc_ project and phx_ personal keys", entropy=3.2),
     token("authress.key", r"(?:sc|ext|scauth|authress)_[A-Za-z0-9]{5,30}\.[A-Za-z0-9]{4,6}\.acc[_\-][A-Za-z0-9\-]{10,32}\.[A-Za-z0-9+/_=\-]{30,120}", ".acc", source="Authress docs: service client access keys"),
-    token("okta.token", r"00[A-Za-z0-9_\-=]{40}", "00", source="Okta docs: SSWS tokens 00 + 40", entropy=4.2, left=True, right=True, check=mixed_case),
+    token("okta.token", r"00[A-Za-z0-9_\-=]{40}", "00", source="Okta docs: SSWS tokens 00 + 40", entropy=4.2, left=True, right=True, check=mixed_case, verdict=Verdict.WARN),
     context("okta.context", "okta ssws", r"00[\w=\-]{40}", source="Okta docs: SSWS tokens 00 + 40", entropy=3.0),
     token("clickhouse.key", r"4b1d[A-Za-z0-9]{38}", "4b1d", source="ClickHouse Cloud docs: API secrets start 4b1d", entropy=3.4, left=True, right=True, check=mixed_case),
     token("astra.token", r"AstraCS:[\w\-]{16,40}(?::[0-9a-f]{64})?[\w\-]{0,60}", "astracs:", source="DataStax docs: AstraCS:<client>:<64 hex>", entropy=3.0),
@@ -54,7 +56,7 @@ RULES: tuple[Rule | Context, ...] = (
     token("samsara.rootly", r"(?:samsara_api_[A-Za-z0-9]{30}|rootly_[0-9a-f]{64})", "samsara_api_", "rootly_", source="Samsara and Rootly docs"),
     token("devcycle.key", r"dvc_(?:client|server|mobile)_[\w]{20,70}", "dvc_", source="DevCycle docs: dvc_server_ keys", entropy=3.0),
     token("workato.token", r"wrk[a-z]{1,3}-(eyJ[\w\-]{10,}\.eyJ[\w\-]{10,}\.[\w\-]{10,})", "wrk", source="Workato docs: wrkaus-<JWT>", check=jwt),
-    context("ops.hex-or-uuid", "algolia fastly droneci maxmind openweather weatherstack polymarket poly_ plaid meraki postman salt", r"[A-Za-z0-9_\-]{32,66}", source="Vendor dashboards: opaque keys", entropy=3.2, check=mixed),
+    context("ops.hex-or-uuid", "algolia fastly droneci maxmind openweather weatherstack polymarket poly_ plaid meraki postman", r"[A-Za-z0-9_\-]{32,66}", source="Vendor dashboards: opaque keys", entropy=3.2, check=mixed),
     token("algolia.context", r"(?i:algolia)[\w.\-\"'\\ ]{0,30}[=:]\s{0,3}\\*[\"']?([0-9a-f]{32})", "algolia", source="Algolia docs: 32 hex", entropy=2.8),
     token("elastic.key", r"essu_[\w\-+/]{40,120}={0,2}", "essu_", source="Elastic Cloud docs: essu_ keys", entropy=3.4),
     token("temporal.wireguard", r"(?i:PrivateKey|PresharedKey)\s{0,3}=\s{0,3}([A-Za-z0-9+/]{43}=)", "privatekey", "presharedkey", source="WireGuard docs: PrivateKey = base64 of 32 bytes", entropy=3.8),

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from botbottle.dlp.checks import checksum_or_random, mixed, mixed_case
+from botbottle.dlp.checks import checksum_or_random, has_digit, mixed, mixed_case
 from botbottle.dlp.rules.model import Context, Rule, context, token
 
 _UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 
+
+
+def registry_value(value: bytes) -> bool:
+    """A token or Base64, not an identifier from source code."""
+    return value.startswith(b"npm_") or (has_digit(value) and mixed(value))
+
+
 RULES: tuple[Rule | Context, ...] = (
     token("npm.token", r"npm_[A-Za-z0-9]{36}", "npm_", source="GitHub blog 2021: npm_ + 36 with a CRC-32 tail", check=checksum_or_random),
-    token("npm.auth-line", r"_auth(?:Token)?\\*[\"']?\s{0,4}[=:]\s{0,4}\\*[\"']?([A-Za-z0-9_+/=\-]{8,200})", "_auth", source="npm docs, .npmrc: //registry/:_authToken=VALUE", entropy=2.0),
+    token("npm.auth-line", r"(?:[:\s\"'n]|^)_(?:auth(?:Token)?|password)\\*[\"']?\s{0,4}[=:]\s{0,4}\\*[\"']?([A-Za-z0-9_+/=\-]{12,200})", "_auth", "_password", source="npm docs, .npmrc: //registry/:_authToken=VALUE, _auth and _password in Base64", entropy=2.0, check=registry_value),
     context("npm.context", "npm", _UUID, source="npm docs: legacy tokens are UUIDs", entropy=2.5),
     token("pypi.token", r"pypi-[\w\-]{50,240}", "pypi-", source="PyPI help: pypi- + macaroon in base64url (AgEIcHlwaS5vcmc...)", entropy=3.2),
     token("rubygems.key", r"rubygems_[0-9a-f]{48}", "rubygems_", source="RubyGems guides: rubygems_ + 48 hex"),
@@ -25,9 +32,8 @@ RULES: tuple[Rule | Context, ...] = (
     context("jfrog.context", "jfrog artifactory bintray xray", r"[A-Za-z0-9]{64,73}", source="JFrog docs: identity tokens of 64, API keys of 73", check=mixed),
     token("octopus.key", r"API-[A-Z0-9]{26}", "api-", source="Octopus Deploy docs: API- + 26", entropy=3.2, left=True, right=True, check=mixed),
     token("cloudsmith.key", r"csa_[A-Za-z0-9]{36,40}", "csa_", source="Cloudsmith docs: csa_ prefix", entropy=3.2, check=mixed),
-    token("sidekiq.credential", r"(?i:BUNDLE_(?:ENTERPRISE|GEMS)__CONTRIBSYS__COM)[\w\-]{0,20}\s{0,3}(?:=|:|>|,|\)|\"|'|\\|\s|\x60|\?|\|){1,16}([0-9a-f]{8}:[0-9a-f]{8})", "contribsys", source="Sidekiq wiki: Bundler credentials for gems.contribsys.com are 8 hex : 8 hex"),
+    token("sidekiq.credential", r"(?i:BUNDLE_(?:ENTERPRISE|GEMS)__CONTRIBSYS__COM).{0,32}?([0-9a-f]{8}:[0-9a-f]{8})", "contribsys", source="Sidekiq wiki: Bundler credentials for gems.contribsys.com are 8 hex : 8 hex"),
     token("sidekiq.url", r"(?i:https?:(?:\\*/){2})([0-9a-f]{8}:[0-9a-f]{8})@(?:gems|enterprise)\.contribsys\.com", "contribsys", source="Sidekiq wiki: gem source URLs"),
     token("prefect.key", r"pn[ub]_[A-Za-z0-9]{36}", "pnu_", "pnb_", source="Prefect docs: pnu_ + 36", entropy=3.2),
     token("thunderstore.token", r"tss_[A-Za-z0-9]{28,40}", "tss_", source="Thunderstore docs: tss_ prefix", entropy=3.4, check=mixed_case),
-    token("artifact.base64-npmrc", r"(?i:npm_config__auth|_password)\s{0,3}=\s{0,3}\\*[\"']?([A-Za-z0-9+/]{12,200}={0,2})", "_password", "npm_config__auth", source="npm docs, .npmrc: _password is base64", entropy=2.8, check=mixed),
 )  # fmt: skip

@@ -1,0 +1,113 @@
+"""Reports: grouped sums that agree with the rows, whatever the grouping."""
+
+import random
+
+import pytest
+
+from botbottle.model.usage import Completeness, Tokens
+from tests.ledger.worlds import exchange, register, spend
+
+DAY = 1_795_046_400.0  # 2026-11-19 00:00 UTC
+
+
+@pytest.fixture
+def busy(ledger):
+    """Two bottles, two providers, three days."""
+    register(ledger, "web")
+    register(ledger, "api", bottle="ops")
+    for day in range(3):
+        for account, provider, n in (
+            ("p/web", "claude", 1),
+            ("p/web", "codex", 10),
+            ("p/api", "claude", 100),
+        ):
+            ledger.settle(
+                account, "", [exchange(n, prompt=0, provider=provider)], now=DAY + day * 86400 + 60
+            )
+    return ledger
+
+
+def sums(rows):
+    return {row.keys: row.counted for row in rows}
+
+
+def test_without_groups_there_is_one_total(busy):
+    (row,) = busy.usage([])
+    assert (row.keys, row.counted, row.requests) == ((), 333, 9)
+
+
+def test_an_empty_ledger_has_no_rows(ledger):
+    assert ledger.usage([]) == ()
+    assert ledger.usage(["day"]) == ()
+
+
+@pytest.mark.parametrize(
+    ("groups", "expected"),
+    [
+        (["account"], {("p/api",): 300, ("p/web",): 33}),
+        (["agent", "provider"], {
+            ("api", "claude"): 300, ("web", "claude"): 3, ("web", "codex"): 30}),
+        (["bottle"], {("dev",): 33, ("ops",): 300}),
+        (["project"], {("p",): 333}),
+        (["model"], {("model-1",): 333}),
+        (["day"], {("2026-11-19",): 111, ("2026-11-20",): 111, ("2026-11-21",): 111}),
+        (["provider", "hour"], {
+            ("claude", "2026-11-19T00"): 101, ("claude", "2026-11-20T00"): 101,
+            ("claude", "2026-11-21T00"): 101, ("codex", "2026-11-19T00"): 10,
+            ("codex", "2026-11-20T00"): 10, ("codex", "2026-11-21T00"): 10}),
+    ],
+)  # fmt: skip
+def test_usage_is_summed_by_any_grouping(busy, groups, expected):
+    assert sums(busy.usage(groups)) == expected
+
+
+@pytest.mark.parametrize(
+    ("filters", "total"),
+    [
+        ({"account": "p/web"}, 33),
+        ({"agent": "api"}, 300),
+        ({"provider": "codex"}, 30),
+        ({"model": "other"}, None),
+        ({"since": DAY + 86400}, 222),
+        ({"until": DAY + 86400}, 111),
+        ({"since": DAY + 86400, "until": DAY + 2 * 86400, "provider": "claude"}, 101),
+    ],
+)
+def test_usage_can_be_filtered(busy, filters, total):
+    rows = busy.usage([], **filters)
+    assert [row.counted for row in rows] == ([] if total is None else [total])
+
+
+def test_reports_agree_with_the_rows_over_random_histories(ledger):
+    rng = random.Random(7)
+    names = [register(ledger, n) for n in ("web", "api", "ops")]
+    kinds = list(Completeness)
+    with ledger.batch():
+        for i in range(400):
+            e = exchange(
+                rng.randrange(1000),
+                prompt=rng.randrange(1000),
+                name=f"r{rng.randrange(300)}",
+                provider=rng.choice(["claude", "codex"]),
+                kind=rng.choice(kinds),
+                cache_read=rng.randrange(50),
+            )
+            ledger.settle(rng.choice(names), "", [e], now=DAY + i * 997)
+    for groups in (["account"], ["provider", "day"], ["agent", "hour"]):
+        rows = ledger.usage(groups)
+        assert sum(r.counted for r in rows) == ledger.usage([])[0].counted
+    stored = ledger.exchanges(limit=10_000)
+    assert sum((r.tokens for r in stored), Tokens()) == ledger.usage([])[0].tokens
+    assert ledger.check().problems == ()
+    responses = {(r.provider, r.response_id) for r in stored}
+    assert ledger.usage([])[0].requests == len(responses)
+
+
+def test_exchanges_are_listed_newest_first_and_paged(ledger, now):
+    register(ledger)
+    for i in range(5):
+        spend(ledger, i + 1, now)
+    page = ledger.exchanges(limit=2)
+    assert [r.counted for r in page] == [5, 4]
+    assert [r.counted for r in ledger.exchanges(before=page[-1].id, limit=2)] == [3, 2]
+    assert ledger.exchanges(account="p/other") == ()

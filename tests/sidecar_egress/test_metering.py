@@ -115,7 +115,7 @@ def test_a_client_that_hangs_up_early_leaves_exact_input_and_a_flag(own: Rig) ->
 def test_the_next_request_after_the_budget_is_refused_in_the_clients_dialect(own: Rig) -> None:
     own.ledger.limit(Limit("claude", 20_000), Limit("codex", 20_000))
     own.world.default(
-        input_uncached=19_900,
+        input_uncached=19_000,
         output=50,
         cache_read=0,
         cache_write_5m=0,
@@ -123,10 +123,15 @@ def test_the_next_request_after_the_budget_is_refused_in_the_clients_dialect(own
         reasoning=0,
     )
     with client(own) as http:
-        assert http.post(own.url(ANTHROPIC, "/v1/messages"), json=messages()).status_code == 200
+        assert (
+            http.post(
+                own.url(ANTHROPIC, "/v1/messages"), json=messages(max_tokens=8000)
+            ).status_code
+            == 200
+        )
         assert http.post(own.url(OPENAI, "/v1/responses"), json=responses()).status_code == 200
         until(lambda: len(own.ledger.rows()) == 2, "rows")
-        claude = http.post(own.url(ANTHROPIC, "/v1/messages"), json=messages())
+        claude = http.post(own.url(ANTHROPIC, "/v1/messages"), json=messages(max_tokens=8000))
         codex = http.post(own.url(OPENAI, "/v1/responses"), json=responses())
     assert claude.status_code == 402
     assert claude.json()["error"]["type"] == "billing_error"

@@ -199,7 +199,7 @@ class Run:
     def execute(self, plan: Plan, parallel: int, fail_fast: bool) -> Result:
         from botbottle.applying import carry_out
         from botbottle.cli.interrupt import graceful
-        from botbottle.control.client import ControlClient
+        from botbottle.control.adapter import ControlClient
         from botbottle.engine.docker import connect
 
         ledger = self.session.open_ledger(self.declared, write=True)
@@ -211,7 +211,7 @@ class Run:
                     replace(self.declared, bottles=()) if self.destroy else self.declared,
                     plan,
                     engine=connect(self.context.environ),
-                    control=ControlClient(),
+                    control=ControlClient(self.session.paths.socket_root),
                     ledger=ledger,
                     emit=self.emitter(),
                     parallel=parallel,

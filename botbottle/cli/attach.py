@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
@@ -22,13 +22,13 @@ def register(app: typer.Typer) -> None:
         command: Annotated[
             list[str] | None, typer.Argument(help="Run this instead of the agent program.")
         ] = None,
-    ) -> int:
+    ) -> None:
         """Open the agent of a running bottle in this terminal."""
         context: Context = ctx.obj
-        return run(context, name, command or [])
+        run(context, name, command or [])
 
 
-def run(context: Context, name: str, command: list[str]) -> int:
+def run(context: Context, name: str, command: list[str]) -> NoReturn:
     """Replace this process by the docker CLI, which handles terminals well."""
     import shutil
 
@@ -42,10 +42,9 @@ def run(context: Context, name: str, command: list[str]) -> int:
         raise EngineError("attach needs the docker command line client", hint="install docker")
     argv = command or list(program(instance.spec))
     terminal = ["-it"] if context.interactive else ["-i"]
-    os.execve(
+    os.execve(  # noqa: S606 - no shell on purpose
         docker, [docker, "exec", *terminal, container, "bb-exec", *argv], dict(context.environ)
     )
-    return 0
 
 
 def program(spec: BottleSpec) -> tuple[str, ...]:

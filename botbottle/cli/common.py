@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
 def open_session(context: Context, overrides: Overrides | None = None) -> Session:
     """A reading session on the engine of this environment."""
-    from botbottle.control.client import ControlClient
+    from botbottle.control.adapter import ControlClient
+    from botbottle.model.paths import HomePaths
     from botbottle.engine.reader import connect
     from botbottle.session import Session
 
@@ -23,7 +24,7 @@ def open_session(context: Context, overrides: Overrides | None = None) -> Sessio
         cwd=context.cwd,
         environ=context.environ,
         engine=connect(context.environ),
-        control=ControlClient(),
+        control=ControlClient(HomePaths(str(context.home)).socket_root),
         overrides=overrides,
     )
 

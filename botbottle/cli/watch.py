@@ -82,7 +82,7 @@ def one_pass(loop: Watch) -> int:
 def live_world(
     context: Context, session: Session, declared: Declared, cancelled: Callable[[], bool]
 ) -> LiveWorld:
-    from botbottle.control.client import ControlClient
+    from botbottle.control.adapter import ControlClient
     from botbottle.engine.docker import connect
     from botbottle.load import find_project
     from botbottle.ui.progress import renderer
@@ -99,7 +99,7 @@ def live_world(
     return LiveWorld(
         session=session,
         engine=connect(context.environ),
-        control=ControlClient(),
+        control=ControlClient(session.paths.socket_root),
         ledger=ledger,
         manifests=Manifests(roots),
         lease_name=f"watch/{declared.project.id}",

@@ -351,8 +351,9 @@ class Plan:
 
     @property
     def digest(self) -> str:
-        """16 hex digits over what would be done and why; independent of unrelated state."""
-        return canonical.digest({"ops": [op_wire(op) for op in self.ops], "p": self.project})
+        """16 hex digits over what would be done and why; independent of unrelated state, and of
+        secret values: which credentials go where is approved, not what they are today."""
+        return canonical.digest({"ops": [_approved(op) for op in self.ops], "p": self.project})
 
     @property
     def needs(self) -> tuple[str, ...]:
@@ -361,6 +362,14 @@ class Plan:
 
     def count(self, action: Action) -> int:
         return sum(1 for c in self.changes if c.action is action)
+
+
+def _approved(op: Op) -> dict[str, Any]:
+    data = op_wire(op)
+    for key in ("secrets", "names"):
+        if key in data:
+            data[key] = [name for name, _ in data[key]]
+    return data
 
 
 def op_wire(op: Op) -> dict[str, Any]:

@@ -160,17 +160,16 @@ def egress_spec(
 ) -> ContainerSpec:
     """The egress sidecar: the only container of a bottle with a foot outside."""
     outer = settings.egress_network or outer_name(facts.paths.home_id)
+    inner = address(subnet, "egress")
     return ContainerSpec(
         name=called.egress,
         kind="egress",
         bottle=spec.name,
         image=facts.images[SIDECAR_RECIPE],
+        # Listening on the inner address alone: nothing outside can use the sidecar as a proxy.
         command=(
-            "python3",
-            "-m",
-            "botbottle.sidecar.egress",
-            "--address",
-            address(subnet, "egress"),
+            "python3", "-m", "botbottle.sidecar.egress",
+            "--listen", inner, "--dns-answer", inner, "--name", spec.name,
         ),
         mounts=(
             Mount("bind", "/run/bb/ledger", paths.socket_dir, read_only=True),
@@ -183,7 +182,7 @@ def egress_spec(
         hostname="egress",
         networks=(
             Attachment(outer),
-            Attachment(called.network, address(subnet, "egress"), ("egress",)),
+            Attachment(called.network, inner, ("egress",)),
         ),
         sysctls=(
             ("net.ipv4.ip_forward", "0"),
@@ -191,7 +190,7 @@ def egress_spec(
             *NO_PING,
         ),
         limits=Limits(memory=512 * 1024**2, pids=128, restart="unless-stopped"),
-    )
+    )  # fmt: skip
 
 
 def agent_spec(

@@ -32,7 +32,9 @@ def trust(_world: World) -> ssl.SSLContext:
 
 
 @pytest.fixture(params=["http/1.1", "h2"])
-def client(request: pytest.FixtureRequest, world: World, trust: ssl.SSLContext) -> Iterator[httpx.Client]:
+def client(
+    request: pytest.FixtureRequest, world: World, trust: ssl.SSLContext
+) -> Iterator[httpx.Client]:
     """A TLS client, once with HTTP/1.1 and once with HTTP/2."""
     h2 = request.param == "h2"
     with httpx.Client(base_url=world.tls_url, verify=trust, http2=h2, timeout=20) as made:

@@ -11,7 +11,6 @@ const https = require("node:https");
 const tls = require("node:tls");
 const { parseArgs } = require("node:util");
 
-const TIMEOUT_MS = 60000;
 const MAX_BODY = 65536;
 const URLS = {
   claude: "https://api.anthropic.com/v1/messages",
@@ -29,6 +28,7 @@ function settings() {
       model: { type: "string" },
       prompt: { type: "string", default: "say something" },
       script: { type: "string" },
+      timeout: { type: "string", default: "60" }, // seconds of silence
       "until-refused": { type: "boolean", default: false },
     },
   });
@@ -37,7 +37,7 @@ function settings() {
     process.stderr.write("usage: bottle_client.cjs claude|codex|chat|get [URL] [options]\n");
     process.exit(2);
   }
-  return { ...values, kind, url: url || URLS[kind], count: Number(values.count) };
+  return { ...values, kind, url: url || URLS[kind], count: Number(values.count), silence: Number(values.timeout) * 1000 };
 }
 
 function bodyOf(given, number) {
@@ -68,7 +68,7 @@ function proxyOf(url) {
 }
 
 // A socket to the target through CONNECT; rejects with {status, body} when the proxy refuses.
-function tunnel(proxy, url) {
+function tunnel(proxy, url, silence) {
   const authority = `${url.hostname}:${url.port || (url.protocol === "https:" ? 443 : 80)}`;
   return new Promise((resolve, reject) => {
     const ask = http.request({
@@ -77,7 +77,7 @@ function tunnel(proxy, url) {
       method: "CONNECT",
       path: authority,
       headers: { host: authority },
-      timeout: TIMEOUT_MS,
+      timeout: silence,
     });
     ask.on("connect", (answer, socket, head) => {
       if (answer.statusCode === 200) return resolve(socket);
@@ -100,10 +100,11 @@ function tunnel(proxy, url) {
   });
 }
 
-async function connector(url) {
+// Request options that use the tunnel; Node heeds createConnection only when no agent is named.
+async function connector(url, silence) {
   const proxy = proxyOf(url);
-  if (!proxy) return {};
-  const socket = await tunnel(proxy, url);
+  if (!proxy) return { agent: false };
+  const socket = await tunnel(proxy, url, silence);
   if (url.protocol !== "https:") return { createConnection: () => socket };
   return { createConnection: () => tls.connect({ socket, servername: url.hostname }) };
 }
@@ -143,8 +144,8 @@ function reader(result) {
 
 async function talk(given, number, result) {
   const url = new URL(given.url);
-  const options = { method: given.kind === "get" ? "GET" : "POST", headers: headersOf(given), timeout: TIMEOUT_MS, agent: false };
-  Object.assign(options, await connector(url));
+  const options = { method: given.kind === "get" ? "GET" : "POST", headers: headersOf(given) };
+  Object.assign(options, await connector(url, given.silence));
   await new Promise((resolve, reject) => {
     const ask = (url.protocol === "https:" ? https : http).request(url, options, (answer) => {
       result.status = answer.statusCode;
@@ -163,10 +164,11 @@ async function talk(given, number, result) {
       answer.on("error", reject);
       answer.on("end", () => {
         if (!streaming) whole(parsed(body), result);
+        else if (!result.complete && !result.error) result.error = "the stream broke off before its last event";
         resolve();
       });
     });
-    ask.on("timeout", () => ask.destroy(new Error("timeout")));
+    ask.setTimeout(given.silence, () => ask.destroy(new Error("timeout")));
     ask.on("error", reject);
     ask.end(given.kind === "get" ? undefined : JSON.stringify(bodyOf(given, number)));
   });

@@ -23,9 +23,8 @@ import sys
 import time
 from collections.abc import Iterator
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
-TIMEOUT = 60.0
 MAX_BODY = 65536
 URLS = {
     "claude": "https://api.anthropic.com/v1/messages",
@@ -55,6 +54,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--count", type=int, default=1)
     parser.add_argument("--until-refused", action="store_true", help="stop at the first refusal")
     parser.add_argument("--pause", type=float, default=0.0, help="seconds between requests")
+    parser.add_argument("--timeout", type=float, default=60.0, help="seconds of silence")
     parser.add_argument("--model")
     parser.add_argument("--prompt", default="say something")
     parser.add_argument("--script", help="JSON for the scripted upstream's x-world-script header")
@@ -82,7 +82,7 @@ def _exchange(given: argparse.Namespace, number: int) -> dict[str, Any]:
 
 def _talk(given: argparse.Namespace, url: str, number: int, result: dict[str, Any]) -> None:
     parts = urlsplit(url)
-    connection = _connect(parts.scheme, parts.hostname or "", parts.port, result)
+    connection = _connect(parts, given.timeout, result)
     if connection is None:
         return
     try:
@@ -125,25 +125,26 @@ def _headers(given: argparse.Namespace) -> dict[str, str]:
 
 
 def _connect(
-    scheme: str, host: str, port: int | None, result: dict[str, Any]
+    parts: SplitResult, timeout: float, result: dict[str, Any]
 ) -> http.client.HTTPConnection | None:
     """A connection whose socket is ready; None when the proxy refused (noted in ``result``)."""
-    port = port or (443 if scheme == "https" else 80)
-    proxy = urlsplit(os.environ.get("HTTPS_PROXY") or os.environ.get("https_proxy") or "")
-    if scheme != "https":
-        proxy = urlsplit(os.environ.get("HTTP_PROXY") or os.environ.get("http_proxy") or "")
-    if proxy.hostname:
-        sock = socket.create_connection((proxy.hostname, proxy.port or 80), TIMEOUT)
-        if not _tunnel(sock, f"{host}:{port}", result):
-            sock.close()
-            return None
-    else:
-        sock = socket.create_connection((host, port), TIMEOUT)
-    if scheme == "https":
+    secure, host = parts.scheme == "https", parts.hostname or ""
+    port = parts.port or (443 if secure else 80)
+    proxy = _proxy("HTTPS_PROXY" if secure else "HTTP_PROXY")
+    where = (proxy.hostname, proxy.port or 80) if proxy.hostname else (host, port)
+    sock = socket.create_connection(where, timeout)
+    if proxy.hostname and not _tunnel(sock, f"{host}:{port}", result):
+        sock.close()
+        return None
+    if secure:
         sock = _trust().wrap_socket(sock, server_hostname=host)
-    connection = http.client.HTTPConnection(host, port, timeout=TIMEOUT)
+    connection = http.client.HTTPConnection(host, port, timeout=timeout)
     connection.sock = sock
     return connection
+
+
+def _proxy(name: str) -> SplitResult:
+    return urlsplit(os.environ.get(name) or os.environ.get(name.lower()) or "")
 
 
 def _tunnel(sock: socket.socket, authority: str, result: dict[str, Any]) -> bool:
@@ -191,6 +192,8 @@ def _stream(answer: http.client.HTTPResponse, result: dict[str, Any]) -> None:
             result["complete"] = True
         else:
             _look(json.loads(data), result)
+    if not result["complete"] and "error" not in result:
+        result["error"] = "the stream broke off before its last event"
 
 
 def _look(event: dict[str, Any], result: dict[str, Any]) -> None:

@@ -45,7 +45,7 @@ class Stream(asyncio.Protocol):
         """The peer sends no more; keep our half open so that an answer can still go out."""
         self.closed.set()
         self._arrived.set()
-        return True
+        return self.transport.get_extra_info("ssl_object") is None  # TLS cannot stay half open
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Called by asyncio."""

@@ -28,26 +28,35 @@ DOCUMENT_BYTES_PER_TOKEN = 20  # a PDF page of about 60 kB at about 3,000 tokens
 FRAME_TOKENS = 16  # message frame of any request
 REMEMBERED = 4096  # responses whose size is kept
 
-# Tokens per byte, by class of byte. See benchmarks/meter/estimator.py for how they were fitted.
+TOOL_PROMPT = 500  # what providers add to the input when tools are declared
+
+# Tokens per byte, by class of byte, one set a family of tokenizers: the 0.9 quantile of a linear
+# fit over 12 kinds of text (benchmarks/meter/estimator.py measures what comes of it).
 _LOWER, _UPPER = string.ascii_lowercase.encode(), string.ascii_uppercase.encode()
-_DIGIT, _SPACE = string.digits.encode(), b" "
+_DIGIT, _SPACE, _BREAK = string.digits.encode(), b" ", b"\n\r\t"
 _HIGH = bytes(range(128, 256))
-_PUNCT = bytes(set(range(128)) - set(_LOWER + _UPPER + _DIGIT + _SPACE))
-WEIGHTS = ((_LOWER, 0.26), (_UPPER, 0.85), (_DIGIT, 0.85), (_PUNCT, 0.85), (_SPACE, 0.1),
-           (_HIGH, 0.62))  # fmt: skip
-# The weights are those of Claude's tokenizer; the others make fewer tokens of the same text.
-_CLAUDE_LIKE = frozenset(
+_PUNCT = bytes(set(range(128)) - set(_LOWER + _UPPER + _DIGIT + _SPACE + _BREAK))
+_CLASSES = (_LOWER, _UPPER, _DIGIT, _PUNCT, _SPACE, _BREAK, _HIGH)
+CLAUDE_WEIGHTS = (0.39, 1.50, 0.84, 0.92, 0.23, 1.40, 0.42)
+OTHER_WEIGHTS = (0.18, 1.13, 0.83, 0.68, 0.02, 1.20, 0.22)
+_CLAUDE_DIALECTS = frozenset(
     {Dialect.ANTHROPIC, Dialect.ANTHROPIC_BATCH, Dialect.BEDROCK_INVOKE, Dialect.BEDROCK_CONVERSE}
 )
-OTHER_SCALE = 0.75
 MEDIA_KEYS = frozenset({"data", "image_url", "url", "file_data", "bytes", "image"})
 MEDIA_MIN = 1024  # a shorter string is counted as text whatever its key
 
 
-def text_tokens(data: bytes) -> float:
+def text_tokens(data: bytes, weights: tuple[float, ...]) -> float:
     """Weighted count of byte classes; data is UTF-8 text."""
     size = len(data)
-    return sum(w * (size - len(data.translate(None, chars))) for chars, w in WEIGHTS)
+    counts = (size - len(data.translate(None, chars)) for chars in _CLASSES)
+    return sum(weight * number for weight, number in zip(weights, counts, strict=True))
+
+
+def weights_of(dialect: Dialect, model: str) -> tuple[float, ...]:
+    """The weights of the tokenizer family: Claude's makes more tokens of the same text."""
+    claude = dialect in _CLAUDE_DIALECTS or "claude" in model
+    return CLAUDE_WEIGHTS if claude else OTHER_WEIGHTS
 
 
 def _is_media(key: str, value: str) -> bool:
@@ -94,8 +103,10 @@ def estimate_document(doc: Any, dialect: Dialect) -> int:
     walk = _Walk()
     walk.visit(doc)
     text = "\n".join(walk.texts).encode("utf-8", "surrogatepass")
-    scale = 1.0 if dialect in _CLAUDE_LIKE else OTHER_SCALE
-    return FRAME_TOKENS + round(text_tokens(text) * scale + walk.media)
+    fields = doc if isinstance(doc, dict) else {}
+    tokens = text_tokens(text, weights_of(dialect, str(fields.get("model", ""))))
+    fixed = FRAME_TOKENS + (TOOL_PROMPT if fields.get("tools") else 0)
+    return fixed + round(tokens + walk.media)
 
 
 def parse_body(body: bytes, content_encoding: str) -> dict[str, Any] | None:

@@ -51,6 +51,8 @@ class Script:
                 client.sendall(self.answers.pop(0))
                 if not self.keep:
                     return
+        while self.keep and client.recv(4096):
+            pass  # holds the connection open until the client gives up
 
 
 @contextlib.contextmanager

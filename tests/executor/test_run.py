@@ -1,0 +1,244 @@
+"""How a plan is walked: isolation of failures, retries, interruption, fencing, journal, events."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+import pytest
+
+from botbottle.engine.fake import FakeEngine
+from botbottle.errors import BBError, EngineError, EngineUnreachable, Transient
+from botbottle.model.plan import (
+    CreateNetwork,
+    EnsureImage,
+    Op,
+    Ref,
+    RemoveContainer,
+    RemoveNetwork,
+    RetireAccount,
+    StopContainer,
+)
+from botbottle.ui import events
+from tests.support.engines import Lab
+from tests.support.executing import Bench
+
+
+def base(name: str, *after: str, best_effort: bool = False) -> dict[str, object]:
+    return {
+        "id": name,
+        "resource": f"web/{name}",
+        "bottle": "web",
+        "reason": "missing",
+        "after": after,
+        "best_effort": best_effort,
+    }
+
+
+def retire(name: str, *after: str, best_effort: bool = False) -> Op:
+    return RetireAccount(**base(name, *after, best_effort=best_effort), account=name)  # type: ignore[arg-type]
+
+
+def stop(name: str, *after: str, best_effort: bool = False) -> Op:
+    return StopContainer(**base(name, *after, best_effort=best_effort), ref=Ref(name))  # type: ignore[arg-type]
+
+
+def failing(lab: Lab, error: Callable[[], BBError], *names: str, times: int = 10**6) -> None:
+    assert isinstance(lab.engine, FakeEngine)
+    lab.engine.faults.times = times
+    lab.engine.faults.fail_when = lambda _m, args: (
+        error() if args and isinstance(args[0], Ref) and args[0].name in names else None
+    )
+
+
+def broken() -> BBError:
+    return EngineError("no such thing", hint="try again")
+
+
+def groups(result: object) -> tuple[list[str], list[str], list[str]]:
+    from botbottle.executor import Result
+
+    assert isinstance(result, Result)
+    return (
+        [o.id for o in result.done],
+        [f.op.id for f in result.failed],
+        [n.op.id for n in result.not_started],
+    )
+
+
+@pytest.mark.parametrize("parallel", [1, 4])
+def test_a_failure_stops_its_own_branch_and_no_other(lab: Lab, bench: Bench, parallel: int) -> None:
+    failing(lab, broken, "b")
+    result = bench.run(
+        stop("a"), stop("b", "a"), stop("c", "b"), stop("x"), stop("y", "x"), parallel=parallel
+    )
+    assert groups(result) == (["a", "x", "y"], ["b"], ["c"])
+    assert (result.ok, result.interrupted) == (False, False)
+    assert (result.not_started[0].why, result.not_started[0].by) == ("blocked", "b")
+    assert result.failed[0].error.hint == "try again"
+
+
+def test_fail_fast_starts_nothing_after_a_failure(lab: Lab, bench: Bench) -> None:
+    failing(lab, broken, "a")
+    result = bench.run(stop("a"), stop("x"), stop("y"), fail_fast=True)
+    assert groups(result) == ([], ["a"], ["x", "y"])
+    assert {n.why for n in result.not_started} == {"fail-fast"}
+
+
+def test_a_best_effort_failure_is_reported_and_blocks_nothing(lab: Lab, bench: Bench) -> None:
+    failing(lab, broken, "a")
+    result = bench.run(stop("a", best_effort=True), stop("b", "a"), fail_fast=True)
+    assert groups(result) == (["b"], ["a"], [])
+    assert result.ok
+
+
+def test_what_may_pass_is_tried_again_with_growing_pauses(lab: Lab, bench: Bench) -> None:
+    failing(lab, lambda: Transient("busy", delay=0.5), "a", times=3)
+    assert bench.run(stop("a")).ok
+    assert bench.clock.slept == [0.5, 1.0, 2.0]
+    assert [e.attempt for e in bench.of(events.OpRetried)] == [1, 2, 3]
+    assert bench.ledger.outcomes() == {"a": "done"}
+
+
+def test_what_does_not_pass_is_a_failure_after_four_tries(lab: Lab, bench: Bench) -> None:
+    failing(lab, lambda: Transient("busy"), "a")
+    assert groups(bench.run(stop("a"), stop("x"))) == (["x"], ["a"], [])
+    assert len(bench.of(events.OpRetried)) == 3
+
+
+def test_a_permanent_failure_is_not_tried_again(lab: Lab, bench: Bench) -> None:
+    failing(lab, broken, "a")
+    bench.run(stop("a"))
+    assert bench.clock.slept == []
+
+
+def test_an_answer_that_got_lost_does_no_harm_as_every_op_may_be_repeated(
+    lab: Lab, bench: Bench
+) -> None:
+    assert isinstance(lab.engine, FakeEngine)
+    lab.engine.faults.fail_at, lab.engine.faults.fail_after = 1, True
+    lab.engine.faults.fail_with = lambda: EngineUnreachable("connection broke")
+    spec = lab.network()
+    op = CreateNetwork(**base("n"), spec=spec, labels=lab.labels("internal", spec.spec_hash))  # type: ignore[arg-type]
+    assert bench.run(op).ok
+    assert len(lab.engine.world.networks) == 1
+
+
+def test_an_engine_that_is_gone_ends_the_run(lab: Lab, bench: Bench) -> None:
+    assert isinstance(lab.engine, FakeEngine)
+    lab.engine.up = False
+    result = bench.run(stop("a"), stop("b"), stop("c"))
+    assert groups(result) == ([], ["a"], ["b", "c"])
+    assert result.failed[0].error.code == "BB8001"
+
+
+def test_an_interruption_finishes_what_is_in_flight_and_starts_no_other(
+    lab: Lab, bench: Bench
+) -> None:
+    def image(name: str) -> Op:
+        return EnsureImage(**base(name), recipe=name, tag=name)  # type: ignore[arg-type]
+
+    inside, go_on = threading.Barrier(3, timeout=10), threading.Event()
+
+    def slow(recipe: str, tag: str, progress: object) -> None:
+        inside.wait()
+        go_on.wait(10)
+        bench.images.built.append(tag)
+
+    bench.images.ensure = slow  # type: ignore[method-assign]
+
+    def interrupt() -> None:
+        inside.wait()
+        bench.cancel = True
+        go_on.set()
+
+    thread = threading.Thread(target=interrupt)
+    thread.start()
+    result = bench.run(image("a"), image("b"), image("c"), image("d"), parallel=2)
+    thread.join()
+    assert groups(result) == (["a", "b"], [], ["c", "d"])
+    assert sorted(bench.images.built) == ["a", "b"]
+    assert result.interrupted
+    assert bench.ledger.outcomes() == {"a": "done", "b": "done"}
+
+
+def test_an_interruption_before_the_start_does_nothing(lab: Lab, bench: Bench) -> None:
+    bench.cancel = True
+    assert groups(bench.run(retire("a"), retire("b"))) == ([], [], ["a", "b"])
+    assert (bench.ledger.calls, bench.ledger.entries) == ([], [])
+
+
+def test_a_fence_that_falls_lets_nothing_start_any_more(lab: Lab, bench: Bench) -> None:
+    asked: list[int] = []
+
+    def fence() -> bool:
+        asked.append(1)
+        return len(asked) <= 2
+
+    result = bench.run(retire("a"), retire("b"), retire("c"), fence=fence)
+    assert groups(result) == (["a", "b"], [], ["c"])
+    assert [n.why for n in result.not_started] == ["fenced"]
+
+
+def test_the_journal_has_an_intent_before_each_op_and_its_outcome_after(
+    lab: Lab, bench: Bench
+) -> None:
+    seen: list[str] = []
+
+    def look(_m: str, args: tuple[object, ...]) -> BBError | None:
+        seen.append(bench.ledger.entries[-1][5])
+        return EngineError("bad") if args[0] == Ref("b") else None
+
+    assert isinstance(lab.engine, FakeEngine)
+    lab.engine.faults.fail_when = look
+    bench.run(stop("a"), stop("b"), stop("c", "b"))
+    assert seen == ["", ""]  # at the moment of the call: intent there, outcome not
+    assert bench.ledger.outcomes() == {"a": "done", "b": "failed"}
+    assert bench.ledger.entries[0][:5] == ["run1", "test", "StopContainer", "a", "web/a"]
+    assert bench.ledger.entries[1][6] == "BB8000: bad"
+
+
+def test_a_bug_in_an_op_is_not_swallowed_and_starts_nothing_else(lab: Lab, bench: Bench) -> None:
+    def crash(account: str) -> None:
+        raise ZeroDivisionError
+
+    bench.ledger.retire = crash  # type: ignore[method-assign]
+    with pytest.raises(ZeroDivisionError):
+        bench.run(retire("a"), stop("b"))
+    assert lab.engine.calls == []  # type: ignore[attr-defined]
+    assert bench.ledger.outcomes() == {"a": ""}
+
+
+def test_events_tell_the_whole_story_in_order(lab: Lab, bench: Bench) -> None:
+    failing(lab, broken, "b")
+    bench.run(stop("a"), stop("b"), stop("c", "b"))
+    assert [type(e).__name__ for e in bench.events] == [
+        "RunStarted", "OpStarted", "OpDone", "OpStarted", "OpFailed", "OpBlocked", "RunDone",
+    ]  # fmt: skip
+    failed = bench.of(events.OpFailed)[0]
+    assert (failed.op_id, failed.op, failed.resource, failed.bottle, failed.code) == (
+        "b", "StopContainer", "web/b", "web", "BB8000",
+    )  # fmt: skip
+    wire = events.to_wire(bench.events[-1])
+    assert wire["type"] == "RunDone"
+    assert (wire["done"], wire["failed"], wire["not_started"]) == (1, 1, 1)
+
+
+def test_independent_ops_run_at_the_same_time(lab: Lab, bench: Bench) -> None:
+    together = threading.Barrier(3, timeout=10)
+    bench.ledger.retire = lambda account: together.wait()  # type: ignore[method-assign,assignment,return-value]
+    assert bench.run(retire("a"), retire("b"), retire("c"), parallel=3).ok
+
+
+def test_an_empty_plan_writes_nothing_at_all(lab: Lab, bench: Bench) -> None:
+    result = bench.run()
+    assert (result.ok, groups(result)) == (True, ([], [], []))
+    assert (lab.engine.calls, bench.ledger.entries) == ([], [])  # type: ignore[attr-defined]
+
+
+def test_removing_what_is_gone_is_done(lab: Lab, bench: Bench) -> None:
+    result = bench.run(
+        RemoveContainer(**base("c"), ref=Ref("c", "f" * 64)),  # type: ignore[arg-type]
+        RemoveNetwork(**base("n"), ref=Ref("n", "e" * 64)),  # type: ignore[arg-type]
+    )
+    assert result.ok

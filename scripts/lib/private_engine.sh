@@ -25,7 +25,14 @@ start_time() { sed 's/.*) //' "/proc/$1/stat" 2>/dev/null | cut -d' ' -f20; }
 pid_of() {
   local pid
   pid=$(cat "$home/$1/$2" 2>/dev/null) || return 1
-  [ -n "$pid" ] && grep -qaF "$home/$1/" "/proc/$pid/cmdline" 2>/dev/null && echo "$pid"
+  [ -n "$pid" ] && is_ours "$pid" "$home/$1/" && echo "$pid"
+}
+
+# is_ours PID TEXT : TEXT is on its command line, and its file system is this one (in a container
+# that shares our process ids, the same path is another directory).
+is_ours() {
+  grep -qaF "$2" "/proc/$1/cmdline" 2>/dev/null &&
+    [ "$(readlink "/proc/$1/ns/mnt")" = "$(readlink /proc/self/ns/mnt)" ]
 }
 
 running() {
@@ -183,12 +190,10 @@ gone() { ! kill -0 "$1" 2>/dev/null || grep -q '^State:\sZ' "/proc/$1/status" 2>
 
 # Shims outlive their containerd; ours carry its address on their command line.
 our_shims() {
-  local proc
+  local proc pid
   for proc in /proc/[0-9]*; do
-    if grep -qaF "containerd-shim" "$proc/cmdline" 2>/dev/null &&
-      grep -qaF "$1/c.sock" "$proc/cmdline" 2>/dev/null; then
-      basename "$proc"
-    fi
+    pid=${proc#/proc/}
+    if is_ours "$pid" containerd-shim && is_ours "$pid" "$1/c.sock"; then echo "$pid"; fi
   done
 }
 

@@ -106,7 +106,8 @@ async function connector(url, silence) {
   if (!proxy) return { agent: false };
   const socket = await tunnel(proxy, url, silence);
   if (url.protocol !== "https:") return { createConnection: () => socket };
-  return { createConnection: () => tls.connect({ socket, servername: url.hostname }) };
+  // Without defaultPort, Node names port 80 in Host when there is no agent.
+  return { defaultPort: 443, createConnection: () => tls.connect({ socket, servername: url.hostname }) };
 }
 
 function parsed(text) {

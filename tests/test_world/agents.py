@@ -1,0 +1,108 @@
+"""Real agent binaries from npm, installed once into the checkout's cache, run with a clean home."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+CACHE = ROOT / ".cache" / "npm-agents"
+CLAUDE_PACKAGE = "@anthropic-ai/claude-code-linux-x64@2.1.330"
+CODEX_PACKAGE = "@openai/codex@0.169.0"
+NPM_FLAGS = ("--ignore-scripts", "--no-audit", "--no-fund", "--force")
+SECONDS = 120
+
+
+def _install(package: str) -> Path:
+    """The package's folder; installed with npm (no scripts) when it is not there yet."""
+    name = "@" + package.split("@")[1]
+    folder = CACHE / "node_modules" / name
+    if not folder.exists():
+        CACHE.mkdir(parents=True, exist_ok=True)
+        # --force: the platform packages declare a newer Node than their binaries need.
+        subprocess.run(
+            ["npm", "i", "--prefix", ".", *NPM_FLAGS, package],
+            cwd=CACHE,
+            check=True,
+            capture_output=True,
+            timeout=600,
+        )
+    return folder
+
+
+def claude_binary() -> Path:
+    """Claude Code's native binary."""
+    return _install(CLAUDE_PACKAGE) / "claude"
+
+
+def codex_binary() -> Path:
+    """Codex's native binary; its helpers lie beside it."""
+    _install(CODEX_PACKAGE)
+    vendor = CACHE / "node_modules" / "@openai" / "codex-linux-x64" / "vendor"
+    return next(vendor.glob("*/bin/codex"))
+
+
+@dataclass(frozen=True)
+class Turn:
+    """What an agent printed."""
+
+    code: int
+    out: str
+    err: str
+
+    def result(self) -> dict[str, Any]:
+        """Claude Code's one JSON document."""
+        found: dict[str, Any] = json.loads(self.out)
+        return found
+
+    def events(self) -> list[dict[str, Any]]:
+        """Codex's JSON lines."""
+        return [json.loads(line) for line in self.out.split("\n") if line.startswith("{")]
+
+
+def run(command: list[str], home: Path, env: dict[str, str]) -> Turn:
+    """Run with nothing of this machine's environment but PATH."""
+    done = subprocess.run(
+        command,
+        cwd=home,
+        env={"PATH": os.environ["PATH"], "HOME": str(home), "TERM": "dumb", **env},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+    )
+    return Turn(done.returncode, done.stdout, done.stderr)
+
+
+def claude(home: Path, env: dict[str, str], *arguments: str) -> Turn:
+    """One headless turn of Claude Code."""
+    command = [str(claude_binary()), "-p", "hello", "--output-format", "json", *arguments]
+    quiet = {"CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1"}
+    return run(command, home, quiet | env)
+
+
+def codex(home: Path, base_url: str, *, websocket: bool) -> Turn:
+    """One headless turn of Codex against a provider of our own."""
+    provider = (
+        f'{{name="bb",base_url="{base_url}/v1",env_key="FAKE_KEY",wire_api="responses",'
+        f"supports_websockets={str(websocket).lower()}}}"
+    )
+    settings = {
+        "model_provider": '"bb"',
+        "model_providers.bb": provider,
+        "analytics.enabled": "false",
+        "check_for_update_on_startup": "false",
+        "features.plugins": "false",
+        "features.apps": "false",
+    }
+    flags = [flag for pair in settings.items() for flag in ("-c", "=".join(pair))]
+    command = [str(codex_binary()), "exec", "--skip-git-repo-check", *flags]
+    return run(
+        [*command, "--sandbox", "danger-full-access", "--json", "hello"],
+        home,
+        {"FAKE_KEY": "sk-placeholder"},
+    )

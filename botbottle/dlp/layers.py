@@ -148,26 +148,42 @@ def decode_run(run: bytes, budget: Budget) -> Iterator[tuple[str, bytes]]:
         return
     if not head.translate(None, _B32):
         yield from _keep("base32", _unbase32(clean.upper()), budget)
-    for shift in range(4):
-        data = _unbase64(clean[shift:])
-        if data.startswith(_IMAGES):
-            return
-        if _promising(data):
-            yield from _keep("base64", data, budget)
-            return
+    for piece in _pieces(clean):
+        for shift in range(4):
+            verdict = _sampled(piece, shift)
+            if verdict == "image":
+                return
+            if verdict:
+                yield from _keep("base64", _unbase64(piece[shift:]), budget)
+                break
+
+
+def _pieces(clean: bytes) -> list[bytes]:
+    """A run that mixes both alphabets is a path with something in it: judge its elements."""
+    if (b"/" in clean or b"+" in clean) and (b"_" in clean or b"-" in clean):
+        parts = [part for part in clean.split(b"/") if len(part) >= RUN]
+        return parts if b"+" not in clean else [clean]
+    return [clean]
+
+
+def _sampled(piece: bytes, shift: int) -> str:
+    """What the decoding would be, judged by up to three samples of 96 bytes."""
+    head = _unbase64(piece[shift : shift + 128])
+    if head.startswith(_IMAGES):
+        return "image"
+    if compressed(head) or _texty(head[:96]):
+        return "data"
+    if len(piece) <= 256:
+        return "data" if _texty(_unbase64(piece[shift:])[-48:]) else ""
+    middle = shift + (len(piece) // 8) * 4
+    tail = shift + (len(piece) - 128 - shift) // 4 * 4
+    samples = (_unbase64(piece[at : at + 128]) for at in (middle, tail))
+    return "data" if any(_texty(sample) for sample in samples) else ""
 
 
 def _keep(layer: str, data: bytes, budget: Budget) -> Iterator[tuple[str, bytes]]:
     if len(data) >= 8 and budget.take(len(data)):
         yield layer, data
-
-
-def _promising(data: bytes) -> bool:
-    """Compressed, or mostly text somewhere: worth scanning."""
-    if compressed(data):
-        return True
-    middle = data[len(data) // 2 :][:96]
-    return any(_texty(part) for part in (data[:96], middle, data[-96:]))
 
 
 def _texty(part: bytes) -> bool:

@@ -25,7 +25,7 @@ _VOCABULARY = tuple(
     b"test user file path data type index error string bytes class model state client server "
     b"format object field input output http function number select button table column option "
     b"update create delete request response message template version module package context "
-    b"-key key- _key key_ .key key. -for- -to- -and- -the- -of- -callback".split()
+    b"-key key- _key key_ .key key. -for- -to- -and- -the- -of- -callback hash certificate deprecated ed25519 x509 nid_ algorithm digest".split()
 )
 _SOURCE = "Names that configuration formats give to secrets"
 

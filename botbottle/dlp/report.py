@@ -1,0 +1,105 @@
+"""Findings of files as text, JSON and SARIF. Never the match, only where it is."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from botbottle.dlp.findings import Finding, Verdict
+
+SARIF_LEVEL = {
+    Verdict.BLOCK: "error",
+    Verdict.TOKEN: "error",
+    Verdict.SUPERVISE: "warning",
+    Verdict.WARN: "note",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Located:
+    """A finding in a file; ``line`` and ``column`` count from 1, columns in bytes."""
+
+    path: str
+    line: int
+    column: int
+    finding: Finding
+
+
+def locate(path: str, data: bytes, findings: Iterable[Finding], first_line: int = 1) -> list[Located]:
+    """Findings with line and column."""
+    out = []
+    for finding in findings:
+        before = data[: finding.offset]
+        line = first_line + before.count(b"\n")
+        column = finding.offset - (before.rfind(b"\n") + 1) + 1
+        out.append(Located(path, line, column, finding))
+    return out
+
+
+def as_dict(finding: Finding) -> dict[str, Any]:
+    """The five documented members of a finding in JSON output."""
+    return {
+        "rule": finding.rule,
+        "location": finding.location,
+        "offset": finding.offset,
+        "length": finding.length,
+        "verdict": str(finding.verdict),
+    }
+
+
+def text(found: Sequence[Located]) -> str:
+    """``path:line:column: verdict rule (n bytes, fingerprint)``, one line each."""
+    return "".join(
+        f"{hit.path}:{hit.line}:{hit.column}: {hit.finding.verdict} {hit.finding.rule} "
+        f"({hit.finding.length} bytes, {hit.finding.fingerprint})\n"
+        for hit in found
+    )
+
+
+def json_document(found: Sequence[Located]) -> str:
+    """One JSON document with all findings."""
+    rows = [
+        {
+            "path": hit.path,
+            "line": hit.line,
+            "column": hit.column,
+            **as_dict(hit.finding),
+            "fingerprint": hit.finding.fingerprint,
+        }
+        for hit in found
+    ]
+    return json.dumps({"findings": rows}, indent=2) + "\n"
+
+
+def sarif(found: Sequence[Located], version: str) -> str:
+    """SARIF 2.1.0 (OASIS), as code-scanning services take it."""
+    rules = sorted({hit.finding.rule for hit in found})
+    driver = {
+        "name": "bb scan",
+        "version": version,
+        "informationUri": "https://github.com/botbottle/botbottle",
+        "rules": [{"id": rule, "shortDescription": {"text": rule}} for rule in rules],
+    }
+    run = {"tool": {"driver": driver}, "results": [_result(hit, rules) for hit in found]}
+    schema = "https://json.schemastore.org/sarif-2.1.0.json"
+    return json.dumps({"$schema": schema, "version": "2.1.0", "runs": [run]}, indent=2) + "\n"
+
+
+def _result(hit: Located, rules: Sequence[str]) -> dict[str, Any]:
+    region = {
+        "startLine": hit.line,
+        "startColumn": hit.column,
+        "byteOffset": hit.finding.offset,
+        "byteLength": hit.finding.length,
+    }
+    place = {"artifactLocation": {"uri": hit.path}, "region": region}
+    return {
+        "ruleId": hit.finding.rule,
+        "ruleIndex": rules.index(hit.finding.rule),
+        "level": SARIF_LEVEL[hit.finding.verdict],
+        "message": {"text": f"{hit.finding.rule}: looks like a secret ({hit.finding.verdict})"},
+        "locations": [{"physicalLocation": place}],
+        "partialFingerprints": {"secretHmac/v1": hit.finding.fingerprint},
+    }

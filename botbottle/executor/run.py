@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 
 from botbottle.engine.api import EngineWrite
@@ -85,6 +85,22 @@ def execute(
     return walk.execute(parallel, settle)
 
 
+class _Inline(Executor):
+    """Runs each op at once, in the caller's thread: for one op at a time, no thread is needed."""
+
+    def submit[**P, T](self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        future: Future[T] = Future()
+        try:
+            future.set_result(fn(*args, **kwargs))
+        except BaseException as error:  # noqa: BLE001 - what a thread pool does; the loop re-raises
+            future.set_exception(error)
+        return future
+
+
+def _pool(parallel: int) -> Executor:
+    return _Inline() if parallel <= 1 else ThreadPoolExecutor(parallel, "bb-op")
+
+
 @dataclass(slots=True)
 class _Walk:
     """One execution. Only `_attempt` runs in worker threads."""
@@ -105,7 +121,7 @@ class _Walk:
         clock, dag = self.tools.clock, Dag(self.plan.ops)
         start = clock.now()
         self._emit(events.RunStarted(ts=start, ops=len(self.plan.ops), digest=self.plan.digest))
-        pool = ThreadPoolExecutor(max(1, parallel), thread_name_prefix="bb-op")
+        pool = _pool(parallel)
         try:
             self._loop(dag, pool, max(1, parallel))
         except BaseException:
@@ -118,7 +134,7 @@ class _Walk:
             self._settle()
         return self._result(start)
 
-    def _loop(self, dag: Dag, pool: ThreadPoolExecutor, parallel: int) -> None:
+    def _loop(self, dag: Dag, pool: Executor, parallel: int) -> None:
         flying: dict[Future[BBError | None], Op] = {}
         bug: BaseException | None = None
         while True:

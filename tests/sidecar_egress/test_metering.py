@@ -114,25 +114,12 @@ def test_a_client_that_hangs_up_early_leaves_exact_input_and_a_flag(own: Rig) ->
 
 def test_the_next_request_after_the_budget_is_refused_in_the_clients_dialect(own: Rig) -> None:
     own.ledger.limit(Limit("claude", 20_000), Limit("codex", 20_000))
-    own.world.default(
-        input_uncached=19_000,
-        output=50,
-        cache_read=0,
-        cache_write_5m=0,
-        cache_write_1h=0,
-        reasoning=0,
-    )
+    own.world.default(input_uncached=20_500)
     with client(own) as http:
-        assert (
-            http.post(
-                own.url(ANTHROPIC, "/v1/messages"), json=messages(max_tokens=8000)
-            ).status_code
-            == 200
-        )
-        assert http.post(own.url(OPENAI, "/v1/responses"), json=responses()).status_code == 200
-        until(lambda: len(own.ledger.rows()) == 2, "rows")
-        claude = http.post(own.url(ANTHROPIC, "/v1/messages"), json=messages(max_tokens=8000))
-        codex = http.post(own.url(OPENAI, "/v1/responses"), json=responses())
+        for _ in range(2):
+            claude = http.post(own.url(ANTHROPIC, "/v1/messages"), json=messages(stream=False))
+            codex = http.post(own.url(OPENAI, "/v1/responses"), json=responses(stream=False))
+            until(lambda: len(own.ledger.rows()) == 2, "rows")
     assert claude.status_code == 402
     assert claude.json()["error"]["type"] == "billing_error"
     assert codex.status_code == 429

@@ -6,13 +6,9 @@ from collections.abc import Collection, Mapping
 
 from botbottle.budget.limits import parse_limit
 from botbottle.load.findings import did_you_mean
-from botbottle.meter.hosts import METERED_HOSTS
 from botbottle.model.bottle import Limit
 
 type Problem = tuple[tuple[str, str], str, str]
-
-# Budget keys that bb knows by itself; settings and contrib providers add theirs.
-PROVIDERS = frozenset(METERED_HOSTS.values()) | {"pi"}
 
 
 def parse_budget(
@@ -34,5 +30,6 @@ def parse_budget(
         try:
             limits.append(parse_limit(provider, amount))
         except ValueError as error:
-            problems.append((path, str(error), "for example 5000000, 200k, 5M or 5M/day"))
+            message, _, hint = str(error).partition("; ")
+            problems.append((path, message, hint or "for example 5000000, 200k or 5M/day"))
     return tuple(limits), problems

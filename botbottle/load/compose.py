@@ -24,6 +24,9 @@ from botbottle.model.bottle import (
 )
 from botbottle.model.diagnostic import Diagnostic, Severity
 from botbottle.model.manifest_agent import AgentFile
+from botbottle.providers import PROVIDERS, UnknownSetting
+
+SETTINGS = "agent_provider.settings"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +70,11 @@ def effective(
         return None, found
     found = widened(agent, own, resolver)
     policy = fold([*good, _overlay(agent, agent.keys)])
-    return Effective(agent, agent.keys, tuple(dict.fromkeys(own)), policy), found + _incomplete(
-        agent, policy
-    )
+    return Effective(agent, agent.keys, tuple(dict.fromkeys(own)), policy), [
+        *found,
+        *_incomplete(agent, policy),
+        *_settings(policy),
+    ]
 
 
 def _missing_bottles(agent: Agent, own: Sequence[str], resolver: Resolver) -> list[Diagnostic]:
@@ -120,6 +125,23 @@ def _incomplete(agent: Agent, policy: Policy) -> list[Diagnostic]:
                     hint=f"agent {agent.entry.name} uses it; a remote needs url, host_key and key",
                 )
             )
+    return found
+
+
+def _settings(policy: Policy) -> list[Diagnostic]:
+    """Provider settings that the effective template does not know (plugins check their own)."""
+    provider = PROVIDERS.get(policy.value("agent_provider.template", "claude"))
+    given = {name: leaf.value for name, leaf in policy.under(SETTINGS).items()}
+    found = []
+    while provider and given:
+        try:
+            provider.argv("interactive", provider.credential("", given), given)
+            break
+        except UnknownSetting as error:
+            origin = policy.leaves[f"{SETTINGS}.{error.key}"].origin
+            hint = f"known: {', '.join(error.known)}"
+            found.append(Diagnostic(Severity.ERROR, "BB2132", str(error), origin, hint=hint))
+            del given[error.key]
     return found
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -43,16 +44,43 @@ def at(
     """A finding about the value (or, with ``key``, the key) at ``path``."""
     place = tree.place(path)
     line, column = (place.key_line, place.key_column) if key else (place.line, place.column)
-    snippet = quote(source, line, secret=bool(path) and path[0] == "env")
+    snippet = _snippet(source, path, line, column)
     return Diagnostic(severity, code, message, source.origin(line, column), snippet, hint, related)
 
 
-def quote(source: Source, line: int, *, secret: bool = False) -> str:
-    """The offending line. Values of ``env`` are not repeated: they may be credentials."""
+def quote(source: Source, line: int) -> str:
+    """The offending line, without anything that looks like a credential."""
+    return mask(source.line(line).rstrip())
+
+
+def mask(text: str) -> str:
+    """``text`` with well-known credentials and passwords in addresses blacked out."""
+    return _PASSWORD.sub("://…@", _CREDENTIAL.sub("…", text))
+
+
+def looks_secret(text: str) -> bool:
+    """Whether ``text`` contains a well-known shape of credential."""
+    return _CREDENTIAL.search(text) is not None
+
+
+def _snippet(source: Source, path: Path, line: int, column: int) -> str:
+    """The line at ``path``. Values of ``env`` and of keys that name a variable are not repeated:
+    what was pasted there by mistake may be a credential of any shape."""
     text = source.line(line).rstrip()
-    if secret and ":" in text:
+    if path and path[0] == "env" and ":" in text:
         return text[: text.index(":") + 1] + " …"
-    return text
+    if path and path[-1] in _NAMES_OF_SECRETS:
+        return text[: column - 1] + "…"
+    return mask(text)
+
+
+_NAMES_OF_SECRETS = ("auth_token", "token_ref", "forge_token_env")
+_PASSWORD = re.compile(r"://[^/\s@]*:[^/\s@]*@")
+# Well-known shapes; the full rules belong to DLP, these need no engine.
+_CREDENTIAL = re.compile(
+    r"(?:sk-ant-|sk-proj-|sk-(?=[A-Za-z0-9]{32})|gh[pousr]_(?=[A-Za-z0-9]{20})|github_pat_|glpat-"
+    r"|xox[abp]-|AKIA(?=[0-9A-Z]{16})|-----BEGIN [A-Z ]*PRIVATE KEY)[^\s'\"]*"
+)
 
 
 def from_pydantic(

@@ -102,7 +102,7 @@ def scan(root: Path, kind: Kind, layer: LayerName) -> Folder:
             entries[stem] = Entry(stem, root / kind / file, f"{kind}/{file}", layer)
         elif extension.lower() in (".md", ".yml", ".yaml"):
             misnamed.append(f"{kind}/{file}")
-    return Folder(entries, tuple(misnamed))
+    return Folder(dict(sorted(entries.items())), tuple(misnamed))
 
 
 def agents(found: Layers) -> dict[str, Entry]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from botbottle.load.budgets import PROVIDERS
+from botbottle.load.known import Known
 from botbottle.load.layers import SETTINGS, Entry, Folder, Layers, agents, scan
 from botbottle.load.parse import (
     Agent,
@@ -18,7 +18,8 @@ from botbottle.load.parse import (
     parse_bottle,
     parse_settings,
 )
-from botbottle.model.diagnostic import Diagnostic
+from botbottle.load.source import Source
+from botbottle.model.diagnostic import Diagnostic, Origin
 
 
 class Library:
@@ -40,10 +41,10 @@ class Library:
         self.agent_entries = agents(layers)
         self._bottles: dict[str, Bottle | None] = {}
         self._agents: dict[str, Agent | None] = {}
-        self.templates = frozenset({"claude", "codex", "pi", *self._contrib()})
+        self.known = Known().with_contrib(self._contrib())
         self.settings = self._read_settings()
-        named = (self.settings.keys.providers or {}) if self.settings else {}
-        self.providers = PROVIDERS | self.templates | frozenset(named)
+        if self.settings:
+            self.known = self.known.with_budgets(self.settings.keys.providers or ())
 
     def bottle(self, name: str) -> Bottle | None:
         """The bottle file ``name``, which must exist; None if it is broken."""
@@ -58,10 +59,17 @@ class Library:
             self._agents[name] = self._keep(parse_agent, self.agent_entries[name])
         return self._agents[name]
 
-    def _keep[T](
-        self, parse: Callable[[Entry, frozenset[str]], Result[T]], entry: Entry
-    ) -> T | None:
-        value, found = parse(self._draft(entry), self.providers)
+    def source(self, origin: Origin) -> Source | None:
+        """The text of the file that an origin speaks of, if it was read."""
+        documents = (*self._bottles.values(), *self._agents.values(), self.settings)
+        for document in documents:
+            source = document.source if document else None
+            if source and (source.file, source.layer) == (origin.file, origin.layer):
+                return source
+        return None
+
+    def _keep[T](self, parse: Callable[[Entry, Known], Result[T]], entry: Entry) -> T | None:
+        value, found = parse(self._draft(entry), self.known)
         self.diagnostics += found
         return value
 
@@ -74,7 +82,7 @@ class Library:
         if not os.path.lexists(path):
             return None
         entry = Entry("settings", path, SETTINGS, "home")
-        value, found = parse_settings(self._draft(entry), PROVIDERS | self.templates)
+        value, found = parse_settings(self._draft(entry), self.known)
         self.diagnostics += found
         return value
 

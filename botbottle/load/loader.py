@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from botbottle.load.checks import cross_checks, folder_checks
 from botbottle.load.compose import Effective, Overrides, effective, specs
 from botbottle.load.extends import Resolver
+from botbottle.load.findings import quote
 from botbottle.load.layers import Layers, layers
 from botbottle.load.library import Library
 from botbottle.load.settings import to_settings
@@ -105,6 +106,7 @@ def _loaded(
     overrides: Overrides | None,
 ) -> Loaded:
     settings = to_settings(library.settings)
+    diagnostics = [_quoted(d, library) for d in diagnostics]
     found = in_order([*library.diagnostics, *resolver.diagnostics, *diagnostics])
     declared = None
     if not any(d.severity is Severity.ERROR for d in found):
@@ -113,6 +115,15 @@ def _loaded(
             bottles += specs(item, resolver, settings, overrides or Overrides())
         declared = Declared(library.layers.project_id, tuple(bottles), settings)
     return Loaded(declared, found, library.layers, resolver)
+
+
+def _quoted(diagnostic: Diagnostic, library: Library) -> Diagnostic:
+    """The same finding with its line, where a check across files did not have it at hand."""
+    if diagnostic.snippet or not diagnostic.origin.line:
+        return diagnostic
+    source = library.source(diagnostic.origin)
+    line = quote(source, diagnostic.origin.line) if source else ""
+    return replace(diagnostic, snippet=line)
 
 
 def in_order(diagnostics: list[Diagnostic]) -> tuple[Diagnostic, ...]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +10,7 @@ from pydantic import ValidationError
 from botbottle.load import findings
 from botbottle.load.budgets import parse_budget
 from botbottle.load.fault import Fault
+from botbottle.load.known import Known
 from botbottle.load.layers import Entry
 from botbottle.load.merge import Policy
 from botbottle.load.policy import own_policy
@@ -32,11 +31,6 @@ _MODELS: dict[Kind, type[Keys]] = {
     "agent": AgentFile,
     "settings": SettingsFile,
 }
-# Well-known shapes of credentials; the full rules belong to DLP, these need no engine.
-_CREDENTIAL = re.compile(
-    r"(sk-ant-|sk-proj-|sk-[A-Za-z0-9]{32}|gh[pousr]_[A-Za-z0-9]{20}|github_pat_|glpat-|xox[abp]-"
-    r"|AKIA[0-9A-Z]{16}|-----BEGIN [A-Z ]*PRIVATE KEY)"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,14 +97,14 @@ class _File:
 type Result[T] = tuple[T | None, list[Diagnostic]]
 
 
-def parse_bottle(entry: Entry, providers: Collection[str]) -> Result[Bottle]:
+def parse_bottle(entry: Entry, known: Known) -> Result[Bottle]:
     """Read a bottle file and report every mistake in it. None if it is not even YAML."""
     file, found = _load(entry, "bottle")
     if file is None:
         return None, found
     routes = _routes(file)
-    limits = _budget(file, providers)
-    found += _empty_repos(file) + _plain_credentials(file)
+    limits = _budget(file, known)
+    found += _empty_repos(file) + _plain_credentials(file) + _template(file, known)
     policy = Policy()
     if isinstance(file.keys, BottleFile):
         policy = own_policy(file.keys, routes, file.source, file.tree)
@@ -119,12 +113,12 @@ def parse_bottle(entry: Entry, providers: Collection[str]) -> Result[Bottle]:
     return bottle, found
 
 
-def parse_agent(entry: Entry, providers: Collection[str]) -> Result[Agent]:
+def parse_agent(entry: Entry, known: Known) -> Result[Agent]:
     """Read an agent file and report every mistake in it. None if it is not even YAML."""
     file, found = _load(entry, "agent")
     if file is None:
         return None, found
-    limits = _budget(file, providers)
+    limits = _budget(file, known)
     if hidden := hidden_in_body(file.source):
         line, column, name = hidden
         found.append(
@@ -141,13 +135,13 @@ def parse_agent(entry: Entry, providers: Collection[str]) -> Result[Agent]:
     return Agent(entry, file.source, file.tree, names, keys, limits), found
 
 
-def parse_settings(entry: Entry, providers: Collection[str]) -> Result[SettingsDoc]:
+def parse_settings(entry: Entry, known: Known) -> Result[SettingsDoc]:
     """Read ``settings.yml`` and report every mistake in it; None if there is any."""
     file, found = _load(entry, "settings")
     if file is None:
         return None, found
     named = file.data.get("providers")
-    limits = _budget(file, {*providers, *(named if isinstance(named, dict) else ())})
+    limits = _budget(file, known.with_budgets(named if isinstance(named, dict) else ()))
     if file.broken or not isinstance(file.keys, SettingsFile):
         return None, found
     return SettingsDoc(file.source, file.tree, file.keys, limits), found
@@ -208,15 +202,34 @@ def _routes(file: _File) -> tuple[tuple[int, Route], ...]:
     return routes
 
 
-def _budget(file: _File, providers: Collection[str]) -> tuple[Limit, ...]:
+def _budget(file: _File, known: Known) -> tuple[Limit, ...]:
     raw = file.data.get("budget")
     if not isinstance(raw, dict):
         return ()
-    known = {k: v for k, v in raw.items() if isinstance(v, (int, str)) and not isinstance(v, bool)}
-    limits, problems = parse_budget(known, providers)
+    amounts = {
+        k: v for k, v in raw.items() if isinstance(v, (int, str)) and not isinstance(v, bool)
+    }
+    limits, problems = parse_budget(amounts, known.budgets)
     for path, message, hint in problems:
         file.found.append(findings.at(file.source, file.tree, path, "BB2110", message, hint))
     return limits
+
+
+def _template(file: _File, known: Known) -> list[Diagnostic]:
+    provider = file.data.get("agent_provider")
+    name = provider.get("template") if isinstance(provider, dict) else None
+    if not isinstance(name, str) or not is_name(name) or name in known.templates:
+        return []
+    return [
+        findings.at(
+            file.source,
+            file.tree,
+            ("agent_provider", "template"),
+            "BB2131",
+            f"there is no provider template {name!r}",
+            findings.did_you_mean(name, known.templates),
+        )
+    ]
 
 
 def _empty_repos(file: _File) -> list[Diagnostic]:
@@ -249,7 +262,7 @@ def _plain_credentials(file: _File) -> list[Diagnostic]:
             severity=Severity.WARNING,
         )
         for name, value in (raw if isinstance(raw, dict) else {}).items()
-        if isinstance(value, str) and _CREDENTIAL.search(value)
+        if isinstance(value, str) and findings.looks_secret(value)
     ]
 
 

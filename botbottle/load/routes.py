@@ -35,7 +35,7 @@ def _all_problems(index: int, raw: Any, error: RouteError) -> list[Problem]:
     problems: list[Problem] = []
     for _ in range(_MAX_PROBLEMS):
         path = steps(error.path)
-        problems.append((("egress", "routes", index, *path), error.message, error.hint))
+        problems.append((("egress", "routes", index, *path), *_words(path, error)))
         if not path or not isinstance(raw, dict):
             break
         raw = _repaired(raw, str(path[0]))
@@ -45,6 +45,14 @@ def _all_problems(index: int, raw: Any, error: RouteError) -> list[Problem]:
         except RouteError as next_error:
             error = next_error
     return problems
+
+
+def _words(path: Path, error: RouteError) -> tuple[str, str]:
+    """Message and hint; what stands where a variable's name belongs is not repeated."""
+    if path and path[-1] == "token_ref":
+        hint = "write the name of the host variable that holds the value, never the value"
+        return "this is not the name of an environment variable", hint
+    return error.message, error.hint
 
 
 def _repaired(raw: dict[str, Any], key: str) -> dict[str, Any]:

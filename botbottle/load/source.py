@@ -78,10 +78,11 @@ def _read_bytes(path: Path) -> bytes:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError as error:
         raise _unreadable(error) from error
+    info = os.fstat(descriptor)
+    if not stat.S_ISREG(info.st_mode):
+        os.close(descriptor)
+        raise Fault("BB2001", "this is not a regular file", hint="remove or rename it")
     with os.fdopen(descriptor, "rb") as file:
-        info = os.fstat(descriptor)
-        if not stat.S_ISREG(info.st_mode):
-            raise Fault("BB2001", "this is not a regular file", hint="remove or rename it")
         if info.st_size > MAX_FILE_BYTES:
             raise Fault(
                 "BB2002",

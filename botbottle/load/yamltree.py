@@ -246,6 +246,7 @@ def _plain_words(problem: str) -> tuple[str, str]:
 
 
 _PROBLEMS = (
+    ("found unexpected ':'", "a colon is not allowed here", "put the text in quotes"),
     (
         "cannot start any token",
         "a value cannot start with this character",

@@ -86,6 +86,8 @@ def _text_only(raw: object) -> object:
 
 def _names(raw: object) -> object:
     """A name or a list of names, as a list."""
+    if raw is not None and not isinstance(raw, (str, list)):
+        raise problem("the value must be a name or a list of names", "", "BB2103")
     return [raw] if isinstance(raw, str) else raw
 
 
@@ -108,7 +110,7 @@ def _memory(raw: object) -> int:
 def _between(low: float, high: float) -> Callable[[Any], Any]:
     def check(value: Any) -> Any:
         if not low <= value <= high:
-            raise problem(f"{value} is not between {low:g} and {high:g}")
+            raise problem(f"{value} is not between {low} and {high}")
         return value
 
     return check

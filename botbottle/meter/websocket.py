@@ -4,7 +4,9 @@ One socket carries many responses, several at a time when the client multiplexes
 ``stream_id``. Every client frame that can start or extend a response asks for admission of its
 own, not just the handshake; on one lane (``stream_id``) requests are answered in order. Server
 frames are the events of the HTTP stream; each response is accounted by its own id. A prewarm
-(``generate: false``) answers with a zero usage that settles only its own admission.
+(``generate: false``) answers with a zero usage that settles only its own admission. A steered
+response ends as incomplete and its successor follows unasked: it takes the admission of the
+steering frame, never that of a request that waits.
 """
 
 from __future__ import annotations
@@ -20,12 +22,21 @@ from botbottle.meter.estimate import FRAME_TOKENS, Conversations
 from botbottle.meter.meter import Reason
 from botbottle.meter.request import Request, from_document
 from botbottle.meter.rows import Clock, Rows
-from botbottle.meter.tally import as_dict, as_str
+from botbottle.meter.tally import Tally, as_dict, as_str
 from botbottle.model.usage import Completeness, Exchange, Tokens
 
-# Client frames of the Responses mode that start nothing. Anything else is gated, also what is
-# not known: an unknown frame that started a response would otherwise be free.
-FREE_FRAMES = frozenset({"response.processed", "response.cancel"})
+# Client frames that start nothing. Anything else is gated, also what is not known: an unknown
+# frame that started a response would otherwise be free. Sound that a Realtime client streams in
+# is not gated piece by piece; what it sets off is metered, and cut like any response.
+FREE_FRAMES = {
+    Dialect.OPENAI_RESPONSES: frozenset({"response.processed", "response.cancel"}),
+    Dialect.OPENAI_REALTIME: frozenset(
+        {"response.cancel", "session.update", "input_audio_buffer.append"}
+        | {"input_audio_buffer.clear", "output_audio_buffer.clear", "conversation.item.delete"}
+        | {"conversation.item.truncate", "conversation.item.retrieve"}
+    ),
+}
+CREATE = "response.create"
 MAX_OPEN = 256  # responses or admissions open on one socket
 
 
@@ -34,10 +45,12 @@ class Admission:
     """A client frame that must be admitted before it is sent on.
 
     ``request`` has the estimate to reserve and the id under which it will be settled.
+    ``creates`` is False for a frame that only adds to a response in flight.
     """
 
     request: Request
     stream_id: str = ""
+    creates: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +74,19 @@ class _Open:
     reader: ResponsesReader = field(default_factory=ResponsesReader)
 
 
+@dataclass(slots=True)
+class _Lane:
+    """Admitted frames of one stream id that nothing has answered yet, and what is in flight."""
+
+    waiting: deque[Request] = field(default_factory=deque)
+    steering: deque[Request] = field(default_factory=deque)
+    current: str = ""  # id of the response that deltas without an id belong to
+
+    @property
+    def idle(self) -> bool:
+        return not (self.waiting or self.steering or self.current)
+
+
 class WebSocketMeter:
     """Meters one socket. ``prefix`` makes its request ids unique (the sidecar's flow id)."""
 
@@ -70,9 +96,9 @@ class WebSocketMeter:
         self._call, self._prefix, self._clock = call, prefix, clock
         self._conversations = conversations if conversations is not None else Conversations()
         self._asked = 0
-        self._waiting: dict[str, deque[Request]] = {}  # lane -> admitted, not yet answered
+        self._lanes: dict[str, _Lane] = {}  # only those that are not idle
         self._open: OrderedDict[str, _Open] = OrderedDict()  # response id -> in flight
-        self._current: dict[str, str] = {}  # lane -> response id its deltas belong to
+        self._due: list[Settlement] = []  # admissions given up to keep the socket bounded
 
     @property
     def running(self) -> Tokens:
@@ -90,8 +116,7 @@ class WebSocketMeter:
         """
         doc = _document(data)
         kind = as_str(doc.get("type"))
-        responses = self._call.dialect is Dialect.OPENAI_RESPONSES
-        if responses and kind in FREE_FRAMES:
+        if kind in FREE_FRAMES.get(self._call.dialect, ()):
             return None
         self._asked += 1
         request_id = f"{self._prefix}:{self._asked}"
@@ -99,74 +124,100 @@ class WebSocketMeter:
             request = from_document(self._call, doc, request_id, self._conversations)
         else:
             request = Request(request_id, input_estimate=FRAME_TOKENS + len(data), readable=False)
-        return Admission(request, as_str(doc.get("stream_id")))
+        return Admission(request, as_str(doc.get("stream_id")), kind == CREATE)
 
     def sent(self, admission: Admission) -> None:
         """The admitted frame was sent upstream; its lane will answer it."""
-        lane = self._waiting.setdefault(admission.stream_id, deque())
-        lane.append(admission.request)
+        lane = self._lanes.setdefault(admission.stream_id, _Lane())
+        queue = lane.steering if lane.current and not admission.creates else lane.waiting
+        queue.append(admission.request)
+        if len(queue) > MAX_OPEN:
+            self._due.append(Settlement(queue.popleft().request_id))
 
     def server_frame(self, data: bytes) -> list[Settlement]:
         """A frame from the provider: what it settles. Frames that do not parse settle nothing."""
         doc = _document(data)
-        kind, lane = as_str(doc.get("type")), as_str(doc.get("stream_id"))
+        settled, self._due = self._due, []
+        kind, stream_id = as_str(doc.get("type")), as_str(doc.get("stream_id"))
         if kind == "error":
-            return self._error(lane, doc)
-        response_id = as_str(as_dict(doc.get("response")).get("id"))
+            return settled + self._error(stream_id, as_dict(doc.get("error")))
+        response = as_dict(doc.get("response"))
+        response_id = as_str(response.get("id"))
         if response_id:
-            settled = self._ensure_open(response_id, lane)
-        else:
-            response_id, settled = self._current.get(lane, ""), []
+            settled += self._ensure_open(response_id, stream_id)
+        elif stream_id in self._lanes:
+            response_id = self._lanes[stream_id].current
         item = self._open.get(response_id)
         if item is None:
             return settled
         item.reader.read("", doc)
-        return settled + (self._finish(response_id) if kind in TERMINAL else [])
+        if kind not in TERMINAL:
+            return settled
+        steered = as_dict(response.get("incomplete_details")).get("reason") == "steered"
+        return [*settled, self._finish(response_id), *self._after(item.stream_id, steered)]
 
     def close(self, reason: Reason) -> list[Settlement]:
         """The socket is gone: rows of what was in flight or admitted but never answered."""
-        settled = [self._interrupt(response_id, reason.value) for response_id in list(self._open)]
-        for lane in self._waiting.values():
-            settled.extend(self._unanswered(request, reason) for request in lane)
-        self._waiting.clear()
+        settled, self._due = self._due, []
+        settled += [self._interrupt(response_id, reason.value) for response_id in list(self._open)]
+        for lane in self._lanes.values():
+            settled += [self._unanswered(request, reason) for request in lane.waiting]
+            settled += [Settlement(request.request_id) for request in lane.steering]
+        self._lanes.clear()
         return settled
 
     def _rows(self, request: Request) -> Rows:
         return Rows(self._call, request, self._clock)
 
-    def _ensure_open(self, response_id: str, lane: str) -> list[Settlement]:
+    def _ensure_open(self, response_id: str, stream_id: str) -> list[Settlement]:
         if response_id in self._open:
             return []
-        waiting = self._waiting.get(lane)
-        request = waiting.popleft() if waiting else Request("")
-        if waiting is not None and not waiting:
-            del self._waiting[lane]
-        self._open[response_id] = _Open(request, lane)
-        self._current[lane] = response_id
+        lane = self._lanes.setdefault(stream_id, _Lane())
+        request = lane.waiting.popleft() if lane.waiting else Request("")
+        self._open[response_id] = _Open(request, stream_id)
+        lane.current = response_id
         if len(self._open) <= MAX_OPEN:
             return []
         return [self._interrupt(next(iter(self._open)), "too many open responses")]
 
     def _take(self, response_id: str) -> _Open:
         item = self._open.pop(response_id)
-        if self._current.get(item.stream_id) == response_id:
-            del self._current[item.stream_id]
+        lane = self._lanes[item.stream_id]
+        if lane.current == response_id:
+            lane.current = ""
+        self._forget_idle(item.stream_id)
         return item
 
-    def _finish(self, response_id: str) -> list[Settlement]:
+    def _forget_idle(self, stream_id: str) -> None:
+        if self._lanes[stream_id].idle:
+            del self._lanes[stream_id]
+
+    def _after(self, stream_id: str, steered: bool) -> list[Settlement]:
+        """A response has ended: its steering frames are spent, one of them on a successor."""
+        if not steered and stream_id not in self._lanes:
+            return []
+        lane = self._lanes.setdefault(stream_id, _Lane())
+        if steered:
+            lane.waiting.appendleft(lane.steering.popleft() if lane.steering else Request(""))
+        settled = [Settlement(request.request_id) for request in lane.steering]
+        lane.steering.clear()
+        self._forget_idle(stream_id)
+        return settled
+
+    def _finish(self, response_id: str) -> Settlement:
         item = self._take(response_id)
         tally, rows = item.reader.tally, self._rows(item.request)
         if tally.complete:
             self._conversations.remember(response_id, tally.tokens.total)
             if item.request.prewarm and not tally.tokens.total:
-                return [Settlement(item.request.request_id)]
+                return Settlement(item.request.request_id)
             exchanges = rows.all_of(tally, Completeness.FINAL, tally.failed)
         elif tally.unbilled:
             exchanges = []
         else:
             final = Completeness.PARTIAL if tally.failed else Completeness.ESTIMATED
             exchanges = rows.interrupted(tally, final, tally.failed or "ended without usage")
-        return [Settlement(item.request.request_id, tuple(exchanges))]
+        return Settlement(item.request.request_id, tuple(exchanges))
 
     def _interrupt(self, response_id: str, note: str) -> Settlement:
         item = self._take(response_id)
@@ -175,24 +226,24 @@ class WebSocketMeter:
         return Settlement(item.request.request_id, tuple(exchanges))
 
     def _unanswered(self, request: Request, reason: Reason) -> Settlement:
-        if request.prewarm:
+        if request.prewarm or not request.request_id:
             return Settlement(request.request_id)
-        reader, rows = ResponsesReader(), self._rows(request)
-        exchanges = rows.interrupted(reader.tally, Completeness.PARTIAL, reason.value)
+        rows = self._rows(request)
+        exchanges = rows.interrupted(Tally(), Completeness.PARTIAL, reason.value)
         return Settlement(request.request_id, tuple(exchanges))
 
-    def _error(self, lane: str, doc: dict[str, Any]) -> list[Settlement]:
+    def _error(self, stream_id: str, error: dict[str, Any]) -> list[Settlement]:
         """An error ends the lane's response in flight, else refuses its next request."""
-        error = as_dict(doc.get("error"))
-        code = as_str(error.get("code")) or as_str(error.get("type")) or "error"
-        if lane in self._current:
-            return [self._interrupt(self._current[lane], code)]
-        waiting = self._waiting.get(lane)
-        if not waiting:
+        lane = self._lanes.get(stream_id)
+        if lane is None:
             return []
-        request = waiting.popleft()
-        if not waiting:
-            del self._waiting[lane]
+        if lane.current:
+            code = as_str(error.get("code")) or as_str(error.get("type")) or "error"
+            return [self._interrupt(lane.current, code), *self._after(stream_id, False)]
+        if not lane.waiting:
+            return []
+        request = lane.waiting.popleft()
+        self._forget_idle(stream_id)
         return [Settlement(request.request_id)]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.meter import judge
+from tests.meter import judge, sockets
 
 UNIT_SEEDS = 2_000
 BLOCK = 250
@@ -43,3 +43,7 @@ def test_a_meter_that_is_off_by_one_token_is_caught(monkeypatch: pytest.MonkeyPa
     with pytest.raises(judge.Mismatch):
         for seed in range(20):
             judge.run(seed)
+
+
+def test_random_sockets_are_metered_without_a_token_of_difference() -> None:
+    assert sum(sockets.run(seed) for seed in range(600)) > 300

@@ -154,13 +154,13 @@ class LedgerClient:
     async def heartbeat(self, status: Mapping[str, Any]) -> bool:
         """Whether the ledger has taken it."""
         with suppress(Unavailable, wire.BadRequest):
-            return bool((await self._ask({"op": "heartbeat", "status": dict(status)})).get("ok"))
+            return bool((await self._ask({"op": "heartbeat", "status": wire.plain(status)})).get("ok"))
         return False
 
     def event(self, kind: str, data: Mapping[str, Any]) -> None:
         """Report a denial, finding or request; never waits, never fails."""
         try:
-            self._events.put_nowait({"op": "event", "kind": kind, "data": dict(data)})
+            self._events.put_nowait({"op": "event", "kind": kind, "data": wire.plain(data)})
         except asyncio.QueueFull:
             self.dropped_events += 1
 

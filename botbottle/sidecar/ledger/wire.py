@@ -38,7 +38,7 @@ class BadRequest(ValueError):
 
 def encode(frame: Mapping[str, Any]) -> bytes:
     """One frame as bytes. Raises BadRequest when it is too long."""
-    line = json.dumps(frame, separators=(",", ":"), ensure_ascii=False).encode() + b"\n"
+    line = json.dumps(frame, separators=(",", ":")).encode() + b"\n"
     if len(line) > MAX_FRAME:
         raise BadRequest("frame too long")
     return line
@@ -168,6 +168,13 @@ def exchange_to_wire(exchange: Exchange) -> dict[str, Any]:
     data["tokens"] = tokens_to_wire(exchange.tokens)
     data["completeness"] = str(exchange.completeness)
     return data
+
+
+def plain(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Report data as the service takes it: JSON without lone surrogates; other types as text."""
+    text = json.dumps(data, default=str, ensure_ascii=False)
+    cleaned: dict[str, Any] = json.loads(text.encode(errors="replace"))
+    return cleaned
 
 
 def clean(value: str, longest: int) -> str:

@@ -1,0 +1,58 @@
+"""Migrations: forward only, all or nothing, the same history for both databases."""
+
+import pytest
+
+from botbottle import errors
+from botbottle.ledger import migrations
+from botbottle.ledger.schema import STEPS
+from tests.ledger.worlds import register, spend
+
+NEXT = (*STEPS, ("ALTER TABLE account ADD COLUMN colour TEXT NOT NULL DEFAULT ''",))
+BROKEN = (*STEPS, ("CREATE TABLE extra (x BIGINT)", "SELECT no_such_function()"))
+
+
+def test_a_new_ledger_has_the_newest_schema(ledger):
+    assert migrations.current(ledger.db) == len(STEPS)
+
+
+def test_migrating_again_changes_nothing(ledger):
+    tables = ledger.db.tables()
+    assert migrations.migrate(ledger.db, "x") == 0
+    assert ledger.db.tables() == tables
+
+
+def test_the_next_step_keeps_everything_there_is(ledger, now):
+    register(ledger)
+    spend(ledger, 10, now)
+    assert migrations.migrate(ledger.db, "x", NEXT) == 1
+    assert ledger.db.value("SELECT colour FROM account") == ""
+    assert ledger.usage([])[0].counted == 10
+    assert migrations.migrate(ledger.db, "x", NEXT) == 0
+
+
+def test_a_step_that_fails_leaves_the_old_schema_whole(ledger):
+    with pytest.raises(errors.LedgerUnavailable):
+        migrations.migrate(ledger.db, "x", BROKEN)
+    assert migrations.current(ledger.db) == len(STEPS)
+    assert "extra" not in ledger.db.tables()
+    register(ledger)
+
+
+def test_two_that_migrate_at_once_do_it_once(ledger, second):
+    assert migrations.migrate(ledger.db, "x", NEXT) + migrations.migrate(second.db, "x", NEXT) == 1
+
+
+def test_an_older_bb_refuses_the_newer_schema(ledger):
+    migrations.migrate(ledger.db, "x", NEXT)
+    with pytest.raises(errors.LedgerTooNew):
+        migrations.migrate(ledger.db, "here", STEPS)
+
+
+def test_both_databases_have_the_same_tables_and_columns(ledger):
+    from botbottle.ledger.opening import open_ledger
+
+    reference = open_ledger(":memory:")
+    assert ledger.db.tables() == reference.db.tables()
+    for table in reference.db.tables():
+        assert ledger.db.columns(table) == reference.db.columns(table)
+    reference.close()

@@ -1,0 +1,281 @@
+"""The sidecar's client: fails closed when asking, never forgets when telling."""
+
+import asyncio
+import time
+
+import pytest
+
+from botbottle.ledger.records import Admitted, Progress, Refusal
+from botbottle.model.bottle import Limit
+from botbottle.model.usage import Tokens
+from botbottle.sidecar.ledger import client as client_module
+from botbottle.sidecar.ledger import outbox as outbox_module
+from botbottle.sidecar.ledger.client import LedgerClient
+from tests.ledger.worlds import exchange, register
+
+
+def run(coroutine):
+    return asyncio.run(asyncio.wait_for(coroutine, 20))
+
+
+async def connected(world, **options):
+    client = LedgerClient(str(world.path("web")), **options)
+    await client.start()
+    return client
+
+
+@pytest.fixture
+def bottle(service):
+    register(service.ledger, "web")
+    service.socket("web")
+    return service
+
+
+def test_a_request_is_admitted_followed_and_settled(bottle):
+    bottle.ledger.set_limit("bottle:dev", Limit("claude", 10_000), by="t")
+
+    async def scenario():
+        client = await connected(bottle)
+        admitted = await client.admit("claude", "m", input_tokens=100, allowance=400)
+        assert isinstance(admitted, Admitted)
+        assert (admitted.room, admitted.limit) == (9_500, 10_000)
+        running = await client.progress(admitted.lease, Tokens(output=50))
+        assert running == Progress(False, 9_950, "")
+        settled = await client.settle(admitted.lease, [exchange(60, prompt=40)])
+        assert (settled.recorded, settled.room, settled.crossed) == (1, 9_900, False)
+        assert await client.close() == 0
+
+    run(scenario())
+    assert bottle.ledger.usage([])[0].counted == 100
+
+
+def test_a_refusal_comes_back_as_data(bottle):
+    bottle.ledger.set_limit("bottle:dev", Limit("claude", 0), by="t")
+
+    async def scenario():
+        client = await connected(bottle)
+        refusal = await client.admit("claude", "m", input_tokens=1, allowance=1)
+        assert isinstance(refusal, Refusal)
+        assert (refusal.code, refusal.scope, refusal.limit) == ("budget-exhausted", "bottle:dev", 0)
+        await client.close()
+
+    run(scenario())
+
+
+def test_without_a_service_nothing_is_admitted_and_the_answer_comes_in_time(world):
+    async def scenario():
+        client = await connected(world, timeout=0.2)
+        began = time.monotonic()
+        refusal = await client.admit("claude", "m", input_tokens=1, allowance=1)
+        assert refusal.code == "unavailable"
+        assert time.monotonic() - began < 1.0
+        assert await client.hello() is None
+        assert await client.budget() is None
+        assert not await client.heartbeat({})
+        assert await client.propose("egress-allow", {}, "") is None
+        assert (await client.progress("ab", Tokens())).cut
+        await client.close(drain=0.1)
+
+    run(scenario())
+
+
+def test_usage_told_before_the_service_is_up_is_delivered_when_it_is(world):
+    """The service comes later; nothing is lost, nothing is counted twice."""
+    register(world.ledger, "web")
+
+    async def scenario():
+        client = await connected(world, timeout=0.2)
+        waiting = asyncio.ensure_future(client.append([exchange(), exchange()]))
+        await asyncio.sleep(0.3)
+        assert not waiting.done()
+        assert client.unsent == 2
+        stop = asyncio.Event()
+        from botbottle.sidecar.ledger.__main__ import serve
+
+        server = asyncio.create_task(serve(str(world.db), world.root, stop))
+        assert (await waiting).recorded == 2
+        assert client.unsent == 0
+        assert await client.close() == 0
+        stop.set()
+        await server
+
+    run(scenario())
+    assert world.ledger.usage([])[0].requests == 2
+
+
+def test_what_could_not_be_delivered_is_told_at_the_end(world):
+    async def scenario():
+        client = await connected(world)
+        task = asyncio.ensure_future(client.append([exchange()] * 3))
+        await asyncio.sleep(0)
+        assert await client.close(drain=0.1) == 3
+        task.cancel()
+
+    run(scenario())
+
+
+def test_cancelling_the_wait_does_not_cancel_the_booking(bottle):
+    async def scenario():
+        client = await connected(bottle)
+        waiting = asyncio.ensure_future(client.append([exchange()]))
+        await asyncio.sleep(0)
+        waiting.cancel()
+        assert await client.close() == 0
+
+    run(scenario())
+    assert bottle.ledger.usage([])[0].requests == 1
+
+
+def test_too_much_undelivered_usage_stops_admission(world, monkeypatch):
+    monkeypatch.setattr(outbox_module, "MAX_WAITING", 2)
+
+    async def scenario():
+        client = await connected(world, timeout=0.1)
+        task = asyncio.ensure_future(client.append([exchange(), exchange()]))
+        await asyncio.sleep(0)
+        refusal = await client.admit("claude", "m", input_tokens=1, allowance=1)
+        assert "waiting for the ledger" in refusal.message
+        await client.close(drain=0.0)
+        task.cancel()
+
+    run(scenario())
+
+
+def test_a_running_request_survives_a_short_silence_within_its_room_and_no_longer(
+    bottle, monkeypatch
+):
+    bottle.ledger.set_limit("bottle:dev", Limit("claude", 1_000), by="t")
+    monkeypatch.setattr(client_module, "GRACE_SECONDS", 0.5)
+
+    async def scenario():
+        client = await connected(bottle)
+        lease = (await client.admit("claude", "m", input_tokens=0, allowance=100)).lease
+        client._timeout = 0.05
+        client._link._path = "/nowhere"
+        client._link._writer.close()
+        await asyncio.sleep(0.1)
+        assert (await client.progress(lease, Tokens(output=500))).cut is False
+        assert (await client.progress(lease, Tokens(output=1_000))).cut is True
+        await asyncio.sleep(0.6)
+        assert (await client.progress(lease, Tokens(output=500))).cut is True
+        await client.close(drain=0)
+
+    run(scenario())
+
+
+def test_quiet_leases_are_renewed_and_a_hold_reaches_them(bottle, monkeypatch):
+    monkeypatch.setattr(client_module, "RENEW_SECONDS", 0.05)
+    cuts = []
+
+    async def scenario():
+        client = await connected(bottle, on_cut=lambda lease, why: cuts.append((lease, why)))
+        lease = (await client.admit("claude", "m", input_tokens=0, allowance=100)).lease
+        await asyncio.sleep(0.2)
+        assert cuts == []
+        bottle.ledger.hold("p/web", "cutoff", by="ann", now=time.time())
+        await asyncio.sleep(0.3)
+        assert (lease, "held") in cuts
+        await client.close()
+
+    run(scenario())
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        {"model": "evil\nmodel\ud800" * 100},
+        {"host": "ü" * 300},
+        {"response_id": "\x00" * 10},
+        {"response_id": "x" * 1000},
+        {"response_id": ""},
+        {"tokens": Tokens(output=10**12)},
+        {"tokens": Tokens(output=1, reasoning=5)},
+    ],
+)
+def test_no_text_or_number_of_an_agent_keeps_usage_from_being_booked(bottle, field):
+    from dataclasses import replace
+
+    async def scenario():
+        client = await connected(bottle)
+        settled = await client.append([replace(exchange(), **field)])
+        assert settled.recorded == 1
+        assert client.rejected == 0
+        await client.close()
+
+    run(scenario())
+
+
+def test_long_and_strange_ids_stay_distinct_and_still_detect_replays(bottle):
+    async def scenario():
+        client = await connected(bottle)
+        names = ["x" * 1000 + "a", "x" * 1000 + "b", "x" * 1000 + "a"]
+        settled = await client.append([exchange(name=n) for n in names])
+        assert (settled.recorded, settled.duplicates) == (2, 1)
+        await client.close()
+
+    run(scenario())
+
+
+def test_hundreds_of_exchanges_go_in_frames_that_fit(bottle):
+    async def scenario():
+        client = await connected(bottle)
+        settled = await client.append([exchange() for _ in range(500)])
+        assert settled.recorded == 500
+        await client.close()
+
+    run(scenario())
+
+
+def test_events_never_block_and_arrive_when_they_can(bottle):
+    async def scenario():
+        client = await connected(bottle)
+        client.event("denial", {"url": "https://x.example/\ud800", "when": object})
+        client.event("finding", {"rule": "r1"})
+        for _ in range(100):
+            if len(bottle.ledger.events()) == 2:
+                break
+            await asyncio.sleep(0.02)
+        await client.close()
+
+    run(scenario())
+    assert [e.kind for e in bottle.ledger.events()] == ["denial", "finding"]
+
+
+def test_events_beyond_the_queue_are_dropped_and_counted(world):
+    async def scenario():
+        client = await connected(world)
+        for i in range(client_module.MAX_EVENTS + 7):
+            client.event("denial", {"n": i})
+        assert client.dropped_events == 7
+        await client.close(drain=0)
+
+    run(scenario())
+
+
+def test_a_decision_is_waited_for(bottle):
+    async def scenario():
+        client = await connected(bottle)
+        made = await client.propose("egress-token-allow", {"rule": "r"}, "held by DLP")
+
+        async def operator():
+            await asyncio.sleep(0.1)
+            bottle.ledger.decide(made["id"], True, by="ann", now=time.time())
+
+        task = asyncio.create_task(operator())
+        found = await client.decision(made["id"], seconds=5, every=0.02)
+        assert found["status"] == "approved"
+        await task
+        await client.close()
+
+    run(scenario())
+
+
+def test_a_decision_that_does_not_come_is_not_an_approval(bottle):
+    async def scenario():
+        client = await connected(bottle)
+        made = await client.propose("egress-token-allow", {}, "", ttl=0.1)
+        found = await client.decision(made["id"], seconds=0.4, every=0.05)
+        assert found["status"] == "expired"
+        await client.close()
+
+    run(scenario())

@@ -1,0 +1,147 @@
+"""The service's operations over a real socket."""
+
+import time
+
+import pytest
+
+from botbottle import __version__
+from botbottle.model.bottle import Limit
+from tests.ledger.worlds import register
+from tests.sidecar_ledger.support import Raw, row, wait_for
+
+
+def test_hello_tells_the_account_behind_the_socket(web):
+    assert web.ask("hello") == {
+        "v": 1, "id": 1, "ok": True, "account": "p/web", "version": __version__}  # fmt: skip
+
+
+def test_admission_answers_with_lease_room_and_the_governing_pool(service, web):
+    service.ledger.set_limit("bottle:dev", Limit("claude", 1000, "day"), by="t")
+    reply = web.admit()
+    assert reply["ok"]
+    assert (reply["scope"], reply["limit"], reply["spent"], reply["room"]) == (
+        "bottle:dev", 1000, 0, 900)  # fmt: skip
+    assert reply["lease"]
+    assert reply["expires"] > time.time()
+
+
+def test_settling_is_durable_when_it_is_answered(service, web):
+    lease = web.admit()["lease"]
+    reply = web.settle(row(40), lease=lease)
+    assert (reply["ok"], reply["recorded"], reply["duplicates"]) == (True, 1, 0)
+    assert service.ledger.usage([])[0].counted == 90
+
+
+def test_a_refusal_carries_what_the_agents_client_must_be_told(service, web):
+    service.ledger.set_limit("bottle:dev", Limit("claude", 100, "hour"), by="t")
+    assert web.settle(row(70))["crossed"]
+    reply = web.admit()
+    assert (reply["ok"], reply["code"], reply["provider"]) == (False, "budget-exhausted", "claude")
+    assert (reply["limit"], reply["spent"], reply["window"]) == (100, 120, "hour")
+    assert 0 < reply["retry_after"] <= 3600
+    assert "120 of 100 tokens per hour" in reply["message"]
+
+
+def test_an_operators_hold_counts_from_the_next_request(service, web):
+    lease = web.admit()["lease"]
+    service.ledger.hold("p/web", "cutoff", by="ann", reason="odd", now=time.time())
+    assert web.admit()["code"] == "held"
+    assert web.ask("progress", lease=lease, tokens={"output": 1})["cut"]
+
+
+def test_a_running_request_is_told_to_stop_when_the_pool_is_crossed(service, web):
+    service.ledger.set_limit("bottle:dev", Limit("claude", 5000), by="t")
+    lease = web.admit()["lease"]
+    assert not web.ask("progress", lease=lease, tokens={"output": 4000})["cut"]
+    assert web.ask("progress", lease=lease, tokens={"output": 5000})["cut"]
+
+
+def test_a_released_lease_gives_its_room_back(service, web):
+    service.ledger.set_limit("bottle:dev", Limit("claude", 100), by="t")
+    lease = web.admit(input=10, output=90)["lease"]
+    assert web.admit()["code"] == "budget-reserved"
+    assert web.ask("release", lease=lease)["ok"]
+    assert web.admit()["ok"]
+
+
+def test_polled_results_are_appended_without_a_lease_and_once(service, web):
+    batch = [row(), row()]
+    assert web.ask("append", exchanges=batch)["recorded"] == 2
+    assert web.ask("append", exchanges=batch)["duplicates"] == 2
+
+
+def test_a_bottle_sees_its_own_pools(service, web):
+    service.ledger.set_limit("bottle:dev", Limit("claude", 1000), by="t")
+    (pool,) = web.ask("budget")["pools"]
+    assert (pool["scope"], pool["limit"], pool["spent"]) == ("bottle:dev", 1000, 0)
+
+
+def test_heartbeats_and_events_arrive_at_the_host(service, web):
+    assert web.ask("heartbeat", status={"ready": True})["ok"]
+    assert web.ask("event", kind="denial", data={"host": "x.example"})["ok"]
+    assert service.ledger.heartbeats()[0].status == {"ready": True}
+    (event,) = service.ledger.events()
+    assert (event.account, event.kind, event.data) == ("p/web", "denial", {"host": "x.example"})
+
+
+def test_a_proposal_is_made_decided_on_the_host_and_seen_by_the_bottle(service, web):
+    made = web.ask("propose", kind="egress-allow", payload={"a": 1}, justification="why\nso")
+    number = made["proposal"]["id"]
+    assert web.ask("proposal", proposal=number)["proposal"]["status"] == "pending"
+    service.ledger.decide(number, False, by="ann", reason="no", now=time.time())
+    seen = web.ask("proposal", proposal=number)["proposal"]
+    assert (seen["status"], seen["reason"]) == ("rejected", "no")
+
+
+def test_pipelined_requests_are_answered_in_order(web):
+    web.send(b"".join(web.frame("hello") for _ in range(300)))
+    assert [web.receive()["id"] for _ in range(300)] == list(range(1, 301))
+
+
+def test_a_new_bottle_has_its_socket_within_50_milliseconds(service):
+    delays = []
+    for i in range(10):
+        register(service.ledger, f"b{i}")
+        began = time.monotonic()
+        wait_for(service.path(f"b{i}").exists)
+        delays.append(time.monotonic() - began)
+    assert sorted(delays)[5] < 0.05, delays
+
+
+def test_sidecars_of_another_user_may_connect_but_only_through_their_own_directory(service, web):
+    assert service.path("web").stat().st_mode & 0o777 == 0o666
+    assert (service.root / "service.sock").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_retired_bottle_loses_its_socket_and_its_connections(service, web):
+    assert web.ask("hello")["ok"]
+    service.ledger.retire("p/web")
+    wait_for(lambda: not service.path("web").exists())
+    assert web.receive() is None
+
+
+def test_a_bottle_that_comes_back_gets_a_socket_again(service, web):
+    service.ledger.retire("p/web")
+    wait_for(lambda: not service.path("web").exists())
+    register(service.ledger, "web")
+    with Raw(service.socket("web")) as again:
+        assert again.admit()["ok"]
+
+
+def test_the_probe_socket_says_hello_and_nothing_else(service):
+    with Raw(service.root / "service.sock") as probe:
+        assert probe.ask("hello")["account"] == ""
+        assert probe.admit()["code"] == "unknown-account"
+        assert probe.settle(row())["code"] == "unknown-account"
+    assert service.ledger.usage([]) == ()
+
+
+@pytest.mark.parametrize("count", [100, 1])
+def test_a_socket_directory_that_cannot_be_made_does_not_stop_the_others(service, count):
+    from botbottle.model.paths import slug
+
+    (service.root / slug("p", "bad")).write_text("a file in the way")
+    register(service.ledger, "bad")
+    register(service.ledger, "good")
+    with Raw(service.socket("good")) as good:
+        assert good.ask("hello")["ok"]

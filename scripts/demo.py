@@ -24,6 +24,7 @@ sys.path.insert(0, str(ROOT))
 
 KEYS = ("ANTHROPIC_API_KEY", "OPENAI_API_KEY")
 WORLD = "bb-demo-world"
+CLASSES = ("input_uncached", "cache_read", "cache_write_5m", "cache_write_1h", "output")
 WORLD_SUBNET = "11.213.7.0/24"  # public-looking; exists only inside the sealed network
 HOSTS = ("api.anthropic.com", "api.openai.com")
 LABEL = "dev.botbottle.kind=demo"
@@ -152,8 +153,8 @@ class Demo:
 
         return HomePaths(str(self.work / "home")).home_id
 
-    def spend(self, bottle: str) -> tuple[list[dict[str, Any]], float]:
-        """Requests from inside the bottle until one is refused; (answers, time of the refusal)."""
+    def spend(self, bottle: str) -> list[dict[str, Any]]:
+        """Requests from inside the bottle until one is refused or cut."""
         kind, _ = AGENTS[bottle]
         client = (ROOT / "tests/world/bottle_client.cjs").read_text()
         script = json.dumps({"output": 900})
@@ -162,51 +163,95 @@ class Demo:
             "--count", "60", "--until-refused", *(() if self.real else ("--script", script)),
             stdin=client, check=False,
         )  # fmt: skip
-        return [json.loads(line) for line in text.splitlines() if line.startswith("{")], time.time()
+        return [json.loads(line) for line in text.splitlines() if line.startswith("{")]
 
     def enforce(self, bottle: str) -> None:
-        """Spend to the refusal, then wait for the watch to carry the policy out."""
+        """Spend to the crossing, then wait for the watch to carry the policy out."""
         provider, policy = AGENTS[bottle]
-        answers, refused = self.spend(bottle)
+        answers: list[dict[str, Any]] = []
+        for _ in range(3):  # a stream that is cut at the crossing ends a round without a refusal
+            answers += self.spend(bottle)
+            refused = answers[-1].get("status") in (402, 429)
+            gone = policy == "kill" and not self.container(bottle)
+            if refused or gone:
+                break
         served = [a for a in answers if a.get("status") == 200]
-        if not served or answers[-1].get("status") not in (402, 429):
+        if not served or not (refused or gone):
             raise DemoFailed(f"{bottle}: expected answers, then a refusal; got {answers[-3:]}")
-        took = self.wait_for(bottle, policy, refused)
-        row = self.usage().get((bottle, provider), 0)
+        took = self.wait_for(bottle, policy) - self.crossing(bottle)
+        spent = self.usage().get((bottle, provider), 0)
+        how = f"request {len(answers)} refused with {answers[-1]['status']}; " if refused else ""
         self.report.append(
-            f"{bottle}: {len(served)} answers, {row:,} tokens of 20,000; request "
-            f"{len(answers)} refused with {answers[-1]['status']}; {policy} {took:.2f} s later"
+            f"{bottle}: {len(served)} answers, {spent:,} tokens of a budget of 20,000; {how}"
+            f"{policy} carried out {took:.2f} s after the crossing"
         )
 
-    def wait_for(self, bottle: str, policy: str, since: float) -> float:
-        for _ in range(600):
+    def crossing(self, bottle: str) -> float:
+        """When the exchange that crossed the budget was recorded."""
+        rows = [r for r in self.exchanges().values() if r.account.endswith(f"/{bottle}")]
+        return max(r.recorded_at for r in rows)
+
+    def wait_for_watch(self) -> None:
+        for _ in range(300):
+            if "pass" in (self.work / "watch.log").read_text():
+                return
+            time.sleep(0.1)
+        raise DemoFailed("bb watch did not start: " + (self.work / "watch.log").read_text())
+
+    def wait_for(self, bottle: str, policy: str) -> float:
+        """Time of the audit row of ``policy``."""
+        for _ in range(100):
             rows = json.loads(self.bb("audit", "--json", check=False).stdout or '{"rows": []}')[
                 "rows"
             ]
             mine = [
                 r for r in rows if r["account"].endswith(f"/{bottle}") and r["policy"] == policy
             ]
-            if mine:
-                return max(mine[0]["at"] - since, 0.0)
+            if mine and mine[0]["action"] == "enforce":
+                return float(mine[0]["at"])
             time.sleep(0.1)
-        raise DemoFailed(f"{bottle}: no audit row of {policy} within 60 s")
+        raise DemoFailed(f"{bottle}: no audit row of {policy} within 10 s")
 
     def usage(self) -> dict[tuple[str, str], int]:
         rows = json.loads(self.bb("usage", "--json").stdout)["rows"]
         return {(r["account"].split("/")[-1], r["provider"]): r["total"] for r in rows}
 
     def compare(self) -> None:
-        """The ledger against what the upstream says it sent, token for token."""
+        """The ledger against what the upstream says it sent, response by response."""
         if self.real:
             return
-        totals = self.world("totals")
-        for bottle, (provider, _) in AGENTS.items():
-            ours, theirs = self.usage().get((bottle, provider), 0), total_of(totals, provider)
-            if ours != theirs:
-                raise DemoFailed(
-                    f"{bottle}: the ledger has {ours} tokens, the upstream sent {theirs}"
-                )
-            self.report.append(f"{bottle}: ledger {ours:,} = upstream {theirs:,} tokens")
+        truth = {
+            r["id"]: r["usage"]
+            for record in self.world("truth")["requests"]
+            for r in record["responses"]
+        }
+        rows = self.exchanges()
+        if rows.keys() != truth.keys():
+            raise DemoFailed(f"ledger and upstream differ in {sorted(rows.keys() ^ truth.keys())}")
+        cut = [r for r in rows.values() if r.completeness != "final"]
+        if len(cut) > len(AGENTS):
+            raise DemoFailed("more streams were cut than budgets crossed")
+        for response, usage in truth.items():
+            row = rows[response]
+            classes = CLASSES[:4] if row in cut else CLASSES
+            wrong = [c for c in classes if getattr(row.tokens, c) != usage.get(c, 0)]
+            if wrong:
+                raise DemoFailed(f"{response}: {wrong[0]} differs from what the upstream sent")
+        self.report.append(
+            f"ledger = upstream, token for token, for {len(truth) - len(cut)} whole answers; "
+            f"{len(cut)} cut in mid-stream at the crossing, with exact input and estimated output"
+        )
+
+    def exchanges(self) -> dict[str, Any]:
+        from botbottle.ledger import open_ledger
+
+        ledger = open_ledger(
+            str(self.work / "home/ledger/bot-bottle.db"), create=False, read_only=True
+        )
+        try:
+            return {row.response_id: row for row in ledger.exchanges(limit=10_000)}
+        finally:
+            ledger.close()
 
     def held(self) -> None:
         """The second apply writes nothing, resurrects nothing and says how to go on."""
@@ -238,16 +283,6 @@ class Demo:
         }
 
 
-def total_of(totals: Any, provider: str) -> int:
-    """All input classes and output of one provider in the upstream's truth."""
-    found = (
-        totals["providers"].get(provider, {}) if "providers" in totals else totals.get(provider, {})
-    )
-    tokens = found.get("tokens", found)
-    classes = ("input_uncached", "cache_read", "cache_write_5m", "cache_write_1h", "output")
-    return sum(int(tokens.get(c, 0)) for c in classes)
-
-
 def say(text: str) -> None:
     print(text, flush=True)
 
@@ -277,6 +312,7 @@ def run(demo: Demo) -> None:
             "watch",
         ]
         watch = subprocess.Popen(argv, env=demo.env, cwd=ROOT, stderr=log, stdout=log)
+        demo.wait_for_watch()
         for bottle in AGENTS:
             demo.enforce(bottle)
             say(f"  {demo.report[-1]}")

@@ -128,7 +128,9 @@ clean_leftovers() {
   # shellcheck disable=SC2086  # one argument an id
   [ -z "$ids" ] || "${d[@]}" rm -f -v $ids >/dev/null
   "${d[@]}" network prune -f >/dev/null
-  "${d[@]}" volume prune -f >/dev/null
+  ids=$("${d[@]}" volume ls -q) # newer engines' prune keeps the named ones
+  # shellcheck disable=SC2086
+  [ -z "$ids" ] || "${d[@]}" volume rm -f $ids >/dev/null
   "${d[@]}" image prune -a -f --filter until=168h >/dev/null
 }
 

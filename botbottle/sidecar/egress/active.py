@@ -6,15 +6,26 @@ reference, so a request sees one consistent policy from its first stage to its l
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
+from botbottle.dlp import Scanner, VariantCache
+from botbottle.dlp.known.variants import variants
 from botbottle.model.route import Route
 from botbottle.model.sidecar_config import SidecarConfig, fingerprint
 from botbottle.sidecar.egress.auth import material
 from botbottle.sidecar.egress.match import RouteIndex
 from botbottle.sidecar.egress.scrub import Scrubber
+
+# Encodings in which servers echo what they were sent.
+_ECHOED = frozenset({"plain", "json", "percent", "base64", "hex"})
+
+
+def echo_forms(texts: Iterable[str]) -> Iterator[bytes]:
+    """Every form of the given secrets that is scrubbed out of responses."""
+    for text in texts:
+        yield from (form.text for form in variants(text.encode()) if form.codec in _ECHOED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +39,8 @@ class Active:
     fingerprints: tuple[tuple[str, str], ...]
     placeholders: Mapping[str, str]
     scrubber: Scrubber
+    scanner: Scanner
+    key: bytes = field(repr=False)
     secrets: Mapping[str, str] = field(repr=False)
 
     def secret_of(self, route: Route) -> str | None:
@@ -35,8 +48,16 @@ class Active:
         return "" if route.auth is None else self.secrets.get(route.auth.secret)
 
 
-def compile_active(config: SidecarConfig, secrets: Mapping[str, str], key: bytes) -> Active:
-    """Compile a delivery. Only secrets that a route uses are kept."""
+def compile_active(
+    config: SidecarConfig,
+    secrets: Mapping[str, str],
+    key: bytes,
+    forms: VariantCache | None = None,
+) -> Active:
+    """Compile a delivery. Only secrets that a route uses are kept.
+
+    ``forms`` keeps the encoded forms of secrets between deliveries.
+    """
     wanted = {name: secrets[name] for name in config.secret_names if secrets.get(name)}
     texts = [
         text
@@ -51,6 +72,12 @@ def compile_active(config: SidecarConfig, secrets: Mapping[str, str], key: bytes
         metered=MappingProxyType(dict(config.metered)),
         fingerprints=tuple((name, fingerprint(key, wanted[name])) for name in sorted(wanted)),
         placeholders=MappingProxyType(dict(config.placeholders)),
-        scrubber=Scrubber(texts),
+        scrubber=Scrubber(echo_forms(texts)),
+        scanner=Scanner(
+            {name: value.encode() for name, value in wanted.items()},
+            key=key,
+            variants=forms or variants,
+        ),
+        key=key,
         secrets=MappingProxyType(wanted),
     )

@@ -22,8 +22,10 @@ class LedgerDown(Exception):
 class Ledger(Protocol):
     """One bottle's connection to the ledger service.
 
-    ``admit`` and ``progress`` wait for the answer and raise LedgerDown. The others return at
-    once: what they say is written in order and kept until the service has acknowledged it.
+    ``admit`` and ``progress`` wait for the answer and raise LedgerDown. ``ask`` puts a proposal
+    to an operator and waits for the decision: True only when it was approved in time. The
+    others return at once: what they say is written in order and kept until the service has
+    acknowledged it.
     ``on_cut`` is called for a lease that was lost while its request was quiet.
     """
 
@@ -42,6 +44,10 @@ class Ledger(Protocol):
     ) -> Admitted | Refusal: ...
 
     async def progress(self, lease: str, tokens: Tokens) -> Progress: ...
+
+    async def ask(
+        self, kind: str, payload: Mapping[str, Any], text: str, seconds: float
+    ) -> bool: ...
 
     def settle(self, lease: str, exchanges: Sequence[Exchange]) -> None: ...
 
@@ -74,6 +80,10 @@ class NoLedger:
     async def progress(self, lease: str, tokens: Tokens) -> Progress:
         """Always down."""
         raise LedgerDown(f"no ledger for {lease} {tokens.total}")
+
+    async def ask(self, kind: str, payload: Mapping[str, Any], text: str, seconds: float) -> bool:
+        """Nobody to ask."""
+        raise LedgerDown(f"no ledger for {kind} {len(payload)} {len(text)} {seconds}")
 
     def settle(self, lease: str, exchanges: Sequence[Exchange]) -> None:
         """Nothing was admitted, so there is nothing to settle."""

@@ -59,6 +59,14 @@ class LinkedLedger:
         """Report a running request."""
         return await self._client.progress(lease, tokens)
 
+    async def ask(self, kind: str, payload: Mapping[str, Any], text: str, seconds: float) -> bool:
+        """Propose and wait for the operator."""
+        made = await self._client.propose(kind, payload, text, ttl=seconds)
+        if made is None:
+            raise LedgerDown("the proposal could not be made")
+        decided = await self._client.decision(made["id"], seconds=seconds)
+        return decided is not None and decided["status"] == "approved"
+
     def settle(self, lease: str, exchanges: Sequence[Exchange]) -> None:
         """Book rows."""
         self._tell(self._client.settle(lease, exchanges))

@@ -21,8 +21,10 @@ from botbottle.meter.decode import ContentDecoder, Undecodable
 from botbottle.sidecar.egress import auth, git
 from botbottle.sidecar.egress.denial import Denial
 from botbottle.sidecar.egress.gate import LedgerDown
+from botbottle.sidecar.egress.inbound import HELD, InboundScan, blocked
 from botbottle.sidecar.egress.layers import AUTHORITY, CutStream, response_of
 from botbottle.sidecar.egress.passage import Passage
+from botbottle.sidecar.egress.scan import OutboundScan, Outgoing
 from botbottle.sidecar.egress.scrub import Scrubber
 from botbottle.sidecar.egress.socket import SocketSpend
 from botbottle.sidecar.egress.spend import Spend
@@ -44,6 +46,7 @@ class Pipeline:
     def __init__(self, sidecar: Sidecar) -> None:
         self._sidecar = sidecar
         self._conversations = Conversations()
+        self._outbound = OutboundScan(sidecar.ledger)
 
     # -- request -------------------------------------------------------------------------------
 
@@ -85,7 +88,49 @@ class Pipeline:
         body = flow.request.raw_content or b""
         if git.is_lfs_upload(passage.where.path, body):
             return Denial("git-push", "uploading Git LFS objects is never allowed")
-        return await self._gate(flow, passage, body)
+        stripped = auth.strip(flow.request.headers.fields, passage.where.query)
+        denial = await self._scan(flow, passage, stripped, body)
+        if denial is not None:
+            return denial
+        return await self._gate(flow, passage, flow.request.raw_content or b"")
+
+    async def _scan(
+        self, flow: http.HTTPFlow, passage: Passage, stripped: auth.Signed, body: bytes
+    ) -> Denial | None:
+        """Scan what would leave; put the result (maybe redacted) into the flow."""
+        where, route, active = passage.where, passage.way, passage.policy
+        origin = f"{'https' if where.tls else 'http'}://{where.host}:{where.port}"
+        path = flow.request.path.partition("?")[0]
+        url = f"{origin}{path}?{stripped.query}" if stripped.query else f"{origin}{path}"
+        trailers = flow.request.trailers.fields if flow.request.trailers else ()
+        message = Outgoing(
+            url,
+            (*stripped.headers, *trailers),
+            body,
+            flow.request.headers.get("content-type", ""),
+            flow.request.headers.get("content-encoding", ""),
+        )
+        self._placeholders(passage, message)
+        judged = await self._outbound.judge(
+            active.scanner, route, message, supervised=active.config.supervise
+        )
+        self._sidecar.noted(passage, judged.noted)
+        if judged.denial is not None:
+            return judged.denial
+        flow.request.trailers = None
+        flow.request.headers.fields = judged.message.headers[: len(stripped.headers)]
+        flow.request.path = judged.message.url.removeprefix(origin)
+        if judged.message.body is not body:
+            flow.request.raw_content = judged.message.body
+        return None
+
+    def _placeholders(self, passage: Passage, message: Outgoing) -> None:
+        """Notice a placeholder that travels anywhere but in the place that is replaced."""
+        for text, secret in passage.policy.placeholders.items():
+            raw = text.encode()
+            in_headers = any(raw in value for _, value in message.headers)
+            if raw in message.body or in_headers or text in message.url:
+                self._sidecar.leaked(passage, secret)
 
     async def _gate(self, flow: http.HTTPFlow, passage: Passage, body: bytes) -> Denial | None:
         call, ledger = passage.call, self._sidecar.ledger
@@ -157,18 +202,40 @@ class Pipeline:
             self._opened(flow, passage)
             return
         coding = response.headers.get("content-encoding", "")
-        response.stream = _tee(passage.spend, scrubber, coding)
+        detectors = frozenset(passage.way.dlp.inbound_detectors or ())
+        scan = InboundScan(passage.policy.key, detectors, coding) if detectors else None
+        if scan is not None and passage.spend is None and _is_short(response):
+            return  # held back whole, judged in ``finished``
+        response.stream = _tee(passage.spend, scrubber, coding, scan)
 
     def finished(self, flow: http.HTTPFlow) -> None:
         """The whole response has passed."""
         passage = passage_of(flow)
         if passage is None or passage.denial is not None:
             return
+        if self._injected(flow, passage):
+            return
         if passage.spend is not None:
             passage.spend.close(Reason.COMPLETE)
         if passage.socket is None:
             self._sidecar.live.pop(flow.id, None)
         self._sidecar.passed(flow, passage, "complete")
+
+    def _injected(self, flow: http.HTTPFlow, passage: Passage) -> bool:
+        """Judge a response that was held back whole; a refused one is replaced."""
+        response = flow.response
+        if response is None or response.stream or response.status_code == 101:
+            return False
+        detectors = frozenset(passage.way.dlp.inbound_detectors or ())
+        coding = response.headers.get("content-encoding", "")
+        raw = response.raw_content or b""
+        found = passage.policy.scanner.scan_response((), raw, "", coding, detectors)
+        self._sidecar.noted(passage, found)
+        if not blocked(found):
+            response.raw_content = passage.policy.scrubber.clean(raw)
+            return False
+        self.deny(flow, passage, Denial("injection", "the response was refused"))
+        return True
 
     def failed(self, flow: http.HTTPFlow) -> None:
         """The exchange broke off, on whichever side."""
@@ -231,6 +298,10 @@ class Pipeline:
         self, flow: http.HTTPFlow, passage: Passage, message: WebSocketMessage
     ) -> None:
         try:
+            if message.from_client and not await self._scan_message(passage, message):
+                message.dropped = True
+                passage.driver.abort()
+                return
             answer = await self._account(passage, message)
             if not message.from_client and passage.policy.scrubber:
                 message.content = passage.policy.scrubber.clean(message.content)
@@ -243,6 +314,22 @@ class Pipeline:
             message.dropped = True
             if answer:
                 self._inject(flow, passage, answer)
+
+    async def _scan_message(self, passage: Passage, message: WebSocketMessage) -> bool:
+        """Whether a message of the agent's may leave; what can be cut out is cut out."""
+        active = passage.policy
+        judged = await self._outbound.judge(
+            active.scanner,
+            passage.way,
+            Outgoing("", (), message.content),
+            supervised=active.config.supervise,
+        )
+        self._sidecar.noted(passage, judged.noted)
+        if judged.denial is not None:
+            self._sidecar.denied(judged.denial, passage)
+            return False
+        message.content = judged.message.body
+        return True
 
     async def _account(self, passage: Passage, message: WebSocketMessage) -> bytes | None:
         """None: pass. Otherwise drop the message and give the agent the answer, if any."""
@@ -303,24 +390,29 @@ def _joined(headers: http.Headers) -> dict[str, str]:
 
 
 def _sign(flow: http.HTTPFlow, passage: Passage) -> None:
-    """Strip the agent's credentials, put the route's in."""
+    """Put the route's credential in; the agent's own were stripped before the scan."""
     route, active = passage.way, passage.policy
-    path, mark, _ = flow.request.path.partition("?")
-    signed = auth.strip(flow.request.headers.fields, passage.where.query)
+    path, _, query = flow.request.path.partition("?")
+    signed = auth.Signed(flow.request.headers.fields, query)
     if route.auth is not None:
         value = active.secret_of(route)
         if not value:
             raise LookupError("a credential vanished between stages")
         signed = auth.inject(signed, route.auth, value)
     flow.request.headers.fields = signed.headers
-    if mark or signed.query:
-        flow.request.path = f"{path}?{signed.query}" if signed.query else path
+    if signed.query != query:
+        flow.request.path = f"{path}?{signed.query}"
+
+
+def _is_short(response: http.Response) -> bool:
+    length = response.headers.get("content-length", "")
+    return length.isdecimal() and int(length) <= HELD
 
 
 def _tee(
-    spend: Spend | None, scrubber: Scrubber, coding: str
+    spend: Spend | None, scrubber: Scrubber, coding: str, scan: InboundScan | None
 ) -> bool | Callable[[bytes], bytes | list[bytes]]:
-    if spend is None and not scrubber:
+    if spend is None and not scrubber and scan is None:
         return True
     encoded = bool(coding) and coding.strip().lower() != "identity"
     cleaner = scrubber.stream() if scrubber and not encoded else None
@@ -329,6 +421,8 @@ def _tee(
     def tee(chunk: bytes) -> bytes | list[bytes]:
         if spend is not None and chunk:
             spend.feed(chunk)
+        if scan is not None and chunk:
+            scan.feed(chunk)
         if checker is not None and chunk:
             checker.feed(chunk)
         if cleaner is None:

@@ -10,16 +10,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-MINIMUM = 8  # characters
+MINIMUM = 8  # bytes
 
 
 class Scrubber:
     """The texts to remove. Holds secrets: no repr beyond their number."""
 
-    def __init__(self, texts: Iterable[str]) -> None:
-        found = {text.encode() for text in texts if len(text) >= MINIMUM}
+    def __init__(self, texts: Iterable[bytes]) -> None:
+        found = {text for text in texts if len(text) >= MINIMUM}
         self._needles = tuple(sorted(found, key=len, reverse=True))
-        self._longest = max((len(n) for n in self._needles), default=0)
+        self._longest = max((len(n) for n in self._needles), default=1)
+        self._alphabet = bytes(sorted({byte for needle in found for byte in needle}))
 
     def __repr__(self) -> str:
         return f"Scrubber({len(self._needles)} texts)"
@@ -40,9 +41,13 @@ class Scrubber:
 
     def held(self, data: bytes) -> int:
         """Length of the longest tail of ``data`` that could become a secret."""
+        window = data[1 - self._longest :] if self._longest > 1 else b""
+        start = len(data) - (len(window) - len(window.rstrip(self._alphabet)))
+        if start == len(data):
+            return 0  # the last byte is in no secret
         longest = 0
         for needle in self._needles:
-            at = max(0, len(data) - len(needle) + 1)
+            at = max(start, len(data) - len(needle) + 1)
             while (at := data.find(needle[:1], at)) >= 0:
                 if needle.startswith(data[at:]):
                     longest = max(longest, len(data) - at)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ from mitmproxy import http
 from mitmproxy.proxy.commands import StartHook
 
 import botbottle
+from botbottle.dlp import Finding, VariantCache, default_rules
 from botbottle.meter import Reason
 from botbottle.model.sidecar_config import Hold, SidecarConfig
 from botbottle.sidecar.egress.active import Active, compile_active
@@ -27,6 +28,7 @@ from botbottle.sidecar.egress.options import LayerOptions
 from botbottle.sidecar.egress.passage import Passage
 from botbottle.sidecar.egress.pipeline import Pipeline, passage_of
 from botbottle.sidecar.egress.resolve import Resolver
+from botbottle.sidecar.egress.scan import described
 from botbottle.sidecar.egress.target import canonical_host
 from botbottle.sidecar.egress.tls import AgentSide, WorldSide
 
@@ -57,13 +59,15 @@ class Sidecar:
         self.ledger.on_cut = self._lease_lost
         self._resolver = resolver
         self._trust = ""
+        self._forms = VariantCache()
+        default_rules()  # compiled or read now, not during the first configuration
         self._window = (0, 0)  # (second, events reported in it)
 
     # -- configuration -------------------------------------------------------------------------
 
     def configure(self, config: SidecarConfig, secrets: Mapping[str, str], key: bytes) -> Active:
         """Make a configuration active, or raise and keep the old one."""
-        fresh = compile_active(config, secrets, key)
+        fresh = compile_active(config, secrets, key, self._forms)
         if config.upstream_ca != self._trust:
             self.world_side = WorldSide(config.upstream_ca)
             self._trust = config.upstream_ca
@@ -223,11 +227,28 @@ class Sidecar:
         if passage is not None and passage.failure:
             data["failure"] = passage.failure
         self.log.write("block", "denied", **data)
+        self._report("denial", data)
+
+    def noted(self, passage: Passage, findings: Iterable[Finding]) -> None:
+        """Record what the scanners found, without the text."""
+        for finding in findings:
+            data = {"id": passage.id, "host": passage.where.host, **described(finding)}
+            self.log.write("warn", "finding", **data)
+            self._report("finding", data)
+
+    def leaked(self, passage: Passage, secret: str) -> None:
+        """A placeholder was sent to where it does not belong."""
+        data = {"id": passage.id, "host": passage.where.host, "rule": "placeholder", "name": secret}
+        self.log.write("warn", "placeholder", **data)
+        self._report("finding", data)
+
+    def _report(self, kind: str, data: Mapping[str, Any]) -> None:
+        """Tell the ledger, but never more often than it stays cheap."""
         second, reported = self._window
         now = int(time.monotonic())
         self._window = (now, 1) if now != second else (second, reported + 1)
         if self._window[1] <= _EVENTS_PER_SECOND:
-            self.ledger.event("denial", data)
+            self.ledger.event(kind, data)
 
     def passed(self, flow: http.HTTPFlow, passage: Passage, outcome: str) -> None:
         """Log a request that went through, once."""

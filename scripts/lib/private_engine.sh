@@ -35,8 +35,9 @@ is_ours() {
     [ "$(readlink "/proc/$1/ns/mnt")" = "$(readlink /proc/self/ns/mnt)" ]
 }
 
+# A socket in a directory of ours that answers is ours; its process may not be ours to look at.
 running() {
-  pid_of "$1" docker.pid >/dev/null &&
+  [ -S "$home/$1/docker.sock" ] &&
     timeout 10 docker -H "unix://$home/$1/docker.sock" version >/dev/null 2>&1
 }
 
@@ -51,6 +52,7 @@ start_engine() {
   need_packages "a private Docker Engine" dockerd=docker.io iptables=iptables ip=iproute2 \
     mmdebstrap=mmdebstrap
   need_packages "a private Docker Engine" docker=docker-cli # of its own from Debian 13 on
+  if [ -n "${BB_ENGINE_OWNER:-}" ]; then need_packages "mmdebstrap without root" newuidmap=uidmap; fi
   tear_down "$name"
   say "starting a private Docker Engine ($name)"
   mkdir -p -m 711 "$dir" "$dir/data" "$dir/c" "$dir/x"

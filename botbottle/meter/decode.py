@@ -59,8 +59,10 @@ class Inflate:
 
     def _step(self, data: bytes) -> tuple[bytes, bytes]:
         if self._z.eof:
-            self._z = zlib.decompressobj(47)
             data = data.lstrip(b"\0")  # gzip allows zero padding between members
+            if not data:
+                return b"", b""
+            self._z = zlib.decompressobj(47)
         try:
             piece = self._z.decompress(data, PIECE)
         except zlib.error as error:

@@ -57,7 +57,7 @@ MUTANTS = (
     Mutant(10, "lines.py", 'data.replace(b"\\r\\n", b"\\n").replace(b"\\r", b"\\n")', 'data.replace(b"\\r\\n", b"\\n")'),
     Mutant(11, "decode.py", '"zstd": Zstd', '"zstdx": Zstd'),
     Mutant(11, "decode.py", '"br": Brotli', '"brx": Brotli'),
-    Mutant(11, "decode.py", "        if self._z.eof:\n", "        if self._z.eof:\n            return b\"\", b\"\"\n"),
+    Mutant(11, "decode.py", "        if self._z.eof:\n", "        if self._z.eof:\n            return b\"\", b\"\"\n        if False:\n"),
     Mutant(11, "decode.py", "Inflate(raw_allowed=True)", "Inflate(raw_allowed=False)"),
     Mutant(12, "meter.py", "        rows = self._flush()\n        if reason", "        if reason is Reason.SHUTDOWN:\n            return []\n        rows = self._flush()\n        if reason"),
     Mutant(13, "meter.py", "(tally.unbilled and not self._fault)", "self._fault"),

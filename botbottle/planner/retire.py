@@ -110,7 +110,7 @@ def plan_absent(draft: Draft, name: str, account: str, reason: str, *, registere
         drop_network(draft, network, name, removed, reason) for network in draft.my_networks(name)
     )
     gone = (*removed, *(n for n in networks if n))
-    for volume in draft.observed.volumes:
+    for volume in sorted(draft.observed.volumes, key=lambda v: v.name):
         if _of(draft, volume.labels, name):
             gone = (*gone, _remove_volume(draft, volume.name, name, removed, reason))
     if registered:

@@ -14,7 +14,9 @@ from tests.world.service import Options
 
 @pytest.fixture(scope="session")
 def _world() -> Iterator[World]:
-    with World(Options(seed=7, dns_port=0, dns_answer="10.9.8.7")) as world:
+    with World(
+        Options(seed=7, dns_port=0, dns_answer="10.9.8.7", tcp_sinks=(0,), udp_sinks=(0,))
+    ) as world:
         yield world
 
 

@@ -117,7 +117,7 @@ def from_responses(usage: dict[str, Any]) -> dict[str, int]:
     """A Responses ``usage`` object in disjoint classes."""
     details = usage.get("input_tokens_details") or {}
     read, written = details.get("cached_tokens", 0), details.get("cache_write_tokens", 0)
-    long = (details.get("cache_write_tokens_details") or {}).get("ttl_12h_tokens", 0)
+    long = sum((details.get("cache_write_tokens_details") or {}).values())
     done = usage.get("output_tokens_details") or {}
     return tokens(
         input_uncached=usage["input_tokens"] - read - written,

@@ -174,6 +174,7 @@ def test_an_error_status_has_the_shape_that_the_sdk_reads(
 def test_vertex_speaks_messages_on_its_own_paths(world: World, plain: httpx.Client) -> None:
     base = "/v1/projects/p/locations/l/publishers/anthropic/models"
     world.script(usage=FULL)
+    plain.headers["host"] = "us-east5-aiplatform.googleapis.com"
     body = plain.post(f"{base}/claude-opus-5-5:rawPredict", json=BODY).json()
     assert from_messages(body["usage"]) == FULL
     streamed = plain.post(f"{base}/claude-opus-5-5:streamRawPredict", json=BODY)
@@ -181,5 +182,5 @@ def test_vertex_speaks_messages_on_its_own_paths(world: World, plain: httpx.Clie
     counted = plain.post(f"{base}/count-tokens:rawPredict", json=BODY).json()
     assert counted["input_tokens"] == 142
     found = world.requests()
-    assert [r["provider"] for r in found] == ["vertex", "vertex", "claude"]
+    assert [r["provider"] for r in found] == ["claude"] * 3
     assert [r["model"] for r in found][:2] == ["claude-opus-5-5"] * 2

@@ -109,7 +109,7 @@ def test_the_command_line_steers_it_too(spawned: SpawnedWorld, folder: Path) -> 
 def test_rules_can_be_given_at_the_start_and_time_runs_out(tmp_path: Path) -> None:
     rules = tmp_path / "rules.json"
     rules.write_text(json.dumps([{"script": {"status": 418}}]))
-    with SpawnedWorld("--rules", str(rules), max_seconds=3) as world:
+    with SpawnedWorld("--rules", str(rules), max_seconds=2) as world:
         began = time.monotonic()
         url = f"http://127.0.0.1:{world.ready['http_port']}/echo"
         assert httpx.get(url).status_code == 418

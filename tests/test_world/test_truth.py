@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
+import time
 from typing import Any
 
 import httpx
@@ -41,7 +42,7 @@ def test_an_answer_on_its_way_is_open_until_it_ends(world: World, plain: httpx.C
     asking = threading.Thread(target=lambda: plain.post("/v1/messages", json=body))
     asking.start()
     while not (found := world.requests(settle_seconds=0)):
-        pass
+        time.sleep(0.01)
     assert found[0]["outcome"] == "open"
     assert world.requests(settle_seconds=10)[0]["outcome"] == "completed"
     asking.join(10)
@@ -77,7 +78,7 @@ def test_dropping_connections_breaks_streams_and_says_so(world: World, plain: ht
     asking = threading.Thread(target=ask)
     asking.start()
     while not any(r["events_sent"] for r in world.requests(settle_seconds=0)):
-        pass
+        time.sleep(0.01)
     world.drop()
     assert broken.wait(10)
     asking.join(10)

@@ -25,9 +25,11 @@ def converse[T](world: World, talk: Talk[T], path: str = "/v1/responses", compre
     async def go() -> T:
         timeout = aiohttp.ClientTimeout(total=20)
         url = f"ws://127.0.0.1:{world.http_port}{path}"
-        async with aiohttp.ClientSession(timeout=timeout) as session:
-            async with session.ws_connect(url, compress=compress) as socket:
-                return await talk(socket)
+        async with (
+            aiohttp.ClientSession(timeout=timeout) as session,
+            session.ws_connect(url, compress=compress) as socket,
+        ):
+            return await talk(socket)
 
     return asyncio.run(go())
 

@@ -42,6 +42,8 @@ def _serve_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--control-socket", type=Path)
     parser.add_argument("--dns-port", type=int, help="answer DNS there, UDP and TCP")
     parser.add_argument("--dns-answer", help="IPv4 address for every name; without: NXDOMAIN")
+    parser.add_argument("--tcp-sink", type=int, action="append", default=[], metavar="PORT")
+    parser.add_argument("--udp-sink", type=int, action="append", default=[], metavar="PORT")
     parser.add_argument("--ca-dir", type=Path, help="where ca.pem and its key are kept or made")
     parser.add_argument("--rules", type=Path, help="JSON file with rules to begin with")
     parser.add_argument("--seed", type=int, default=0)
@@ -83,6 +85,8 @@ def _options(given: argparse.Namespace) -> Options:
         control_socket=given.control_socket,
         dns_port=given.dns_port,
         dns_answer=given.dns_answer,
+        tcp_sinks=tuple(given.tcp_sink),
+        udp_sinks=tuple(given.udp_sink),
         seed=given.seed,
     )
 

@@ -32,8 +32,12 @@ class App:
 
     async def answer(self, request: Request, sink: delivery.Sink) -> None:
         """Answer one HTTP request."""
-        reply, record = self.prepare(request, registry.find(request))
+        reply, record = self.render(request)
         await delivery.deliver(request, reply, sink, record, self.truth)
+
+    def render(self, request: Request) -> tuple[Reply, Record]:
+        """The reply to a plain HTTP request; no I/O."""
+        return self.prepare(request, registry.find(request))
 
     def prepare(self, request: Request, dialect: Dialect) -> tuple[Reply, Record]:
         """Decide the reply and open its record; no I/O."""

@@ -20,6 +20,7 @@ from tests.world.ca import FAULTS, Authority
 from tests.world.delivery import Sink
 from tests.world.dns import Responder
 from tests.world.script import Book, parse, parse_rule
+from tests.world.sinks import Sinks
 from tests.world.stream import Stream
 from tests.world.truth import Connection, totals
 from tests.world.wire import Reply, Request, json_reply, text_reply
@@ -35,11 +36,13 @@ class Control:
         app: App,
         authority: Authority,
         dns: Responder | None,
+        sinks: Sinks,
         drop: Callable[[], int],
     ) -> None:
         self._app = app
         self._authority = authority
         self._dns = dns
+        self._sinks = sinks
         self._drop = drop
         self._servers: list[asyncio.Server] = []
         self.stop = asyncio.Event()
@@ -116,14 +119,16 @@ class Control:
         return json_reply({"ok": True})
 
     def truth(self, since: int = 0) -> dict[str, Any]:
-        """The whole truth, with DNS queries when the responder runs."""
-        return self._app.truth.as_dict(since) | {"dns": self._dns.as_dict() if self._dns else []}
+        """The whole truth, with DNS queries and whatever reached the raw sinks."""
+        queries = self._dns.as_dict() if self._dns else []
+        return self._app.truth.as_dict(since) | {"dns": queries, "raw": self._sinks.as_dict()}
 
     def reset(self) -> None:
         """Forget rules and records."""
         self._app.book = Book()
         self._app.truth.reset()
         self._authority.faults = {}
+        self._sinks.reset()
         if self._dns is not None:
             self._dns.reset()
 

@@ -40,9 +40,7 @@ class Sink(Protocol):
 async def deliver(request: Request, reply: Reply, sink: Sink, record: Record, truth: Truth) -> None:
     """Send ``reply`` and keep ``record`` true to what was handed to the transport."""
     script = record.script
-    record.status, record.bills = reply.status, tuple(reply.bills)
-    record.coding = _coding(request, reply, script)
-    sending = asyncio.ensure_future(_send(request, reply, sink, record))
+    sending = asyncio.ensure_future(send(request, reply, sink, record))
     # A client that half-closed may still read a whole answer; during a stream it has left.
     leaving = asyncio.ensure_future(sink.gone() if reply.stream or _waits(script) else _never())
     try:
@@ -79,8 +77,11 @@ def _coding(request: Request, reply: Reply, script: Script) -> str:
     return codings.negotiate(request.header("accept-encoding"))
 
 
-async def _send(request: Request, reply: Reply, sink: Sink, record: Record) -> str:
+async def send(request: Request, reply: Reply, sink: Sink, record: Record) -> str:
+    """Send ``reply``; returns the outcome that ``record`` should get."""
     script = record.script
+    record.status, record.bills = reply.status, tuple(reply.bills)
+    record.coding = _coding(request, reply, script)
     if script.first_delay:
         await asyncio.sleep(script.first_delay)
     head_only = request.method == "HEAD" or reply.status in (204, 304)

@@ -12,6 +12,7 @@ from tests.world.ca import Authority
 from tests.world.control import Control
 from tests.world.dns import Responder
 from tests.world.server import Server
+from tests.world.sinks import Sinks
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,8 @@ class Options:
     control_socket: Path | None = None
     dns_port: int | None = None
     dns_answer: str | None = None
+    tcp_sinks: tuple[int, ...] = ()
+    udp_sinks: tuple[int, ...] = ()
     seed: int = 0
 
 
@@ -37,6 +40,8 @@ class Ports:
     http: int = 0
     control: int = 0
     dns: int = 0
+    tcp_sinks: list[int] = field(default_factory=list)
+    udp_sinks: list[int] = field(default_factory=list)
 
 
 @dataclass
@@ -52,7 +57,8 @@ class Service:
         self.server = Server(self.app, self.authority)
         wanted = self.options.dns_port is not None
         self.dns = Responder(self.options.dns_answer) if wanted else None
-        self.control = Control(self.app, self.authority, self.dns, self.server.drop)
+        self.sinks = Sinks()
+        self.control = Control(self.app, self.authority, self.dns, self.sinks, self.server.drop)
 
     async def start(self) -> None:
         """Open all ports."""
@@ -67,15 +73,22 @@ class Service:
             await self.control.listen_unix(asked.control_socket)
         if self.dns is not None and asked.dns_port is not None:
             self.ports.dns = await self.dns.listen(asked.listen, asked.dns_port)
+        for port in asked.tcp_sinks:
+            self.ports.tcp_sinks.append(await self.sinks.listen_tcp(asked.listen, port))
+        for port in asked.udp_sinks:
+            self.ports.udp_sinks.append(await self.sinks.listen_udp(asked.listen, port))
 
     async def stop(self) -> None:
         """Close all ports and connections."""
         self.control.close()
         if self.dns is not None:
             self.dns.close()
+        self.sinks.close()
         await self.server.close()
 
     def ready(self) -> dict[str, Any]:
         """The line that says that it runs, as JSON-like data."""
-        ports = {f"{name}_port": number for name, number in asdict(self.ports).items()}
-        return {"ready": True, "pid": os.getpid(), **ports}
+        ports = asdict(self.ports)
+        named = {name: ports.pop(name) for name in ("tcp_sinks", "udp_sinks")}
+        named |= {f"{name}_port": number for name, number in ports.items()}
+        return {"ready": True, "pid": os.getpid(), **named}

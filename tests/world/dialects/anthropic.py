@@ -64,18 +64,21 @@ def usage_json(call: Call, usage: Usage) -> dict[str, Any]:
     return data
 
 
+def compacted(usage: Usage) -> Usage:
+    """The part of a usage that compaction took when the quirk ``iterations`` is on."""
+    return Usage(input_uncached=usage.input_uncached // 2, output=usage.output // 4)
+
+
 def _iterations(usage: Usage) -> dict[str, Any]:
     """Compaction tokens are not in the top-level figures, only in ``iterations``."""
-    inner, outer = usage.input_uncached // 2, usage.input_uncached - usage.input_uncached // 2
-    compaction, own = usage.output // 4, usage.output - usage.output // 4
-    return {
-        "input_tokens": outer,
-        "output_tokens": own,
-        "iterations": [
-            {"type": "compaction", "input_tokens": inner, "output_tokens": compaction},
-            {"type": "message", "input_tokens": outer, "output_tokens": own},
-        ],
+    inner = compacted(usage)
+    own = {
+        "input_tokens": usage.input_uncached - inner.input_uncached,
+        "output_tokens": usage.output - inner.output,
     }
+    compaction = {"input_tokens": inner.input_uncached, "output_tokens": inner.output}
+    steps = [{"type": "compaction", **compaction}, {"type": "message", **own}]
+    return own | {"iterations": steps}
 
 
 def messages(call: Call) -> Reply:
@@ -179,7 +182,7 @@ def _start(call: Call, ident: str) -> tuple[dict[str, Any], Usage | None, str]:
     shell["usage"].pop("iterations", None)
     shell["usage"].pop("output_tokens_details", None)
     shell["usage"]["output_tokens"] = PLACEHOLDER
-    known: Usage | None = call.usage.input_only(PLACEHOLDER)
+    known: Usage | None = _known_at_start(call)
     if call.script.has("zero_message_start"):
         shell["usage"] = {"input_tokens": 0, "output_tokens": 0}
         known = None
@@ -187,6 +190,14 @@ def _start(call: Call, ident: str) -> tuple[dict[str, Any], Usage | None, str]:
         del shell["usage"]
         known = None
     return {"type": "message_start", "message": shell}, known, ""
+
+
+def _known_at_start(call: Call) -> Usage:
+    usage = call.usage.input_only(PLACEHOLDER)
+    if not call.script.has("iterations"):
+        return usage
+    own = usage.input_uncached - compacted(usage).input_uncached
+    return usage.override({"input_uncached": own})
 
 
 def _thinking(text: str, index: int) -> Iterator[tuple[dict[str, Any], None, str]]:
@@ -231,8 +242,8 @@ def _delta(call: Call, usage: Usage, stop: str | None) -> dict[str, Any]:
     figures = usage_json(call, usage)
     figures.pop("service_tier")
     figures.pop("cache_creation", None)
-    if call.script.has("delta_only_output"):
-        figures = {"output_tokens": figures["output_tokens"]}
+    if _delta_is_bare(call):
+        figures = {k: v for k, v in figures.items() if k in ("output_tokens", "iterations")}
     event: dict[str, Any] = {
         "type": "message_delta",
         "delta": {"stop_reason": stop, "stop_sequence": None},
@@ -241,6 +252,11 @@ def _delta(call: Call, usage: Usage, stop: str | None) -> dict[str, Any]:
     if call.script.omit_usage:
         del event["usage"]
     return event
+
+
+def _delta_is_bare(call: Call) -> bool:
+    """Somewhere the input must be told: not in message_start means in message_delta."""
+    return call.script.has("delta_only_output") and not call.script.has("zero_message_start")
 
 
 def count_tokens(call: Call) -> Reply:

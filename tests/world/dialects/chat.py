@@ -130,7 +130,8 @@ def events(call: Call, ident: str) -> Iterator[Frame]:
             value["usage"] = usage_json(call, known)
         elif asked:
             value["usage"] = None
-        yield Frame(sse(value), "finish" if finish else "chunk", known, bool(finish), text)
+        last = bool(finish) and (each or not asked)
+        yield Frame(sse(value), "finish" if finish else "chunk", known, last, text)
     yield from _tail(call, ident, asked=asked and not each)
 
 

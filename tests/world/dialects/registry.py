@@ -27,18 +27,23 @@ from tests.world.wire import Call, Reply, Request
 type Fold = Callable[[Usage, Script, bool], Usage]
 type Answer = Callable[[Call], Reply]
 
-# Provider keys by host; elsewhere (loopback) the dialect names the provider.
+# Budget keys by host, as the product names them; elsewhere (loopback) the dialect says.
 PROVIDERS = (
     ("*anthropic.com", "claude"),
+    ("claude.googleapis.com", "claude"),
     ("*openai.azure.com", "azure"),
+    ("*.services.ai.azure.com", "azure"),
     ("*openai.com", "codex"),
     ("*chatgpt.com", "codex"),
     ("generativelanguage.googleapis.com", "gemini"),
     ("cloudcode-pa.googleapis.com", "gemini"),
-    ("*aiplatform.*", "vertex"),
+    ("*aiplatform.*", "gemini"),
     ("bedrock*", "bedrock"),
     ("*openrouter.ai", "openrouter"),
+    ("ollama.com", "ollama"),
 )
+# Claude models served by these are Claude's budget.
+RESELLERS = frozenset({"gemini", "azure", "codex"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +63,8 @@ def provider_of(host: str, dialect: Dialect) -> str:
     """The provider key of a request, or an empty string."""
     if not dialect.provider:
         return ""
-    return next((key for glob, key in PROVIDERS if fnmatchcase(host, glob)), dialect.provider)
+    key = next((key for glob, key in PROVIDERS if fnmatchcase(host, glob)), dialect.provider)
+    return dialect.provider if dialect.provider == "claude" and key in RESELLERS else key
 
 
 def model_of(request: Request, data: Mapping[str, Any]) -> str:
@@ -77,8 +83,16 @@ def _short_lived(usage: Usage) -> Usage:
 def _fold_messages(usage: Usage, script: Script, streaming: bool) -> Usage:
     unsplit = script.has("no_ttl_split") or (streaming and script.has("zero_message_start"))
     usage = _short_lived(usage) if unsplit else usage
-    silent = script.has("no_details") or (streaming and script.has("delta_only_output"))
-    return replace(usage, reasoning=0) if silent else usage
+    if script.has("no_details") or (streaming and script.has("delta_only_output")):
+        return replace(usage, reasoning=0)
+    if script.has("iterations"):  # compaction does not think
+        own = usage.output - anthropic.compacted(usage).output
+        return replace(usage, reasoning=min(usage.reasoning, own))
+    return usage
+
+
+def _fold_stream(usage: Usage, script: Script, streaming: bool) -> Usage:
+    return _fold_messages(usage, script, True)
 
 
 def _fold_chat(usage: Usage, script: Script, streaming: bool) -> Usage:
@@ -110,9 +124,8 @@ def _fold_ollama(usage: Usage, script: Script, streaming: bool) -> Usage:
     return usage
 
 
-def _vertex_anthropic(call: Call) -> Reply:
-    streaming = call.request.path.endswith(":streamRawPredict")
-    return anthropic.messages(replace(call, data={**call.data, "stream": streaming}))
+def _streamed(call: Call) -> Reply:
+    return anthropic.messages(replace(call, data={**call.data, "stream": True}))
 
 
 MESSAGES = Dialect(
@@ -164,13 +177,13 @@ TABLE: tuple[tuple[str, str, Dialect], ...] = (
     ),
     (
         "POST",
-        r".*/publishers/anthropic/models/[^/]+:(?:rawPredict|streamRawPredict)",
-        replace(
-            MESSAGES,
-            name="vertex.anthropic",
-            answer=_vertex_anthropic,
-            provider="vertex",
-        ),
+        r".*/publishers/anthropic/models/[^/]+:rawPredict",
+        replace(MESSAGES, name="vertex.anthropic"),
+    ),
+    (
+        "POST",
+        r".*/publishers/anthropic/models/[^/]+:streamRawPredict",
+        replace(MESSAGES, name="vertex.anthropic", answer=_streamed, fold=_fold_stream),
     ),
     ("POST", RESPONSES_PATH, RESPONSES),
     (

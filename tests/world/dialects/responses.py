@@ -24,7 +24,11 @@ TERMINAL = {"completed": "completed", "incomplete": "incomplete", "failed": "fai
 
 
 def usage_json(call: Call, usage: Usage) -> dict[str, Any]:
-    """The ``usage`` object."""
+    """The ``usage`` object.
+
+    Lifetimes here are 30 minutes and 12 hours: both stand for the long-lived class, and what
+    is written without either for the short-lived one.
+    """
     data: dict[str, Any] = {
         "input_tokens": usage.total_input,
         "output_tokens": usage.output,
@@ -36,8 +40,8 @@ def usage_json(call: Call, usage: Usage) -> dict[str, Any]:
     if usage.cache_write:
         details["cache_write_tokens"] = usage.cache_write
         details["cache_write_tokens_details"] = {
-            "ttl_30m_tokens": usage.cache_write_5m,
-            "ttl_12h_tokens": usage.cache_write_1h,
+            "ttl_30m_tokens": usage.cache_write_1h // 3,
+            "ttl_12h_tokens": usage.cache_write_1h - usage.cache_write_1h // 3,
         }
     data["input_tokens_details"] = details
     data["output_tokens_details"] = {"reasoning_tokens": usage.reasoning}
@@ -175,10 +179,11 @@ def _stored_bill(stored: Mapping[str, Any]) -> tuple[list[Bill], Usage | None]:
         return [], None
     inner = figures.get("input_tokens_details") or {}
     ttl = inner.get("cache_write_tokens_details") or {}
+    long = sum(ttl.values())
     usage = Usage(
         cache_read=inner.get("cached_tokens", 0),
-        cache_write_5m=ttl.get("ttl_30m_tokens", 0),
-        cache_write_1h=ttl.get("ttl_12h_tokens", 0),
+        cache_write_5m=inner.get("cache_write_tokens", 0) - long,
+        cache_write_1h=long,
         output=figures["output_tokens"],
         reasoning=(figures.get("output_tokens_details") or {}).get("reasoning_tokens", 0),
     )

@@ -13,7 +13,7 @@ from botbottle.engine import sdk
 from botbottle.engine.connection import Connection
 from botbottle.engine.errors import NotFound
 from botbottle.engine.lookup import image_id, target
-from botbottle.errors import EngineError, ImageBuildFailed
+from botbottle.errors import EngineError, ImageBuildFailed, Transient
 from botbottle.model.plan import Ref
 
 _LAST_LINES = 20  # of a failed build's output
@@ -77,11 +77,15 @@ def import_tar(connection: Connection, path: str, *, tag: str, labels: Labels) -
 
 
 def pull(connection: Connection, reference: str) -> str:
-    """Pull a tag or digest from its registry."""
+    """Pull a tag or digest from its registry. A registry that does not answer is an EngineError
+    and not worth an immediate retry: callers have another way to get the image, or none."""
     client = connection.client()
     repository, tag = _split(reference)
-    with sdk.translated(f"pull {reference}", connection.address):
-        _follow(client.pull(repository, tag, stream=True, decode=True), deque(maxlen=1), None)
+    try:
+        with sdk.translated(f"pull {reference}", connection.address):
+            _follow(client.pull(repository, tag, stream=True, decode=True), deque(maxlen=1), None)
+    except Transient as error:
+        raise EngineError(error.message, hint="is the registry reachable?") from error
     return _must_exist(connection, reference, "pull")
 
 

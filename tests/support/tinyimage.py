@@ -13,7 +13,7 @@ import tarfile
 from pathlib import Path
 
 PROGRAMS = (
-    "sh", "sleep", "cat", "tar", "id", "ls", "chmod", "mv", "mkdir", "true", "false", "rm",
+    "sh", "bash", "sleep", "cat", "tar", "id", "ls", "chmod", "mv", "mkdir", "true", "false", "rm",
 )  # fmt: skip
 HOME = "home/agent"
 

@@ -185,4 +185,6 @@ def _pair(earlier: RouteLeaf, later: RouteLeaf) -> Diagnostic | None:
 
 def covers(earlier: Route, later: Route) -> bool:
     """Whether every request of ``later`` is certainly taken by ``earlier`` (same host, port)."""
-    return not earlier.matches or set(later.matches) <= set(earlier.matches) != set()
+    if not earlier.matches:
+        return True
+    return bool(later.matches) and set(later.matches) <= set(earlier.matches)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import time
 from pathlib import Path
 
@@ -135,6 +136,18 @@ def test_a_chain_through_a_broken_file_is_still_checked(tmp_path: Path) -> None:
     assert sorted(codes(load(tmp_path).errors)) == ["BB2103", "BB2201"]
 
 
+def measured(root: Path) -> tuple[float, BottleSpec]:
+    """CPU seconds of the fastest of four loads, and the bottle."""
+    best, spec = 1e9, None
+    for _ in range(4):
+        gc.collect()
+        start = time.process_time()
+        spec = bottle_of(load_one("web", root))
+        best = min(best, time.process_time() - start)
+    assert spec is not None
+    return best, spec
+
+
 def chain(root: Path, length: int) -> float:
     files = {"bottles/b0": f"{BASE}\nenv: {{X: '0'}}"}
     for n in range(1, length):
@@ -143,11 +156,7 @@ def chain(root: Path, length: int) -> float:
         )
     files["agents/web"] = f"bottle: b{length - 1}"
     write(root, files)
-    load_one("web", root)
-    start = time.process_time()
-    loaded = load_one("web", root)
-    spent = time.process_time() - start
-    spec = bottle_of(loaded)
+    spent, spec = measured(root)
     assert value(spec, "X") == str(length - 1)
     assert len(spec.origins["env.X"]) == length
     assert len(spec.ancestry) == length
@@ -162,16 +171,14 @@ def test_a_long_chain_is_resolved_in_linear_time(tmp_path: Path) -> None:
 def test_a_wide_fan_in_is_resolved_in_linear_time(tmp_path: Path) -> None:
     def fan(root: Path, width: int) -> float:
         files = {
-            f"bottles/b{n}": f"env: {{E{n}: x, S: '{n}'}}\negress: {{routes: [{{host: h{n}.example}}]}}"
+            f"bottles/b{n}": f"env: {{E{n}: x, S: '{n}'}}\n"
+            f"egress: {{routes: [{{host: h{n}.example}}]}}"
             for n in range(width)
         }
         files["bottles/all"] = f"{BASE}\nextends: [{', '.join(f'b{n}' for n in range(width))}]"
         files["agents/web"] = "bottle: all"
         write(root, files)
-        load_one("web", root)
-        start = time.process_time()
-        spec = bottle_of(load_one("web", root))
-        spent = time.process_time() - start
+        spent, spec = measured(root)
         assert len(spec.routes) == width
         assert value(spec, "S") == str(width - 1)
         return spent

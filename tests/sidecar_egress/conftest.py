@@ -29,6 +29,8 @@ def shared(world: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[R
 def rig(shared: Rig) -> Rig:
     """The module's rig with standard routes and a clean record."""
     shared.world.reset()
+    shared.ledger.limit()
+    shared.ledger.mark()
     shared.standard()
     return shared
 

@@ -14,6 +14,7 @@ import socket
 import ssl
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterable, Sequence
@@ -30,6 +31,7 @@ from botbottle.model.sidecar_config import Hold, SidecarConfig
 from tests.world import World
 
 ROOT = Path(__file__).resolve().parents[2]
+RULES = Path(tempfile.gettempdir()) / f"botbottle-test-rules-{os.getuid()}"
 KEY = b"k" * 32
 PROJECT, BOTTLE = "test", "b"
 ACCOUNT = f"{PROJECT}/{BOTTLE}"
@@ -48,6 +50,7 @@ class LedgerProcess:
         self.sockets = folder / "l"
         self.directory = self.sockets / slug(PROJECT, BOTTLE)
         self.ledger = open_ledger(str(self.db))
+        self._mark = 0
         self.limit(*limits)
         self._process: subprocess.Popen[bytes] | None = None
         self.start()
@@ -73,8 +76,13 @@ class LedgerProcess:
         self.ledger.close()
 
     def rows(self) -> list[Any]:
-        """All stored exchanges, oldest first."""
-        return list(reversed(self.ledger.exchanges(limit=1000)))
+        """Exchanges stored since the last ``mark``, oldest first."""
+        return [r for r in reversed(self.ledger.exchanges(limit=1000)) if r.id > self._mark]
+
+    def mark(self) -> None:
+        """Forget what is stored so far."""
+        newest = self.ledger.exchanges(limit=1)
+        self._mark = newest[0].id if newest else 0
 
     def reserved(self) -> int:
         """Tokens reserved now in all pools of the account."""
@@ -113,6 +121,7 @@ class SidecarProcess:
         self.process = subprocess.Popen(
             self._command(),
             cwd=ROOT,
+            env={**os.environ, "BB_DLP_CACHE": str(RULES)},
             stdout=subprocess.PIPE,
             stderr=(self.folder / "stderr").open("ab"),
             text=True,

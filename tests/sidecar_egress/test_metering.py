@@ -67,49 +67,49 @@ def _sum(usages: Iterable[dict[str, int]]) -> dict[str, int]:
 
 @pytest.mark.parametrize("coding", ["identity", "gzip", "br", "zstd"])
 @pytest.mark.parametrize("stream", [True, False])
-def test_the_ledger_equals_the_upstream(own: Rig, coding: str, stream: bool) -> None:
-    own.world.default(encoding=coding)
-    with client(own) as http:
-        first = http.post(own.url(ANTHROPIC, "/v1/messages"), json=messages(stream))
-        second = http.post(own.url(OPENAI, "/v1/responses"), json=responses(stream))
+def test_the_ledger_equals_the_upstream(rig: Rig, coding: str, stream: bool) -> None:
+    rig.world.default(encoding=coding)
+    with client(rig) as http:
+        first = http.post(rig.url(ANTHROPIC, "/v1/messages"), json=messages(stream))
+        second = http.post(rig.url(OPENAI, "/v1/responses"), json=responses(stream))
     assert (first.status_code, second.status_code) == (200, 200)
-    until(lambda: len(own.ledger.rows()) == 2, "two rows")
-    assert spent(own) == billed(own)
-    assert spent(own)["output"] > 0
-    assert {r.provider for r in own.ledger.rows()} == {"claude", "codex"}
-    assert {r.completeness for r in own.ledger.rows()} == {"final"}
-    assert own.ledger.reserved() == 0
+    until(lambda: len(rig.ledger.rows()) == 2, "two rows")
+    assert spent(rig) == billed(rig)
+    assert spent(rig)["output"] > 0
+    assert {r.provider for r in rig.ledger.rows()} == {"claude", "codex"}
+    assert {r.completeness for r in rig.ledger.rows()} == {"final"}
+    assert rig.ledger.reserved() == 0
 
 
-def test_a_client_that_hangs_up_at_the_terminal_event_is_metered_exactly(own: Rig) -> None:
+def test_a_client_that_hangs_up_at_the_terminal_event_is_metered_exactly(rig: Rig) -> None:
     with (
-        client(own, http2=False) as http,
-        http.stream("POST", own.url(OPENAI, "/v1/responses"), json=responses()) as answer,
+        client(rig, http2=False) as http,
+        http.stream("POST", rig.url(OPENAI, "/v1/responses"), json=responses()) as answer,
     ):
         for line in answer.iter_lines():
             if "response.completed" in line:
                 break
-    until(lambda: len(own.ledger.rows()) == 1, "a row")
-    assert spent(own) == billed(own)
-    assert own.ledger.rows()[0].completeness == "final"
+    until(lambda: len(rig.ledger.rows()) == 1, "a row")
+    assert spent(rig) == billed(rig)
+    assert rig.ledger.rows()[0].completeness == "final"
 
 
-def test_a_client_that_hangs_up_early_leaves_exact_input_and_a_flag(own: Rig) -> None:
-    own.world.default(events=400, delay=0.01)
+def test_a_client_that_hangs_up_early_leaves_exact_input_and_a_flag(rig: Rig) -> None:
+    rig.world.default(events=400, delay=0.01)
     with (
-        client(own) as http,
-        http.stream("POST", own.url(ANTHROPIC, "/v1/messages"), json=messages()) as answer,
+        client(rig) as http,
+        http.stream("POST", rig.url(ANTHROPIC, "/v1/messages"), json=messages()) as answer,
     ):
         for number, _ in enumerate(answer.iter_lines()):
             if number > 30:
                 break
-    until(lambda: len(own.ledger.rows()) == 1, "a row")
-    (row,) = own.ledger.rows()
+    until(lambda: len(rig.ledger.rows()) == 1, "a row")
+    (row,) = rig.ledger.rows()
     assert row.completeness == "partial"
-    (record,) = own.world.requests(settle_seconds=3)
+    (record,) = rig.world.requests(settle_seconds=3)
     assert row.tokens.input_uncached == record["billed"]["input_uncached"]
     assert row.tokens.output > 0
-    assert own.ledger.reserved() == 0
+    assert rig.ledger.reserved() == 0
 
 
 def test_the_next_request_after_the_budget_is_refused_in_the_clients_dialect(own: Rig) -> None:
@@ -167,9 +167,9 @@ def test_without_a_ledger_nothing_metered_passes_but_plain_hosts_do(own: Rig) ->
         assert http.post(own.url(ANTHROPIC, "/v1/messages"), json=messages()).status_code == 200
 
 
-def test_counting_tokens_is_not_spend(own: Rig) -> None:
-    with client(own) as http:
-        counted = http.post(own.url(ANTHROPIC, "/v1/messages/count_tokens"), json=messages())
+def test_counting_tokens_is_not_spend(rig: Rig) -> None:
+    with client(rig) as http:
+        counted = http.post(rig.url(ANTHROPIC, "/v1/messages/count_tokens"), json=messages())
     assert counted.status_code == 200
     assert json.loads(counted.content)["input_tokens"] > 0
-    assert own.ledger.rows() == []
+    assert rig.ledger.rows() == []

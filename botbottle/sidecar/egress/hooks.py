@@ -137,11 +137,11 @@ def error(driver: Driver, hook: http.HttpErrorHook) -> Waiting:
 
 
 def websocket_message(driver: Driver, hook: websocket.WebsocketMessageHook) -> Waiting:
-    return driver.sidecar.pipeline.message(hook.flow)
+    return driver.sidecar.pipeline.sockets.message(hook.flow)
 
 
 def websocket_end(driver: Driver, hook: websocket.WebsocketEndHook) -> Waiting:
-    driver.sidecar.pipeline.socket_closed(hook.flow)
+    driver.sidecar.pipeline.failed(hook.flow)
     return None
 
 

@@ -16,7 +16,7 @@ from botbottle.sidecar.egress.target import Target
 if TYPE_CHECKING:
     from botbottle.meter import Call
     from botbottle.sidecar.egress.driver import Driver
-    from botbottle.sidecar.egress.socket import SocketSpend
+    from botbottle.sidecar.egress.socket_spend import SocketSpend
     from botbottle.sidecar.egress.spend import Spend
 
 _PREFIX = secrets.token_hex(4)  # unique per start of the sidecar

@@ -7,37 +7,31 @@ response that is already on its way. Nothing in here decides by itself; stages d
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
-from typing import TYPE_CHECKING, Any, cast
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING, Any
 
 from mitmproxy import http
-from mitmproxy.proxy.layers.websocket import WebSocketMessageInjected
-from mitmproxy.websocket import WebSocketMessage
-from wsproto.frame_protocol import Opcode
 
 from botbottle.ledger.records import Refusal
 from botbottle.meter import Call, Conversations, Kind, Reason, Request, read_request, refusal
-from botbottle.meter.decode import ContentDecoder, Undecodable
 from botbottle.sidecar.egress import auth, git
 from botbottle.sidecar.egress.denial import Denial
 from botbottle.sidecar.egress.gate import LedgerDown
-from botbottle.sidecar.egress.inbound import HELD, InboundScan, blocked
-from botbottle.sidecar.egress.layers import AUTHORITY, CutStream, response_of
+from botbottle.sidecar.egress.heads import KEY, head_of, joined, passage_of
+from botbottle.sidecar.egress.inbound import InboundScan, blocked
+from botbottle.sidecar.egress.layers import CutStream, response_of
 from botbottle.sidecar.egress.passage import Passage
+from botbottle.sidecar.egress.returning import is_short, scrub_headers, tee_of
 from botbottle.sidecar.egress.scan import OutboundScan, Outgoing
-from botbottle.sidecar.egress.scrub import Scrubber
-from botbottle.sidecar.egress.socket import SocketSpend
+from botbottle.sidecar.egress.sockets import Sockets
 from botbottle.sidecar.egress.spend import Spend
-from botbottle.sidecar.egress.stages import Head, judge
-from botbottle.sidecar.egress.target import Claim
+from botbottle.sidecar.egress.stages import judge
 
 if TYPE_CHECKING:
     from botbottle.sidecar.egress.driver import Driver
     from botbottle.sidecar.egress.sidecar import Sidecar
 
-_KEY = "bb"
 _OFF_LOOP = 256 * 1024  # bytes of body from which parsing leaves the event loop
-_PORTS = {"tls": 443, "plain": 80}
 
 
 class Pipeline:
@@ -47,13 +41,14 @@ class Pipeline:
         self._sidecar = sidecar
         self._conversations = Conversations()
         self._outbound = OutboundScan(sidecar.ledger)
+        self.sockets = Sockets(sidecar, self._outbound, self._conversations)
 
     # -- request -------------------------------------------------------------------------------
 
     def head(self, flow: http.HTTPFlow, driver: Driver) -> None:
         """Judge the head of a request; a denial is set as its response."""
         passage = Passage(driver, self._sidecar.active)
-        flow.metadata[_KEY] = passage
+        flow.metadata[KEY] = passage
         if flow.error:  # refused by the protocol layer
             return
         if passage.active is None:
@@ -194,19 +189,19 @@ class Pipeline:
             return
         scrubber = passage.policy.scrubber
         if scrubber:
-            _scrub_headers(response, scrubber)
+            scrub_headers(response, scrubber)
         if passage.spend is not None:
-            headers = _joined(response.headers)
+            headers = joined(response.headers)
             passage.spend.responding(response.status_code, headers, self._conversations)
         if response.status_code == 101:
-            self._opened(flow, passage)
+            self.sockets.opened(flow, passage)
             return
         coding = response.headers.get("content-encoding", "")
         detectors = frozenset(passage.way.dlp.inbound_detectors or ())
         scan = InboundScan(passage.policy.key, detectors, coding) if detectors else None
-        if scan is not None and passage.spend is None and _is_short(response):
+        if scan is not None and passage.spend is None and is_short(response):
             return  # held back whole, judged in ``finished``
-        response.stream = _tee(passage.spend, scrubber, coding, scan)
+        response.stream = tee_of(passage.spend, scrubber, coding, scan)
 
     def finished(self, flow: http.HTTPFlow) -> None:
         """The whole response has passed."""
@@ -267,127 +262,6 @@ class Pipeline:
         else:
             passage.driver.feed(CutStream(flow))
 
-    # -- WebSocket -----------------------------------------------------------------------------
-
-    def _opened(self, flow: http.HTTPFlow, passage: Passage) -> None:
-        call = passage.call
-        if call is not None and call.kind is Kind.WEBSOCKET:
-            passage.socket = SocketSpend(
-                self._sidecar.ledger,
-                call,
-                passage.id,
-                self._conversations,
-                lambda frame: self._cut_socket(flow, frame),
-            )
-
-    def message(self, flow: http.HTTPFlow) -> Coroutine[Any, Any, None] | None:
-        """One WebSocket message, in either direction."""
-        passage = passage_of(flow)
-        if flow.websocket is None:
-            return None
-        message = flow.websocket.messages[-1]
-        flow.websocket.messages.clear()  # a socket lives for an hour: keep nothing
-        if message.injected:
-            return None
-        if passage is None:
-            message.dropped = True
-            return None
-        return self._message(flow, passage, message)
-
-    async def _message(
-        self, flow: http.HTTPFlow, passage: Passage, message: WebSocketMessage
-    ) -> None:
-        try:
-            if message.from_client and not await self._scan_message(passage, message):
-                message.dropped = True
-                passage.driver.abort()
-                return
-            answer = await self._account(passage, message)
-            if not message.from_client and passage.policy.scrubber:
-                message.content = passage.policy.scrubber.clean(message.content)
-        except Exception as error:  # noqa: BLE001 - fail closed: an unjudged message is dropped
-            passage.failure = f"message: {type(error).__name__}"
-            message.dropped = True
-            passage.driver.abort()
-            return
-        if answer is not None:
-            message.dropped = True
-            if answer:
-                self._inject(flow, passage, answer)
-
-    async def _scan_message(self, passage: Passage, message: WebSocketMessage) -> bool:
-        """Whether a message of the agent's may leave; what can be cut out is cut out."""
-        active = passage.policy
-        judged = await self._outbound.judge(
-            active.scanner,
-            passage.way,
-            Outgoing("", (), message.content),
-            supervised=active.config.supervise,
-        )
-        self._sidecar.noted(passage, judged.noted)
-        if judged.denial is not None:
-            self._sidecar.denied(judged.denial, passage)
-            return False
-        message.content = judged.message.body
-        return True
-
-    async def _account(self, passage: Passage, message: WebSocketMessage) -> bytes | None:
-        """None: pass. Otherwise drop the message and give the agent the answer, if any."""
-        if passage.socket is None:
-            return None
-        if message.from_client:
-            return await passage.socket.client_frame(message.content)
-        return None if await passage.socket.server_frame(message.content) else b""
-
-    def _inject(self, flow: http.HTTPFlow, passage: Passage, frame: bytes) -> None:
-        told = WebSocketMessage(Opcode.TEXT, False, frame, injected=True)
-        passage.driver.feed(WebSocketMessageInjected(flow, told))
-
-    def _cut_socket(self, flow: http.HTTPFlow, frame: bytes) -> None:
-        passage = cast(Passage, passage_of(flow))
-        self._inject(flow, passage, frame)
-        passage.driver.abort_upstream(flow.server_conn)
-
-    def socket_closed(self, flow: http.HTTPFlow) -> None:
-        """The WebSocket ended in an orderly way."""
-        self.end(flow, Reason.CLIENT_GONE)
-
-
-def passage_of(flow: http.HTTPFlow) -> Passage | None:
-    """The passage of a flow, or None for a flow that never had its head judged."""
-    return flow.metadata.get(_KEY)
-
-
-def head_of(flow: http.HTTPFlow, driver: Driver) -> Head:
-    """The head as pure data. mitmproxy's own idea of host and port is not used: it is derived
-    from what is checked here."""
-    request = flow.request
-    wire = str(vars(request).get(AUTHORITY, ""))
-    hosts = tuple(request.headers.get_all("host"))
-    if request.is_http2 and wire:
-        hosts, wire = (wire, *hosts), ""
-    sni = flow.client_conn.sni or ""
-    tls = flow.client_conn.tls
-    if driver.tunnel is not None:
-        name, port = driver.tunnel
-        authority, kind = f"{name}:{port}", "tunnel"
-        hosts = (wire, *hosts) if wire else hosts
-    elif driver.listener == "proxy":
-        authority, kind, port = wire, "proxy", request.port
-    else:
-        authority, kind, port = "", "direct", _PORTS[driver.listener]
-        hosts = (wire, *hosts) if wire else hosts
-    claim = Claim(kind, tls, port, authority, sni, hosts, request.method, request.path)
-    return Head(claim, _joined(request.headers), request.headers.fields)
-
-
-def _joined(headers: http.Headers) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for name, value in headers.fields:
-        key, text = name.decode("latin-1").lower(), value.decode("latin-1")
-        found[key] = f"{found[key]}, {text}" if key in found else text
-    return found
-
 
 def _sign(flow: http.HTTPFlow, passage: Passage) -> None:
     """Put the route's credential in; the agent's own were stripped before the scan."""
@@ -402,63 +276,6 @@ def _sign(flow: http.HTTPFlow, passage: Passage) -> None:
     flow.request.headers.fields = signed.headers
     if signed.query != query:
         flow.request.path = f"{path}?{signed.query}"
-
-
-def _is_short(response: http.Response) -> bool:
-    length = response.headers.get("content-length", "")
-    return length.isdecimal() and int(length) <= HELD
-
-
-def _tee(
-    spend: Spend | None, scrubber: Scrubber, coding: str, scan: InboundScan | None
-) -> bool | Callable[[bytes], bytes | list[bytes]]:
-    if spend is None and not scrubber and scan is None:
-        return True
-    encoded = bool(coding) and coding.strip().lower() != "identity"
-    cleaner = scrubber.stream() if scrubber and not encoded else None
-    checker = _Checker(scrubber, coding) if scrubber and encoded else None
-
-    def tee(chunk: bytes) -> bytes | list[bytes]:
-        if spend is not None and chunk:
-            spend.feed(chunk)
-        if scan is not None and chunk:
-            scan.feed(chunk)
-        if checker is not None and chunk:
-            checker.feed(chunk)
-        if cleaner is None:
-            return chunk
-        out = cleaner.feed(chunk) if chunk else cleaner.finish()
-        # An empty bytes object would end a chunked body; an empty list sends nothing.
-        return out or []
-
-    return tee
-
-
-class EchoInEncodedBody(Exception):
-    """A compressed response carries a real credential: it cannot be overwritten, only stopped."""
-
-
-class _Checker:
-    """Looks into a compressed body for secrets; raising ends the connection."""
-
-    def __init__(self, scrubber: Scrubber, coding: str) -> None:
-        self._stream = scrubber.stream()
-        try:
-            self._decoder = ContentDecoder(coding)
-        except Undecodable as error:
-            raise EchoInEncodedBody("a response in an encoding that cannot be checked") from error
-
-    def feed(self, chunk: bytes) -> None:
-        for piece in self._decoder.feed(chunk):
-            self._stream.feed(piece)
-            if self._stream.found:
-                raise EchoInEncodedBody
-
-
-def _scrub_headers(response: http.Response, scrubber: Scrubber) -> None:
-    fields = response.headers.fields
-    if any(scrubber.hits(value) for _, value in fields):
-        response.headers.fields = tuple((n, scrubber.clean(v)) for n, v in fields)
 
 
 def _located(denial: Denial, flow: http.HTTPFlow, passage: Passage) -> Denial:

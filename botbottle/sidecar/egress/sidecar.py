@@ -20,13 +20,14 @@ from botbottle.sidecar.egress.authority import Authority
 from botbottle.sidecar.egress.denial import Denial
 from botbottle.sidecar.egress.driver import Driver, Link, Listener
 from botbottle.sidecar.egress.gate import Ledger
+from botbottle.sidecar.egress.heads import passage_of
 from botbottle.sidecar.egress.hooks import HOOKS
 from botbottle.sidecar.egress.layers import response_of
 from botbottle.sidecar.egress.log import Log
 from botbottle.sidecar.egress.match import Query
 from botbottle.sidecar.egress.options import LayerOptions
 from botbottle.sidecar.egress.passage import Passage
-from botbottle.sidecar.egress.pipeline import Pipeline, passage_of
+from botbottle.sidecar.egress.pipeline import Pipeline
 from botbottle.sidecar.egress.resolve import Resolver
 from botbottle.sidecar.egress.scan import described
 from botbottle.sidecar.egress.target import canonical_host
@@ -67,7 +68,7 @@ class Sidecar:
 
     def configure(self, config: SidecarConfig, secrets: Mapping[str, str], key: bytes) -> Active:
         """Make a configuration active, or raise and keep the old one."""
-        fresh = compile_active(config, secrets, key, self._forms)
+        fresh = compile_active(config, secrets, key, self._forms, self.active)
         if config.upstream_ca != self._trust:
             self.world_side = WorldSide(config.upstream_ca)
             self._trust = config.upstream_ca

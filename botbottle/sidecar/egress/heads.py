@@ -1,0 +1,55 @@
+"""Reads a request's head off mitmproxy's flow as the pure data that stages judge."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mitmproxy import http
+
+from botbottle.sidecar.egress.layers import AUTHORITY
+from botbottle.sidecar.egress.passage import Passage
+from botbottle.sidecar.egress.stages import Head
+from botbottle.sidecar.egress.target import Claim
+
+if TYPE_CHECKING:
+    from botbottle.sidecar.egress.driver import Driver
+
+KEY = "bb"  # where a flow keeps its passage
+_PORTS = {"tls": 443, "plain": 80}
+
+
+def passage_of(flow: http.HTTPFlow) -> Passage | None:
+    """The passage of a flow, or None for a flow that never had its head judged."""
+    return flow.metadata.get(KEY)
+
+
+def head_of(flow: http.HTTPFlow, driver: Driver) -> Head:
+    """The head as pure data. mitmproxy's own idea of host and port is not used: it is derived
+    from what is checked here."""
+    request = flow.request
+    wire = str(vars(request).get(AUTHORITY, ""))
+    hosts = tuple(request.headers.get_all("host"))
+    if request.is_http2 and wire:
+        hosts, wire = (wire, *hosts), ""
+    sni = flow.client_conn.sni or ""
+    tls = flow.client_conn.tls
+    if driver.tunnel is not None:
+        name, port = driver.tunnel
+        authority, kind = f"{name}:{port}", "tunnel"
+        hosts = (wire, *hosts) if wire else hosts
+    elif driver.listener == "proxy":
+        authority, kind, port = wire, "proxy", request.port
+    else:
+        authority, kind, port = "", "direct", _PORTS[driver.listener]
+        hosts = (wire, *hosts) if wire else hosts
+    claim = Claim(kind, tls, port, authority, sni, hosts, request.method, request.path)
+    return Head(claim, joined(request.headers), request.headers.fields)
+
+
+def joined(headers: http.Headers) -> dict[str, str]:
+    """Lower-case name → value, repeated headers joined by ", "."""
+    found: dict[str, str] = {}
+    for name, value in headers.fields:
+        key, text = name.decode("latin-1").lower(), value.decode("latin-1")
+        found[key] = f"{found[key]}, {text}" if key in found else text
+    return found

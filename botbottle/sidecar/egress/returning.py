@@ -1,0 +1,74 @@
+"""The way back: a response through meter, scanners and scrubber while it streams past."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from mitmproxy import http
+
+from botbottle.meter.decode import ContentDecoder, Undecodable
+from botbottle.sidecar.egress.inbound import HELD, InboundScan
+from botbottle.sidecar.egress.scrub import Scrubber
+from botbottle.sidecar.egress.spend import Spend
+
+type Tee = Callable[[bytes], bytes | list[bytes]]
+
+
+def is_short(response: http.Response) -> bool:
+    """Whether a response is held back whole for the inbound scan."""
+    length = response.headers.get("content-length", "")
+    return length.isdecimal() and int(length) <= HELD
+
+
+def tee_of(
+    spend: Spend | None, scrubber: Scrubber, coding: str, scan: InboundScan | None
+) -> bool | Tee:
+    """What a response body passes through; True when nothing looks at it."""
+    if spend is None and not scrubber and scan is None:
+        return True
+    encoded = bool(coding) and coding.strip().lower() != "identity"
+    cleaner = scrubber.stream() if scrubber and not encoded else None
+    checker = _Checker(scrubber, coding) if scrubber and encoded else None
+
+    def tee(chunk: bytes) -> bytes | list[bytes]:
+        if spend is not None and chunk:
+            spend.feed(chunk)
+        if scan is not None and chunk:
+            scan.feed(chunk)
+        if checker is not None and chunk:
+            checker.feed(chunk)
+        if cleaner is None:
+            return chunk
+        out = cleaner.feed(chunk) if chunk else cleaner.finish()
+        # An empty bytes object would end a chunked body; an empty list sends nothing.
+        return out or []
+
+    return tee
+
+
+class EchoInEncodedBody(Exception):
+    """A compressed response carries a real credential: it cannot be overwritten, only stopped."""
+
+
+class _Checker:
+    """Looks into a compressed body for secrets; raising ends the connection."""
+
+    def __init__(self, scrubber: Scrubber, coding: str) -> None:
+        self._stream = scrubber.stream()
+        try:
+            self._decoder = ContentDecoder(coding)
+        except Undecodable as error:
+            raise EchoInEncodedBody("a response in an encoding that cannot be checked") from error
+
+    def feed(self, chunk: bytes) -> None:
+        for piece in self._decoder.feed(chunk):
+            self._stream.feed(piece)
+            if self._stream.found:
+                raise EchoInEncodedBody
+
+
+def scrub_headers(response: http.Response, scrubber: Scrubber) -> None:
+    """Overwrite real credentials in header values."""
+    fields = response.headers.fields
+    if any(scrubber.hits(value) for _, value in fields):
+        response.headers.fields = tuple((n, scrubber.clean(v)) for n, v in fields)

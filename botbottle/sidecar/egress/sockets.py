@@ -1,0 +1,111 @@
+"""WebSocket messages through the stages: scan, admit, account, scrub."""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING, Any, cast
+
+from mitmproxy import http
+from mitmproxy.proxy.layers.websocket import WebSocketMessageInjected
+from mitmproxy.websocket import WebSocketMessage
+from wsproto.frame_protocol import Opcode
+
+from botbottle.meter import Conversations, Kind
+from botbottle.sidecar.egress.heads import passage_of
+from botbottle.sidecar.egress.passage import Passage
+from botbottle.sidecar.egress.scan import OutboundScan, Outgoing
+from botbottle.sidecar.egress.socket_spend import SocketSpend
+
+if TYPE_CHECKING:
+    from botbottle.sidecar.egress.sidecar import Sidecar
+
+
+class Sockets:
+    """All WebSockets of one sidecar."""
+
+    def __init__(
+        self, sidecar: Sidecar, outbound: OutboundScan, conversations: Conversations
+    ) -> None:
+        self._sidecar = sidecar
+        self._outbound = outbound
+        self._conversations = conversations
+
+    def opened(self, flow: http.HTTPFlow, passage: Passage) -> None:
+        """The upgrade was accepted by both sides."""
+        call = passage.call
+        if call is not None and call.kind is Kind.WEBSOCKET:
+            passage.socket = SocketSpend(
+                self._sidecar.ledger,
+                call,
+                passage.id,
+                self._conversations,
+                lambda frame: self._cut_socket(flow, frame),
+            )
+
+    def message(self, flow: http.HTTPFlow) -> Coroutine[Any, Any, None] | None:
+        """One WebSocket message, in either direction."""
+        passage = passage_of(flow)
+        if flow.websocket is None:
+            return None
+        message = flow.websocket.messages[-1]
+        flow.websocket.messages.clear()  # a socket lives for an hour: keep nothing
+        if message.injected:
+            return None
+        if passage is None:
+            message.dropped = True
+            return None
+        return self._message(flow, passage, message)
+
+    async def _message(
+        self, flow: http.HTTPFlow, passage: Passage, message: WebSocketMessage
+    ) -> None:
+        try:
+            if message.from_client and not await self._scan_message(passage, message):
+                message.dropped = True
+                passage.driver.abort()
+                return
+            answer = await self._account(passage, message)
+            if not message.from_client and passage.policy.scrubber:
+                message.content = passage.policy.scrubber.clean(message.content)
+        except Exception as error:  # noqa: BLE001 - fail closed: an unjudged message is dropped
+            passage.failure = f"message: {type(error).__name__}"
+            message.dropped = True
+            passage.driver.abort()
+            return
+        if answer is not None:
+            message.dropped = True
+            if answer:
+                self._inject(flow, passage, answer)
+
+    async def _scan_message(self, passage: Passage, message: WebSocketMessage) -> bool:
+        """Whether a message of the agent's may leave; what can be cut out is cut out."""
+        active = passage.policy
+        judged = await self._outbound.judge(
+            active.scanner,
+            passage.way,
+            Outgoing("", (), message.content),
+            supervised=active.config.supervise,
+        )
+        self._sidecar.noted(passage, judged.noted)
+        if judged.denial is not None:
+            self._sidecar.denied(judged.denial, passage)
+            return False
+        message.content = judged.message.body
+        return True
+
+    async def _account(self, passage: Passage, message: WebSocketMessage) -> bytes | None:
+        """None: pass. Otherwise drop the message and give the agent the answer, if any."""
+        if passage.socket is None:
+            return None
+        if message.from_client:
+            return await passage.socket.client_frame(message.content)
+        return None if await passage.socket.server_frame(message.content) else b""
+
+    def _inject(self, flow: http.HTTPFlow, passage: Passage, frame: bytes) -> None:
+        told = WebSocketMessage(Opcode.TEXT, False, frame, injected=True)
+        passage.driver.feed(WebSocketMessageInjected(flow, told))
+
+    def _cut_socket(self, flow: http.HTTPFlow, frame: bytes) -> None:
+        passage = cast(Passage, passage_of(flow))
+        self._inject(flow, passage, frame)
+        passage.driver.abort_upstream(flow.server_conn)

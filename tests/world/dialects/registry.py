@@ -11,6 +11,7 @@ from urllib.parse import unquote
 
 from tests.world.dialects import (
     anthropic,
+    batches,
     bedrock,
     chat,
     codex,
@@ -158,17 +159,17 @@ TABLE: tuple[tuple[str, str, Dialect], ...] = (
     (
         "POST",
         r"/v1/messages/batches",
-        _side(MESSAGES, "anthropic.batches", anthropic.batch_create),
+        _side(MESSAGES, "anthropic.batches", batches.create),
     ),
     (
         "GET",
         r"/v1/messages/batches/[^/]+/results",
-        _side(MESSAGES, "anthropic.batch_results", anthropic.batch_results, metered=True),
+        _side(MESSAGES, "anthropic.batch_results", batches.results, metered=True),
     ),
     (
         "GET",
         r"/v1/messages/batches/[^/]+",
-        _side(MESSAGES, "anthropic.batches", anthropic.batch_get),
+        _side(MESSAGES, "anthropic.batches", batches.get),
     ),
     (
         "POST",

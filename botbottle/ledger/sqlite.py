@@ -7,7 +7,8 @@ once and ignores the busy timeout, so writers always begin as writers.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from typing import Any
 from botbottle import errors
 from botbottle.ledger.db import Db, Row
 
-APPLICATION_ID = 0x62626C67  # "bblg": tells a ledger from any other SQLite file
+RETRY_SECONDS = 0.0005
 
 
 class SqliteDb(Db):
@@ -28,6 +29,7 @@ class SqliteDb(Db):
     def __init__(self, path: str, *, read_only: bool = False, busy_seconds: float = 5.0) -> None:
         super().__init__()
         self.path = path
+        self._busy_seconds = busy_seconds
         memory = path == ":memory:"
         uri = (
             path
@@ -38,12 +40,12 @@ class SqliteDb(Db):
             self._c = sqlite3.connect(
                 uri,
                 uri=not memory,
-                timeout=busy_seconds,
+                timeout=0.0,
                 isolation_level=None,
                 check_same_thread=False,
                 cached_statements=256,
             )
-            self._setup(read_only)
+        self._patiently(lambda: self._setup(read_only))
 
     def _setup(self, read_only: bool) -> None:
         if not read_only:
@@ -62,18 +64,27 @@ class SqliteDb(Db):
             raise mapped(error, self.path) from error
 
     def query(self, sql: str, *params: Any) -> list[Row]:
-        try:
-            with self._lock:
-                return self._c.execute(sql, params).fetchall()
-        except sqlite3.Error as error:
-            raise mapped(error, self.path) from error
+        with self._lock:
+            return self._patiently(lambda: self._c.execute(sql, params).fetchall())
 
     def run(self, sql: str, *params: Any) -> int:
-        try:
-            with self._lock:
-                return self._c.execute(sql, params).rowcount
-        except sqlite3.Error as error:
-            raise mapped(error, self.path) from error
+        with self._lock:
+            return self._patiently(lambda: self._c.execute(sql, params).rowcount)
+
+    def _patiently[T](self, statement: Callable[[], T]) -> T:
+        """Retry while another connection has the lock. SQLite's own waiting sleeps ever longer,
+        up to 100 ms, so one busy writer can starve another for seconds; this asks evenly."""
+        deadline = 0.0
+        while True:
+            try:
+                return statement()
+            except sqlite3.Error as error:
+                if not _is_busy(error) or self._c.in_transaction:
+                    raise mapped(error, self.path) from error
+                deadline = deadline or time.monotonic() + self._busy_seconds
+                if time.monotonic() >= deadline:
+                    raise mapped(error, self.path) from error
+            time.sleep(RETRY_SECONDS)
 
     def run_many(self, sql: str, rows: Sequence[Sequence[Any]]) -> None:
         try:
@@ -143,6 +154,13 @@ class SqliteDb(Db):
             self._c.close()
 
 
+def _is_busy(error: sqlite3.Error) -> bool:
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in (
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_LOCKED,
+    )
+
+
 def corrupt(path: str, detail: str) -> errors.LedgerCorrupt:
     """The error for a damaged file, with the way back."""
     return errors.LedgerCorrupt(
@@ -159,7 +177,7 @@ def mapped(error: sqlite3.Error, path: str) -> errors.LedgerError:
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
         return corrupt(path, text)
-    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+    if _is_busy(error):
         hint = "another process writes for too long; try again, or look for a running backup"
     elif code == sqlite3.SQLITE_READONLY or code == sqlite3.SQLITE_PERM:
         hint = "the file and its directory must be writable by you (mode 0600 and 0700)"

@@ -102,4 +102,5 @@ def test_a_reset_during_the_traffic_forgives_each_token_once(ledger, second, now
         writer = threads.submit(lambda: [spend(ledger, 7, now) for _ in range(200)])
         while not writer.done():
             forgiven += second.reset("agent:p/web", "claude", "", by="t", now=now)
+        assert len(writer.result()) == 200
     assert forgiven + pool(ledger, now, "agent:p/web").spent == 1400

@@ -213,9 +213,13 @@ class Meter:
 
     def _nothing_read(self, tally: Tally) -> bool:
         """True when the output can only be guessed from the size of the body."""
-        if self._decoder is None or (isinstance(self._framer, Sniffed) and self._framer.whole):
-            return not self._request.background
-        return not tally.tokens.output and not tally.deltas and bool(self._framer.dropped)
+        if self._decoder is None:
+            return True
+        if tally.tokens.total or self._request.background:
+            return False
+        whole = isinstance(self._framer, Sniffed) and self._framer.whole
+        unknown = self._call.dialect is Dialect.UNKNOWN
+        return whole or unknown or (bool(self._framer.dropped) and not tally.deltas)
 
     def _guess_output(self, tally: Tally) -> None:
         guess = max(self._bytes, self._expected) // BYTES_PER_TOKEN

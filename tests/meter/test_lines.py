@@ -11,11 +11,8 @@ from hypothesis import strategies as st
 
 from botbottle.meter.lines import JsonLines, Lines, ServerSentEvents
 
-EVENTS = st.lists(
-    st.lists(st.text(st.characters(exclude_characters="\r\n", exclude_categories=["Cs"]), min_size=1), min_size=1,
-             max_size=3),
-    max_size=5,
-)  # fmt: skip
+CHARACTERS = st.characters(exclude_characters="\r\n", exclude_categories=["Cs"])
+EVENTS = st.lists(st.lists(st.text(CHARACTERS, min_size=1), min_size=1, max_size=3), max_size=5)
 
 
 def _split(body: bytes, cuts: list[int]) -> list[bytes]:

@@ -1,0 +1,98 @@
+"""Counting endpoints: right path, only the fields they take, none where there is none."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Any
+
+import pytest
+import zstandard
+
+from botbottle.meter import count_request, parse_count
+
+from .helpers import CHAT, CLAUDE, GEMINI, RESPONSES, call
+
+VERTEX = "/v1/projects/p/locations/l/publishers"
+AWS = "bedrock-runtime.eu-west-1.amazonaws.com"
+
+
+def _count(place: tuple[str, str], body: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    found = count_request(call(place), json.dumps(body).encode())
+    assert found is not None
+    method, path, out = found
+    assert method == "POST"
+    return path, json.loads(out)
+
+
+def test_messages_are_counted_without_what_the_endpoint_refuses() -> None:
+    taken = {"model": "m", "messages": [], "tools": [], "system": "s", "thinking": {}}
+    refused = {"max_tokens": 5, "stream": True, "metadata": {}, "temperature": 1}
+    path, sent = _count(CLAUDE, taken | refused)
+    assert path == "/v1/messages/count_tokens"
+    assert sent == taken
+
+
+def test_claude_on_vertex_is_counted_by_its_own_method_with_the_model_of_the_path() -> None:
+    place = ("aiplatform.googleapis.com", f"{VERTEX}/anthropic/models/c@1:streamRawPredict")
+    path, sent = _count(place, {"messages": [], "anthropic_version": "vertex-2023-10-16"})
+    assert path == f"{VERTEX}/anthropic/models/count-tokens:rawPredict"
+    assert sent == {"model": "c@1", "messages": []}
+
+
+def test_responses_are_counted_with_the_conversation_they_continue() -> None:
+    body = {"model": "m", "input": "x", "previous_response_id": "resp_1", "stream": True,
+            "store": False, "include": [], "max_output_tokens": 5}  # fmt: skip
+    path, sent = _count(RESPONSES, body)
+    assert path == "/v1/responses/input_tokens"
+    assert sent == {"model": "m", "input": "x", "previous_response_id": "resp_1"}
+
+
+def test_gemini_is_counted_as_a_whole_request() -> None:
+    path, sent = _count(GEMINI, {"contents": [], "systemInstruction": {}})
+    assert path == "/v1beta/models/gemini-z:countTokens"
+    request = {"model": "models/gemini-z", "contents": [], "systemInstruction": {}}
+    assert sent == {"generateContentRequest": request}
+
+
+def test_gemini_on_vertex_is_counted_plainly() -> None:
+    place = ("aiplatform.googleapis.com", f"{VERTEX}/google/models/g:generateContent")
+    path, sent = _count(place, {"contents": [], "safetySettings": []})
+    assert path == f"{VERTEX}/google/models/g:countTokens"
+    assert sent == {"contents": []}
+
+
+def test_bedrock_is_counted_in_either_dialect() -> None:
+    path, sent = _count((AWS, "/model/m/converse-stream"), {"messages": [], "inferenceConfig": {}})
+    assert (path, sent) == ("/model/m/count-tokens", {"input": {"converse": {"messages": []}}})
+    path, sent = _count((AWS, "/model/m/invoke"), {"messages": []})
+    assert path == "/model/m/count-tokens"
+    assert json.loads(base64.b64decode(sent["input"]["invokeModel"]["body"])) == {"messages": []}
+
+
+def test_a_compressed_body_is_counted_too() -> None:
+    body = zstandard.compress(b'{"model":"m","input":"x"}')
+    assert count_request(call(RESPONSES), body, "zstd") is not None
+
+
+@pytest.mark.parametrize("place", [
+    CHAT, ("chatgpt.com", "/backend-api/codex/responses"), ("ollama.com", "/api/chat"),
+    ("openrouter.ai", "/api/v1/messages"), ("api.openai.com", "/v1/responses/compact"),
+    ("api.openai.com", "/v1/new"), ("cloudcode-pa.googleapis.com", "/v1internal:generateContent"),
+    ("api.anthropic.com", "/v1/messages/count_tokens"),
+])  # fmt: skip
+def test_where_there_is_no_counting_endpoint_none_is_invented(place: tuple[str, str]) -> None:
+    assert count_request(call(place), b'{"model":"m"}') is None
+
+
+@pytest.mark.parametrize(
+    ("body", "tokens"),
+    [
+        (b'{"input_tokens":12}', 12),
+        (b'{"object":"response.input_tokens","input_tokens":12}', 12),
+        (b'{"totalTokens":12,"promptTokensDetails":[]}', 12),
+        (b'{"inputTokens":12}', 12),
+    ],
+)
+def test_answers_are_read(body: bytes, tokens: int) -> None:
+    assert parse_count(body) == tokens

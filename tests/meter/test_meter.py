@@ -1,0 +1,301 @@
+"""The meter as a whole: fails closed, stays bounded, never raises, never counts twice."""
+
+from __future__ import annotations
+
+import json
+import random
+import tracemalloc
+import zlib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from botbottle.meter import Kind, Limits, Meter, Reason, read_request, unanswered
+from botbottle.meter.dialects.anthropic import AnthropicReader
+from botbottle.model.usage import Completeness, Tokens
+
+from .helpers import (
+    CHAT,
+    CLAUDE,
+    CONVERSE,
+    GEMINI,
+    MESSAGE_STOP,
+    RESPONSES,
+    call,
+    clock,
+    completed,
+    feed,
+    message_delta,
+    message_start,
+    meter,
+    only,
+    request,
+    sse,
+    text_delta,
+    whole,
+)
+
+DONE = (message_delta(output_tokens=9), MESSAGE_STOP)
+GOOGLE, AWS = "generativelanguage.googleapis.com", "bedrock-runtime.us-east-1.amazonaws.com"
+PLACES = (
+    CLAUDE, CHAT, RESPONSES, GEMINI, CONVERSE, ("ollama.com", "/api/chat"),
+    ("api.openai.com", "/v1/new"), (GOOGLE, "/v1beta/interactions"),
+    (AWS, "/model/m/invoke-with-response-stream"),
+)  # fmt: skip
+TYPES = ("text/event-stream", "application/json", "application/x-ndjson", "",
+         "application/vnd.amazon.eventstream", "audio/mpeg")  # fmt: skip
+
+
+@given(st.sampled_from(PLACES), st.sampled_from(TYPES),
+       st.sampled_from(["", "gzip", "br", "zstd", "deflate", "nonsense"]), st.binary(max_size=300),
+       st.sampled_from(list(Reason)))  # fmt: skip
+def test_any_bytes_give_exactly_one_row_that_is_not_final_or_none_if_refused(
+    place: tuple[str, str], kind: str, encoding: str, body: bytes, reason: Reason
+) -> None:
+    m = meter(place, kind, content_encoding=encoding)
+    rows = whole(m, body[:100], body[100:], reason=reason)
+    assert len(rows) <= 1
+    assert all(row.completeness is not Completeness.FINAL for row in rows)
+    assert m.committed
+    if not rows:  # only an error document of the provider may end without a row
+        assert b"error" in body
+
+
+SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5)
+WORDS = """type id model usage message delta choices response candidates content parts error text
+    input_tokens output_tokens prompt_tokens usageMetadata promptTokenCount cache_creation
+    iterations interaction metadata bytes done result custom_id body finish_reason
+    input_tokens_details tool_usage status index"""
+KEYS = st.sampled_from(WORDS.split())
+DOCS = st.recursive(
+    SCALARS | st.sampled_from(["message_start", "message_delta", "compaction", "error"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=5),
+    max_leaves=12,
+)
+
+
+@given(st.sampled_from(PLACES), st.lists(st.dictionaries(KEYS, DOCS, max_size=6), max_size=4))
+def test_documents_of_the_wrong_types_never_break_the_meter(
+    place: tuple[str, str], docs: list[dict[str, object]]
+) -> None:
+    m = meter(place)
+    for row in whole(m, sse(*docs)):
+        assert "meter fault" not in row.note
+        assert all(n >= 0 for n in (row.tokens.total_input, row.tokens.output))
+        assert row.tokens.reasoning <= row.tokens.output
+
+
+def test_a_fault_of_the_meter_itself_leaves_an_estimated_row(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(self: AnthropicReader, event: str, doc: dict[str, object]) -> bool:
+        raise RuntimeError("bug")
+
+    monkeypatch.setattr(AnthropicReader, "read", fail)
+    row = only(whole(meter(CLAUDE), sse(message_start())))
+    assert (row.completeness, row.note[:25]) == (
+        Completeness.ESTIMATED,
+        "meter fault: RuntimeError",
+    )
+
+
+def test_a_bomb_is_estimated_and_said_and_keeps_what_was_known() -> None:
+    z = zlib.compressobj(9, wbits=31)
+    head = z.compress(sse(message_start(cache_read_input_tokens=5))) + z.flush(zlib.Z_SYNC_FLUSH)
+    bomb = z.compress(bytes(50 * 1024 * 1024)) + z.flush()
+    row = only(whole(meter(CLAUDE, content_encoding="gzip"), head, bomb))
+    assert (row.completeness, row.note) == (Completeness.ESTIMATED, "decompression bomb")
+    assert (row.tokens.input_uncached, row.tokens.cache_read) == (100, 5)
+    assert row.tokens.output > 4
+
+
+def test_an_unknown_encoding_is_estimated_within_what_the_request_allows() -> None:
+    m = meter(CLAUDE, content_encoding="dcz", body={"max_tokens": 50, "messages": "x" * 300})
+    row = only(whole(m, b"\xff" * 10_000))
+    assert row.completeness is Completeness.ESTIMATED
+    assert row.tokens.output == 50
+    assert "unknown content encoding" in row.note
+
+
+def test_memory_stays_within_one_document_for_an_endless_stream() -> None:
+    m = meter(CLAUDE)
+    chunk = sse(*[text_delta("x" * 1000)] * 100)
+    feed(m, sse(message_start()), chunk)
+    tracemalloc.start()
+    for _ in range(100):
+        m.feed(chunk)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 3 * len(chunk)
+    assert only(feed(m, sse(*DONE))).tokens.output == 9
+
+
+def _small(limit: int, content_type: str = "text/event-stream") -> Meter:
+    where = call(CLAUDE)
+    headers = {"content-type": content_type}
+    return Meter(where, request(where), status=200, headers=headers, clock=clock,
+                 limits=Limits(document=limit))  # fmt: skip
+
+
+def test_a_document_over_the_limit_is_skipped_and_the_terminal_numbers_still_count() -> None:
+    m = _small(1000)
+    row = only(whole(m, sse(message_start(), text_delta("x" * 5000), *DONE)))
+    assert (row.completeness, row.tokens.output) == (Completeness.FINAL, 9)
+
+
+def test_terminal_numbers_over_the_limit_are_estimated_and_said() -> None:
+    m = _small(1000)
+    rows = whole(m, sse(message_start(), message_delta(output_tokens=9, padding="x" * 5000)))
+    row = only(rows)
+    assert (row.completeness, row.note) == (Completeness.ESTIMATED, "document over the limit")
+    row = only(whole(_small(10, "application/json"), b'{"type":"message","usage":{}}'))
+    assert row.completeness is Completeness.ESTIMATED
+    assert row.note == "document over the limit; input estimated"
+
+
+def test_json_nested_too_deeply_is_estimated_not_raised() -> None:
+    body = b'{"usage":' * 100_000
+    row = only(whole(meter(CLAUDE, "application/json"), body))
+    assert row.completeness is Completeness.ESTIMATED
+
+
+@pytest.mark.parametrize("value", [-1, True, "7", 1.0e300, 10**15, None, [], float("inf")])
+def test_a_number_that_is_no_count_is_not_taken_for_one(value: object) -> None:
+    rows = whole(meter(CLAUDE), sse(message_start(input_tokens=value), *DONE))
+    assert only(rows).tokens.input_uncached == 0
+
+
+@pytest.mark.parametrize("status", [301, 400, 401, 402, 429, 500, 529])
+def test_an_error_answer_spends_nothing(status: int) -> None:
+    m = meter(CLAUDE, "application/json", status=status)
+    assert whole(m, b'{"type":"error","error":{"type":"overloaded_error"}}') == []
+
+
+def test_a_stream_that_opens_with_a_refusal_spends_nothing() -> None:
+    error = {"type": "error", "error": {"type": "overloaded_error"}}
+    assert whole(meter(CLAUDE), sse(error)) == []
+    quota = {"type": "response.failed", "response": {"id": "resp_1", "status": "failed",
+             "error": {"code": "insufficient_quota"}, "usage": None}}  # fmt: skip
+    assert whole(meter(RESPONSES), sse(quota)) == []
+
+
+def test_an_unknown_dialect_is_recorded_with_what_usage_it_shows_and_alarms() -> None:
+    place = ("api.openai.com", "/v1/brand/new")
+    body = json.dumps({"id": "x1", "usage": {"input_tokens": 70, "output_tokens": 7}}).encode()
+    row = only(whole(meter(place, "application/json"), body))
+    assert (row.completeness, row.note) == (Completeness.ESTIMATED, "unknown dialect")
+    assert row.tokens.input_uncached == 70
+    assert row.tokens.output >= 7
+
+
+def test_an_unknown_dialect_without_any_usage_is_never_zero() -> None:
+    place = ("api.openai.com", "/v1/audio/speech")
+    row = only(whole(meter(place, "audio/mpeg", body={"input": "say this"}), b"\xff\xf3" * 4000))
+    assert row.completeness is Completeness.ESTIMATED
+    assert row.tokens.total_input > 0
+    assert row.tokens.output > 0
+
+
+def test_requests_that_are_not_metered_give_nothing() -> None:
+    counted = {"input_tokens": 1000}
+    m = meter(("api.anthropic.com", "/v1/messages/count_tokens"), "application/json")
+    assert whole(m, json.dumps(counted).encode()) == []
+    assert unanswered(call(("api.anthropic.com", "/v1/models"), "GET"),
+                      request(call(CLAUDE)), clock, Reason.CUT) == []  # fmt: skip
+
+
+def test_creating_a_batch_gives_a_row_a_request_under_the_id_of_its_result() -> None:
+    place = ("api.anthropic.com", "/v1/messages/batches")
+    where = call(place)
+    assert where.kind is Kind.BATCH_CREATE
+    params = {"model": "claude-z", "messages": [{"role": "user", "content": "hello " * 50}]}
+    body = {"requests": [{"custom_id": f"c{at}", "params": params} for at in range(3)]}
+    asked = read_request(where, json.dumps(body).encode(), "", "flow-1")
+    m = Meter(where, asked, status=200, headers={"content-type": "application/json"}, clock=clock)
+    rows = whole(m, b'{"id":"msgbatch_7","type":"message_batch","processing_status":"in_progress"}')
+    assert [row.response_id for row in rows] == [f"msgbatch_7/c{at}" for at in range(3)]
+    assert all(row.tokens.input_uncached > 50 and row.model == "claude-z" for row in rows)
+    assert all(row.completeness is Completeness.PARTIAL for row in rows)
+
+
+def test_rows_of_batch_results_come_one_by_one_and_a_damaged_file_alarms() -> None:
+    place = ("api.anthropic.com", "/v1/messages/batches/b/results")
+    message = {"id": "m", "model": "claude-z", "usage": {"input_tokens": 1, "output_tokens": 2}}
+    line = json.dumps({"custom_id": "a", "result": {"message": message}}).encode() + b"\n"
+    m = meter(place, "application/x-jsonl", method="GET", content_encoding="gzip")
+    z = zlib.compressobj(wbits=31)
+    assert only(feed(m, z.compress(line) + z.flush(zlib.Z_SYNC_FLUSH))).tokens == Tokens(
+        1, output=2
+    )
+    assert feed(m, b"\xff" * 400) == []
+    row = only(m.close(Reason.COMPLETE))
+    assert (row.completeness, row.tokens.output > 0) == (Completeness.ESTIMATED, True)
+
+
+def test_running_grows_with_the_stream_and_is_exact_about_a_known_input() -> None:
+    m, rng, seen = meter(CLAUDE), random.Random(4), []
+    feed(m, sse(message_start(cache_read_input_tokens=900)))
+    for _ in range(30):
+        feed(m, sse(text_delta("word " * rng.randint(1, 9))))
+        seen.append(m.running)
+    assert all(t.total_input == 1000 for t in seen)
+    assert [t.output for t in seen] == sorted(t.output for t in seen)
+    assert seen[-1].output > 100
+
+
+def test_control_characters_and_length_of_provider_texts_do_not_reach_the_ledger() -> None:
+    doc = completed("resp_\x1b[31m" + "x" * 900, input_tokens=1, output_tokens=1)
+    doc["response"]["model"] = "m\n" * 500
+    row = only(feed(meter(RESPONSES), sse(doc)))
+    assert row.response_id.isprintable()
+    assert row.model.isprintable()
+    assert len(row.response_id) <= 256
+    assert len(row.model) <= 256
+
+
+def test_a_plain_answer_of_another_vendor_on_bedrock_is_counted_by_its_headers() -> None:
+    place = ("bedrock-runtime.us-east-1.amazonaws.com", "/model/meta.llama/invoke")
+    m = meter(place, "application/json", x_amzn_bedrock_input_token_count="31",
+              x_amzn_bedrock_output_token_count="7", x_amzn_requestid="req-9")  # fmt: skip
+    row = only(whole(m, b'{"generation":"hello","prompt_token_count":31}'))
+    assert (row.completeness, row.tokens) == (Completeness.FINAL, Tokens(31, output=7))
+    assert (row.response_id, row.model) == ("req-9", "meta.llama")
+
+
+def test_an_exception_frame_mid_stream_leaves_a_row_and_at_the_start_none() -> None:
+    from .truth.wire import aws_message
+
+    place, kind = (CONVERSE[0], "/model/m/converse-stream"), "application/vnd.amazon.eventstream"
+    said = aws_message("event:contentBlockDelta", b'{"delta":{"text":"some words"}}')
+    broke = aws_message("exception:modelStreamErrorException", b'{"message":"x"}')
+    row = only(whole(meter(place, kind), said, broke))
+    assert (row.completeness, row.note.split(";")[0]) == (
+        Completeness.PARTIAL, "modelStreamErrorException")  # fmt: skip
+    assert whole(meter(place, kind), aws_message("exception:throttlingException", b"{}")) == []
+
+
+def test_an_embedding_of_ollama_and_an_old_answer_without_prompt_count() -> None:
+    embed = {"model": "e", "embeddings": [[0.1]], "prompt_eval_count": 12}
+    place = ("ollama.com", "/api/embed")
+    row = only(whole(meter(place, "application/json"), json.dumps(embed).encode()))
+    assert (row.completeness, row.tokens) == (Completeness.FINAL, Tokens(12))
+    old = {"model": "e", "done": True, "eval_count": 5, "message": {"content": "x"}}
+    m = meter(("ollama.com", "/api/chat"), body={"messages": "x" * 300})
+    row = only(whole(m, json.dumps(old).encode() + b"\n"))
+    assert row.completeness is Completeness.ESTIMATED
+    assert row.tokens.output == 5
+    assert row.tokens.input_uncached > 30
+
+
+def test_several_gemini_candidates_are_final_only_when_all_have_finished() -> None:
+    place = (GEMINI[0], "/v1beta/models/g:streamGenerateContent?alt=sse")
+    m = meter(place, body={"generationConfig": {"candidateCount": 2}})
+
+    def chunk(index: int, out: int) -> bytes:
+        usage = {"promptTokenCount": 5, "candidatesTokenCount": out}
+        done = [{"index": index, "finishReason": "STOP"}]
+        return sse({"responseId": "g1", "candidates": done, "usageMetadata": usage})
+
+    assert feed(m, chunk(0, 10)) == []
+    assert only(feed(m, chunk(1, 25))).tokens == Tokens(5, output=25)

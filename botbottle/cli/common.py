@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 def open_session(context: Context, overrides: Overrides | None = None) -> Session:
     """A reading session on the engine of this environment."""
     from botbottle.control.adapter import ControlClient
-    from botbottle.model.paths import HomePaths
     from botbottle.engine.reader import connect
+    from botbottle.model.paths import HomePaths
     from botbottle.session import Session
 
     return Session(

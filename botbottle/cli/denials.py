@@ -1,0 +1,42 @@
+"""``bb denials NAME``: what a bottle's sidecar refused, and what would have to change."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Annotated, Any
+
+import typer
+
+from botbottle.cli.context import Context
+
+
+def register(app: typer.Typer) -> None:
+    @app.command()
+    def denials(
+        ctx: typer.Context,
+        name: Annotated[str, typer.Argument(help="The bottle.")],
+        limit: Annotated[int, typer.Option("--limit", min=1, max=500)] = 50,
+        json_: Annotated[bool, typer.Option("--json", help="Print a JSON document.")] = False,
+    ) -> int:
+        """What a bottle's sidecar refused, and why."""
+        context: Context = ctx.obj
+        from botbottle.cli.instance import find
+        from botbottle.control import connect
+
+        with connect(find(context, name).paths.control) as sidecar:
+            found = sidecar.denials(limit)
+        if json_:
+            document = {"format_version": "1.0", "bottle": name, "denials": found}
+            context.out.write(json.dumps(document, indent=2, sort_keys=True) + "\n")
+        else:
+            context.out.writelines(line(d) for d in found)
+        return 0
+
+
+def line(denial: dict[str, Any]) -> str:
+    """One denial for people."""
+    stamp = time.strftime("%H:%M:%S", time.gmtime(float(denial.get("at", 0))))
+    place = f"{denial.get('method', '')} {denial.get('host', '')}{denial.get('path', '')}".strip()
+    text = f"{stamp}Z  {denial.get('code', '')}  {place}  {denial.get('reason', '')}"
+    return text + (f"  ({denial['remedy']})" if denial.get("remedy") else "") + "\n"

@@ -1,0 +1,166 @@
+"""``bb cutoff | freeze | kill`` and ``bb release | resume``: an operator's word, any time.
+
+The order is written to the ledger first (so it stands whatever happens next), the sidecar is cut
+at once, and the reconciler then carries it out by the same path as for a crossed budget.
+"""
+
+from __future__ import annotations
+
+import getpass
+import time
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from botbottle.cli.apply import Run
+from botbottle.cli.common import load_declared, open_session
+from botbottle.cli.context import Context
+from botbottle.errors import Refused, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from botbottle.ledger.api import Ledger
+    from botbottle.model.bottle import Declared, Policy
+    from botbottle.session import Session
+
+Names = Annotated[list[str] | None, typer.Argument(help="The bottles.")]
+Everyone = Annotated[bool, typer.Option("--all", help="Every bottle of this project.")]
+Reason = Annotated[str, typer.Option("--reason", help="Kept in the audit record.")]
+
+
+def register(app: typer.Typer) -> None:
+    @app.command()
+    def cutoff(
+        ctx: typer.Context, names: Names = None, all_: Everyone = False, reason: Reason = ""
+    ) -> int:
+        """Stop all traffic of bottles, now; they run on."""
+        return order(ctx.obj, "cutoff", names or [], all_, reason)
+
+    @app.command()
+    def freeze(
+        ctx: typer.Context, names: Names = None, all_: Everyone = False, reason: Reason = ""
+    ) -> int:
+        """Snapshot bottles, then stop them; bb resume continues."""
+        return order(ctx.obj, "freeze", names or [], all_, reason)
+
+    @app.command()
+    def kill(
+        ctx: typer.Context, names: Names = None, all_: Everyone = False, reason: Reason = ""
+    ) -> int:
+        """Remove bottles with their volumes; nothing is saved."""
+        return order(ctx.obj, "kill", names or [], all_, reason)
+
+    @app.command()
+    def release(
+        ctx: typer.Context, names: Names = None, all_: Everyone = False, reason: Reason = ""
+    ) -> int:
+        """Lift an operator's hold or a kill."""
+        return lift(ctx.obj, "release", names or [], all_, reason)
+
+    @app.command()
+    def resume(
+        ctx: typer.Context, names: Names = None, all_: Everyone = False, reason: Reason = ""
+    ) -> int:
+        """Continue frozen bottles where they stopped."""
+        return lift(ctx.obj, "resume", names or [], all_, reason)
+
+
+def order(
+    context: Context, policy: Policy, names: Sequence[str], everyone: bool, reason: str
+) -> int:
+    """Record the order, cut at once, carry out."""
+    from botbottle.model.paths import account
+
+    session, declared, chosen = targets(context, names, everyone)
+    ledger = writing(session, declared)
+    try:
+        for name in chosen:
+            key = account(declared.project.id, name)
+            ledger.hold(key, policy, by=getpass.getuser(), reason=reason, now=time.time())
+            cut(session, declared.project.id, name, reason or f"{policy} by the operator")
+    finally:
+        ledger.close()
+    return carry_out(context, session, declared, policy, chosen)
+
+
+def lift(context: Context, verb: str, names: Sequence[str], everyone: bool, reason: str) -> int:
+    """Withdraw orders and latched actions, then let the reconciler bring the bottles back."""
+    from botbottle.model.paths import account
+
+    session, declared, chosen = targets(context, names, everyone)
+    ledger = writing(session, declared)
+    try:
+        view = ledger.view(time.time())
+        lifted = [
+            release_one(ledger, account(declared.project.id, n), view.enforced, reason)
+            for n in chosen
+        ]
+    finally:
+        ledger.close()
+    if not any(lifted):
+        context.err.write(f"bb {verb}: nothing held {', '.join(chosen)} back by order\n")
+    return carry_out(context, session, declared, verb, chosen)
+
+
+def release_one(ledger: Ledger, key: str, enforced: object, reason: str) -> bool:
+    """Lift the hold and the carried-out action of one bottle; whether there was either."""
+    by, now = getpass.getuser(), time.time()
+    lifted = ledger.release_hold(key, by=by, reason=reason, now=now)
+    record = enforced.get(key) if isinstance(enforced, dict) else None
+    if record is not None:
+        ledger.enforce(
+            key,
+            record.policy,
+            record.trigger_id,
+            before="held",
+            after="released",
+            lift=True,
+            by=by,
+            now=now,
+        )
+    return lifted or record is not None
+
+
+def targets(
+    context: Context, names: Sequence[str], everyone: bool
+) -> tuple[Session, Declared, tuple[str, ...]]:
+    """Session, manifests, and the named bottles. Raises UsageError for unknown names."""
+    if bool(names) == everyone:
+        raise UsageError("name the bottles, or say --all")
+    session = open_session(context)
+    declared = load_declared(context, session)
+    known = {b.name for b in declared.bottles}
+    for name in names:
+        if name not in known:
+            raise UsageError(f"there is no bottle {name!r}", hint="bb status lists them")
+    return session, declared, tuple(names) or tuple(sorted(known))
+
+
+def writing(session: Session, declared: Declared) -> Ledger:
+    """The ledger for writing. Raises Refused before the first apply."""
+    from pathlib import Path
+
+    if not declared.settings.ledger and not Path(session.paths.ledger_db).exists():
+        raise Refused("nothing was ever applied here", code="BB7009", hint="bb apply")
+    return session.open_ledger(declared, write=True)
+
+
+def cut(session: Session, project: str, name: str, message: str) -> None:
+    """Abort the sidecar's streams at once; a sidecar that does not answer passes nothing."""
+    from botbottle.control import SidecarUnreachable, connect
+
+    try:
+        with connect(session.paths.bottle(project, name).control) as sidecar:
+            sidecar.cut(message)
+    except SidecarUnreachable:
+        return
+
+
+def carry_out(
+    context: Context, session: Session, declared: Declared, verb: str, chosen: tuple[str, ...]
+) -> int:
+    """The reconciler's pass for these bottles; a watch that was faster leaves nothing to do."""
+    context.lock_timeout = max(context.lock_timeout, 15.0)
+    run = Run(context, session, declared, verb, chosen)
+    return run.go(yes=True, allow=(), digest="", parallel=4, fail_fast=False)

@@ -1,0 +1,87 @@
+"""``bb ledger check | backup | export | vacuum | retain``: looking after the store."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from botbottle.cli.budget import with_ledger
+from botbottle.cli.context import Context
+from botbottle.cli.usage import parse_since
+from botbottle.errors import LedgerCorrupt, UsageError
+from botbottle.ledger.api import Ledger
+from botbottle.model import canonical
+
+
+def register(app: typer.Typer) -> None:
+    group = typer.Typer(no_args_is_help=True, help="Check, back up, export or shrink the ledger.")
+    app.add_typer(group, name="ledger")
+
+    @group.command()
+    def check(
+        ctx: typer.Context,
+        json_: Annotated[bool, typer.Option("--json", help="Print a JSON document.")] = False,
+    ) -> int:
+        """Is the store whole, and do sums and rows agree?"""
+        return with_ledger(ctx.obj, lambda ledger: show_check(ctx.obj, ledger, json_))
+
+    @group.command()
+    def backup(ctx: typer.Context, path: Path) -> int:
+        """A consistent copy (0600), also while everything runs."""
+        return with_ledger(
+            ctx.obj, lambda ledger: done(ctx.obj, ledger.backup(str(path)), f"copied to {path}")
+        )
+
+    @group.command()
+    def export(ctx: typer.Context, path: Path) -> int:
+        """All tables as JSON lines."""
+        return with_ledger(
+            ctx.obj,
+            lambda ledger: done(ctx.obj, None, f"{ledger.export(str(path))} lines in {path}"),
+        )
+
+    @group.command()
+    def vacuum(ctx: typer.Context) -> int:
+        """Give freed space back."""
+        return with_ledger(
+            ctx.obj, lambda ledger: done(ctx.obj, ledger.vacuum(), "done"), write=True
+        )
+
+    @group.command()
+    def retain(
+        ctx: typer.Context,
+        age: Annotated[str, typer.Argument(help="Keep single rows this long: 90d, 24h.")],
+    ) -> int:
+        """Roll up: delete single rows that are older; sums, budgets and audit stay."""
+        before = parse_since(age)
+        if before is None or before > time.time():
+            raise UsageError(f"{age!r}: write an age such as 90d")
+        return with_ledger(
+            ctx.obj,
+            lambda ledger: done(ctx.obj, None, f"{ledger.retain(before=before)} rows deleted"),
+            write=True,
+        )
+
+
+def done(context: Context, _result: None, text: str) -> int:
+    context.err.write(f"bb ledger: {text}\n")
+    return 0
+
+
+def show_check(context: Context, ledger: Ledger, as_json: bool) -> int:
+    """The health report; a problem is an error."""
+    health = ledger.check()
+    data = canonical.plain(health)
+    if as_json:
+        context.out.write(json.dumps({"format_version": "1.0", **data}, indent=2) + "\n")
+    else:
+        context.out.writelines(f"{key}: {value}\n" for key, value in data.items())
+    if not getattr(health, "ok", False):
+        raise LedgerCorrupt(
+            "the ledger is damaged", hint="restore the newest backup (bb ledger backup)"
+        )
+    return 0

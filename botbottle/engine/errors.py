@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import re
-import ssl
+import sys
 
 from botbottle.errors import BBError, Conflict, EngineError, EngineUnreachable, Transient
 
@@ -39,9 +39,15 @@ def from_status(status: int, message: str, *, call: str) -> BBError:
     return EngineError(text, where=call)
 
 
+def _is_tls(error: OSError) -> bool:
+    """Without importing ssl for engines on a unix socket: who raises its errors has loaded it."""
+    ssl = sys.modules.get("ssl")
+    return ssl is not None and isinstance(error, ssl.SSLError)
+
+
 def from_os_error(error: OSError, address: str) -> EngineUnreachable:
     """The error for a connection that fails or breaks; says what to do about it."""
-    if isinstance(error, ssl.SSLError):
+    if _is_tls(error):
         return EngineUnreachable(f"TLS with the Docker Engine at {address} failed", hint=TLS_HINT)
     if isinstance(error, PermissionError):
         return EngineUnreachable(

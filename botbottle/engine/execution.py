@@ -44,6 +44,12 @@ def run(
         handle = client.exec_start(made["Id"], socket=True)
         raw: Any = getattr(handle, "_sock", handle)  # SocketIO wraps the socket
         try:
+            if type(raw) is not socket.socket:
+                raise EngineError(
+                    "programs cannot be run over TLS or ssh: neither lets us end the input",
+                    where=name,
+                    hint="run bb on the engine's machine",
+                )
             out, err = _converse(raw, stdin, deadline, name)
         finally:
             _close(handle)

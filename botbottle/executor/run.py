@@ -9,7 +9,7 @@ from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExec
 from dataclasses import dataclass, field
 
 from botbottle.engine.api import EngineWrite
-from botbottle.errors import BBError, EngineUnreachable, Transient
+from botbottle.errors import BBError, EngineUnreachable, LedgerError, Transient
 from botbottle.executor import expect, ready
 from botbottle.executor.api import (
     Clock,
@@ -177,14 +177,18 @@ class _Walk:
             return
         for blocked in dag.failed(op):
             self._skip(blocked, "blocked", op.id)
-        if self.fail_fast or isinstance(error, EngineUnreachable):
+        if self.fail_fast or isinstance(error, EngineUnreachable | LedgerError):
             self.stop = self.stop or "fail-fast"
 
     def _attempt(self, op: Op) -> BBError | None:
         """One op with journal and retries; the error that remains, if any."""
         clock = self.tools.clock
         start = clock.now()
-        entry = self._intent(op)
+        try:
+            entry = self._intent(op)
+        except BBError as error:  # what cannot be recorded is not done
+            self._report_failure(op, error)
+            return error
         self._emit(events.OpStarted(**about(op, start), reason=op.reason))
         error = self._with_retries(op)
         if error is None:
@@ -242,8 +246,13 @@ class _Walk:
         )
 
     def _outcome(self, entry: int | None, outcome: str, detail: str = "") -> None:
-        if self.journal is not None and entry is not None:
+        if self.journal is None or entry is None:
+            return
+        try:
             self.journal.outcome(entry, outcome, detail)
+        except BBError as error:  # the op itself stands; the next plan looks at the world
+            message = f"the outcome could not be recorded: {error}"
+            self._emit(events.Note(ts=self.tools.clock.now(), level="warning", message=message))
 
     def _report_failure(self, op: Op, error: BBError) -> None:
         self._emit(

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from botbottle.engine.fake import FakeEngine
-from botbottle.errors import BBError, EngineError, EngineUnreachable, Transient
+from botbottle.errors import BBError, EngineError, EngineUnreachable, LedgerUnavailable, Transient
 from botbottle.model.plan import (
     CreateNetwork,
     EnsureImage,
@@ -196,6 +196,27 @@ def test_the_journal_has_an_intent_before_each_op_and_its_outcome_after(
     assert bench.ledger.outcomes() == {"a": "done", "b": "failed"}
     assert bench.ledger.entries[0][:5] == ["run1", "test", "StopContainer", "a", "web/a"]
     assert bench.ledger.entries[1][6] == "BB8000: bad"
+
+
+def test_what_cannot_be_recorded_is_not_done(lab: Lab, bench: Bench) -> None:
+    def refuse(*_args: object, **_more: object) -> int:
+        raise LedgerUnavailable("database is locked")
+
+    bench.ledger.intent = refuse  # type: ignore[method-assign]
+    result = bench.run(stop("a"), stop("b"))
+    assert groups(result) == ([], ["a"], ["b"])
+    assert lab.engine.calls == []  # type: ignore[attr-defined]
+
+
+def test_an_outcome_that_cannot_be_recorded_is_a_warning_as_the_op_is_done(
+    lab: Lab, bench: Bench
+) -> None:
+    def refuse(*_args: object) -> None:
+        raise LedgerUnavailable("database is locked")
+
+    bench.ledger.outcome = refuse  # type: ignore[method-assign]
+    assert bench.run(stop("a"), stop("b")).ok
+    assert [e.level for e in bench.of(events.Note)] == ["warning", "warning"]
 
 
 def test_a_bug_in_an_op_is_not_swallowed_and_starts_nothing_else(lab: Lab, bench: Bench) -> None:

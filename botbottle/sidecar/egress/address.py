@@ -38,7 +38,7 @@ def _judge(address: IPv4Address | IPv6Address) -> str:
         return _judge(inner)
     if address.is_loopback:
         return "a loopback address"
-    if address.is_link_local:
+    if address.is_link_local or (isinstance(address, IPv6Address) and address.is_site_local):
         return "a link-local address"
     if address.is_multicast:
         return "a multicast address"

@@ -76,7 +76,12 @@ def _without(query: str, names: Iterable[str]) -> str:
 
 
 def inject(request: Signed, auth: Auth, value: str) -> Signed:
-    """The stripped request with the credential ``value`` in the place the scheme says."""
+    """The stripped request with the credential ``value`` in the place the scheme says.
+
+    Raises ValueError, without the value, for one that cannot be sent in a header.
+    """
+    if "\r" in value or "\n" in value or "\0" in value:
+        raise ValueError("a credential has a line break or NUL")
     match auth.scheme:
         case "Bearer" | "token":
             return _header(request, b"authorization", f"{auth.scheme} {value}")

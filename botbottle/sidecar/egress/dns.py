@@ -12,6 +12,7 @@ import asyncio
 import ipaddress
 import struct
 from contextlib import suppress
+from typing import cast
 
 A, ANY, IN = 1, 255, 1
 TTL = 30  # seconds
@@ -58,8 +59,7 @@ class _Udp(asyncio.DatagramProtocol):
         self._transport: asyncio.DatagramTransport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        if isinstance(transport, asyncio.DatagramTransport):
-            self._transport = transport
+        self._transport = cast(asyncio.DatagramTransport, transport)  # uvloop's is no subclass
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
         address = self._address

@@ -42,7 +42,8 @@ def head_of(flow: http.HTTPFlow, driver: Driver) -> Head:
     else:
         authority, kind, port = "", "direct", _PORTS[driver.listener]
         hosts = (wire, *hosts) if wire else hosts
-    claim = Claim(kind, tls, port, authority, sni, hosts, request.method, request.path)
+    method = request.data.method.decode("latin-1")  # as sent: the property would upper-case it
+    claim = Claim(kind, tls, port, authority, sni, hosts, method, request.path)
     return Head(claim, joined(request.headers), request.headers.fields)
 
 

@@ -1,0 +1,75 @@
+"""The agent's credentials never pass; the route's go where the scheme says and nowhere else."""
+
+from __future__ import annotations
+
+import base64
+
+import pytest
+
+from botbottle.model.route import Auth
+from botbottle.sidecar.egress import auth
+from botbottle.sidecar.egress.auth import Signed
+
+AGENTS = (
+    (b"Host", b"h"),
+    (b"Authorization", b"Bearer mine"),
+    (b"X-API-Key", b"mine"),
+    (b"cookie", b"session=mine"),
+    (b"Accept", b"*/*"),
+)
+
+
+def test_every_known_credential_header_is_stripped_and_others_stay() -> None:
+    agents = (*AGENTS, *((name.title(), b"mine") for name in auth.STRIPPED))
+    stripped = auth.strip(agents, "")
+    assert stripped.headers == ((b"Host", b"h"), (b"Accept", b"*/*"))
+
+
+def test_credentials_in_the_query_are_stripped_and_the_rest_is_untouched() -> None:
+    assert auth.strip((), "a=1&access_token=mine&b=%20&API_KEY=mine").query == "a=1&b=%20"
+    assert auth.strip((), "a=1&&b").query == "a=1&&b"
+
+
+def test_a_key_among_websocket_protocols_is_stripped() -> None:
+    field = (b"Sec-WebSocket-Protocol", b"realtime, openai-insecure-api-key.sk-mine, v1")
+    assert auth.strip((field,), "").headers == ((field[0], b"realtime, v1"),)
+    alone = (b"Sec-WebSocket-Protocol", b"openai-insecure-api-key.sk-mine")
+    assert auth.strip((alone,), "").headers == ()
+
+
+@pytest.mark.parametrize(
+    ("scheme", "name", "value", "header"),
+    [
+        ("Bearer", "", "real", (b"authorization", b"Bearer real")),
+        ("token", "", "real", (b"authorization", b"token real")),
+        ("basic", "", "u:p", (b"authorization", b"Basic " + base64.b64encode(b"u:p"))),
+        ("basic", "", "t", (b"authorization", b"Basic " + base64.b64encode(b"x-access-token:t"))),
+        ("header", "x-api-key", "real", (b"x-api-key", b"real")),
+    ],
+)
+def test_schemes(scheme: str, name: str, value: str, header: tuple[bytes, bytes]) -> None:
+    signed = auth.inject(auth.strip(AGENTS, ""), Auth(scheme, "S", name), value)  # type: ignore[arg-type]
+    assert signed.headers == ((b"Host", b"h"), (b"Accept", b"*/*"), header)
+    assert b"mine" not in b"".join(v for _, v in signed.headers)
+
+
+def test_a_query_credential_replaces_the_agents() -> None:
+    signed = auth.inject(Signed((), "key=mine&a=1"), Auth("query", "S", "key"), "re al&")
+    assert signed.query == "a=1&key=re%20al%26"
+
+
+def test_a_custom_header_of_the_agent_is_replaced_not_doubled() -> None:
+    signed = auth.inject(
+        Signed(((b"X-Custom", b"mine"),), ""), Auth("header", "S", "x-custom"), "r"
+    )
+    assert signed.headers == ((b"x-custom", b"r"),)
+
+
+def test_a_value_that_would_start_another_header_cannot_be_used() -> None:
+    with pytest.raises(ValueError, match="line break"):
+        auth.inject(Signed((), ""), Auth("Bearer", "S"), "x\r\nevil: 1")
+
+
+def test_material_covers_every_form_that_leaves() -> None:
+    assert set(auth.material(Auth("basic", "S"), "u:password")) >= {"u:password", "password"}
+    assert auth.material(Auth("Bearer", "S"), "tok") == ("tok",)

@@ -1,0 +1,64 @@
+"""Echoes of real credentials are overwritten, however the response is cut into chunks."""
+
+from __future__ import annotations
+
+import itertools
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from botbottle.sidecar.egress.active import echo_forms
+from botbottle.sidecar.egress.scrub import Scrubber
+
+SECRET = b"sk-real-secret-0123456789"
+
+
+def through(scrubber: Scrubber, chunks: list[bytes]) -> bytes:
+    stream = scrubber.stream()
+    return b"".join(stream.feed(c) for c in chunks) + stream.finish()
+
+
+@given(st.binary(max_size=60), st.binary(max_size=60), st.lists(st.integers(0, 150), max_size=6))
+def test_no_chunking_lets_a_secret_through(head: bytes, tail: bytes, cuts: list[int]) -> None:
+    body = head + SECRET + tail
+    edges = sorted({0, len(body), *(c for c in cuts if c < len(body))})
+    chunks = [body[a:b] for a, b in itertools.pairwise(edges)]
+    out = through(Scrubber([SECRET]), chunks)
+    assert SECRET not in out
+    assert out == body.replace(SECRET, b"*" * len(SECRET))
+
+
+@given(st.lists(st.binary(max_size=40), max_size=8))
+def test_everything_else_passes_unchanged(chunks: list[bytes]) -> None:
+    assert through(Scrubber([SECRET]), chunks) == b"".join(chunks)
+
+
+def test_an_event_is_never_held_back() -> None:
+    stream = Scrubber([SECRET]).stream()
+    event = b'data: {"text":"sk-real-"}\n\n'
+    assert stream.feed(event) == event
+
+
+def test_only_a_tail_that_could_become_a_secret_is_held() -> None:
+    stream = Scrubber([SECRET]).stream()
+    assert stream.feed(b"abc sk-re") == b"abc "
+    assert stream.feed(b"ad") == b"sk-read"
+
+
+def test_encoded_echoes_are_found() -> None:
+    import base64
+
+    scrubber = Scrubber(echo_forms([SECRET.decode()]))
+    for pad in (b"", b"a", b"ab"):
+        encoded = base64.b64encode(pad + SECRET + b"tail")
+        cleaned = scrubber.clean(encoded)
+        assert SECRET not in base64.b64decode(cleaned.replace(b"*", b"A"))
+    assert SECRET.hex().encode() not in scrubber.clean(SECRET.hex().encode())
+
+
+def test_short_values_are_not_searched_for() -> None:
+    assert not Scrubber([b"abc"])
+
+
+def test_a_scrubber_does_not_show_what_it_holds() -> None:
+    assert "real" not in repr(Scrubber([SECRET]))

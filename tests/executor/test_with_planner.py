@@ -1,0 +1,298 @@
+"""The real planner and the executor together, on the engine in memory: every scenario survives a
+crash at every single write, and the world is safe at each of these moments."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pytest
+
+from botbottle.engine.fake import Crash, FakeEngine, Faults
+from botbottle.executor import Result, execute
+from botbottle.model import labels as lb
+from botbottle.model.bottle import Declared, EnvVar, Policy, Scope
+from botbottle.model.ledger_view import HoldRecord
+from botbottle.model.paths import HomePaths
+from botbottle.model.plan import Plan, RecordEnforcement, RegisterAccount, RetireAccount
+from botbottle.model.resources import Observed, SidecarStatus
+from botbottle.model.route import Route
+from botbottle.model.sidecar_config import SidecarConfig, fingerprint
+from botbottle.planner.facts import Facts
+from botbottle.planner.plan import plan
+from botbottle.vault import MemoryVault
+from tests.support.executing import KEY, VirtualClock
+from tests.support.worlds import FACTS, World, bottle, declared
+
+SECRETS = {"ANTHROPIC_API_KEY": "sk-a", "OPENAI_API_KEY": "sk-b"}
+
+
+class Sidecars:
+    """Sidecars that live exactly as long as their container runs, and forget on a restart."""
+
+    def __init__(self, engine: FakeEngine) -> None:
+        self.engine = engine
+        self.active: dict[tuple[str, str], SidecarStatus] = {}
+
+    def _running(self, control_dir: str) -> tuple[str, str] | None:
+        for c in self.engine.world.containers.values():
+            if c.state == "running" and any(m.source == control_dir for m in c.spec.mounts):
+                return c.id, c.started_at
+        return None
+
+    def status(self, control_dir: str) -> SidecarStatus | None:
+        key = self._running(control_dir)
+        fresh = SidecarStatus(ready=True, ledger=True, version=FACTS.bb_version)
+        return self.active.get(key, fresh) if key else None
+
+    def configure(
+        self, control_dir: str, config: SidecarConfig, secrets: Mapping[str, str], key: bytes
+    ) -> SidecarStatus | None:
+        with self.engine._write("configure", control_dir):
+            running = self._running(control_dir)
+            assert running, "config is pushed to a sidecar that does not run"
+            marks = tuple((n, fingerprint(key, v)) for n, v in sorted(secrets.items()))
+            status = SidecarStatus(config.config_hash, config, marks, FACTS.bb_version, True, True)
+            self.active[running] = status
+            return status
+
+    def ledger_answers(self) -> bool:
+        return any(
+            c.labels.get(lb.KIND) == "ledger" and c.state == "running"
+            for c in self.engine.world.containers.values()
+        )
+
+
+class Books:
+    """The ledger as the planner sees it, written to by the executor; each write may crash."""
+
+    def __init__(self, engine: FakeEngine) -> None:
+        self.engine, self.world = engine, World()
+
+    @contextmanager
+    def _write(self, method: str) -> Iterator[dict[str, object]]:
+        with self.engine._write(method):
+            yield {"id": method, "resource": "", "bottle": "", "reason": ""}
+
+    def register(self, account: str, scopes: Sequence[Scope], **more: object) -> None:
+        with self._write("register") as base:
+            self.world.apply(
+                RegisterAccount(**base, account=account, scopes=tuple(scopes), **more)  # type: ignore[arg-type]
+            )
+
+    def retire(self, account: str) -> None:
+        with self._write("retire") as base:
+            self.world.apply(RetireAccount(**base, account=account))  # type: ignore[arg-type]
+
+    def enforce(
+        self, account: str, policy: Policy, trigger: str, *, before: str, after: str,
+        lift: bool = False, by: str = "bb", now: float,
+    ) -> bool:  # fmt: skip
+        with self._write("enforce") as base:
+            self.world.apply(
+                RecordEnforcement(
+                    **base, account=account, policy=policy, trigger=trigger, lift=lift,  # type: ignore[arg-type]
+                    before=before, after_state=after,
+                )
+            )  # fmt: skip
+        return True
+
+    def record_freeze(self, account: str, image: str, manifest_digest: str, *, now: float) -> None:
+        with self._write("freeze"):
+            pass
+
+
+@dataclass(slots=True)
+class Builder:
+    """Images by tag."""
+
+    engine: FakeEngine
+
+    def ensure(self, recipe: str, tag: str, progress: Callable[[str], None]) -> None:
+        if self.engine.image_id(tag) is None:
+            self.engine.build(tag.encode(), tag=tag, labels=())
+
+
+@dataclass(slots=True)
+class Fleet:
+    """Planner, executor and everything below them."""
+
+    home: str
+    engine: FakeEngine = field(default_factory=FakeEngine)
+    sidecars: Sidecars = field(init=False)
+    books: Books = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.sidecars = Sidecars(self.engine)
+        self.books = Books(self.engine)
+
+    @property
+    def facts(self) -> Facts:
+        marks = {n: fingerprint(KEY, v) for n, v in SECRETS.items()}
+        return replace(FACTS, paths=HomePaths(self.home), secrets=marks)
+
+    def observe(self) -> Observed:
+        paths = HomePaths(self.home)
+        seen = self.engine.observe(paths.home_id, tags=tuple(FACTS.images.values()))
+        statuses = {
+            c.id: self.sidecars.status(
+                paths.bottle(c.labels[lb.PROJECT], c.labels[lb.BOTTLE]).control
+            )
+            for c in seen.containers
+            if c.labels.get(lb.KIND) == "egress" and c.state == "running"
+        }
+        return replace(seen, sidecars=statuses)
+
+    def plan(self, want: Declared) -> Plan:
+        return plan(want, self.observe(), self.books.world.view, self.facts)
+
+    def apply(self, want: Declared, parallel: int = 1) -> Result:
+        return execute(
+            self.plan(want),
+            self.engine,
+            self.sidecars,
+            self.books,
+            MemoryVault(KEY, SECRETS),
+            Builder(self.engine),
+            parallel=parallel,
+            clock=VirtualClock(),
+        )
+
+    def check_safe(self) -> None:
+        """What must hold at every moment, also in the middle of an apply that just died."""
+        live: dict[tuple[str, str], int] = {}
+        world = self.engine.world
+        for c in world.containers.values():
+            kind, name = c.labels.get(lb.KIND, ""), c.labels.get(lb.BOTTLE, "")
+            if c.alive:
+                live[kind, name] = live.get((kind, name), 0) + 1
+            if kind == "agent":
+                kinds = {world.network(ref_of(e)).labels[lb.KIND] for e in c.endpoints}
+                assert kinds <= {"internal"}, "an agent is on another network"
+            if kind == "agent" and c.state == "running" and c.started_at:
+                held = [
+                    s
+                    for (identity, _), s in self.sidecars.active.items()
+                    if identity in world.containers
+                    and world.containers[identity].labels.get(lb.BOTTLE) == name
+                ]
+                assert held, "an agent was started before its sidecar was configured"
+        assert all(n == 1 for n in live.values()), f"two live copies: {live}"
+
+
+def ref_of(name: str) -> object:
+    from botbottle.model.plan import Ref
+
+    return Ref(name)
+
+
+def two() -> Declared:
+    return declared(bottle("web"), bottle("db", template="codex"))
+
+
+def more_routes() -> Declared:
+    return declared(bottle("web", routes=(Route("api.example.com"),)), two().bottles[1])
+
+
+def other_env() -> Declared:
+    changed = bottle("web", env=(EnvVar("MODE", "literal", "prod"),))
+    return declared(changed, two().bottles[1])
+
+
+def one_less() -> Declared:
+    return declared(bottle("web"))
+
+
+def hold(policy: Policy) -> Callable[[Fleet], None]:
+    def act(fleet: Fleet) -> None:
+        world = fleet.books.world
+        key = world.key("web")
+        record = HoldRecord(key, policy, "operator", "h1", "stop", 1.0)
+        world.view = replace(world.view, holds={key: record})
+
+    return act
+
+
+def spend(fleet: Fleet) -> None:
+    fleet.books.world.spend("web", 5000)
+
+
+def nothing(_fleet: Fleet) -> None:
+    return
+
+
+def vandal(fleet: Fleet) -> None:
+    """Somebody kills one container, removes another and pauses a third."""
+    ours = [c for c in fleet.engine.world.containers.values() if c.labels.get(lb.HOME)]
+    ours.sort(key=lambda c: c.name)
+    ours[0].state = "exited"
+    del fleet.engine.world.containers[ours[1].id]
+    ours[2].state = "paused"
+
+
+SCENARIOS: dict[str, tuple[Declared | None, Callable[[Fleet], None], Declared]] = {
+    "create": (None, nothing, two()),
+    "widen": (two(), nothing, more_routes()),
+    "narrow": (more_routes(), nothing, two()),
+    "replace": (two(), nothing, other_env()),
+    "remove": (two(), nothing, one_less()),
+    "cutoff by budget": (two(), spend, two()),
+    "kill": (two(), hold("kill"), two()),
+    "freeze": (two(), hold("freeze"), two()),
+    "vandalism": (two(), vandal, two()),
+    "vandalism and replace": (two(), vandal, other_env()),
+}
+
+
+def prepared(home: Path, scenario: str) -> tuple[Fleet, Declared]:
+    before, act, after = SCENARIOS[scenario]
+    fleet = Fleet(str(home))
+    if before is not None:
+        result = fleet.apply(before)
+        assert result.ok, result.failed
+        assert fleet.plan(before).empty
+    act(fleet)
+    fleet.engine.restart()
+    return fleet, after
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS)
+@pytest.mark.parametrize("parallel", [1, 4])
+def test_one_apply_is_enough_and_a_second_one_writes_nothing(
+    tmp_path: Path, scenario: str, parallel: int
+) -> None:
+    fleet, want = prepared(tmp_path, scenario)
+    result = fleet.apply(want, parallel)
+    assert result.ok, result.failed
+    assert len(fleet.engine.calls) > 0
+    fleet.check_safe()
+    left = fleet.plan(want)
+    assert left.empty, left.ops
+    fleet.engine.restart()
+    fleet.apply(want)
+    assert fleet.engine.calls == []
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS)
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+def test_a_crash_at_every_write_is_repaired_by_a_plain_second_run(
+    tmp_path: Path, scenario: str, after: bool
+) -> None:
+    call = 0
+    while True:
+        call += 1
+        fleet, want = prepared(tmp_path, scenario)
+        fleet.engine.restart(Faults(crash_at=call, crash_after=after))
+        try:
+            fleet.apply(want)
+            return  # the crash point lies behind the last write
+        except Crash:
+            fleet.engine.restart()
+        fleet.check_safe()
+        result = fleet.apply(want)
+        assert result.ok, (call, result.failed)
+        fleet.check_safe()
+        left = fleet.plan(want)
+        assert left.empty, (call, left.ops)

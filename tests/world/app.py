@@ -14,7 +14,7 @@ from tests.world.dialects import registry
 from tests.world.dialects.registry import Dialect
 from tests.world.script import Book, Script
 from tests.world.truth import Record, Truth
-from tests.world.usage import Usage, draw
+from tests.world.usage import ZERO, Usage, draw
 from tests.world.wire import Call, Memory, Reply, Request, json_reply, text_reply
 
 
@@ -28,6 +28,7 @@ class App:
         self.seed = seed
         self._nonce = secrets.token_hex(3)
         self._serial = 0
+        self._idle = random.Random(seed)
         self._seen: Counter[str] = Counter()
 
     async def answer(self, request: Request, sink: delivery.Sink) -> None:
@@ -75,8 +76,9 @@ class App:
         model: str,
     ) -> Call:
         self._serial += 1
-        rng = self._rng(request, dialect, script)
-        usage = self._usage(rng, request, dialect, script, data)
+        spends = bool(dialect.provider)
+        rng = self._rng(request, dialect, script) if spends else self._idle
+        usage = self._usage(rng, request, dialect, script, data) if spends else ZERO
         serial = f"{self._nonce}{self._serial:06d}"
         return Call(request, script, usage, rng, self.memory, data, model, serial)
 

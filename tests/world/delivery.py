@@ -22,7 +22,10 @@ class Sink(Protocol):
     """Where one answer goes: an HTTP/1.1 exchange or an HTTP/2 stream."""
 
     async def start(self, status: int, headers: Headers, *, end: bool) -> None:
-        """Send the head; ``end`` says that no body follows."""
+        """Send the head, or keep it until ``flush``; ``end`` says that no body follows."""
+
+    async def flush(self) -> None:
+        """Send what is still kept."""
 
     async def data(self, data: bytes) -> None:
         """Send a piece of the body and wait until the transport took it; may raise ClientGone."""
@@ -39,10 +42,22 @@ class Sink(Protocol):
 
 async def deliver(request: Request, reply: Reply, sink: Sink, record: Record, truth: Truth) -> None:
     """Send ``reply`` and keep ``record`` true to what was handed to the transport."""
-    script = record.script
-    sending = asyncio.ensure_future(send(request, reply, sink, record))
+    if reply.stream or _waits(record.script):
+        await _watched(request, reply, sink, record, truth)
+        return
     # A client that half-closed may still read a whole answer; during a stream it has left.
-    leaving = asyncio.ensure_future(sink.gone() if reply.stream or _waits(script) else _never())
+    try:
+        truth.finish(record, await send(request, reply, sink, record))
+    except (ConnectionError, TimeoutError) as error:
+        truth.finish(record, "client_gone", repr(error))
+
+
+async def _watched(
+    request: Request, reply: Reply, sink: Sink, record: Record, truth: Truth
+) -> None:
+    """Deliver, and stop as soon as the client leaves."""
+    sending = asyncio.ensure_future(send(request, reply, sink, record))
+    leaving = asyncio.ensure_future(sink.gone())
     try:
         await asyncio.wait({sending, leaving}, return_when=asyncio.FIRST_COMPLETED)
         if sending.done():
@@ -57,10 +72,6 @@ async def deliver(request: Request, reply: Reply, sink: Sink, record: Record, tr
 
 def _waits(script: Script) -> bool:
     return bool(script.first_delay or script.delay) or script.stall_after is not None
-
-
-async def _never() -> None:
-    await asyncio.Event().wait()
 
 
 async def _stop(*tasks: asyncio.Future[Any]) -> None:
@@ -94,6 +105,8 @@ async def send(request: Request, reply: Reply, sink: Sink, record: Record) -> st
     headers = _headers(reply, record, length if plain_whole else None)
     record.response_headers = headers
     await sink.start(reply.status, headers, end=head_only)
+    if reply.stream or head_only:
+        await sink.flush()
     if head_only:
         record.terminal_sent = True
         return "completed"

@@ -27,14 +27,22 @@ class Exchange:
     def __init__(self, stream: Stream, machine: h11.Connection) -> None:
         self._stream = stream
         self._machine = machine
+        self._kept = b""  # a head that goes out together with the first of the body
 
     async def start(self, status: int, headers: Headers, *, end: bool) -> None:
-        """Send the head."""
+        """Keep the head."""
         reason = HTTPStatus(status).phrase if status in HTTPStatus else "Scripted"
         raw = [(name.encode(), value.encode("utf-8", "surrogateescape")) for name, value in headers]
-        await self._send(h11.Response(status_code=status, headers=raw, reason=reason.encode()))
+        head = h11.Response(status_code=status, headers=raw, reason=reason.encode())
+        self._kept = self._machine.send(head) or b""
         if end:
             await self.end()
+
+    async def flush(self) -> None:
+        """Send the head alone."""
+        if self._kept:
+            kept, self._kept = self._kept, b""
+            await self._stream.write(kept)
 
     async def data(self, data: bytes) -> None:
         """Send a piece, as a chunk of its own when the body is chunked."""
@@ -46,6 +54,7 @@ class Exchange:
 
     async def abort(self, how: str) -> None:
         """Break off: a short wait lets what was written leave before a reset drops it."""
+        await self.flush()
         if how == "rst":
             await asyncio.sleep(0.02)
             self._stream.reset()
@@ -57,7 +66,8 @@ class Exchange:
         await self._stream.closed.wait()
 
     async def _send(self, event: h11.Event) -> None:
-        data = self._machine.send(event)
+        data = self._kept + (self._machine.send(event) or b"")
+        self._kept = b""
         if data:
             await self._stream.write(data)
 

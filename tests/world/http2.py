@@ -34,11 +34,14 @@ class Lane:
         self.body = Body()
 
     async def start(self, status: int, headers: Headers, *, end: bool) -> None:
-        """Send the head."""
+        """Keep the head."""
         plain = [(k.lower(), v) for k, v in headers if k.lower() not in FORBIDDEN]
         self._check()
         head = [(":status", str(status)), *plain]
         self._session.machine.send_headers(self.number, head, end_stream=end)
+
+    async def flush(self) -> None:
+        """Send the head alone."""
         await self._session.flush()
 
     async def data(self, data: bytes) -> None:
@@ -58,6 +61,7 @@ class Lane:
 
     async def abort(self, how: str) -> None:
         """``rst`` drops the whole connection, ``fin`` resets this stream alone."""
+        await self.flush()
         if how == "rst":
             await asyncio.sleep(0.02)
             self._session.stream.reset()

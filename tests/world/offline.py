@@ -46,6 +46,9 @@ class Recorder:
         """Keep the head."""
         self._answer.status, self._answer.headers, self._answer.ended = status, headers, end
 
+    async def flush(self) -> None:
+        """Nothing is kept."""
+
     async def data(self, data: bytes) -> None:
         """Keep a piece."""
         if data:

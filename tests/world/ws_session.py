@@ -30,6 +30,9 @@ class FrameSink:
     async def start(self, status: int, headers: Headers, *, end: bool) -> None:
         """A message has no head."""
 
+    async def flush(self) -> None:
+        """Nothing is kept."""
+
     async def data(self, data: bytes) -> None:
         """Send one message."""
         if data:

@@ -311,11 +311,16 @@ def plan_agent(
     if agent.blocked:
         return
     ready = agent.ready
-    if agent.created_by and (want.texts or want.trees):
+    if _never_started(agent) and (want.texts or want.trees):
         ready = (*ready, _copy(draft, want, agent))
     pushed = plan_push(draft, want, egress, after, agent.stopped)
     if not agent.running:
         _start_agent(draft, want, agent, (*ready, *pushed, *after, *before))
+
+
+def _never_started(agent: ContainerPlan) -> bool:
+    """Created now, or by an apply that died before it had copied the files and started it."""
+    return bool(agent.created_by) or (agent.kept is not None and agent.kept.state == "created")
 
 
 def _copy(draft: Draft, want: Wanted, agent: ContainerPlan) -> str:

@@ -179,6 +179,7 @@ class Fleet:
                     and world.containers[identity].labels.get(lb.BOTTLE) == name
                 ]
                 assert held, "an agent was started before its sidecar was configured"
+                assert c.files, "an agent was started without its files"
         assert all(n == 1 for n in live.values()), f"two live copies: {live}"
 
 

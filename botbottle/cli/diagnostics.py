@@ -7,7 +7,6 @@ also : and , escaped); SARIF 2.1.0 (OASIS).
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -85,6 +84,9 @@ def _json_place(loaded: Loaded, origin: Origin, base: Path) -> dict[str, Any]:
 
 
 def as_json(loaded: Loaded, base: Path) -> str:
+    """The JSON document as text."""
+    import json
+
     return json.dumps(document(loaded, base), indent=2, ensure_ascii=False) + "\n"
 
 
@@ -114,6 +116,8 @@ def _property(words: str) -> str:
 
 def sarif(loaded: Loaded, base: Path) -> str:
     """SARIF 2.1.0 for code-scanning services."""
+    import json
+
     codes = sorted({d.code for d in loaded.diagnostics})
     run = {
         "tool": {

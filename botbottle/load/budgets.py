@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 
 from botbottle.budget.limits import parse_limit
 from botbottle.load.findings import did_you_mean
+from botbottle.load.known import Known
 from botbottle.model.bottle import Limit
 
 type Problem = tuple[tuple[str, str], str, str]
 
 
 def parse_budget(
-    raw: Mapping[str, int | str], known: Collection[str]
+    raw: Mapping[str, int | str], known: Known
 ) -> tuple[tuple[Limit, ...], list[Problem]]:
     """Limits in the order of providers, and (path, message, hint) of each mistake.
 
@@ -22,9 +23,13 @@ def parse_budget(
     problems: list[Problem] = []
     for provider, amount in sorted(raw.items()):
         path = ("budget", provider)
-        if provider not in known:
+        if provider not in known.budgets and provider not in known.budget_keys():
             problems.append(
-                (path, f"no provider is called {provider!r}", did_you_mean(provider, known))
+                (
+                    path,
+                    f"no provider is called {provider!r}",
+                    did_you_mean(provider, known.budget_keys()),
+                )
             )
             continue
         try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable
 from typing import Any
@@ -146,6 +145,8 @@ def _model_in(annotation: Any, otherwise: Any) -> Any:
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """A close known word, else the list of known ones."""
+    import difflib  # only when something is wrong
+
     words = sorted(known)
     close = difflib.get_close_matches(word.lower().replace("_", "-"), words, 1, 0.6)
     close = close or difflib.get_close_matches(word, words, 1, 0.6)

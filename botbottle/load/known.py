@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 
-from botbottle.meter.hosts import METERED_HOSTS
 from botbottle.providers import PROVIDERS
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """``budgets``: keys a budget may have. ``templates``: values of agent_provider.template."""
+    """``budgets``: some keys a budget may have; ``budget_keys`` has all. ``templates``: values
+    of agent_provider.template."""
 
-    budgets: frozenset[str] = frozenset(METERED_HOSTS.values()) | frozenset(PROVIDERS)
+    budgets: frozenset[str] = frozenset(PROVIDERS)
     templates: frozenset[str] = frozenset(PROVIDERS)
 
     def with_contrib(self, names: Collection[str]) -> Known:
@@ -23,3 +23,13 @@ class Known:
     def with_budgets(self, names: Iterable[str]) -> Known:
         """Further budget keys, from settings."""
         return replace(self, budgets=self.budgets | frozenset(names))
+
+    def budget_keys(self) -> frozenset[str]:
+        """Every budget key, also those of providers that bb only meters.
+
+        The meter is imported here and not above: most homes name no such provider, and its
+        import costs a tenth of ``bb validate``.
+        """
+        from botbottle.meter.hosts import METERED_HOSTS
+
+        return self.budgets | frozenset(METERED_HOSTS.values())

@@ -3,7 +3,6 @@ nothing heavy, so that completion stays fast."""
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 from dataclasses import dataclass
@@ -59,6 +58,8 @@ class Layers:
         """The project that resources are labelled with."""
         if self.project is None:
             return Project("home", "", str(self.home))
+        import hashlib  # completion has no use for it
+
         root = self.project.parent
         digest = hashlib.sha256(str(root).encode()).hexdigest()[:8]
         stem = re.sub(r"[^a-z0-9]+", "-", root.name.lower()).strip("-")[:24] or "project"

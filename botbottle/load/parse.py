@@ -209,7 +209,7 @@ def _budget(file: _File, known: Known) -> tuple[Limit, ...]:
     amounts = {
         k: v for k, v in raw.items() if isinstance(v, (int, str)) and not isinstance(v, bool)
     }
-    limits, problems = parse_budget(amounts, known.budgets)
+    limits, problems = parse_budget(amounts, known)
     for path, message, hint in problems:
         file.found.append(findings.at(file.source, file.tree, path, "BB2110", message, hint))
     return limits

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 CACHE = ROOT / ".cache" / "npm-agents"
@@ -22,6 +25,8 @@ def _install(package: str) -> Path:
     name = "@" + package.split("@")[1]
     folder = CACHE / "node_modules" / name
     if not folder.exists():
+        if shutil.which("npm") is None:
+            pytest.skip("npm is not installed: the real agents come from it")
         CACHE.mkdir(parents=True, exist_ok=True)
         # --force: the platform packages declare a newer Node than their binaries need.
         subprocess.run(

@@ -28,7 +28,7 @@ _POOL = 16  # kept connections; more than the executor has threads
 def client(endpoint: Endpoint, version: str, timeout: float) -> APIClient:
     """A low-level client pinned to an API ``version``; ``timeout`` in seconds a read."""
     try:
-        return APIClient(
+        made = APIClient(
             base_url=endpoint.url,
             version=version,
             timeout=int(timeout),
@@ -36,6 +36,10 @@ def client(endpoint: Endpoint, version: str, timeout: float) -> APIClient:
             use_ssh_client=True,
             max_pool_size=_POOL,
         )
+        # Else requests lets REQUESTS_CA_BUNDLE replace the engine's own CA, and adds credentials
+        # from ~/.netrc and a proxy.
+        made.trust_env = False
+        return made
     except docker.errors.DockerException as error:
         raise EngineUnreachable(f"{endpoint.url}: {error}", hint=errors.TLS_HINT) from error
 

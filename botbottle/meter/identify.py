@@ -79,7 +79,7 @@ def identify(
     if key is None:
         return None
     lowered, clean = _lower(headers), normalise(path)
-    if _is_websocket(method.upper(), lowered):
+    if _is_websocket(method.upper(), lowered) and find_rule("GET", clean) is None:
         dialect, kind = _websocket_dialect(clean), Kind.WEBSOCKET
     else:
         kind, dialect = _classify(host, _methods(method, lowered), clean)

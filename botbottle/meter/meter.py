@@ -193,7 +193,9 @@ class Meter:
         if self._call.kind is Kind.RETRIEVE or (tally.unbilled and not self._fault):
             return []
         note, completeness = self._verdict(tally, reason)
-        if self._nothing_read(tally):
+        if self._request.background and not (tally.failed or self._fault):
+            tally.thought(self._request.allowance)  # it goes on; its poll brings the real number
+        elif self._nothing_read(tally):
             self._guess_output(tally)
         return self._rows.interrupted(tally, completeness, note)
 
@@ -215,7 +217,7 @@ class Meter:
         """True when the output can only be guessed from the size of the body."""
         if self._decoder is None:
             return True
-        if tally.tokens.total or self._request.background:
+        if tally.tokens.total:
             return False
         whole = isinstance(self._framer, Sniffed) and self._framer.whole
         unknown = self._call.dialect is Dialect.UNKNOWN
@@ -236,7 +238,7 @@ class Meter:
         rows = []
         for item in self._request.batch:
             told = Tally(response_id=f"{tally.response_id}/{item.custom_id}", model=item.model)
-            tokens = Tokens(input_uncached=item.input_estimate)
+            tokens = Tokens(input_uncached=item.input_estimate, output=item.allowance)
             note = "batch; final with its results"
             rows.append(self._rows.exchange(told, tokens, Completeness.PARTIAL, note))
         return rows

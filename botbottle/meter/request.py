@@ -26,6 +26,7 @@ class BatchItem:
     custom_id: str
     model: str
     input_estimate: int
+    allowance: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +81,8 @@ def _batch(doc: dict[str, Any]) -> tuple[BatchItem, ...]:
     for item in map(as_dict, as_list(doc.get("requests"))[:MAX_BATCH]):
         params = as_dict(item.get("params"))
         model, size = as_str(params.get("model")), estimate_document(params, Dialect.ANTHROPIC)
-        items.append(BatchItem(as_str(item.get("custom_id")), model, size))
+        allowance = min(_max_output(params) or ALLOWANCE, ALLOWANCE)
+        items.append(BatchItem(as_str(item.get("custom_id")), model, size, allowance))
     return tuple(items)
 
 

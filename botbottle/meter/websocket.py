@@ -20,6 +20,7 @@ from botbottle.meter.call import Call, Dialect
 from botbottle.meter.dialects.openai_responses import TERMINAL, ResponsesReader
 from botbottle.meter.estimate import FRAME_TOKENS, Conversations
 from botbottle.meter.meter import Reason
+from botbottle.meter.opaque import OpaqueBytes
 from botbottle.meter.request import Request, from_document
 from botbottle.meter.rows import Clock, Rows
 from botbottle.meter.tally import Tally, as_dict, as_str
@@ -98,12 +99,14 @@ class WebSocketMeter:
         self._asked = 0
         self._lanes: dict[str, _Lane] = {}  # only those that are not idle
         self._open: OrderedDict[str, _Open] = OrderedDict()  # response id -> in flight
-        self._due: list[Settlement] = []  # admissions given up to keep the socket bounded
+        self._due: list[Settlement] = []  # settled already, told with the next server frame
+        unknown = call.dialect is Dialect.UNKNOWN
+        self._opaque = OpaqueBytes(Rows(call, Request(prefix), clock)) if unknown else None
 
     @property
     def running(self) -> Tokens:
         """Tokens of all responses in flight so far, approximately."""
-        total = Tokens()
+        total = self._opaque.running if self._opaque else Tokens()
         for item in self._open.values():
             total += self._rows(item.request).so_far(item.reader.tally)
         return total
@@ -128,6 +131,10 @@ class WebSocketMeter:
 
     def sent(self, admission: Admission) -> None:
         """The admitted frame was sent upstream; its lane will answer it."""
+        if self._opaque:
+            row = self._opaque.asked(admission.request)
+            self._due.append(Settlement(admission.request.request_id, (row,)))
+            return
         lane = self._lanes.setdefault(admission.stream_id, _Lane())
         queue = lane.steering if lane.current and not admission.creates else lane.waiting
         queue.append(admission.request)
@@ -136,8 +143,10 @@ class WebSocketMeter:
 
     def server_frame(self, data: bytes) -> list[Settlement]:
         """A frame from the provider: what it settles. Frames that do not parse settle nothing."""
-        doc = _document(data)
         settled, self._due = self._due, []
+        if self._opaque:
+            return settled + [Settlement("", (row,)) for row in self._opaque.answered(len(data))]
+        doc = _document(data)
         kind, stream_id = as_str(doc.get("type")), as_str(doc.get("stream_id"))
         if kind == "error":
             return settled + self._error(stream_id, as_dict(doc.get("error")))
@@ -159,6 +168,8 @@ class WebSocketMeter:
     def close(self, reason: Reason) -> list[Settlement]:
         """The socket is gone: rows of what was in flight or admitted but never answered."""
         settled, self._due = self._due, []
+        if self._opaque:
+            settled += [Settlement("", (row,)) for row in self._opaque.rest()]
         settled += [self._interrupt(response_id, reason.value) for response_id in list(self._open)]
         for lane in self._lanes.values():
             settled += [self._unanswered(request, reason) for request in lane.waiting]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from botbottle.meter import Reason
+from botbottle.meter import Reason, identify
+from botbottle.meter.request import ALLOWANCE
 from botbottle.model.usage import Completeness, Tokens
 
 from .helpers import (
@@ -187,7 +188,13 @@ def test_bug_21_creating_a_background_response_gives_a_row_under_its_final_id() 
     row = only(whole(m, json.dumps(doc).encode()))
     assert (row.response_id, row.completeness) == ("resp_1", Completeness.PARTIAL)
     assert row.tokens.input_uncached > 30
-    assert row.tokens.output == 0
+    assert row.tokens.output == ALLOWANCE  # nobody may ever ask for the result
+
+
+def test_bug_21_a_poll_that_asks_for_an_upgrade_is_still_read() -> None:
+    found = identify("api.openai.com", "GET", "/v1/responses/r1", {"Upgrade": "websocket"}, {})
+    assert found is not None
+    assert found.metered
 
 
 def test_bug_21_batch_results_downloaded_twice_have_the_same_ids() -> None:

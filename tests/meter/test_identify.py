@@ -101,6 +101,13 @@ def test_websocket_upgrades_are_known(path: str, dialect: Dialect) -> None:
     assert (call.kind, call.dialect) == (Kind.WEBSOCKET, dialect)
 
 
+@pytest.mark.parametrize("path", ["/v1/responses/r1", "/v1/messages/batches/b/results"])
+def test_an_upgrade_header_does_not_hide_a_poll_from_the_meter(path: str) -> None:
+    call = identify("api.openai.com", "GET", path, {"Upgrade": "websocket"}, {})
+    assert call is not None
+    assert call.metered
+
+
 @pytest.mark.parametrize("host", [
     "example.com", "api.anthropic.com.evil.example", "evilapi.anthropic.com", "xapi.openai.com",
     "openai.azure.com", "a.b.openai.azure.com", "-aiplatform.googleapis.com", "",

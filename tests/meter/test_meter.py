@@ -209,12 +209,17 @@ def test_creating_a_batch_gives_a_row_a_request_under_the_id_of_its_result() -> 
     place = ("api.anthropic.com", "/v1/messages/batches")
     where = call(place)
     assert where.kind is Kind.BATCH_CREATE
-    params = {"model": "claude-z", "messages": [{"role": "user", "content": "hello " * 50}]}
+    params = {
+        "model": "claude-z",
+        "max_tokens": 77,
+        "messages": [{"role": "user", "content": "hello " * 50}],
+    }
     body = {"requests": [{"custom_id": f"c{at}", "params": params} for at in range(3)]}
     asked = read_request(where, json.dumps(body).encode(), "", "flow-1")
     m = Meter(where, asked, status=200, headers={"content-type": "application/json"}, clock=clock)
     rows = whole(m, b'{"id":"msgbatch_7","type":"message_batch","processing_status":"in_progress"}')
     assert [row.response_id for row in rows] == [f"msgbatch_7/c{at}" for at in range(3)]
+    assert all(row.tokens.output == 77 for row in rows)
     assert all(row.tokens.input_uncached > 50 and row.model == "claude-z" for row in rows)
     assert all(row.completeness is Completeness.PARTIAL for row in rows)
 

@@ -149,3 +149,19 @@ def test_realtime_responses_are_counted_and_streamed_sound_is_not_gated() -> Non
     (settled,) = _answer(m, done)
     assert settled.request_id == asked
     assert settled.exchanges[0].tokens == Tokens(4, cache_read=6, output=4)
+
+
+def test_a_socket_of_an_unknown_protocol_is_never_free() -> None:
+    m = _socket("/ws/brand.new.Protocol")
+    assert m.client_frame(b"\x00\x01 anything") is not None
+    asked = _ask(m, "setup", text="x" * 700)
+    (settled,) = m.server_frame(b"")
+    assert settled.request_id == asked
+    assert settled.exchanges[0].tokens.input_uncached > 100
+    rows = [s.exchanges[0] for _ in range(100) for s in m.server_frame(b"\xff" * 2000)]
+    assert m.running.output > 0
+    rows += [s.exchanges[0] for s in m.close(Reason.CLIENT_GONE)]
+    assert sum(row.tokens.output for row in rows) == 50_000
+    assert len({row.response_id for row in rows}) == len(rows)
+    assert all(row.completeness is Completeness.ESTIMATED for row in rows)
+    assert m.close(Reason.CLIENT_GONE) == []

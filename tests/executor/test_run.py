@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import random
 import threading
 from collections.abc import Callable
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from botbottle.engine.fake import FakeEngine
 from botbottle.errors import BBError, EngineError, EngineUnreachable, LedgerUnavailable, Transient
@@ -20,7 +23,7 @@ from botbottle.model.plan import (
     StopContainer,
 )
 from botbottle.ui import events
-from tests.support.engines import Lab
+from tests.support.engines import Lab, fake_lab
 from tests.support.executing import Bench
 
 
@@ -263,3 +266,29 @@ def test_removing_what_is_gone_is_done(lab: Lab, bench: Bench) -> None:
         RemoveNetwork(**base("n"), ref=Ref("n", "e" * 64)),  # type: ignore[arg-type]
     )
     assert result.ok
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 2**32), st.integers(1, 14), st.integers(1, 4))
+def test_whatever_fails_every_op_ends_in_one_group_and_only_for_a_reason(
+    seed: int, size: int, parallel: int
+) -> None:
+    rng = random.Random(seed)
+    names = [f"op{n}" for n in range(size)]
+    ops = {
+        n: stop(n, *(p for p in names[:i] if rng.random() < 0.3), best_effort=rng.random() < 0.2)
+        for i, n in enumerate(names)
+    }
+    bad = {n for n in names if rng.random() < 0.25}
+    lab = fake_lab()
+    failing(lab, broken, *bad)
+    plan = list(ops.values())
+    rng.shuffle(plan)
+    done, failed, rest = groups(result := Bench(lab.engine).run(*plan, parallel=parallel))
+    assert sorted([*done, *failed, *rest]) == sorted(names)
+    assert set(failed) == bad - set(rest)
+    stops = {n for n in failed if not ops[n].best_effort} | set(rest)
+    assert {n for n in names if set(ops[n].after) & stops} == set(rest)
+    assert all(n.by in failed for n in result.not_started)
+    called = [c.args[0].name for c in lab.engine.calls]  # type: ignore[attr-defined]
+    assert all(called.index(a) < called.index(n) for n in called for a in ops[n].after)

@@ -6,6 +6,7 @@ import hashlib
 import json
 from typing import Any
 
+from botbottle.ledger.books import Books
 from botbottle.ledger.db import Db
 from botbottle.model import canonical
 
@@ -15,11 +16,14 @@ class Part:
 
     db: Db
     where: str
+    books: Books
+    _checked: int = -1  # the transaction in which the gate last compared the revision
 
     def _revise(self) -> None:
         """Tell every holder of cached limits, holds and accounts that they are stale. Belongs
         in the transaction of the change itself: the gate compares inside its own transaction."""
         self.db.run("UPDATE counter SET value = value + 1 WHERE name = 'revision'")
+        self._checked = -1
 
     def _audit(
         self,

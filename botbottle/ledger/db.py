@@ -11,9 +11,16 @@ import threading
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Protocol
 
 type Row = tuple[Any, ...]
+
+
+class Deferred(Protocol):
+    """Rows that a transaction has not written yet."""
+
+    def flush(self) -> None: ...
+    def discard(self) -> None: ...
 
 
 class Db(ABC):
@@ -26,6 +33,7 @@ class Db(ABC):
     def __init__(self) -> None:
         self._lock = threading.RLock()
         self._depth = 0
+        self.deferred: Deferred | None = None  # flushed before a commit and before reading
         self.transactions = 0  # write transactions begun; a cheap "is this a new one?" check
 
     @contextmanager
@@ -39,9 +47,12 @@ class Db(ABC):
             self._depth, self.transactions = 1, self.transactions + 1
             try:
                 yield
+                self.flush()
                 self.commit()
             except BaseException:
                 self.rollback()
+                if self.deferred is not None:
+                    self.deferred.discard()
                 raise
             finally:
                 self._depth = 0
@@ -51,6 +62,7 @@ class Db(ABC):
         """Several queries on one snapshot."""
         with self._lock:
             if self._depth:
+                self.flush()
                 yield
                 return
             self.begin_read()
@@ -60,6 +72,11 @@ class Db(ABC):
             finally:
                 self._depth = 0
                 self.rollback()
+
+    def flush(self) -> None:
+        """Write what the transaction has put off."""
+        if self.deferred is not None:
+            self.deferred.flush()
 
     @property
     def in_transaction(self) -> bool:
@@ -97,6 +114,11 @@ class Db(ABC):
     @abstractmethod
     def rollback(self) -> None:
         """Undo; never raises."""
+
+    @abstractmethod
+    def others(self) -> int | None:
+        """Inside a transaction: differs when another connection has committed since; None when
+        the database cannot tell."""
 
     @abstractmethod
     def version(self) -> int:

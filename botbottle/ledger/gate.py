@@ -2,7 +2,7 @@
 
 What an account may spend from is cached and compared with the ledger's revision inside each
 transaction, so a limit, a hold or a retirement counts from the very next request. A pool's
-reading is two indexed look-ups however long the history is.
+reading is a look-up in the books, or a few indexed rows, however long the history is.
 """
 
 from __future__ import annotations
@@ -12,13 +12,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from botbottle import errors
-from botbottle.budget import admission, counting, limits, precedence
+from botbottle.budget import admission, counting, limits, precedence, windows
 from botbottle.budget.admission import PoolState
 from botbottle.ledger.base import load
+from botbottle.ledger.books import Lease
 from botbottle.ledger.pools import Pools
 from botbottle.ledger.records import Admitted, Progress, Refusal, RefusalCode, Settled
 from botbottle.ledger.spending import Spender, Spending
-from botbottle.model.bottle import Policy, Scope
+from botbottle.model.bottle import Limit, Policy, Scope
 from botbottle.model.usage import Exchange, Tokens
 
 LEASE_SECONDS = 120.0  # a reservation whose request shows no life for so long is given back
@@ -43,7 +44,6 @@ class Gate(Spending, Pools):
 
     _configs: dict[str, _Config | None]
     _revision: int = -1
-    _checked: int = -1
 
     def admit(
         self,
@@ -75,8 +75,7 @@ class Gate(Spending, Pools):
             policy, reason = config.hold
             text = f"this bottle is held ({policy}): {reason or 'by an operator'}"
             return Refusal("held", text, provider, policy=policy)
-        live = "SELECT count(*) FROM reservation WHERE account = ? AND expires_at > ?"
-        if int(self.db.value(live, account, now)) >= MAX_IN_FLIGHT:
+        if self.books.in_flight(account, now) >= MAX_IN_FLIGHT:
             text = f"{MAX_IN_FLIGHT} requests are in flight already"
             return Refusal("too-many-in-flight", text, provider, retry_after=5.0)
         return None
@@ -84,22 +83,16 @@ class Gate(Spending, Pools):
     def _reserve(
         self, account: str, provider: str, decision: admission.Decision, now: float
     ) -> Admitted:
-        lease, expires = secrets.token_hex(12), now + LEASE_SECONDS
-        self.db.run(
-            "INSERT INTO reservation (lease, account, provider, amount, expires_at)"
-            " VALUES (?, ?, ?, ?, ?)",
-            lease,
-            account,
-            provider,
-            decision.reserve,
-            expires,
+        lease = Lease(
+            secrets.token_hex(12), account, provider, decision.reserve, now + LEASE_SECONDS
         )
+        self.books.put(lease, now)
         pool = decision.pool
         if pool is None:
-            return Admitted(lease, expires, decision.reserve)
+            return Admitted(lease.id, lease.expires, decision.reserve)
         return Admitted(
-            lease,
-            expires,
+            lease.id,
+            lease.expires,
             decision.reserve,
             decision.room,
             pool.scope,
@@ -113,41 +106,23 @@ class Gate(Spending, Pools):
         renewed; a lease that is not (or no longer) the account's cuts."""
         with self.db.write():
             config = self._config(account)
-            row = self.db.one(
-                "SELECT provider, amount, expires_at FROM reservation"
-                " WHERE lease = ? AND account = ?",
-                lease,
-                account,
-            )
-            if config is None or row is None:
+            known = None if config is None else self.books.lease(lease, account)
+            if config is None or known is None:
                 return Progress(True, 0, "unknown-lease")
             if config.retired or config.hold is not None:
                 return Progress(True, 0, "held")
-            return self._follow(config, lease, row, tokens, now)
+            return self._follow(config, known, tokens, now)
 
-    def _follow(
-        self,
-        config: _Config,
-        lease: str,
-        row: tuple[str, int, float],
-        tokens: Tokens,
-        now: float,
-    ) -> Progress:
-        provider, amount, expires = row
+    def _follow(self, config: _Config, lease: Lease, tokens: Tokens, now: float) -> Progress:
         used = counting.counted(tokens, config.spender.count)
-        pools = self._states(config, provider, now, lease)
+        pools = self._states(config, lease.provider, now, lease.id)
         tightest = admission.tightest(pools)
         room = None if tightest is None else tightest.room - used
-        grown = amount
-        if used >= amount:
+        grown = lease.amount
+        if used >= grown:
             grown = used if room is None else used + max(0, min(GROWTH, room))
-        if grown != amount or expires - now < LEASE_SECONDS / 2:
-            self.db.run(
-                "UPDATE reservation SET amount = ?, expires_at = ? WHERE lease = ?",
-                grown,
-                now + LEASE_SECONDS,
-                lease,
-            )
+        if grown != lease.amount or lease.expires - now < LEASE_SECONDS / 2:
+            self.books.change(lease, grown, now + LEASE_SECONDS, now)
         cut = admission.must_cut(pools, used)
         return Progress(cut, room, "budget-exhausted" if cut else "")
 
@@ -175,26 +150,46 @@ class Gate(Spending, Pools):
             )
 
     def release(self, account: str, lease: str) -> None:
-        self.db.run("DELETE FROM reservation WHERE lease = ? AND account = ?", lease, account)
+        with self.db.write():
+            self._config(account)
+            self.books.drop(lease, account)
 
     def forget_leases(self, now: float) -> int:
         """Delete leases that expired long ago."""
-        limit = now - FORGET_SECONDS
-        return self.db.run("DELETE FROM reservation WHERE expires_at < ?", limit)
+        with self.db.write():
+            self.books.forget()
+            return self.db.run("DELETE FROM reservation WHERE expires_at < ?", now - FORGET_SECONDS)
 
     def _states(
         self, config: _Config, provider: str, now: float, lease: str = ""
     ) -> tuple[PoolState, ...]:
         """The governing pools of one account and provider, without ``lease``'s reservation."""
         governing = precedence.governing(config.scopes, provider, config.mode)
-        return tuple(self._state(scope.key, limit, now, lease) for scope, limit in governing)
+        return tuple(self._booked(scope.key, limit, now, lease) for scope, limit in governing)
+
+    def _booked(self, scope: str, limit: Limit, now: float, lease: str) -> PoolState:
+        """One pool as the books have it."""
+        provider, window = limit.provider, limit.window
+        spent = self.books.spent(scope, provider, window, now)
+        forgiven = self._baseline((scope, provider, window), now)
+        return PoolState(
+            scope,
+            provider,
+            window,
+            limit.tokens,
+            max(0, spent - forgiven),
+            self.books.reserved(scope, provider, now, lease),
+            windows.resets_at(window, now),
+        )
 
     def _config(self, account: str) -> _Config | None:
         """The account as it is in this transaction."""
         if self._checked != self.db.transactions:
+            self.books.begin()
             revision = int(self.db.value("SELECT value FROM counter WHERE name = 'revision'"))
             if revision != self._revision:
                 self._configs, self._revision = {}, revision
+                self.books.forget()
                 self._load_resets()
             self._checked = self.db.transactions
         if account not in self._configs:

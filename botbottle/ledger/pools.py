@@ -5,19 +5,15 @@ from __future__ import annotations
 from botbottle.budget import precedence, windows
 from botbottle.budget.admission import PoolState
 from botbottle.ledger.base import Part
-from botbottle.ledger.spending import KEPT
+from botbottle.ledger.books import gross
 from botbottle.model.bottle import Limit, Scope, Window
 
 type LimitKey = tuple[str, str, Window]
 
-_SPENT = (
-    "SELECT coalesce(sum(tokens), 0) FROM spend"
-    " WHERE scope = ? AND provider = ? AND win = ? AND bucket >= ? AND bucket <= ?"
-)
 _RESERVED = (
     "SELECT coalesce(sum(r.amount), 0) FROM reservation r"
     " JOIN account_scope s ON s.account = r.account AND s.scope = ?"
-    " WHERE r.provider = ? AND r.expires_at > ? AND r.lease <> ?"
+    " WHERE r.provider = ? AND r.expires_at > ?"
 )
 
 
@@ -26,9 +22,9 @@ class Pools(Part):
 
     _resets: dict[LimitKey, tuple[str, int]]
 
-    def _state(self, scope: str, limit: Limit, now: float, lease: str = "") -> PoolState:
-        """One pool, without the reservation of ``lease``."""
-        reserved = self.db.value(_RESERVED, scope, limit.provider, now, lease)
+    def _state(self, scope: str, limit: Limit, now: float) -> PoolState:
+        """One pool, read from the database."""
+        reserved = self.db.value(_RESERVED, scope, limit.provider, now)
         spent = self._gross(scope, limit.provider, limit.window, now)
         return PoolState(
             scope,
@@ -42,12 +38,8 @@ class Pools(Part):
 
     def _gross(self, scope: str, provider: str, window: Window, now: float) -> int:
         """Everything booked in the current window, resets ignored."""
-        if window in KEPT:
-            first = last = windows.bucket(window, now)
-            kept = window
-        else:
-            (first, last), kept = windows.days(window, now), "day"
-        return int(self.db.value(_SPENT, scope, provider, kept, first, last))
+        self.db.flush()
+        return gross(self.db, scope, provider, window, now)
 
     def _baseline(self, key: LimitKey, now: float) -> int:
         """Tokens that a reset has forgiven in the current window."""

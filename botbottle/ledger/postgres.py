@@ -97,6 +97,9 @@ class PostgresDb(Db):
             if not self._c.closed and self._c.info.transaction_status:
                 self._c.execute("ROLLBACK")
 
+    def others(self) -> int | None:
+        return None
+
     def version(self) -> int:
         """Any commit changes the set of transactions that a new snapshot sees."""
         return zlib.crc32(str(self.value("SELECT pg_current_snapshot()::text")).encode())

@@ -12,34 +12,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import fields
 
-from botbottle.budget import counting, windows
+from botbottle.budget import counting
 from botbottle.ledger.base import Part, dump
 from botbottle.ledger.db import Row
 from botbottle.ledger.schema import CLASSES
-from botbottle.model.bottle import Window
 from botbottle.model.usage import Completeness, Exchange, Tokens
 
-_COLUMNS = ", ".join(CLASSES)
-_ADDED = ", ".join(f"{c} = rollup.{c} + excluded.{c}" for c in CLASSES)
-_INSERT_USAGE = (
-    "INSERT INTO usage (account, agent, ancestry, provider, dialect, model, host, response_id,"
-    f" seq, {_COLUMNS}, counted, completeness, at, recorded_at, note)"
-    " VALUES (" + ", ".join("?" * 20) + ")"
-)
-_ADD_ROLLUP = (
-    f"INSERT INTO rollup (hour, account, agent, bottle, provider, model, {_COLUMNS}, counted,"
-    " requests, partials, estimates) VALUES (" + ", ".join("?" * 16) + ")"
-    " ON CONFLICT (hour, account, agent, bottle, provider, model) DO UPDATE SET"
-    f" {_ADDED}, counted = rollup.counted + excluded.counted,"
-    " requests = rollup.requests + excluded.requests,"
-    " partials = rollup.partials + excluded.partials,"
-    " estimates = rollup.estimates + excluded.estimates"
-)
 _EARLIER = (
-    f"SELECT account, completeness, {_COLUMNS} FROM usage"
+    f"SELECT account, completeness, {', '.join(CLASSES)} FROM usage"
     " WHERE provider = ? AND response_id = ? ORDER BY seq"
 )
-KEPT: tuple[Window, ...] = ("", "day", "hour")  # weeks and months are sums of days
 
 
 class Spender:
@@ -68,6 +50,7 @@ class Spending(Part):
 
     def _book(self, who: Spender, exchange: Exchange, now: float) -> bool:
         """Store one exchange and its sums; False for a replay."""
+        self.books.before(exchange.provider, exchange.response_id)
         earlier = self.db.query(_EARLIER, exchange.provider, exchange.response_id)
         amends = _amends(who.name, exchange, earlier)
         delta = _beyond(exchange, earlier, amends)
@@ -81,8 +64,7 @@ class Spending(Part):
     def _store(
         self, who: Spender, e: Exchange, delta: Tokens, counted: int, seq: int, now: float
     ) -> None:
-        self.db.run(
-            _INSERT_USAGE,
+        row = (
             who.name,
             who.agent,
             who.ancestry,
@@ -99,6 +81,7 @@ class Spending(Part):
             now,
             e.note,
         )
+        self.books.book(row, e.provider, e.response_id)
 
     def _add(
         self,
@@ -109,36 +92,10 @@ class Spending(Part):
         flags: tuple[int, int, int],
         now: float,
     ) -> None:
-        names = {w: windows.bucket(w, now) for w in KEPT}
-        self.db.run(
-            _ADD_ROLLUP,
-            names["hour"],
-            who.name,
-            who.agent,
-            who.bottle,
-            e.provider,
-            e.model,
-            *_classes(delta),
-            counted,
-            *flags,
-        )
-        rows = [
-            (scope, e.provider, window, name, counted, flags[0])
-            for scope in who.scopes
-            for window, name in names.items()
-        ]
-        if rows:
-            self.db.run(_add_spend(len(rows)), *(value for row in rows for value in row))
-
-
-def _add_spend(rows: int) -> str:
-    """One statement for all sums of an exchange; in key order, like every other writer's."""
-    return (
-        "INSERT INTO spend (scope, provider, win, bucket, tokens, requests) VALUES "
-        + ", ".join(["(?, ?, ?, ?, ?, ?)"] * rows)
-        + " ON CONFLICT (scope, provider, win, bucket) DO UPDATE SET"
-        " tokens = spend.tokens + excluded.tokens, requests = spend.requests + excluded.requests"
-    )
+        hour = self.books.names(now)["hour"]
+        key = (hour, who.name, who.agent, who.bottle, e.provider, e.model)
+        self.books.add_rollup(key, (*_classes(delta), counted, *flags))
+        self.books.add_spend(who.scopes, e.provider, counted, flags[0], now)
 
 
 def _amends(account: str, exchange: Exchange, earlier: list[Row]) -> bool:

@@ -107,6 +107,9 @@ class SqliteDb(Db):
             with suppress(sqlite3.Error):
                 self._c.execute("ROLLBACK")
 
+    def others(self) -> int | None:
+        return int(self.value("PRAGMA data_version"))
+
     def version(self) -> int:
         """``data_version`` changes with others' commits, ``total_changes`` with our own."""
         return int(self.value("PRAGMA data_version")) * 2**32 + self._c.total_changes

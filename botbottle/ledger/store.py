@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from botbottle.ledger.accounts import Accounts
+from botbottle.ledger.books import Books
 from botbottle.ledger.budgets import Budgets
 from botbottle.ledger.db import Db
 from botbottle.ledger.enforcement import Enforcement
@@ -25,6 +26,7 @@ class SqlLedger(Accounts, Gate, Budgets, Usage, Enforcement, Journal, Supervisio
     def __init__(self, db: Db, where: str) -> None:
         self.db = db
         self.where = where
+        self.books = Books(db)
         self._configs = {}
         self._resets = {}
 

@@ -53,6 +53,7 @@ class Usage(Pools):
             ("r.model = ?", model or None),
         )
         group = f" GROUP BY {columns} ORDER BY {columns}" if columns else ""
+        self.db.flush()
         rows = self.db.query(
             f"SELECT {columns + ', ' if columns else ''}{_SUMS} FROM rollup r"
             f" LEFT JOIN account a ON a.name = r.account{where}{group}",
@@ -64,6 +65,7 @@ class Usage(Pools):
         self, *, account: str = "", before: int = 0, limit: int = 100
     ) -> tuple[ExchangeRow, ...]:
         where, params = _filter(("account = ?", account or None), ("id < ?", before or None))
+        self.db.flush()
         rows = self.db.query(
             "SELECT id, account, agent, provider, dialect, model, host, response_id,"
             f" {_COLUMNS}, counted, completeness, at, recorded_at, seq, note"

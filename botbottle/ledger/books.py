@@ -1,0 +1,266 @@
+"""The gate's working set: sums and reservations in memory, for as long as they are true.
+
+What is kept here is a copy of rows and is used only inside a write transaction. It is thrown
+away when another connection has committed anything (asked from the database at the beginning of
+each transaction), when limits or accounts change, and when a transaction is undone; a database
+that cannot tell gets a fresh copy in every transaction. Rows that a batch adds to are written
+once, before the commit, however many requests of the batch add to them.
+"""
+
+# ruff: noqa: S608  # only constants of this package are put into SQL
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from botbottle.budget import windows
+from botbottle.ledger.db import Db
+from botbottle.ledger.schema import CLASSES
+from botbottle.model.bottle import WINDOWS, Window
+
+KEPT: tuple[Window, ...] = ("", "day", "hour")  # weeks and months are sums of days
+
+_COLUMNS = ", ".join(CLASSES)
+_SPENT = (
+    "SELECT coalesce(sum(tokens), 0) FROM spend"
+    " WHERE scope = ? AND provider = ? AND win = ? AND bucket >= ? AND bucket <= ?"
+)
+_INSERT_USAGE = (
+    "INSERT INTO usage (account, agent, ancestry, provider, dialect, model, host, response_id,"
+    f" seq, {_COLUMNS}, counted, completeness, at, recorded_at, note)"
+    " VALUES (" + ", ".join("?" * 20) + ")"
+)
+_SUMS = (*CLASSES, "counted", "requests", "partials", "estimates")
+_ADD_ROLLUP = (
+    f"INSERT INTO rollup (hour, account, agent, bottle, provider, model, {', '.join(_SUMS)})"
+    " VALUES (" + ", ".join("?" * 16) + ")"
+    " ON CONFLICT (hour, account, agent, bottle, provider, model) DO UPDATE SET "
+    + ", ".join(f"{c} = rollup.{c} + excluded.{c}" for c in _SUMS)
+)
+_ADD_SPEND = (
+    "INSERT INTO spend (scope, provider, win, bucket, tokens, requests)"
+    " VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (scope, provider, win, bucket) DO UPDATE SET"
+    " tokens = spend.tokens + excluded.tokens, requests = spend.requests + excluded.requests"
+)
+_PUT_LEASE = (
+    "INSERT INTO reservation (lease, account, provider, amount, expires_at) VALUES (?, ?, ?, ?, ?)"
+    " ON CONFLICT (lease) DO UPDATE SET amount = excluded.amount, expires_at = excluded.expires_at"
+)
+
+type Sums = dict[tuple[Any, ...], list[int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """A reservation of ``amount`` tokens until ``expires``."""
+
+    id: str
+    account: str
+    provider: str
+    amount: int
+    expires: float
+
+
+def gross(db: Db, scope: str, provider: str, window: Window, now: float) -> int:
+    """Everything booked for a scope in the current window: at most 31 indexed rows."""
+    if window in KEPT:
+        first = last = windows.bucket(window, now)
+        kept = window
+    else:
+        (first, last), kept = windows.days(window, now), "day"
+    return int(db.value(_SPENT, scope, provider, kept, first, last))
+
+
+class Books:
+    """See the module. All methods but ``flush`` and ``discard`` need an open transaction."""
+
+    def __init__(self, db: Db) -> None:
+        self._db = db
+        db.deferred = self
+        self._stamp: int | None = None
+        self._hour, self._names = -1, dict[Window, str]()
+        self._rows: list[tuple[Any, ...]] = []
+        self._ids: set[tuple[str, str]] = set()
+        self._rollup: Sums = {}
+        self._spend: Sums = {}
+        self._leases_changed: dict[str, Lease | None] = {}
+        self._chains: dict[str, list[str]] = {}
+        self._live: set[str] = set()
+        self._reserved: dict[tuple[str, str], int] = {}
+        self._flying: dict[str, int] = {}
+        self._counted_at, self._until = 0.0, 0.0
+        self._spent: dict[tuple[str, str, Window], tuple[str, int]] = {}
+        self._leases: dict[str, Lease] | None = None
+
+    def forget(self) -> None:
+        """The copy may be wrong: read again what is needed."""
+        self._spent = {}
+        self._leases = None
+        self._stamp = None
+
+    def begin(self) -> None:
+        """Once in each transaction: is the copy still true?"""
+        stamp = self._db.others()
+        if stamp is None or stamp != self._stamp:
+            self.forget()
+        self._stamp = stamp
+
+    # -- spending ---------------------------------------------------------------------------
+
+    def names(self, now: float) -> dict[Window, str]:
+        """Bucket of each window; all windows change on the hour only."""
+        hour = int(now // 3600)
+        if hour != self._hour:
+            self._hour, self._names = hour, {w: windows.bucket(w, now) for w in WINDOWS}
+        return self._names
+
+    def spent(self, scope: str, provider: str, window: Window, now: float) -> int:
+        """Everything booked in the current window, resets ignored."""
+        bucket = self.names(now)[window]
+        known = self._spent.get((scope, provider, window))
+        if known is None or known[0] != bucket:
+            self.flush()
+            known = (bucket, gross(self._db, scope, provider, window, now))
+            self._spent[scope, provider, window] = known
+        return known[1]
+
+    def before(self, provider: str, response_id: str) -> None:
+        """Make rows of this response visible to a query."""
+        if (provider, response_id) in self._ids:
+            self.flush()
+
+    def book(self, row: tuple[Any, ...], provider: str, response_id: str) -> None:
+        """A usage row, in the order of the table's columns."""
+        self._rows.append(row)
+        self._ids.add((provider, response_id))
+
+    def add_rollup(self, key: tuple[str, ...], numbers: tuple[int, ...]) -> None:
+        _add(self._rollup, key, numbers)
+
+    def add_spend(
+        self, scopes: tuple[str, ...], provider: str, tokens: int, requests: int, now: float
+    ) -> None:
+        names = self.names(now)
+        for scope in scopes:
+            for window in KEPT:
+                _add(self._spend, (scope, provider, window, names[window]), (tokens, requests))
+            for window, bucket in names.items():
+                known = self._spent.get((scope, provider, window))
+                if known is not None and known[0] == bucket:
+                    self._spent[scope, provider, window] = (bucket, known[1] + tokens)
+
+    # -- reservations -----------------------------------------------------------------------
+
+    def lease(self, lease: str, account: str) -> Lease | None:
+        """A lease of ``account``, live or expired."""
+        found = self._load().get(lease)
+        return found if found is not None and found.account == account else None
+
+    def put(self, lease: Lease, now: float) -> None:
+        """Make or change a reservation."""
+        leases = self._load()
+        self._count(lease.id, -1)
+        leases[lease.id] = lease
+        self._leases_changed[lease.id] = lease
+        if lease.expires > now:
+            self._until = min(self._until, lease.expires)
+            self._count(lease.id, 1)
+
+    def change(self, lease: Lease, amount: int, expires: float, now: float) -> None:
+        self.put(replace(lease, amount=amount, expires=expires), now)
+
+    def drop(self, lease: str, account: str) -> None:
+        """Give a reservation back."""
+        if self.lease(lease, account) is not None:
+            self._count(lease, -1)
+            del self._load()[lease]
+            self._leases_changed[lease] = None
+
+    def reserved(self, scope: str, provider: str, now: float, without: str = "") -> int:
+        """Live reservations in a scope, without one lease of an account in that scope."""
+        self._expire(now)
+        total = self._reserved.get((scope, provider), 0)
+        return total - self._load()[without].amount if without in self._live else total
+
+    def in_flight(self, account: str, now: float) -> int:
+        """Live leases of an account."""
+        self._expire(now)
+        return self._flying.get(account, 0)
+
+    def _load(self) -> dict[str, Lease]:
+        if self._leases is None:
+            self.flush()
+            rows = self._db.query(
+                "SELECT lease, account, provider, amount, expires_at FROM reservation"
+            )
+            self._leases = {row[0]: Lease(*row) for row in rows}
+            self._chains = {}
+            for account, scope in self._db.query("SELECT account, scope FROM account_scope"):
+                self._chains.setdefault(account, []).append(scope)
+            self._recount(float("-inf"))
+        return self._leases
+
+    def _expire(self, now: float) -> None:
+        """Let expired leases go out of the sums (and, if the clock went back, in again)."""
+        self._load()
+        if not self._counted_at <= now < self._until:
+            self._recount(now)
+
+    def _recount(self, now: float) -> None:
+        self._live, self._reserved, self._flying = set(), {}, {}
+        live = [x for x in (self._leases or {}).values() if x.expires > now]
+        self._counted_at, self._until = now, min((x.expires for x in live), default=float("inf"))
+        for lease in live:
+            self._count(lease.id, 1)
+
+    def _count(self, name: str, sign: int) -> None:
+        """Add a lease to the sums, or take it out if it is in them."""
+        if sign < 0 and name not in self._live:
+            return
+        lease = self._load()[name]
+        (self._live.add if sign > 0 else self._live.discard)(name)
+        self._flying[lease.account] = self._flying.get(lease.account, 0) + sign
+        for scope in self._chains.get(lease.account, ()):
+            key = (scope, lease.provider)
+            self._reserved[key] = self._reserved.get(key, 0) + sign * lease.amount
+
+    # -- writing ----------------------------------------------------------------------------
+
+    def flush(self) -> None:
+        """Write what is pending; in key order, like every other writer."""
+        if self._rows:
+            self._db.run_many(_INSERT_USAGE, self._rows)
+        if self._rollup:
+            self._db.run_many(_ADD_ROLLUP, [(*k, *v) for k, v in sorted(self._rollup.items())])
+        if self._spend:
+            self._db.run_many(_ADD_SPEND, [(*k, *v) for k, v in sorted(self._spend.items())])
+        if self._leases_changed:
+            self._flush_leases()
+        self._clear()
+
+    def _flush_leases(self) -> None:
+        kept = [x for x in self._leases_changed.values() if x is not None]
+        gone = [(name,) for name, x in self._leases_changed.items() if x is None]
+        if kept:
+            rows = [(x.id, x.account, x.provider, x.amount, x.expires) for x in kept]
+            self._db.run_many(_PUT_LEASE, rows)
+        if gone:
+            self._db.run_many("DELETE FROM reservation WHERE lease = ?", gone)
+
+    def discard(self) -> None:
+        """The transaction is undone: nothing of it was true."""
+        self._clear()
+        self.forget()
+
+    def _clear(self) -> None:
+        self._rows, self._ids = [], set()
+        self._rollup, self._spend, self._leases_changed = {}, {}, {}
+
+
+def _add(sums: Sums, key: tuple[Any, ...], numbers: tuple[int, ...]) -> None:
+    known = sums.get(key)
+    if known is None:
+        sums[key] = list(numbers)
+    else:
+        for i, number in enumerate(numbers):
+            known[i] += number

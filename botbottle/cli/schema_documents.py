@@ -95,7 +95,8 @@ def _plan() -> Schema:
     kept = {name: d for name, d in definitions.items() if name not in {o["title"] for o in ops}}
     # Routes inside a sidecar's config travel in flat form and are described there.
     kept["SidecarConfig"] = {"type": "object"}
-    body["$defs"] = _reachable({"ops": ops, **body["properties"]}, kept)
+    body["properties"].pop("ops")
+    body["$defs"] = _reachable([ops, body["properties"]], kept)
     body["properties"] |= {
         "ops": {"type": "array", "items": {"oneOf": ops}},
         "digest": {"type": "string", "pattern": "^[0-9a-f]{16}$"},

@@ -23,17 +23,18 @@ class Resolver:
         self.library = library
         self.diagnostics: list[Diagnostic] = []
         self._done: dict[str, Policy | None] = {}
-        self._ancestors: dict[str, tuple[str, ...]] = {}
+        self._seen: set[str] = set()
 
     def policy(self, name: str) -> Policy | None:
         """The effective policy of bottle ``name``; None if it or an ancestor is broken."""
         stack = [name]
         while stack:
             current = stack[-1]
+            self._look(current, stack)
             waiting = [p for p in self._parents(current) if p not in self._done]
             if current in self._done or not waiting:
                 stack.pop()
-                self._settle(current, stack)
+                self._settle(current)
             elif any(p in stack for p in waiting):
                 self._cycle(stack, next(p for p in waiting if p in stack))
             else:
@@ -60,21 +61,23 @@ class Resolver:
         known = name in self.library.bottle_folder.entries
         return self.library.bottle(name) if known else None
 
-    def _settle(self, name: str, path: list[str]) -> None:
+    def _settle(self, name: str) -> None:
         if name in self._done:
             return
         bottle = self._bottle(name)
         parents = [self._done.get(p) for p in self._parents(name)]
-        if bottle is not None:
-            self._missing(bottle, path)
         good = [p for p in parents if p is not None]
         if bottle is None or bottle.broken or len(good) < len(parents):
             self._done[name] = None
         else:
             self._done[name] = fold([*good, bottle.policy])
 
-    def _missing(self, bottle: Bottle, path: list[str]) -> None:
-        """Report parents that do not exist, with the hops that led here."""
+    def _look(self, name: str, path: list[str]) -> None:
+        """Report parents that do not exist, once, with the hops that led to ``name``."""
+        bottle = None if name in self._seen else self._bottle(name)
+        self._seen.add(name)
+        if bottle is None:
+            return
         entries = self.library.bottle_folder.entries
         for index, parent in enumerate(bottle.extends):
             if parent not in entries:
@@ -85,7 +88,7 @@ class Resolver:
                         "BB2203",
                         f"there is no bottle {parent!r} to extend",
                         findings.did_you_mean(parent, entries),
-                        self._hops([*path, bottle.entry.name, parent]),
+                        self._hops([*path, parent]),
                     )
                 )
 

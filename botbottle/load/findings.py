@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -55,6 +56,12 @@ def quote(source: Source, line: int) -> str:
 def mask(text: str) -> str:
     """``text`` with well-known credentials and passwords in addresses blacked out."""
     return _PASSWORD.sub("://…@", _CREDENTIAL.sub("…", text))
+
+
+def mask_all(d: Diagnostic) -> Diagnostic:
+    """The finding with its words masked too: they may quote what a file says."""
+    related = tuple((origin, mask(word)) for origin, word in d.related)
+    return replace(d, message=mask(d.message), hint=mask(d.hint), related=related)
 
 
 def looks_secret(text: str) -> bool:

@@ -9,7 +9,7 @@ from pathlib import Path
 from botbottle.load.checks import cross_checks, folder_checks
 from botbottle.load.compose import Effective, Overrides, effective, specs
 from botbottle.load.extends import Resolver
-from botbottle.load.findings import quote
+from botbottle.load.findings import mask_all, quote
 from botbottle.load.layers import Layers, layers
 from botbottle.load.library import Library
 from botbottle.load.settings import to_settings
@@ -107,7 +107,9 @@ def _loaded(
 ) -> Loaded:
     settings = to_settings(library.settings)
     diagnostics = [_quoted(d, library) for d in diagnostics]
-    found = in_order([*library.diagnostics, *resolver.diagnostics, *diagnostics])
+    found = in_order(
+        [mask_all(d) for d in (*library.diagnostics, *resolver.diagnostics, *diagnostics)]
+    )
     declared = None
     if not any(d.severity is Severity.ERROR for d in found):
         bottles: list[BottleSpec] = []

@@ -36,8 +36,8 @@ from tests.world.app import App
 from tests.world.offline import Answer, exchange
 from tests.world.scenarios import SHAPES, Scenario, draw
 
-SEEDS = 1200
-BLOCK = 300
+SEEDS = 800
+BLOCK = 200
 
 
 def play(app: App, seed: int) -> tuple[Scenario, Answer]:

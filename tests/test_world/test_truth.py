@@ -37,7 +37,7 @@ def test_totals_are_kept_per_provider_host_and_model(world: World, plain: httpx.
 
 
 def test_an_answer_on_its_way_is_open_until_it_ends(world: World, plain: httpx.Client) -> None:
-    world.script(delay=0.2, events=3)
+    world.script(delay=0.06, events=3)
     body = BODY | {"stream": True}
     asking = threading.Thread(target=lambda: plain.post("/v1/messages", json=body))
     asking.start()

@@ -103,7 +103,7 @@ def test_without_stream_ids_responses_come_one_after_the_other(world: World) -> 
 
 
 def test_steering_ends_a_response_and_a_successor_follows(world: World) -> None:
-    world.script(delay=0.05, events=20, usage=FULL)
+    world.script(delay=0.03, events=20, usage=FULL)
 
     async def talk(socket: Socket) -> list[dict[str, Any]]:
         await socket.send_json(CREATE)

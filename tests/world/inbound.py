@@ -59,6 +59,7 @@ def build(
         method=method,
         target=target,
         host=host_of(netloc),
+        authority=netloc,
         path=parts.path or "/",
         query=parts.query,
         headers=headers,

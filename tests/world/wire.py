@@ -22,6 +22,7 @@ class Request:
     method: str
     target: str  # exactly as on the wire
     host: str  # lower case, without the port
+    authority: str  # as on the wire, with the port
     path: str  # without the query
     query: str
     headers: Headers  # names lower case, in order

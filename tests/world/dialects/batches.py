@@ -26,13 +26,15 @@ def get(call: Call) -> Reply:
 
 
 def _batch(call: Call, ident: str) -> dict[str, Any]:
+    request = call.request
+    site = f"{'https' if request.tls else 'http'}://{request.authority}"
     count = len(call.memory.batches[ident])
     return {
         "id": ident,
         "type": "message_batch",
         "processing_status": "ended",
         "request_counts": {"processing": 0, "succeeded": count, "errored": 0},
-        "results_url": f"https://{call.request.host}/v1/messages/batches/{ident}/results",
+        "results_url": f"{site}/v1/messages/batches/{ident}/results",
     }
 
 

@@ -37,7 +37,10 @@ def _lines(call: Call) -> Iterator[Frame]:
 
 
 def _line(value: dict[str, Any]) -> bytes:
-    return (compact(value) + "\n").encode()
+    text = compact(value)
+    for char in "<>&\u2028\u2029":  # as Go's encoder escapes them
+        text = text.replace(char, f"\\u{ord(char):04x}")
+    return (text + "\n").encode()
 
 
 def _part(call: Call, text: str) -> dict[str, Any]:

@@ -33,6 +33,7 @@ type Commands = Generator[commands.Command, Any, Any]
 MAX_BODY = 32 * 1024 * 1024  # bytes of a request body
 AUTHORITY = "authority_on_the_wire"  # attribute of a request object
 MAX_HEAD = 256 * 1024  # bytes of a request head
+MAX_AHEAD = 1024 * 1024  # bytes that a client may send before it is their turn
 
 
 @dataclass
@@ -146,6 +147,8 @@ class Stream(mhttp.HttpStream):
             yield SendHttp(hevents.ResponseData(self.stream_id, response.raw_content), client)
         yield mhttp.DropStream(self.stream_id)
         yield SendHttp(hevents.ResponseEndOfMessage(self.stream_id), client)
+        if response.headers.get("connection") == "close":
+            yield commands.CloseTcpConnection(client, half_close=True)
 
     def cut(self) -> Commands:
         """Fail the stream towards the client and cancel it towards the upstream."""
@@ -174,6 +177,14 @@ def _sidecar(stream: Stream) -> Sidecar:
 
 class AgentHttp1(Http1Server):
     """HTTP/1 towards the agent."""
+
+    def _handle_event(self, event: events.Event) -> Commands:
+        """As the original, but what is sent ahead of its turn is not kept without bound."""
+        yield from super()._handle_event(event)
+        if len(self.buf) > MAX_AHEAD and self.state != self.passthrough:
+            self.state = self.done
+            self.buf.maybe_extract_at_most(len(self.buf))
+            yield commands.CloseConnection(self.conn)
 
     def read_headers(self, event: events.ConnectionEvent) -> Commands:
         """As the original, with a limit on the head and a JSON answer to a malformed one.

@@ -1,0 +1,85 @@
+"""The upstream of the benchmark: a bare TLS server that is never the bottleneck.
+
+``python -m benchmarks.egress.upstream CERT KEY`` prints its port. ``/1k`` and ``/10m`` answer
+with bodies of that size, ``/sse/COUNT/MICROSECONDS`` with that many events at that interval,
+each carrying the monotonic time at which it was sent, POST with 1 kB of JSON.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import ssl
+import sys
+import time
+from typing import Any
+
+SMALL, LARGE = 1024, 10 * 1024 * 1024
+
+
+def _fixed(size: int, kind: str = "application/octet-stream") -> bytes:
+    body = b"x" * size
+    head = f"HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nContent-Length: {size}\r\n\r\n"
+    return head.encode() + body
+
+
+_PAGES = {b"/1k": _fixed(SMALL), b"/10m": _fixed(LARGE)}
+
+
+class Upstream(asyncio.Protocol):
+    """Keep-alive HTTP/1.1, just enough of it."""
+
+    def __init__(self) -> None:
+        self._buffer = b""
+        self._transport: Any = None
+
+    def connection_made(self, transport: Any) -> None:
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        self._buffer += data
+        while b"\r\n\r\n" in self._buffer:
+            head, _, rest = self._buffer.partition(b"\r\n\r\n")
+            size = 0
+            for line in head.split(b"\r\n")[1:]:
+                if line.lower().startswith(b"content-length:"):
+                    size = int(line.partition(b":")[2])
+            if len(rest) < size:
+                return
+            self._buffer = rest[size:]
+            self._answer(head.split(b" ", 2)[1])
+
+    def _answer(self, path: bytes) -> None:
+        if path.startswith(b"/sse/"):
+            _, _, count, gap = path.split(b"/")
+            asyncio.get_running_loop().create_task(self._events(int(count), int(gap) / 1e6))
+        else:
+            self._transport.write(_PAGES.get(path, _PAGES[b"/1k"]))
+
+    async def _events(self, count: int, gap: float) -> None:
+        self._transport.write(
+            b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
+            b"Transfer-Encoding: chunked\r\n\r\n"
+        )
+        for number in range(count):
+            event = b"data: " + json.dumps({"n": number, "at": time.monotonic_ns()}).encode()
+            event += b"\n\n"
+            self._transport.write(b"%x\r\n%s\r\n" % (len(event), event))
+            await asyncio.sleep(gap)
+        self._transport.write(b"0\r\n\r\n")
+
+
+async def main(certificate: str, key: str) -> None:
+    """Serve until killed."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(Upstream, "127.0.0.1", 0, ssl=context, backlog=512)
+    print(server.sockets[0].getsockname()[1], flush=True)
+    await server.serve_forever()
+
+
+if __name__ == "__main__":
+    import uvloop
+
+    uvloop.run(main(sys.argv[1], sys.argv[2]))

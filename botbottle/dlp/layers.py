@@ -1,7 +1,7 @@
 """Undoing what can be undone: escapes, Base64, hex, Base32 and compression, under bounds.
 
 Nothing here parses JSON or MIME; a *view* is another byte string to scan. Which views are worth
-making is decided by cheap engine hits: escape triggers, compression magic, and runs of 40 or
+making is decided by cheap engine hits: escape triggers, compression magic, and runs of 42 or
 more Base64 characters (which hex and Base32 runs also are).
 """
 
@@ -22,8 +22,8 @@ from urllib.parse import unquote_to_bytes
 from botbottle.dlp.engines.base import Expression
 from botbottle.dlp.engines.linear import program
 
-RUN = 40
-_RUN_REGEX = rb"[A-Za-z0-9+/_\-]{40}"
+RUN = 42
+_RUN_REGEX = rb"[A-Za-z0-9+/_\-]{42}"
 _RUN_BODY = r"[A-Za-z0-9+/_\-]+(?:(?:\\+[rn]|[\r\n]|\\/){1,4}[ \t]{0,8}[A-Za-z0-9+/_\-]{4,})*={0,2}"
 _NOISE = bytes(
     c for c in range(256) if not (chr(c).isascii() and chr(c).isalnum()) and c not in b"+/_-"
@@ -45,19 +45,29 @@ _TEXT = bytes([0, 9, 10, 13, *range(32, 127)])
 
 RUNS = (Expression(_RUN_REGEX, once=True),)
 
+# Base64 of a zlib header (78 01, 78 5e, 78 9c, 78 da) or of gzip's magic: compressed values are
+# shorter than a run has to be.
+_SHORT_COMPRESSED = (
+    rb"(?:^|[^A-Za-z0-9+/_\-])(?:e(?:A[E-H]|F[4-7]|J[w-z]|N[o-r])[A-Za-z0-9+/_\-]{18}"
+    rb"|H4sI[A-Za-z0-9+/_\-]{17})"
+)
+SHORT = 21
+
 # Escape triggers, in the order of ESCAPES below; each is needed once per surface.
 TRIGGERS = (
-    Expression(rb"%(?:2[BbDdFf]|3[ADad]|40|5F|7E)[^0-9]|(?:%[2-7][0-9A-Fa-f]){3}", (), once=True),
+    Expression(rb"%(?:2[BbDdFf]|3[ADad]|40|5F|7E)[^0-9]|(?:%(?:25)*[2-7][0-9A-Fa-f]){3}", (), once=True),
     Expression(rb"\\u00[2-7][0-9A-Fa-f]", (b"\\u00",), once=True),
     Expression(rb"(?:\\x[2-7][0-9A-Fa-f]){2}", (b"\\x",), once=True),
     Expression(rb"&#(?:x[2-7][0-9A-Fa-f]|\d{2,3});", (b"&#",), once=True),
     Expression(rb"[A-Za-z0-9+]\\{1,3}/[A-Za-z0-9+]", (b"\\/",), once=True),
     Expression(rb"=[2-7][0-9A-F]=[2-7][0-9A-F]|[A-Za-z0-9+/]=\r?\n[A-Za-z0-9+/]", (), once=True),
+    Expression(_SHORT_COMPRESSED, ()),
     Expression(rb"\x1f\x8b\x08", (b"\x1f\x8b\x08",)),
     Expression(rb"PK\x03\x04", (b"pk\x03\x04",), once=True),
 )
-GZIP_TRIGGER = 6
-ZIP_TRIGGER = 7
+SHORT_TRIGGER = 6
+GZIP_TRIGGER = 7
+ZIP_TRIGGER = 8
 
 
 @dataclass(slots=True)
@@ -115,22 +125,32 @@ _ESCAPES: tuple[tuple[str, Callable[[bytes], bytes]], ...] = (
 
 
 def run_span(surface: memoryview, end: int) -> tuple[int, int]:
-    """The whole run (continued over line breaks) whose 40th character ends at ``end``."""
+    """The whole run (continued over line breaks) whose 42nd character ends at ``end``."""
     start = end - RUN
+    return start, _run_end(surface, start)
+
+
+def _run_end(surface: memoryview, start: int) -> int:
     size = 4096
     while True:
         window = surface[start : start + size].tobytes()
         match = program(_RUN_BODY).match(window)
-        length = match.end() if match else RUN
+        length = match.end() if match else SHORT
         if length < size - 64 or start + size >= len(surface):
-            return start, start + length
+            return start + length
         size *= 16
+
+
+def short_runs(surface: memoryview, ends: list[int]) -> Iterator[tuple[int, int]]:
+    """Spans of the short runs whose beginning looks compressed."""
+    for end in ends[:64]:
+        yield end - SHORT, _run_end(surface, end - SHORT)
 
 
 def worth(run: bytes) -> bool:
     """False for identifiers, paths and rulers: Base64 mixes cases and digits, hex and Base32 show
     in their alphabets."""
-    head = run[:256]
+    head = run[:256].rstrip(b"=")
     if not head.translate(None, _HEX) or not head.translate(None, _B32):
         return True
     has_digit = len(head.translate(None, _DIGITS)) < len(head)

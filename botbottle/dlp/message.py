@@ -139,6 +139,10 @@ class Message:
         data = b""
         for index in sorted(triggers):
             data = data or bytes(view)
+            if index == layers.SHORT_TRIGGER:
+                for begin, end in layers.short_runs(view, triggers[index]):
+                    self._decode(bytes(view[begin:end]), location, depth, span or (begin, end - begin))
+                continue
             if index >= layers.GZIP_TRIGGER:
                 self._archives(data, index, triggers[index], location, depth, span)
                 continue
@@ -187,8 +191,11 @@ class Message:
                 return
             if self._entropy and shannon(run[:256]) >= _HIGH_ENTROPY:
                 self.add(Verdict.WARN, "entropy.high", location, *where, run)
-            for layer, data in layers.decode_run(run, self.budget):
-                self.surface(data, f"{location}>{layer}", depth=depth + 1, span=where)
+            self._decode(run, location, depth, where)
+
+    def _decode(self, run: bytes, location: str, depth: int, span: tuple[int, int]) -> None:
+        for layer, data in layers.decode_run(run, self.budget):
+            self.surface(data, f"{location}>{layer}", depth=depth + 1, span=span)
 
     def _run_spans(self, view: memoryview) -> Iterator[tuple[int, int]]:
         at = 0

@@ -71,15 +71,14 @@ class KnownIndex:
     ) -> None:
         self.skipped: list[str] = []
         self._source = source
-        self._owners: dict[tuple[bytes, bool, bool], list[_Owner]] = {}
+        self._owners: dict[tuple[bytes, bool], list[_Owner]] = {}
         self._texts: list[bytes] = []
         for name, value in secrets.items():
             self._add(name, value)
         if canary:
             self._add("canary", canary)
         self.expressions = [
-            Expression(_regex(text, raw), () if raw else (text,), caseless=caseless)
-            for text, caseless, raw in self._owners
+            Expression(_regex(text), (text,), caseless=caseless) for text, caseless in self._owners
         ]
         self._table = list(self._owners.values())
 
@@ -110,9 +109,9 @@ class KnownIndex:
         for entry in entries:
             for gram in grams(entry.variant, part.public):
                 owner = _Owner(entry, gram.offset + len(gram.text))
-                self._own(gram.text, gram.caseless, False, owner)
-        for text, raw in split_patterns(part):
-            self._own(text, True, raw, _Owner(entries[0], -1))
+                self._own(gram.text, gram.caseless, owner)
+        for text in split_patterns(part):
+            self._own(text, True, _Owner(entries[0], -1))
 
     def _add_weak(self, name: str, part: Segment) -> None:
         """Plain and Base64 of the whole value, between boundaries: no windows, no noise."""
@@ -124,10 +123,10 @@ class KnownIndex:
         for form in forms:
             if len(form.text) >= _LEAST:
                 entry = _Entry(name, number, part, form, verdict, form.codec == "plain")
-                self._own(form.text, False, False, _Owner(entry, len(form.text)))
+                self._own(form.text, False, _Owner(entry, len(form.text)))
 
-    def _own(self, text: bytes, caseless: bool, raw: bool, owner: _Owner) -> None:
-        key = (text.lower() if caseless and not raw else text, caseless, raw)
+    def _own(self, text: bytes, caseless: bool, owner: _Owner) -> None:
+        key = (text.lower() if caseless else text, caseless)
         self._owners.setdefault(key, []).append(owner)
 
     def confirm(
@@ -160,8 +159,8 @@ def _squeezed(text: bytes) -> list[Variant]:
     return [Variant("split", short, 1.0, caseless=True)] if 12 <= len(short) < len(text) else []
 
 
-def _regex(text: bytes, raw: bool) -> bytes:
-    return text if raw else b"".join(b"\\x%02x" % c for c in text)
+def _regex(text: bytes) -> bytes:
+    return b"".join(b"\\x%02x" % c for c in text)
 
 
 def _measure(surface: memoryview, owner: _Owner, end: int, squeezed: bool) -> KnownHit | None:
@@ -179,6 +178,10 @@ def _measure(surface: memoryview, owner: _Owner, end: int, squeezed: bool) -> Kn
     complete = high - from_public >= entry.needed()
     if not complete and (entry.variant.codec != "plain" or high - from_public < FRAGMENT):
         return None
+    if not complete:
+        joined = _split(surface, entry, end)
+        if joined is not None:
+            return joined
     codec = "split" if squeezed else entry.variant.codec
     covered = (int(from_public / unit), int(high / unit))
     return KnownHit(

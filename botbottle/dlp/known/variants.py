@@ -17,12 +17,17 @@ from urllib.parse import quote_from_bytes
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """``text`` as it appears; ``unit``: bytes of text per byte of secret (for partial leaks)."""
+    """``text`` as it appears; ``unit``: bytes of text per byte of secret.
+
+    ``windows``: partial leaks are looked for too (any 16 bytes); the rarer forms are looked for
+    as a whole, which takes one literal each.
+    """
 
     codec: str
     text: bytes
     unit: float
     caseless: bool = False
+    windows: bool = False
 
 
 def variants(secret: bytes) -> tuple[Variant, ...]:
@@ -38,57 +43,48 @@ def variants(secret: bytes) -> tuple[Variant, ...]:
 
 
 def _all(secret: bytes) -> Iterator[Variant]:
-    yield Variant("plain", secret, 1.0, caseless=True)
+    yield Variant("plain", secret, 1.0, caseless=True, windows=True)
     yield from _textual(secret)
-    yield from _escapes(secret)
-    yield from base64_forms(secret, "base64")
+    yield from base64_forms(secret, "base64", windows=True)
     yield from _hex(secret)
     yield from _base32(secret)
     yield from _base85(secret)
     yield from _wide(secret)
     yield from _reversed(secret)
     yield from _numbers(secret)
-    yield from _nested(secret)
+    if len(secret) < _RUN_DECODES:
+        yield from _nested(secret)
+
+
+_RUN_DECODES = 28  # longer values in two layers make runs that the decode pass takes apart
 
 
 def _textual(secret: bytes) -> Iterator[Variant]:
+    """Text forms; fully escaped ones (%67%68, \\u0067, \\x67, &#103;) are undone by views."""
     latin = secret.decode("latin-1")
     yield Variant("json", json.dumps(latin, ensure_ascii=False)[1:-1].encode("latin-1"), 1.0)
     yield Variant("json", latin.replace("/", "\\/").encode("latin-1"), 1.0)
     yield Variant("percent", quote_from_bytes(secret, safe="").encode(), 1.0, caseless=True)
     yield Variant("rot13", codecs.encode(latin, "rot13").encode("latin-1"), 1.0)
     yield Variant("base58", _base58(secret), 1.36)
+    octal = "".join(f"\\{c:03o}" for c in secret).encode()
+    yield Variant("octal-escape", octal, 4.0)
 
 
-def _escapes(secret: bytes) -> Iterator[Variant]:
-    """Every byte escaped; the partly escaped forms are undone by the unescape view."""
-    for codec, form in (
-        ("percent", "%{:02x}"),
-        ("unicode-escape", "\\u{:04x}"),
-        ("hex-escape", "\\x{:02x}"),
-        ("octal-escape", "\\{:03o}"),
-        ("html", "&#{};"),
-        ("html", "&#x{:x};"),
-        ("quoted-printable", "={:02x}"),
-    ):
-        parts = [form.format(c).encode() for c in secret]
-        text = b"".join(parts)
-        yield Variant(codec, text, len(text) / max(1, len(secret)), caseless=True)
-
-
-def base64_forms(secret: bytes, codec: str) -> Iterator[Variant]:
+def base64_forms(secret: bytes, codec: str, *, windows: bool = False) -> Iterator[Variant]:
     """The three alignments, standard and URL-safe, without the characters shared at the edges."""
     for offset in range(3):
         padded = b"\0" * offset + secret
         text = base64.b64encode(padded)
         start = (offset * 8 + 5) // 6
         stable = text[start : len(padded) * 8 // 6]
-        yield Variant(codec, stable, 4 / 3)
-        yield Variant(codec, stable.translate(bytes.maketrans(b"+/", b"-_")), 4 / 3)
+        safe = stable.translate(bytes.maketrans(b"+/", b"-_"))
+        yield Variant(codec, stable, 4 / 3, windows=windows)
+        yield Variant(codec, safe, 4 / 3, windows=windows)
 
 
 def _hex(secret: bytes) -> Iterator[Variant]:
-    yield Variant("hex", secret.hex().encode(), 2.0, caseless=True)
+    yield Variant("hex", secret.hex().encode(), 2.0, caseless=True, windows=True)
     for separator in (":", " ", "-"):
         yield Variant("hex", secret.hex(separator).encode(), 3.0, caseless=True)
     for separator in (", ", ",", " "):
@@ -97,7 +93,7 @@ def _hex(secret: bytes) -> Iterator[Variant]:
 
 
 def _base32(secret: bytes) -> Iterator[Variant]:
-    for offset in range(5):
+    for offset in range(5 if len(secret) < _RUN_DECODES else 1):
         padded = b"\0" * offset + secret
         text = base64.b32encode(padded)
         start = (offset * 8 + 4) // 5
@@ -107,11 +103,9 @@ def _base32(secret: bytes) -> Iterator[Variant]:
 def _base85(secret: bytes) -> Iterator[Variant]:
     for offset in range(4):
         padded = b"\0" * offset + secret
-        whole = padded[: len(padded) // 4 * 4]
-        skip = 5 if offset else 0
-        yield Variant("base85", base64.b85encode(whole)[skip:], 1.25)
-        ascii85 = base64.a85encode(whole[4 if offset else 0 :])
-        yield Variant("ascii85", ascii85, 1.25)
+        whole = padded[4 if offset else 0 : len(padded) // 4 * 4]
+        yield Variant("base85", base64.b85encode(whole), 1.25)
+        yield Variant("ascii85", base64.a85encode(whole), 1.25)
 
 
 def _wide(secret: bytes) -> Iterator[Variant]:
@@ -124,7 +118,7 @@ def _wide(secret: bytes) -> Iterator[Variant]:
 
 def _reversed(secret: bytes) -> Iterator[Variant]:
     backwards = secret[::-1]
-    yield Variant("reversed", backwards, 1.0, caseless=True)
+    yield Variant("reversed", backwards, 1.0, caseless=True, windows=True)
     yield from base64_forms(backwards, "base64(reversed)")
     yield Variant("reversed(base64)", base64.b64encode(secret).rstrip(b"=")[::-1], 4 / 3)
     yield Variant("reversed(hex)", secret.hex()[::-1].encode(), 2.0, caseless=True)

@@ -49,7 +49,7 @@ RULES: tuple[Rule | Context, ...] = (
     token("supabase.token", r"sb(?:p_(?:v0_)?[0-9a-z]{40}|_(?:secret|publishable)_[\w\-]{20,40})", "sbp_", "sb_secret_", "sb_publishable_", source="Supabase docs: sbp_ and sb_secret_ keys", entropy=3.0),
     token("neon.key", r"napi_[a-z0-9]{60,70}", "napi_", source="Neon docs: napi_ prefix", entropy=3.0),
     token("render.key", r"rnd_[A-Za-z0-9]{28,34}", "rnd_", source="Render docs: rnd_ prefix", entropy=3.4, check=mixed),
-    token("deno.token", r"dd[pow]_[A-Za-z0-9]{36}", "ddp_", "ddo_", "ddw_", source="Deno Deploy docs: ddp_ + 36", entropy=3.2, right=True),
+    token("deno.token", r"(?:ddp|ddo|ddw)_[A-Za-z0-9]{36}", "ddp_", "ddo_", "ddw_", source="Deno Deploy docs: ddp_ + 36", entropy=3.2, right=True),
     token("planetscale.token", r"pscale_(?:tkn|oauth|pw)_[\w=\-.]{32,64}", "pscale_", source="PlanetScale docs: pscale_ prefixes"),
     token("databricks.token", r"dapi[0-9a-h]{32}(?:-\d)?", "dapi", source="Databricks docs: dapi + 32 hex", entropy=3.0, left=True),
     token("dynatrace.token", r"dt0[a-z]\d{2}\.[A-Za-z0-9]{24}\.[A-Za-z0-9]{60,66}", "dt0", source="Dynatrace docs: dt0c01.<24>.<64>"),

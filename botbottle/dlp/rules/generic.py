@@ -47,6 +47,6 @@ def wordless(value: bytes) -> bool:
 
 RULES: tuple[Rule | Context, ...] = (
     context("generic.secret", _KEY_WORDS, r"[A-Za-z0-9_\-+/=.~]{20,150}", source=_SOURCE, entropy=3.0, verdict=Verdict.SUPERVISE, check=wordless),
-    context("generic.key", "key token auth pwd", r"[A-Za-z0-9_\-+/=.~]{20,150}", source=_SOURCE, entropy=3.4, verdict=Verdict.WARN, check=dense),
+    token("generic.key", r"(?i:key|token|auth|pwd)\w{0,3}\\*[\"']?\s{0,2}(?:=>|:=|[=:])\s{0,2}\\*[\"'\x60]?([A-Za-z0-9_\-+/=.~]{20,150})", "key", "token", "auth", "pwd", anchor=r"(?i:key|token|auth|pwd)\w{0,3}\\{0,3}[\"']?\s{0,2}(?:=>|:=|[=:])\s{0,2}\\{0,3}[\"'\x60]?[A-Za-z0-9_\-+/=.~]{20}", before=100, after=200, source=_SOURCE, entropy=3.4, verdict=Verdict.WARN, check=dense),
     token("generic.password", r"(?i:passw(?:or)?d|pwd|passphrase|secret)[\w\-]{0,12}\\*[\"']?\s{0,3}(?:=>|:=|[=:])\s{0,3}\\*[\"']([^\s\"'\\]{6,80})", "passw", "pwd", "passphrase", "secret", anchor=r"(?i)(?:passw(?:or)?d|pwd|passphrase|secret)[\w\-]{0,12}\\{0,3}[\"']?\s{0,3}(?:=>|:=|[=:])\s{0,3}\\{0,3}[\"'][^\s\"'\\]{6}", source=_SOURCE, verdict=Verdict.WARN, check=real_password, entropy=2.2),
 )  # fmt: skip

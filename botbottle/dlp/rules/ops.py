@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from botbottle.dlp.checks import jwt, mixed, mixed_case
-from botbottle.dlp.findings import Verdict
 from botbottle.dlp.rules.model import Context, Rule, context, token
 
 _UUID = r"(?i:[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})"
@@ -26,8 +25,7 @@ RULES: tuple[Rule | Context, ...] = (
     context("honeycomb.context", "honeycomb rollbar bugsnag airbrake logdna loggly", r"[A-Za-z0-9]{20,40}", source="Vendor docs: keys of 20-40", check=mixed),
     context("sumologic.keys", "sumo", r"su[A-Za-z0-9]{12}|[A-Za-z0-9]{64}", source="Sumo Logic docs: access ids su + 12, keys of 64", entropy=2.6, check=mixed),
     token("vault.token", r"hv[sbr]\.[\w\-.]{24,400}", "hvs.", "hvb.", "hvr.", source=_VAULT, entropy=3.0),
-    token("vault.legacy", r"[sbr]\.[A-Za-z0-9]{24}", "s.", "b.", "r.", source=_VAULT, entropy=3.8, left=True, right=True, check=mixed_case),
-    context("vault.context", "vault", r"[sbr]\.[A-Za-z0-9_\-]{24,160}", source=_VAULT, entropy=3.2, check=mixed),
+    context("vault.context", "vault hashicorp x-vault", r"[sbr]\.[A-Za-z0-9_\-]{24,160}", source=_VAULT, entropy=3.2, check=mixed),
     token("vault.argument", r"(?i:vault[\w\-]{0,20})\s{1,3}([sbr]\.[A-Za-z0-9_\-]{24,160})", "vault", source=_VAULT, entropy=3.2, check=mixed),
     token("vault.unseal", r"(?i:unseal key)\s{0,2}\d{0,2}:\s{0,2}([A-Za-z0-9+/]{43,44}=?)", "unseal key", source="Vault docs, operator init: Unseal Key N: <33 bytes in base64>", entropy=3.8),
     token("terraform.token", r"[A-Za-z0-9]{14}\.atlasv1\.[A-Za-z0-9_=\-]{60,70}", ".atlasv1.", source="HCP Terraform docs: <14>.atlasv1.<67>"),
@@ -44,7 +42,6 @@ RULES: tuple[Rule | Context, ...] = (
     context("launchdarkly.context", "launchdarkly configcat amplitude jumpcloud fullstory segment[_-]", r"[A-Za-z0-9=_\-./]{32,60}", source="Vendor docs: opaque keys", entropy=3.2, check=mixed),
     token("posthog.key", r"ph[cxas]_[\w\-]{36,56}", "phc_", "phx_", "pha_", "phs_", source="PostHog docs: phc_ project and phx_ personal keys", entropy=3.2),
     token("authress.key", r"(?:sc|ext|scauth|authress)_[A-Za-z0-9]{5,30}\.[A-Za-z0-9]{4,6}\.acc[_\-][A-Za-z0-9\-]{10,32}\.[A-Za-z0-9+/_=\-]{30,120}", ".acc", source="Authress docs: service client access keys"),
-    token("okta.token", r"00[A-Za-z0-9_\-=]{40}", "00", source="Okta docs: SSWS tokens 00 + 40", entropy=4.2, left=True, right=True, check=mixed_case, verdict=Verdict.WARN),
     context("okta.context", "okta ssws", r"00[\w=\-]{40}", source="Okta docs: SSWS tokens 00 + 40", entropy=3.0),
     token("clickhouse.key", r"4b1d[A-Za-z0-9]{38}", "4b1d", source="ClickHouse Cloud docs: API secrets start 4b1d", entropy=3.4, left=True, right=True, check=mixed_case),
     token("astra.token", r"AstraCS:[\w\-]{16,40}(?::[0-9a-f]{64})?[\w\-]{0,60}", "astracs:", source="DataStax docs: AstraCS:<client>:<64 hex>", entropy=3.0),

@@ -41,7 +41,9 @@ def register(app: typer.Typer) -> None:
         ] = "",
         known_env: Annotated[
             list[str] | None,
-            typer.Option("--known-env", help="Also look for this variable's value, encoded or not."),
+            typer.Option(
+                "--known-env", help="Also look for this variable's value, encoded or not."
+            ),
         ] = None,
     ) -> int:
         """Scan text for secrets or injections; exit 1 when something was found."""

@@ -77,7 +77,8 @@ def mixed(value: bytes) -> bool:
 
 def mixed_case(value: bytes) -> bool:
     """Upper case, lower case and digits all occur."""
-    return mixed(value) and any(65 <= c <= 90 for c in value) and any(97 <= c <= 122 for c in value)
+    cases = any(65 <= c <= 90 for c in value) and any(97 <= c <= 122 for c in value)
+    return cases and mixed(value)
 
 
 def has_digit(value: bytes) -> bool:

@@ -14,7 +14,9 @@ from collections.abc import Iterable, Mapping
 
 from botbottle.dlp.known.variants import Variant, variants
 
-_FORMS = frozenset(["plain", "json", "percent", "base64", "hex", "base32", "reversed", "unicode-escape"])
+_FORMS = frozenset(
+    ["plain", "json", "percent", "base64", "hex", "base32", "reversed", "unicode-escape"]
+)
 _LEAST = 8  # shorter values would scrub ordinary text
 
 

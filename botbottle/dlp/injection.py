@@ -79,7 +79,9 @@ def closest(found: Sequence[Phrase]) -> tuple[Phrase, Phrase] | None:
     return best
 
 
-def scan_text(text: bytes, key: bytes, *, wide: bool = False, engine: str = AUTO) -> tuple[Finding, ...]:
+def scan_text(
+    text: bytes, key: bytes, *, wide: bool = False, engine: str = AUTO
+) -> tuple[Finding, ...]:
     """Findings in a response body; streamed text deltas are joined and scanned as well."""
     joined = delta_text(text)
     results = [_judge(normalise(part), key, wide, engine) for part in (text, joined) if part]

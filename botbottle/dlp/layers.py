@@ -55,7 +55,9 @@ SHORT = 21
 
 # Escape triggers, in the order of ESCAPES below; each is needed once per surface.
 TRIGGERS = (
-    Expression(rb"%(?:2[BbDdFf]|3[ADad]|40|5F|7E)[^0-9]|(?:%(?:25)*[2-7][0-9A-Fa-f]){3}", (), once=True),
+    Expression(
+        rb"%(?:2[BbDdFf]|3[ADad]|40|5F|7E)[^0-9]|(?:%(?:25)*[2-7][0-9A-Fa-f]){3}", (), once=True
+    ),
     Expression(rb"\\u00[2-7][0-9A-Fa-f]", (b"\\u00",), once=True),
     Expression(rb"(?:\\x[2-7][0-9A-Fa-f]){2}", (b"\\x",), once=True),
     Expression(rb"&#(?:x[2-7][0-9A-Fa-f]|\d{2,3});", (b"&#",), once=True),

@@ -141,7 +141,9 @@ class Message:
             data = data or bytes(view)
             if index == layers.SHORT_TRIGGER:
                 for begin, end in layers.short_runs(view, triggers[index]):
-                    self._decode(bytes(view[begin:end]), location, depth, span or (begin, end - begin))
+                    self._decode(
+                        bytes(view[begin:end]), location, depth, span or (begin, end - begin)
+                    )
                 continue
             if index >= layers.GZIP_TRIGGER:
                 self._archives(data, index, triggers[index], location, depth, span)

@@ -4,6 +4,7 @@ Words may be separated by blanks, escaped newlines, markup or punctuation, so th
 JSON or Markdown reads the same.
 """
 
+# ruff: noqa: E501  (a table: one rule a line)
 from __future__ import annotations
 
 from typing import Final

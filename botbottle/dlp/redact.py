@@ -19,7 +19,9 @@ from botbottle.dlp.settings import OUTBOUND
 HeaderList = Sequence[tuple[bytes, bytes]]
 
 _DIGESTS = frozenset([b"content-md5", b"digest", b"content-digest", b"repr-digest", b"want-digest"])
-_SIGNED = frozenset([b"signature", b"signature-input", b"x-amz-content-sha256", b"x-hub-signature-256"])
+_SIGNED = frozenset(
+    [b"signature", b"signature-input", b"x-amz-content-sha256", b"x-hub-signature-256"]
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +151,7 @@ def _fix_lengths(headers: HeaderList, body: bytes) -> tuple[tuple[bytes, bytes],
 
 def _breaks_json(before: bytes, after: bytes) -> bool:
     """True when the body was JSON and no longer is."""
-    if before == after or not before.lstrip()[:1] in (b"{", b"["):
+    if before == after or before.lstrip()[:1] not in (b"{", b"["):
         return False
     return _is_json(before) and not _is_json(after)
 

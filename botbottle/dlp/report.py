@@ -27,7 +27,9 @@ class Located:
     finding: Finding
 
 
-def locate(path: str, data: bytes, findings: Iterable[Finding], first_line: int = 1) -> list[Located]:
+def locate(
+    path: str, data: bytes, findings: Iterable[Finding], first_line: int = 1
+) -> list[Located]:
     """Findings with line and column."""
     out = []
     for finding in findings:

@@ -22,8 +22,21 @@ from botbottle.dlp.placeholders import is_placeholder
 from botbottle.dlp.rules.model import Check, Context, Rule, context_expression
 
 _CONTEXT_BEFORE, _CONTEXT_AFTER = 400, 400
-_CREDENTIAL = re.compile(rb"key|token|secret|pass|pwd|auth|cred|api|[_-]?id\\b|pat\\b|id\\W|sid|access|bearer|_sk|_pk|client|license|private|address|aio|webhook|url|login|user", re.IGNORECASE)
-_DIGESTS = (b"sha256=", b"sha256-", b"sha256:", b"sha512-", b"sha512=", b"sha1-", b"sha1=", b"md5=", b"sha384-")
+_CREDENTIAL = re.compile(
+    rb"key|token|secret|pass|pwd|auth|cred|api|[_-]?id\\b|pat\\b|id\\W|sid|access|bearer|_sk|_pk|client|license|private|address|aio|webhook|url|login|user",
+    re.IGNORECASE,
+)
+_DIGESTS = (
+    b"sha256=",
+    b"sha256-",
+    b"sha256:",
+    b"sha512-",
+    b"sha512=",
+    b"sha1-",
+    b"sha1=",
+    b"md5=",
+    b"sha384-",
+)
 _EDGE = 12  # bytes kept in front of a window for the boundary test
 
 

@@ -62,6 +62,5 @@ def weak(text: bytes) -> bool:
     return (
         len(text) < SHORT
         or shannon(text) * len(text) < WEAK_BITS
-        or text.isalpha()
-        and (text.islower() and len(text) < 16)
+        or (text.isalpha() and (text.islower() and len(text) < 16))
     )

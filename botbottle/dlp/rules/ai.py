@@ -1,5 +1,6 @@
 """Keys of AI providers. Most carry a prefix; the older ones need their vendor's name nearby."""
 
+# ruff: noqa: E501  (a table: one rule a line)
 from __future__ import annotations
 
 from botbottle.dlp.checks import mixed, mixed_case

@@ -1,5 +1,6 @@
 """Messaging, mail and telephony."""
 
+# ruff: noqa: E501  (a table: one rule a line)
 from __future__ import annotations
 
 from botbottle.dlp.checks import b64_lenient, mixed, mixed_case

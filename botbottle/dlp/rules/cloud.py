@@ -1,5 +1,6 @@
 """Cloud platforms: AWS, Google Cloud, Azure and the smaller ones."""
 
+# ruff: noqa: E501  (a table: one rule a line)
 from __future__ import annotations
 
 from botbottle.dlp.checks import has_digit, mixed, mixed_case

@@ -1,5 +1,6 @@
 """Payments, shops, banking and advertising."""
 
+# ruff: noqa: E501  (a table: one rule a line)
 from __future__ import annotations
 
 from botbottle.dlp.checks import mixed, mixed_case

@@ -1,5 +1,6 @@
 """Credentials inside connection strings, configuration files and command lines."""
 
+# ruff: noqa: E501  (a table: one rule a line)
 from __future__ import annotations
 
 from botbottle.dlp.checks import b64_lenient

@@ -1,5 +1,6 @@
 """Code forges: GitHub, GitLab, Bitbucket, Gitea, Gerrit-like review and CI services."""
 
+# ruff: noqa: E501  (a table: one rule a line)
 from __future__ import annotations
 
 from botbottle.dlp.checks import checksum_or_random, mixed

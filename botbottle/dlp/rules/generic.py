@@ -4,6 +4,7 @@ Such a hit is never more than `supervise`: nothing but a name and entropy suppor
 forms that prose and fixtures also contain are `warn`: they are logged, they stop nothing.
 """
 
+# ruff: noqa: E501  (a table: one rule a line)
 from __future__ import annotations
 
 import string

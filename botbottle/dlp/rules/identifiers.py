@@ -3,6 +3,7 @@
 They are `warn`: worth a line in the log when they leave a bottle, never a reason to stop it.
 """
 
+# ruff: noqa: E501  (a table: one rule a line)
 from __future__ import annotations
 
 from botbottle.dlp.findings import Verdict

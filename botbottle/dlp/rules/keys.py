@@ -1,5 +1,6 @@
 """Private keys and signed tokens that carry their own structure."""
 
+# ruff: noqa: E501  (a table: one rule a line)
 from __future__ import annotations
 
 from botbottle.dlp.checks import b64_lenient, jwt, mixed_case

@@ -1,5 +1,6 @@
 """Monitoring, infrastructure tooling and secret stores."""
 
+# ruff: noqa: E501  (a table: one rule a line)
 from __future__ import annotations
 
 from botbottle.dlp.checks import jwt, mixed, mixed_case

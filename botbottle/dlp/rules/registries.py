@@ -1,12 +1,12 @@
 """Package registries and artefact stores."""
 
+# ruff: noqa: E501  (a table: one rule a line)
 from __future__ import annotations
 
 from botbottle.dlp.checks import checksum_or_random, has_digit, mixed, mixed_case
 from botbottle.dlp.rules.model import Context, Rule, context, token
 
 _UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
-
 
 
 def registry_value(value: bytes) -> bool:

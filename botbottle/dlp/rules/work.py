@@ -1,5 +1,6 @@
 """Issue trackers, documents, design, files and the long tail of developer services."""
 
+# ruff: noqa: E501  (a table: one rule a line)
 from __future__ import annotations
 
 from botbottle.dlp.checks import mixed, mixed_case

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import importlib
 import zlib
 from typing import Any
 
 from botbottle.dlp.layers import Budget
 
-try:
-    import brotli
-except ImportError:  # pragma: no cover - optional dependency
-    brotli = None
-try:
-    import zstandard
-except ImportError:  # pragma: no cover - optional dependency
-    zstandard = None
+
+def _optional(name: str) -> Any:
+    """A module, or None where its wheel is not installed."""
+    try:
+        return importlib.import_module(name)
+    except ImportError:
+        return None
+
+
+brotli = _optional("brotli")
+zstandard = _optional("zstandard")
 
 _CHUNK = 65536
 
@@ -36,11 +40,12 @@ def _undo(name: str, body: bytes, budget: Budget) -> bytes:
         return body
     cap = min(budget.left, max(_CHUNK * 16, len(body) * budget.ratio))
     try:
-        return _decoder(name)(body, cap + 1, budget)
+        plain: bytes = _decoder(name)(body, cap + 1, budget)
     except Undecodable:
         raise
     except (zlib.error, ValueError, MemoryError) as error:
         raise Undecodable(name) from error
+    return plain
 
 
 def _decoder(name: str) -> Any:

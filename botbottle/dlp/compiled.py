@@ -72,7 +72,7 @@ def _cached(path: Path) -> Matcher | None:
         return None
     try:
         return hs.load(blob[32:])
-    except hs.hyperscan.HyperscanError:
+    except hs.Error:
         return None
 
 

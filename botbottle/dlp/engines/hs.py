@@ -11,13 +11,15 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from importlib.metadata import version
 from typing import Any
 
 import hyperscan
 
 from botbottle.dlp.engines.base import Buffer, Candidates, Expression
 
-VERSION: str = hyperscan.__version__
+VERSION = version("hyperscan")
+Error = hyperscan.HyperscanError
 
 
 class HyperscanMatcher:

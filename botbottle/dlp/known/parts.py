@@ -59,8 +59,5 @@ def _public_prefix(text: bytes) -> int:
 
 def weak(text: bytes) -> bool:
     """True for values so short or plain that windows of them would match ordinary text."""
-    return (
-        len(text) < SHORT
-        or shannon(text) * len(text) < WEAK_BITS
-        or (text.isalpha() and (text.islower() and len(text) < 16))
-    )
+    word = text.isalpha() and text.islower() and len(text) < 2 * SHORT
+    return len(text) < SHORT or word or shannon(text) * len(text) < WEAK_BITS

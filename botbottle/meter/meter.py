@@ -235,6 +235,10 @@ class Meter:
 
     def _batch_created(self, tally: Tally) -> list[Exchange]:
         """One row a request of the batch, under the id its result will have."""
+        if not self._request.batch:
+            tally.thought(self._request.allowance)
+            note = "batch of unknown size"
+            return self._rows.interrupted(tally, Completeness.ESTIMATED, note)
         rows = []
         for item in self._request.batch:
             told = Tally(response_id=f"{tally.response_id}/{item.custom_id}", model=item.model)

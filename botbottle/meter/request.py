@@ -76,14 +76,21 @@ def _context(doc: dict[str, Any], conversations: Conversations | None) -> int:
     return UNKNOWN_CONTEXT if previous or doc.get("conversation") else 0
 
 
+def _batch_item(item: dict[str, Any]) -> BatchItem:
+    params = as_dict(item.get("params"))
+    size = estimate_document(params, Dialect.ANTHROPIC)
+    allowance = min(_max_output(params) or ALLOWANCE, ALLOWANCE)
+    return BatchItem(as_str(item.get("custom_id")), as_str(params.get("model")), size, allowance)
+
+
 def _batch(doc: dict[str, Any]) -> tuple[BatchItem, ...]:
-    items = []
-    for item in map(as_dict, as_list(doc.get("requests"))[:MAX_BATCH]):
-        params = as_dict(item.get("params"))
-        model, size = as_str(params.get("model")), estimate_document(params, Dialect.ANTHROPIC)
-        allowance = min(_max_output(params) or ALLOWANCE, ALLOWANCE)
-        items.append(BatchItem(as_str(item.get("custom_id")), model, size, allowance))
-    return tuple(items)
+    """A row a request; those beyond the bound share one that no result will replace."""
+    items = [_batch_item(as_dict(item)) for item in as_list(doc.get("requests"))]
+    rest = items[MAX_BATCH:]
+    if not rest:
+        return tuple(items)
+    total = sum(item.input_estimate for item in rest), sum(item.allowance for item in rest)
+    return (*items[:MAX_BATCH], BatchItem("(rest)", rest[0].model, *total))
 
 
 def from_document(

@@ -224,6 +224,24 @@ def test_creating_a_batch_gives_a_row_a_request_under_the_id_of_its_result() -> 
     assert all(row.completeness is Completeness.PARTIAL for row in rows)
 
 
+def test_a_batch_whose_size_nobody_can_know_alarms_and_is_not_free() -> None:
+    place = ("api.openai.com", "/v1/batches")
+    m = meter(place, "application/json", body={"input_file_id": "file-1"})
+    row = only(whole(m, b'{"id":"batch_1","object":"batch","status":"validating"}'))
+    assert (row.response_id, row.completeness) == ("batch_1", Completeness.ESTIMATED)
+    assert row.note.startswith("batch of unknown size")
+    assert row.tokens.output > 0
+
+
+def test_a_batch_beyond_the_bound_loses_no_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("botbottle.meter.request.MAX_BATCH", 2)
+    items = [{"custom_id": f"c{at}", "params": {"messages": "x" * 90}} for at in range(5)]
+    body = json.dumps({"requests": items}).encode()
+    asked = read_request(call(("api.anthropic.com", "/v1/messages/batches")), body, "", "f")
+    assert [item.custom_id for item in asked.batch] == ["c0", "c1", "(rest)"]
+    assert asked.batch[2].input_estimate == 3 * asked.batch[0].input_estimate
+
+
 def test_rows_of_batch_results_come_one_by_one_and_a_damaged_file_alarms() -> None:
     place = ("api.anthropic.com", "/v1/messages/batches/b/results")
     message = {"id": "m", "model": "claude-z", "usage": {"input_tokens": 1, "output_tokens": 2}}

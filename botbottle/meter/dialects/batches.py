@@ -43,6 +43,9 @@ class OpenAIBatchReader:
 
     def read(self, event: str, doc: dict[str, Any]) -> bool:
         """Each line whose response has usage is terminal for its own row."""
+        if doc.get("object") == "batch":  # the answer to creating one
+            self.tally.response_id = as_str(doc.get("id"))
+            return False
         body = as_dict(as_dict(doc.get("response")).get("body"))
         usage = as_dict(body.get("usage"))
         if "custom_id" not in doc or not is_usage(usage):

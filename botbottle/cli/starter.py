@@ -50,7 +50,8 @@ shutdown: cutoff
 
 
 def _bottle(choices: Choices) -> str:
-    routes = "".join(f"    - host: {host}\n" for host in choices.allow)
+    # Quoted: a plain *.example.com would be a YAML alias.
+    routes = "".join(f'    - host: "{host}"\n' for host in choices.allow)
     egress = f"egress:\n  routes:\n{routes}" if routes else (
         "# Hosts beyond the provider's own. Everything else is refused.\n"
         "# egress:\n"

@@ -246,6 +246,11 @@ def _plain_words(problem: str) -> tuple[str, str]:
 
 
 _PROBLEMS = (
+    (
+        "expected alphabetic or numeric character",
+        "plain text cannot start with * or &",
+        'put it in quotes: "*.example.com"',
+    ),
     ("found unexpected ':'", "a colon is not allowed here", "put the text in quotes"),
     (
         "cannot start any token",

@@ -8,7 +8,10 @@ plan creates. Ops hold no decision beyond their own fields and no secret.
 from __future__ import annotations
 
 import enum
+import hashlib
+import re
 from dataclasses import dataclass
+from ipaddress import ip_network
 from typing import Any, Literal
 
 from botbottle.model import canonical
@@ -351,9 +354,14 @@ class Plan:
 
     @property
     def digest(self) -> str:
-        """16 hex digits over what would be done and why; independent of unrelated state, and of
-        secret values: which credentials go where is approved, not what they are today."""
-        return canonical.digest({"ops": [_approved(op) for op in self.ops], "p": self.project})
+        """16 hex digits over what would be done and why; independent of unrelated state: of the
+        addresses that happen to be free, and of secret values (which credentials go where is
+        approved, not what they are today)."""
+        text = canonical.canonical({"ops": [_approved(op) for op in self.ops], "p": self.project})
+        fresh = (op.spec.subnet for op in self.ops if isinstance(op, CreateNetwork))
+        for number, subnet in enumerate(fresh):
+            text = _without_addresses(text, subnet, number)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     @property
     def needs(self) -> tuple[str, ...]:
@@ -366,10 +374,21 @@ class Plan:
 
 def _approved(op: Op) -> dict[str, Any]:
     data = op_wire(op)
+    data.pop("labels", None)  # follow from the spec
     for key in ("secrets", "names"):
         if key in data:
             data[key] = [name for name, _ in data[key]]
     return data
+
+
+def _without_addresses(text: str, subnet: str, number: int) -> str:
+    """Replace the addresses of a subnet that is yet to be made by their place in it."""
+    first = ip_network(subnet).network_address
+    text = text.replace(f'"{subnet}"', f'"net{number}"')
+    for offset in range(2, 6):  # sidecars and agent
+        pattern = rf"(?<![\d.]){re.escape(str(first + offset))}(?![\d.])"
+        text = re.sub(pattern, f"net{number}.{offset}", text)
+    return text
 
 
 def op_wire(op: Op) -> dict[str, Any]:

@@ -267,3 +267,12 @@ def test_destroy_keeps_what_another_project_shares(running: World) -> None:
     assert [c.labels.get(labels.KIND) for c in running.observed.containers if c.id != "zz"] == [
         "ledger"
     ]
+
+
+def test_the_digest_does_not_depend_on_which_addresses_are_free(world: World) -> None:
+    first = world.plan(declared())
+    taken = ObservedNetwork("x", "somebody", {}, False, ("10.213.0.0/24",))
+    world.observed = replace(world.observed, networks=(taken,))
+    second = world.plan(declared())
+    assert first != second and first.digest == second.digest
+    assert world.plan(declared(bottle(prompt="other"))).digest != first.digest

@@ -16,13 +16,17 @@ ROOT = Path(__file__).resolve().parents[2]
 CACHE = ROOT / ".cache" / "npm-agents"
 CLAUDE_PACKAGE = "@anthropic-ai/claude-code-linux-x64@2.1.330"
 CODEX_PACKAGE = "@openai/codex@0.169.0"
+GEMINI_PACKAGE = "@google/gemini-cli@0.61.0"
+OPENCODE_PACKAGE = "opencode-ai@1.18.33"
+# Whatever is not on loopback goes to a proxy that nothing serves: no packet leaves the machine.
+SEALED = {"HTTPS_PROXY": "http://127.0.0.1:9", "NO_PROXY": "127.0.0.1,localhost"}
 NPM_FLAGS = ("--ignore-scripts", "--no-audit", "--no-fund", "--force")
 SECONDS = 120
 
 
 def _install(package: str) -> Path:
     """The package's folder; installed with npm (no scripts) when it is not there yet."""
-    name = "@" + package.split("@")[1]
+    name = package.rpartition("@")[0]
     folder = CACHE / "node_modules" / name
     if not folder.exists():
         if shutil.which("npm") is None:
@@ -74,7 +78,7 @@ def run(command: list[str], home: Path, env: dict[str, str]) -> Turn:
     done = subprocess.run(
         command,
         cwd=home,
-        env={"PATH": os.environ["PATH"], "HOME": str(home), "TERM": "dumb", **env},
+        env={"PATH": os.environ["PATH"], "HOME": str(home), "TERM": "dumb", **SEALED, **env},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -88,6 +92,34 @@ def claude(home: Path, env: dict[str, str], *arguments: str) -> Turn:
     command = [str(claude_binary()), "-p", "hello", "--output-format", "json", *arguments]
     quiet = {"CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1"}
     return run(command, home, quiet | env)
+
+
+def gemini(home: Path, base_url: str) -> Turn:
+    """One headless turn of Gemini CLI."""
+    script = _install(GEMINI_PACKAGE) / "bundle" / "gemini.js"
+    chosen = {"security": {"auth": {"selectedType": "gemini-api-key"}}}
+    (home / ".gemini").mkdir()
+    (home / ".gemini" / "settings.json").write_text(json.dumps(chosen))
+    flags = ["-m", "gemini-2.5-flash", "-p", "hello", "--skip-trust", "--output-format", "json"]
+    env = {"GEMINI_API_KEY": "placeholder", "GOOGLE_GEMINI_BASE_URL": base_url}
+    return run(["node", str(script), *flags], home, env)
+
+
+def opencode(home: Path, base_url: str) -> Turn:
+    """One headless turn of opencode against an OpenAI-compatible provider."""
+    _install(OPENCODE_PACKAGE)
+    binary = CACHE / "node_modules" / "opencode-linux-x64" / "bin" / "opencode"
+    provider = {
+        "npm": "@ai-sdk/openai-compatible",
+        "name": "fake",
+        "options": {"baseURL": f"{base_url}/v1", "apiKey": "placeholder"},
+        "models": {"m": {"name": "m"}},
+    }
+    config = home / ".config" / "opencode" / "opencode.json"
+    config.parent.mkdir(parents=True)
+    chosen = {"provider": {"fake": provider}, "model": "fake/m", "small_model": "fake/m"}
+    config.write_text(json.dumps(chosen | {"autoupdate": False, "share": "disabled"}))
+    return run([str(binary), "run", "hello", "--format", "json"], home, {})
 
 
 def codex(home: Path, base_url: str, *, websocket: bool) -> Turn:

@@ -74,11 +74,16 @@ def compile_active(
         metered=MappingProxyType(dict(config.metered)),
         fingerprints=tuple((name, fingerprint(key, wanted[name])) for name in sorted(wanted)),
         placeholders=MappingProxyType(dict(config.placeholders)),
-        scrubber=Scrubber(echo_forms(texts)),
+        scrubber=_scrubber(tuple(echo_forms(texts)), before),
         scanner=_scanner(wanted, key, forms or VariantCache(), before),
         key=key,
         secrets=MappingProxyType(wanted),
     )
+
+
+def _scrubber(texts: tuple[bytes, ...], before: Active | None) -> Scrubber:
+    kept = before is not None and before.scrubber.searches(texts)
+    return before.scrubber if before is not None and kept else Scrubber(texts)
 
 
 def _scanner(

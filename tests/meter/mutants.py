@@ -91,7 +91,7 @@ MUTANTS = (
     Mutant(22, "rows.py", "LONG_ID = 20", "LONG_ID = 0"),
     Mutant(22, "rows.py", "            return _clip(own)\n", '            return "msg"\n'),
     Mutant(23, "dialects/bedrock.py", 'input_uncached=n(usage.get("inputTokens"))', 'input_uncached=n(usage.get("inputTokens")) - n(usage.get("cacheReadInputTokens"))'),
-    Mutant(23, "dialects/bedrock.py", "        if not metrics:", "        if True:"),
+    Mutant(23, "dialects/bedrock.py", "cache_read=max(tokens.cache_read, floor.cache_read)", "cache_read=tokens.cache_read"),
     Mutant(23, "identify.py", "return CLAUDE if anthropic and", "return CLAUDE if False and"),
     Mutant(25, "identify.py", "    return Kind.GENERATE, Dialect.UNKNOWN", "    return Kind.OTHER, Dialect.UNKNOWN"),
     Mutant(25, "identify.py", "(FREE.fullmatch(path) and not ODD.search(path))", "FREE.fullmatch(path)"),

@@ -13,9 +13,11 @@ import base64
 import binascii
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from botbottle.meter.dialects.anthropic import AnthropicReader
+from botbottle.meter.dialects.anthropic import to_tokens as anthropic_tokens
 from botbottle.meter.lines import WHOLE
 from botbottle.meter.tally import Tally, as_dict, as_list, as_str, count, n
 from botbottle.model.usage import Tokens
@@ -88,13 +90,30 @@ class ConverseReader:
         return True
 
 
+def _at_least(tokens: Tokens, floor: Tokens) -> Tokens:
+    """Tokens raised to a second account of the same response, which knows no lifetimes."""
+    written = tokens.cache_write_5m + tokens.cache_write_1h
+    return replace(
+        tokens,
+        input_uncached=max(tokens.input_uncached, floor.input_uncached),
+        cache_read=max(tokens.cache_read, floor.cache_read),
+        cache_write_5m=tokens.cache_write_5m + max(0, floor.cache_write_5m - written),
+        output=max(tokens.output, floor.output),
+    )
+
+
 class InvokeReader:
-    """Folds Invoke documents, unwrapped from their envelope, into a tally."""
+    """Folds Invoke documents, unwrapped from their envelope, into a tally.
+
+    Bedrock's own counts (headers, metrics) and the model's are two accounts of one response:
+    the larger one holds, class by class, because the model's document may leave classes out.
+    """
 
     def __init__(self, headers: Mapping[str, str]) -> None:
         self._inner = AnthropicReader()
-        self._metrics = False
-        self._count_headers({k: headers[k] for k in _HEADER_NAMES if k in headers})
+        known = {k: headers[k] for k in _HEADER_NAMES if k in headers}
+        counts = {_HEADER_NAMES[k]: int(v) for k, v in known.items() if v.isdecimal()}
+        self._floor = anthropic_tokens(counts) if counts else None
 
     @property
     def tally(self) -> Tally:
@@ -112,7 +131,13 @@ class InvokeReader:
         if not inner.get("type"):
             self.tally.wrote(as_str(inner.get("generation")), as_str(inner.get("outputText")))
         terminal = self._inner.read(event, inner)
-        return self._take_metrics(as_dict(inner.get(METRICS))) or terminal or self._whole(event)
+        metrics = as_dict(inner.get(METRICS))
+        if metrics:
+            counts = {_METRIC_NAMES[k]: v for k, v in metrics.items() if k in _METRIC_NAMES}
+            self._floor = anthropic_tokens(counts)
+        if self._floor is not None and (terminal or metrics or event == WHOLE):
+            return self._final(_at_least(self.tally.tokens, self._floor))
+        return terminal
 
     def _unwrap(self, doc: dict[str, Any]) -> dict[str, Any]:
         try:
@@ -123,22 +148,3 @@ class InvokeReader:
     def _final(self, tokens: Tokens) -> bool:
         self.tally.tokens, self.tally.input_known, self.tally.complete = tokens, True, True
         return True
-
-    def _take_metrics(self, metrics: dict[str, Any]) -> bool:
-        if not metrics:
-            return False
-        self._merge({_METRIC_NAMES[k]: v for k, v in metrics.items() if k in _METRIC_NAMES})
-        return self.tally.input_known
-
-    def _count_headers(self, headers: dict[str, str]) -> None:
-        numbers = {_HEADER_NAMES[k]: int(v) for k, v in headers.items() if v.isdecimal()}
-        if numbers:
-            self._merge(numbers)
-
-    def _merge(self, usage: dict[str, Any]) -> None:
-        self._inner.merge(usage)
-        self._metrics = self.tally.complete = True
-
-    def _whole(self, event: str) -> bool:
-        """A plain answer of another vendor's model: its counts came in the headers."""
-        return self._metrics and event == WHOLE

@@ -18,7 +18,13 @@ WebSocket: :class:`WebSocketMeter`. Wire formats, rules and bounds: ``docs/meter
 from botbottle.meter.call import Call, Dialect, Kind
 from botbottle.meter.counting import count_request, parse_count
 from botbottle.meter.estimate import Conversations, estimate_input
-from botbottle.meter.hosts import KNOWN_LLM_HOSTS, METERED_HOSTS, known_llm_host, provider_of
+from botbottle.meter.hosts import (
+    KNOWN_LLM_HOSTS,
+    METERED_HOSTS,
+    known_llm_host,
+    provider_of,
+    unmetered_llm_host,
+)
 from botbottle.meter.identify import identify
 from botbottle.meter.meter import Limits, Meter, Reason, unanswered
 from botbottle.meter.refusal import Refusal, refusal
@@ -50,4 +56,5 @@ __all__ = [
     "refusal",
     "refusal_frame",
     "unanswered",
+    "unmetered_llm_host",
 ]

@@ -131,14 +131,33 @@ def provider_of(host: str, declared: Mapping[str, str]) -> str | None:
     return _lookup(declared, host) or _lookup(METERED_HOSTS, host)
 
 
-def known_llm_host(host: str) -> str | None:
-    """Name of the model provider behind ``host`` (or a ``*.suffix`` route that covers one).
+def _covered(wildcard: str, pattern: str) -> bool:
+    """True when a route ``*.suffix`` can reach a host of ``pattern``."""
+    suffix, labels = wildcard.split(".")[1:], pattern.split(".")
+    tail = labels[len(labels) - len(suffix) :]
+    return len(labels) > len(suffix) and all(map(_label_matches, tail, suffix))
 
-    Used by the planner to flag a route that reaches models without a meter. A wildcard route is
-    flagged when it covers any known host, because reach is what could be used.
+
+def _find(table: Mapping[str, str], host: str) -> str | None:
+    if host.startswith("*."):
+        return next((name for p, name in table.items() if _covered(host, p)), None)
+    return _lookup(table, host)
+
+
+def known_llm_host(host: str) -> str | None:
+    """Name of the model provider behind ``host``, or behind any host that a route ``*.suffix``
+    covers: reach is what could be used."""
+    return _find(KNOWN_LLM_HOSTS, canonical_host(host))
+
+
+def unmetered_llm_host(host: str, declared: Mapping[str, str]) -> str | None:
+    """Name of a model provider that a route to ``host`` (or ``*.suffix``) reaches unmetered.
+
+    None when the host serves no known models, or when every such host is metered: by heart, or
+    because settings declare it. A wildcard that reaches both kinds is flagged.
     """
     host = canonical_host(host)
     if host.startswith("*."):
-        suffix = host[1:]
-        return next((v for p, v in KNOWN_LLM_HOSTS.items() if p.endswith(suffix)), None)
-    return _lookup(KNOWN_LLM_HOSTS, host)
+        open_hosts = {p: name for p, name in UNMETERED_HOSTS.items() if not _lookup(declared, p)}
+        return _find(open_hosts, host)
+    return None if provider_of(host, declared) else _find(UNMETERED_HOSTS, host)

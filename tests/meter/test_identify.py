@@ -15,6 +15,7 @@ from botbottle.meter import (
     identify,
     known_llm_host,
     provider_of,
+    unmetered_llm_host,
 )
 
 VERTEX = "/v1/projects/p/locations/l/publishers"
@@ -147,3 +148,34 @@ def test_known_hosts_flag_routes_without_a_meter() -> None:
     assert known_llm_host("*.anthropic.com") == "claude"  # a wildcard that covers a model host
     assert known_llm_host("*.github.com") is None
     assert set(METERED_HOSTS) <= set(KNOWN_LLM_HOSTS)
+
+
+@pytest.mark.parametrize(
+    ("route", "flagged"),
+    [
+        ("api.mistral.ai", "Mistral"),
+        ("api.openai.com", None),
+        ("*.openai.com", None),
+        ("*.mistral.ai", "Mistral"),
+        ("*.cn-beijing.volces.com", "Volcengine"),
+        ("*.com", "Groq"),
+        ("*.api.x.ai", "xAI"),
+        ("llm.example", None),
+        ("github.com", None),
+    ],
+)
+def test_routes_that_reach_models_unmetered_are_flagged(route: str, flagged: str | None) -> None:
+    assert unmetered_llm_host(route, {}) == flagged
+
+
+def test_declaring_a_host_meters_it_and_ends_the_flag() -> None:
+    declared = {"api.mistral.ai": "mistral", "codestral.mistral.ai": "mistral"}
+    assert unmetered_llm_host("api.mistral.ai", declared) is None
+    assert unmetered_llm_host("*.mistral.ai", declared) is None
+    assert unmetered_llm_host("*.mistral.ai", {"api.mistral.ai": "mistral"}) == "Mistral"
+
+
+def test_a_wildcard_in_the_middle_of_a_known_host_is_covered_by_a_longer_route() -> None:
+    assert known_llm_host("*.us-east-1.amazonaws.com") == "bedrock"
+    assert known_llm_host("*.eu.rep.googleapis.com") == "gemini"
+    assert known_llm_host("*.s3.amazonaws.com") == "bedrock"  # by shape; flagged, not refused

@@ -172,6 +172,7 @@ tear_down() {
   fi
   if pid=$(pid_of "$name" containerd.pid); then end_process "$pid" 50; fi
   for pid in $(our_shims "$dir"); do end_process "$pid" 10; done
+  for pid in $(our_contained "$dir"); do kill -9 "$pid" 2>/dev/null || true; done
   unmount_below "$dir"
   ip netns del "$(netns_of "$name")" 2>/dev/null || true
   rm -rf "$dir/c" "$dir/x" "$dir"/*.sock "$dir"/*.sock.ttrpc "$dir"/*.pid
@@ -194,11 +195,17 @@ gone() { ! kill -0 "$1" 2>/dev/null || grep -q '^State:\sZ' "/proc/$1/status" 2>
 
 # Shims outlive their containerd; ours carry its address on their command line.
 our_shims() {
-  local proc pid
-  for proc in /proc/[0-9]*; do
-    pid=${proc#/proc/}
-    if is_ours "$pid" containerd-shim && is_ours "$pid" "$1/c.sock"; then echo "$pid"; fi
+  local file pid
+  for file in $(grep -laF "$1/c.sock" /proc/[0-9]*/cmdline 2>/dev/null); do
+    pid=$(basename "${file%/cmdline}")
+    if is_ours "$pid" containerd-shim; then echo "$pid"; fi
   done
+}
+
+# Processes of containers whose shim is gone: their root directory lies in our data.
+our_contained() {
+  grep -F "$1/data/" /proc/[0-9]*/mountinfo 2>/dev/null |
+    awk '$5 == "/" { split($1, path, "/"); print path[3] }' || true
 }
 
 # Anything still mounted below would be deleted through, not from.

@@ -56,8 +56,8 @@ def popen(home: Path, *argv: str) -> subprocess.Popen[str]:
     )
 
 
-def processes(home: Path) -> list[str]:
-    """Command lines of daemons that belong to this home."""
+def processes(home: Path) -> list[tuple[int, str]]:
+    """Process id and command line of the daemons and shims that belong to this home."""
     found = []
     for entry in Path("/proc").glob("[0-9]*/cmdline"):
         try:
@@ -65,7 +65,7 @@ def processes(home: Path) -> list[str]:
         except OSError:
             continue
         if f"{home}/" in line and ("dockerd" in line or "containerd" in line):
-            found.append(line)
+            found.append((int(entry.parent.name), line))
     return found
 
 
@@ -73,7 +73,7 @@ def traces(home: Path) -> list[str]:
     """Everything a stopped engine must not leave: processes, mounts, sockets, namespaces."""
     mounts = [line for line in Path("/proc/mounts").read_text().splitlines() if f"{home}/" in line]
     sockets = [str(p) for p in home.glob("*/*.sock")]
-    return processes(home) + mounts + sockets
+    return [line for _, line in processes(home)] + mounts + sockets
 
 
 def namespaces() -> set[str]:
@@ -144,6 +144,23 @@ def test_a_daemon_that_was_killed_is_replaced_by_a_working_one(home: Path) -> No
     assert done.returncode == 0, done.stderr
     assert "DOCKER_HOST" in call(home, "env", "--name", "x").stdout
     call(home, "stop", "--name", "x")
+    assert traces(home) == []
+
+
+def test_containers_do_not_outlive_an_engine_that_was_killed_whole(home: Path) -> None:
+    """Engine, containerd and shims all gone at once, as at the end of a CI job."""
+    call(home, "start", "--name", "x")
+    exports = call(home, "env", "--name", "x").stdout
+    image = "tar -C / -ch bin/sleep lib64 lib/x86_64-linux-gnu/libc.so.6 | docker import - k:1"
+    container = shell(f"{exports}\n{image} >/dev/null; docker run -d --init k:1 /bin/sleep 1000")
+    inspect = f"docker inspect --format '{{{{.State.Pid}}}}' {container}"
+    contained = int(shell(f"{exports}\n{inspect}"))
+    for line in processes(home):
+        os.kill(line[0], signal.SIGKILL)
+    assert eventually(lambda: processes(home) == [])
+    assert Path(f"/proc/{contained}").exists()  # the reason for this test
+    call(home, "stop", "--name", "x")
+    assert eventually(lambda: not Path(f"/proc/{contained}").exists())
     assert traces(home) == []
 
 

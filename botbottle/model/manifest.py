@@ -37,7 +37,7 @@ class Keys(BaseModel):
     """Base of all manifest models: frozen, and an unknown key is an error."""
 
     model_config = ConfigDict(
-        frozen=True, extra="forbid", populate_by_name=False, protected_namespaces=()
+        frozen=True, extra="forbid", protected_namespaces=(), defer_build=True
     )
 
 

@@ -1,0 +1,1 @@
+"""What reading manifests costs."""

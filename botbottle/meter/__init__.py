@@ -13,23 +13,86 @@
 
 A request that was sent but never answered: ``unanswered(call, request, clock, reason)``. A
 WebSocket: :class:`WebSocketMeter`. Wire formats, rules and bounds: ``docs/metering.md``.
+
+Names are loaded when first used: planning needs the host lists alone, and at once.
 """
 
-from botbottle.meter.call import Call, Dialect, Kind
-from botbottle.meter.counting import count_request, parse_count
-from botbottle.meter.estimate import Conversations, estimate_input
-from botbottle.meter.hosts import (
-    KNOWN_LLM_HOSTS,
-    METERED_HOSTS,
-    known_llm_host,
-    provider_of,
-    unmetered_llm_host,
-)
-from botbottle.meter.identify import identify
-from botbottle.meter.meter import Limits, Meter, Reason, unanswered
-from botbottle.meter.refusal import Refusal, refusal
-from botbottle.meter.request import Request, read_request
-from botbottle.meter.websocket import Admission, Settlement, WebSocketMeter, refusal_frame
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from botbottle.meter.call import Call, Dialect, Kind
+    from botbottle.meter.counting import count_request, parse_count
+    from botbottle.meter.estimate import Conversations, estimate_input
+    from botbottle.meter.hosts import (
+        KNOWN_LLM_HOSTS,
+        METERED_HOSTS,
+        known_llm_host,
+        provider_of,
+        unmetered_llm_host,
+    )
+    from botbottle.meter.identify import identify
+    from botbottle.meter.meter import Limits, Meter, Reason, unanswered
+    from botbottle.meter.refusal import Refusal, refusal
+    from botbottle.meter.request import Request, read_request
+    from botbottle.meter.websocket import Admission, Settlement, WebSocketMeter, refusal_frame
+
+_HOMES = {
+    "call": (
+        "Call",
+        "Dialect",
+        "Kind",
+    ),
+    "counting": (
+        "count_request",
+        "parse_count",
+    ),
+    "estimate": (
+        "Conversations",
+        "estimate_input",
+    ),
+    "hosts": (
+        "KNOWN_LLM_HOSTS",
+        "METERED_HOSTS",
+        "known_llm_host",
+        "provider_of",
+        "unmetered_llm_host",
+    ),
+    "identify": ("identify",),
+    "meter": (
+        "Limits",
+        "Meter",
+        "Reason",
+        "unanswered",
+    ),
+    "refusal": (
+        "Refusal",
+        "refusal",
+    ),
+    "request": (
+        "Request",
+        "read_request",
+    ),
+    "websocket": (
+        "Admission",
+        "Settlement",
+        "WebSocketMeter",
+        "refusal_frame",
+    ),
+}
+_HOME = {name: module for module, names in _HOMES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    """A public name, from the module that defines it (PEP 562)."""
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value
+
 
 __all__ = [
     "KNOWN_LLM_HOSTS",

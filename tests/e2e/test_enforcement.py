@@ -1,0 +1,137 @@
+"""Budgets and orders, enforced on real containers without the agent's cooperation."""
+
+from __future__ import annotations
+
+import json
+import signal
+import time
+
+import pytest
+
+from tests.support.live import Live, eventually
+
+SMALL = "budget: {claude: 3000}\n"
+
+
+def spend(live: Live, **script: object) -> list[dict]:
+    answers = live.client(
+        "claude",
+        "--count",
+        "12",
+        "--until-refused",
+        "--script",
+        json.dumps({"output": 900, **script}),
+    )
+    if answers[-1]["status"] == 200:  # the stream that crossed was cut; the next one is refused
+        answers += live.client("claude")
+    return answers
+
+
+def audit(live: Live, action: str = "enforce") -> list[dict]:
+    return [r for r in live.json("audit")["rows"] if r["action"] == action]
+
+
+@pytest.fixture
+def small(live: Live) -> Live:
+    live.agent(extra=SMALL)
+    live.apply()
+    return live
+
+
+def test_the_sidecar_alone_refuses_when_nobody_watches(small: Live) -> None:
+    answers = spend(small)
+    assert 3 <= len([a for a in answers if a["status"] == 200]) <= 5
+    assert answers[-1]["status"] == 402
+    body = json.dumps(answers[-1]["body"])
+    assert "billing_error" in body and "budget" in body
+    seen = len(small.internet.requests("api.anthropic.com"))
+    assert [a["status"] for a in small.client("claude", "--count", "5")] == [402] * 5
+    assert len(small.internet.requests("api.anthropic.com")) == seen, "a refused request went out"
+
+
+def test_a_stream_is_cut_when_it_crosses(live: Live) -> None:
+    live.agent(extra="budget: {claude: 600}\n")
+    live.apply()
+    answer = live.client(
+        "claude", "--script", json.dumps({"output": 5000, "events": 100, "delay": 0.05})
+    )[0]
+    assert answer["status"] == 200 and not answer["complete"]
+    row = live.json("usage")["rows"][0]
+    assert row["partial"] == 1 and row["total"] < 5000
+
+
+def test_watch_cuts_off_and_an_operator_raises_the_budget(small: Live) -> None:
+    watch = small.start("watch")
+    try:
+        spend(small)
+        eventually(lambda: audit(small), 15)
+        rows = audit(small)
+        assert [(r["policy"], r["action"]) for r in rows] == [("cutoff", "enforce")]
+        status = small.json("status")["bottles"][0]
+        assert status["held"]["policy"] == "cutoff" and status["agent"] == "running"
+        small.bb("budget", "set", "agent:home/web", "claude", "50k")
+        eventually(lambda: audit(small, "lift"), 15)
+        assert small.client("claude")[0]["status"] == 200
+        assert len(audit(small)) == 1
+        small.bb("audit", "--verify")
+    finally:
+        watch.send_signal(signal.SIGTERM)
+        assert watch.wait(20) == 0
+
+
+def test_a_kill_stays_until_it_is_released(live: Live) -> None:
+    live.agent(extra=SMALL)
+    live.bottle(extra="shutdown: kill\n")
+    live.apply()
+    spend(live)
+    live.bb("watch", "--once")
+    assert live.containers("web") == []
+    again = live.bb("apply", "--yes")
+    assert live.containers("web") == [] and "bb release web" in again.stdout
+    live.bb("budget", "set", "agent:home/web", "claude", "50k")
+    live.bb("watch", "--once")
+    assert live.containers("web") == [], "raising the budget does not bring back what was killed"
+    live.bb("release", "web")
+    assert live.client("claude")[0]["status"] == 200
+
+
+def test_an_operator_cuts_off_at_once_and_releases(small: Live) -> None:
+    small.bb("cutoff", "web", "--reason", "looks odd")
+    answer = small.client("claude")[0]
+    assert answer["status"] in (402, 403) and small.internet.requests("api.anthropic.com") == []
+    assert audit(small)[0]["policy"] == "cutoff"
+    small.bb("release", "web")
+    assert small.client("claude")[0]["status"] == 200
+
+
+def test_freeze_keeps_the_work_and_resume_continues(small: Live) -> None:
+    small.shell("echo thought > /workspace/notes; echo mine > /home/agent/own")
+    small.bb("freeze", "web")
+    assert small.inspect()["State"]["Status"] == "exited"
+    assert small.bb("plan", "--detailed-exitcode").returncode == 0
+    small.bb("resume", "web")
+    assert small.shell("cat /workspace/notes /home/agent/own").stdout == "thought\nmine\n"
+    assert small.client("claude")[0]["status"] == 200
+
+
+def test_two_watches_do_not_enforce_at_once(small: Live) -> None:
+    first = small.start("watch")
+    try:
+        time.sleep(2)
+        second = small.bb("watch", "--once", code=6)
+        assert "BB6000" in second.stderr
+    finally:
+        first.terminate()
+        assert first.wait(20) == 0
+
+
+def test_no_ledger_service_means_no_metered_traffic(small: Live) -> None:
+    from tests.support.live import docker
+
+    assert small.client("claude")[0]["status"] == 200
+    docker("stop", small.containers(kind="ledger")[0])
+    answer = small.client("claude")[0]
+    assert answer["status"] != 200
+    assert len(small.internet.requests("api.anthropic.com")) == 1
+    small.bb("watch", "--once")
+    eventually(lambda: small.client("claude")[0]["status"] == 200, 15)

@@ -106,9 +106,16 @@ def _add_tree(tar: tarfile.TarFile, source: Path, target: str, ids: Ids, made: s
 
 
 def _walk(source: Path) -> Iterator[tuple[Path, str]]:
-    """The tree below ``source`` in a stable order. Links are copied as links and never followed:
-    a project must not be able to hand out host files by pointing at them."""
-    if not source.is_dir() or source.is_symlink():
+    """The tree below ``source`` in a stable order. Links inside are copied as links and never
+    followed, and ``source`` may not be one: a project must not be able to hand out host files
+    by pointing at them."""
+    if source.is_symlink():
+        raise BBError(
+            f"{source} is a symbolic link, which is not followed",
+            code="BB1012",
+            hint=f"use its target: {source.resolve()}",
+        )
+    if not source.is_dir():
         yield source, ""
         return
     for root, directories, names in os.walk(source):

@@ -186,9 +186,9 @@ class _Walk:
         start = clock.now()
         try:
             entry = self._intent(op)
-        except BBError as error:  # what cannot be recorded is not done
-            self._report_failure(op, error)
-            return error
+        except BBError as refused:  # what cannot be recorded is not done
+            self._report_failure(op, refused)
+            return refused
         self._emit(events.OpStarted(**about(op, start), reason=op.reason))
         error = self._with_retries(op)
         if error is None:

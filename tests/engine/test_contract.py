@@ -168,6 +168,12 @@ def test_a_network_is_made_once_with_its_subnet_and_owner(lab: Lab) -> None:
         lab.engine.create_network(spec, lab.labels("internal"))
 
 
+def test_a_network_name_that_is_taken_is_a_conflict_whatever_the_subnet(lab: Lab) -> None:
+    lab.engine.create_network(lab.network("net", 1), lab.labels("internal"))
+    with pytest.raises(Conflict):
+        lab.engine.create_network(lab.network("net", 2), lab.labels("internal"))
+
+
 def test_a_subnet_that_is_taken_is_a_conflict(lab: Lab) -> None:
     lab.engine.create_network(lab.network("one"), lab.labels("internal"))
     with pytest.raises(Conflict):

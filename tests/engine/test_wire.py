@@ -131,6 +131,15 @@ def test_an_engine_that_hangs_is_given_up_after_the_timeout() -> None:
         connection(script, timeout=0.2).get_json("/info")
 
 
+def test_an_engine_that_hangs_is_not_asked_a_second_time() -> None:
+    with serving(ok(b"[]"), b"HTTP/1.1 200 OK\r\n") as script:
+        found = connection(script, timeout=0.2)
+        found.get_json("/a")
+        with pytest.raises(EngineUnreachable, match="time"):
+            found.get_json("/b")
+        assert script.connections == 1
+
+
 def test_a_stream_is_read_as_it_comes_and_closed_from_another_thread() -> None:
     head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
     with serving(head + b"2\r\nhi\r\n") as script:

@@ -16,9 +16,9 @@ from botbottle.model.resources import ContainerSpec, NetworkSpec
 from tests.support.executing import Bench
 from tests.support.tinyplanner import HOME, Bottle, plan, running_copies
 
-OLD = [Bottle("web", 201, "tiny:1"), Bottle("gone", 202, "tiny:1")]
-NEW = [replace(OLD[0], version="2"), Bottle("fresh", 203, "tiny:1")]
-EDITED = [replace(OLD[0], version="3"), Bottle("gone", 202, "tiny:1", "4")]
+OLD = [Bottle("web", "10.201.7", "tiny:1"), Bottle("gone", "10.202.7", "tiny:1")]
+NEW = [replace(OLD[0], version="2"), Bottle("fresh", "10.203.7", "tiny:1")]
+EDITED = [replace(OLD[0], version="3"), Bottle("gone", "10.202.7", "tiny:1", "4")]
 
 
 def engine() -> FakeEngine:

@@ -14,7 +14,7 @@ import pytest
 from botbottle.engine.docker import DockerEngine
 from botbottle.model.plan import Ref
 from tests.support import tinyimage
-from tests.support.engines import ensure_tiny, real_engine
+from tests.support.engines import ensure_tiny, random_block, real_engine
 from tests.support.executing import Bench
 from tests.support.recording import Recorder, recording
 from tests.support.tinyplanner import Bottle, plan, running_copies
@@ -26,9 +26,9 @@ import sys
 from botbottle.engine.docker import connect
 from tests.support.executing import Bench
 from tests.support.tinyplanner import Bottle, plan
-name, octet, image, version = sys.argv[1:]
+name, block, image, version = sys.argv[1:]
 engine = connect()
-ops = plan([Bottle(name, int(octet), image, version, name)], engine.observe(name))
+ops = plan([Bottle(name, block, image, version, name)], engine.observe(name))
 result = Bench(engine).run(*ops, parallel=2, settle=False)
 sys.exit(0 if result.ok else 4)
 """
@@ -45,7 +45,7 @@ def engine() -> Iterator[DockerEngine]:
 @pytest.fixture
 def bottle(engine: DockerEngine) -> Iterator[Bottle]:
     name = uuid.uuid4().hex[:8]
-    made = Bottle(name, 216 + int(name[0], 16) // 2, tinyimage.tag(), home=name)
+    made = Bottle(name, random_block(name), tinyimage.tag(), home=name)
     yield made
     for container in engine.observe(name).containers:
         engine.remove_container(Ref("", container.id), kill=True)
@@ -63,7 +63,7 @@ def start(bottle: Bottle, version: str, url: str) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         [
             sys.executable, "-c", PROGRAM,
-            bottle.name, str(bottle.octet), bottle.image, version,
+            bottle.name, bottle.block, bottle.image, version,
         ],
         env={**os.environ, "DOCKER_HOST": url, "PYTHONPATH": "."},
     )  # fmt: skip
@@ -91,7 +91,7 @@ def test_a_killed_apply_is_finished_by_a_plain_second_run(
     process = start(bottle, "2", recorder.url)
     holder.append(process.pid)
     code = process.wait(60)
-    changed = Bottle(bottle.name, bottle.octet, bottle.image, "2", bottle.name)
+    changed = Bottle(bottle.name, bottle.block, bottle.image, "2", bottle.name)
     assert code == -9
     assert apply(engine, changed)
     assert left(engine, changed) == []

@@ -32,7 +32,7 @@ class Lab:
     image: str
     home: str
     real: bool
-    octet: int  # second octet of this lab's subnets
+    block: str  # first three octets of this lab's subnets
 
     def name(self, tail: str) -> str:
         return f"bbt-{self.home}-{tail}"
@@ -47,13 +47,14 @@ class Lab:
         }
         return tuple(sorted(made.items()))
 
-    def network(self, tail: str = "net", third: int = 0, internal: bool = True) -> NetworkSpec:
+    def network(self, tail: str = "net", index: int = 0, internal: bool = True) -> NetworkSpec:
+        """The ``index``-th (0 to 15) of this lab's networks of 16 addresses."""
         kind = "internal" if internal else "outer"
-        subnet = f"10.{self.octet}.{third}.0/28"
+        subnet = f"{self.block}.{16 * index}/28"
         return NetworkSpec(self.name(tail), kind, "web", internal, subnet)
 
-    def address(self, last: int, third: int = 0) -> str:
-        return f"10.{self.octet}.{third}.{last}"
+    def address(self, last: int, index: int = 0) -> str:
+        return f"{self.block}.{16 * index + last}"
 
     def spec(self, tail: str = "agent", *networks: Attachment, **fields: object) -> ContainerSpec:
         base = ContainerSpec(
@@ -95,7 +96,7 @@ def fake_lab() -> Lab:
     engine.build(b"", tag="tiny:1", labels=())
     engine.calls.clear()
     engine.event_log.tick = 0.05
-    return Lab(engine, "tiny:1", uuid.uuid4().hex[:8], False, 199)
+    return Lab(engine, "tiny:1", uuid.uuid4().hex[:8], False, "10.199.0")
 
 
 def real_engine() -> DockerEngine:
@@ -116,12 +117,18 @@ def real_lab() -> Iterator[Lab]:
     engine = real_engine()
     ensure_tiny(engine)
     home = uuid.uuid4().hex[:8]
-    lab = Lab(engine, tinyimage.tag(), home, True, 200 + int(home[:2], 16) % 16)
+    lab = Lab(engine, tinyimage.tag(), home, True, random_block(home))
     try:
         yield lab
     finally:
         lab.clean()
         engine.close()
+
+
+def random_block(seed: str) -> str:
+    """First three octets of subnets that no other test is likely to use at the same time; away
+    from bb's own pool and the private engine's default one."""
+    return f"10.{128 + int(seed[:2], 16) // 4}.{int(seed[2:4], 16)}"
 
 
 def ensure_tiny(engine: EngineWrite) -> None:

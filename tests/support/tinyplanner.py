@@ -30,13 +30,13 @@ ROLES = ("egress", "agent")
 @dataclass(frozen=True, slots=True)
 class Bottle:
     name: str
-    octet: int
+    block: str  # first three octets of its subnet
     image: str
     version: str = "1"
     home: str = HOME
 
     def network(self) -> NetworkSpec:
-        subnet = f"10.{self.octet}.7.0/28"
+        subnet = f"{self.block}.0/28"
         return NetworkSpec(f"bbt-{self.name}-net", "internal", self.name, True, subnet)
 
     def volume(self) -> VolumeSpec:

@@ -33,9 +33,9 @@ if TYPE_CHECKING:
         provider_of,
         unmetered_llm_host,
     )
-    from botbottle.meter.identify import identify
     from botbottle.meter.meter import Limits, Meter, Reason, unanswered
-    from botbottle.meter.refusal import Refusal, refusal
+    from botbottle.meter.recognise import identify
+    from botbottle.meter.refusals import Refusal, refusal
     from botbottle.meter.request import Request, read_request
     from botbottle.meter.websocket import Admission, Settlement, WebSocketMeter, refusal_frame
 
@@ -60,14 +60,14 @@ _HOMES = {
         "provider_of",
         "unmetered_llm_host",
     ),
-    "identify": ("identify",),
+    "recognise": ("identify",),
     "meter": (
         "Limits",
         "Meter",
         "Reason",
         "unanswered",
     ),
-    "refusal": (
+    "refusals": (
         "Refusal",
         "refusal",
     ),

@@ -12,7 +12,7 @@ from typing import Any
 
 from botbottle.meter.call import Call, Dialect, Kind
 from botbottle.meter.estimate import parse_body
-from botbottle.meter.identify import CHATGPT
+from botbottle.meter.recognise import CHATGPT
 from botbottle.meter.tally import as_dict, count
 
 _ANTHROPIC = frozenset(

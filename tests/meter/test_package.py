@@ -22,8 +22,16 @@ def test_the_host_lists_load_without_the_rest_and_nothing_loads_io_or_decoders()
     code = (
         "import sys; from botbottle.meter import unmetered_llm_host;"
         "assert 'botbottle.meter.meter' not in sys.modules;"
-        "import botbottle.meter.websocket, botbottle.meter.counting, botbottle.meter.identify;"
+        "import botbottle.meter.websocket, botbottle.meter.counting, botbottle.meter.recognise;"
         "banned = {'brotli', 'zstandard', 'mitmproxy', 'sqlite3', 'docker', 'socket', 'asyncio'};"
         "assert not banned & set(sys.modules), banned & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+def test_no_public_name_is_hidden_by_a_module_of_the_same_name() -> None:
+    modules = {
+        name.rpartition(".")[2] for name in sys.modules if name.startswith("botbottle.meter.")
+    }
+    assert modules
+    assert not modules & set(botbottle.meter.__all__)

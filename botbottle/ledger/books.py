@@ -50,6 +50,11 @@ _PUT_LEASE = (
 type Sums = dict[tuple[Any, ...], list[int]]
 
 
+type Known = dict[Window, list[Any]]  # window → [bucket, tokens booked in it]
+
+_NONE: Known = {}
+
+
 @dataclass(frozen=True, slots=True)
 class Lease:
     """A reservation of ``amount`` tokens until ``expires``."""
@@ -78,7 +83,9 @@ class Books:
         self._db = db
         db.deferred = self
         self._stamp: int | None = None
-        self._hour, self._names = -1, dict[Window, str]()
+        self._hour = -1
+        self._names: dict[Window, str] = {}
+        self._ends: dict[Window, float | None] = {}
         self._rows: list[tuple[Any, ...]] = []
         self._ids: set[tuple[str, str]] = set()
         self._rollup: Sums = {}
@@ -89,7 +96,7 @@ class Books:
         self._reserved: dict[tuple[str, str], int] = {}
         self._flying: dict[str, int] = {}
         self._counted_at, self._until = 0.0, 0.0
-        self._spent: dict[tuple[str, str, Window], tuple[str, int]] = {}
+        self._spent: dict[tuple[str, str], Known] = {}
         self._leases: dict[str, Lease] | None = None
 
     def forget(self) -> None:
@@ -109,20 +116,31 @@ class Books:
 
     def names(self, now: float) -> dict[Window, str]:
         """Bucket of each window; all windows change on the hour only."""
+        self._turn(now)
+        return self._names
+
+    def ends(self, now: float) -> dict[Window, float | None]:
+        """End of each window."""
+        self._turn(now)
+        return self._ends
+
+    def _turn(self, now: float) -> None:
         hour = int(now // 3600)
         if hour != self._hour:
-            self._hour, self._names = hour, {w: windows.bucket(w, now) for w in WINDOWS}
-        return self._names
+            self.flush()  # what is pending belongs to the hour before
+            self._hour = hour
+            self._names = {w: windows.bucket(w, now) for w in WINDOWS}
+            self._ends = {w: windows.resets_at(w, now) for w in WINDOWS}
 
     def spent(self, scope: str, provider: str, window: Window, now: float) -> int:
         """Everything booked in the current window, resets ignored."""
         bucket = self.names(now)[window]
-        known = self._spent.get((scope, provider, window))
+        windows_known = self._spent.setdefault((scope, provider), {})
+        known = windows_known.get(window)
         if known is None or known[0] != bucket:
             self.flush()
-            known = (bucket, gross(self._db, scope, provider, window, now))
-            self._spent[scope, provider, window] = known
-        return known[1]
+            known = windows_known[window] = [bucket, gross(self._db, scope, provider, window, now)]
+        return int(known[1])
 
     def before(self, provider: str, response_id: str) -> None:
         """Make rows of this response visible to a query."""
@@ -141,13 +159,11 @@ class Books:
         self, scopes: tuple[str, ...], provider: str, tokens: int, requests: int, now: float
     ) -> None:
         names = self.names(now)
+        _add(self._spend, (scopes, provider), (tokens, requests))
         for scope in scopes:
-            for window in KEPT:
-                _add(self._spend, (scope, provider, window, names[window]), (tokens, requests))
-            for window, bucket in names.items():
-                known = self._spent.get((scope, provider, window))
-                if known is not None and known[0] == bucket:
-                    self._spent[scope, provider, window] = (bucket, known[1] + tokens)
+            for window, known in self._spent.get((scope, provider), _NONE).items():
+                if known[0] == names[window]:
+                    known[1] += tokens
 
     # -- reservations -----------------------------------------------------------------------
 
@@ -233,10 +249,20 @@ class Books:
         if self._rollup:
             self._db.run_many(_ADD_ROLLUP, [(*k, *v) for k, v in sorted(self._rollup.items())])
         if self._spend:
-            self._db.run_many(_ADD_SPEND, [(*k, *v) for k, v in sorted(self._spend.items())])
+            self._db.run_many(_ADD_SPEND, self._spend_rows())
         if self._leases_changed:
             self._flush_leases()
         self._clear()
+
+    def _spend_rows(self) -> list[tuple[Any, ...]]:
+        """One row for each scope, provider and kept window."""
+        sums: Sums = {}
+        for (scopes, provider), numbers in self._spend.items():
+            for scope in scopes:
+                for window in KEPT:
+                    key = (scope, provider, window, self._names[window])
+                    _add(sums, key, (numbers[0], numbers[1]))
+        return [(*key, *numbers) for key, numbers in sorted(sums.items())]
 
     def _flush_leases(self) -> None:
         kept = [x for x in self._leases_changed.values() if x is not None]

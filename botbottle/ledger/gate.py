@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from botbottle import errors
-from botbottle.budget import admission, counting, limits, precedence, windows
+from botbottle.budget import admission, counting, limits, precedence
 from botbottle.budget.admission import PoolState
 from botbottle.ledger.base import load
 from botbottle.ledger.books import Lease
@@ -37,6 +37,7 @@ class _Config:
     mode: precedence.Mode
     retired: bool
     hold: tuple[Policy, str] | None
+    governing: dict[str, tuple[tuple[Scope, Limit], ...]]  # by provider, as asked for
 
 
 class Gate(Spending, Pools):
@@ -164,23 +165,21 @@ class Gate(Spending, Pools):
         self, config: _Config, provider: str, now: float, lease: str = ""
     ) -> tuple[PoolState, ...]:
         """The governing pools of one account and provider, without ``lease``'s reservation."""
-        governing = precedence.governing(config.scopes, provider, config.mode)
+        governing = config.governing.get(provider)
+        if governing is None:
+            governing = precedence.governing(config.scopes, provider, config.mode)
+            config.governing[provider] = governing
         return tuple(self._booked(scope.key, limit, now, lease) for scope, limit in governing)
 
     def _booked(self, scope: str, limit: Limit, now: float, lease: str) -> PoolState:
         """One pool as the books have it."""
         provider, window = limit.provider, limit.window
         spent = self.books.spent(scope, provider, window, now)
-        forgiven = self._baseline((scope, provider, window), now)
-        return PoolState(
-            scope,
-            provider,
-            window,
-            limit.tokens,
-            max(0, spent - forgiven),
-            self.books.reserved(scope, provider, now, lease),
-            windows.resets_at(window, now),
-        )
+        if self._resets:
+            spent = max(0, spent - self._baseline((scope, provider, window), now))
+        reserved = self.books.reserved(scope, provider, now, lease)
+        ends = self.books.ends(now)[window]
+        return PoolState(scope, provider, window, limit.tokens, spent, reserved, ends)
 
     def _config(self, account: str) -> _Config | None:
         """The account as it is in this transaction."""
@@ -208,7 +207,7 @@ class Gate(Spending, Pools):
         spender = Spender(account, agent, load(ancestry), tuple(load(counted)), keys)
         held = self.db.one("SELECT policy, reason FROM hold WHERE account = ?", account)
         hold = None if held is None else (held[0], held[1])
-        return _Config(spender, scopes, mode, retired is not None, hold)
+        return _Config(spender, scopes, mode, retired is not None, hold, {})
 
 
 def _unknown(account: str) -> Refusal:

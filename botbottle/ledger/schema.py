@@ -47,7 +47,6 @@ _USAGE = (
         counted BIGINT NOT NULL, completeness TEXT NOT NULL, at DOUBLE PRECISION NOT NULL,
         recorded_at DOUBLE PRECISION NOT NULL, note TEXT NOT NULL,
         UNIQUE (provider, response_id, seq))""",
-    "CREATE INDEX usage_account ON usage (account, id)",
     f"""CREATE TABLE rollup (
         hour TEXT NOT NULL, account TEXT NOT NULL, agent TEXT NOT NULL, bottle TEXT NOT NULL,
         provider TEXT NOT NULL, model TEXT NOT NULL, {_CLASS_COLUMNS}, counted BIGINT NOT NULL,

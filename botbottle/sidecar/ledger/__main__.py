@@ -5,12 +5,13 @@ from __future__ import annotations
 import argparse
 import asyncio
 import fcntl
+import gc
 import json
 import os
 import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -128,6 +129,19 @@ async def _main(where: str, root: Path) -> None:
     await serve(where, root, stop)
 
 
+def _run(work: Coroutine[Any, Any, None]) -> None:
+    """Run on uvloop where it is installed (the sidecar image has it), which halves the cost of
+    sockets. What is alive now stays alive: the garbage collector need not look at it again."""
+    gc.freeze()
+    gc.set_threshold(20_000, 50, 50)
+    try:
+        import uvloop
+    except ImportError:
+        asyncio.run(work)
+    else:
+        uvloop.run(work)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Entry point; the exit code is the error's."""
     parser = argparse.ArgumentParser(prog="botbottle.sidecar.ledger", description=__doc__)
@@ -139,7 +153,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise errors.UsageError("--db or BB_LEDGER is needed")
         handle = only_one(options.sockets)
         try:
-            asyncio.run(_main(options.db, options.sockets))
+            _run(_main(options.db, options.sockets))
         finally:
             os.close(handle)
     except errors.BBError as error:

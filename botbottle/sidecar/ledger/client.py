@@ -154,7 +154,9 @@ class LedgerClient:
     async def heartbeat(self, status: Mapping[str, Any]) -> bool:
         """Whether the ledger has taken it."""
         with suppress(Unavailable, wire.BadRequest):
-            return bool((await self._ask({"op": "heartbeat", "status": wire.plain(status)})).get("ok"))
+            return bool(
+                (await self._ask({"op": "heartbeat", "status": wire.plain(status)})).get("ok")
+            )
         return False
 
     def event(self, kind: str, data: Mapping[str, Any]) -> None:

@@ -152,7 +152,13 @@ class Handlers:
 
 def _fields(record: Any) -> Reply:
     """A flat record as JSON data."""
-    return {f.name: getattr(record, f.name) for f in dataclasses.fields(record)}
+    kind = type(record).__name__
+    if kind not in _NAMES:
+        _NAMES[kind] = tuple(f.name for f in dataclasses.fields(record))
+    return {name: getattr(record, name) for name in _NAMES[kind]}
+
+
+_NAMES: dict[str, tuple[str, ...]] = {}
 
 
 def _shown(proposal: Proposal) -> Reply:

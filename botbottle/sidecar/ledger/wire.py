@@ -32,13 +32,16 @@ _CLASSES = frozenset(f.name for f in dataclasses.fields(Tokens))
 _TEXTS = {"dialect": 64, "model": 200, "host": 253, "response_id": 256, "note": 500}
 
 
+_ENCODER = json.JSONEncoder(separators=(",", ":"))
+
+
 class BadRequest(ValueError):
     """A frame that no honest sidecar sends; the text says what is wrong, without its content."""
 
 
 def encode(frame: Mapping[str, Any]) -> bytes:
     """One frame as bytes. Raises BadRequest when it is too long."""
-    line = json.dumps(frame, separators=(",", ":")).encode() + b"\n"
+    line = _ENCODER.encode(frame).encode() + b"\n"
     if len(line) > MAX_FRAME:
         raise BadRequest("frame too long")
     return line
@@ -47,7 +50,7 @@ def encode(frame: Mapping[str, Any]) -> bytes:
 def decode(line: bytes) -> dict[str, Any]:
     """One request as plain data with integer ``id`` and text ``op``."""
     try:
-        frame = json.loads(line)
+        frame = json.loads(line.decode())
     except (ValueError, RecursionError):
         raise BadRequest("not JSON") from None
     if not isinstance(frame, dict) or frame.get("v") != VERSION:

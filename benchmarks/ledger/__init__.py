@@ -1,0 +1,1 @@
+"""Benchmarks of the ledger: ``python -m benchmarks.ledger`` writes results/ledger.json."""

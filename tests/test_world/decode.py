@@ -142,6 +142,17 @@ def from_gemini(usage: dict[str, Any]) -> dict[str, int]:
     )
 
 
+def from_interactions(usage: dict[str, Any]) -> dict[str, int]:
+    """A Gemini Interactions ``usage`` in disjoint classes."""
+    read, thoughts = usage["total_cached_tokens"], usage["total_thought_tokens"]
+    return tokens(
+        input_uncached=usage["total_input_tokens"] - read + usage["total_tool_use_tokens"],
+        cache_read=read,
+        output=usage["total_output_tokens"] + thoughts,
+        reasoning=thoughts,
+    )
+
+
 def from_converse(usage: dict[str, Any]) -> dict[str, int]:
     """A Bedrock Converse ``usage`` in disjoint classes."""
     ttl = {item["ttl"]: item["inputTokens"] for item in usage.get("cacheDetails") or []}

@@ -66,6 +66,10 @@ def gemini(url: str) -> Iterator[tuple[str, Any]]:
     last = list(client.models.generate_content_stream(**ask))[-1].usage_metadata
     yield "gemini", last.model_dump(by_alias=True, exclude_none=True)
     yield "input", client.models.count_tokens(**ask).total_tokens
+    ask = {"model": "gemini-2.5-flash", "input": "x"}
+    yield "interactions", client.interactions.create(**ask).usage.model_dump(mode="json")
+    events = list(client.interactions.create(**ask, stream=True))
+    yield "interactions", events[-1].interaction.usage.model_dump(mode="json")
 
 
 def bedrock(url: str) -> Iterator[tuple[str, Any]]:

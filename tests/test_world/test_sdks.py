@@ -20,6 +20,7 @@ from tests.test_world.decode import (
     from_chat,
     from_converse,
     from_gemini,
+    from_interactions,
     from_messages,
     from_responses,
     messages_usage,
@@ -68,6 +69,7 @@ READERS: dict[str, tuple[Any, Any]] = {
     "chat": (from_chat, SHORT),
     "responses": (from_responses, FULL),
     "gemini": (from_gemini, PLAIN),
+    "interactions": (from_interactions, PLAIN),
     "converse": (from_converse, FULL | SILENT),
     "invoke": (messages_usage, FULL | SILENT),
     "ollama": (ollama, PLAIN | SILENT),
@@ -92,10 +94,10 @@ def test_every_sdk_reads_exactly_what_was_sent(world: World) -> None:
     assert Counter(sdk for sdk, _, _ in lines) == {
         "claude": 4,
         "codex": 8,
-        "gemini": 3,
+        "gemini": 5,
         "bedrock": 4,
         "local": 2,
     }
     totals = world.totals()
     assert totals["billed"] == totals["reported"]
-    assert totals["responses"] == 3 + 7 + 2 + 3 + 2
+    assert totals["responses"] == 3 + 7 + 4 + 3 + 2

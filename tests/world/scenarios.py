@@ -107,6 +107,8 @@ SHAPES = (
         ("tool_prompt",),
         "array",
     ),
+    Shape("interactions", GOOGLE, "/v1beta/interactions", {}, ()),
+    Shape("interactions.sse", GOOGLE, "/v1beta/interactions", {"stream": True}, (), "sse"),
     Shape("invoke", AWS, f"{BEDROCK_MODEL}/invoke", {}, ()),
     Shape("invoke.stream", AWS, f"{BEDROCK_MODEL}/invoke-with-response-stream", {}, (), "aws"),
     Shape("converse", AWS, f"{BEDROCK_MODEL}/converse", {}, ()),

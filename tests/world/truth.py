@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import threading
 import time
+from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -26,6 +27,7 @@ AUTH_HEADERS = (
 )
 MAX_JSON = 64 * 1024  # bytes; larger bodies are known by their hash
 MAX_RECORDS = 200_000
+MAX_BODIES = 64 * 1024 * 1024  # bytes of request bodies kept in all; the oldest go first
 
 
 @dataclass(slots=True)
@@ -185,6 +187,8 @@ class Truth:
         self._requests = 0
         self._accepted = 0
         self._names: set[str] = set()
+        self._bodies: deque[Request] = deque()
+        self._body_bytes = 0
 
     def connected(self, peer: str, port: int, *, tls: bool) -> Connection:
         """Note an accepted connection."""
@@ -213,8 +217,18 @@ class Truth:
         """Note how an answer ended; the first word holds."""
         if record.outcome == "open":
             record.outcome, record.error, record.ended_at = outcome, error, time.time()
-            if len(record.request.body) > MAX_JSON:
-                record.request.body = b""  # known by its hash from now on
+            self._keep_body(record.request)
+
+    def _keep_body(self, request: Request) -> None:
+        """Keep a small body while there is room; others are known by their hash from now on."""
+        if len(request.body) > MAX_JSON:
+            request.body = b""
+        self._bodies.append(request)
+        self._body_bytes += len(request.body)
+        while self._body_bytes > MAX_BODIES:
+            oldest = self._bodies.popleft()
+            self._body_bytes -= len(oldest.body)
+            oldest.body = b""
 
     def reset(self) -> None:
         """Forget everything but the numbering."""
@@ -222,6 +236,8 @@ class Truth:
             self._records.clear()
             self._connections.clear()
             self._names.clear()
+            self._bodies.clear()
+            self._body_bytes = 0
 
     def records(self, since: int = 0) -> list[Record]:
         """Records with a number above ``since``."""

@@ -12,6 +12,8 @@ from urllib.parse import parse_qs
 from tests.world.script import Script
 from tests.world.usage import Usage
 
+MAX_MEMORY = 10_000
+
 type Headers = list[tuple[str, str]]
 
 
@@ -88,11 +90,12 @@ class Reply:
 
 @dataclass(slots=True)
 class Memory:
-    """What the providers remember between requests; bounded by the life of the world."""
+    """What the providers remember between requests: the last ``MAX_MEMORY`` of each kind."""
 
     responses: dict[str, dict[str, Any]] = field(default_factory=dict)
     polls: dict[str, int] = field(default_factory=dict)
     batches: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    tokens: dict[str, int] = field(default_factory=dict)  # OAuth: refresh token to its uses
     steered: set[str] = field(default_factory=set)  # WebSocket lanes whose response must end
 
 
@@ -113,6 +116,13 @@ class Call:
     def streaming(self) -> bool:
         """Whether the body asks for a stream."""
         return bool(self.data.get("stream"))
+
+
+def remember[V](shelf: dict[str, V], key: str, value: V) -> None:
+    """Keep a value on a shelf of ``Memory``, forgetting the oldest beyond the bound."""
+    shelf[key] = value
+    while len(shelf) > MAX_MEMORY:
+        del shelf[next(iter(shelf))]
 
 
 def compact(value: Any) -> str:

@@ -7,13 +7,14 @@ from typing import Any
 
 from tests.world.dialects import anthropic
 from tests.world.usage import draw, total
-from tests.world.wire import Bill, Call, Frame, Reply, compact, json_reply
+from tests.world.wire import Bill, Call, Frame, Reply, compact, json_reply, remember
 
 
 def create(call: Call) -> Reply:
     """``POST /v1/messages/batches``: no usage yet."""
     ident = f"msgbatch_{call.serial}"
-    call.memory.batches[ident] = [dict(item) for item in call.data.get("requests") or []]
+    items = [dict(item) for item in call.data.get("requests") or []]
+    remember(call.memory.batches, ident, items)
     return json_reply(_batch(call, ident))
 
 

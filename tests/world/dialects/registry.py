@@ -16,6 +16,8 @@ from tests.world.dialects import (
     chat,
     codex,
     gemini,
+    interactions,
+    oauth,
     ollama,
     plain,
     responses,
@@ -215,6 +217,12 @@ TABLE: tuple[tuple[str, str, Dialect], ...] = (
     ),
     ("GET", r"/api/v1/generation", _side(CHAT, "openrouter.generation", chat.generation)),
     ("GET", CHAT_PREFIX + r"/v1/models", Dialect("models", chat.models)),
+    (
+        "POST",
+        r"/v1(?:beta|alpha)?/interactions",
+        replace(GEMINI, name="gemini.interactions", answer=interactions.create),
+    ),
+    ("POST", r"/(?:v1/)?oauth/token", Dialect("oauth.token", oauth.token)),
     (
         "GET",
         r"/backend-api/wham/accounts/check",

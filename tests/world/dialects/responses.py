@@ -18,7 +18,7 @@ from tests.world.dialects.common import (
     sse_reply,
 )
 from tests.world.usage import Usage
-from tests.world.wire import Bill, Call, Frame, Reply, json_reply
+from tests.world.wire import Bill, Call, Frame, Reply, json_reply, remember
 
 TERMINAL = {"completed": "completed", "incomplete": "incomplete", "failed": "failed"}
 
@@ -52,11 +52,11 @@ def create(call: Call) -> Reply:
     """``POST /v1/responses``."""
     ident = response_id(call)
     owed = [bill(call, ident)]
-    call.memory.responses[ident] = whole(call, ident)
+    remember(call.memory.responses, ident, whole(call, ident))
     if call.streaming:
         return sse_reply(call, sse_frames(call, ident), owed, error_event(call))
     if call.data.get("background"):
-        call.memory.polls[ident] = call.script.background_polls
+        remember(call.memory.polls, ident, call.script.background_polls)
         return json_reply(shell(call, ident, "queued"), bills=owed)
     known = None if call.script.omit_usage else call.usage
     return json_reply(whole(call, ident), bills=owed, usage=known)
@@ -151,7 +151,7 @@ def _values(
 def _remembered(call: Call, ident: str, status: str) -> dict[str, Any]:
     """The finished response; kept, so that a later GET gives the same text."""
     if status or ident not in call.memory.responses:
-        call.memory.responses[ident] = whole(call, ident, status)
+        remember(call.memory.responses, ident, whole(call, ident, status))
     return call.memory.responses[ident]
 
 

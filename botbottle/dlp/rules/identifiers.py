@@ -29,7 +29,7 @@ RULES: tuple[Rule | Context, ...] = (
     _warn("id.s3-bucket", r"[a-z0-9][a-z0-9.\-]{2,62}\.s3(?:[.\-][a-z0-9\-]{2,20})?\.amazonaws\.com", "amazonaws.com", source="Amazon S3 docs, virtual-hosted URLs", anchor=r"\.s3(?:[.\-][a-z0-9\-]{2,20})?\.amazonaws\.com"),
     _warn("id.google-client", r"\d{8,15}-[a-z0-9]{28,36}\.apps\.googleusercontent\.com", "googleusercontent", source="Google Identity docs: OAuth client ids"),
     _warn("id.gcs-bucket", r"[\w.\-]{1,62}\.storage\.googleapis\.com", "storage.googleapis.com", source="Cloud Storage docs: bucket hosts", anchor=r"[\w]\.storage\.googleapis\.com"),
-    _warn("id.azure-host", rf"[a-z0-9][a-z0-9\-]{{2,62}}\.(?:{_AZURE_HOSTS})", "windows.net", "azure.com", "azconfig.io", "azure.net", source="Azure docs, resource host names", anchor=rf"[a-z0-9]\.(?:{_AZURE_HOSTS})"),
+    _warn("id.azure-host", rf"[a-z0-9][a-z0-9\-]{{2,62}}\.(?:{_AZURE_HOSTS})", "windows.net", "azure.com", "azconfig", "azure.net", "openai", "cognitiveservices", "vault", source="Azure docs, resource host names", anchor=rf"[a-z0-9]\.(?:{_AZURE_HOSTS})"),
     _warn("id.azure-account", r"AccountName=([a-z0-9]{3,24})", "accountname=", source="Azure Storage docs, connection strings"),
     _warn("id.azure-devops", r"dev\.azure\.com(?:\\*/)([\w\-]{2,60})", "dev.azure.com", source="Azure DevOps docs, organisation URLs"),
     _warn("id.saas-host", rf"[a-z0-9][a-z0-9.\-]{{1,62}}\.(?:{_SAAS})", "databricks", "snowflake", "salesforce", "supabase", "jfrog", "tableau", "okta.com", "myshopify", "atlassian.net", source="Vendor docs, tenant host names", anchor=rf"[a-z0-9]\.(?:{_SAAS})"),

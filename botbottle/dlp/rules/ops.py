@@ -48,7 +48,7 @@ RULES: tuple[Rule | Context, ...] = (
     token("astra.token", r"AstraCS:[\w\-]{16,40}(?::[0-9a-f]{64})?[\w\-]{0,60}", "astracs:", source="DataStax docs: AstraCS:<client>:<64 hex>", entropy=3.0),
     token("mongodb.atlas", r"mdb_sa_(?:id_[0-9a-f]{24}|sk_[\w\-]{38,44})", "mdb_sa_", source="MongoDB Atlas docs: service accounts mdb_sa_id_, mdb_sa_sk_"),
     context("mongodb.context", "atlas[_-]?private atlas[_-]?public mongo", _UUID, source="MongoDB Atlas docs: private keys are UUIDs", entropy=2.5),
-    token("workos.key", r"sk_(?:live|test)_[A-Za-z0-9+/=]{60,120}", "sk_live_", "sk_test_", source="WorkOS docs", entropy=3.5),
+    token("workos.key", r"sk_(?:live|test)_[A-Za-z0-9+/=]{60,120}", "sk_live_", "sk_test_", source="WorkOS docs: sk_live_ + base64", entropy=3.5),
     token("unkey.key", r"unkey_[A-Za-z0-9]{20,30}", "unkey_", source="Unkey docs: unkey_ prefix", entropy=3.2),
     token("zuplo.key", r"zpka_[0-9a-f]{32}_[0-9a-f]{8}", "zpka_", source="Zuplo docs: zpka_<32 hex>_<8>"),
     token("samsara.rootly", r"(?:samsara_api_[A-Za-z0-9]{30}|rootly_[0-9a-f]{64})", "samsara_api_", "rootly_", source="Samsara and Rootly docs"),

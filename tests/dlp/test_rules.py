@@ -1,0 +1,158 @@
+"""Every rule finds what its pattern describes, in a log line, in JSON and in JSON inside JSON."""
+
+from __future__ import annotations
+
+import base64
+import json
+import random
+from collections import Counter
+
+import pytest
+
+from botbottle.dlp import Scanner, Verdict
+from botbottle.dlp.engines.linear import program
+from botbottle.dlp.rules import Context, Rule, catalogue
+from botbottle.dlp.ruleset import RuleSet
+from tests.dlp.conftest import PATIENT, alnum
+from tests.dlp.sampling import sample
+
+RULES = catalogue()
+TRIES = 12
+
+
+def _segment(text: str) -> str:
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+def _jwt(rng: random.Random) -> str:
+    return ".".join(
+        (_segment('{"alg":"HS256","typ":"JWT"}'), _segment('{"sub":"1"}'), alnum(rng, 43))
+    )
+
+
+def _pem(rng: random.Random) -> str:
+    body = "\n".join(alnum(rng, 64) for _ in range(4))
+    return f"-----BEGIN RSA PRIVATE KEY-----\n{body}\n-----END RSA PRIVATE KEY-----"
+
+
+def _pem_base64(rng: random.Random) -> str:
+    return base64.b64encode(_pem(rng).encode()).decode()
+
+
+def _manifest(first: str, second: str) -> str:
+    return f"apiVersion: v1\n{first}metadata:\n  name: db\n{second}"
+
+
+SPECIAL = {
+    "jwt": _jwt,
+    "jwt.base64": lambda rng: base64.b64encode(_jwt(rng).encode()).decode(),
+    "workato.token": lambda rng: "wrkaus-" + _jwt(rng),
+    "key.pem": _pem,
+    "key.pem-header": lambda rng: "-----BEGIN PRIVATE KEY-----\nto be filled in",
+    "key.pem-base64": _pem_base64,
+    "key.putty": lambda rng: (
+        "PuTTY-User-Key-File-3: ssh-ed25519\nPrivate-Lines: 1\n" + alnum(rng, 48)
+    ),
+    "kubeconfig.key": lambda rng: "client-key-data: " + _pem_base64(rng),
+    "http.basic": lambda rng: (
+        "Basic " + base64.b64encode(f"bob7:{alnum(rng, 14)}".encode()).decode()
+    ),
+    "discord.token": lambda rng: (
+        base64.b64encode(b"123456789012345678").decode() + f".GSwJyi.{alnum(rng, 38)}"
+    ),
+    "twitter.bearer": lambda rng: "A" * 22 + alnum(rng, 80),
+    "aws.pair": lambda rng: f"AKIA{alnum(rng, 16).upper()} {alnum(rng, 40)} ",
+    "azure.sas": lambda rng: f"?sv=2024-01-01&sig={alnum(rng, 44)}%3D",
+    "curl.user": lambda rng: f"curl -u bob7:{alnum(rng, 12)} https://x.test/",
+    "curl.key-only": lambda rng: f"curl -u '{alnum(rng, 24)}:' https://x.test/",
+    "curl.header": lambda rng: f"curl -H 'X-Auth-Token: {alnum(rng, 24)}' https://x.test/",
+    "netrc": lambda rng: f"machine api.test\n  login bob\n  password {alnum(rng, 12)}",
+    "kubernetes.secret": lambda rng: _manifest(
+        "kind: Secret\n", f"data:\n  pw: {alnum(rng, 20)}==\n"
+    ),
+    "kubernetes.secret-reversed": lambda rng: _manifest(
+        f"data:\n  pw: {alnum(rng, 20)}==\n", "kind: Secret\n"
+    ),
+    "generic.key": lambda rng: f'auth: "{alnum(rng, 32)}"',
+    "generic.password": lambda rng: f'password = "{alnum(rng, 12)}"',
+    "id.bot": lambda rng: f'client_id: "{alnum(rng, 20)}"',
+    "npm.auth-line": lambda rng: f"//registry.test/:_authToken={alnum(rng, 36)}",
+}
+
+
+def _examples(rule: Rule | Context, rng: random.Random) -> list[str]:
+    if rule.id in SPECIAL:
+        return [SPECIAL[rule.id](rng) for _ in range(3)]
+    if isinstance(rule, Context):
+        word = rule.keywords[0].replace("[_-]?", "_").replace("[_.-]?", "_").replace("[_-]", "_")
+        word = word.replace("\\.", ".")
+        return [f'{word}_token = "{sample(rule.value, rng)}"' for _ in range(TRIES)]
+    return [sample(rule.pattern, rng) for _ in range(TRIES)]
+
+
+@pytest.fixture(scope="module")
+def scanner() -> Scanner:
+    return Scanner({}, key=b"k", limits=PATIENT)
+
+
+def _forms(text: str) -> list[bytes]:
+    once = json.dumps({"content": f"log line\n{text}\nnext"})
+    return [text.encode("latin-1"), once.encode(), json.dumps({"body": once}).encode()]
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
+def test_a_value_of_the_rule_s_shape_is_found_however_it_is_quoted(
+    rule: Rule | Context, scanner: Scanner
+) -> None:
+    rng = random.Random(rule.id)
+    missing = Counter[int]()
+    examples = _examples(rule, rng)
+    for text in examples:
+        for index, form in enumerate(_forms(text)):
+            missing[index] += not scanner.scan(form)
+    # Samples are random, so some fail the rule's own entropy or checksum test; most must not.
+    assert all(missing[index] <= 0.75 * len(examples) for index in range(3)), missing
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
+def test_every_rule_says_where_its_format_is_documented(rule: Rule | Context) -> None:
+    assert len(rule.source) >= 12
+    pattern = rule.pattern if isinstance(rule, Rule) else rule.pattern()
+    assert program(pattern).groups <= 1
+
+
+@pytest.mark.parametrize(
+    "rule", [r for r in RULES if isinstance(r, Rule) and r.literals], ids=lambda rule: rule.id
+)
+def test_every_match_contains_one_of_the_rule_s_literals(rule: Rule) -> None:
+    rng = random.Random(rule.id)
+    for text in _examples(rule, rng)[:10]:
+        assert any(literal in text.lower() for literal in rule.literals), text
+
+
+def test_rule_ids_are_unique_and_cover_the_named_families() -> None:
+    ids = [rule.id for rule in RULES]
+    assert len(ids) == len(set(ids))
+    families = {rule_id.split(".")[0] for rule_id in ids}
+    wanted = """github gitlab bitbucket aws gcp azure anthropic openai google huggingface mistral
+    groq replicate slack discord telegram twilio sendgrid mailgun stripe square shopify npm pypi
+    rubygems crates docker digitalocean heroku fly cloudflare vercel netlify linear notion
+    atlassian sentry datadog newrelic grafana pagerduty vault doppler onepassword key jwt url netrc
+    kubeconfig generic"""
+    assert set(wanted.split()) <= families
+
+
+def test_a_shorter_value_is_no_token(scanner: Scanner, rng: random.Random) -> None:
+    for token in ("ghp" + "_" + alnum(rng, 30), "glpat" + "-" + alnum(rng, 12), "AKIA" + "B7" * 5):
+        found = scanner.scan(f'value = "{token}"'.encode())
+        assert not [f for f in found if f.verdict is Verdict.TOKEN], token
+
+
+def test_contexts_with_one_value_shape_share_one_expression() -> None:
+    contexts = [rule for rule in RULES if isinstance(rule, Context)]
+    assert len(RuleSet(contexts).expressions) < len(contexts)
+
+
+def test_the_digest_changes_with_the_rules() -> None:
+    assert RuleSet(RULES).digest == RuleSet(RULES).digest
+    assert RuleSet(RULES).digest != RuleSet(RULES[1:]).digest

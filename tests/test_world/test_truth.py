@@ -8,9 +8,11 @@ import time
 from typing import Any
 
 import httpx
+import pytest
 
 from tests.test_world.decode import tokens
 from tests.world import World
+from tests.world.wire import remember
 
 BODY: dict[str, Any] = {"model": "claude-opus-5-5", "messages": []}
 
@@ -83,3 +85,22 @@ def test_dropping_connections_breaks_streams_and_says_so(world: World, plain: ht
     assert broken.wait(10)
     asking.join(10)
     assert world.requests()[0]["outcome"] == "client_gone"
+
+
+def test_bodies_are_kept_within_a_bound_and_the_oldest_go_first(
+    world: World, plain: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tests.world.truth.MAX_BODIES", 5_000)
+    for number in range(4):
+        plain.post("/echo", json={"number": number, "pad": "x" * 2_000})
+    kept = [r["json"] and r["json"]["number"] for r in world.requests()]
+    assert kept == [None, None, 2, 3]
+    assert all(r["body_bytes"] > 2_000 for r in world.requests())
+
+
+def test_providers_forget_their_oldest_responses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tests.world.wire.MAX_MEMORY", 3)
+    shelf: dict[str, int] = {}
+    for number in range(5):
+        remember(shelf, str(number), number)
+    assert list(shelf) == ["2", "3", "4"]

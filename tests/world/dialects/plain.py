@@ -106,10 +106,11 @@ def git_refs(call: Call) -> Reply:
 
 
 def git_rpc(call: Call) -> Reply:
-    """``…/git-upload-pack`` and ``…/git-receive-pack``: arrived, and refused."""
+    """``…/git-upload-pack`` is refused; a pack sent to ``…/git-receive-pack`` vanishes."""
     service = call.request.path.rsplit("/", 1)[-1]
     headers = [("content-type", f"application/x-{service}-result")]
-    return Reply(200, headers, [Frame(_pkt(b"ERR scripted upstream\n"), "rpc", terminal=True)])
+    data = b"" if service == "git-receive-pack" else _pkt(b"ERR scripted upstream\n")
+    return Reply(200, headers, [Frame(data, "rpc", terminal=True)])
 
 
 def _pkt(line: bytes) -> bytes:

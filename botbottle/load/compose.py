@@ -211,6 +211,7 @@ def spec(
         skills=tuple(dict.fromkeys(keys.skills or ())),
         prompt=agent.source.body,
         preflight=value("preflight", settings.preflight),
+        all_scopes=agent.entry.layer == "project" and bool(agent.budget),
         origins=Origins(item, resolver),
     )
 

@@ -95,7 +95,8 @@ class BottleSpec:
     ``scopes`` are ordered most specific first. ``ancestry`` names the bottle files, own ones
     first, then parents depth-first, later parents first. ``origins`` maps a leaf's key path
     (``egress.routes[0].host``) to where it was written, the winner first, then what it
-    overrode.
+    overrode. ``all_scopes``: every scope must have room whatever the settings' mode, because a
+    project's agent narrows: its own pool must not replace the shared one above it.
     """
 
     name: str
@@ -126,7 +127,12 @@ class BottleSpec:
     skills: tuple[str, ...] = ()
     prompt: str = ""
     preflight: Literal["off", "estimate", "exact"] = "off"
+    all_scopes: bool = False
     origins: Mapping[str, tuple[Origin, ...]] = field(default_factory=dict, compare=False)
+
+    def budget_mode(self, chosen: Literal["nearest", "all"]) -> Literal["nearest", "all"]:
+        """The mode that holds for this bottle when the settings choose ``chosen``."""
+        return "all" if self.all_scopes else chosen
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,7 +51,8 @@ def plan_register(draft: Draft, want: Wanted, settings: Settings, view: LedgerVi
     """Write the account when the ledger has another registration or none."""
     spec, count = want.spec, counted(settings)
     agent = f"{spec.project}/{spec.agent}"
-    digest = registration_digest(spec.scopes, settings.budget_mode, count, agent, spec.ancestry)
+    mode = spec.budget_mode(settings.budget_mode)
+    digest = registration_digest(spec.scopes, mode, count, agent, spec.ancestry)
     known = view.registered.get(want.account)
     if known == digest:
         return ""
@@ -66,7 +67,7 @@ def plan_register(draft: Draft, want: Wanted, settings: Settings, view: LedgerVi
             reason="budget-changed" if known else "missing",
             account=want.account,
             scopes=spec.scopes,
-            mode=settings.budget_mode,
+            mode=mode,
             count=count,
             agent=agent,
             ancestry=spec.ancestry,

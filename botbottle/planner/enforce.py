@@ -109,7 +109,7 @@ def governing(
         for scope in spec.scopes:
             found = pools.get((scope.key, provider), ())
             out.extend(found)
-            if found and mode == "nearest":
+            if found and mode == "nearest" and not spec.all_scopes:
                 break
     return out
 

@@ -99,6 +99,25 @@ def test_the_nearest_scope_at_home_is_what_counts(tmp_path: Path) -> None:
     assert all(d.origin.line == 3 for d in found)
 
 
+def test_a_projects_own_pool_does_not_replace_the_shared_one(tmp_path: Path) -> None:
+    """Two agents with five million each would else spend ten where home gives five."""
+    home = write(
+        tmp_path / "home",
+        {"bottles/base": f"{BASE}\nbudget: {{claude: 5M}}", "agents/lib": "bottle: base"},
+    )
+    write(
+        tmp_path / "p/.bot-bottle",
+        {
+            "agents/one": "bottle: base\nbudget: {claude: 5M}",
+            "agents/two": "bottle: base",
+        },
+    )
+    loaded = load(home, tmp_path / "p")
+    assert loaded.declared is not None
+    modes = {b.name: b.budget_mode("nearest") for b in loaded.declared.bottles}
+    assert modes == {"lib": "nearest", "one": "all", "two": "nearest"}
+
+
 def test_home_agents_may_have_any_budget(tmp_path: Path) -> None:
     write(
         tmp_path,
@@ -108,3 +127,17 @@ def test_home_agents_may_have_any_budget(tmp_path: Path) -> None:
         },
     )
     assert load(tmp_path).errors == ()
+
+
+def test_the_planner_asks_every_pool_of_a_narrowing_agent(tmp_path: Path) -> None:
+    from botbottle.planner.enforce import governing
+
+    home = write(tmp_path / "home", {"bottles/base": f"{BASE}\nbudget: {{claude: 5M}}"})
+    write(tmp_path / "p/.bot-bottle", {"agents/one": "bottle: base\nbudget: {claude: 1M}"})
+    loaded = load(home, tmp_path / "p")
+    assert loaded.declared is not None
+    (spec,) = loaded.declared.bottles
+    keys = [s.key for s in spec.scopes if s.limits]
+    pools = {(key, "claude"): (key,) for key in keys}
+    assert governing(spec, ("claude",), "nearest", pools) == keys  # type: ignore[arg-type]
+    assert len(keys) == 2

@@ -1,0 +1,259 @@
+"""HTTP/2, event streams, WebSockets, and programs that never heard of a proxy."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import json
+import socket
+import ssl
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+import wsproto
+from wsproto.events import AcceptConnection, CloseConnection, RejectConnection, TextMessage
+
+from botbottle.model.bottle import Limit
+from tests.sidecar_egress.rig import ANTHROPIC, EXAMPLE, OPENAI, Rig, until
+
+
+def client(rig: Rig, *, http2: bool = False) -> httpx.Client:
+    context = ssl.create_default_context(cafile=str(rig.sidecar.ca))
+    return httpx.Client(proxy=rig.sidecar.proxy, verify=context, timeout=20, http2=http2)
+
+
+def test_http2_on_both_sides(rig: Rig) -> None:
+    with client(rig, http2=True) as http:
+        answer = http.get(rig.url(EXAMPLE, "/x"))
+        denied = http.get(rig.url("denied.example.com", "/x"))
+    assert answer.http_version == "HTTP/2"
+    assert [r["protocol"] for r in rig.world.requests()] == ["h2"]
+    assert denied.status_code == 403
+    assert denied.json()["code"] == "no-route"
+
+
+def h2_status(rig: Rig, authority: str, *extra: tuple[str, str]) -> bytes:
+    """Status of an HTTP/2 request, b"closed" when the connection was ended instead."""
+    import h2.config
+    import h2.connection
+    import h2.events
+
+    with rig.tunnel(EXAMPLE, alpn=["h2"]) as tls:
+        assert tls.selected_alpn_protocol() == "h2"
+        tls.settimeout(5)
+        conn = h2.connection.H2Connection(
+            h2.config.H2Configuration(
+                validate_outbound_headers=False, normalize_outbound_headers=False
+            )
+        )
+        conn.initiate_connection()
+        fields = [(":method", "GET"), (":scheme", "https"), (":path", "/x"),
+                  (":authority", authority), *extra]  # fmt: skip
+        conn.send_headers(1, fields, end_stream=True)
+        tls.sendall(conn.data_to_send())
+        try:
+            while data := tls.recv(65536):
+                for event in conn.receive_data(data):
+                    if isinstance(event, h2.events.ResponseReceived):
+                        return bytes(dict(event.headers)[b":status"])
+                tls.sendall(conn.data_to_send())
+        except OSError:
+            pass
+    return b"closed"
+
+
+def test_http2_authority_and_host_must_agree(rig: Rig) -> None:
+    name = f"{EXAMPLE}:{rig.world.tls_port}"
+    assert h2_status(rig, name) == b"404"
+    assert h2_status(rig, name, ("host", name)) == b"404"
+    assert h2_status(rig, "other.example.com") == b"400"
+    assert h2_status(rig, name, ("host", "other.example.com")) in (b"400", b"closed")
+    assert h2_status(rig, name, ("connection", "close")) in (b"400", b"closed")
+    assert h2_status(rig, name, ("X-Upper", "1")) in (b"400", b"closed")
+    assert h2_status(rig, f"user@{name}") in (b"400", b"closed")
+    assert len(rig.world.requests()) == 2
+
+
+def test_events_pass_as_they_come(rig: Rig) -> None:
+    rig.world.default(events=20, delay=0.05)
+    body = {"model": "claude-opus-5-5", "max_tokens": 50, "stream": True,
+            "messages": [{"role": "user", "content": "hi"}]}  # fmt: skip
+    arrivals = []
+    with (
+        client(rig) as http,
+        http.stream("POST", rig.url(ANTHROPIC, "/v1/messages"), json=body) as answer,
+    ):
+        arrivals = [time.monotonic() for line in answer.iter_lines() if line.startswith("data:")]
+    assert arrivals[-1] - arrivals[0] > 0.5
+    gaps = [b - a for a, b in itertools.pairwise(arrivals)]
+    assert max(gaps) < 0.5, "no event waited for a later one"
+
+
+class Socket:
+    """A WebSocket client through the sidecar."""
+
+    def __init__(
+        self, rig: Rig, host: str, path: str, headers: dict[str, str] | None = None
+    ) -> None:
+        self._tls = rig.tunnel(host)
+        self._tls.settimeout(10)
+        self._ws = wsproto.WSConnection(wsproto.ConnectionType.CLIENT)
+        extra = [(k.encode(), v.encode()) for k, v in (headers or {}).items()]
+        name = f"{host}:{rig.world.tls_port}"
+        self._tls.sendall(
+            self._ws.send(wsproto.events.Request(host=name, target=path, extra_headers=extra))
+        )
+        self.opened = next(self._events())
+
+    def _events(self) -> Iterator[Any]:
+        while True:
+            yield from self._ws.events()
+            data = self._tls.recv(65536)
+            self._ws.receive_data(data or None)
+            if not data:
+                yield from self._ws.events()
+                return
+
+    def send(self, data: dict[str, Any]) -> None:
+        self._tls.sendall(self._ws.send(TextMessage(json.dumps(data))))
+
+    def receive(self) -> Iterator[dict[str, Any]]:
+        text = ""
+        for event in self._events():
+            if isinstance(event, CloseConnection):
+                return
+            if isinstance(event, TextMessage):
+                text += event.data
+                if event.message_finished:
+                    yield json.loads(text)
+                    text = ""
+
+    def close(self) -> None:
+        self._tls.close()
+
+
+CREATE = {"type": "response.create", "model": "gpt-6.1-sol", "input": "hi"}
+
+
+def turn(ws: Socket) -> dict[str, Any]:
+    """Frames until the response is over."""
+    ws.send(CREATE)
+    for frame in ws.receive():
+        if frame["type"] in ("response.completed", "response.incomplete", "error"):
+            return frame
+    return {"type": "closed"}
+
+
+def test_a_metered_websocket_counts_every_response(rig: Rig) -> None:
+    ws = Socket(rig, OPENAI, "/v1/responses")
+    assert isinstance(ws.opened, AcceptConnection)
+    for number in (1, 2, 3):
+        assert turn(ws)["type"] == "response.completed"
+        until(lambda n=number: len(rig.ledger.rows()) == n, "a row for each response")
+    ws.close()
+    (record,) = rig.world.requests(settle_seconds=2)
+    assert len(record["responses"]) == 3
+    assert sum(r.tokens.output for r in rig.ledger.rows()) == record["billed"]["output"]
+    assert {r.completeness for r in rig.ledger.rows()} == {"final"}
+    assert rig.ledger.reserved() == 0
+
+
+def test_a_websocket_over_budget_gets_an_error_frame_and_the_provider_nothing(rig: Rig) -> None:
+    rig.ledger.limit(Limit("codex", 20_000))
+    rig.world.default(input_uncached=20_500, events=1)
+    ws = Socket(rig, OPENAI, "/v1/responses")
+    turn(ws)
+    until(lambda: len(rig.ledger.rows()) == 1, "the first row")
+    ws.close()
+    ws = Socket(rig, OPENAI, "/v1/responses")
+    refused = turn(ws)
+    ws.close()
+    assert refused["type"] == "error"
+    assert refused["error"]["type"] == "usage_limit_reached"
+    asked = list(rig.world.requests(settle_seconds=2))
+    assert sum(len(r["responses"]) for r in asked) == 1
+
+
+def test_a_websocket_without_a_ledger_is_refused(own: Rig) -> None:
+    own.ledger.stop()
+    until(lambda: not own.sidecar.control().status().ledger, "the sidecar to notice")
+    ws = Socket(own, OPENAI, "/v1/responses")
+    assert isinstance(ws.opened, RejectConnection)
+    assert ws.opened.status_code == 503
+
+
+def test_the_agents_key_on_a_websocket_is_replaced(rig: Rig) -> None:
+    ws = Socket(rig, OPENAI, "/v1/responses", {"authorization": "Bearer mine"})
+    ws.close()
+    (record,) = rig.world.requests(settle_seconds=2)
+    assert record["auth"]["authorization"] == "Bearer sk-real-openai-00002"
+
+
+def test_a_secret_in_a_websocket_message_ends_it(rig: Rig) -> None:
+    ws = Socket(rig, OPENAI, "/v1/responses")
+    ws.send({**CREATE, "input": "the key is sk-real-anthropic-0001"})
+    with pytest.raises((OSError, StopIteration)):
+        next(ws.receive())
+    assert "dlp" in [d["code"] for d in rig.sidecar.control().denials(5)]
+    (record,) = rig.world.requests(settle_seconds=2)
+    assert record["responses"] == []
+
+
+def direct(rig: Rig, listener: str, host: str | None) -> socket.socket:
+    raw = rig.raw(listener)
+    if listener == "plain":
+        return raw
+    context = ssl.create_default_context(cafile=str(rig.sidecar.ca))
+    context.check_hostname = host is not None
+    return context.wrap_socket(raw, server_hostname=host)
+
+
+def ask(stream: socket.socket, host: str, path: str = "/x") -> tuple[str, dict[str, Any]]:
+    stream.sendall(f"GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
+    data = b""
+    while piece := stream.recv(65536):
+        data += piece
+    head, _, body = data.partition(b"\r\n\r\n")
+    return head.split(b" ")[1].decode(), json.loads(body)
+
+
+class TestPrograms:
+    """Programs that resolve a name, get the sidecar, and connect to its 443 or 80."""
+
+    def test_a_denied_name_gets_the_same_structured_denial(self, rig: Rig) -> None:
+        with direct(rig, "tls", "denied.example.com") as tls:
+            status, body = ask(tls, "denied.example.com")
+        assert (status, body["code"]) == ("403", "no-route")
+        with direct(rig, "plain", None) as raw:
+            status, body = ask(raw, "denied.example.com")
+        assert (status, body["code"]) == ("403", "no-route")
+
+    def test_sni_and_host_must_agree(self, rig: Rig) -> None:
+        with direct(rig, "tls", EXAMPLE) as tls:
+            status, body = ask(tls, ANTHROPIC)
+        assert (status, body["code"]) == ("400", "host-mismatch")
+
+    def test_tls_without_a_name_ends(self, rig: Rig) -> None:
+        with pytest.raises((ssl.SSLError, OSError)):
+            direct(rig, "tls", None)
+
+    def test_connect_on_the_direct_ports_is_refused(self, rig: Rig) -> None:
+        with rig.raw("plain") as raw:
+            raw.sendall(f"CONNECT {EXAMPLE}:443 HTTP/1.1\r\nHost: {EXAMPLE}\r\n\r\n".encode())
+            assert raw.recv(4096).split(b" ")[1] in (b"400", b"403")
+
+    def test_plain_bytes_on_the_tls_port_end(self, rig: Rig) -> None:
+        with rig.raw("tls") as raw:
+            raw.sendall(b"GET / HTTP/1.1\r\n\r\n")
+            with contextlib.suppress(ConnectionResetError):
+                assert raw.recv(4096) == b""
+
+    def test_an_allowed_name_passes(self, rig: Rig) -> None:
+        rig.configure(rig.route(EXAMPLE, port=443), rig.route(EXAMPLE, port=80))
+        with direct(rig, "tls", EXAMPLE) as tls:
+            status, body = ask(tls, EXAMPLE)
+        # The route is used; nothing listens on 443 of the stand-in address in this test.
+        assert (status, body["code"]) == ("502", "upstream")

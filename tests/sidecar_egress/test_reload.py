@@ -1,0 +1,311 @@
+"""Configuration and secrets change in a running sidecar; what is active is what it says."""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+import stat
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from botbottle.control import SidecarRefused, SidecarUnreachable, connect, wait_ready
+from botbottle.model.route import Auth, Match, PathMatch, RouteError
+from botbottle.model.sidecar_config import Hold, fingerprint
+from tests.sidecar_egress.rig import ANTHROPIC, EXAMPLE, KEY, Rig, until
+from tests.sidecar_egress.test_attacks import code_of, exchange, get
+
+OTHER = "other.example.com"
+
+
+def stream(rig: Rig, host: str) -> Any:
+    """An open event stream from a host, with its first bytes read."""
+    tls = rig.tunnel(host)
+    tls.settimeout(10)
+    tls.sendall(get("/plain", host))
+    tls.recv(65536)
+    return tls
+
+
+@pytest.fixture
+def slow(rig: Rig) -> Rig:
+    """Every answer takes ten seconds, in many pieces."""
+    rig.world.default(status=200, body="x" * 200_000, split=1000, delay=0.05, first_delay=0.0)
+    return rig
+
+
+def test_what_is_active_is_what_was_configured(rig: Rig) -> None:
+    config = rig.config(rig.route(EXAMPLE, auth=Auth("Bearer", "T")))
+    with rig.sidecar.control() as control:
+        status = control.configure(config, {"T": "value-1", "UNUSED": "x"}, KEY)
+    assert status.config_hash == config.config_hash
+    assert status.config == config
+    assert status.secrets == (("T", fingerprint(KEY, "value-1")),)
+    assert status.ready and status.ledger
+    assert status.version
+
+
+def test_a_new_secret_is_used_by_the_next_request_on_an_open_connection(rig: Rig) -> None:
+    route = rig.route(EXAMPLE, auth=Auth("Bearer", "T"))
+    rig.configure(route, secrets={"T": "first-value-000"})
+    request = get().replace(b"Connection: close\r\n", b"")
+    with rig.tunnel(EXAMPLE) as tls:
+        tls.settimeout(5)
+        tls.sendall(request)
+        _one_response(tls)
+        rig.configure(route, secrets={"T": "second-value-00"})
+        tls.sendall(request)
+        _one_response(tls)
+    sent = [r["auth"]["authorization"] for r in rig.world.requests()]
+    assert sent == ["Bearer first-value-000", "Bearer second-value-00"]
+
+
+def _one_response(stream: Any) -> bytes:
+    """A whole response with a Content-Length."""
+    data = b""
+    while b"\r\n\r\n" not in data:
+        data += stream.recv(65536)
+    head, _, body = data.partition(b"\r\n\r\n")
+    size = int(head.lower().partition(b"content-length:")[2].split(b"\r\n")[0])
+    while len(body) < size:
+        body += stream.recv(65536)
+    return body
+
+
+def test_a_bad_configuration_keeps_the_old_one_and_says_so(rig: Rig) -> None:
+    before = rig.sidecar.control().status()
+    config = rig.config(rig.route(EXAMPLE))
+    wire = config.to_wire()
+    for broken in (
+        {**wire, "format": 99},
+        {**wire, "routes": [{"host": "*.com"}]},
+        {**wire, "routes": [{"hots": "a.com"}]},
+        {**wire, "unknown": 1},
+        {**wire, "upstream_ca": "not a certificate"},
+    ):
+        reply = say(rig, {"op": "configure", "config": broken, "secrets": {}, "hmac_key": "00"})
+        assert not reply["ok"]
+        assert reply["error"]
+    assert rig.sidecar.control().status() == before
+    assert code_of(exchange(rig, get())) == ""
+
+
+def say(rig: Rig, request: Any) -> Any:
+    with socket.socket(socket.AF_UNIX) as channel:
+        channel.connect(str(rig.sidecar.folder / "control" / "control.sock"))
+        data = request if isinstance(request, bytes) else json.dumps(request).encode()
+        channel.sendall(data + b"\n")
+        return json.loads(channel.makefile().readline())
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"",
+        b"{}",
+        b"[]",
+        b"null",
+        b"\xff",
+        b'{"op":"nothing"}',
+        b'{"op":["status"]}',
+        b"[" * 100_000,
+    ],
+)
+def test_nonsense_on_the_control_socket_is_answered(rig: Rig, line: bytes) -> None:
+    assert say(rig, line)["ok"] is False
+
+
+def test_an_error_never_quotes_a_secret(rig: Rig) -> None:
+    reply = say(
+        rig,
+        {
+            "op": "configure",
+            "config": {"format": 1, "bottle": {"x": "sk-quoted"}, "log": "sk-quoted"},
+            "secrets": {"A": ["sk-quoted"]},
+            "hmac_key": "00",
+        },
+    )
+    assert reply["ok"] is False
+    assert "sk-quoted" not in json.dumps(reply)
+    assert "sk-quoted" not in json.dumps(rig.sidecar.lines)
+
+
+def test_a_stream_of_a_removed_route_is_cut_and_others_run_on(slow: Rig) -> None:
+    slow.configure(slow.route(EXAMPLE), slow.route(OTHER))
+    with stream(slow, EXAMPLE) as gone, stream(slow, OTHER) as kept:
+        slow.configure(slow.route(OTHER))
+        started = time.monotonic()
+        drained = _drain(gone, 3.0)
+        assert drained is not None, "the stream ended"
+        assert time.monotonic() - started < 2.0
+        assert kept.recv(65536), "the other stream runs on"
+    assert code_of(exchange(slow, get())) == "no-route"
+
+
+def test_a_narrowed_path_cuts_as_well(slow: Rig) -> None:
+    slow.configure(slow.route(EXAMPLE))
+    with stream(slow, EXAMPLE) as gone:
+        slow.configure(slow.route(EXAMPLE, matches=(Match((PathMatch("prefix", "/ok"),)),)))
+        assert _drain(gone, 3.0) is not None
+
+
+def test_an_unrelated_change_cuts_nothing(slow: Rig) -> None:
+    slow.configure(slow.route(EXAMPLE))
+    with stream(slow, EXAMPLE) as kept:
+        slow.configure(slow.route(EXAMPLE), slow.route(OTHER), log=2)
+        for _ in range(5):
+            assert kept.recv(65536)
+
+
+def _drain(stream: Any, seconds: float) -> int | None:
+    """Bytes until the end, or None when it did not end in time."""
+    stream.settimeout(seconds)
+    deadline, size = time.monotonic() + seconds, 0
+    try:
+        while piece := stream.recv(65536):
+            size += len(piece)
+            if time.monotonic() > deadline:
+                return None
+    except TimeoutError:
+        return None
+    except OSError:
+        pass
+    return size
+
+
+def test_a_hold_cuts_and_refuses_in_the_clients_dialect(slow: Rig) -> None:
+    slow.standard()
+    with stream(slow, EXAMPLE) as gone:
+        slow.standard(hold=Hold("cutoff", "operator", "cut off by an operator"))
+        assert _drain(gone, 3.0) is not None
+    assert code_of(exchange(slow, get())) == "held"
+    post = b"POST /v1/messages HTTP/1.1\r\nHost: api.anthropic.com\r\nContent-Length: 2\r\n\r\n{}"
+    reply = exchange(slow, post + b"", host=ANTHROPIC)
+    assert reply.startswith(b"HTTP/1.1 402")
+    assert b"cut off by an operator" in reply
+
+
+def test_the_cut_command_ends_everything_and_is_visible(slow: Rig) -> None:
+    slow.standard()
+    before = slow.sidecar.control().status().config_hash
+    with stream(slow, EXAMPLE) as gone:
+        with slow.sidecar.control() as control:
+            assert control.cut("stop") == 1
+        assert _drain(gone, 3.0) is not None
+    assert code_of(exchange(slow, get())) == "held"
+    assert slow.sidecar.control().status().config_hash != before
+    slow.standard()
+    slow.world.plain()
+    assert code_of(exchange(slow, get())) == ""
+
+
+def test_a_change_of_routes_is_active_within_50_ms(rig: Rig) -> None:
+    routes = [rig.route(f"h{i}.example.com") for i in range(200)]
+    rig.configure(*routes)
+    spent = []
+    for number in range(5):
+        config = rig.config(*routes, rig.route(EXAMPLE, allow_private=True), log=number % 3)
+        with rig.sidecar.control() as control:
+            started = time.monotonic()
+            control.configure(config, {}, KEY)
+            spent.append(time.monotonic() - started)
+    assert min(spent) < 0.05
+
+
+def test_a_restarted_sidecar_refuses_until_it_is_configured_and_keeps_its_ca(own: Rig) -> None:
+    ca = own.sidecar.ca.read_bytes()
+    assert code_of(exchange(own, get())) == ""
+    own.sidecar.restart(signal.SIGKILL)
+    with pytest.raises(ConnectionRefusedError, match="not-configured"):
+        own.tunnel(EXAMPLE)
+    status = own.sidecar.control().status()
+    assert status.config_hash == ""
+    assert status.secrets == ()
+    own.standard()
+    assert code_of(exchange(own, get())) == ""
+    assert own.sidecar.ca.read_bytes() == ca
+
+
+def test_files_have_the_right_modes_and_no_secret_is_on_disk(own: Rig) -> None:
+    folder = own.sidecar.folder
+    modes = {
+        str(p.relative_to(folder)): stat.S_IMODE(p.stat().st_mode)
+        for name in ("control", "ca", "public")
+        for p in (folder / name).iterdir()
+    }
+    assert modes == {
+        "control/control.sock": 0o600,
+        "ca/ca.key": 0o600,
+        "public/ca.pem": 0o644,
+        "public/bundle.pem": 0o644,
+        "public/bundle.p12": 0o644,
+    }
+    exchange(own, get("/v1/models", ANTHROPIC), host=ANTHROPIC)
+    everything = b"".join(
+        p.read_bytes() for p in folder.rglob("*") if p.is_file() and "ledger" not in p.name
+    )
+    process = Path(f"/proc/{own.sidecar.process.pid}")
+    everything += (process / "cmdline").read_bytes() + (process / "environ").read_bytes()
+    everything += own.ledger.db.read_bytes() + json.dumps(own.sidecar.lines).encode()
+    assert b"sk-real" not in everything
+
+
+def test_sigterm_settles_a_stream_in_flight(own: Rig) -> None:
+    own.world.default(events=500, delay=0.02)
+    body = json.dumps(
+        {"model": "claude-opus-5-5", "max_tokens": 50, "stream": True,
+         "messages": [{"role": "user", "content": "hi"}]}
+    ).encode()  # fmt: skip
+    head = f"POST /v1/messages HTTP/1.1\r\nHost: {ANTHROPIC}\r\nContent-Length: {len(body)}\r\n\r\n"
+    with own.tunnel(ANTHROPIC) as tls:
+        tls.settimeout(5)
+        tls.sendall(head.encode() + body)
+        for _ in range(10):
+            tls.recv(65536)
+        assert own.sidecar.stop() == 0
+    until(lambda: len(own.ledger.rows()) == 1, "the row of the interrupted stream")
+    (row,) = own.ledger.rows()
+    assert row.completeness == "partial"
+    assert row.tokens.input_uncached > 0
+
+
+class TestVault:
+    def test_values_are_kept_in_memory_only(self, own: Rig) -> None:
+        with own.sidecar.control() as control:
+            control.vault_put({"A": "asked-value", "B": "2"})
+            assert control.vault_get() == {"A": "asked-value", "B": "2"}
+            assert control.vault_get(["B", "C"]) == {"B": "2"}
+            assert "asked-value" not in json.dumps(control.details())
+        own.sidecar.restart()
+        assert own.sidecar.control().vault_get() == {}
+
+
+class TestClient:
+    def test_a_deep_directory_is_reached(self, own: Rig, tmp_path: Path) -> None:
+        deep = tmp_path / ("d" * 100) / ("e" * 100)
+        deep.parent.mkdir(parents=True)
+        deep.symlink_to(own.sidecar.folder / "control")
+        assert len(str(deep)) > 200
+        assert connect(deep).status().ready
+
+    def test_no_sidecar_is_a_clear_error(self, tmp_path: Path) -> None:
+        with pytest.raises(SidecarUnreachable):
+            connect(tmp_path)
+        with pytest.raises(SidecarUnreachable):
+            wait_ready(tmp_path / "missing", seconds=0.1)
+
+    def test_a_refusal_is_an_error_without_values(self, rig: Rig) -> None:
+        config = rig.config(rig.route(EXAMPLE), upstream_ca="rubbish")
+        with rig.sidecar.control() as control, pytest.raises(SidecarRefused) as caught:
+            control.configure(config, {"T": "sk-not-shown"}, KEY)
+        assert "sk-not-shown" not in str(caught.value)
+
+
+def test_route_errors_name_the_key(rig: Rig) -> None:
+    wire = {**rig.config().to_wire(), "routes": [{"host": "a.com", "port": "x"}]}
+    reply = say(rig, {"op": "configure", "config": wire, "secrets": {}, "hmac_key": "00"})
+    assert "port" in reply["error"]
+    assert RouteError("port", "x").path == "port"

@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from botbottle.meter import Meter, Reason, identify, read_request
+from botbottle.meter import Meter, Reason, WebSocketMeter, identify, read_request
 from botbottle.model.usage import Completeness
-from tests.world.dialects import registry
+from tests.world.dialects import batches, registry, responses_ws
 from tests.world.script import Script
 from tests.world.usage import Usage
 from tests.world.wire import Call, Memory, Reply, Request
@@ -105,3 +105,39 @@ def test_the_meter_reads_what_the_scripted_upstream_bills(
         assert got == want, f"seed {seed}: {rows}"
         assert all(row.completeness is Completeness.FINAL for row in rows)
         assert len(rows) == 1
+
+
+def test_sockets_settle_what_the_scripted_upstream_bills() -> None:
+    where = identify("api.openai.com", "GET", "/v1/responses", {"Upgrade": "websocket"}, {})
+    assert where is not None
+    rng, meter = random.Random(7), WebSocketMeter(where, "ws", clock=lambda: 0.0)
+    for seed in range(200):
+        data = {"type": "response.create", "model": "gpt-z", "input": "hi"}
+        data |= rng.choice(({}, {"generate": False}, {"stream_id": "lane"}))
+        admission = meter.client_frame(json.dumps(data).encode())
+        assert admission is not None
+        meter.sent(admission)
+        request = Request("GET", "/", "h", "h", "/v1/responses", "", [], "ws", True, 1)
+        call = Call(request, Script(quirks=frozenset({"obfuscation"})), _usage(rng), rng, Memory(),
+                    data, "gpt-z", f"{seed:024x}")  # fmt: skip
+        reply = responses_ws.create(call)
+        settled = [s for frame in reply.frames for s in meter.server_frame(frame.data)]
+        assert [s.request_id for s in settled] == [admission.request.request_id]
+        got = [astuple(row.tokens) for s in settled for row in s.exchanges]
+        assert got == [astuple(bill.usage) for bill in reply.bills if bill.usage.total]
+    assert meter.close(Reason.CLIENT_GONE) == []
+
+
+def test_batch_results_are_read_as_the_scripted_upstream_bills_them() -> None:
+    items = [{"custom_id": f"c{at}", "params": MESSAGES} for at in range(9)]
+    path = "/v1/messages/batches/msgbatch_1/results"
+    request = Request("GET", path, "h", "h", path, "", [], "http/1.1", True, 1)
+    memory = Memory(batches={"msgbatch_1": items})
+    call = Call(request, Script(), Usage(), random.Random(1), memory, {}, "", "1")
+    reply, where = batches.results(call), identify("api.anthropic.com", "GET", path, {}, {})
+    assert where is not None
+    asked = read_request(where, b"", "", "flow-1")
+    meter = Meter(where, asked, status=200, headers=dict(reply.headers), clock=lambda: 0.0)
+    rows = [row for frame in reply.frames for row in meter.feed(frame.data)]
+    assert [astuple(row.tokens) for row in rows] == [astuple(b.usage) for b in reply.bills]
+    assert [row.response_id for row in rows] == [f"msgbatch_1/c{at}" for at in range(9)]

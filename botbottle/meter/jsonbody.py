@@ -20,7 +20,7 @@ class WholeBody:
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._parts: list[bytes] = []
+        self._kept = bytearray()
         self._size = 0
 
     @property
@@ -32,14 +32,14 @@ class WholeBody:
         """Nothing yet: a document is known to be whole only at its end."""
         self._size += len(data)
         if self._size > self._limit:
-            self._parts.clear()
+            self._kept.clear()
         else:
-            self._parts.append(data)
+            self._kept += data
         return iter(())
 
     def close(self) -> Iterator[Frame]:
         """The document, if it fitted."""
-        body, self._parts = b"".join(self._parts), []
+        body, self._kept = bytes(self._kept), bytearray()
         if body.strip() and not self.dropped:
             yield WHOLE, body
 
@@ -53,7 +53,7 @@ class ArrayElements:
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._parts: list[bytes] = []
+        self._kept = bytearray()
         self._size = 0
         self._braces = 0  # nesting inside the current element
         self._in_string = False
@@ -107,14 +107,14 @@ class ArrayElements:
     def _keep(self, part: bytes) -> None:
         self._size += len(part)
         if self._size > self._limit:
-            self._parts.clear()
+            self._kept.clear()
         else:
-            self._parts.append(part)
+            self._kept += part
 
     def _finish(self, end: bytes) -> Frame | None:
         self._keep(end)
-        element, size = b"".join(self._parts), self._size
-        self._parts, self._size = [], 0
+        element, size = bytes(self._kept), self._size
+        self._kept, self._size = bytearray(), 0
         if size > self._limit:
             self.dropped += 1
             return None

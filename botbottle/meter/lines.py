@@ -2,8 +2,8 @@
 
 Line ends are LF, CRLF or CR (WHATWG HTML, "parsing an event stream"); a CRLF may be split over
 two chunks, and so may any character, which is why all of this works on bytes. A line or event
-over the limit is dropped and counted, and reading goes on with the next one. Lines in pieces are
-kept in a list, so that a long line costs linear time however small the chunks are.
+over the limit is dropped and counted, and reading goes on with the next one. The unfinished line
+is a bytearray, so that a long one costs linear time and memory however small the chunks are.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ class Lines:
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._parts: list[bytes] = []
-        self._size = 0
+        self._line = bytearray()
+        self._size = 0  # of the line so far, also when it is over the limit and not kept
         self._after_cr = False
         self.dropped = 0
 
@@ -45,16 +45,16 @@ class Lines:
     def _keep(self, part: bytes) -> None:
         self._size += len(part)
         if self._size > self._limit:
-            self._parts.clear()
-        elif part:
-            self._parts.append(part)
+            self._line.clear()
+        else:
+            self._line += part
 
     def _complete(self, end: bytes) -> bytes | None:
-        if not self._parts and not self._size:
+        if not self._size:
             return self._bounded(end)
         self._keep(end)
-        line, size = b"".join(self._parts), self._size
-        self._parts, self._size = [], 0
+        line, size = bytes(self._line), self._size
+        self._line, self._size = bytearray(), 0
         return line if size <= self._limit else self._bounded(None)
 
     def _bounded(self, line: bytes | None) -> bytes | None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from botbottle.meter.call import Call, Dialect
+from botbottle.meter.hosts import BEDROCK, CLAUDE, GEMINI, OLLAMA
 
 RETRY_AFTER_DEFAULT = 3600  # seconds; clients that obey it give up
 
@@ -41,8 +42,22 @@ def _google_error(message: str) -> dict[str, Any]:
     return {"error": {"code": 402, "message": message, "status": "RESOURCE_EXHAUSTED"}}
 
 
+_UNKNOWN_SPOKEN = {
+    CLAUDE: Dialect.ANTHROPIC,
+    GEMINI: Dialect.GEMINI,
+    BEDROCK: Dialect.BEDROCK_CONVERSE,
+    OLLAMA: Dialect.OLLAMA,
+}
+
+
+def _spoken(call: Call) -> Dialect:
+    """The dialect to refuse in; for an unknown path, the one its provider mostly speaks."""
+    unknown = call.dialect is Dialect.UNKNOWN
+    return _UNKNOWN_SPOKEN.get(call.provider, call.dialect) if unknown else call.dialect
+
+
 def _shape(call: Call, message: str) -> tuple[int, dict[str, Any], dict[str, str]]:
-    match call.dialect:
+    match _spoken(call):
         case Dialect.ANTHROPIC | Dialect.ANTHROPIC_BATCH:
             return 402, anthropic_error(message), {}
         case Dialect.GEMINI | Dialect.GEMINI_INTERACTIONS:

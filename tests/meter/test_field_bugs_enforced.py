@@ -180,6 +180,8 @@ def test_bug_30_a_request_that_cannot_be_read_is_estimated_not_free() -> None:
         (CHAT, 429, ("error", "code"), "insufficient_quota"),
         (RESPONSES, 429, ("error", "type"), "insufficient_quota"),
         (GEMINI, 402, ("error", "status"), "RESOURCE_EXHAUSTED"),
+        (("api.anthropic.com", "/v1/new"), 402, ("error", "type"), "billing_error"),
+        (("api.openai.com", "/v1/new"), 429, ("error", "code"), "insufficient_quota"),
     ],
 )
 def test_bug_31_a_refusal_has_the_shape_its_client_does_not_retry(
@@ -199,3 +201,17 @@ def test_bug_31_a_socket_refusal_is_the_frame_codex_stops_on() -> None:
     frame = json.loads(refusal_frame(message="spent", stream_id="s1"))
     assert (frame["type"], frame["status"], frame["stream_id"]) == ("error", 429, "s1")
     assert frame["error"]["type"] == "usage_limit_reached"
+
+
+@pytest.mark.parametrize(
+    ("place", "key"),
+    [
+        (("bedrock-runtime.us-east-1.amazonaws.com", "/model/m/converse"), "message"),
+        (("bedrock-runtime.us-east-1.amazonaws.com", "/model/m/invoke"), "message"),
+        (("ollama.com", "/api/chat"), "error"),
+    ],
+)
+def test_bug_31_refusals_of_the_flat_dialects(place: tuple[str, str], key: str) -> None:
+    answer = refusal(call(place), message="spent")
+    assert (answer.status, json.loads(answer.body)) == (402, {key: "spent"})
+    assert dict(answer.headers)["retry-after"] == "3600"

@@ -158,7 +158,7 @@ def test_known_hosts_flag_routes_without_a_meter() -> None:
         ("*.openai.com", None),
         ("*.mistral.ai", "Mistral"),
         ("*.cn-beijing.volces.com", "Volcengine"),
-        ("*.com", "Groq"),
+        ("*.groq.com", "Groq"),
         ("*.api.x.ai", "xAI"),
         ("llm.example", None),
         ("github.com", None),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import time
+import tracemalloc
 
 import pytest
 from hypothesis import given
@@ -70,6 +71,16 @@ def test_a_long_line_in_small_chunks_takes_linear_time() -> None:
         return time.perf_counter() - began
 
     assert seconds(80_000) < 40 * max(seconds(8_000), 0.002)
+
+
+def test_a_long_line_in_single_bytes_takes_little_more_memory_than_its_size() -> None:
+    lines = Lines(1 << 30)
+    tracemalloc.start()
+    for _ in range(200_000):
+        lines.feed(b"x")
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 1_000_000
 
 
 def test_json_lines_skip_empty_lines_and_give_the_last_without_its_end() -> None:

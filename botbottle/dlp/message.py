@@ -41,8 +41,8 @@ class Message:
         self, verdict: Verdict, rule: str, location: str, start: int, length: int, secret: bytes
     ) -> None:
         """Record a hit; the same secret under the same location counts once."""
-        base = location.split(">", 1)[0]
-        key = (base + rule.partition(".")[0] + rule.partition("/")[0], secret)
+        family = rule.replace("/", ".").partition(".")[0]
+        key = (f"{location.partition('>')[0]} {family}", secret)
         if secret and ">" in location and key in self._seen:
             return
         self._seen.add(key)

@@ -30,8 +30,8 @@ def is_placeholder(value: bytes) -> bool:
     """
     if value in _PUBLISHED:
         return True
-    head = value[:40]
-    if len(set(head[4:28])) < 5:
+    head = value[:24]
+    if len(set(head[4:])) < 5:
         return True
     if b"${" in head or b"{{" in head or b"<%" in head:
         return True

@@ -28,7 +28,7 @@ class Limits:
     body: int = 16 * 1024 * 1024
     decoded: int = 8 * 1024 * 1024
     ratio: int = 100
-    depth: int = 3
+    depth: int = 6
     events: int = 2048
     findings: int = 256
     runs: int = 4096

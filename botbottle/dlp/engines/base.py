@@ -14,13 +14,15 @@ class Expression:
 
     ``regex``: bytes regex for an engine that takes regexes. ``literals``: lower-case strings
     one of which is in every match, for an engine that takes only literals. ``once``: the first
-    hit is enough (a trigger). ``caseless`` applies to the regex.
+    hit is enough (a trigger). ``caseless`` applies to the regex. ``plain``: the regex is nothing
+    but the one literal.
     """
 
     regex: bytes
     literals: tuple[bytes, ...] = ()
     once: bool = False
     caseless: bool = False
+    plain: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +35,6 @@ class Candidates:
 
 class Matcher(Protocol):
     """A compiled set of expressions; safe to call from several threads."""
-
-    @property
-    def exact(self) -> bool:
-        """True when a hit's end is a match end, False when it is merely a literal's end."""
 
     def find(self, surface: Buffer, limit: int) -> Candidates:
         """All candidate ends in ``surface``, at most ``limit``."""

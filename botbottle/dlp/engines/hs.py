@@ -25,8 +25,6 @@ Error = hyperscan.HyperscanError
 class HyperscanMatcher:
     """A compiled hyperscan database with one scratch space a thread."""
 
-    exact = True
-
     def __init__(self, database: Any) -> None:
         self._database = database
         self._local = threading.local()

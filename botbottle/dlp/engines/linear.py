@@ -10,11 +10,12 @@ import re2
 _MAX_MEM = 64 << 20  # less, and RE2 logs "DFA out of memory" on the large rules
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=4096)
 def program(pattern: str) -> Any:
     """A compiled bytes program (Latin-1, ``.`` matches newlines)."""
     options = re2.Options()
     options.max_mem = _MAX_MEM
     options.log_errors = False
     options.dot_nl = True
+    options.encoding = re2.Options.Encoding.LATIN1
     return re2.compile(pattern.encode("latin-1"), options)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from botbottle.dlp.boundary import left_ok, right_ok
+from botbottle.dlp.checks import mixed
 from botbottle.dlp.engines.base import Expression
 from botbottle.dlp.findings import Verdict
 from botbottle.dlp.known.grams import WINDOW, grams, split_patterns
@@ -78,7 +79,8 @@ class KnownIndex:
         if canary:
             self._add("canary", canary)
         self.expressions = [
-            Expression(_regex(text), (text,), caseless=caseless) for text, caseless in self._owners
+            Expression(_regex(text), (text,), caseless=caseless, plain=True)
+            for text, caseless in self._owners
         ]
         self._table = list(self._owners.values())
 
@@ -116,9 +118,7 @@ class KnownIndex:
     def _add_weak(self, name: str, part: Segment) -> None:
         """Plain and Base64 of the whole value, between boundaries: no windows, no noise."""
         forms = [Variant("plain", part.text, 1.0), *base64_forms(part.text, "base64")]
-        verdict = (
-            Verdict.BLOCK if len(set(part.text)) >= 5 and len(part.text) >= 6 else Verdict.WARN
-        )
+        verdict = Verdict.BLOCK if mixed(part.text) and len(part.text) >= 6 else Verdict.WARN
         number = len(self._texts) - 1
         for form in forms:
             if len(form.text) >= _LEAST:

@@ -43,7 +43,9 @@ def segments(value: bytes) -> tuple[Segment, ...]:
     body = _ARMOR.sub(b" ", value).replace(b"\\n", b" ")
     found = [m.group() for m in _TOKENS.finditer(body) if shannon(m.group()) >= 3.3]
     parts = tuple(Segment(text, _public_prefix(text)) for text in found)
-    if len(value) <= 512:  # a passphrase or a connection string: also as a whole
+    if len(value) <= 512 and not _ARMOR.search(
+        value
+    ):  # a passphrase or a connection string: also as a whole
         return (Segment(value, _public_prefix(value)), *parts)
     return parts or (Segment(value, 0),)
 

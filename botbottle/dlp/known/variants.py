@@ -36,7 +36,8 @@ def variants(secret: bytes) -> tuple[Variant, ...]:
     out: list[Variant] = []
     for variant in _all(secret):
         key = (variant.text.lower() if variant.caseless else variant.text, variant.caseless)
-        if len(variant.text) >= 4 and key not in seen:
+        plain = bool(out) and variant.text.lower() == secret.lower()
+        if len(variant.text) >= 4 and key not in seen and not plain:
             seen.add(key)
             out.append(variant)
     return tuple(out)

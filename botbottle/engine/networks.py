@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import docker.errors
 
-from botbottle.engine import hardening, sdk
+from botbottle.engine import hardening, lookup, sdk
 from botbottle.engine.connection import Connection
 from botbottle.engine.errors import NotFound
 from botbottle.engine.lookup import INHIBIT, target
@@ -71,16 +71,40 @@ def connect(connection: Connection, ref: Ref, network: Ref, attachment: Attachme
 
 
 def disconnect(connection: Connection, ref: Ref, network: Ref) -> None:
-    """Detach; not attached, or either of them gone, is success."""
+    """Detach; not attached, or either of them gone, is success.
+
+    A stopped container keeps its attachment to a network that is gone, and cannot start again
+    because of it. Docker drops such an attachment only by the network's name, and, when another
+    network has that name by now, only by joining that one.
+    """
+    if not _detach(connection, ref, network, target(network)) and _is_stale(
+        connection, ref, network
+    ):
+        _detach(connection, ref, network, network.name)
+
+
+def _detach(connection: Connection, ref: Ref, network: Ref, wanted: str) -> bool:
+    """Whether Docker found something to detach."""
     client = connection.client()
     try:
         with sdk.translated(f"disconnect {ref.name} from {network.name}", connection.address):
-            client.disconnect_container_from_network(target(ref), target(network), force=True)
+            client.disconnect_container_from_network(target(ref), wanted, force=True)
     except NotFound:
-        return
+        return False
     except EngineError as error:
         if _NOT_ATTACHED not in error.message:
             raise
+        return False
+    return True
+
+
+def _is_stale(connection: Connection, ref: Ref, network: Ref) -> bool:
+    """Whether the container still holds an attachment to just this network. By its name alone,
+    it could be cut from another network that is called the same."""
+    if not network.id or not network.name:
+        return False
+    found = lookup.container(connection, ref)
+    return found is not None and any(e.network_id == network.id for e in found.endpoints)
 
 
 def _options(spec: NetworkSpec) -> dict[str, str]:

@@ -16,6 +16,7 @@ from io import BufferedReader
 from typing import Protocol
 
 _MAX_HEADER = 64 * 1024  # bytes in one header line, and in all of them
+_MAX_IDLE = 4  # kept connections
 _MAX_BODY = 256 * 1024 * 1024  # bytes
 
 
@@ -50,26 +51,25 @@ class Broken(ConnectionError):
 
 
 class UnixWire:
-    """One keep-alive connection a thread. ``timeout`` in seconds bounds each read."""
+    """Keep-alive connections in a small pool, shared by all threads. ``timeout`` in seconds
+    bounds each read."""
 
     def __init__(self, path: str, timeout: float = 30.0) -> None:
         self._path = path
         self._timeout = timeout
-        self._local = threading.local()
-        self._open: set[_Connection] = set()
+        self._idle: list[_Connection] = []
         self._lock = threading.Lock()
 
     def get(self, target: str) -> Reply:
-        """One GET. A kept connection that the engine has closed meanwhile is opened anew once."""
-        kept: _Connection | None = getattr(self._local, "connection", None)
-        if kept is not None:
+        """One GET. Kept connections that the engine has closed meanwhile are replaced."""
+        while (kept := self._take()) is not None:
             try:
                 return self._exchange(kept, target)
             except TimeoutError:
                 raise
             except OSError:
-                pass
-        return self._exchange(self._connect(), target)
+                continue
+        return self._exchange(_Connection(self._path, self._timeout), target)
 
     def stream(self, target: str) -> Stream:
         """A GET on a connection of its own, without a read timeout."""
@@ -81,18 +81,13 @@ class UnixWire:
             raise
 
     def close(self) -> None:
-        """Close the kept connections of all threads."""
-        with self._lock:
-            connections, self._open = self._open, set()
-        for connection in connections:
-            connection.close()
+        """Close the idle connections."""
+        while (kept := self._take()) is not None:
+            kept.close()
 
-    def _connect(self) -> _Connection:
-        connection = _Connection(self._path, self._timeout)
-        self._local.connection = connection
+    def _take(self) -> _Connection | None:
         with self._lock:
-            self._open.add(connection)
-        return connection
+            return self._idle.pop() if self._idle else None
 
     def _exchange(self, connection: _Connection, target: str) -> Reply:
         try:
@@ -100,17 +95,21 @@ class UnixWire:
             status, headers = connection.head()
             body = b"".join(connection.body(headers, _MAX_BODY))
         except BaseException:
-            self._drop(connection)
+            connection.close()
             raise
-        if headers.get("connection", "").lower() == "close":
-            self._drop(connection)
+        delimited = "content-length" in headers or "transfer-encoding" in headers
+        if not delimited or headers.get("connection", "").lower() == "close":
+            connection.close()
+        else:
+            self._keep(connection)
         return Reply(status, headers, body)
 
-    def _drop(self, connection: _Connection) -> None:
-        connection.close()
-        self._local.connection = None
+    def _keep(self, connection: _Connection) -> None:
         with self._lock:
-            self._open.discard(connection)
+            if len(self._idle) < _MAX_IDLE:
+                self._idle.append(connection)
+                return
+        connection.close()
 
 
 class UnixStream:

@@ -129,3 +129,11 @@ def test_observing_never_loads_the_docker_sdk(real: Lab) -> None:
         check=True,
     )
     assert done.stdout.strip() in ("[]", "['http.client']")
+
+
+def test_looking_again_and_again_opens_no_more_connections(real: Lab, recorder: Recorder) -> None:
+    real.run(real.spec())
+    engine = watching(recorder)
+    for _ in range(30):
+        engine.observe(real.home)
+    assert len(recorder.open_connections()) <= 4

@@ -89,6 +89,17 @@ def test_one_connection_serves_many_requests() -> None:
         assert (script.connections, script.seen) == (1, ["GET /a HTTP/1.1", "GET /b HTTP/1.1"])
 
 
+def test_connections_are_kept_for_all_threads_and_never_pile_up() -> None:
+    with serving(*[ok(b"[]") for _ in range(60)]) as script:
+        wire = UnixWire(script.path)
+        for _ in range(20):
+            threads = [threading.Thread(target=wire.get, args=("/x",)) for _ in range(3)]
+            for thread in threads:
+                thread.start()
+                thread.join()
+        assert (len(script.seen), script.connections) == (60, 1)
+
+
 def test_a_kept_connection_that_was_closed_meanwhile_is_opened_anew() -> None:
     with serving(ok(b"[1]"), ok(b"[2]"), keep=False) as script:
         wire = UnixWire(script.path)

@@ -68,6 +68,7 @@ class Recorder:
     _used: dict[int, int] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _open: set[socket.socket] = field(default_factory=set)
+    _clients: list[socket.socket] = field(default_factory=list)
     _server: socket.socket | None = None
 
     @property
@@ -113,6 +114,11 @@ class Recorder:
             )
         )
 
+    def open_connections(self) -> list[socket.socket]:
+        """Clients that are connected now."""
+        with self._lock:
+            return [s for s in self._clients if s.fileno() >= 0]
+
     def cut_all(self) -> None:
         """Close every open connection, as an engine restart does."""
         with self._lock:
@@ -149,6 +155,7 @@ class Recorder:
             engine.connect(self.engine)
             with self._lock:
                 self._open |= {client, engine}
+                self._clients.append(client)
             _Session(self, client, engine).run()
         with self._lock:
             self._open -= {client, engine}

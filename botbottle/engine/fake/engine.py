@@ -127,7 +127,8 @@ class FakeEngine(FakeReader):
             if container.alive:
                 return
             for name, endpoint in list(container.endpoints.items()):
-                network = self.world.network(Ref(name))
+                network = self.world.network(Ref(name, endpoint.network_id))
+                self._check_free(container, endpoint, network)
                 container.endpoints[name] = self._settled(endpoint, network)
             self._run(container)
 
@@ -187,7 +188,8 @@ class FakeEngine(FakeReader):
     def connect(self, ref: Ref, network: Ref, attachment: Attachment) -> None:
         with self._write("connect", ref, network):
             container, joined = self.world.container(ref), self.world.network(network)
-            if joined.name in container.endpoints:
+            held = container.endpoints.get(joined.name)
+            if held and held.network_id in ("", joined.id):
                 return
             _promise(container, replace(attachment, network=joined.name))
             if container.alive:
@@ -198,11 +200,16 @@ class FakeEngine(FakeReader):
     def disconnect(self, ref: Ref, network: Ref) -> None:
         with self._write("disconnect", ref, network):
             try:
-                container, left = self.world.container(ref), self.world.network(network)
+                container = self.world.container(ref)
             except NotFound:
                 return
-            if container.endpoints.pop(left.name, None):
-                self._tell("network", "disconnect", left.id, left.labels)
+            left = self.network(network) or self.network(Ref(network.name))
+            held = container.endpoints.get(left.name if left else network.name)
+            if held is None or (left and held.network_id not in ("", left.id)):
+                return
+            del container.endpoints[held.network_name]
+            if left:
+                self._tell("network", "disconnect", left.id, dict(left.labels))
 
     def commit(self, ref: Ref, tag: str, labels: Labels) -> str:
         with self._write("commit", ref, tag):
@@ -280,6 +287,13 @@ class FakeEngine(FakeReader):
     def _settled(self, promised: Endpoint, network: Network) -> Endpoint:
         address = promised.address or self.world.free_address(network)
         return replace(promised, network_id=network.id, address=address)
+
+    def _check_free(self, container: Container, wanted: Endpoint, network: Network) -> None:
+        """Addresses are handed out at start; one that a live container holds is refused."""
+        for other in self.world.attached(network.id):
+            held = {e.address for e in other.endpoints.values() if e.network_id == network.id}
+            if other is not container and other.alive and wanted.address in held - {""}:
+                raise EngineError("Address already in use")
 
     def _run(self, container: Container) -> None:
         self.world.counter += 1

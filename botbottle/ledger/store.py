@@ -8,7 +8,6 @@ from botbottle.ledger.accounts import Accounts
 from botbottle.ledger.books import Books
 from botbottle.ledger.budgets import Budgets
 from botbottle.ledger.db import Db
-from botbottle.ledger.enforcement import Enforcement
 from botbottle.ledger.gate import Gate
 from botbottle.ledger.journal import Journal
 from botbottle.ledger.leases import Leases
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
     from botbottle.ledger.api import Ledger
 
 
-class SqlLedger(Accounts, Gate, Budgets, Usage, Enforcement, Journal, Supervision, Leases, Upkeep):
+class SqlLedger(Accounts, Gate, Budgets, Usage, Journal, Supervision, Leases, Upkeep):
     """A ledger in SQLite or PostgreSQL; ``where`` is for messages and holds no password."""
 
     def __init__(self, db: Db, where: str) -> None:

@@ -11,22 +11,29 @@ from pathlib import Path
 from typing import TextIO
 
 from botbottle import errors
+from botbottle.budget import windows
 from botbottle.ledger import migrations
-from botbottle.ledger.base import Part
+from botbottle.ledger.enforcement import Enforcement
 from botbottle.ledger.records import Health
 
 PAGE = 2000
-# Sums that must agree: what the gate reads, what reports read, and the rows both come from.
-_AGREE = (
+# What reports read must cover the rows it comes from (which retention may have deleted).
+_ROLLUP_BELOW_ROWS = (
     "SELECT r.account, r.provider, r.counted FROM (SELECT account, provider,"
     " sum(counted) AS counted FROM usage GROUP BY account, provider) r"
     " LEFT JOIN (SELECT account, provider, sum(counted) AS counted FROM rollup"
     " GROUP BY account, provider) s ON s.account = r.account AND s.provider = r.provider"
     " WHERE s.counted IS NULL OR s.counted < r.counted"
 )
+# What the gate reads: each scope's total is the sum of its days.
+_DAYS_DIFFER = (
+    "SELECT scope, provider FROM spend WHERE win <> 'hour' GROUP BY scope, provider HAVING"
+    " sum(CASE WHEN win = '' THEN tokens ELSE 0 END)"
+    " <> sum(CASE WHEN win = '' THEN 0 ELSE tokens END)"
+)
 
 
-class Upkeep(Part):
+class Upkeep(Enforcement):
     """See ``api.Upkeep``."""
 
     def check(self) -> Health:
@@ -34,10 +41,20 @@ class Upkeep(Part):
         problems = list(self.db.problems())
         with self.db.read():
             rows = {t: int(self.db.value(f"SELECT count(*) FROM {t}")) for t in self.db.tables()}
-            for account, provider, counted in self.db.query(_AGREE):
-                problems.append(f"sums of {account} for {provider} are below its rows ({counted})")
+            problems += self._wrong_sums()
             schema, size = migrations.current(self.db), self.db.size()
+        audit = self.verify_audit()
+        problems += [f"audit: {audit.problem}"] if audit.problem else []
         return Health(self.db.backend, schema, rows, size, tuple(problems))
+
+    def _wrong_sums(self) -> list[str]:
+        return [
+            f"reports of {account} for {provider} are below its rows ({counted} tokens)"
+            for account, provider, counted in self.db.query(_ROLLUP_BELOW_ROWS)
+        ] + [
+            f"the days of {scope} for {provider} do not add up to its total"
+            for scope, provider in self.db.query(_DAYS_DIFFER)
+        ]
 
     def backup(self, path: str) -> None:
         with _new_file(path) as temporary:
@@ -73,6 +90,10 @@ class Upkeep(Part):
         deleted = 0
         for table, column in (("usage", "recorded_at"), ("event", "at"), ("journal", "started_at")):
             deleted += self._retain(table, column, before)
+        with self.db.write():  # hours that ended are in their days
+            hour = windows.bucket("hour", before)
+            self.db.run("DELETE FROM spend WHERE win = 'hour' AND bucket < ?", hour)
+            self.books.forget()
         return deleted
 
     def _retain(self, table: str, column: str, before: float) -> int:

@@ -34,6 +34,29 @@ def test_check_finds_sums_that_lost_usage(full):
     assert "below its rows" in full.check().problems[0]
 
 
+def test_check_finds_a_gate_sum_that_was_changed(full):
+    full.db.run("UPDATE spend SET tokens = 0 WHERE scope = 'agent:p/web' AND win = ''")
+    assert full.check().problems == (
+        "the days of agent:p/web for claude do not add up to its total",
+    )
+
+
+def test_check_finds_a_broken_audit_chain(full):
+    full.db.run("UPDATE audit SET by_whom = 'eve'")
+    assert full.check().problems == ("audit: row 1 was changed",)
+
+
+def test_retention_drops_hours_that_ended_but_no_window_that_counts(full, now):
+    full.set_limit("agent:p/web", Limit("claude", 1000, "month"), by="t")
+    full.set_limit("agent:p/web", Limit("claude", 1000, "hour"), by="t")
+    before = full.view(now).pools
+    full.retain(before=now)
+    assert [(p.window, p.spent) for p in full.view(now).pools] == [
+        (p.window, p.spent) for p in before
+    ]
+    assert full.db.value("SELECT count(*) FROM spend WHERE win = 'hour'") == 3
+
+
 def test_a_backup_is_a_whole_ledger_made_while_others_write(tmp_path, now):
     ledger = open_ledger(str(tmp_path / "l" / "bot-bottle.db"))
     register(ledger)

@@ -1,4 +1,4 @@
-"""One world for all tests of the directory; one rig per module unless a test breaks it."""
+"""One world for all tests of the directory; one rig unless a test breaks it."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ def world() -> Iterator[World]:
         yield running
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def shared(world: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
-    """A rig for a whole module."""
+    """A rig for all tests that leave it as they found it."""
     with Rig(tmp_path_factory.mktemp("rig"), world) as running:
         yield running
 
 
 @pytest.fixture
 def rig(shared: Rig) -> Rig:
-    """The module's rig with standard routes and a clean record."""
+    """The shared rig with standard routes and a clean record."""
     shared.world.reset()
     shared.ledger.limit()
     shared.ledger.mark()

@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 
-from botbottle.control import SidecarRefused, SidecarUnreachable, connect, wait_ready
 from botbottle.model.route import Auth, Match, PathMatch, RouteError
 from botbottle.model.sidecar_config import Hold, fingerprint
 from tests.sidecar_egress.rig import ANTHROPIC, EXAMPLE, KEY, Rig, until
@@ -281,27 +280,6 @@ class TestVault:
             assert "asked-value" not in json.dumps(control.details())
         own.sidecar.restart()
         assert own.sidecar.control().vault_get() == {}
-
-
-class TestClient:
-    def test_a_deep_directory_is_reached(self, own: Rig, tmp_path: Path) -> None:
-        deep = tmp_path / ("d" * 100) / ("e" * 100)
-        deep.parent.mkdir(parents=True)
-        deep.symlink_to(own.sidecar.folder / "control")
-        assert len(str(deep)) > 200
-        assert connect(deep).status().ready
-
-    def test_no_sidecar_is_a_clear_error(self, tmp_path: Path) -> None:
-        with pytest.raises(SidecarUnreachable):
-            connect(tmp_path)
-        with pytest.raises(SidecarUnreachable):
-            wait_ready(tmp_path / "missing", seconds=0.1)
-
-    def test_a_refusal_is_an_error_without_values(self, rig: Rig) -> None:
-        config = rig.config(rig.route(EXAMPLE), upstream_ca="rubbish")
-        with rig.sidecar.control() as control, pytest.raises(SidecarRefused) as caught:
-            control.configure(config, {"T": "sk-not-shown"}, KEY)
-        assert "sk-not-shown" not in str(caught.value)
 
 
 def test_route_errors_name_the_key(rig: Rig) -> None:

@@ -291,9 +291,10 @@ class Driver:
         connection = command.connection
         try:
             await self._connect_any(connection)
-        except (OSError, asyncio.CancelledError) as error:
+        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - must be answered
             self._opening.pop(connection, None)
-            connection.error = str(error) or "upstream: connection cancelled"
+            connection.error = str(error) if isinstance(error, OSError) else ""
+            connection.error = connection.error or f"upstream: {type(error).__name__}"
             if not self.closed:
                 self.feed(events.OpenConnectionCompleted(command, connection.error))
 

@@ -37,7 +37,6 @@ class AgentSide:
     def __init__(self, authority: Authority) -> None:
         self._authority = authority
         self._contexts: OrderedDict[str, SSL.Context] = OrderedDict()
-        self._key = crypto.PKey.from_cryptography_key(authority.leaf_key)
 
     def connection(self, host: str) -> SSL.Connection:
         """A server-side connection that presents a certificate for ``host``."""
@@ -60,7 +59,7 @@ class AgentSide:
         context.set_min_proto_version(SSL.TLS1_2_VERSION)
         context.set_options(SSL.OP_NO_COMPRESSION | SSL.OP_NO_RENEGOTIATION)
         context.set_cipher_list(_CIPHERS)
-        context.use_privatekey(self._key)
+        context.use_privatekey(self._authority.leaf_key)
         context.use_certificate(self._authority.leaf(host))
         context.set_alpn_select_callback(_choose)
         return context

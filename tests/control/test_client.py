@@ -1,0 +1,156 @@
+"""The host's client of the control socket, against a socket that answers what a test says."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from botbottle.control import SidecarRefused, SidecarUnreachable, connect, wait_ready
+from botbottle.errors import BBError
+from botbottle.model.route import Auth, Route
+from botbottle.model.sidecar_config import SidecarConfig
+
+STATUS = {
+    "config": None,
+    "config_hash": "abc",
+    "secrets": [["T", "12345678"]],
+    "version": "0.1.0",
+    "ready": True,
+    "ledger": False,
+    "detail": "not configured",
+    "streams": 3,
+}
+
+
+class Listener:
+    """Answers each line with what ``reply`` gives; bytes are sent as they are."""
+
+    def __init__(self, folder: Path) -> None:
+        self.seen: list[dict[str, Any]] = []
+        self.reply: Callable[[dict[str, Any]], Any] = lambda _: {"ok": True, "status": STATUS}
+        self._server = socket.socket(socket.AF_UNIX)
+        self._server.bind(str(folder / "control.sock"))
+        self._server.listen()
+        threading.Thread(target=self._run, daemon=True).start()
+
+    def _run(self) -> None:
+        while True:
+            try:
+                channel, _ = self._server.accept()
+            except OSError:
+                return
+            with channel:
+                for line in channel.makefile("rb"):
+                    self.seen.append(json.loads(line))
+                    answer = self.reply(self.seen[-1])
+                    whole = isinstance(answer, bytes)
+                    with suppress(OSError):  # the client may have given up
+                        channel.sendall(answer if whole else json.dumps(answer).encode() + b"\n")
+                    if whole:
+                        break
+
+    def close(self) -> None:
+        self._server.close()
+
+
+@pytest.fixture
+def listener(tmp_path: Path) -> Iterator[Listener]:
+    made = Listener(tmp_path)
+    yield made
+    made.close()
+
+
+def test_the_status_is_read(listener: Listener, tmp_path: Path) -> None:
+    with connect(tmp_path) as client:
+        status = client.status()
+        assert client.details()["streams"] == 3
+    assert (status.config_hash, status.secrets, status.ready) == ("abc", (("T", "12345678"),), True)
+    assert status.detail == "not configured"
+
+
+def test_a_configuration_travels_whole(listener: Listener, tmp_path: Path) -> None:
+    config = SidecarConfig("b", (Route("a.com", auth=Auth("Bearer", "T")),))
+    listener.reply = lambda asked: {"ok": True, "status": {**STATUS, "config": config.to_wire()}}
+    with connect(tmp_path) as client:
+        status = client.configure(config, {"T": "value"}, b"\1\2")
+    assert listener.seen[0] == {
+        "op": "configure",
+        "config": json.loads(json.dumps(config.to_wire())),
+        "secrets": {"T": "value"},
+        "hmac_key": "0102",
+    }
+    assert status.config == config
+
+
+def test_a_refusal_is_an_error_that_quotes_no_value(listener: Listener, tmp_path: Path) -> None:
+    listener.reply = lambda _: {"ok": False, "error": "configure: host: bad"}
+    with connect(tmp_path) as client, pytest.raises(SidecarRefused, match="host: bad") as caught:
+        client.configure(SidecarConfig("b"), {"T": "sk-not-shown"}, b"k")
+    assert "sk-not-shown" not in repr(caught.value)
+    assert isinstance(caught.value, BBError)
+
+
+@pytest.mark.parametrize("answer", [b"", b"rubbish\n", b'{"ok":'])
+def test_a_broken_answer_is_unreachable(listener: Listener, tmp_path: Path, answer: bytes) -> None:
+    listener.reply = lambda _: answer
+    with connect(tmp_path) as client, pytest.raises(SidecarUnreachable):
+        client.status()
+
+
+def test_a_silent_sidecar_times_out(listener: Listener, tmp_path: Path) -> None:
+    silent = threading.Event()
+    listener.reply = lambda _: silent.wait(5) and b""
+    with connect(tmp_path, timeout=0.1) as client, pytest.raises(SidecarUnreachable):
+        client.status()
+    silent.set()
+
+
+def test_no_socket_is_unreachable(tmp_path: Path) -> None:
+    with pytest.raises(SidecarUnreachable):
+        connect(tmp_path)
+    with pytest.raises(SidecarUnreachable):
+        connect(tmp_path / "missing")
+    with pytest.raises(SidecarUnreachable):
+        wait_ready(tmp_path, seconds=0.05)
+
+
+def test_a_directory_deeper_than_a_socket_address_is_reached(
+    listener: Listener, tmp_path: Path
+) -> None:
+    deep = tmp_path / ("d" * 100) / ("e" * 100)
+    deep.parent.mkdir()
+    deep.symlink_to(tmp_path)
+    with connect(deep) as client:
+        assert client.status().ready
+
+
+def test_the_other_operations(listener: Listener, tmp_path: Path) -> None:
+    answers: dict[str, Any] = {
+        "vault_put": {"names": ["A"]},
+        "vault_get": {"values": {"A": "1"}},
+        "denials": {"denials": [{"code": "dlp"}]},
+        "cut": {"streams": 2},
+    }
+    listener.reply = lambda asked: {"ok": True, **answers[asked["op"]]}
+    with connect(tmp_path) as client:
+        client.vault_put({"A": "1"})
+        assert client.vault_get(["A"]) == {"A": "1"}
+        assert client.denials(5) == [{"code": "dlp"}]
+        assert client.cut("why") == 2
+    assert [s["op"] for s in listener.seen] == list(answers)
+    assert listener.seen[-1]["message"] == "why"
+
+
+def test_wait_ready_waits(tmp_path: Path) -> None:
+    timer = threading.Timer(0.2, lambda: made.append(Listener(tmp_path)))
+    made: list[Listener] = []
+    timer.start()
+    assert wait_ready(tmp_path, seconds=5).ready
+    made[0].close()

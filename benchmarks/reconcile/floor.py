@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
@@ -12,7 +13,7 @@ from botbottle.images import image_tag
 
 
 def up(n: int) -> None:
-    api = docker.APIClient()
+    api = docker.APIClient(base_url=os.environ.get("DOCKER_HOST") or None)
     pool = docker.types.IPAMPool(subnet="10.220.240.0/20")
     api.create_network("bbfloor_outer", ipam=docker.types.IPAMConfig(pool_configs=[pool]))
     with ThreadPoolExecutor(4) as threads:
@@ -41,7 +42,7 @@ def bottle(api: docker.APIClient, i: int) -> None:
 
 
 def down(n: int) -> None:
-    api = docker.APIClient()
+    api = docker.APIClient(base_url=os.environ.get("DOCKER_HOST") or None)
     with ThreadPoolExecutor(4) as threads:
         list(threads.map(lambda i: remove(api, i), range(n)))
     api.remove_network("bbfloor_outer")

@@ -21,18 +21,22 @@ netns_of() { echo "bb-$(printf %s "$home/$1" | sha256sum | cut -c1-10)"; }
 # Field 22 of /proc/PID/stat, counted after the command name, which may contain spaces.
 start_time() { sed 's/.*) //' "/proc/$1/stat" 2>/dev/null | cut -d' ' -f20; }
 
-# pid_of NAME PIDFILE : the live process of that file, if it is really the one we started.
-pid_of() {
-  local pid
-  pid=$(cat "$home/$1/$2" 2>/dev/null) || return 1
-  [ -n "$pid" ] && is_ours "$pid" "$home/$1/" && echo "$pid"
-}
-
-# is_ours PID TEXT : TEXT is on its command line, and its file system is this one (in a container
-# that shares our process ids, the same path is another directory).
-is_ours() {
-  grep -qaF "$2" "/proc/$1/cmdline" 2>/dev/null &&
-    [ "$(readlink "/proc/$1/ns/mnt")" = "$(readlink /proc/self/ns/mnt)" ]
+# daemons NAME FILE [PROGRAM] : processes of this engine, known by a file of its directory on
+# their command line. No pid file is believed: one may be missing (its writer was killed) or old
+# (the number belongs to another process by now). In a container that shares our process ids the
+# same path is another directory, so the mount namespace must be ours. nsenter and setsid are the
+# daemons themselves, a moment before.
+daemons() {
+  local file pid
+  for file in $(grep -laF "$home/$1/$2" /proc/[0-9]*/cmdline 2>/dev/null); do
+    pid=${file#/proc/}
+    pid=${pid%/cmdline}
+    case $(cat "/proc/$pid/comm" 2>/dev/null) in
+      dockerd | containerd | containerd-shim* | nsenter | setsid) ;;
+      *) continue ;;
+    esac
+    [ "$(readlink "/proc/$pid/ns/mnt")" != "$(readlink /proc/self/ns/mnt)" ] || echo "$pid"
+  done
 }
 
 # A socket in a directory of ours that answers is ours; its process may not be ours to look at.
@@ -97,10 +101,10 @@ launch() {
   ns=/run/netns/$(netns_of "$1")
   setsid containerd --config "$dir/containerd.toml" --log-level warn \
     </dev/null >"$dir/containerd.log" 2>&1 9>&- &
-  echo $! >"$dir/containerd.pid"
   wait_for 100 test -S "$dir/c.sock" || engine_failed "$dir"
   nsenter --net="$ns" setsid dockerd --config-file "$dir/daemon.json" \
     </dev/null >"$dir/dockerd.log" 2>&1 9>&- &
+  launched=$!
 }
 
 # wait_for TENTHS CMD...
@@ -114,7 +118,13 @@ wait_for() {
   done
 }
 
-wait_ready() { wait_for 300 running "$1" || engine_failed "$home/$1"; }
+# Until it answers; not longer than it lives.
+wait_ready() {
+  wait_for 300 settled "$1" || true
+  running "$1" || engine_failed "$home/$1"
+}
+
+settled() { running "$1" || gone "$launched"; }
 
 engine_failed() {
   tail -n 12 "$1/containerd.log" "$1/dockerd.log" >&2 2>/dev/null || true
@@ -166,16 +176,18 @@ stop_engine() {
 tear_down() {
   local name=$1 dir=$home/$1 pid
   [ -d "$dir" ] || return 0
-  if pid=$(pid_of "$name" docker.pid); then
-    remove_containers "$dir"
+  if [ -n "$(daemons "$name" containerd.toml)" ]; then remove_containers "$dir"; fi
+  for pid in $(daemons "$name" daemon.json); do
+    # Without its containerd it would wait for one.
+    [ -n "$(daemons "$name" containerd.toml)" ] || kill -9 "$pid" 2>/dev/null || true
     end_process "$pid" 100
-  fi
-  if pid=$(pid_of "$name" containerd.pid); then end_process "$pid" 50; fi
-  for pid in $(our_shims "$dir"); do end_process "$pid" 10; done
+  done
+  for pid in $(daemons "$name" containerd.toml); do end_process "$pid" 50; done
+  for pid in $(daemons "$name" c.sock); do end_process "$pid" 10; done # shims outlive containerd
   for pid in $(our_contained "$dir"); do kill -9 "$pid" 2>/dev/null || true; done
   unmount_below "$dir"
   ip netns del "$(netns_of "$name")" 2>/dev/null || true
-  rm -rf "$dir/c" "$dir/x" "$dir"/*.sock "$dir"/*.sock.ttrpc "$dir"/*.pid
+  rm -rf "$dir/c" "$dir/x" "$dir"/*.sock "$dir"/*.sock.ttrpc "$dir/docker.pid"
 }
 
 remove_containers() {
@@ -192,15 +204,6 @@ end_process() {
 }
 
 gone() { ! kill -0 "$1" 2>/dev/null || grep -q '^State:\sZ' "/proc/$1/status" 2>/dev/null; }
-
-# Shims outlive their containerd; ours carry its address on their command line.
-our_shims() {
-  local file pid
-  for file in $(grep -laF "$1/c.sock" /proc/[0-9]*/cmdline 2>/dev/null); do
-    pid=$(basename "${file%/cmdline}")
-    if is_ours "$pid" containerd-shim; then echo "$pid"; fi
-  done
-}
 
 # Processes of containers whose shim is gone: their root directory lies in our data.
 our_contained() {

@@ -137,7 +137,7 @@ def test_however_the_run_ends_its_engine_ends_too(home: Path, number: signal.Sig
 
 def test_a_daemon_that_was_killed_is_replaced_by_a_working_one(home: Path) -> None:
     call(home, "start", "--name", "x")
-    pid = int((home / "x" / "docker.pid").read_text())
+    pid = next(pid for pid, line in processes(home) if line.startswith("dockerd"))
     os.kill(pid, signal.SIGKILL)
     assert eventually(lambda: not Path(f"/proc/{pid}").exists())
     done = call(home, "start", "--name", "x")
@@ -164,17 +164,20 @@ def test_containers_do_not_outlive_an_engine_that_was_killed_whole(home: Path) -
     assert traces(home) == []
 
 
-def test_a_recycled_pid_is_never_signalled(home: Path) -> None:
-    bystander = subprocess.Popen(["sleep", "60"])
+def test_nobody_elses_process_is_signalled(home: Path) -> None:
+    """Neither one whose number an old pid file holds, nor one that merely names our files."""
+    (home / "x").mkdir()
+    (home / "x" / "daemon.json").write_text("{}")
+    reader = ["tail", "-f", f"{home}/x/daemon.json"]
+    bystanders = [subprocess.Popen(["sleep", "60"]), subprocess.Popen(reader)]
     try:
-        (home / "x").mkdir()
-        (home / "x" / "docker.pid").write_text(str(bystander.pid))
-        (home / "x" / "containerd.pid").write_text(str(bystander.pid))
+        (home / "x" / "docker.pid").write_text(str(bystanders[0].pid))
         assert call(home, "stop", "--name", "x").returncode == 0
-        assert bystander.poll() is None
+        assert [process.poll() for process in bystanders] == [None, None]
     finally:
-        bystander.kill()
-        bystander.wait()
+        for process in bystanders:
+            process.kill()
+            process.wait()
 
 
 def test_images_are_kept_for_the_next_run_and_containers_are_not(home: Path) -> None:
@@ -185,7 +188,7 @@ def test_images_are_kept_for_the_next_run_and_containers_are_not(home: Path) -> 
     assert call(home, "run", "--", "sh", "-c", make).returncode == 0
     look = "docker images -q kept:1 | wc -l; docker ps -aq | wc -l; docker volume ls -q | wc -l"
     done = call(home, "run", "--", "sh", "-c", look)
-    assert done.stdout.split() == ["1", "0", "0"]
+    assert done.stdout.split() == ["1", "0", "0"], done.stderr
 
 
 def test_somebody_elses_engine_is_not_touched(home: Path) -> None:

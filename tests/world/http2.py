@@ -166,9 +166,19 @@ class Session:
         task.add_done_callback(self._tasks.discard)
 
     async def _run(self, request: Request, lane: Lane) -> None:
-        with contextlib.suppress(ConnectionError, h2.exceptions.ProtocolError):
+        try:
             await self._answer(request, lane)
+        except ConnectionError:
+            pass
+        except h2.exceptions.ProtocolError as error:
+            self._found.error = f"http/2 stream {lane.number}: {error!r}"
+            await self._give_up(lane)
         self._lanes.pop(lane.number, None)
+
+    async def _give_up(self, lane: Lane) -> None:
+        """Reset a stream that cannot be answered, so that nobody waits for it."""
+        with contextlib.suppress(ConnectionError, h2.exceptions.ProtocolError):
+            await lane.abort("fin")
 
     def _drop(self, number: int) -> None:
         if lane := self._lanes.pop(number, None):

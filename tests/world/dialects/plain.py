@@ -106,11 +106,13 @@ def git_refs(call: Call) -> Reply:
 
 
 def git_rpc(call: Call) -> Reply:
-    """``…/git-upload-pack`` is refused; a pack sent to ``…/git-receive-pack`` vanishes."""
+    """``…/git-upload-pack`` is refused; a pack that is pushed vanishes.
+
+    Without ``report-status`` git takes the answer to a push for success, whatever it is.
+    """
     service = call.request.path.rsplit("/", 1)[-1]
     headers = [("content-type", f"application/x-{service}-result")]
-    data = b"" if service == "git-receive-pack" else _pkt(b"ERR scripted upstream\n")
-    return Reply(200, headers, [Frame(data, "rpc", terminal=True)])
+    return Reply(200, headers, [Frame(_pkt(b"ERR scripted upstream\n"), "rpc", terminal=True)])
 
 
 def _pkt(line: bytes) -> bytes:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from botbottle.load.layers import Layers, find_project, layers, names
 
 if TYPE_CHECKING:
-    from botbottle.load.compose import Overrides
+    from botbottle.load.effective import Overrides
     from botbottle.load.env import EnvValues, read_env_file, resolve_env
     from botbottle.load.explaining import Explained, explain, explain_bottle
     from botbottle.load.loader import Loaded, load, load_one
@@ -22,7 +22,7 @@ _LAZY = {
     "EnvValues": "env",
     "Explained": "explaining",
     "Loaded": "loader",
-    "Overrides": "compose",
+    "Overrides": "effective",
     "explain": "explaining",
     "explain_bottle": "explaining",
     "load": "loader",

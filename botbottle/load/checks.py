@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from botbottle.load.compose import Effective, instances
+from botbottle.load.compose import instances
+from botbottle.load.effective import Effective
 from botbottle.load.extends import Resolver
 from botbottle.load.layers import SETTINGS, STALE, Folder, scan
 from botbottle.load.library import Library

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from botbottle.load.checks import cross_checks, folder_checks
-from botbottle.load.compose import Effective, Overrides, effective, specs
+from botbottle.load.compose import specs
+from botbottle.load.effective import Effective, Overrides, effective
 from botbottle.load.extends import Resolver
 from botbottle.load.findings import mask_all, quote
 from botbottle.load.layers import Layers, layers

@@ -11,7 +11,7 @@ from botbottle.model.bottle import EnvVar, Limit, Scope
 from botbottle.model.diagnostic import Origin
 
 if TYPE_CHECKING:
-    from botbottle.load.compose import Effective
+    from botbottle.load.effective import Effective
     from botbottle.load.extends import Resolver
 
 type Table = dict[str, tuple[Origin, ...]]

@@ -7,15 +7,14 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from botbottle.load import findings
-from botbottle.load.budgets import parse_budget
+from botbottle.load import contents, findings
+from botbottle.load.contents import File
 from botbottle.load.fault import Fault
 from botbottle.load.known import Known
 from botbottle.load.layers import Entry
 from botbottle.load.merge import Policy
 from botbottle.load.policy import own_policy
 from botbottle.load.removed import Kind, take_out
-from botbottle.load.routes import parse_routes
 from botbottle.load.source import Source, cut, hidden_in_body, read_text, whole
 from botbottle.load.yamltree import Tree, parse
 from botbottle.model.bottle import Limit
@@ -24,7 +23,6 @@ from botbottle.model.manifest import Keys, is_name
 from botbottle.model.manifest_agent import AgentFile
 from botbottle.model.manifest_bottle import BottleFile
 from botbottle.model.manifest_settings import SettingsFile
-from botbottle.model.route import Route
 
 _MODELS: dict[Kind, type[Keys]] = {
     "bottle": BottleFile,
@@ -79,21 +77,6 @@ class SettingsDoc:
     budget: tuple[Limit, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class _File:
-    """A file that is YAML: its keys without removed ones, its model if it fits."""
-
-    source: Source
-    tree: Tree
-    data: dict[str, Any]
-    keys: Keys | None
-    found: list[Diagnostic]
-
-    @property
-    def broken(self) -> bool:
-        return any(d.severity is Severity.ERROR for d in self.found)
-
-
 type Result[T] = tuple[T | None, list[Diagnostic]]
 
 
@@ -102,9 +85,13 @@ def parse_bottle(entry: Entry, known: Known) -> Result[Bottle]:
     file, found = _load(entry, "bottle")
     if file is None:
         return None, found
-    routes = _routes(file)
-    limits = _budget(file, known)
-    found += _empty_repos(file) + _plain_credentials(file) + _template(file, known)
+    routes = contents.routes(file)
+    limits = contents.budget(file, known)
+    found += (
+        contents.empty_repos(file)
+        + contents.plain_credentials(file)
+        + contents.template(file, known)
+    )
     policy = Policy()
     if isinstance(file.keys, BottleFile):
         policy = own_policy(file.keys, routes, file.source, file.tree)
@@ -118,7 +105,7 @@ def parse_agent(entry: Entry, known: Known) -> Result[Agent]:
     file, found = _load(entry, "agent")
     if file is None:
         return None, found
-    limits = _budget(file, known)
+    limits = contents.budget(file, known)
     if hidden := hidden_in_body(file.source):
         line, column, name = hidden
         found.append(
@@ -141,13 +128,13 @@ def parse_settings(entry: Entry, known: Known) -> Result[SettingsDoc]:
     if file is None:
         return None, found
     named = file.data.get("providers")
-    limits = _budget(file, known.with_budgets(named if isinstance(named, dict) else ()))
+    limits = contents.budget(file, known.with_budgets(named if isinstance(named, dict) else ()))
     if file.broken or not isinstance(file.keys, SettingsFile):
         return None, found
     return SettingsDoc(file.source, file.tree, file.keys, limits), found
 
 
-def _load(entry: Entry, kind: Kind) -> tuple[_File | None, list[Diagnostic]]:
+def _load(entry: Entry, kind: Kind) -> tuple[File | None, list[Diagnostic]]:
     """Text, tree and model of a file, as far as they go, and what is wrong with it."""
     layer: Layer = "settings" if kind == "settings" else entry.layer
     source = Source(entry.file, layer, "", "", 1)
@@ -172,98 +159,13 @@ def _load(entry: Entry, kind: Kind) -> tuple[_File | None, list[Diagnostic]]:
         keys = model.model_validate(data)
     except ValidationError as error:
         found += findings.from_pydantic(error, model, source, tree)
-    return _File(source, tree, data, keys, found), found
+    return File(source, tree, data, keys, found), found
 
 
 def _names(raw: Any) -> tuple[str, ...]:
     """Names as far as they are names; the model reports the rest."""
     listed = raw if isinstance(raw, list) else [raw]
     return tuple(n for n in listed if isinstance(n, str) and is_name(n))
-
-
-def _routes(file: _File) -> tuple[tuple[int, Route], ...]:
-    egress = file.data.get("egress")
-    raw = egress.get("routes") if isinstance(egress, dict) else None
-    if not isinstance(raw, list):
-        return ()
-    routes, problems = parse_routes(raw)
-    for path, message, hint in problems:
-        file.found.append(
-            findings.at(
-                file.source,
-                file.tree,
-                path,
-                "BB2120",
-                f"{findings.dotted(path)}: {message}",
-                hint,
-                key=message.startswith("unknown key"),
-            )
-        )
-    return routes
-
-
-def _budget(file: _File, known: Known) -> tuple[Limit, ...]:
-    raw = file.data.get("budget")
-    if not isinstance(raw, dict):
-        return ()
-    amounts = {
-        k: v for k, v in raw.items() if isinstance(v, (int, str)) and not isinstance(v, bool)
-    }
-    limits, problems = parse_budget(amounts, known)
-    for path, message, hint in problems:
-        file.found.append(findings.at(file.source, file.tree, path, "BB2110", message, hint))
-    return limits
-
-
-def _template(file: _File, known: Known) -> list[Diagnostic]:
-    provider = file.data.get("agent_provider")
-    name = provider.get("template") if isinstance(provider, dict) else None
-    if not isinstance(name, str) or not is_name(name) or name in known.templates:
-        return []
-    return [
-        findings.at(
-            file.source,
-            file.tree,
-            ("agent_provider", "template"),
-            "BB2131",
-            f"there is no provider template {name!r}",
-            findings.did_you_mean(name, known.templates),
-        )
-    ]
-
-
-def _empty_repos(file: _File) -> list[Diagnostic]:
-    gate = file.data.get("git-gate")
-    if not isinstance(gate, dict) or gate.get("repos", {}) is not None:
-        return []
-    return [
-        findings.at(
-            file.source,
-            file.tree,
-            ("git-gate", "repos"),
-            "BB2103",
-            "git-gate.repos is empty",
-            "write {} to clear inherited remotes, or remove the key to inherit them",
-            key=True,
-        )
-    ]
-
-
-def _plain_credentials(file: _File) -> list[Diagnostic]:
-    raw = file.data.get("env")
-    return [
-        findings.at(
-            file.source,
-            file.tree,
-            ("env", name),
-            "BB2130",
-            f"env.{name} looks like a credential",
-            f"keep it out of files: {name}: ${{{name}}} copies it from the host at apply time",
-            severity=Severity.WARNING,
-        )
-        for name, value in (raw if isinstance(raw, dict) else {}).items()
-        if isinstance(value, str) and findings.looks_secret(value)
-    ]
 
 
 _KIND_OF = {list: "a list", str: "text", int: "a number", float: "a number", bool: "true or false"}

@@ -8,7 +8,6 @@ Source: YAML 1.2.2, section 10.3 (core schema); tags and merge keys are refused.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -26,15 +25,10 @@ from ruamel.yaml.events import (
 
 from botbottle.load.fault import Fault
 from botbottle.load.limits import MAX_DEPTH, MAX_NODES
+from botbottle.load.yamlscalar import scalar
+from botbottle.load.yamlwords import plain_words
 
 type Path = Sequence[str | int]
-
-_NULL = frozenset(("", "~", "null", "Null", "NULL"))
-_BOOL = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
-_NUMBER = frozenset("+-.0123456789")
-_INT = re.compile(r"[-+]?\d{1,19}")
-_BASED = re.compile(r"0o[0-7]{1,20}|0x[0-9a-fA-F]{1,16}")
-_FLOAT = re.compile(r"[-+]?(?:\.\d{1,40}|\d{1,40}(?:\.\d{0,40})?)(?:[eE][-+]?\d{1,3})?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +137,7 @@ class _Reader:
                 raise self.fault(
                     "BB2015", "block scalars are not used here", event, "write the text on one line"
                 )
-            return _scalar(event.value) if not event.style else event.value
+            return scalar(event.value) if not event.style else event.value
         if depth > MAX_DEPTH:
             raise self.fault("BB2013", f"more than {MAX_DEPTH} levels of nesting", event)
         if type(event) is MappingStartEvent:
@@ -202,7 +196,7 @@ class _Reader:
     def key(self, event: Any) -> str:
         if type(event) is not ScalarEvent or event.tag is not None:
             raise self.fault("BB2017", "a key must be plain text", event)
-        key = event.value if event.style else _scalar(event.value)
+        key = event.value if event.style else scalar(event.value)
         if key == "<<" and not event.style:
             raise self.fault(
                 "BB2015", "YAML merge keys are not used here", event, "share settings with extends"
@@ -234,54 +228,5 @@ class _Reader:
         mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
         problem = str(getattr(error, "problem", None) or getattr(error, "reason", None) or error)
         line, column = (mark.line + self.offset, mark.column + 1) if mark else (self.offset, 1)
-        message, hint = _plain_words(problem)
+        message, hint = plain_words(problem)
         return Fault("BB2011", message, line, column, hint)
-
-
-def _plain_words(problem: str) -> tuple[str, str]:
-    for needle, message, hint in _PROBLEMS:
-        if needle in problem:
-            return message, hint
-    return f"this is not YAML: {problem.splitlines()[0]}", ""
-
-
-_PROBLEMS = (
-    (
-        "expected alphabetic or numeric character",
-        "plain text cannot start with * or &",
-        'put it in quotes: "*.example.com"',
-    ),
-    ("found unexpected ':'", "a colon is not allowed here", "put the text in quotes"),
-    (
-        "cannot start any token",
-        "a value cannot start with this character",
-        "indent with spaces, not tabs; put text that starts with @, ` or % in quotes",
-    ),
-    (
-        "mapping values are not allowed",
-        "a colon is not allowed here",
-        "put the text in quotes, or check the indentation of this line",
-    ),
-    (
-        "expected <block end>",
-        "this line does not fit its surroundings",
-        "check its indentation: keys of one block start in one column",
-    ),
-    ("could not find expected ':'", "a key without a colon", "write it as key: value"),
-    ("undefined alias", "the alias is not defined above", ""),
-    ("end of stream", "the text ends inside a quoted text", "close the quotes"),
-    ("control characters", "control characters are not allowed", "delete them"),
-)
-
-
-def _scalar(text: str) -> Any:
-    """Resolve a plain scalar by the YAML 1.2 core schema (no infinity, no NaN)."""
-    if text in _NULL:
-        return None
-    if text[0] not in _NUMBER:
-        return _BOOL.get(text, text)
-    if _INT.fullmatch(text):
-        return int(text)
-    if _BASED.fullmatch(text):
-        return int(text, 0)
-    return float(text) if _FLOAT.fullmatch(text) else text

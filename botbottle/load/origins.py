@@ -122,8 +122,7 @@ def _scope_origin(scope: Scope, item: Effective, resolver: Resolver, provider: s
     path = ("budget", provider)
     settings = resolver.library.settings
     if scope.kind == "global" and settings:
-        place = settings.tree.place(path)
-        return settings.source.origin(place.line, place.column)
+        return settings.origin(*path)
     if scope.kind == "agent":
         return item.agent.origin(*path)
     bottle = resolver.library.bottle(scope.key.removeprefix("bottle:"))
@@ -134,6 +133,4 @@ def _settings(found: Table, resolver: Resolver) -> None:
     settings = resolver.library.settings
     for key in _SETTINGS_KEYS:
         if settings and getattr(settings.keys, key) is not None:
-            place = settings.tree.place((key,))
-            origin = settings.source.origin(place.line, place.column)
-            found[key] = (*found.get(key, ()), origin)
+            found[key] = (*found.get(key, ()), settings.origin(key))

@@ -31,50 +31,45 @@ _MODELS: dict[Kind, type[Keys]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Bottle:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Document:
+    """A file that is YAML, with the places of all its values."""
+
+    source: Source
+    tree: Tree
+    budget: tuple[Limit, ...]
+
+    def origin(self, *path: str | int) -> Origin:
+        """The place of a key path in this file."""
+        place = self.tree.place(path)
+        return self.source.origin(place.line, place.column)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bottle(Document):
     """A bottle file. A ``broken`` one still tells what it extends, so that chains through it
     are checked as well; its policy is not used."""
 
     entry: Entry
-    source: Source
-    tree: Tree
     extends: tuple[str, ...]
     policy: Policy
-    budget: tuple[Limit, ...]
     broken: bool = False
 
-    def origin(self, *path: str | int) -> Origin:
-        """The place of a key path in this file."""
-        place = self.tree.place(path)
-        return self.source.origin(place.line, place.column)
 
-
-@dataclass(frozen=True, slots=True)
-class Agent:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Agent(Document):
     """An agent file. ``keys`` is None when it is broken; ``bottles`` is then what could be read."""
 
     entry: Entry
-    source: Source
-    tree: Tree
     bottles: tuple[str, ...]
     keys: AgentFile | None
-    budget: tuple[Limit, ...]
-
-    def origin(self, *path: str | int) -> Origin:
-        """The place of a key path in this file."""
-        place = self.tree.place(path)
-        return self.source.origin(place.line, place.column)
 
 
-@dataclass(frozen=True, slots=True)
-class SettingsDoc:
-    """A good settings file; ``tree`` gives the places."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SettingsDoc(Document):
+    """A good settings file."""
 
-    source: Source
-    tree: Tree
     keys: SettingsFile
-    budget: tuple[Limit, ...]
 
 
 type Result[T] = tuple[T | None, list[Diagnostic]]
@@ -96,7 +91,15 @@ def parse_bottle(entry: Entry, known: Known) -> Result[Bottle]:
     if isinstance(file.keys, BottleFile):
         policy = own_policy(file.keys, routes, file.source, file.tree)
     extends = _names(file.data.get("extends"))
-    bottle = Bottle(entry, file.source, file.tree, extends, policy, limits, file.broken)
+    bottle = Bottle(
+        source=file.source,
+        tree=file.tree,
+        budget=limits,
+        entry=entry,
+        extends=extends,
+        policy=policy,
+        broken=file.broken,
+    )
     return bottle, found
 
 
@@ -119,7 +122,10 @@ def parse_agent(entry: Entry, known: Known) -> Result[Agent]:
         )
     keys = file.keys if isinstance(file.keys, AgentFile) and not file.broken else None
     names = _names(file.data.get("bottle"))
-    return Agent(entry, file.source, file.tree, names, keys, limits), found
+    agent = Agent(
+        source=file.source, tree=file.tree, budget=limits, entry=entry, bottles=names, keys=keys
+    )
+    return agent, found
 
 
 def parse_settings(entry: Entry, known: Known) -> Result[SettingsDoc]:
@@ -131,7 +137,8 @@ def parse_settings(entry: Entry, known: Known) -> Result[SettingsDoc]:
     limits = contents.budget(file, known.with_budgets(named if isinstance(named, dict) else ()))
     if file.broken or not isinstance(file.keys, SettingsFile):
         return None, found
-    return SettingsDoc(file.source, file.tree, file.keys, limits), found
+    document = SettingsDoc(source=file.source, tree=file.tree, budget=limits, keys=file.keys)
+    return document, found
 
 
 def _load(entry: Entry, kind: Kind) -> tuple[File | None, list[Diagnostic]]:

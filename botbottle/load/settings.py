@@ -52,7 +52,5 @@ def _origins(document: SettingsDoc) -> dict[str, tuple[Origin, ...]]:
         if isinstance(value, dict):
             stack.extend((*path, key) for key in value)
         else:
-            place = document.tree.place(path)
-            key = ".".join(map(str, path))
-            found[key] = (document.source.origin(place.line, place.column),)
+            found[".".join(map(str, path))] = (document.origin(*path),)
     return dict(sorted(found.items()))

@@ -320,3 +320,16 @@ def test_denials_are_in_the_log_and_on_the_control_socket_without_secrets(rig: R
         last = control.denials(1)[0]
     assert (last["code"], last["host"], last["path"]) == ("dlp", EXAMPLE, "/x")
     assert "real-secret" not in json.dumps(rig.sidecar.lines)
+
+
+def test_a_request_signed_with_placeholders_is_signed_anew(rig: Rig) -> None:
+    secret = "AKIDREAL:real-secret-key-0123456789"
+    rig.configure(rig.route(EXAMPLE, auth=Auth("sigv4", "AWS")), secrets={"AWS": secret})
+    scope = "PLACEHOLDER/20260101/eu-west-1/sqs/aws4_request"
+    line = f"AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0"
+    assert code_of(exchange(rig, get(extra=f"Authorization: {line}\r\n"))) == ""
+    (record,) = reached(rig)
+    sent = record["auth"]["authorization"]
+    assert sent.startswith("AWS4-HMAC-SHA256 Credential=AKIDREAL/")
+    assert "/eu-west-1/sqs/aws4_request" in sent
+    assert code_of(exchange(rig, get("/x?X-Amz-Signature=1"))) == "signature"

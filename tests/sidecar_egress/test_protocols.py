@@ -159,9 +159,10 @@ def test_a_metered_websocket_counts_every_response(rig: Rig) -> None:
         assert turn(ws)["type"] == "response.completed"
         until(lambda n=number: len(codex_rows(rig)) == n, "a row for each response")
     ws.close()
-    (record,) = rig.world.requests(settle_seconds=2)
-    assert len(record["responses"]) == 3
-    assert sum(r.tokens.output for r in codex_rows(rig)) == record["billed"]["output"]
+    records = rig.world.requests(settle_seconds=2, host=OPENAI)
+    assert sum(len(r["responses"]) for r in records) == 3
+    billed = sum(r["billed"]["output"] for r in records)
+    assert sum(r.tokens.output for r in codex_rows(rig)) == billed > 0
     assert {r.completeness for r in codex_rows(rig)} == {"final"}
     assert rig.ledger.reserved() == 0
 
@@ -178,7 +179,7 @@ def test_a_websocket_over_budget_gets_an_error_frame_and_the_provider_nothing(ri
     ws.close()
     assert refused["type"] == "error"
     assert refused["error"]["type"] == "usage_limit_reached"
-    asked = list(rig.world.requests(settle_seconds=2))
+    asked = list(rig.world.requests(settle_seconds=2, host=OPENAI))
     assert sum(len(r["responses"]) for r in asked) == 1
 
 

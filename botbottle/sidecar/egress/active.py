@@ -42,6 +42,7 @@ class Active:
     scanner: Scanner
     key: bytes = field(repr=False)
     secrets: Mapping[str, str] = field(repr=False)
+    texts: Mapping[str, str] = field(repr=False)  # name → a text that must not leave or return
 
     def secret_of(self, route: Route) -> str | None:
         """The credential of a route; '' when it needs none, None when it was not delivered."""
@@ -61,12 +62,12 @@ def compile_active(
     same secrets ``before`` is taken over, so that a change of routes alone is cheap.
     """
     wanted = {name: secrets[name] for name in config.secret_names if secrets.get(name)}
-    texts = [
-        text
+    texts = {
+        f"{route.auth.secret}.{number}" if number else route.auth.secret: text
         for route in config.routes
         if route.auth and route.auth.secret in wanted
-        for text in material(route.auth, wanted[route.auth.secret])
-    ]
+        for number, text in enumerate(material(route.auth, wanted[route.auth.secret]))
+    }
     return Active(
         config=config,
         config_hash=config.config_hash,
@@ -74,9 +75,10 @@ def compile_active(
         metered=MappingProxyType(dict(config.metered)),
         fingerprints=tuple((name, fingerprint(key, wanted[name])) for name in sorted(wanted)),
         placeholders=MappingProxyType(dict(config.placeholders)),
-        scrubber=_scrubber(tuple(echo_forms(texts)), before),
-        scanner=_scanner(wanted, key, forms or VariantCache(), before),
+        scrubber=_scrubber(tuple(echo_forms(texts.values())), before),
+        scanner=_scanner(texts, key, forms or VariantCache(), before),
         key=key,
+        texts=texts,
         secrets=MappingProxyType(wanted),
     )
 
@@ -87,9 +89,9 @@ def _scrubber(texts: tuple[bytes, ...], before: Active | None) -> Scrubber:
 
 
 def _scanner(
-    wanted: Mapping[str, str], key: bytes, forms: VariantCache, before: Active | None
+    texts: Mapping[str, str], key: bytes, forms: VariantCache, before: Active | None
 ) -> Scanner:
-    if before is not None and before.secrets == wanted and before.key == key:
+    if before is not None and before.texts == texts and before.key == key:
         return before.scanner
-    values = {name: value.encode() for name, value in wanted.items()}
+    values = {name: text.encode() for name, text in texts.items()}
     return Scanner(values, key=key, variants=forms)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from botbottle.model.route import Auth
+from botbottle.sidecar.egress import login
 
 type Fields = tuple[tuple[bytes, bytes], ...]
 
@@ -80,7 +81,7 @@ def inject(request: Signed, auth: Auth, value: str) -> Signed:
 
     Raises ValueError, without the value, for one that cannot be sent in a header.
     """
-    if "\r" in value or "\n" in value or "\0" in value:
+    if auth.scheme != "oauth" and ("\r" in value or "\n" in value or "\0" in value):
         raise ValueError("a credential has a line break or NUL")
     match auth.scheme:
         case "Bearer" | "token":
@@ -93,8 +94,19 @@ def inject(request: Signed, auth: Auth, value: str) -> Signed:
             rest = _without(request.query, [auth.name.lower()])
             pair = f"{quote(auth.name, safe='')}={quote(value, safe='')}"
             return Signed(request.headers, f"{rest}&{pair}" if rest else pair)
-        case _:
-            raise NotImplementedError(auth.scheme)
+        case "oauth":
+            return _login(request, value)
+        case "sigv4":
+            raise ValueError("sigv4 signs the whole request")
+
+
+def _login(request: Signed, value: str) -> Signed:
+    found = login.read(value)
+    if found is None:
+        raise ValueError("the credential is not a login")
+    for name, text in found.headers:
+        request = _header(request, name.encode(), text)
+    return _header(request, b"authorization", f"Bearer {found.token}")
 
 
 def _header(request: Signed, name: bytes, value: str) -> Signed:
@@ -111,7 +123,14 @@ def basic(value: str) -> str:
 
 def material(auth: Auth, value: str) -> tuple[str, ...]:
     """Every text that leaves with this credential and must not come back to the agent."""
-    if auth.scheme == "basic":
-        _, _, password = value.rpartition(":")
-        return (value, basic(value), password)
-    return (value,)
+    match auth.scheme:
+        case "basic":
+            _, _, password = value.rpartition(":")
+            return (value, basic(value), password)
+        case "oauth":
+            found = login.read(value)
+            return (value, found.token) if found else (value,)
+        case "sigv4":
+            return tuple(value.split(":", 2))[1:]
+        case _:
+            return (value,)

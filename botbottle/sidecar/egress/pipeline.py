@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from mitmproxy import http
 
 from botbottle.ledger.records import Refusal
 from botbottle.meter import Call, Conversations, Kind, Reason, Request, read_request, refusal
-from botbottle.sidecar.egress import auth, git
+from botbottle.sidecar.egress import auth, git, sigv4
 from botbottle.sidecar.egress.denial import Denial
 from botbottle.sidecar.egress.gate import LedgerDown
 from botbottle.sidecar.egress.heads import KEY, head_of, joined, passage_of
@@ -73,6 +74,8 @@ class Pipeline:
             denial = await self._judge_body(flow, passage)
             if denial is None:
                 _sign(flow, passage)
+        except sigv4.CannotSign as error:
+            denial = Denial("signature", str(error))
         except Exception as error:  # noqa: BLE001 - fail closed: a stage that failed allows nothing
             passage.failure = f"request: {type(error).__name__}"
             denial = Denial("internal", "a stage failed")
@@ -83,6 +86,7 @@ class Pipeline:
         body = flow.request.raw_content or b""
         if git.is_lfs_upload(passage.where.path, body):
             return Denial("git-push", "uploading Git LFS objects is never allowed")
+        passage.agents = flow.request.headers.fields
         stripped = auth.strip(flow.request.headers.fields, passage.where.query)
         denial = await self._scan(flow, passage, stripped, body)
         if denial is not None:
@@ -272,10 +276,30 @@ def _sign(flow: http.HTTPFlow, passage: Passage) -> None:
         value = active.secret_of(route)
         if not value:
             raise LookupError("a credential vanished between stages")
-        signed = auth.inject(signed, route.auth, value)
+        if route.auth.scheme == "sigv4":
+            headers = _aws(flow, passage, value)
+            signed = auth.Signed(headers, query)
+        else:
+            signed = auth.inject(signed, route.auth, value)
     flow.request.headers.fields = signed.headers
     if signed.query != query:
         flow.request.path = f"{path}?{signed.query}"
+
+
+def _aws(flow: http.HTTPFlow, passage: Passage, value: str) -> auth.Fields:
+    """The headers with a fresh AWS signature over the request as it leaves."""
+    request, where = flow.request, passage.where
+    path, _, query = request.path.partition("?")
+    unsigned = sigv4.Unsigned(
+        request.data.method.decode("latin-1"),
+        where.host if where.port == 443 else f"{where.host}:{where.port}",
+        path,
+        query,
+        request.headers.fields,
+        request.raw_content or b"",
+    )
+    scope = sigv4.scope_of(passage.agents, where.host)
+    return sigv4.sign(unsigned, sigv4.parse_keys(value), scope, datetime.now(UTC))
 
 
 def _located(denial: Denial, flow: http.HTTPFlow, passage: Passage) -> Denial:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from botbottle.meter import Kind, identify, refusal
 from botbottle.model.route import Route
-from botbottle.sidecar.egress import git
+from botbottle.sidecar.egress import git, login
 from botbottle.sidecar.egress.active import Active
 from botbottle.sidecar.egress.denial import Denial
 from botbottle.sidecar.egress.match import Query
@@ -120,6 +120,9 @@ def _secret(passage: Passage, head: Head, active: Active) -> Denial | None:
     if active.secret_of(route) is None:
         name = route.auth.secret if route.auth else ""
         return Denial("missing-secret", f"the credential {name} has not been delivered")
+    forwarded = route.auth is not None and route.auth.scheme == "oauth"
+    if forwarded and not login.usable(active.secret_of(route) or ""):
+        return Denial("missing-secret", "the forwarded login has expired or is not a login")
     return None
 
 

@@ -1,0 +1,78 @@
+"""Logins of agent programs, as their own files hold them: read, never refreshed.
+
+A forwarded login is the JSON text of the program's file: Claude Code's ``.credentials.json`` or
+Codex's ``auth.json``. The sidecar takes the access token out of it. It does not refresh: refresh
+tokens are replaced at every use, so a refresh here would end the operator's own login. When the
+token has expired the request is refused; bb delivers the fresh one with the next ``apply``.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+LEEWAY = 30.0  # seconds before the end at which a token counts as expired
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """An access token. ``expires`` is in seconds since the epoch, 0 when it is not known;
+    ``headers`` go with it (Codex's account)."""
+
+    token: str = field(repr=False)
+    expires: float = 0.0
+    headers: tuple[tuple[str, str], ...] = ()
+
+    def expired(self, now: float) -> bool:
+        """Whether the token is of no use any more."""
+        return bool(self.expires) and now > self.expires - LEEWAY
+
+
+def read(value: str) -> Login | None:
+    """The login in a secret's text, or None when there is none in it."""
+    try:
+        document = json.loads(value)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(document, dict):
+        return None
+    return _claude(document) or _codex(document)
+
+
+def _claude(document: Mapping[str, Any]) -> Login | None:
+    found = document.get("claudeAiOauth")
+    if not isinstance(found, dict) or not isinstance(found.get("accessToken"), str):
+        return None
+    ends = found.get("expiresAt")
+    return Login(found["accessToken"], ends / 1000 if isinstance(ends, int | float) else 0.0)
+
+
+def _codex(document: Mapping[str, Any]) -> Login | None:
+    found = document.get("tokens")
+    if not isinstance(found, dict) or not isinstance(found.get("access_token"), str):
+        return None
+    account = found.get("account_id")
+    headers = (("chatgpt-account-id", account),) if isinstance(account, str) and account else ()
+    return Login(found["access_token"], _jwt_end(found["access_token"]), headers)
+
+
+def _jwt_end(token: str) -> float:
+    """``exp`` of a JWT (RFC 7519), unverified: only a hint when to stop using it."""
+    parts = token.split(".")
+    if len(parts) != 3:
+        return 0.0
+    try:
+        claims = json.loads(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
+        return float(claims["exp"])
+    except (ValueError, KeyError, TypeError):
+        return 0.0
+
+
+def usable(value: str) -> bool:
+    """Whether a secret's text holds a login that has not expired."""
+    found = read(value)
+    return found is not None and not found.expired(time.time())

@@ -1,0 +1,70 @@
+"""Forwarded logins: the access token is used while it is valid, never refreshed or shown."""
+
+from __future__ import annotations
+
+import base64
+import json
+import time
+
+import pytest
+
+from botbottle.model.route import Auth
+from botbottle.sidecar.egress import auth, login
+from tests.sidecar_egress.rig import EXAMPLE, Rig
+from tests.sidecar_egress.test_attacks import code_of, exchange, get
+
+
+def claude(seconds: float) -> str:
+    ends = int((time.time() + seconds) * 1000)
+    return json.dumps({"claudeAiOauth": {"accessToken": "sk-ant-oat01-real", "expiresAt": ends}})
+
+
+def codex(seconds: float) -> str:
+    claims = base64.urlsafe_b64encode(json.dumps({"exp": time.time() + seconds}).encode()).rstrip(
+        b"="
+    )
+    token = f"header.{claims.decode()}.signature"
+    return json.dumps({"tokens": {"access_token": token, "account_id": "acct-1"}})
+
+
+def test_a_claude_login_is_a_bearer_token() -> None:
+    signed = auth.inject(auth.Signed((), ""), Auth("oauth", "S"), claude(600))
+    assert signed.headers == ((b"authorization", b"Bearer sk-ant-oat01-real"),)
+
+
+def test_a_codex_login_brings_its_account() -> None:
+    signed = auth.inject(auth.Signed((), ""), Auth("oauth", "S"), codex(600))
+    assert dict(signed.headers)[b"chatgpt-account-id"] == b"acct-1"
+    assert dict(signed.headers)[b"authorization"].startswith(b"Bearer header.")
+
+
+@pytest.mark.parametrize("make", [claude, codex])
+def test_an_expired_login_is_of_no_use(make: object) -> None:
+    assert login.usable(make(600))  # type: ignore[operator]
+    assert not login.usable(make(-1))  # type: ignore[operator]
+    assert not login.usable(make(5))  # type: ignore[operator]
+
+
+@pytest.mark.parametrize(
+    "text", ["", "x", "[]", "{}", '{"tokens":[]}', '{"claudeAiOauth":{}}', "[" * 9999]
+)
+def test_anything_else_is_no_login(text: str) -> None:
+    assert login.read(text) is None
+
+
+def test_a_login_does_not_show_its_token() -> None:
+    assert "real" not in repr(login.read(claude(600)))
+
+
+def test_the_token_and_the_whole_file_are_scrubbed() -> None:
+    assert "sk-ant-oat01-real" in auth.material(Auth("oauth", "S"), claude(600))
+
+
+def test_an_expired_login_refuses_and_a_fresh_one_passes(rig: Rig) -> None:
+    route = rig.route(EXAMPLE, auth=Auth("oauth", "L"))
+    rig.configure(route, secrets={"L": claude(-1)})
+    assert code_of(exchange(rig, get())) == "missing-secret"
+    rig.configure(route, secrets={"L": claude(600)})
+    assert code_of(exchange(rig, get())) == ""
+    (record,) = rig.world.requests()
+    assert record["auth"]["authorization"] == "Bearer sk-ant-oat01-real"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import threading
@@ -84,8 +85,9 @@ def _compile_into(path: Path, ruleset: RuleSet) -> Matcher:
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary.write_bytes(hashlib.sha256(blob).digest() + blob)
         temporary.replace(path)
-    except OSError:
-        temporary.unlink(missing_ok=True)  # the cache is an optimisation; scanning goes on
+    except OSError:  # the cache is an optimisation; scanning goes on
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
     return compiled
 
 

@@ -57,11 +57,15 @@ class Message:
         self, data: Buffer, location: str, *, form: bool = False, depth: int = 0,
         span: tuple[int, int] | None = None,
     ) -> None:  # fmt: skip
-        """Scan one byte string, then what can be decoded from it. ``span``: where it came from."""
+        """Scan one byte string, then what can be decoded from it.
+
+        ``span``: where in the surface as sent it came from. ``tokens=False``: the bytes are joined
+        from several places, so only held secrets mean anything in them.
+        """
         view = memoryview(data)
         if self._late(location):
             return
-        if self._tokens:
+        if self._tokens and tokens:
             self._scan_tokens(view, location, span)
         triggers: dict[int, list[int]] = {}
         if self._known or self._tokens:

@@ -9,6 +9,7 @@ the message is scanned again; a remaining token refuses as well.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -18,6 +19,7 @@ from botbottle.dlp.settings import OUTBOUND
 
 HeaderList = Sequence[tuple[bytes, bytes]]
 
+_BARE_QUOTE = re.compile(rb'(?:^|[^\\])(?:\\\\)*"')
 _DIGESTS = frozenset([b"content-md5", b"digest", b"content-digest", b"repr-digest", b"want-digest"])
 _SIGNED = frozenset(
     [b"signature", b"signature-input", b"x-amz-content-sha256", b"x-hub-signature-256"]
@@ -58,7 +60,7 @@ def redact(
     """Replace every TOKEN finding of this request by ``[REDACTED:<rule>:<fingerprint>]``."""
     target = url.encode() if isinstance(url, str) else url
     cut = [f for f in findings if f.verdict is Verdict.TOKEN]
-    reason = _refusal(cut, headers, target, content_encoding)
+    reason = _refusal(cut, headers, target, content_encoding) or _structure(cut, body)
     if reason:
         return CannotRedact(reason)
     fresh = Redacted(
@@ -90,6 +92,13 @@ def _refusal(cut: Sequence[Finding], headers: HeaderList, url: bytes, coding: st
         for name, value in headers
     )
     return "signed" if signed else ""
+
+
+def _structure(cut: Sequence[Finding], body: bytes) -> str:
+    """A span that leaves its JSON string would take fields with it."""
+    spans = [body[f.offset : f.end] for f in cut if f.location == "body"]
+    crossing = any(_BARE_QUOTE.search(span) for span in spans)
+    return "structure" if crossing and body.lstrip()[:1] in (b"{", b"[") and _is_json(body) else ""
 
 
 def _unreachable(finding: Finding, url: bytes) -> bool:

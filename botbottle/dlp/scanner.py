@@ -112,7 +112,7 @@ class Scanner:
         target = _bytes(url)
         _line_breaks(message, target, pairs)
         for data, location in surfaces_of(target, pairs):
-            message.surface(data, location)
+            message.surface(data, location, tokens=location not in ("host", "headers"))
         self._body(message, body, content_type, content_encoding)
         if memory is not None:
             message.fragments(memory, scope, time.monotonic())

@@ -95,7 +95,9 @@ def _leaks(scanner: Scanner, data: bytes) -> list[str]:
 
 
 @pytest.mark.parametrize("name", ENCODINGS)
-def test_a_held_secret_is_found_in_any_encoding(name: str, make: Make, rng: random.Random) -> None:
+def test_a_held_secret_is_found_in_any_encoding(
+    name: str, make: Make, engine: str, rng: random.Random
+) -> None:
     values = [
         github(rng),
         "sk-ant-api03-" + alnum(rng, 60),
@@ -104,7 +106,7 @@ def test_a_held_secret_is_found_in_any_encoding(name: str, make: Make, rng: rand
     ]
     scanner = make({f"S{i}": value.encode() for i, value in enumerate(values)})
     for value in values:
-        for size in (2, 500):
+        for size in (2, 1000) if engine == "hyperscan" else (2,):
             assert _leaks(scanner, _body(ENCODINGS[name](value), size)), value[:4]
 
 
@@ -125,7 +127,7 @@ _LAYERS: dict[str, Callable[[bytes], bytes]] = {
 }
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     chain=st.lists(st.sampled_from(sorted(_LAYERS)), max_size=3),
     before=st.text(ALNUM + " :=", max_size=30),

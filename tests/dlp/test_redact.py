@@ -1,0 +1,131 @@
+"""Redaction cuts exactly the token, keeps the message valid, and refuses what it cannot cut."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from botbottle.dlp import CannotRedact, Redacted, Scanner, Verdict, redact
+from tests.dlp.conftest import PATIENT, alnum, github
+
+_SHARED = Scanner({}, key=b"k", limits=PATIENT)
+URL = "https://api.test/v1/messages"
+JSON = "application/json"
+
+
+@pytest.fixture(scope="module")
+def scanner() -> Scanner:
+    return Scanner({}, key=b"k", limits=PATIENT)
+
+
+def _run(
+    scanner: Scanner,
+    body: bytes,
+    *,
+    url: str = URL,
+    headers: tuple[tuple[bytes, bytes], ...] = (),
+    coding: str = "",
+) -> Redacted | CannotRedact:
+    found = scanner.scan_request(url, headers, body, JSON, coding)
+    assert any(f.verdict is Verdict.TOKEN for f in found)
+    return redact(
+        scanner,
+        found,
+        url=url,
+        headers=headers,
+        body=body,
+        content_type=JSON,
+        content_encoding=coding,
+    )
+
+
+def _message(text: str) -> bytes:
+    return json.dumps({"model": "m", "messages": [{"role": "user", "content": text}]}).encode()
+
+
+def test_a_messages_request_still_parses_and_differs_only_in_the_token(
+    scanner: Scanner, rng: random.Random
+) -> None:
+    value = github(rng)
+    result = _run(scanner, _message(f'use\n"{value}" please'))
+    assert isinstance(result, Redacted)
+    content = json.loads(result.body)["messages"][0]["content"]
+    before, _, rest = content.partition("[REDACTED:github.token:")
+    assert (before, rest[8:]) == ('use\n"', ']" please')
+    assert value not in result.body.decode()
+
+
+def test_length_is_fixed_and_digests_are_dropped(scanner: Scanner, rng: random.Random) -> None:
+    body = _message(github(rng))
+    headers = ((b"Content-Length", str(len(body)).encode()), (b"Content-MD5", b"x"), (b"A", b"b"))
+    result = _run(scanner, body, headers=headers)
+    assert isinstance(result, Redacted)
+    assert result.headers == ((b"Content-Length", str(len(result.body)).encode()), (b"A", b"b"))
+
+
+def test_several_tokens_are_all_cut(scanner: Scanner, rng: random.Random) -> None:
+    values = [github(rng) for _ in range(5)]
+    result = _run(scanner, _message(" and ".join(values)))
+    assert isinstance(result, Redacted)
+    assert result.removed == 5
+    assert result.body.count(b"[REDACTED:") == 5
+
+
+def test_a_token_in_a_header_or_query_is_cut_there(scanner: Scanner, rng: random.Random) -> None:
+    value = github(rng)
+    headers = ((b"x-note", f"key {value} end".encode()),)
+    result = _run(scanner, b"{}", headers=headers)
+    assert isinstance(result, Redacted)
+    assert value.encode() not in result.headers[0][1]
+    assert result.headers[0][1].startswith(b"key [REDACTED:")
+    result = _run(scanner, b"{}", url=f"{URL}?t={value}&u=1")
+    assert isinstance(result, Redacted)
+    assert result.url.startswith(b"https://api.test/v1/messages?t=REDACTED-github.token-")
+    assert result.url.endswith(b"&u=1")
+
+
+def test_what_cannot_be_cut_exactly_is_refused(scanner: Scanner, rng: random.Random) -> None:
+    body = _message(github(rng))
+    compressed = _run(scanner, gzip.compress(body), coding="gzip")
+    assert compressed == CannotRedact("compressed")
+    signed = _run(scanner, body, headers=((b"Authorization", b"AWS4-HMAC-SHA256 Credential=a"),))
+    assert signed == CannotRedact("signed")
+    digest = _run(scanner, body, headers=((b"X-Amz-Content-Sha256", b"a"),))
+    assert digest == CannotRedact("signed")
+    authority = _run(scanner, b"{}", url=f"https://{github(rng)}@api.test/")
+    assert authority == CannotRedact("authority")
+
+
+def test_a_token_seen_only_after_decoding_is_refused(scanner: Scanner, rng: random.Random) -> None:
+    import base64
+
+    wrapped = base64.b64encode(f"machine key: {github(rng)} end of key".encode()).decode()
+    assert _run(scanner, _message(wrapped)) == CannotRedact("encoded")
+
+
+def test_a_cut_that_would_break_the_json_is_refused(scanner: Scanner, rng: random.Random) -> None:
+    begin, end = "-----BEGIN PRIVATE KEY-----", "-----END PRIVATE KEY-----"
+    document = json.dumps({"a": f"{begin}\n{alnum(rng, 64)}", "b": f"{alnum(rng, 64)}\n{end}"})
+    assert _run(scanner, document.encode()) == CannotRedact("structure")
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.lists(st.text(max_size=30), min_size=1, max_size=4), st.integers(0, 2**32))
+def test_nothing_but_the_tokens_changes(parts: list[str], seed: int) -> None:
+    rng = random.Random(seed)
+    scanner = _SHARED
+    values = [github(rng) for _ in parts]
+    text = " ".join(f"{part} {value}" for part, value in zip(parts, values, strict=True))
+    result = _run(scanner, _message(text))
+    assert isinstance(result, Redacted)
+    content = json.loads(result.body)["messages"][0]["content"]
+    for value in values:
+        mark = next(m for m in content.split("[") if m.startswith("REDACTED:"))
+        content = content.replace("[" + mark.partition("]")[0] + "]", value, 1)
+    assert content == text
+    assert not scanner.scan_request(URL, result.headers, result.body, JSON)

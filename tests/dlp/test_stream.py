@@ -1,0 +1,64 @@
+"""A streamed body gives the same findings however it is cut into chunks."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from botbottle.dlp import Finding, Scanner, StreamScanner
+from botbottle.dlp.stream import BLOCK, OVERLAP
+from tests.dlp.conftest import PATIENT, alnum, github
+
+SCANNER = Scanner({"S": b"held-" + b"Zq7Kw2Lm9Xv4Bn8Rt1Yp" * 2}, key=b"k", limits=PATIENT)
+FILLER = b"plain words in a long body.\n"
+
+
+def _pump(data: bytes, sizes: list[int]) -> list[Finding]:
+    stream, found, at = StreamScanner(SCANNER), list[Finding](), 0
+    for size in sizes:
+        found += stream.feed(data[at : at + size])
+        at += size
+    return [*found, *stream.feed(data[at:]), *stream.finish()]
+
+
+def _data(rng: random.Random, size: int) -> bytes:
+    data = bytearray(FILLER * (size // len(FILLER)))
+    for at in (5, BLOCK - 17, BLOCK + OVERLAP - 3, size // 2, size - 300):
+        data[at : at + 40] = github(rng).encode()
+    return bytes(data)
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.lists(st.integers(0, 70_000), max_size=8), st.integers(0, 1000))
+def test_findings_do_not_depend_on_the_chunks(sizes: list[int], seed: int) -> None:
+    data = _data(random.Random(seed), 3 * BLOCK)
+    assert _pump(data, sizes) == _pump(data, [])
+
+
+def test_a_stream_finds_what_a_whole_scan_finds(rng: random.Random) -> None:
+    data = _data(rng, 5 * BLOCK)
+    assert sorted(_pump(data, [1000] * 300), key=lambda f: f.offset) == sorted(
+        SCANNER.scan(data), key=lambda f: f.offset
+    )
+
+
+@pytest.mark.parametrize("size", [0, 1, 40, BLOCK, BLOCK + 1])
+def test_short_streams_end_cleanly(size: int) -> None:
+    assert _pump(b"x" * size, [size // 2]) == []
+
+
+def test_a_held_secret_across_a_block_edge_is_found_once() -> None:
+    value = b"held-" + b"Zq7Kw2Lm9Xv4Bn8Rt1Yp" * 2
+    data = FILLER * 3000
+    data = data[: BLOCK - 20] + value + data[BLOCK:]
+    assert [f.rule for f in _pump(data, [777] * 50)] == ["known_secret/plain/S"]
+
+
+def test_memory_stays_bounded(rng: random.Random) -> None:
+    stream = StreamScanner(SCANNER)
+    for _ in range(40):
+        stream.feed(alnum(rng, 100).encode() * 100 + b" " * 10_000)
+        assert len(stream._buffer) <= BLOCK + 3 * OVERLAP + 20_000

@@ -10,11 +10,11 @@ once, before the commit, however many requests of the batch add to them.
 # ruff: noqa: S608  # only constants of this package are put into SQL
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import Any
 
 from botbottle.budget import windows
 from botbottle.ledger.db import Db
+from botbottle.ledger.reservations import Reservations
 from botbottle.ledger.schema import CLASSES
 from botbottle.model.bottle import WINDOWS, Window
 
@@ -42,28 +42,12 @@ _ADD_SPEND = (
     " VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (scope, provider, win, bucket) DO UPDATE SET"
     " tokens = spend.tokens + excluded.tokens, requests = spend.requests + excluded.requests"
 )
-_PUT_LEASE = (
-    "INSERT INTO reservation (lease, account, provider, amount, expires_at) VALUES (?, ?, ?, ?, ?)"
-    " ON CONFLICT (lease) DO UPDATE SET amount = excluded.amount, expires_at = excluded.expires_at"
-)
-
 type Sums = dict[tuple[Any, ...], list[int]]
 
 
 type Known = dict[Window, list[Any]]  # window → [bucket, tokens booked in it]
 
 _NONE: Known = {}
-
-
-@dataclass(frozen=True, slots=True)
-class Lease:
-    """A reservation of ``amount`` tokens until ``expires``."""
-
-    id: str
-    account: str
-    provider: str
-    amount: int
-    expires: float
 
 
 def gross(db: Db, scope: str, provider: str, window: Window, now: float) -> int:
@@ -90,19 +74,13 @@ class Books:
         self._ids: set[tuple[str, str]] = set()
         self._rollup: Sums = {}
         self._spend: Sums = {}
-        self._leases_changed: dict[str, Lease | None] = {}
-        self._chains: dict[str, list[str]] = {}
-        self._live: set[str] = set()
-        self._reserved: dict[tuple[str, str], int] = {}
-        self._flying: dict[str, int] = {}
-        self._counted_at, self._until = 0.0, 0.0
         self._spent: dict[tuple[str, str], Known] = {}
-        self._leases: dict[str, Lease] | None = None
+        self.leases = Reservations(db)
 
     def forget(self) -> None:
         """The copy may be wrong: read again what is needed."""
         self._spent = {}
-        self._leases = None
+        self.leases.forget()
         self._stamp = None
 
     def begin(self) -> None:
@@ -111,8 +89,6 @@ class Books:
         if stamp is None or stamp != self._stamp:
             self.forget()
         self._stamp = stamp
-
-    # -- spending ---------------------------------------------------------------------------
 
     def names(self, now: float) -> dict[Window, str]:
         """Bucket of each window; all windows change on the hour only."""
@@ -165,83 +141,6 @@ class Books:
                 if known[0] == names[window]:
                     known[1] += tokens
 
-    # -- reservations -----------------------------------------------------------------------
-
-    def lease(self, lease: str, account: str) -> Lease | None:
-        """A lease of ``account``, live or expired."""
-        found = self._load().get(lease)
-        return found if found is not None and found.account == account else None
-
-    def put(self, lease: Lease, now: float) -> None:
-        """Make or change a reservation."""
-        leases = self._load()
-        self._count(lease.id, -1)
-        leases[lease.id] = lease
-        self._leases_changed[lease.id] = lease
-        if lease.expires > now:
-            self._until = min(self._until, lease.expires)
-            self._count(lease.id, 1)
-
-    def change(self, lease: Lease, amount: int, expires: float, now: float) -> None:
-        self.put(replace(lease, amount=amount, expires=expires), now)
-
-    def drop(self, lease: str, account: str) -> None:
-        """Give a reservation back."""
-        if self.lease(lease, account) is not None:
-            self._count(lease, -1)
-            del self._load()[lease]
-            self._leases_changed[lease] = None
-
-    def reserved(self, scope: str, provider: str, now: float, without: str = "") -> int:
-        """Live reservations in a scope, without one lease of an account in that scope."""
-        self._expire(now)
-        total = self._reserved.get((scope, provider), 0)
-        return total - self._load()[without].amount if without in self._live else total
-
-    def in_flight(self, account: str, now: float) -> int:
-        """Live leases of an account."""
-        self._expire(now)
-        return self._flying.get(account, 0)
-
-    def _load(self) -> dict[str, Lease]:
-        if self._leases is None:
-            self.flush()
-            rows = self._db.query(
-                "SELECT lease, account, provider, amount, expires_at FROM reservation"
-            )
-            self._leases = {row[0]: Lease(*row) for row in rows}
-            self._chains = {}
-            for account, scope in self._db.query("SELECT account, scope FROM account_scope"):
-                self._chains.setdefault(account, []).append(scope)
-            self._recount(float("-inf"))
-        return self._leases
-
-    def _expire(self, now: float) -> None:
-        """Let expired leases go out of the sums (and, if the clock went back, in again)."""
-        self._load()
-        if not self._counted_at <= now < self._until:
-            self._recount(now)
-
-    def _recount(self, now: float) -> None:
-        self._live, self._reserved, self._flying = set(), {}, {}
-        live = [x for x in (self._leases or {}).values() if x.expires > now]
-        self._counted_at, self._until = now, min((x.expires for x in live), default=float("inf"))
-        for lease in live:
-            self._count(lease.id, 1)
-
-    def _count(self, name: str, sign: int) -> None:
-        """Add a lease to the sums, or take it out if it is in them."""
-        if sign < 0 and name not in self._live:
-            return
-        lease = self._load()[name]
-        (self._live.add if sign > 0 else self._live.discard)(name)
-        self._flying[lease.account] = self._flying.get(lease.account, 0) + sign
-        for scope in self._chains.get(lease.account, ()):
-            key = (scope, lease.provider)
-            self._reserved[key] = self._reserved.get(key, 0) + sign * lease.amount
-
-    # -- writing ----------------------------------------------------------------------------
-
     def flush(self) -> None:
         """Write what is pending; in key order, like every other writer."""
         if self._rows:
@@ -250,8 +149,7 @@ class Books:
             self._db.run_many(_ADD_ROLLUP, [(*k, *v) for k, v in sorted(self._rollup.items())])
         if self._spend:
             self._db.run_many(_ADD_SPEND, self._spend_rows())
-        if self._leases_changed:
-            self._flush_leases()
+        self.leases.flush()
         self._clear()
 
     def _spend_rows(self) -> list[tuple[Any, ...]]:
@@ -264,23 +162,15 @@ class Books:
                     _add(sums, key, (numbers[0], numbers[1]))
         return [(*key, *numbers) for key, numbers in sorted(sums.items())]
 
-    def _flush_leases(self) -> None:
-        kept = [x for x in self._leases_changed.values() if x is not None]
-        gone = [(name,) for name, x in self._leases_changed.items() if x is None]
-        if kept:
-            rows = [(x.id, x.account, x.provider, x.amount, x.expires) for x in kept]
-            self._db.run_many(_PUT_LEASE, rows)
-        if gone:
-            self._db.run_many("DELETE FROM reservation WHERE lease = ?", gone)
-
     def discard(self) -> None:
         """The transaction is undone: nothing of it was true."""
         self._clear()
+        self.leases.discard()
         self.forget()
 
     def _clear(self) -> None:
         self._rows, self._ids = [], set()
-        self._rollup, self._spend, self._leases_changed = {}, {}, {}
+        self._rollup, self._spend = {}, {}
 
 
 def _add(sums: Sums, key: tuple[Any, ...], numbers: tuple[int, ...]) -> None:

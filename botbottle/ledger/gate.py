@@ -15,9 +15,9 @@ from botbottle import errors
 from botbottle.budget import admission, counting, limits, precedence
 from botbottle.budget.admission import PoolState
 from botbottle.ledger.base import load
-from botbottle.ledger.books import Lease
 from botbottle.ledger.pools import Pools
 from botbottle.ledger.records import Admitted, Progress, Refusal, RefusalCode, Settled
+from botbottle.ledger.reservations import Lease
 from botbottle.ledger.spending import Spender, Spending
 from botbottle.model.bottle import Limit, Policy, Scope
 from botbottle.model.usage import Exchange, Tokens
@@ -76,7 +76,7 @@ class Gate(Spending, Pools):
             policy, reason = config.hold
             text = f"this bottle is held ({policy}): {reason or 'by an operator'}"
             return Refusal("held", text, provider, policy=policy)
-        if self.books.in_flight(account, now) >= MAX_IN_FLIGHT:
+        if self.books.leases.in_flight(account, now) >= MAX_IN_FLIGHT:
             text = f"{MAX_IN_FLIGHT} requests are in flight already"
             return Refusal("too-many-in-flight", text, provider, retry_after=5.0)
         return None
@@ -87,7 +87,7 @@ class Gate(Spending, Pools):
         lease = Lease(
             secrets.token_hex(12), account, provider, decision.reserve, now + LEASE_SECONDS
         )
-        self.books.put(lease, now)
+        self.books.leases.put(lease, now)
         pool = decision.pool
         if pool is None:
             return Admitted(lease.id, lease.expires, decision.reserve)
@@ -107,7 +107,7 @@ class Gate(Spending, Pools):
         renewed; a lease that is not (or no longer) the account's cuts."""
         with self.db.write():
             config = self._config(account)
-            known = None if config is None else self.books.lease(lease, account)
+            known = None if config is None else self.books.leases.get(lease, account)
             if config is None or known is None:
                 return Progress(True, 0, "unknown-lease")
             if config.retired or config.hold is not None:
@@ -123,7 +123,7 @@ class Gate(Spending, Pools):
         if used >= grown:
             grown = used if room is None else used + max(0, min(GROWTH, room))
         if grown != lease.amount or lease.expires - now < LEASE_SECONDS / 2:
-            self.books.change(lease, grown, now + LEASE_SECONDS, now)
+            self.books.leases.change(lease, grown, now + LEASE_SECONDS, now)
         cut = admission.must_cut(pools, used)
         return Progress(cut, room, "budget-exhausted" if cut else "")
 
@@ -153,7 +153,7 @@ class Gate(Spending, Pools):
     def release(self, account: str, lease: str) -> None:
         with self.db.write():
             self._config(account)
-            self.books.drop(lease, account)
+            self.books.leases.drop(lease, account)
 
     def forget_leases(self, now: float) -> int:
         """Delete leases that expired long ago."""
@@ -177,7 +177,7 @@ class Gate(Spending, Pools):
         spent = self.books.spent(scope, provider, window, now)
         if self._resets:
             spent = max(0, spent - self._baseline((scope, provider, window), now))
-        reserved = self.books.reserved(scope, provider, now, lease)
+        reserved = self.books.leases.reserved(scope, provider, now, lease)
         ends = self.books.ends(now)[window]
         return PoolState(scope, provider, window, limit.tokens, spent, reserved, ends)
 

@@ -1,0 +1,134 @@
+"""Reservations in memory: a copy of the leases with their sums for each scope.
+
+Part of the books and as true as they are: see ``books``. Expired leases leave the sums as time
+goes by and stay in the copy, so that the next report of their request can revive them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from botbottle.ledger.db import Db
+
+_PUT_LEASE = (
+    "INSERT INTO reservation (lease, account, provider, amount, expires_at) VALUES (?, ?, ?, ?, ?)"
+    " ON CONFLICT (lease) DO UPDATE SET amount = excluded.amount, expires_at = excluded.expires_at"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """A reservation of ``amount`` tokens until ``expires``."""
+
+    id: str
+    account: str
+    provider: str
+    amount: int
+    expires: float
+
+
+class Reservations:
+    """All methods but ``discard`` need an open transaction."""
+
+    def __init__(self, db: Db) -> None:
+        self._db = db
+        self._all: dict[str, Lease] | None = None
+        self._changed: dict[str, Lease | None] = {}
+        self._chains: dict[str, list[str]] = {}
+        self._live: set[str] = set()
+        self._reserved: dict[tuple[str, str], int] = {}
+        self._flying: dict[str, int] = {}
+        self._counted_at, self._until = 0.0, 0.0
+
+    def forget(self) -> None:
+        """The copy may be wrong: read again."""
+        self._all = None
+
+    def get(self, lease: str, account: str) -> Lease | None:
+        """A lease of ``account``, live or expired."""
+        found = self._load().get(lease)
+        return found if found is not None and found.account == account else None
+
+    def put(self, lease: Lease, now: float) -> None:
+        """Make or change a reservation."""
+        leases = self._load()
+        self._count(lease.id, -1)
+        leases[lease.id] = lease
+        self._changed[lease.id] = lease
+        if lease.expires > now:
+            self._until = min(self._until, lease.expires)
+            self._count(lease.id, 1)
+
+    def change(self, lease: Lease, amount: int, expires: float, now: float) -> None:
+        self.put(replace(lease, amount=amount, expires=expires), now)
+
+    def drop(self, lease: str, account: str) -> None:
+        """Give a reservation back."""
+        if self.get(lease, account) is not None:
+            self._count(lease, -1)
+            del self._load()[lease]
+            self._changed[lease] = None
+
+    def reserved(self, scope: str, provider: str, now: float, without: str = "") -> int:
+        """Live reservations in a scope, without one lease of an account in that scope."""
+        self._expire(now)
+        total = self._reserved.get((scope, provider), 0)
+        return total - self._load()[without].amount if without in self._live else total
+
+    def in_flight(self, account: str, now: float) -> int:
+        """Live leases of an account."""
+        self._expire(now)
+        return self._flying.get(account, 0)
+
+    def _load(self) -> dict[str, Lease]:
+        if self._all is None:
+            self.flush()
+            rows = self._db.query(
+                "SELECT lease, account, provider, amount, expires_at FROM reservation"
+            )
+            self._all = {row[0]: Lease(*row) for row in rows}
+            self._chains = {}
+            for account, scope in self._db.query("SELECT account, scope FROM account_scope"):
+                self._chains.setdefault(account, []).append(scope)
+            self._recount(float("-inf"))
+        return self._all
+
+    def _expire(self, now: float) -> None:
+        """Let expired leases go out of the sums (and, if the clock went back, in again)."""
+        self._load()
+        if not self._counted_at <= now < self._until:
+            self._recount(now)
+
+    def _recount(self, now: float) -> None:
+        self._live, self._reserved, self._flying = set(), {}, {}
+        live = [x for x in (self._all or {}).values() if x.expires > now]
+        self._counted_at, self._until = now, min((x.expires for x in live), default=float("inf"))
+        for lease in live:
+            self._count(lease.id, 1)
+
+    def _count(self, name: str, sign: int) -> None:
+        """Add a lease to the sums, or take it out if it is in them."""
+        if sign < 0 and name not in self._live:
+            return
+        lease = self._load()[name]
+        (self._live.add if sign > 0 else self._live.discard)(name)
+        self._flying[lease.account] = self._flying.get(lease.account, 0) + sign
+        for scope in self._chains.get(lease.account, ()):
+            key = (scope, lease.provider)
+            self._reserved[key] = self._reserved.get(key, 0) + sign * lease.amount
+
+    def flush(self) -> None:
+        """Write what was changed."""
+        kept = [x for x in self._changed.values() if x is not None]
+        gone = [(name,) for name, x in self._changed.items() if x is None]
+        if kept:
+            rows = [(x.id, x.account, x.provider, x.amount, x.expires) for x in kept]
+            self._db.run_many(_PUT_LEASE, rows)
+        if gone:
+            self._db.run_many("DELETE FROM reservation WHERE lease = ?", gone)
+        self._changed = {}
+
+    def discard(self) -> None:
+        """The transaction is undone."""
+        self._changed = {}
+        self.forget()

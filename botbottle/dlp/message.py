@@ -54,7 +54,8 @@ class Message:
             self._found.append((verdict, rule, location, 0, 0, b""))
 
     def surface(
-        self, data: Buffer, location: str, *, form: bool = False, depth: int = 0,
+        self, data: Buffer, location: str, *, form: bool = False,
+        tokens: bool = True, depth: int = 0,
         span: tuple[int, int] | None = None,
     ) -> None:  # fmt: skip
         """Scan one byte string, then what can be decoded from it.

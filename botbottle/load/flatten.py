@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from botbottle.budget.limits import format_limit
+from botbottle.load.findings import mask
 from botbottle.model.bottle import BottleSpec, EnvVar, GitRepo
 from botbottle.model.route import Route
 
@@ -94,14 +95,14 @@ def _budget(spec: BottleSpec) -> Iterator[tuple[str, str]]:
 
 
 def env_text(variable: EnvVar) -> str:
-    """An environment variable as the manifests write it."""
+    """An environment variable as the manifests write it, less what looks like a credential."""
     match variable.kind:
         case "ask":
             return f"?{variable.value}"
         case "host":
             return f"${{{variable.value}}}"
         case "literal":
-            return variable.value
+            return mask(variable.value)
 
 
 def bytes_text(size: int) -> str:

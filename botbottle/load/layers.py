@@ -102,7 +102,9 @@ def scan(root: Path, kind: Kind, layer: LayerName) -> Folder:
         if extension == ".md" and _NAME.fullmatch(stem):
             entries[stem] = Entry(stem, root / kind / file, f"{kind}/{file}", layer)
         elif extension.lower() in (".md", ".yml", ".yaml"):
-            misnamed.append(f"{kind}/{file}")
+            # File names are bytes: what is not UTF-8 must still be printable.
+            shown = file.encode(errors="backslashreplace").decode()
+            misnamed.append(f"{kind}/{shown}")
     return Folder(dict(sorted(entries.items())), tuple(misnamed))
 
 

@@ -77,7 +77,7 @@ def _read_bytes(path: Path) -> bytes:
         # O_NONBLOCK: a FIFO planted in the folder must not hang the reader.
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError as error:
-        raise _unreadable(error) from error
+        raise _unreadable(error, path) from error
     info = os.fstat(descriptor)
     if not stat.S_ISREG(info.st_mode):
         os.close(descriptor)
@@ -92,9 +92,11 @@ def _read_bytes(path: Path) -> bytes:
         return file.read(MAX_FILE_BYTES + 1)
 
 
-def _unreadable(error: OSError) -> Fault:
+def _unreadable(error: OSError, path: Path) -> Fault:
     if error.errno == errno.ELOOP:
         return Fault("BB2001", "the symbolic link leads back to itself", hint="remove the link")
+    if error.errno == errno.ENOENT and not path.is_symlink():
+        return Fault("BB2001", "the file is gone", hint="it was removed meanwhile; try again")
     if error.errno == errno.ENOENT:
         return Fault("BB2001", "the symbolic link leads nowhere", hint="remove or repair the link")
     reason = (error.strerror or "unknown error").lower()

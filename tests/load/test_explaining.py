@@ -76,6 +76,17 @@ def test_every_declared_leaf_has_a_file_and_a_line(declared: Declared) -> None:
     assert {"env.X", "resources.memory", "git-gate.user.name", "budget.claude"} <= set(written)
 
 
+def test_a_credential_written_into_a_file_is_not_printed_again(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        {"bottles/b": f"{BASE}\nenv: {{A: sk-ant-api03-secret}}", "agents/web": "bottle: b"},
+    )
+    found = load(tmp_path).declared
+    assert found is not None
+    assert found.bottles[0].env[0].value == "sk-ant-api03-secret"  # the agent gets it
+    assert [e.value for e in explain(found, "web.env.A")] == ["…"]
+
+
 def test_unknown_bottles_and_keys_get_a_did_you_mean(declared: Declared) -> None:
     with pytest.raises(UsageError) as caught:
         explain(declared, "wob.env")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
 from botbottle.load import Overrides, find_project, load, load_one, names
 from botbottle.load.loader import Loaded
+from botbottle.load.render import text
 from botbottle.model.bottle import Limit
 from tests.load.homes import BASE, codes, write
 
@@ -116,6 +118,14 @@ def test_files_that_cannot_be_names_are_skipped_with_a_warning(home: Path, name:
     loaded = load(home)
     assert codes(loaded.diagnostics) == ["BB2005"]
     assert names_of(loaded) == ["lib", "web"]
+
+
+def test_a_file_name_that_is_not_utf_8_can_still_be_printed(home: Path) -> None:
+    path = os.fsencode(home / "agents") + b"/w\xffb.md"
+    os.close(os.open(path, os.O_CREAT | os.O_WRONLY))
+    (warning,) = load(home).diagnostics
+    assert warning.origin.file == "agents/w\\udcffb.md"
+    text([warning]).encode()
 
 
 def test_other_files_and_hidden_files_are_nobodys_business(home: Path) -> None:

@@ -67,6 +67,10 @@ def test_links_in_a_circle_and_into_nothing_are_told_apart(tmp_path: Path) -> No
     assert "leads nowhere" in refused(tmp_path / "c.md").message
 
 
+def test_a_file_that_vanished_is_not_called_a_link(tmp_path: Path) -> None:
+    assert refused(tmp_path / "gone.md").message == "the file is gone"
+
+
 def test_a_link_to_a_file_is_followed(tmp_path: Path) -> None:
     (tmp_path / "real").write_text(GOOD)
     (tmp_path / "a.md").symlink_to(tmp_path / "real")

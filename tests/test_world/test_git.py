@@ -38,6 +38,7 @@ def test_a_push_arrives_and_succeeds_as_far_as_git_can_tell(world: World, tmp_pa
     git(world, tmp_path, *author, "commit", "-q", "--allow-empty", "-m", "x")
     done = git(world, tmp_path, "push", f"{world.tls_url}/org/repo.git", "main")
     assert done.returncode == 0, done.stderr
+    assert "main -> main" in done.stderr
     found = world.requests(host="localhost")
     assert "git-receive-pack" in found[0]["query"]
     assert found[-1]["dialect"] == "git.rpc"

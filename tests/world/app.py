@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 import secrets
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from tests.world import delivery
@@ -15,7 +16,18 @@ from tests.world.dialects.registry import Dialect
 from tests.world.script import Book, Script
 from tests.world.truth import Record, Truth
 from tests.world.usage import ZERO, Usage, draw
-from tests.world.wire import Call, Memory, Reply, Request, json_reply, text_reply
+from tests.world.wire import Call, Frame, Memory, Reply, Request, json_reply, text_reply
+
+# What reading JSON of an unexpected shape raises.
+UNREADABLE = (ValueError, TypeError, AttributeError, KeyError, IndexError)
+
+
+def _begun(reply: Reply) -> Iterable[Frame]:
+    """The frames, the first of them made already: by then the whole request was looked at."""
+    if not reply.stream:
+        return reply.frames
+    rest = iter(reply.frames)
+    return itertools.chain(list(itertools.islice(rest, 1)), rest)
 
 
 class App:
@@ -34,7 +46,10 @@ class App:
     async def answer(self, request: Request, sink: delivery.Sink) -> None:
         """Answer one HTTP request."""
         reply, record = self.render(request)
-        await delivery.deliver(request, reply, sink, record, self.truth)
+        try:
+            await delivery.deliver(request, reply, sink, record, self.truth)
+        finally:
+            self.truth.finish(record, "failed")  # unless delivery said how it ended
 
     def render(self, request: Request) -> tuple[Reply, Record]:
         """The reply to a plain HTTP request; no I/O."""
@@ -59,7 +74,16 @@ class App:
             # A misspelt script must fail the test that sent it, not pass as plain behaviour.
             return json_reply({"error": f"bad script: {error}"}, status=500), record
         call = self._call(request, dialect, record.script, data, model)
-        return self._reply(call, dialect), record
+        return self._answerable(call, dialect), record
+
+    def _answerable(self, call: Call, dialect: Dialect) -> Reply:
+        """The reply; a request that its dialect cannot read is refused in that dialect."""
+        try:
+            reply = self._reply(call, dialect)
+            reply.frames = _begun(reply)
+        except UNREADABLE as error:
+            return json_reply(dialect.error(400, f"unreadable request: {error!r}"), status=400)
+        return reply
 
     def _script(self, request: Request, dialect: Dialect, named: str, model: str) -> Script:
         script = self.book.pick(request.method, request.host, request.path, model)

@@ -12,6 +12,7 @@ from typing import Any
 from tests.world.dialects.common import (
     Tool,
     bill,
+    dicts,
     error_words,
     pieces,
     sse,
@@ -134,14 +135,14 @@ def _tool_block(call: Call, name: str, given: Any) -> dict[str, Any]:
 def _tool(call: Call) -> Tool | None:
     if _answered(call.data):
         return None
-    return tool_of(call, (str(tool.get("name")) for tool in call.data.get("tools") or []))
+    return tool_of(call, (str(tool.get("name")) for tool in dicts(call.data.get("tools"))))
 
 
 def _answered(data: Mapping[str, Any]) -> bool:
     """Whether the conversation already carries a tool's result."""
-    turns = data.get("messages") or []
-    blocks = [b for t in turns if isinstance(t.get("content"), list) for b in t["content"]]
-    return any(isinstance(b, dict) and b.get("type") == "tool_result" for b in blocks)
+    turns = dicts(data.get("messages"))
+    blocks = [block for turn in turns for block in dicts(turn.get("content"))]
+    return any(block.get("type") == "tool_result" for block in blocks)
 
 
 def _stop_reason(call: Call) -> str:

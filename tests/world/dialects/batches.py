@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tests.world.dialects import anthropic
+from tests.world.dialects.common import dicts
 from tests.world.usage import draw, total
 from tests.world.wire import Bill, Call, Frame, Reply, compact, json_reply, remember
 
@@ -13,7 +14,7 @@ from tests.world.wire import Bill, Call, Frame, Reply, compact, json_reply, reme
 def create(call: Call) -> Reply:
     """``POST /v1/messages/batches``: no usage yet."""
     ident = f"msgbatch_{call.serial}"
-    items = [dict(item) for item in call.data.get("requests") or []]
+    items = dicts(call.data.get("requests"))
     remember(call.memory.batches, ident, items)
     return json_reply(_batch(call, ident))
 

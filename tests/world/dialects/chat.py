@@ -12,6 +12,7 @@ from typing import Any
 from tests.world.dialects.common import (
     Tool,
     bill,
+    dicts,
     error_words,
     pieces,
     sse,
@@ -80,11 +81,11 @@ def _choice(call: Call) -> dict[str, Any]:
 
 
 def _tool(call: Call) -> Tool | None:
-    turns = call.data.get("messages") or []
+    turns = dicts(call.data.get("messages"))
     if any(turn.get("role") == "tool" for turn in turns):
         return None
-    tools = call.data.get("tools") or []
-    return tool_of(call, (str((tool.get("function") or {}).get("name")) for tool in tools))
+    offered = dicts([tool.get("function") for tool in dicts(call.data.get("tools"))])
+    return tool_of(call, (str(function.get("name")) for function in offered))
 
 
 def _tool_call(call: Call, tool: Tool) -> dict[str, Any]:
@@ -104,7 +105,9 @@ def error_event(call: Call) -> Frame:
 
 def wants_usage(call: Call) -> bool:
     """Whether the stream ends with usage: asked for, or the host always sends it."""
-    asked = bool((call.data.get("stream_options") or {}).get("include_usage"))
+    asked = any(
+        options.get("include_usage") for options in dicts([call.data.get("stream_options")])
+    )
     always = call.request.host.endswith("openrouter.ai")
     return (asked or always) and not call.script.omit_usage
 

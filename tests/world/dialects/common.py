@@ -122,6 +122,11 @@ def error_words(call: Call, kind: str, message: str) -> tuple[str, str]:
     return str(error.get("type", kind)), str(error.get("message", message))
 
 
+def dicts(value: Any) -> list[dict[str, Any]]:
+    """The objects in a JSON list; nothing for anything else, as requests may be malformed."""
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
 def tool_of(call: Call, offered: Iterable[str]) -> Tool | None:
     """The tool call that the script wants; ``shell`` picks a shell tool that was offered."""
     wanted = call.script.tool

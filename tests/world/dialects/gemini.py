@@ -12,6 +12,7 @@ from typing import Any
 from tests.world.dialects.common import (
     Tool,
     bill,
+    dicts,
     error_words,
     sse,
     sse_reply,
@@ -108,12 +109,13 @@ def _chunk(call: Call, ident: str, text: str, *, last: bool) -> dict[str, Any]:
 
 
 def _tool(call: Call) -> Tool | None:
-    contents = call.data.get("contents") or []
-    parts = [part for turn in contents for part in turn.get("parts") or []]
+    contents = dicts(call.data.get("contents"))
+    parts = [part for turn in contents for part in dicts(turn.get("parts"))]
     if any("functionResponse" in part for part in parts):
         return None
-    tools = [d for t in call.data.get("tools") or [] for d in t.get("functionDeclarations") or []]
-    return tool_of(call, (str(tool.get("name")) for tool in tools))
+    groups = [tool.get("functionDeclarations") for tool in dicts(call.data.get("tools"))]
+    offered = [str(tool.get("name")) for group in groups for tool in dicts(group)]
+    return tool_of(call, offered)
 
 
 def _wrap(call: Call, body: dict[str, Any]) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from tests.world.dialects.common import Tool, pieces, text_of, text_pieces, tool_of
+from tests.world.dialects.common import Tool, dicts, pieces, text_of, text_pieces, tool_of
 from tests.world.wire import Call, compact
 
 type Event = tuple[dict[str, Any], None, str]
@@ -37,8 +37,7 @@ def _final(call: Call) -> dict[str, Any]:
 
 
 def _tool(call: Call) -> Tool | None:
-    given = call.data.get("input")
-    turns = given if isinstance(given, list) else []
+    turns = dicts(call.data.get("input"))
     if any(str(turn.get("type", "")).endswith("_call_output") for turn in turns):
         return None
     return tool_of(call, _offered(call, turns))
@@ -46,10 +45,10 @@ def _tool(call: Call) -> Tool | None:
 
 def _offered(call: Call, turns: list[dict[str, Any]]) -> Iterator[str]:
     """Tool names, also inside namespaces and ``additional_tools`` items (Codex sends those)."""
-    groups = [call.data.get("tools") or [], *(turn.get("tools") or [] for turn in turns)]
-    for tool in (tool for group in groups for tool in group):
+    groups = [call.data.get("tools"), *(turn.get("tools") for turn in turns)]
+    for tool in (tool for group in groups for tool in dicts(group)):
         yield str(tool.get("name"))
-        yield from (str(inner.get("name")) for inner in tool.get("tools") or [])
+        yield from (str(inner.get("name")) for inner in dicts(tool.get("tools")))
 
 
 def _tool_call(call: Call, tool: Tool) -> dict[str, Any]:

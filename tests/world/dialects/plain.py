@@ -1,4 +1,4 @@
-"""Everything that is not a model: echo, bytes, ticker, sink, redirects, git discovery."""
+"""Everything that is not a model: echo, bytes, ticker, sink, redirects."""
 
 from __future__ import annotations
 
@@ -87,37 +87,6 @@ def redirect(call: Call) -> Reply:
     reply = text_reply("elsewhere\n", status=status)
     reply.headers.append(("location", call.request.arg("to", "/echo")))
     return reply
-
-
-def git_refs(call: Call) -> Reply:
-    """``…/info/refs``: an empty repository, in the smart protocol or the dumb one."""
-    service = call.request.arg("service")
-    if not service:
-        return text_reply("")
-    lines = [
-        f"# service={service}\n".encode(),
-        b"",
-        b"0" * 40 + b" capabilities^{}\0agent=x\n",
-        b"",
-    ]
-    data = b"".join(_pkt(line) for line in lines)
-    headers = [("content-type", f"application/x-{service}-advertisement")]
-    return Reply(200, headers, [Frame(data, "refs", terminal=True)])
-
-
-def git_rpc(call: Call) -> Reply:
-    """``…/git-upload-pack`` is refused; a pack that is pushed vanishes.
-
-    Without ``report-status`` git takes the answer to a push for success, whatever it is.
-    """
-    service = call.request.path.rsplit("/", 1)[-1]
-    headers = [("content-type", f"application/x-{service}-result")]
-    return Reply(200, headers, [Frame(_pkt(b"ERR scripted upstream\n"), "rpc", terminal=True)])
-
-
-def _pkt(line: bytes) -> bytes:
-    """A pkt-line; an empty one is a flush."""
-    return f"{len(line) + 4:04x}".encode() + line if line else b"0000"
 
 
 def hello(call: Call) -> Reply:

@@ -16,6 +16,7 @@ from tests.world.dialects import (
     chat,
     codex,
     gemini,
+    git,
     interactions,
     oauth,
     ollama,
@@ -278,8 +279,8 @@ TABLE: tuple[tuple[str, str, Dialect], ...] = (
     ("*", r"/sse", Dialect("ticker", plain.ticker, adjust=plain.paced)),
     ("*", r"/upload(?:/.*)?", Dialect("sink", plain.sink)),
     ("*", r"/redirect", Dialect("redirect", plain.redirect)),
-    ("GET", r"/.*/info/refs", Dialect("git.refs", plain.git_refs)),
-    ("POST", r"/.*/git-(?:upload|receive)-pack", Dialect("git.rpc", plain.git_rpc)),
+    ("GET", r"/.*/info/refs", Dialect("git.refs", git.refs)),
+    ("POST", r"/.*/git-(?:upload|receive)-pack", Dialect("git.rpc", git.rpc)),
     ("*", r"/(?:api/hello)?", Dialect("hello", plain.hello)),
 )
 COMPILED = tuple((method, re.compile(path), dialect) for method, path, dialect in TABLE)

@@ -21,7 +21,7 @@ netns_of() { echo "bb-$(printf %s "$home/$1" | sha256sum | cut -c1-10)"; }
 # Field 22 of /proc/PID/stat, counted after the command name, which may contain spaces.
 start_time() { sed 's/.*) //' "/proc/$1/stat" 2>/dev/null | cut -d' ' -f20; }
 
-# daemons NAME FILE [PROGRAM] : processes of this engine, known by a file of its directory on
+# daemons NAME FILE : processes of this engine, known by a file of its directory on
 # their command line. No pid file is believed: one may be missing (its writer was killed) or old
 # (the number belongs to another process by now). In a container that shares our process ids the
 # same path is another directory, so the mount namespace must be ours. nsenter and setsid are the
@@ -146,10 +146,12 @@ clean_leftovers() {
   "${d[@]}" image prune -a -f --filter until=168h >/dev/null
 }
 
-# Ends the engine when the process that ran it is gone, however it went (kill -9 included).
+# Ends the engine when the process that ran it is gone, however it went (kill -9 included). A
+# start that its dead owner left under way still holds the lock: the sweep waits for it.
 watch_owner() {
-  local name=$1 owner=$2
-  setsid bash -c 'tail --pid="$1" -f /dev/null; exec "$2" sweep' _ "$owner" "$here/engine" \
+  local owner=$1
+  BB_SWEEP_WAIT=60 setsid bash -c 'tail --pid="$1" -f /dev/null; exec "$2" sweep' _ \
+    "$owner" "$here/engine" \
     </dev/null >/dev/null 2>&1 9>&- &
 }
 
@@ -162,7 +164,7 @@ sweep() {
     read -r pid started <"$file" || true
     [ "$(start_time "${pid:-0}")" = "${started:-none}" ] || (
       exec 9>"$home/$name.lock"
-      flock -n 9 && stop_engine "$name"
+      flock -w "${BB_SWEEP_WAIT:-0}" 9 && stop_engine "$name"
     ) || true
   done
 }

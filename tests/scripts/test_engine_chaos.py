@@ -57,9 +57,10 @@ def kill_somewhere(home: Path, chance: random.Random) -> None:
         if chance.random() < 0.5:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-    if chance.random() < 0.8:
+    kill = chance.choice([os.kill, os.killpg, os.killpg, None])  # the script alone, all, nobody
+    if kill:
         with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
+            kill(process.pid, signal.SIGKILL)
     process.wait(60)
     assert process.stdout
     process.stdout.close()

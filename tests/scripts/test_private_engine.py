@@ -191,6 +191,16 @@ def test_images_are_kept_for_the_next_run_and_containers_are_not(home: Path) -> 
     assert done.stdout.split() == ["1", "0", "0"], done.stderr
 
 
+def test_a_spoiled_image_cache_is_given_up_not_the_run(home: Path) -> None:
+    assert call(home, "run", "--", "true").returncode == 0
+    for database in (home / "pool-0" / "data").rglob("*.db"):
+        database.write_bytes(b"\xff" * 4096)
+    done = call(home, "run", "--", "docker", "version", "--format", "{{.Server.Os}}")
+    assert (done.returncode, done.stdout) == (0, "linux\n"), done.stderr
+    assert "empty image cache" in done.stderr
+    assert traces(home) == []
+
+
 def test_somebody_elses_engine_is_not_touched(home: Path) -> None:
     other = home.parent / f"{home.name}o"
     other.mkdir()

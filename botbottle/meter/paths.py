@@ -79,11 +79,9 @@ OLLAMA = (
 )
 # POSTs on a provider's host that are known to spend no tokens.
 FREE = re.compile(
-    r"/(?:api/(?:hello|event_logging|eval|claude_code|claude_cli|claude_code_penguin_mode|oauth|"
-    r"directory)(?:/.*)?"
-    r"|v1/(?:files|uploads|moderations|vector_stores|conversations|organizations?|oauth|skills|"
-    r"models|containers|evals|traces)(?:/.*)?|v1beta/(?:files|cachedContents)(?:/.*)?"
-    r"|upload/v1beta/files|v1/traces/ingest|api/v1/(?:keys|credits|auth)(?:/.*)?)"
+    r"/(?:v1/(?:files|uploads|moderations|vector_stores|conversations|organizations?|oauth|skills|"
+    r"models|containers|traces)(?:/.*)?|v1beta/(?:files|cachedContents)(?:/.*)?"
+    r"|upload/v1beta/files|api/v1/(?:keys|credits|auth)(?:/.*)?)"
 )
 RULES = (*ANTHROPIC, *OPENAI, *GEMINI, *BEDROCK, *OLLAMA)
 

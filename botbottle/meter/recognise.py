@@ -7,6 +7,7 @@ keep their own key whatever dialect they speak, because they send their own bill
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from botbottle.meter.call import GATED, Call, Dialect, Kind
@@ -16,6 +17,11 @@ from botbottle.meter.paths import FREE, ODD, find_rule, model_in, normalise
 # Google's front end (and many others) let a GET carry out another method.
 OVERRIDES = ("x-http-method-override", "x-http-method", "x-method-override")
 CHATGPT = frozenset({"chatgpt.com", "chat.openai.com"})
+# ChatGPT's backend and Anthropic's /api/ serve sign-in, settings and telemetry of a whole product
+# under names that change; there only what is named like a turn of conversation spends.
+_SPENDING = re.compile(
+    r"conversation|completion|message|chat|responses|generate|realtime|infer", re.IGNORECASE
+)
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -44,8 +50,8 @@ def _unlisted(host: str, method: str, path: str) -> tuple[Kind, Dialect]:
     """What no table lists: reading is free, writing to a model host is not."""
     if method in _SAFE or method == "DELETE" or (FREE.fullmatch(path) and not ODD.search(path)):
         return Kind.OTHER, Dialect.UNKNOWN
-    # ChatGPT's backend serves a whole web product; only its conversations and codex turns spend.
-    if host in CHATGPT and "conversation" not in path and "/responses" not in path:
+    web = host in CHATGPT or (host == "api.anthropic.com" and path.startswith("/api/"))
+    if web and not _SPENDING.search(path) and not ODD.search(path):
         return Kind.OTHER, Dialect.UNKNOWN
     return Kind.GENERATE, Dialect.UNKNOWN
 

@@ -56,6 +56,12 @@ SPENDING = (
     ("eu.api.openai.com", "/v1/responses"),
     ("chatgpt.com", "/backend-api/codex/responses"),
     ("chatgpt.com", "/backend-api/f/conversation"),
+    ("chatgpt.com", "/backend-api/x/..;/codex/Responses"),
+    ("api.anthropic.com", "/api/organizations/o/chat_conversations/c/completion"),
+    ("api.anthropic.com", "/api/%2e%2e/v1/complete"),
+    ("api.anthropic.com", "/api/..;/v1/complete"),
+    ("api.openai.com", "/api/event_logging"),
+    ("api.openai.com", "/v1/evals/e/runs"),
     ("aiplatform.eu.rep.googleapis.com", "/v1/projects/p/publishers/google/models/m:rawPredict"),
     ("generativelanguage.googleapis.com", "/v1beta/openai/chat/completions"),
     ("generativelanguage.googleapis.com", "/batch"),
@@ -106,6 +112,9 @@ def test_bug_25_counting_and_reading_are_not_gated() -> None:
         (("api.openai.com", "/v1/responses/input_tokens"), "POST"),
         (("api.anthropic.com", "/v1/models"), "GET"),
         (("api.anthropic.com", "/api/event_logging/v2/batch"), "POST"),
+        (("api.anthropic.com", "/api/eval/sdk-x"), "POST"),
+        (("api.anthropic.com", "/api/claude_code/metrics"), "POST"),
+        (("chatgpt.com", "/backend-api/plugins"), "POST"),
         (("chatgpt.com", "/otlp/v1/metrics"), "POST"),
     ):
         found = call(place, method)

@@ -207,10 +207,16 @@ end_process() {
 
 gone() { ! kill -0 "$1" 2>/dev/null || grep -q '^State:\sZ' "/proc/$1/status" 2>/dev/null; }
 
-# Processes of containers whose shim is gone: their root directory lies in our data.
+# Processes of containers whose shim is gone: their root is a mount from our data, and the very one
+# (by device number) that is mounted there in this mount namespace.
 our_contained() {
+  local devices
+  devices=$(awk -v d="$1/data/" 'index($5, d) == 1 { print $3 }' /proc/self/mountinfo)
+  [ -n "$devices" ] || return 0
   grep -F "$1/data/" /proc/[0-9]*/mountinfo 2>/dev/null |
-    awk '$5 == "/" { split($1, path, "/"); print path[3] }' || true
+    awk -v devices="$devices" '
+      BEGIN { split(devices, list, "\n"); for (i in list) ours[list[i]] = 1 }
+      $5 == "/" && ($3 in ours) { split($1, path, "/"); print path[3] }' || true
 }
 
 # Anything still mounted below would be deleted through, not from.

@@ -1,0 +1,259 @@
+"""The loop in virtual time, on the pure simulator: what it does, when, and what it leaves alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import pytest
+
+from botbottle.errors import EngineUnreachable, Locked
+from botbottle.executor import Failure, Result
+from botbottle.model.bottle import Declared
+from botbottle.model.plan import Plan
+from botbottle.model.route import Route
+from botbottle.planner.plan import state_of
+from botbottle.planner.reach import route_atoms
+from botbottle.planner.wanted import routes
+from botbottle.watch.loop import Watch
+from botbottle.watch.sources import PROJECT
+from tests.support.worlds import FACTS, World, bottle, declared
+
+# What an earlier apply was approved for: the provider's own routes.
+APPROVED = frozenset(a for r in routes(bottle()) for a in route_atoms(r))
+
+
+@dataclass
+class Fake:
+    """``loop.World`` on the simulator, with faults."""
+
+    world: World = field(default_factory=World)
+    manifests: Declared | None = field(default_factory=declared)
+    why: str = ""
+    edited: bool = False
+    version: int = 0
+    seen: int = -1
+    leader: bool = True
+    raises: list[Exception] = field(default_factory=list)
+    fail_ops: tuple[str, ...] = ()
+    plans: int = 0
+    writes: int = 0
+    released: tuple[str, ...] = ()
+
+    def load(self) -> tuple[Declared | None, str]:
+        self.edited = False
+        return self.manifests, self.why
+
+    def plan(self, want: Declared) -> Plan:
+        self.plans += 1
+        if self.raises:
+            raise self.raises.pop(0)
+        approved = {b.name: APPROVED for b in want.bottles}
+        return self.world.plan(want, replace(FACTS, approved=approved))
+
+    def execute(self, want: Declared, plan: Plan) -> Result:
+        if any(f in op.id for op in plan.ops for f in self.fail_ops):
+            return Result(failed=tuple(Failure(op, EngineUnreachable("no")) for op in plan.ops))
+        self.world.run(plan.ops)
+        self.writes += len(plan.ops)
+        return Result(done=plan.ops)
+
+    def standings(self, want: Declared) -> Mapping[str, str]:
+        states = {b.name: state_of(b, want, self.world.view) for b in want.bottles}
+        return {n: f"{s.policy}:{s.trigger_id}" for n, s in states.items()}
+
+    def ledger_changed(self) -> bool:
+        changed, self.seen = self.seen != self.version, self.version
+        return changed
+
+    def files_changed(self) -> bool:
+        return self.edited
+
+    def resumed(self) -> tuple[str, ...]:
+        found, self.released = self.released, ()
+        return found
+
+    def renew(self) -> bool:
+        return self.leader
+
+
+@dataclass
+class Rig:
+    """A loop, its world and its clock."""
+
+    fake: Fake = field(default_factory=Fake)
+    now: float = 1000.0
+    log: list[dict[str, Any]] = field(default_factory=list)
+    watch: Watch = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.fake.world.converge(declared())
+        self.watch = Watch(
+            self.fake, lambda: self.now, lambda: 0.5, self.log.append, declared=self.fake.manifests
+        )
+        self.settle()
+
+    def settle(self, seconds: float = 0.0) -> None:
+        """Let virtual time pass in ticks, doing whatever is due."""
+        end = self.now + seconds
+        while True:
+            for _ in range(20):
+                if self.watch.step(0.0) is None and not len(self.watch.queue):
+                    break
+            if self.now >= end:
+                return
+            self.now += 0.25
+
+    def events(self, name: str) -> list[dict[str, Any]]:
+        return [r for r in self.log if r["event"] == name]
+
+    def stop_egress(self) -> None:
+        self.fake.world._stop(self.fake.world.by_kind("egress")[0])
+
+
+@pytest.fixture
+def rig() -> Rig:
+    return Rig()
+
+
+def test_a_crossed_budget_is_enforced_at_the_next_look_at_the_ledger(rig: Rig) -> None:
+    rig.fake.world.spend("web", 1000)
+    rig.fake.version += 1
+    rig.settle()
+    assert rig.fake.world.view.enforced["proj-1/web"].policy == "cutoff"
+
+
+def test_usage_that_crosses_nothing_causes_no_pass(rig: Rig) -> None:
+    before = rig.fake.plans
+    for _ in range(50):
+        rig.fake.world.spend("web", 1)
+        rig.fake.version += 1
+        rig.settle()
+    assert rig.fake.plans == before
+
+
+def test_a_lost_event_costs_time_only(rig: Rig) -> None:
+    rig.stop_egress()  # and nobody tells the loop
+    rig.settle(40.0)
+    assert rig.fake.world.by_kind("egress")[0].state == "running"
+    assert rig.fake.world.plan(declared()).empty
+
+
+def test_an_event_is_handled_at_once_and_doubling_it_changes_nothing(rig: Rig) -> None:
+    rig.stop_egress()
+    for _ in range(10):
+        rig.watch.queue.add("web")
+    plans = rig.fake.plans
+    rig.settle()
+    assert rig.fake.world.by_kind("egress")[0].state == "running" and rig.fake.plans == plans + 1
+
+
+def test_broken_manifests_keep_the_last_good_ones_in_force(rig: Rig) -> None:
+    rig.fake.manifests, rig.fake.why, rig.fake.edited = None, "home:agents/web.md:2", True
+    rig.settle(1.0)
+    assert rig.events("manifests-invalid")[0]["why"] == "home:agents/web.md:2"
+    rig.fake.world.spend("web", 1000)
+    rig.fake.version += 1
+    rig.settle()
+    assert "proj-1/web" in rig.fake.world.view.enforced
+
+
+def test_an_edit_that_narrows_is_applied_and_one_that_widens_is_left_alone(rig: Rig) -> None:
+    wide = declared(bottle(routes=(Route("new.example"),)))
+    rig.fake.manifests, rig.fake.edited = wide, True
+    rig.settle(1.0)
+    assert rig.events("left-alone")[0]["why"] == "needs bb apply"
+    assert not rig.fake.world.plan(wide).empty
+    rig.fake.world.converge(wide)
+    rig.fake.manifests, rig.fake.edited = declared(), True
+    rig.settle(1.0)
+    assert rig.fake.world.plan(declared()).empty
+
+
+def test_level_all_applies_everything_and_level_none_nothing() -> None:
+    for level, empty in (("all", True), ("none", False)):
+        rig = Rig()
+        rig.watch.level = level  # type: ignore[assignment]
+        wide = declared(bottle(routes=(Route("new.example"),)))
+        rig.fake.manifests, rig.fake.edited = wide, True
+        rig.settle(1.0)
+        assert rig.fake.world.plan(wide).empty is empty
+
+
+def test_an_unreachable_engine_is_retried_with_growing_patience(rig: Rig) -> None:
+    rig.fake.raises = [EngineUnreachable("gone") for _ in range(4)]
+    rig.watch.queue.add(PROJECT)
+    before = rig.fake.plans
+    rig.settle(20.0)
+    waits = [e["retry_in"] for e in rig.events("failed")]
+    assert waits == [0.5, 1.0, 2.0, 4.0] and rig.fake.plans == before + 5
+
+
+def test_a_held_lock_is_waited_for_without_counting_as_a_failure(rig: Rig) -> None:
+    rig.fake.raises = [Locked("apply runs")]
+    rig.stop_egress()
+    rig.watch.queue.add("web")
+    rig.settle(1.0)
+    assert not rig.events("failed") and rig.fake.world.plan(declared()).empty
+
+
+def test_one_bottles_failure_does_not_hold_up_another() -> None:
+    rig = Rig()
+    both = declared(bottle("a"), bottle("b"))
+    rig.fake.world.converge(both)
+    rig.fake.manifests, rig.fake.edited = both, True
+    rig.settle(1.0)
+    rig.watch._backoff.failed("a", rig.now)
+    for egress in rig.fake.world.by_kind("egress"):
+        rig.fake.world._stop(egress)
+    rig.watch.queue.add("b")
+    rig.watch.step(0.0)
+    states = {c.labels["dev.botbottle.bottle"]: c.state for c in rig.fake.world.by_kind("egress")}
+    assert states["b"] == "running" and states["a"] == "exited"
+    rig.settle(2.0)
+    assert rig.fake.world.plan(both).empty
+
+
+def test_a_fight_is_given_up_and_taken_up_again_when_told(rig: Rig) -> None:
+    for _ in range(6):
+        rig.stop_egress()
+        rig.watch.queue.add("web")
+        rig.settle()
+    assert rig.events("damped")[0]["next"] == "bb resume-watch web"
+    assert rig.fake.world.by_kind("egress")[0].state == "exited"
+    rig.fake.released = ("web",)
+    rig.settle(1.0)
+    assert rig.fake.world.by_kind("egress")[0].state == "running"
+
+
+def test_the_damper_never_holds_up_enforcement(rig: Rig) -> None:
+    rig.watch.damper._tripped["web"] = "egress"
+    rig.fake.world.spend("web", 1000)
+    rig.fake.version += 1
+    rig.settle()
+    assert "proj-1/web" in rig.fake.world.view.enforced
+
+
+def test_losing_the_lease_ends_the_loop_before_another_write(rig: Rig) -> None:
+    rig.fake.leader = False
+    rig.now += 5.0
+    rig.stop_egress()
+    rig.watch.queue.add("web")
+    writes = rig.fake.writes
+    rig.watch.run(lambda: False)
+    assert rig.watch.lost and rig.fake.writes == writes
+
+
+def test_sighup_forgets_every_wait(rig: Rig) -> None:
+    rig.watch._backoff.failed("web", rig.now, permanent=True)
+    rig.stop_egress()
+    rig.watch.reload()
+    rig.settle()
+    assert rig.fake.world.by_kind("egress")[0].state == "running"
+
+
+def test_an_idle_hour_costs_two_resyncs_a_minute_and_no_write(rig: Rig) -> None:
+    plans, writes = rig.fake.plans, rig.fake.writes
+    rig.settle(3600.0)
+    assert 115 <= rig.fake.plans - plans <= 125 and rig.fake.writes == writes

@@ -1,0 +1,117 @@
+"""``bb history``, ``bb diff``, ``bb undo``: every applied desired set, kept by content."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import time
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from botbottle.cli.apply import Allow, Approve, Run, Yes
+from botbottle.cli.common import load_declared, open_session
+from botbottle.cli.context import Context
+from botbottle.errors import UsageError
+from botbottle.model import canonical
+
+if TYPE_CHECKING:
+    from botbottle.ledger.api import Ledger
+    from botbottle.ledger.records import Generation
+    from botbottle.model.bottle import Declared, Project
+
+
+def register(app: typer.Typer) -> None:
+    @app.command()
+    def history(
+        ctx: typer.Context,
+        json_: Annotated[bool, typer.Option("--json", help="Print a JSON document.")] = False,
+    ) -> int:
+        """Generations of this project, newest first."""
+        context: Context = ctx.obj
+        ledger, project = reading(context)
+        found = [canonical.plain(g) for g in ledger.generations(project.id)]
+        if json_:
+            document = {"format_version": "1.0", "generations": found}
+            context.out.write(json.dumps(document, indent=2, sort_keys=True) + "\n")
+        else:
+            context.out.writelines(line(g) for g in ledger.generations(project.id))
+        return 0
+
+    @app.command()
+    def diff(
+        ctx: typer.Context,
+        old: Annotated[str, typer.Argument(help="A generation's digest or its beginning.")],
+        new: Annotated[str, typer.Argument(help="Another one.")],
+    ) -> int:
+        """What differs between two generations."""
+        context: Context = ctx.obj
+        ledger, project = reading(context)
+        texts = [pretty(ledger, pick(ledger, project.id, name)) for name in (old, new)]
+        context.out.writelines(difflib.unified_diff(*texts, fromfile=old, tofile=new))
+        return 0
+
+    @app.command()
+    def undo(
+        ctx: typer.Context,
+        generation: Annotated[
+            str, typer.Argument(help="Go back to this one (default: the one before the newest).")
+        ] = "",
+        yes: Yes = False,
+        allow: Allow = None,
+        approve: Approve = "",
+    ) -> int:
+        """Apply an older desired set, with the same approvals as any plan."""
+        context: Context = ctx.obj
+        session = open_session(context)
+        today = load_declared(context, session)
+        ledger = session.open_ledger(today)
+        try:
+            chosen = pick(ledger, today.project.id, generation or "-2")
+            declared = restore(ledger.document(chosen.digest) or "", today.project)
+        finally:
+            ledger.close()
+        run = Run(context, session, declared, "undo")
+        code = run.go(yes=yes, allow=allow or (), digest=approve, parallel=4, fail_fast=False)
+        context.err.write("the manifests are unchanged: the next bb apply follows them again\n")
+        return code
+
+
+def reading(context: Context) -> tuple[Ledger, Project]:
+    session = open_session(context)
+    declared = load_declared(context, session)
+    return session.open_ledger(declared), declared.project
+
+
+def pick(ledger: Ledger, project: str, name: str) -> Generation:
+    """A generation by digest prefix or by place (-1 newest, -2 the one before)."""
+    found = ledger.generations(project, limit=1000)
+    if name.startswith("-") and name[1:].isdigit():
+        place = int(name[1:])
+        if 0 < place <= len(found):
+            return found[place - 1]
+    matching = [g for g in found if g.digest.startswith(name)]
+    if len({g.digest for g in matching}) == 1:
+        return matching[0]
+    what = "no" if not matching else "more than one"
+    raise UsageError(f"{what} generation matches {name!r}", hint="bb history lists them")
+
+
+def pretty(ledger: Ledger, generation: Generation) -> list[str]:
+    text = ledger.document(generation.digest) or "{}"
+    return (json.dumps(json.loads(text), indent=2, sort_keys=True) + "\n").splitlines(keepends=True)
+
+
+def restore(document: str, project: Project) -> Declared:
+    """The declared set inside a kept document."""
+    from botbottle.model.bottle import BottleSpec, Declared, Settings
+    from botbottle.model.decode import decode
+
+    data = json.loads(document)
+    bottles = tuple(decode(BottleSpec, b) for b in data["bottles"])
+    return Declared(project, bottles, decode(Settings, data["settings"]))
+
+
+def line(found: Generation) -> str:
+    stamp = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(found.at))
+    return f"{found.digest[:12]}  {stamp}Z  plan {found.plan_digest}  by {found.by}\n"

@@ -1,0 +1,27 @@
+"""``bb resume-watch NAME``: let the watch repair a bottle again that it gave up on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from botbottle.cli.context import Context
+
+
+def register(app: typer.Typer) -> None:
+    @app.command("resume-watch")
+    def resume_watch(
+        ctx: typer.Context, name: Annotated[str, typer.Argument(help="The bottle.")]
+    ) -> int:
+        """Let bb watch repair a bottle again after it gave up a fight over it."""
+        context: Context = ctx.obj
+        from botbottle.cli.instance import find
+
+        spec = find(context, name).spec
+        folder = Path(context.home) / "run/watch" / spec.project
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        (folder / name).touch(mode=0o600)
+        context.err.write(f"bb resume-watch: {name} is watched again\n")
+        return 0

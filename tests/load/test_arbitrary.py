@@ -92,7 +92,7 @@ def check(target: str, content: bytes) -> None:
         text(loaded.diagnostics).encode()
 
 
-@settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(TARGETS, FILES)
 def test_any_keys_and_values(target: str, data: object) -> None:
     body = json.dumps(data)

@@ -165,7 +165,7 @@ def chain(root: Path, length: int) -> float:
 
 def test_a_long_chain_is_resolved_in_linear_time(tmp_path: Path) -> None:
     short, long = chain(tmp_path / "short", 100), chain(tmp_path / "long", 400)
-    assert long / short < 4 * 2.5
+    assert long / short < 12  # four times the files; quadratic would be 16
 
 
 def test_a_wide_fan_in_is_resolved_in_linear_time(tmp_path: Path) -> None:
@@ -184,7 +184,7 @@ def test_a_wide_fan_in_is_resolved_in_linear_time(tmp_path: Path) -> None:
         return spent
 
     narrow, wide = fan(tmp_path / "narrow", 100), fan(tmp_path / "wide", 400)
-    assert wide / narrow < 4 * 2.5
+    assert wide / narrow < 12
 
 
 def test_a_chain_longer_than_pythons_stack_is_no_problem(tmp_path: Path) -> None:

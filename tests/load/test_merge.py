@@ -53,7 +53,7 @@ def seen(policy: Policy) -> object:
     return leaves, [r.place for r in policy.routes], policy.resets
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(policies(), policies(), policies())
 def test_the_grouping_does_not_matter(a: Policy, b: Policy, c: Policy) -> None:
     assert seen(merge(merge(a, b), c)) == seen(merge(a, merge(b, c))) == seen(fold([a, b, c]))

@@ -211,11 +211,11 @@ gone() { ! kill -0 "$1" 2>/dev/null || grep -q '^State:\sZ' "/proc/$1/status" 2>
 # (by device number) that is mounted there in this mount namespace.
 our_contained() {
   local devices
-  devices=$(awk -v d="$1/data/" 'index($5, d) == 1 { print $3 }' /proc/self/mountinfo)
+  devices=$(awk -v d="$1/data/" 'index($5, d) == 1 { printf "%s ", $3 }' /proc/self/mountinfo)
   [ -n "$devices" ] || return 0
   grep -F "$1/data/" /proc/[0-9]*/mountinfo 2>/dev/null |
     awk -v devices="$devices" '
-      BEGIN { split(devices, list, "\n"); for (i in list) ours[list[i]] = 1 }
+      BEGIN { split(devices, list, " "); for (i in list) ours[list[i]] = 1 }
       $5 == "/" && ($3 in ours) { split($1, path, "/"); print path[3] }' || true
 }
 

@@ -47,8 +47,8 @@ def register(app: typer.Typer) -> None:
         """What differs between two generations."""
         context: Context = ctx.obj
         ledger, project = reading(context)
-        texts = [pretty(ledger, pick(ledger, project.id, name)) for name in (old, new)]
-        context.out.writelines(difflib.unified_diff(*texts, fromfile=old, tofile=new))
+        before, after = (pretty(ledger, pick(ledger, project.id, name)) for name in (old, new))
+        context.out.writelines(difflib.unified_diff(before, after, fromfile=old, tofile=new))
         return 0
 
     @app.command()

@@ -257,7 +257,8 @@ class RecordEnforcement(Base):
 
 
 type Op = (
-    EnsureImage | CreateNetwork | RemoveNetwork | CreateVolume | RemoveVolume | CreateContainer | StartContainer
+    EnsureImage | CreateNetwork | RemoveNetwork | CreateVolume | RemoveVolume | CreateContainer
+    | StartContainer
     | StopContainer | PauseContainer | UnpauseContainer | RemoveContainer | RenameContainer
     | UpdateContainer | ConnectNetwork | DisconnectNetwork | AwaitReady | PushConfig
     | DeliverEnv | CopyFiles | CommitImage | RemoveImage | RegisterAccount | RetireAccount

@@ -84,7 +84,8 @@ class Budgets(Protocol):
         """The planner's consistent reading."""
 
     def account_pools(self, account: str, now: float) -> tuple[Pool, ...]:
-        """The pools that govern one account, most specific first."""
+        """The pools that govern one account, most specific first; without burn, so that it is
+        cheap enough for a bottle to ask."""
 
     def limits(self, now: float) -> tuple[r.LimitRow, ...]: ...
 

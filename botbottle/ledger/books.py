@@ -134,12 +134,11 @@ class Books:
     def add_spend(
         self, scopes: tuple[str, ...], provider: str, tokens: int, requests: int, now: float
     ) -> None:
-        names = self.names(now)
+        self._turn(now)
         _add(self._spend, (scopes, provider), (tokens, requests))
         for scope in scopes:
-            for window, known in self._spent.get((scope, provider), _NONE).items():
-                if known[0] == names[window]:
-                    known[1] += tokens
+            for known in self._spent.get((scope, provider), _NONE).values():
+                known[1] += tokens  # of a bucket that is over: read again before it is used
 
     def flush(self) -> None:
         """Write what is pending; in key order, like every other writer."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import time
 
-from botbottle.budget import enforcement, projection, windows
+from botbottle.budget import precedence, projection, windows
 from botbottle.ledger.pools import LimitKey, Pools
 from botbottle.ledger.records import LimitRow
 from botbottle.model.bottle import Limit, Window
@@ -52,10 +52,31 @@ class Budgets(Pools):
 
     def account_pools(self, account: str, now: float) -> tuple[Pool, ...]:
         with self.db.read():
-            mode = self.db.value("SELECT mode FROM account WHERE name = ?", account)
+            found = self.db.value("SELECT mode FROM account WHERE name = ?", account)
+            mode: precedence.Mode = "all" if found == "all" else "nearest"
+            overrides = self._overrides()
+            self._load_resets()
             scopes = self._effective_scopes(account)
-            pools = self._pools(now)
-        return enforcement.governing_pools(pools, scopes, mode or "nearest")
+            return tuple(
+                self._own_pool(scope.key, limit, overrides, now)
+                for provider in precedence.providers(scopes)
+                for scope, limit in precedence.governing(scopes, provider, mode)
+            )
+
+    def _own_pool(
+        self, scope: str, limit: Limit, overrides: dict[LimitKey, int], now: float
+    ) -> Pool:
+        state = self._state(scope, limit, now)
+        return Pool(
+            scope=scope,
+            provider=limit.provider,
+            window=limit.window,
+            limit=limit.tokens,
+            spent=state.spent,
+            reserved=state.reserved,
+            resets_at=state.resets_at,
+            override=(scope, limit.provider, limit.window) in overrides,
+        )
 
     def _pool(self, row: LimitRow, burn: dict[tuple[str, str], float], now: float) -> Pool:
         state = self._state(row.scope, Limit(row.provider, row.tokens, row.window), now)

@@ -6,12 +6,12 @@ import secrets
 import time
 
 from botbottle import errors
-from botbottle.budget.enforcement import STRENGTH
 from botbottle.ledger.base import Part, chain_hash
 from botbottle.ledger.records import AuditCheck, AuditRow
 from botbottle.model.bottle import Policy
 from botbottle.model.ledger_view import FreezeRecord, HoldRecord
 
+STRENGTH: dict[Policy, int] = {"cutoff": 1, "freeze": 2, "kill": 3}
 _AUDIT = (
     "SELECT seq, at, action, account, policy, source, by_whom, was, became, detail, prev, hash"
     " FROM audit"

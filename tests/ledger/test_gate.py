@@ -196,6 +196,16 @@ def test_what_one_bottle_spends_is_gone_for_all_that_share_the_pool(ledger, now)
     assert admit(ledger, now, "p/api").code == "budget-exhausted"
 
 
+def test_an_undone_batch_leaves_nothing_in_what_the_gate_knows(ledger, now):
+    register(ledger, agent=1000)
+    admitted(admit(ledger, now, output=1))  # the gate has read its pools
+    with pytest.raises(RuntimeError), ledger.batch():
+        spend(ledger, 500, now)
+        admitted(admit(ledger, now, output=400))
+        raise RuntimeError
+    assert admitted(admit(ledger, now, output=1)).room == 998
+
+
 def test_a_bottle_has_a_bounded_number_of_requests_in_flight(ledger, now):
     register(ledger, "web")
     register(ledger, "api")

@@ -84,6 +84,8 @@ def test_a_bottle_cannot_shrink_anothers_usage(ledger, now):
     ledger.settle("p/victim", "", [exchange(500, name="m", kind=Completeness.PARTIAL)], now=now)
     ledger.settle("p/thief", "", [exchange(0, prompt=0, name="m")], now=now)
     assert pool(ledger, now, "agent:p/victim").spent == 550
+    assert ledger.scope_spent("bottle:dev", "claude", "", now) == 550
+    assert ledger.scope_spent("agent:p/thief", "claude", "", now) == 0
 
 
 def test_only_counted_classes_are_spent_but_all_are_stored(ledger, now):

@@ -207,7 +207,7 @@ def test_a_client_that_never_reads_is_cut_off_and_harms_nobody(service, web):
     web._socket.settimeout(0.2)
     with suppress(OSError):
         for _ in range(40_000):
-            web.send(web.frame("budget"))
+            web.send(web.frame("hello"))
     with Raw(service.socket("victim")) as victim:
         assert victim.admit()["ok"]
 
@@ -248,6 +248,13 @@ def test_a_flood_of_events_is_bounded(service, web):
     codes = [web.ask("event", kind="denial", data={}).get("code") for _ in range(260)]
     assert codes[0] is None
     assert codes[-1] == "flood"
+
+
+def test_readings_are_bounded_apart_from_requests(service, web):
+    codes = [web.ask("budget").get("code") for _ in range(60)]
+    assert codes[0] is None
+    assert codes[-1] == "flood"
+    assert web.admit()["ok"]
 
 
 def test_proposals_that_wait_are_bounded(service, web):

@@ -124,6 +124,8 @@ class Handlers:
         return {"ok": True}
 
     def _budget(self, caller: Caller, frame: dict[str, Any], now: Now) -> Reply:
+        if not caller.allowance.readings.take(1, now.tick):
+            raise Refuse("flood", "too many readings", after=1.0)
         pools = self._ledger.account_pools(caller.account, now.wall)
         return {"ok": True, "pools": [_fields(p) for p in pools]}
 

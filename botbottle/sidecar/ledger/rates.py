@@ -13,6 +13,7 @@ class Rates:
     rows: tuple[float, float] = (1000.0, 20_000.0)  # exchanges stored
     events: tuple[float, float] = (20.0, 200.0)
     proposals: tuple[float, float] = (0.5, 20.0)
+    readings: tuple[float, float] = (5.0, 50.0)  # of budgets: they cost more than a request
     connections: int = 16
     pending_proposals: int = 20
 
@@ -46,4 +47,5 @@ class Allowance:
         self.rows = Bucket(*rates.rows)
         self.events = Bucket(*rates.events)
         self.proposals = Bucket(*rates.proposals)
+        self.readings = Bucket(*rates.readings)
         self.alarms = Bucket(1.0, 30.0)

@@ -75,12 +75,15 @@ def disconnect(connection: Connection, ref: Ref, network: Ref) -> None:
 
     A stopped container keeps its attachment to a network that is gone, and cannot start again
     because of it. Docker drops such an attachment only by the network's name, and, when another
-    network has that name by now, only by joining that one.
+    network has that name by now, only after joining that one. (Nothing runs meanwhile.)
     """
-    if not _detach(connection, ref, network, target(network)) and _is_stale(
-        connection, ref, network
-    ):
-        _detach(connection, ref, network, network.name)
+    if _detach(connection, ref, network, target(network)):
+        return
+    if not _is_stale(connection, ref, network) or _detach(connection, ref, network, network.name):
+        return
+    namesake = Ref(network.name)
+    connect(connection, ref, namesake, Attachment(network.name))
+    _detach(connection, ref, namesake, network.name)
 
 
 def _detach(connection: Connection, ref: Ref, network: Ref, wanted: str) -> bool:

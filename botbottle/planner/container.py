@@ -234,20 +234,23 @@ def _rename(
 def _limits(
     draft: Draft, spec: ContainerSpec, keep: ObservedContainer, ref: Ref, resource: str
 ) -> tuple[str, ...]:
-    """Limits are compared with the live container: they are what the engine can mutate."""
-    if keep.limits is None or keep.limits == spec.limits:
+    """Limits are compared with the live container: they are what the engine can mutate. Those of
+    a container that does not run are not observed, so they are set before it is started."""
+    if keep.limits == spec.limits:
         return ()
-    fields = tuple(
-        FieldChange(name, str(getattr(keep.limits, name)), str(getattr(spec.limits, name)))
-        for name in Limits.__dataclass_fields__
-        if getattr(keep.limits, name) != getattr(spec.limits, name)
-    )
-    draft.change(resource, spec.bottle, Action.UPDATE, "limits-changed", fields)
+    reason = "limits-unknown" if keep.limits is None else "limits-changed"
+    if keep.limits is not None:
+        fields = tuple(
+            FieldChange(name, str(getattr(keep.limits, name)), str(getattr(spec.limits, name)))
+            for name in Limits.__dataclass_fields__
+            if getattr(keep.limits, name) != getattr(spec.limits, name)
+        )
+        draft.change(resource, spec.bottle, Action.UPDATE, reason, fields)
     op = UpdateContainer(
         id=f"update:{resource}",
         resource=resource,
         bottle=spec.bottle,
-        reason="limits-changed",
+        reason=reason,
         ref=ref,
         limits=spec.limits,
     )

@@ -426,7 +426,8 @@ def test_a_stopped_container_whose_network_was_made_again_starts_after_joining_i
     again = lab.engine.create_network(lab.network(), lab.labels("internal"))
     with pytest.raises(NotFound):
         lab.engine.start(ref)
-    lab.engine.disconnect(ref, Ref(lab.name("net"), old))  # finds nothing to do
+    lab.engine.disconnect(ref, Ref(lab.name("net"), old))
+    assert only(lab).endpoints == ()
     lab.engine.connect(ref, Ref(lab.name("net"), again), on(lab, last=5))
     lab.engine.start(ref)
     assert [(e.network_id, e.address) for e in only(lab).endpoints] == [(again, lab.address(5))]

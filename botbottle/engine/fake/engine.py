@@ -205,7 +205,7 @@ class FakeEngine(FakeReader):
                 return
             left = self.network(network) or self.network(Ref(network.name))
             held = container.endpoints.get(left.name if left else network.name)
-            if held is None or (left and held.network_id not in ("", left.id)):
+            if held is None or (left and held.network_id not in ("", left.id, network.id)):
                 return
             del container.endpoints[held.network_name]
             if left:

@@ -90,7 +90,7 @@ class Server:
         self._streams.add(stream)
         try:
             await self._serve(stream, found)
-        except (ConnectionError, TimeoutError) as failure:
+        except Exception as failure:  # noqa: BLE001 - one broken exchange, on record, is no end
             found.error = found.error or repr(failure)
         finally:
             self._streams.discard(stream)

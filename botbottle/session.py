@@ -15,14 +15,12 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from botbottle import __version__
 from botbottle.engine.api import EngineRead
 from botbottle.errors import ManifestError
 from botbottle.images import image_tag
-from botbottle.ledger.api import Ledger
-from botbottle.load import Loaded, Overrides
 from botbottle.model import labels
 from botbottle.model.bottle import Declared
 from botbottle.model.ledger_view import LedgerView
@@ -42,6 +40,10 @@ class ControlRead(Protocol):
     def status(self, control_dir: str) -> SidecarStatus | None:
         """What is active in the sidecar behind this directory; None while it does not answer."""
 
+
+if TYPE_CHECKING:
+    from botbottle.ledger.api import Ledger
+    from botbottle.load import Loaded, Overrides
 
 UNPRIVILEGED = 65532  # uid of sidecars when bb itself runs as root
 

@@ -35,6 +35,9 @@ def open_ledger(
         raise errors.LedgerUnavailable(
             "there is no ledger yet", where=str(path), hint="run `bb apply`"
         )
+    if not read_only:
+        for suffix in ("", "-wal", "-shm"):
+            give_to_owner_of_directory(path.with_name(path.name + suffix))
     return _open_file(path, read_only, busy_seconds)
 
 
@@ -92,10 +95,15 @@ def _build(path: Path) -> None:
 
 def give_to_owner_of_directory(path: Path) -> None:
     """When bb runs as root for a service that does not: the directory's owner owns the file.
-    (SQLite gives its -wal and -shm files the database's owner by itself.)"""
+    (SQLite gives a new -wal or -shm the database's owner by itself.)"""
     owner = path.parent.stat()
-    if os.geteuid() == 0 and owner.st_uid != 0:
-        os.chown(path, owner.st_uid, owner.st_gid)
+    if os.geteuid() != 0 or owner.st_uid == 0:
+        return
+    try:
+        if path.stat(follow_symlinks=False).st_uid != owner.st_uid:
+            os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)
+    except FileNotFoundError:
+        return
 
 
 @contextmanager

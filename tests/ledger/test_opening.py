@@ -55,6 +55,17 @@ def test_made_by_root_in_anothers_directory_everything_belongs_to_the_other(path
     assert owners == {path.name + s: 65532 for s in ("", "-wal", "-shm")}
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_a_ledger_made_before_its_directory_was_given_away_follows_at_the_next_open(path):
+    first = open_ledger(str(path))
+    register(first)
+    os.chown(path.parent, 65532, 65532)
+    open_ledger(str(path)).close()
+    owners = {path.with_name(path.name + s).stat().st_uid for s in ("", "-wal", "-shm")}
+    first.close()
+    assert owners == {65532}
+
+
 def test_two_that_create_at_once_end_with_one_whole_ledger(path):
     opened, failures = [], []
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from botbottle.errors import BBError, ImageBuildFailed
-from botbottle.images import bootstrap, clis, custom, recipe, wheels
+from botbottle.images import bootstrap, custom, npm, recipe, wheels
 from botbottle.images.api import ImageEngine, Progress
 from botbottle.images.context import Context
 from botbottle.images.recipe import Recipe
@@ -106,7 +106,7 @@ class _Job:
         elif wanted.content.startswith("cli:"):
             name = wanted.content.removeprefix("cli:")
             self.progress(f"fetching the {name} command")
-            clis.add(context, name, self.arch, workdir)
+            npm.add(context, name, self.arch, workdir)
         return context.finish()
 
     def _run(self, name: str, tag: str, context: bytes, args: tuple[tuple[str, str], ...]) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from botbottle.errors import ImageBuildFailed
-from botbottle.images import clis
+from botbottle.images import clis, npm
 from botbottle.images.context import Context
 
 CLI = clis.Cli("demo", program="bin/demo", keep=("bin/",), platforms=())
@@ -50,7 +50,7 @@ def test_the_wanted_files_and_the_link_go_in(tmp_path: Path) -> None:
     data = package(("package/bin/demo", b"ELF"), ("package/voice/big", b"x"))
     (tmp_path / "p.tgz").write_bytes(data)
     context = Context()
-    clis.repack(tmp_path / "p.tgz", CLI, pinned(data), context)
+    npm.repack(tmp_path / "p.tgz", CLI, pinned(data), context)
     assert names(context) == ["opt/demo/bin/demo", "bin/demo"]
 
 
@@ -58,7 +58,7 @@ def test_a_path_that_climbs_out_is_not_taken(tmp_path: Path) -> None:
     data = package(("package/bin/../../../etc/passwd", b"x"), ("package/bin/demo", b"ELF"))
     (tmp_path / "p.tgz").write_bytes(data)
     context = Context()
-    clis.repack(tmp_path / "p.tgz", CLI, pinned(data), context)
+    npm.repack(tmp_path / "p.tgz", CLI, pinned(data), context)
     assert names(context) == ["opt/demo/bin/demo", "bin/demo"]
 
 
@@ -66,16 +66,16 @@ def test_a_package_without_its_program_is_refused(tmp_path: Path) -> None:
     data = package(("package/bin/other", b"ELF"))
     (tmp_path / "p.tgz").write_bytes(data)
     with pytest.raises(ImageBuildFailed, match="does not contain bin/demo"):
-        clis.repack(tmp_path / "p.tgz", CLI, pinned(data), Context())
+        npm.repack(tmp_path / "p.tgz", CLI, pinned(data), Context())
 
 
 def test_another_package_than_the_pinned_one_is_refused(tmp_path: Path) -> None:
     data = package(("package/bin/demo", b"ELF"))
     (tmp_path / "p.tgz").write_bytes(data)
-    clis.verify(tmp_path / "p.tgz", pinned(data))
+    npm.verify(tmp_path / "p.tgz", pinned(data))
     (tmp_path / "p.tgz").write_bytes(data + b"\0")
     with pytest.raises(ImageBuildFailed, match="not the package that was pinned"):
-        clis.verify(tmp_path / "p.tgz", pinned(data))
+        npm.verify(tmp_path / "p.tgz", pinned(data))
 
 
 def test_without_npm_the_error_says_the_way_out(
@@ -83,7 +83,7 @@ def test_without_npm_the_error_says_the_way_out(
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(ImageBuildFailed, match="npm is needed") as caught:
-        clis.add(Context(), "claude", "x86_64", tmp_path)
+        npm.add(Context(), "claude", "x86_64", tmp_path)
     assert "dockerfile:" in caught.value.hint
 
 
@@ -93,7 +93,7 @@ def test_npm_is_told_to_run_no_scripts_and_gets_the_pinned_spec(
     fake_npm(tmp_path, monkeypatch, f'echo "$@" > {tmp_path}/argv; touch "$5/demo-1.0.0.tgz"')
     work = tmp_path / "work"
     work.mkdir()
-    assert clis.fetch(pinned(b""), "demo", work).name == "demo-1.0.0.tgz"
+    assert npm.fetch(pinned(b""), "demo", work).name == "demo-1.0.0.tgz"
     argv = (tmp_path / "argv").read_text().split()
     assert "--ignore-scripts" in argv
     assert argv[-1] == "demo@1.0.0"
@@ -104,9 +104,9 @@ def test_npms_last_words_are_in_the_error(tmp_path: Path, monkeypatch: pytest.Mo
     work = tmp_path / "work"
     work.mkdir()
     with pytest.raises(ImageBuildFailed, match="E404"):
-        clis.fetch(pinned(b""), "demo", work)
+        npm.fetch(pinned(b""), "demo", work)
 
 
 def test_an_architecture_without_a_package_is_named(tmp_path: Path) -> None:
     with pytest.raises(ImageBuildFailed, match="riscv64"):
-        clis.add(Context(), "codex", "riscv64", tmp_path)
+        npm.add(Context(), "codex", "riscv64", tmp_path)

@@ -51,11 +51,18 @@ def edit_file(
     """
     target = Path(os.path.realpath(path))
     draft = path.with_name(f".{path.stem}.edit{path.suffix}")
-    if not draft.exists():
-        shutil.copy2(target, draft)
     before = target.read_bytes()
+    if draft.exists():
+        err.write(f"bb edit: going on with the draft {draft}\n")
+    else:
+        shutil.copy2(target, draft)
     while True:
-        editor(draft)
+        try:
+            editor(draft)
+        except BBError:
+            if draft.read_bytes() == before:
+                draft.unlink()
+            raise
         if draft.read_bytes() == before:
             draft.unlink()
             err.write("bb edit: no change\n")

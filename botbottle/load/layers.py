@@ -80,6 +80,20 @@ def find_project(cwd: Path, home: Path | None = None) -> Path | None:
     return None
 
 
+def owned_by_stranger(folder: Path) -> bool:
+    """Whether ``folder`` belongs to neither this user nor root.
+
+    Anybody may put a ``.bot-bottle`` into a shared directory such as ``/tmp``; its agents would
+    run with this user's bottles. Root, who serves other people's checkouts, is not asked.
+    """
+    me = os.getuid()
+    try:
+        owner = folder.stat().st_uid
+    except OSError:
+        return False  # unreadable is told elsewhere
+    return me != 0 and owner not in (0, me)
+
+
 def layers(home: Path, cwd: Path | None) -> Layers:
     """The layers seen from ``cwd`` (None: home only)."""
     here = Path(os.path.realpath(cwd)) if cwd else Path(os.path.realpath(home))

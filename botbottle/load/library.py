@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from botbottle.load.known import Known
-from botbottle.load.layers import SETTINGS, Entry, Folder, Layers, agents, scan
+from botbottle.load.layers import SETTINGS, Entry, Folder, Layers, agents, owned_by_stranger, scan
 from botbottle.load.parse import (
     Agent,
     Bottle,
@@ -19,7 +19,7 @@ from botbottle.load.parse import (
     parse_settings,
 )
 from botbottle.load.source import Source
-from botbottle.model.diagnostic import Diagnostic, Origin
+from botbottle.model.diagnostic import Diagnostic, Origin, Severity
 
 
 class Library:
@@ -32,7 +32,7 @@ class Library:
     def __init__(self, layers: Layers, instead: Mapping[Path, Path] | None = None) -> None:
         self.layers = layers
         self.instead = instead or {}
-        self.diagnostics: list[Diagnostic] = []
+        self.diagnostics: list[Diagnostic] = list(_foreign(layers))
         self.bottle_folder = scan(layers.home, "bottles", "home")
         self.home_agents = scan(layers.home, "agents", "home")
         self.project_agents = (
@@ -91,3 +91,14 @@ class Library:
             return sorted(e.name for e in os.scandir(self.layers.home / "contrib") if e.is_dir())
         except OSError:
             return []
+
+
+def _foreign(layers: Layers) -> Iterator[Diagnostic]:
+    if layers.project and owned_by_stranger(layers.project):
+        yield Diagnostic(
+            Severity.ERROR,
+            "BB2301",
+            "the project's folder belongs to another user, whose agents are not run",
+            Origin("", 0, 0, "project"),
+            hint=f"look at {layers.project}; take it over with chown, or work elsewhere",
+        )

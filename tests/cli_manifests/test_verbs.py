@@ -144,6 +144,13 @@ def test_a_broken_edit_leaves_the_file_alone_and_keeps_the_draft(home: Path) -> 
     assert load(home).errors == ()
 
 
+def test_a_kept_draft_is_gone_on_with(home: Path) -> None:
+    edited(home, "api", "---\nbottle: nope\n---\n")
+    code, err, path = edited(home, "api", "---\nbottle: top\n---\n")
+    assert (code, "going on with the draft" in err) == (0, True)
+    assert "top" in path.read_text()
+
+
 def test_a_broken_edit_can_be_repaired_in_the_same_sitting(home: Path) -> None:
     code, err, path = edited(home, "api", "---\nbottle: nope\n---\n", "---\nbottle: top\n---\n")
     assert code == 0
@@ -192,6 +199,7 @@ def test_the_editor_of_the_environment_is_used(home: Path) -> None:
     assert ran.code == 0, ran.err
     assert (home / "agents/api.md").read_text().endswith("more")
     assert bb("--home", str(home), "edit", "api", cwd=home, EDITOR="false").code == 1
+    assert not list(home.rglob(".*")), "a failed editor leaves no draft"
     assert bb("--home", str(home), "edit", "nope", cwd=home, EDITOR="true").code == 64
 
 

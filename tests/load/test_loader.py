@@ -91,6 +91,21 @@ def test_a_bottle_file_in_a_project_is_ignored_with_a_warning(home: Path, projec
     assert all(b.env == () for b in loaded.declared.bottles)
 
 
+def test_a_strangers_project_is_refused_whoever_asks(
+    home: Path, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = project / ".bot-bottle"
+    owner = folder.stat().st_uid
+    if owner == 0:  # root's folders are trusted, so give it to somebody
+        owner = 4242
+        os.chown(folder, owner, -1)
+    monkeypatch.setattr(os, "getuid", lambda: owner + 1)
+    assert codes(load(home, project).errors) == ["BB2301"]
+    assert load_one("web", home, project).declared is None
+    monkeypatch.setattr(os, "getuid", lambda: owner)
+    assert load_one("web", home, project).declared is not None
+
+
 def test_settings_in_a_project_are_an_error(home: Path, project: Path) -> None:
     (project / ".bot-bottle/settings.yml").write_text("budget: {claude: 1000G}\n")
     loaded = load(home, project)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from botbottle.dlp import layers
@@ -89,12 +90,19 @@ class Message:
         found = rules.matcher.find(view, limits.events)
         if found.overflow:
             self.bound(Verdict.SUPERVISE, "limit.events", location)
-        for count, hit in enumerate(_distinct(rules.ruleset.confirm(view, found.hits))):
-            if count >= limits.findings:
-                self.bound(Verdict.SUPERVISE, "limit.findings", location)
-                return
+        confirmed = self._until_late(rules.ruleset.confirm(view, found.hits), location)
+        hits = list(islice(confirmed, limits.findings + 1))
+        if len(hits) > limits.findings:
+            self.bound(Verdict.SUPERVISE, "limit.findings", location)
+        for hit in _distinct(hits[: limits.findings]):
             start, length = span or (hit.start, hit.end - hit.start)
             self.add(hit.verdict, hit.rule, location, start, length, hit.secret)
+
+    def _until_late(self, hits: Iterator[Hit], location: str) -> Iterator[Hit]:
+        for hit in hits:
+            yield hit
+            if self._late(location):
+                return
 
     def _scan_known(
         self, view: memoryview, location: str, span: tuple[int, int] | None
@@ -129,6 +137,8 @@ class Message:
         self.add(hit.verdict, rule, location, start, length, self._scanner.index.text(hit.segment))
 
     def _squeezed(self, view: memoryview, location: str, span: tuple[int, int] | None) -> None:
+        if not self._scanner.first_trigger:
+            return
         short = squeeze(bytes(view))
         if len(short) == len(view):
             return
@@ -153,15 +163,27 @@ class Message:
             if index >= layers.GZIP_TRIGGER:
                 self._archives(data, index, triggers[index], location, depth, span)
                 continue
-            name, undone = layers.unescape(index, data)
-            if undone != data and self.budget.take(len(undone)):
-                whole = span or (0, len(view))
-                self.surface(undone, f"{location}>{name}", depth=depth + 1, span=whole)
+            self._unescape(index, data, location, depth, span)
         kind = layers.compressed(bytes(view[:8]))
         if kind and kind != "gzip":
             self._inflate(kind, bytes(view), location, depth, span or (0, len(view)))
         if self.budget.exceeded:
             self.bound(Verdict.BLOCK, "limit.decoded", location)
+
+    def _unescape(
+        self, index: int, data: bytes, location: str, depth: int, span: tuple[int, int] | None
+    ) -> None:
+        """Undo one kind of escape around its occurrences; everywhere when they are many."""
+        found = self._scanner.triggers[index].find(data, layers.MANY)
+        ends = None if found.overflow else [end for _, end in found.hits]
+        for low, high in layers.windows(ends, len(data)):
+            if self._late(location):
+                return
+            window = data[low:high]
+            name, undone = layers.unescape(index, window)
+            if undone != window and self.budget.take(len(undone)):
+                where = span or (low, high - low)
+                self.surface(undone, f"{location}>{name}", depth=depth + 1, span=where)
 
     def _archives(
         self, data: bytes, index: int, ends: list[int], location: str, depth: int,
@@ -240,11 +262,11 @@ class Message:
             self.add(Verdict.BLOCK, rule, "body", hit.start, hit.end - hit.start, text)
 
 
-def _distinct(hits: Iterator[Hit]) -> list[Hit]:
+def _distinct(hits: Iterable[Hit]) -> list[Hit]:
     """Of overlapping hits keep the strongest verdict, then the longer one, then the first."""
     ranked = sorted(hits, key=lambda h: (strength(h.verdict), h.start - h.end))
     kept: list[Hit] = []
-    for hit in ranked[:1024]:
+    for hit in ranked:
         if all(hit.end <= other.start or other.end <= hit.start for other in kept):
             kept.append(hit)
     return sorted(kept, key=lambda h: h.start)

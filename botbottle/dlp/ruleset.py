@@ -99,29 +99,37 @@ class RuleSet:
         return hashlib.sha256(text.encode()).hexdigest()[:32]
 
     def confirm(self, surface: memoryview, hits: Sequence[tuple[int, int]]) -> Iterator[Hit]:
-        """Confirmed secrets for engine hits (expression index, end), each span once."""
+        """Confirmed secrets for engine hits (expression index, end), each span once.
+
+        Per expression the search resumes behind what earlier hits settled, so that a flood of
+        hits costs linear time.
+        """
         done: dict[int, int] = {}
         for index, end in hits:
-            if end <= done.get(index, -1):
+            settled = done.get(index, 0)
+            if end <= settled:
                 continue
-            for hit, reach in self._around(surface, index, end):
-                done[index] = max(done.get(index, -1), reach)
-                yield hit
+            for hit, reach in self._around(surface, index, end, settled):
+                done[index] = max(done.get(index, 0), reach)
+                if hit is not None:
+                    yield hit
 
-    def _around(self, surface: memoryview, index: int, end: int) -> Iterator[tuple[Hit, int]]:
+    def _around(
+        self, surface: memoryview, index: int, end: int, settled: int
+    ) -> Iterator[tuple[Hit | None, int]]:
         target = self.targets[index]
-        low = max(0, end - target.before - _EDGE)
+        low = max(0, max(end - target.before, settled) - _EDGE)
         window = bytes(surface[low : end + target.after])
         relative = end - low
         # A match that begins at or after the hit belongs to a later hit.
-        for match in target.program().finditer(window):
+        for match in target.program().finditer(window, max(0, settled - low)):
             if match.start() >= relative:
                 break
             if match.end() < relative:
+                yield None, low + match.end()
                 continue
             hit = _accept(target, window, match, low)
-            if hit is not None:
-                yield hit, low + match.end()
+            yield hit, low + match.end() if hit is not None else settled
 
 
 def _accept(target: Target, window: bytes, match: Any, low: int) -> Hit | None:

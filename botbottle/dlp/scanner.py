@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from functools import lru_cache
 
 from botbottle.dlp.allow import Allowlist
 from botbottle.dlp.coding import Undecodable, decode_body
@@ -71,7 +73,8 @@ class Scanner:
         self.index = KnownIndex(secrets, canary, variants)
         self.first_trigger = len(self.index.expressions)
         self.known: Matcher = matcher([*self.index.expressions, *TRIGGERS], engine)
-        self.runs: Matcher = _runs_matcher(engine)
+        self.runs: Matcher = _shared(engine)[0]
+        self.triggers: tuple[Matcher, ...] = _shared(engine)[1:]
 
     def __repr__(self) -> str:
         return f"Scanner({self.index!r})"
@@ -175,10 +178,8 @@ def _default_cap(engine: str) -> int:
     return FALLBACK_BODY if slow else Limits().body
 
 
-_shared_runs: dict[str, Matcher] = {}
-
-
-def _runs_matcher(engine: str) -> Matcher:
-    if engine not in _shared_runs:
-        _shared_runs[engine] = matcher(RUNS, engine)
-    return _shared_runs[engine]
+@lru_cache(maxsize=4)
+def _shared(engine: str) -> tuple[Matcher, ...]:
+    """Matchers that depend on no secret: runs first, then one for each trigger."""
+    every = (replace(trigger, once=False) for trigger in TRIGGERS)
+    return (matcher(RUNS, engine), *(matcher([trigger], engine) for trigger in every))

@@ -29,7 +29,7 @@ class Limits:
     decoded: int = 8 * 1024 * 1024
     ratio: int = 100
     depth: int = 6
-    events: int = 2048
+    events: int = 1024
     findings: int = 256
     runs: int = 4096
     seconds: float = 0.1

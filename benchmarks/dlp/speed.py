@@ -1,0 +1,122 @@
+"""Latency and throughput of the whole scan, its parts, and hostile bodies."""
+
+from __future__ import annotations
+
+import random
+import resource
+import statistics
+import string
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import hyperscan
+
+from benchmarks.dlp.corpora import body
+from botbottle.dlp import CompiledRules, Scanner
+
+_ALNUM = string.ascii_letters + string.digits
+HOSTILE = {
+    "key=": b"key=",
+    "api_key = ": b'api_key = "',
+    "eyJ": b"eyJ",
+    "pem headers": b"-----BEGIN PRIVATE KEY-----\n",
+    "urls with passwords": b"https://user:pass1234@host.test/",
+    "percent": b"%41%42",
+    "entities": b"&#65;&#66;",
+    "uuid": b"123e4567-e89b-12d3-a456-426614174000 ",
+    "hex": b"0123456789abcdef",
+    "base64 words": b"QWxhZGRpbjpvcGVuIHNlc2FtZQ0123456789ABCDEFGH ",
+}
+
+
+def secrets(count: int) -> dict[str, bytes]:
+    """Token-shaped random values."""
+    rng = random.Random(7)
+    heads = ("ghp" + "_", "sk-ant-api03-", "", "xoxb" + "-", "glpat" + "-")
+    return {
+        f"S{i}": (heads[i % 5] + "".join(rng.choices(_ALNUM, k=36))).encode() for i in range(count)
+    }
+
+
+def timed(call: Callable[[], object], runs: int) -> dict[str, float]:
+    """p50, p99 and minimum in milliseconds."""
+    call()
+    took = []
+    for _ in range(runs):
+        started = time.perf_counter()
+        call()
+        took.append((time.perf_counter() - started) * 1e3)
+    took.sort()
+    return {
+        "p50_ms": round(statistics.median(took), 4),
+        "p99_ms": round(took[int(len(took) * 0.99)], 4),
+        "min_ms": round(took[0], 4),
+    }
+
+
+def latency(scan: Scanner, quick: bool) -> dict[str, Any]:
+    """The whole scan (rules and secrets, decode passes included) and its parts by body size."""
+    out: dict[str, Any] = {}
+    for name, size, runs in (("4KB", 4096, 2000), ("64KB", 65536, 400), ("1MB", 1_000_000, 60)):
+        data = body(size, 1)
+        runs = runs // 10 if quick else runs
+        out[name] = {
+            "scan": timed(lambda data=data: scan.scan(data), runs),
+            "rules": timed(lambda data=data: scan.rules.matcher.find(data, 2048), runs),
+            "secrets": timed(lambda data=data: scan.known.find(data, 2048), runs),
+        }
+        out[name]["megabytes_per_second"] = round(size / 1e3 / out[name]["scan"]["min_ms"], 1)
+    return out
+
+
+def one_literal() -> dict[str, float]:
+    """Hyperscan's own limit here: a single literal over 1 MB."""
+    database = hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK)
+    database.compile(expressions=[b"Zq7Kw2Lm9Xv4"], ids=[0], elements=1, flags=[0])
+    data = body(1_000_000, 1)
+    return timed(lambda: database.scan(data, match_event_handler=lambda *_: None), 200)
+
+
+def hostile(scan: Scanner) -> dict[str, Any]:
+    """Milliseconds for one megabyte of each hostile text."""
+    out = {}
+    for name, unit in HOSTILE.items():
+        data = unit * (1_000_000 // len(unit))
+        found = scan.scan(data)
+        out[name] = {**timed(lambda data=data: scan.scan(data), 5), "findings": len(found)}
+    return out
+
+
+def start() -> dict[str, float]:
+    """Cold compile, load from the prepared database, and rebuild for new secrets (ms)."""
+    with tempfile.TemporaryDirectory() as where:
+        cold = _once(lambda: CompiledRules.build(cache=Path(where)))
+        load = min(_once(lambda: CompiledRules.build(cache=Path(where))) for _ in range(5))
+    rules = CompiledRules.build()
+    five = min(_once(lambda: Scanner(secrets(5), key=b"k", rules=rules)) for _ in range(3))
+    hundred = min(_once(lambda: Scanner(secrets(100), key=b"k", rules=rules)) for _ in range(3))
+    return {"compile_ms": cold, "load_ms": load, "5_secrets_ms": five, "100_secrets_ms": hundred}
+
+
+def _once(call: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    call()
+    return round((time.perf_counter() - started) * 1e3, 1)
+
+
+def run(quick: bool) -> dict[str, Any]:
+    """Everything here."""
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    scan = Scanner(secrets(100), canary=b"canary-Zq7Kw2Lm9Xv4Bn8R", key=b"k")
+    memory = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+    return {
+        "secrets": 100,
+        "latency": latency(scan, quick),
+        "one_literal_1MB": one_literal(),
+        "hostile_1MB": hostile(scan),
+        "start": start(),
+        "memory_growth_mb": round(memory, 1),
+    }

@@ -18,6 +18,7 @@ from botbottle.planner.enforce import Standing, standing
 from botbottle.planner.facts import Facts
 from botbottle.planner.names import Subnets, names
 from botbottle.planner.network import NetworkPlan
+from botbottle.planner.order import cuts_first
 from botbottle.planner.retire import plan_absent, plan_record, plan_stopped
 from botbottle.planner.shared import plan_shared, retire_shared
 from botbottle.planner.wanted import Wanted, providers_of, wanted
@@ -47,7 +48,7 @@ def plan(declared: Declared, observed: Observed, view: LedgerView, facts: Facts)
     return Plan(
         project=declared.project.id,
         changes=tuple(draft.changes),
-        ops=tuple(draft.ops),
+        ops=cuts_first(draft.ops, _networks_of(chosen)),
         reach=tuple(draft.reach),
         notices=(*draft.notices, *analyze(draft, chosen, view)),
         budgets=budget_rows(chosen, view, declared.settings.budget_mode),
@@ -56,6 +57,11 @@ def plan(declared: Declared, observed: Observed, view: LedgerView, facts: Facts)
         left_out=len(wants) - len(chosen),
         bb_version=facts.bb_version,
     )
+
+
+def _networks_of(wants: Iterable[Wanted]) -> dict[str, frozenset[str]]:
+    """Bottle → names of all networks that its containers are on."""
+    return {w.spec.name: frozenset(a.network for a in w.egress.networks) for w in wants}
 
 
 def _one(

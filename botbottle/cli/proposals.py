@@ -1,0 +1,90 @@
+"""``bb proposals list | approve | reject``: what bottles ask an operator for."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import time
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from botbottle.cli.budget import with_ledger
+from botbottle.cli.context import Context
+from botbottle.errors import UsageError
+from botbottle.model import canonical
+
+if TYPE_CHECKING:
+    from botbottle.ledger.api import Ledger
+    from botbottle.ledger.records import Proposal
+
+Id = Annotated[str, typer.Argument(help="Id as bb proposals list prints it, or its beginning.")]
+
+
+def register(app: typer.Typer) -> None:
+    group = typer.Typer(no_args_is_help=True, help="What bottles ask an operator for.")
+    app.add_typer(group, name="proposals")
+
+    @group.command("list")
+    def list_(
+        ctx: typer.Context,
+        all_: Annotated[bool, typer.Option("--all", help="Decided and expired ones too.")] = False,
+        json_: Annotated[bool, typer.Option("--json", help="Print a JSON document.")] = False,
+    ) -> int:
+        """Pending proposals; a held request waits until its own expires."""
+        return with_ledger(ctx.obj, lambda ledger: show(ctx.obj, ledger, all_, json_))
+
+    @group.command()
+    def approve(
+        ctx: typer.Context,
+        proposal: Id,
+        reason: Annotated[str, typer.Option("--reason", help="Kept in the audit record.")] = "",
+    ) -> int:
+        """Let it happen."""
+        return with_ledger(
+            ctx.obj, lambda led: decide(ctx.obj, led, proposal, True, reason), write=True
+        )
+
+    @group.command()
+    def reject(
+        ctx: typer.Context,
+        proposal: Id,
+        reason: Annotated[str, typer.Option("--reason", help="Told to the agent.")] = "",
+    ) -> int:
+        """Refuse it; the agent is told the reason."""
+        return with_ledger(
+            ctx.obj, lambda led: decide(ctx.obj, led, proposal, False, reason), write=True
+        )
+
+
+def show(context: Context, ledger: Ledger, everything: bool, as_json: bool) -> int:
+    found = ledger.proposals(status="" if everything else "pending", now=time.time())
+    if as_json:
+        rows = [canonical.plain(p) for p in found]
+        document = {"format_version": "1.0", "proposals": rows}
+        context.out.write(json.dumps(document, indent=2, sort_keys=True) + "\n")
+    else:
+        context.out.writelines(line(p, time.time()) for p in found)
+    return 0
+
+
+def line(found: Proposal, now: float) -> str:
+    """One proposal for people."""
+    left = f"{found.expires_at - now:.0f} s left" if found.status == "pending" else found.status
+    payload = json.dumps(dict(found.payload), sort_keys=True)
+    text = f"{found.id}  {found.account}  {found.kind}  {left}  {payload[:200]}\n"
+    return text + (f"    because: {found.justification}\n" if found.justification else "")
+
+
+def decide(context: Context, ledger: Ledger, name: str, approved: bool, reason: str) -> int:
+    """Decide the one pending proposal that ``name`` begins. Raises UsageError."""
+    pending = ledger.proposals(status="pending", now=time.time())
+    matching = [p for p in pending if p.id.startswith(name)]
+    if len(matching) != 1:
+        what = "no pending proposal" if not matching else "more than one proposal"
+        raise UsageError(f"{what} matches {name!r}", hint="bb proposals list")
+    done = ledger.decide(
+        matching[0].id, approved, by=getpass.getuser(), reason=reason, now=time.time()
+    )
+    context.err.write(f"bb proposals: {done.id} {done.status}\n")
+    return 0

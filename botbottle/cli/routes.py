@@ -1,0 +1,78 @@
+"""``bb routes suggest NAME``: observed denials as a manifest patch for the operator to review."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any
+
+import typer
+
+from botbottle.cli.context import Context
+
+PROPOSABLE = ("no-route", "no-match", "git-fetch")
+
+
+def register(app: typer.Typer) -> None:
+    group = typer.Typer(no_args_is_help=True, help="Routes of a bottle.")
+    app.add_typer(group, name="routes")
+
+    @group.command()
+    def suggest(
+        ctx: typer.Context, name: Annotated[str, typer.Argument(help="The bottle.")]
+    ) -> int:
+        """Turn what was refused into routes you may add. Nothing is changed."""
+        context: Context = ctx.obj
+        from botbottle.cli.instance import find
+        from botbottle.control import connect
+
+        instance = find(context, name)
+        with connect(instance.paths.control) as sidecar:
+            found = sidecar.denials(500)
+        wanted = group_denials(found)
+        if not wanted:
+            context.err.write(f"bb routes: {name} was refused nothing that a route could allow\n")
+            return 0
+        target = instance.spec.ancestry[0] if instance.spec.ancestry else "NAME"
+        context.out.write(patch(wanted))
+        context.err.write(
+            f"review, then add to bottles/{target}.md and look at bb plan: each route widens reach\n"
+        )
+        return 0
+
+    @group.command("list")
+    def list_(ctx: typer.Context, name: Annotated[str, typer.Argument(help="The bottle.")]) -> int:
+        """The reach that is active now, as the sidecar reports it."""
+        context: Context = ctx.obj
+        from botbottle.cli.instance import find
+        from botbottle.control import connect
+        from botbottle.planner.reach import atoms
+
+        with connect(find(context, name).paths.control) as sidecar:
+            status = sidecar.status()
+        context.out.writelines(f"{a}\n" for a in sorted(atoms(status.config)))
+        return 0
+
+
+def group_denials(denials: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, set[str]]]:
+    """host → path prefix → methods, from denials that a route could allow."""
+    out: dict[str, dict[str, set[str]]] = {}
+    for denial in denials:
+        host = str(denial.get("host", ""))
+        if denial.get("code") not in PROPOSABLE or not host:
+            continue
+        prefix = "/" + str(denial.get("path", "/")).lstrip("/").split("/", 1)[0]
+        method = str(denial.get("method", "GET")) or "GET"
+        out.setdefault(host, {}).setdefault(prefix, set()).add(method)
+    return out
+
+
+def patch(wanted: Mapping[str, Mapping[str, set[str]]]) -> str:
+    """The ``egress.routes`` lines, narrow: observed path beginnings and methods only."""
+    lines = ["egress:", "  routes:"]
+    for host in sorted(wanted):
+        lines += [f"    - host: {host}", "      matches:"]
+        for prefix, methods in sorted(wanted[host].items()):
+            value = prefix.replace("'", "''")
+            lines.append(f"        - paths: [{{type: prefix, value: '{value}'}}]")
+            lines.append(f"          methods: [{', '.join(sorted(methods))}]")
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,31 @@
+"""Suggestions are narrow and valid, and only for what a route could allow."""
+
+from __future__ import annotations
+
+from ruamel.yaml import YAML
+
+from botbottle.cli.routes import group_denials, patch
+from botbottle.model.route import from_manifest
+
+
+def denial(host: str, path: str, method: str = "GET", code: str = "no-route") -> dict[str, str]:
+    return {"host": host, "path": path, "method": method, "code": code}
+
+
+def test_denials_become_narrow_routes_that_parse() -> None:
+    found = group_denials(
+        [
+            denial("a.example", "/repos/x"),
+            denial("a.example", "/repos/y", "POST"),
+            denial("b.example", "/it's"),
+        ]
+    )
+    data = YAML(typ="safe").load(patch(found))
+    routes = [from_manifest(r) for r in data["egress"]["routes"]]
+    assert [r.host for r in routes] == ["a.example", "b.example"]
+    assert routes[0].matches[0].methods == ("GET", "POST")
+    assert routes[0].matches[0].paths[0].value == "/repos"
+
+
+def test_attacks_are_never_suggested() -> None:
+    assert group_denials([denial("a.example", "/", code="host-mismatch"), denial("", "/")]) == {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -35,8 +36,9 @@ def open_ledger(
         raise errors.LedgerUnavailable(
             "there is no ledger yet", where=str(path), hint="run `bb apply`"
         )
-    if not read_only:
-        for suffix in ("", "-wal", "-shm"):
+    for suffix in ("", "-wal", "-shm"):
+        require_plain_file(path.with_name(path.name + suffix))
+        if not read_only:
             give_to_owner_of_directory(path.with_name(path.name + suffix))
     return _open_file(path, read_only, busy_seconds)
 
@@ -93,6 +95,22 @@ def _build(path: Path) -> None:
     new.rename(path)
 
 
+def require_plain_file(path: Path) -> None:
+    """The service may write in this directory and bb may be root: a link planted there must not
+    make bb write somewhere else. Raises Refused."""
+    try:
+        found = path.stat(follow_symlinks=False)
+    except FileNotFoundError:
+        return
+    if not stat.S_ISREG(found.st_mode) or found.st_nlink != 1:
+        raise errors.Refused(
+            "a link or special file is in the ledger's place",
+            code="BB7304",
+            where=str(path),
+            hint="nothing of bb makes one: find out who did before you remove it",
+        )
+
+
 def give_to_owner_of_directory(path: Path) -> None:
     """When bb runs as root for a service that does not: the directory's owner owns the file.
     (SQLite gives a new -wal or -shm the database's owner by itself.)"""
@@ -108,7 +126,8 @@ def give_to_owner_of_directory(path: Path) -> None:
 
 @contextmanager
 def _locked(path: Path) -> Iterator[None]:
-    handle = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    flags = os.O_CREAT | os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW
+    handle = os.open(path, flags, 0o600)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield

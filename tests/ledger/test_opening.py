@@ -66,6 +66,21 @@ def test_a_ledger_made_before_its_directory_was_given_away_follows_at_the_next_o
     assert owners == {65532}
 
 
+@pytest.mark.parametrize("suffix", ["", "-wal", "-shm"])
+@pytest.mark.parametrize("link", ["symlink_to", "hardlink_to"])
+def test_a_link_planted_in_the_ledgers_place_is_refused_and_not_followed(path, suffix, link):
+    made(path)
+    victim = path.parent / "victim"
+    victim.write_bytes(b"keep me")
+    planted = path.with_name(path.name + suffix)
+    planted.unlink(missing_ok=True)
+    getattr(planted, link)(victim)
+    for read_only in (False, True):
+        with pytest.raises(errors.Refused, match="link or special file"):
+            open_ledger(str(path), read_only=read_only)
+    assert victim.read_bytes() == b"keep me"
+
+
 def test_two_that_create_at_once_end_with_one_whole_ledger(path):
     opened, failures = [], []
 

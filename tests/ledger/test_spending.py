@@ -145,3 +145,14 @@ def test_usage_after_retirement_is_still_booked(ledger, now):
     ledger.retire(WEB)
     spend(ledger, 10, now)
     assert total(ledger).counted == 10
+
+
+def test_a_batch_that_goes_over_the_hour_books_each_side_in_its_own(ledger):
+    hour = 1_795_003_200.0
+    register(ledger, agent=1000)
+    spend(ledger, 1, hour - 1)
+    with ledger.batch():
+        spend(ledger, 10, hour - 1)
+        spend(ledger, 5, hour)
+    spent = [ledger.scope_spent("global", "claude", "hour", t) for t in (hour - 1, hour)]
+    assert spent == [11, 5]

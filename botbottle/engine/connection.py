@@ -82,7 +82,7 @@ class Connection:
         if not self.server:
             self.ping()
         with self._lock:
-            if self._client is None:
+            if self._client is None or self._client.api_version != self.version:
                 from botbottle.engine import sdk  # the import is expensive: only to write
 
                 self._client = sdk.client(self.endpoint, self.version, self._timeout)

@@ -54,7 +54,17 @@ class Observer:
         names: Sequence[str] = (),
         subnets: Sequence[str] = (),
     ) -> Observed:
-        """See ``EngineRead.observe``. Any failing call raises."""
+        """See ``EngineRead.observe``. Any failing call raises; after that the engine may be
+        another one (restarted, upgraded), so its facts are asked for again."""
+        try:
+            return self._observe(home_id, tags, names, subnets)
+        except BaseException:
+            self._facts = None
+            raise
+
+    def _observe(
+        self, home_id: str, tags: Sequence[str], names: Sequence[str], subnets: Sequence[str]
+    ) -> Observed:
         with ThreadPoolExecutor(THREADS, thread_name_prefix="bb-observe") as pool:
             listing = pool.submit(self._containers)
             networking = pool.submit(self._connection.get_json, "/networks")

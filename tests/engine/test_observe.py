@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from botbottle.engine import reader
+from botbottle.engine import docker, reader
 from botbottle.errors import BBError, EngineUnreachable
 from tests.support.engines import Lab
 from tests.support.recording import Recorder, recording
@@ -137,3 +137,22 @@ def test_looking_again_and_again_opens_no_more_connections(real: Lab, recorder: 
     for _ in range(30):
         engine.observe(real.home)
     assert len(recorder.open_connections()) <= 4
+
+
+def test_an_engine_that_was_restarted_is_read_and_written_again(
+    real: Lab, recorder: Recorder
+) -> None:
+    engine = docker.connect({"DOCKER_HOST": recorder.url})
+    ref = real.run(real.spec())
+    engine.pause(ref)
+    engine.observe(real.home)
+    recorder.cut_all()
+    assert [c.state for c in engine.observe(real.home).containers] == ["paused"]
+    engine.unpause(ref)
+    recorder.fail("GET /networks", times=1)
+    with pytest.raises(BBError):
+        engine.observe(real.home)
+    recorder.clear()
+    engine.observe(real.home)
+    assert "GET /info" in [str(r) for r in recorder.requests]
+    engine.close()

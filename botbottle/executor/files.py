@@ -68,7 +68,7 @@ def archive(op: CopyFiles, root: str, ids: Ids) -> bytes:
             _add_bytes(tar, target, text.encode(), 0o644, ids)
         for target, source in trees:
             _parents(tar, target, ids, made)
-            _add_tree(tar, Path(source), target, ids, made)
+            _add_tree(tar, _start(Path(source), root), target, ids, made)
             if buffer.tell() > MAX_BYTES:
                 raise EngineError(
                     f"{source} is too large to copy (limit {MAX_BYTES >> 20} MiB)",
@@ -89,6 +89,20 @@ def _parents(tar: tarfile.TarFile, target: str, ids: Ids, made: set[str]) -> Non
         _add_directory(tar, "/".join(parts[:depth]), ids, made)
 
 
+def _start(source: Path, root: str) -> Path:
+    """Where a copy begins. A skill may be a link, as it is the user's own; a workspace may not,
+    as it comes from a project, which could point it anywhere."""
+    if not source.is_symlink():
+        return source
+    if root == WORKSPACE:
+        raise BBError(
+            f"{source} is a symbolic link, which is not followed",
+            code="BB1012",
+            hint=f"name its target instead: {source.resolve()}",
+        )
+    return source.resolve()
+
+
 def _add_tree(tar: tarfile.TarFile, source: Path, target: str, ids: Ids, made: set[str]) -> None:
     try:
         for path, relative in _walk(source):
@@ -107,14 +121,7 @@ def _add_tree(tar: tarfile.TarFile, source: Path, target: str, ids: Ids, made: s
 
 def _walk(source: Path) -> Iterator[tuple[Path, str]]:
     """The tree below ``source`` in a stable order. Links inside are copied as links and never
-    followed, and ``source`` may not be one: a project must not be able to hand out host files
-    by pointing at them."""
-    if source.is_symlink():
-        raise BBError(
-            f"{source} is a symbolic link, which is not followed",
-            code="BB1012",
-            hint=f"use its target: {source.resolve()}",
-        )
+    followed: nobody hands out host files by pointing at them."""
     if not source.is_dir():
         yield source, ""
         return

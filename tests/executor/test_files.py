@@ -88,11 +88,20 @@ def test_a_link_is_copied_as_a_link_so_no_host_file_leaks(tmp_path: Path) -> Non
     assert b"private" not in tar
 
 
-def test_a_source_that_is_itself_a_link_is_refused(tmp_path: Path) -> None:
-    for name in ("link", "dirlink"):
-        source = tree(tmp_path / name) / name
-        with pytest.raises(BBError, match="symbolic link"):
-            archive(op(files=((str(source), "/workspace/f"),)), "/workspace", IDS)
+@pytest.mark.parametrize("name", ["link", "dirlink"])
+def test_a_workspace_that_is_a_link_is_refused(tmp_path: Path, name: str) -> None:
+    source = tree(tmp_path) / name
+    with pytest.raises(BBError, match="symbolic link"):
+        archive(op(files=((str(source), "/workspace"),)), "/workspace", IDS)
+
+
+def test_a_skill_may_be_a_link_and_is_copied_from_its_target(tmp_path: Path) -> None:
+    link = tmp_path / "linked"
+    link.symlink_to(tree(tmp_path))
+    copied = op(files=((str(link), "/home/agent/skills/s"),))
+    found = members(archive(copied, "/home/agent", IDS))
+    assert "skills/s/SKILL.md" in found
+    assert found["skills/s/dirlink"].issym()
 
 
 def test_the_same_input_gives_the_same_bytes(tmp_path: Path) -> None:

@@ -30,6 +30,7 @@ _ID_HEADERS = ("x-amzn-requestid", "request-id", "x-request-id", "apim-request-i
 BYTES_PER_TOKEN = 4  # of a body nobody could read
 OVERSIZE = "document over the limit"
 UNREADABLE = "unreadable document"
+NOT_ASKED = "ended without usage: the client did not ask for it (stream_options.include_usage)"
 
 
 class Reason(enum.StrEnum):
@@ -209,7 +210,8 @@ class Meter:
         if self._request.background:
             return "background; final when retrieved", Completeness.PARTIAL
         if reason is Reason.COMPLETE:
-            return "ended without usage", Completeness.ESTIMATED
+            asked = self._request.tells_usage
+            return "ended without usage" if asked else NOT_ASKED, Completeness.ESTIMATED
         note = f"{reason.value}; last event cut short" if self._cut_short else reason.value
         return note, Completeness.PARTIAL
 

@@ -219,7 +219,9 @@ class WebSocketMeter:
         item = self._take(response_id)
         tally, rows = item.reader.tally, self._rows(item.request)
         if tally.complete:
-            self._conversations.remember(response_id, tally.tokens.total)
+            # A prewarm reports zero, but the next turn's input holds all that it brought.
+            size = tally.tokens.total or item.request.input_estimate
+            self._conversations.remember(response_id, size)
             if item.request.prewarm and not tally.tokens.total:
                 return Settlement(item.request.request_id)
             exchanges = rows.all_of(tally, Completeness.FINAL, tally.failed)

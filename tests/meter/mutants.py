@@ -52,7 +52,7 @@ MUTANTS = (
     Mutant(8, USAGE, 'given = n(_first(usage, "prompt_tokens", "input_tokens"))', 'given = n(_first(usage, "input_tokens"))'),
     Mutant(8, USAGE, 'given = n(_first(usage, "prompt_tokens", "input_tokens"))', 'given = n(_first(usage, "prompt_tokens"))'),
     Mutant(9, CHAT, "return told and self._finished and (whole or not choices)", "return self._finished"),
-    Mutant(9, "meter.py", '"ended without usage", Completeness.ESTIMATED', '"ended without usage", Completeness.PARTIAL'),
+    Mutant(9, "meter.py", 'if asked else NOT_ASKED, Completeness.ESTIMATED', 'if asked else NOT_ASKED, Completeness.PARTIAL'),
     Mutant(10, "lines.py", "            self._line += part", "            pass"),
     Mutant(10, "lines.py", 'data.replace(b"\\r\\n", b"\\n").replace(b"\\r", b"\\n")', 'data.replace(b"\\r\\n", b"\\n")'),
     Mutant(11, "decode.py", '"zstd": Zstd', '"zstdx": Zstd'),

@@ -234,6 +234,7 @@ def test_bug_09_a_chat_stream_without_usage_is_estimated_and_alarms() -> None:
     m = meter(CHAT, body={"stream": True, "messages": [{"content": "x" * 400}]})
     row = only(whole(m, sse(said, FINISH, "[DONE]")))
     assert row.completeness is Completeness.ESTIMATED
+    assert "include_usage" in row.note
     assert row.tokens.output == 8
     assert row.tokens.input_uncached > 30
 

@@ -72,6 +72,16 @@ def test_a_turn_that_builds_on_an_earlier_one_is_estimated_with_it() -> None:
     assert 30_500 <= admission.request.input_estimate < 30_700
 
 
+def test_a_turn_after_a_prewarm_is_estimated_with_what_the_prewarm_brought() -> None:
+    m = _socket()
+    _ask(m, generate=False, instructions="x" * 7000)
+    _answer(m, completed("resp_0", input_tokens=0, output_tokens=0))
+    frame = json.dumps({"type": "response.create", "previous_response_id": "resp_0"}).encode()
+    admission = m.client_frame(frame)
+    assert admission is not None
+    assert 1000 < admission.request.input_estimate < 7000
+
+
 def test_a_refused_frame_that_was_never_sent_owes_nothing() -> None:
     m = _socket()
     assert m.client_frame(b'{"type":"response.create"}') is not None

@@ -150,9 +150,10 @@ def test_usage_after_retirement_is_still_booked(ledger, now):
 def test_a_batch_that_goes_over_the_hour_books_each_side_in_its_own(ledger):
     hour = 1_795_003_200.0
     register(ledger, agent=1000)
-    spend(ledger, 1, hour - 1)
+    for _ in range(3):  # until the sums are at hand
+        spend(ledger, 1, hour - 1)
     with ledger.batch():
         spend(ledger, 10, hour - 1)
         spend(ledger, 5, hour)
     spent = [ledger.scope_spent("global", "claude", "hour", t) for t in (hour - 1, hour)]
-    assert spent == [11, 5]
+    assert spent == [13, 5]

@@ -20,13 +20,16 @@ from botbottle.meter.dialects import reader_for
 from botbottle.meter.estimate import Conversations
 from botbottle.meter.eventstream import BadFrame
 from botbottle.meter.framing import Sniffed, framer_for
+from botbottle.meter.hosts import BEDROCK
 from botbottle.meter.lines import DONE, Frame
 from botbottle.meter.request import Request
 from botbottle.meter.rows import Clock, Rows
 from botbottle.meter.tally import Tally
 from botbottle.model.usage import Completeness, Exchange, Tokens
 
-_ID_HEADERS = ("x-amzn-requestid", "request-id", "x-request-id", "apim-request-id")
+# Converse gives no id in its documents. Other providers' request-id headers are not used: some
+# servers echo the client's own, and an agent could make many rows look like replays of one.
+_BEDROCK_ID = "x-amzn-requestid"
 BYTES_PER_TOKEN = 4  # of a body nobody could read
 OVERSIZE = "document over the limit"
 UNREADABLE = "unreadable document"
@@ -70,7 +73,7 @@ class Meter:
     ) -> None:
         lowered = {k.lower(): v for k, v in headers.items()}
         self._call, self._request = call, request
-        header_id = next((lowered[name] for name in _ID_HEADERS if name in lowered), "")
+        header_id = lowered.get(_BEDROCK_ID, "") if call.provider == BEDROCK else ""
         self._rows = Rows(call, request, clock, header_id)
         self._reader = reader_for(call, lowered, request.choices)
         self._conversations = conversations

@@ -90,6 +90,7 @@ MUTANTS = (
     Mutant(22, "meter.py", "self._over = not self._many", "self._over = False"),
     Mutant(22, "rows.py", "LONG_ID = 20", "LONG_ID = 0"),
     Mutant(22, "rows.py", "            return _clip(own)\n", '            return "msg"\n'),
+    Mutant(22, "meter.py", 'lowered.get(_BEDROCK_ID, "") if call.provider == BEDROCK else ""', 'lowered.get("x-request-id", "")'),
     Mutant(23, "dialects/bedrock.py", 'input_uncached=n(usage.get("inputTokens"))', 'input_uncached=n(usage.get("inputTokens")) - n(usage.get("cacheReadInputTokens"))'),
     Mutant(23, "dialects/bedrock.py", "cache_read=max(tokens.cache_read, floor.cache_read)", "cache_read=tokens.cache_read"),
     Mutant(23, "recognise.py", "return CLAUDE if anthropic and", "return CLAUDE if False and"),

@@ -223,6 +223,13 @@ def test_bug_22_a_retry_is_a_new_provider_call_and_keeps_its_own_row() -> None:
     assert len({row.response_id for row in rows}) == 2
 
 
+def test_bug_22_an_echoed_request_id_does_not_make_rows_look_like_replays() -> None:
+    created = {"type": "response.created", "response": {}}
+    echo = {"x_request_id": "mine", "request_id": "mine", "apim_request_id": "mine"}
+    row = only(whole(meter(RESPONSES, **echo), sse(created), reason=Reason.CLIENT_GONE))
+    assert row.response_id == "flow-1"
+
+
 def test_bug_22_servers_that_reuse_short_ids_do_not_lose_rows() -> None:
     place, hosts = ("llm.corp.example", "/v1/chat/completions"), {"llm.corp.example": "corp"}
     doc = {"id": "chatcmpl-417", "usage": {"prompt_tokens": 5, "completion_tokens": 1}}

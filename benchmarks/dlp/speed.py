@@ -62,11 +62,11 @@ def latency(scan: Scanner, quick: bool) -> dict[str, Any]:
     out: dict[str, Any] = {}
     for name, size, runs in (("4KB", 4096, 2000), ("64KB", 65536, 400), ("1MB", 1_000_000, 60)):
         data = body(size, 1)
-        runs = runs // 10 if quick else runs
+        count = runs // 10 if quick else runs
         out[name] = {
-            "scan": timed(lambda data=data: scan.scan(data), runs),
-            "rules": timed(lambda data=data: scan.rules.matcher.find(data, 2048), runs),
-            "secrets": timed(lambda data=data: scan.known.find(data, 2048), runs),
+            "scan": timed(lambda data=data: scan.scan(data), count),
+            "rules": timed(lambda data=data: scan.rules.matcher.find(data, 2048), count),
+            "secrets": timed(lambda data=data: scan.known.find(data, 2048), count),
         }
         out[name]["megabytes_per_second"] = round(size / 1e3 / out[name]["scan"]["min_ms"], 1)
     return out

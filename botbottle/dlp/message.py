@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import cache
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -21,6 +23,12 @@ if TYPE_CHECKING:
 
 _SQUEEZE_CAP = 32 * 1024  # the stripping pass costs 1.3 ms/MB; larger surfaces rely on triggers
 _HIGH_ENTROPY = 4.5
+_PARALLEL = 256 * 1024  # smaller surfaces are not worth a hand-over to another thread
+
+
+@cache
+def _pool() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(max_workers=2, thread_name_prefix="dlp")
 
 
 class Message:
@@ -67,11 +75,14 @@ class Message:
         view = memoryview(data)
         if self._late(location):
             return
-        if self._tokens and tokens:
+        tokens = tokens and self._tokens
+        beside = self._beside(view) if tokens and len(view) >= _PARALLEL else None
+        if tokens:
             self._scan_tokens(view, location, span)
         triggers: dict[int, list[int]] = {}
-        if self._known or self._tokens:
-            triggers = self._scan_known(view, location, span)
+        if self._known or tokens:
+            found = beside.result() if beside else self._find_known(view)
+            triggers = self._scan_known(view, location, span, found)
         if depth < self._scanner.limits.depth:
             self._views(view, location, triggers, depth, span)
             self._runs(view, location, depth, span)
@@ -104,11 +115,17 @@ class Message:
             if self._late(location):
                 return
 
+    def _find_known(self, view: memoryview) -> Candidates:
+        return self._scanner.known.find(view, self._scanner.limits.events)
+
+    def _beside(self, view: memoryview) -> Future[Candidates]:
+        """The secrets' pass on another core while this thread runs the rules' pass."""
+        return _pool().submit(self._find_known, view)
+
     def _scan_known(
-        self, view: memoryview, location: str, span: tuple[int, int] | None
+        self, view: memoryview, location: str, span: tuple[int, int] | None, found: Candidates
     ) -> dict[int, list[int]]:
-        first, limits = self._scanner.first_trigger, self._scanner.limits
-        found = self._scanner.known.find(view, limits.events)
+        first = self._scanner.first_trigger
         if found.overflow:
             self.bound(Verdict.BLOCK, "limit.events", location)
         triggers: dict[int, list[int]] = {}

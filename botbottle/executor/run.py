@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from dataclasses import dataclass, field
 
 from botbottle.engine.api import EngineWrite
@@ -97,8 +97,25 @@ class _Inline(Executor):
         return future
 
 
+class _Threads(Executor):
+    """One thread an op (the caller limits how many). They are daemons, so a process that is told
+    to stop now does not wait for an image build."""
+
+    def submit[**P, T](self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        future: Future[T] = Future()
+
+        def work() -> None:
+            try:
+                future.set_result(fn(*args, **kwargs))
+            except BaseException as error:  # noqa: BLE001 - what a thread pool does, as above
+                future.set_exception(error)
+
+        threading.Thread(target=work, name="bb-op", daemon=True).start()
+        return future
+
+
 def _pool(parallel: int) -> Executor:
-    return _Inline() if parallel <= 1 else ThreadPoolExecutor(parallel, "bb-op")
+    return _Inline() if parallel <= 1 else _Threads()
 
 
 @dataclass(slots=True)
@@ -122,12 +139,7 @@ class _Walk:
         start = clock.now()
         self._emit(events.RunStarted(ts=start, ops=len(self.plan.ops), digest=self.plan.digest))
         pool = _pool(parallel)
-        try:
-            self._loop(dag, pool, max(1, parallel))
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
-        pool.shutdown()
+        self._loop(dag, pool, max(1, parallel))
         for op in dag.rest():
             self._skip(op, self.stop or "interrupted")
         if settle and self.stop is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -117,7 +118,7 @@ def summary(results: list[dict[str, list[int]]], seconds: float) -> dict[str, An
 
 
 def compare(sidecars: int, seconds: float, rounds: int, pause: float) -> dict[str, Any]:
-    """Both in turns; the median round of each."""
+    """Both in turns; the median round of each, and the ratio of each pair of rounds."""
     runs: dict[str, list[dict[str, Any]]] = {"service": [], "floor": []}
     for _ in range(rounds):
         for name, started in (("service", ours), ("floor", floor)):
@@ -126,10 +127,20 @@ def compare(sidecars: int, seconds: float, rounds: int, pause: float) -> dict[st
                 started(Path(home), sidecars) as (paths, pid),
             ):
                 runs[name].append(load(paths, pid, seconds, pause))
+    ratios = [
+        mine["exchanges_per_second"] / least["exchanges_per_second"]
+        for mine, least in zip(runs["service"], runs["floor"], strict=True)
+    ]
     middle = {
         name: sorted(found, key=lambda r: r["exchanges_per_second"])[len(found) // 2]
         for name, found in runs.items()
     }
-    ratio = middle["service"]["exchanges_per_second"] / middle["floor"]["exchanges_per_second"]
-    return {"sidecars": sidecars, "seconds": seconds, "pause": pause, "rounds": rounds,
-            **middle, "service_to_floor": round(ratio, 3)}  # fmt: skip
+    return {
+        "sidecars": sidecars,
+        "seconds": seconds,
+        "pause": pause,
+        "rounds": rounds,
+        **middle,
+        "service_to_floor": round(statistics.median(ratios), 3),
+        "service_to_floor_all": [round(r, 3) for r in ratios],
+    }

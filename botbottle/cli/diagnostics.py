@@ -150,9 +150,11 @@ def _sarif_one(loaded: Loaded, d: Diagnostic, base: Path) -> dict[str, Any]:
 
 
 def _sarif_place(loaded: Loaded, origin: Origin, base: Path) -> dict[str, Any]:
+    from urllib.parse import quote
+
     path = loaded.path_of(origin)
     inside = path.is_relative_to(base)
-    uri = path.relative_to(base).as_posix() if inside else path.as_uri()
+    uri = quote(path.relative_to(base).as_posix()) if inside else path.as_uri()
     physical: dict[str, Any] = {"artifactLocation": {"uri": uri}}
     if origin.line:
         physical["region"] = {"startLine": origin.line, "startColumn": origin.column}

@@ -97,6 +97,14 @@ def test_sarif_points_into_the_repository(broken: Path) -> None:
     }
 
 
+def test_sarif_addresses_are_percent_encoded(tmp_path: Path) -> None:
+    home = write(tmp_path / "my home", {"agents/web": "bottle: nope"})
+    result = json.loads(run(home, "sarif")[1])["runs"][0]["results"][0]
+    place = result["locations"][0]["physicalLocation"]
+    assert place["artifactLocation"]["uri"] == "my%20home/agents/web.md"
+    assert place["region"] == {"startLine": 2, "startColumn": 9}
+
+
 def test_warnings_fail_only_when_asked(tmp_path: Path) -> None:
     home = write(tmp_path / "h", {"bottles/base": BASE, "agents/web": "bottle: base"})
     (home / "agents/Bad Name.md").write_text("")

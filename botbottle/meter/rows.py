@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from botbottle.meter.call import Call
+from botbottle.meter.call import Call, Dialect
 from botbottle.meter.hosts import AZURE, BEDROCK, CLAUDE, CODEX, GEMINI
 from botbottle.meter.request import Request
 from botbottle.meter.tally import Tally
@@ -38,7 +38,8 @@ class Rows:
         own = tally.response_id
         if not own:
             return _clip(self.header_id or self.request.request_id)
-        if self.call.provider in UNIQUE_IDS or len(own) >= LONG_ID:
+        known = self.call.dialect is not Dialect.UNKNOWN  # else "id" may name anything
+        if known and (self.call.provider in UNIQUE_IDS or len(own) >= LONG_ID):
             return _clip(own)
         return _clip(f"{own}#{self.request.request_id}")
 

@@ -187,6 +187,7 @@ def test_an_unknown_dialect_is_recorded_with_what_usage_it_shows_and_alarms() ->
     assert (row.completeness, row.note) == (Completeness.ESTIMATED, "unknown dialect")
     assert row.tokens.input_uncached == 70
     assert row.tokens.output >= 7
+    assert row.response_id == "x1#flow-1"  # nobody knows whether such an id is unique
 
 
 def test_an_unknown_dialect_without_any_usage_is_never_zero() -> None:

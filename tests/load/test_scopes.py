@@ -141,3 +141,19 @@ def test_the_planner_asks_every_pool_of_a_narrowing_agent(tmp_path: Path) -> Non
     pools = {(key, "claude"): (key,) for key in keys}
     assert governing(spec, ("claude",), "nearest", pools) == keys  # type: ignore[arg-type]
     assert len(keys) == 2
+
+
+def test_the_later_bottles_ancestors_come_first(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        {
+            "bottles/x": BASE,
+            "bottles/y": BASE,
+            "bottles/a": "extends: x",
+            "bottles/b": "extends: y",
+            "agents/web": "bottle: [a, b]",
+        },
+    )
+    loaded = load(tmp_path)
+    assert loaded.declared is not None
+    assert loaded.declared.bottles[0].ancestry == ("b", "a", "y", "x")

@@ -48,6 +48,11 @@ class Subject:
     def __init__(self, name: str, process: subprocess.Popen[Any], port: int, ca: Path) -> None:
         self.name, self.process, self.port, self.ca = name, process, port, ca
 
+    def cpu(self) -> float:
+        """Processor time used so far, in milliseconds: what a busy machine does not distort."""
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) * 1000 / os.sysconf("SC_CLK_TCK")
+
     def memory(self) -> float:
         """Resident set in MiB."""
         pages = int(Path(f"/proc/{self.process.pid}/statm").read_text().split()[1])
@@ -135,6 +140,7 @@ def measure(subject: Subject | None, upstream: int, ca: Path, plan: dict[str, An
     """One round of one plan."""
     port, trust = (subject.port, subject.ca) if subject else (0, ca)
     command = [sys.executable, "-m", "benchmarks.egress.load", str(port), str(upstream), str(trust)]
+    before = subject.cpu() if subject else 0.0
     done = subprocess.run(
         [*command, json.dumps(plan)],
         check=False,
@@ -145,7 +151,11 @@ def measure(subject: Subject | None, upstream: int, ca: Path, plan: dict[str, An
     )
     if done.returncode:
         raise RuntimeError(done.stderr[-2000:])
-    return json.loads(done.stdout)
+    figures = json.loads(done.stdout)
+    if subject:
+        items = plan.get("requests") or plan["connections"] * plan["events"]
+        figures["cpu_ms_each"] = round((subject.cpu() - before) / items, 4)
+    return figures
 
 
 def middle(rounds: list[dict[str, float]]) -> dict[str, float]:
@@ -185,6 +195,7 @@ def run(folder: Path, only: str) -> dict[str, Any]:
             stock, ours = figures[name][stock_name], figures[name]["sidecar"]
             figures[name]["rate_ratio"] = round(ours["per_second"] / stock["per_second"], 2)
             figures[name]["added_p50_ms"] = round(ours["p50_ms"] - stock["p50_ms"], 3)
+            figures[name]["cpu_ratio"] = round(ours["cpu_ms_each"] / stock["cpu_ms_each"], 2)
             print(name, json.dumps(figures[name]), flush=True)
         figures["after_mib"] = {s.name: s.memory() for s in subjects}
     finally:

@@ -21,6 +21,7 @@ def folder_checks(library: Library) -> list[Diagnostic]:
         *_misnamed(library.home_agents, "home"),
         *_misnamed(library.project_agents, "project"),
         *_misplaced(library),
+        *_other_settings(library),
         *_shadowed(library),
         *_stale(library),
     ]
@@ -83,6 +84,19 @@ def _misplaced(library: Library) -> Iterable[Diagnostic]:
                 "settings in a project are refused: budgets do not come from a repository",
                 Origin(name, 0, 0, "project"),
                 hint=f"move them to {home / SETTINGS}",
+            )
+
+
+def _other_settings(library: Library) -> Iterable[Diagnostic]:
+    """A settings file that would silently not count: its budgets would hold nothing back."""
+    for name in ("settings.yaml", "settings.json", "settings.md"):
+        if (library.layers.home / name).exists():
+            yield Diagnostic(
+                Severity.ERROR,
+                "BB2310",
+                f"{name} is not read",
+                Origin(name, 0, 0, "home"),
+                hint=f"move its keys to {SETTINGS}",
             )
 
 

@@ -113,6 +113,14 @@ def test_settings_in_a_project_are_an_error(home: Path, project: Path) -> None:
     assert loaded.declared is None
 
 
+def test_settings_under_another_name_are_not_silently_ignored(home: Path) -> None:
+    (home / "settings.yaml").write_text("budget: {claude: 1M}\n")
+    (error,) = load(home).errors
+    assert (error.code, error.origin.file) == ("BB2310", "settings.yaml")
+    (home / "settings.yaml").rename(home / "settings.yml")
+    assert load(home).errors == ()
+
+
 def test_a_stale_json_without_a_folder_is_an_error_with_the_way_out(
     home: Path, tmp_path: Path
 ) -> None:

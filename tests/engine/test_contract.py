@@ -462,6 +462,17 @@ def test_two_live_containers_cannot_hold_one_address(lab: Lab) -> None:
         lab.run(lab.spec("two", on(lab, last=5)))
 
 
+def test_an_address_nobody_asked_for_may_be_another_at_the_next_start(lab: Lab) -> None:
+    lab.engine.create_network(lab.network(), lab.labels("internal"))
+    first = lab.run(lab.spec("one", on(lab)))
+    had = only(lab).endpoints[0].address
+    lab.engine.stop(first, 1)
+    lab.run(lab.spec("two", on(lab, last=int(had.rpartition(".")[2]))))
+    lab.engine.start(first)
+    addresses = {c.endpoints[0].address for c in lab.engine.observe(lab.home).containers}
+    assert len(addresses) == 2
+
+
 def test_a_disconnected_container_runs_on_without_the_network(lab: Lab) -> None:
     lab.engine.create_network(lab.network(), lab.labels("internal"))
     ref = lab.run(lab.spec("agent", on(lab)))

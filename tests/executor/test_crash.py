@@ -108,9 +108,11 @@ def test_one_crash_at_every_call(after: bool) -> None:
         check(made, NEW, before)
 
 
-def test_two_crashes_with_a_manifest_edit_between() -> None:
+@pytest.mark.parametrize("step", [7, pytest.param(1, marks=pytest.mark.chaos)])
+def test_two_crashes_with_a_manifest_edit_between(step: int) -> None:
+    """``step`` 1: every pair of calls; else a spread of pairs."""
     for first, after in itertools.product(range(1, writes(NEW) + 1), (False, True)):
-        for second in itertools.count(1 + first % 3, 3):
+        for second in itertools.count(1 + first % step, step):
             made = engine()
             before = strangers(made)
             crash(made, NEW, first, after)

@@ -128,8 +128,7 @@ class FakeEngine(FakeReader):
                 return
             for name, endpoint in list(container.endpoints.items()):
                 network = self.world.network(Ref(name, endpoint.network_id))
-                self._check_free(container, endpoint, network)
-                container.endpoints[name] = self._settled(endpoint, network)
+                container.endpoints[name] = self._settled(container, endpoint, network)
             self._run(container)
 
     def stop(self, ref: Ref, timeout: int) -> None:
@@ -194,7 +193,7 @@ class FakeEngine(FakeReader):
             _promise(container, replace(attachment, network=joined.name))
             if container.alive:
                 promised = container.endpoints[joined.name]
-                container.endpoints[joined.name] = self._settled(promised, joined)
+                container.endpoints[joined.name] = self._settled(container, promised, joined)
             self._tell("network", "connect", joined.id, joined.labels)
 
     def disconnect(self, ref: Ref, network: Ref) -> None:
@@ -284,16 +283,16 @@ class FakeEngine(FakeReader):
             yield
             self.faults.after(number)
 
-    def _settled(self, promised: Endpoint, network: Network) -> Endpoint:
-        address = promised.address or self.world.free_address(network)
-        return replace(promised, network_id=network.id, address=address)
-
-    def _check_free(self, container: Container, wanted: Endpoint, network: Network) -> None:
-        """Addresses are handed out at start; one that a live container holds is refused."""
+    def _settled(self, container: Container, promised: Endpoint, network: Network) -> Endpoint:
+        """The endpoint of a container that runs: at the address it asked for, else at a free
+        one, which may be another at each start."""
+        fixed = container.fixed.get(network.name, "")
         for other in self.world.attached(network.id):
             held = {e.address for e in other.endpoints.values() if e.network_id == network.id}
-            if other is not container and other.alive and wanted.address in held - {""}:
+            if other is not container and other.alive and fixed in held - {""}:
                 raise EngineError("Address already in use")
+        address = fixed or self.world.free_address(network)
+        return replace(promised, network_id=network.id, address=address)
 
     def _run(self, container: Container) -> None:
         self.world.counter += 1
@@ -339,6 +338,7 @@ _HOME = labels.HOME
 
 def _promise(container: Container, attachment: Attachment) -> None:
     """An attachment before the start: the network by name only."""
+    container.fixed[attachment.network] = attachment.address
     container.endpoints[attachment.network] = Endpoint(
         "", attachment.network, attachment.address, attachment.aliases
     )

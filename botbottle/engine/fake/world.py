@@ -43,6 +43,7 @@ class Container:
     exit_code: int | None = None
     started_at: str = ""
     files: dict[str, bytes] = field(default_factory=dict)
+    fixed: dict[str, str] = field(default_factory=dict)  # network name → address asked for
 
     @property
     def alive(self) -> bool:
@@ -91,7 +92,11 @@ class World:
         return World(
             {
                 i: replace(
-                    c, labels=dict(c.labels), endpoints=dict(c.endpoints), files=dict(c.files)
+                    c,
+                    labels=dict(c.labels),
+                    endpoints=dict(c.endpoints),
+                    files=dict(c.files),
+                    fixed=dict(c.fixed),
                 )
                 for i, c in self.containers.items()
             },

@@ -13,7 +13,7 @@ from botbottle.dlp.entropy import shannon
 
 _JOSE = (
     "alg", "enc", "typ", "kid", "kty", "cty", "jku", "jwk", "x5u", "x5c", "x5t", "crit", "zip",
-    "epk", "apu", "apv", "p2s", "p2c", "iv", "tag", "ver", "b64", "url", "nonce",
+    "epk", "apu", "apv", "p2s", "p2c", "iv", "tag", "ver", "b64", "url", "nonce", "use",
     "iss", "ppt", "svt",
 )  # fmt: skip
 _BASE62 = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"

@@ -14,7 +14,7 @@ from botbottle.dlp.engines.base import Buffer, Candidates
 from botbottle.dlp.entropy import shannon
 from botbottle.dlp.findings import Finding, Verdict, fingerprint, strength
 from botbottle.dlp.known.fragments import FragmentMemory, merge
-from botbottle.dlp.known.index import KnownHit, squeeze
+from botbottle.dlp.known.index import KnownHit, squeeze_fast
 from botbottle.dlp.ruleset import Hit
 from botbottle.dlp.settings import ENTROPY, KNOWN_SECRETS, TOKEN_PATTERNS
 
@@ -40,7 +40,7 @@ class Message:
         self._tokens = TOKEN_PATTERNS in detectors
         self._known = KNOWN_SECRETS in detectors
         self._entropy = ENTROPY in detectors
-        self._deadline = time.perf_counter() + limits.seconds
+        self._deadline = time.thread_time() + limits.seconds
         self.budget = layers.Budget(limits.decoded, limits.ratio)
         self._found: list[tuple[Verdict, str, str, int, int, bytes]] = []
         self._partial: list[KnownHit] = []
@@ -91,7 +91,7 @@ class Message:
             self.surface(spaced, location + ">form", depth=1, span=(0, len(data)))
 
     def _late(self, location: str) -> bool:
-        if time.perf_counter() < self._deadline:
+        if time.thread_time() < self._deadline:
             return False
         self.bound(Verdict.SUPERVISE, "limit.time", location)
         return True
@@ -156,7 +156,7 @@ class Message:
     def _squeezed(self, view: memoryview, location: str, span: tuple[int, int] | None) -> None:
         if not self._scanner.first_trigger:
             return
-        short = squeeze(bytes(view))
+        short = squeeze_fast(bytes(view))
         if len(short) == len(view):
             return
         found = self._scanner.known.find(short, self._scanner.limits.events)

@@ -21,7 +21,8 @@ INBOUND_ALL: Final = INBOUND | {INJECTION_HEURISTICS}
 class Limits:
     """Bounds per message; reaching one is itself a finding, so nothing slips past unseen.
 
-    Sizes in bytes, time in seconds. ``events`` bounds the raw engine hits of one pass,
+    Sizes in bytes, time in seconds of the scanning thread's own
+    CPU time. ``events`` bounds the raw engine hits of one pass,
     ``findings`` what is reported, ``depth`` the decode layers below the surface.
     """
 

@@ -19,6 +19,8 @@ RULES: tuple[Rule | Context, ...] = (
     token("github.app-jwt", r"ghs_\d{1,20}_eyJ[\w\-]{10,}\.[\w\-]{10,}\.[\w\-]{20,}", "ghs_", source=_GITHUB),
     token("github.fine-grained", r"github_pat_[A-Za-z0-9_]{60,90}", "github_pat_", source=_GITHUB, entropy=3.0),
     context("github.context", "github git[_-]?hub[_-]?secret", r"[0-9a-f]{40}", source="GitHub OAuth apps: client secret of 40 hex", check=mixed),
+    context("github.old", "git[_-]?token gh[_-]token git[_-]?hub[_-]?token git[_-]?hub[_-]?api", r"[0-9a-fA-F]{40}", source="GitHub docs: tokens before April 2021 are 40 hex"),
+    context("gitlab.context", "gitlab", r"[A-Za-z0-9_\-]{20,64}", source="GitLab docs: tokens before 14.5 have no prefix", entropy=3.4, check=mixed),
     token("gitlab.pat", r"glpat-[\w\-]{20,}(?:\.[0-9a-z]{2})?(?:\.[0-9a-z]{7,9})?", "glpat-", source=_GITLAB, entropy=2.8),
     token("gitlab.prefixed", r"gl(?:cbt|dt|ft|ffct|imt|oas|ptt|rt|rtr|soat|wt|agent)-[\w\-]{18,80}(?:\.[0-9a-z]{2})?(?:\.[0-9a-z]{7,9})?", "glcbt-", "gldt-", "glft-", "glffct-", "glimt-", "gloas-", "glptt-", "glrt-", "glrtr-", "glsoat-", "glwt-", "glagent-", source=_GITLAB, entropy=2.8),
     token("gitlab.runner-registration", r"GR1348941[\w\-]{20}", "gr1348941", source=_GITLAB),

@@ -14,7 +14,7 @@ _AZURE_HOSTS = (
     r"|(?:openai|cognitiveservices|azconfig|vault)\.(?:azure\.com|io|azure\.net)"
 )
 _SAAS = (
-    r"cloud\.databricks\.com|azuredatabricks\.net|snowflakecomputing\.com|my\.salesforce\.com"
+    r"(?:cloud|gcp)\.databricks\.com|firebaseio\.com|firebaseapp\.com|azuredatabricks\.net|snowflakecomputing\.com|my\.salesforce\.com"
     r"|supabase\.co|jfrog\.io|online\.tableau\.com|okta\.com|myshopify\.com|atlassian\.net"
 )
 
@@ -32,7 +32,7 @@ RULES: tuple[Rule | Context, ...] = (
     _warn("id.azure-host", rf"[a-z0-9][a-z0-9\-]{{2,62}}\.(?:{_AZURE_HOSTS})", "windows.net", "azure.com", "azconfig", "azure.net", "openai", "cognitiveservices", "vault", source="Azure docs, resource host names", anchor=rf"[a-z0-9]\.(?:{_AZURE_HOSTS})"),
     _warn("id.azure-account", r"AccountName=([a-z0-9]{3,24})", "accountname=", source="Azure Storage docs, connection strings"),
     _warn("id.azure-devops", r"dev\.azure\.com(?:\\*/)([\w\-]{2,60})", "dev.azure.com", source="Azure DevOps docs, organisation URLs"),
-    _warn("id.saas-host", rf"[a-z0-9][a-z0-9.\-]{{1,62}}\.(?:{_SAAS})", "databricks", "snowflake", "salesforce", "supabase", "jfrog", "tableau", "okta.com", "myshopify", "atlassian.net", source="Vendor docs, tenant host names", anchor=rf"[a-z0-9]\.(?:{_SAAS})"),
-    _warn("id.bot", r"(?i:bot_?id|client_?id|app_?id|auth_?id|key_?id|cloud_?name|token_?name|planetscale_id)\\*[\"']?\s{0,3}[=:]\s{0,3}\\*[\"']?([\w\-]{4,60})", "bot", "client", "app", "auth", "key", "cloud", "token", "planetscale_id", source="OAuth 2.0 (RFC 6749) client identifiers and their like", anchor=r"(?i)(?:bot_?id|client_?id|app_?id|auth_?id|key_?id|cloud_?name|token_?name|planetscale_id)\\{0,3}[\"']?\s{0,3}[=:]\s{0,3}\\{0,3}[\"']?[\w\-]{4}"),
+    _warn("id.saas-host", rf"[a-z0-9][a-z0-9.\-]{{1,62}}\.(?:{_SAAS})", "databricks", "firebase", "snowflake", "salesforce", "supabase", "jfrog", "tableau", "okta.com", "myshopify", "atlassian.net", source="Vendor docs, tenant host names", anchor=rf"[a-z0-9]\.(?:{_SAAS})"),
+    _warn("id.bot", r"(?i:bot_?id|account_?id|org_?id|zone_?id|subscription_?id|project_?id|client_?id|app_?id|auth_?id|key_?id|cloud_?name|token_?name|planetscale_id)\\*[\"']?\s{0,3}[=:]\s{0,3}\\*[\"']?([\w\-]{4,60})", "bot", "account", "org", "zone", "subscription", "project", "client", "app", "auth", "key", "cloud", "token", "planetscale_id", source="OAuth 2.0 (RFC 6749) client identifiers and their like", anchor=r"(?i)(?:bot_?id|account_?id|org_?id|zone_?id|subscription_?id|project_?id|client_?id|app_?id|auth_?id|key_?id|cloud_?name|token_?name|planetscale_id)\\{0,3}[\"']?\s{0,3}[=:]\s{0,3}\\{0,3}[\"']?[\w\-]{4}"),
     _warn("id.wallet", r"(?i:address|wallet)\w{0,10}\\*[\"']?[\s:=?>,]{1,8}\\*[\"'\x60]?(0x[0-9a-fA-F]{40})", "address", "wallet", source="Ethereum yellow paper: 20-byte addresses"),
 )  # fmt: skip

@@ -32,8 +32,9 @@ def main() -> None:
     work = Path(tempfile.mkdtemp(prefix="bb-bench-"))
     env = {**os.environ, "ANTHROPIC_API_KEY": "x", "OPENAI_API_KEY": "x"}
     try:
-        write(f"reconcile-{given.bottles}", "python -m benchmarks.reconcile --bottles "
-              f"{given.bottles}", measure_all(given.bottles, given.runs, work, env, tools))  # fmt: skip
+        data = measure_all(given.bottles, given.runs, work, env, tools)
+        command = f"python -m benchmarks.reconcile --bottles {given.bottles}"
+        write(f"reconcile-{given.bottles}", command, data)
     finally:
         shutil.rmtree(work, ignore_errors=True)
 

@@ -35,7 +35,7 @@ def register(app: typer.Typer) -> None:
         target = instance.spec.ancestry[0] if instance.spec.ancestry else "NAME"
         context.out.write(patch(wanted))
         context.err.write(
-            f"review, then add to bottles/{target}.md and look at bb plan: each route widens reach\n"
+            f"review, add to bottles/{target}.md, look at bb plan: each route widens reach\n"
         )
         return 0
 

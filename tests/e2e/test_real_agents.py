@@ -29,7 +29,7 @@ def test_claude_completes_a_turn_and_the_ledger_is_exact(running: Live) -> None:
     done = running.bb("attach", "web", "--", "claude", "-p", "hello", "--output-format", "json")
     result = json.loads(done.stdout.splitlines()[-1])
     assert result["is_error"] is False, result
-    assert ledger(running) == sent(running) != {c: 0 for c in CLASSES}
+    assert ledger(running) == sent(running) != dict.fromkeys(CLASSES, 0)
     own = next(iter(result["modelUsage"].values()))
     assert own["outputTokens"] <= ledger(running)["output"]
 
@@ -39,7 +39,7 @@ def test_claude_headless_runs_its_task_as_the_container(live: Live) -> None:
     live.apply()
     eventually(lambda: live.inspect()["State"]["Status"] == "exited", 60)
     assert live.inspect()["State"]["ExitCode"] == 0
-    assert ledger(live) == sent(live) != {c: 0 for c in CLASSES}
+    assert ledger(live) == sent(live) != dict.fromkeys(CLASSES, 0)
 
 
 def test_codex_completes_a_turn_and_the_ledger_is_exact(live: Live) -> None:

@@ -63,3 +63,9 @@ def test_settings_are_tied_to_their_schema() -> None:
     reference = first.removeprefix("# yaml-language-server: $schema=")
     assert (HOME / reference).resolve() == ROOT / "schemas/settings.json"
     assert (HOME / reference).exists()
+
+
+def test_the_readme_names_every_file() -> None:
+    text = (ROOT / "examples/README.md").read_text()
+    files = {str(p.relative_to(HOME)) for p in HOME.rglob("*") if p.is_file()}
+    assert {f for f in files if f"(.bot-bottle/{f})" in text} == files

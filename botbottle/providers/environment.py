@@ -13,6 +13,7 @@ from collections.abc import Sequence
 PROXY_PORT = 9099
 TRUST_DIR = "/etc/botbottle"
 CA_FILE = f"{TRUST_DIR}/ca.pem"  # the bottle's CA alone
+JAVA_STORE = f"{TRUST_DIR}/bundle.p12"
 BUNDLE_FILE = f"{TRUST_DIR}/bundle.pem"  # public CAs and the bottle's CA
 
 _BUNDLE_VARIABLES = (
@@ -55,7 +56,8 @@ def proxy_env(proxy_host: str, no_proxy: Sequence[str] = ()) -> tuple[tuple[str,
     java = (
         f"-Dhttp.proxyHost={proxy_host} -Dhttp.proxyPort={PROXY_PORT} "
         f"-Dhttps.proxyHost={proxy_host} -Dhttps.proxyPort={PROXY_PORT} "
-        f"-Dhttp.nonProxyHosts={exempt.replace(',', '|')}"
+        f"-Dhttp.nonProxyHosts={exempt.replace(',', '|')} "
+        f"-Djavax.net.ssl.trustStore={JAVA_STORE} -Djavax.net.ssl.trustStorePassword=changeit"
     )
     return (*pairs, *lower, ("NODE_USE_ENV_PROXY", "1"), ("JAVA_TOOL_OPTIONS", java))
 

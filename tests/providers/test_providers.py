@@ -135,6 +135,7 @@ def test_the_environment_covers_both_cases_and_all_trust_stores() -> None:
     for name in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "GIT_SSL_CAINFO", "CODEX_CA_CERTIFICATE"):
         assert env[name] == "/etc/botbottle/bundle.pem"
     assert env["NODE_EXTRA_CA_CERTS"] == "/etc/botbottle/ca.pem"
+    assert "trustStore=/etc/botbottle/bundle.p12" in env["JAVA_TOOL_OPTIONS"]
     assert env["CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC"] == "1"
     assert env["ANTHROPIC_API_KEY"].endswith("placeholder")
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import gc
 from pathlib import Path
 
 from botbottle.sidecar.egress.app import Settings, run
@@ -50,8 +49,6 @@ def main() -> None:
         from uvloop import run as run_loop
     except ImportError:  # plain asyncio does the same, slower
         from asyncio import run as run_loop
-    gc.freeze()  # what was imported stays: do not walk it in every collection
-    gc.set_threshold(10_000, 20, 20)
     run_loop(run(settings, connect))
 
 

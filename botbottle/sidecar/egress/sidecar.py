@@ -53,7 +53,7 @@ class Sidecar:
         self.drivers: set[Driver] = set()
         self.live: dict[str, http.HTTPFlow] = {}
         self.agent_side = AgentSide(authority)
-        self.world_side = WorldSide()
+        self._world_side: WorldSide | None = None  # made with the first configuration
         self.options = LayerOptions(self)
         self.pipeline = Pipeline(self)
         self.counts = {"passed": 0, "denied": 0}
@@ -69,8 +69,8 @@ class Sidecar:
     def configure(self, config: SidecarConfig, secrets: Mapping[str, str], key: bytes) -> Active:
         """Make a configuration active, or raise and keep the old one."""
         fresh = compile_active(config, secrets, key, self._forms, self.active)
-        if config.upstream_ca != self._trust:
-            self.world_side = WorldSide(config.upstream_ca)
+        if self._world_side is None or config.upstream_ca != self._trust:
+            self._world_side = WorldSide(config.upstream_ca)
             self._trust = config.upstream_ca
         self.active = fresh
         self.log.level = config.log
@@ -120,6 +120,13 @@ class Sidecar:
             "passed": self.counts["passed"],
             "denied": self.counts["denied"],
         }
+
+    @property
+    def world_side(self) -> WorldSide:
+        """TLS towards the world. Raises LookupError before the first configuration."""
+        if self._world_side is None:
+            raise LookupError("not configured")
+        return self._world_side
 
     # -- what drivers and layers ask -----------------------------------------------------------
 

@@ -6,6 +6,7 @@ import gzip
 import hashlib
 import time
 import zlib
+from collections.abc import Callable
 from typing import Any
 
 import brotli
@@ -66,15 +67,25 @@ def test_a_script_forces_a_coding_whatever_the_client_accepts(
     assert truth["bytes_sent"] == len(raw)
 
 
-def test_every_event_is_decodable_as_soon_as_it_arrived(world: World, plain: httpx.Client) -> None:
-    world.script(encoding="gzip", events=4, delay=0.15)
-    decoder = zlib.decompressobj(31)
+INCREMENTAL: dict[str, Callable[[], Callable[[bytes], bytes]]] = {
+    "gzip": lambda: zlib.decompressobj(31).decompress,
+    "br": lambda: brotli.Decompressor().process,
+    "zstd": lambda: zstandard.ZstdDecompressor().decompressobj().decompress,
+}
+
+
+@pytest.mark.parametrize("coding", INCREMENTAL)
+def test_every_event_is_decodable_as_soon_as_it_arrived(
+    world: World, plain: httpx.Client, coding: str
+) -> None:
+    world.script(encoding=coding, events=4, delay=0.08)
+    decode = INCREMENTAL[coding]()
     times: dict[str, float] = {}
     with plain.stream("POST", PATH, json=BODY) as answer:
         for piece in answer.iter_raw():
-            for name, _ in sse(decoder.decompress(piece).decode()):
+            for name, _ in sse(decode(piece).decode()):
                 times.setdefault(name, time.monotonic())
-    assert times["message_stop"] - times["message_start"] > 0.5
+    assert times["message_stop"] - times["message_start"] > 0.3
 
 
 def test_multi_member_gzip_and_multi_frame_zstd_are_really_many(
@@ -176,6 +187,15 @@ def test_a_client_that_leaves_is_noticed_at_once(world: World, client: httpx.Cli
     assert truth["outcome"] == "client_gone"
     assert truth["events_sent"] < 20
     assert truth["billed"]["output"] == 500, "the provider bills what it made"
+
+
+def test_a_reader_that_gives_up_is_noticed_even_during_silence(
+    world: World, plain: httpx.Client
+) -> None:
+    world.script(stall_after=2, stall=30)
+    with plain.stream("POST", PATH, json=BODY, headers={"accept-encoding": "identity"}) as answer:
+        next(answer.iter_raw())
+    assert only(world, settle=5)["outcome"] == "client_gone"
 
 
 def test_delays_pace_the_events(world: World, plain: httpx.Client) -> None:

@@ -41,9 +41,17 @@ def where(request, tmp_path):
     return url
 
 
+def hurried(where):
+    """Opened without waiting for the disk: what is durable is tested elsewhere."""
+    opened = open_ledger(where)
+    if opened.db.backend == "sqlite":
+        opened.db.run("PRAGMA synchronous=OFF")
+    return opened
+
+
 @pytest.fixture
 def ledger(where):
-    opened = open_ledger(where)
+    opened = hurried(where)
     yield opened
     opened.close()
 
@@ -51,7 +59,7 @@ def ledger(where):
 @pytest.fixture
 def second(ledger, where):
     """Another connection to the same ledger."""
-    opened = open_ledger(where)
+    opened = hurried(where)
     yield opened
     opened.close()
 

@@ -97,6 +97,7 @@ def fresh_database(server: str, name: str) -> Iterator[str]:
 
     with psycopg.connect(server, autocommit=True) as connection:
         connection.execute(f'CREATE DATABASE "{name}"')
+        connection.execute(f'ALTER DATABASE "{name}" SET synchronous_commit = off')
     parts = {**conninfo_to_dict(server), "dbname": name}
     query = "&".join(f"{key}={value}" for key, value in parts.items())
     try:

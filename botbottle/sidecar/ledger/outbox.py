@@ -45,13 +45,13 @@ class Outbox:
         return self.waiting >= MAX_WAITING
 
     def put(self, lease: str, exchanges: Sequence[Exchange]) -> asyncio.Future[Settled]:
-        """Resolved when everything is on disk. Shielded: the caller may stop waiting."""
+        """Resolved when everything is on disk; cancelling it only ends the waiting."""
         parcel = _Parcel(lease, tuple(exchanges), asyncio.get_running_loop().create_future())
         self.waiting += len(parcel.exchanges)
         self._parcels += 1
         self._idle.clear()
         self._queue.put_nowait(parcel)
-        return asyncio.shield(parcel.done)
+        return parcel.done
 
     async def run(self) -> None:
         """Deliver until cancelled."""

@@ -34,7 +34,7 @@ def test_two_bottles_do_not_trust_each_other(tmp_path: Path) -> None:
 
 def test_a_damaged_key_stops_the_start(tmp_path: Path) -> None:
     (tmp_path / "ca.key").write_bytes(b"rubbish")
-    with pytest.raises(ValueError, match="PEM|key"):
+    with pytest.raises(ValueError, match=r"PEM|key"):
         open_authority(tmp_path)
 
 

@@ -299,8 +299,8 @@ class Driver:
                 self.feed(events.OpenConnectionCompleted(command, connection.error))
 
     async def _connect_any(self, connection: Server) -> None:
-        if connection.address is None:
-            raise OSError("upstream: no address")
+        if connection.address is None or self.closed:
+            raise OSError("upstream: nobody waits for this connection")
         name, port = connection.address
         found = await self.sidecar.addresses(name, port)
         problem = ""

@@ -81,6 +81,8 @@ class Pipeline:
             denial = Denial("internal", "a stage failed")
         if denial is not None:
             self.deny(flow, passage, denial)
+        elif passage.driver.closed:
+            self.end(flow, Reason.CLIENT_GONE)  # nobody waits: nothing is sent or kept reserved
 
     async def _judge_body(self, flow: http.HTTPFlow, passage: Passage) -> Denial | None:
         body = flow.request.raw_content or b""
@@ -194,6 +196,7 @@ class Pipeline:
         scrubber = passage.policy.scrubber
         if scrubber:
             scrub_headers(response, scrubber)
+        response.headers.pop("alt-svc", None)  # HTTP/3 cannot leave: do not advertise it
         if passage.spend is not None:
             headers = joined(response.headers)
             passage.spend.responding(response.status_code, headers, self._conversations)

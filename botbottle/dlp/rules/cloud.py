@@ -34,7 +34,7 @@ RULES: tuple[Rule | Context, ...] = (
     token("azure.storage-key", r"(?:[^A-Za-z0-9+/]|\\[nrt])([A-Za-z0-9+/]{86}==)", "==", source="Azure Storage docs: account keys are 64 bytes in base64", entropy=4.6, check=mixed_case),
     token("azure.shared-access", r"(?i:SharedAccessKey|;Secret|hub[\w]{0,12}Key|SharedSecret\w{0,8})\\*[\"']?\s{0,3}[=:]\s{0,3}\\*[\"']?([A-Za-z0-9+/]{34,46}=?={0,2})", "sharedaccesskey", ";secret", "hub", "sharedsecret", source="Azure Service Bus and App Configuration docs: 32-byte keys in base64", entropy=3.3, check=mixed),
     token("azure.sas", r"[?&]s[a-z]{1,3}=[^\s\"']{1,400}&(?:amp;)?sig=([A-Za-z0-9%+/]{40,70}(?:%3D|=)?)", "sig=", source="Azure Storage docs: SAS tokens end in sig=", entropy=3.5),
-    context("azure.devops-old", "azure AccessToken personalaccesstoken token pat", r"[a-z2-7]{52}", source="Azure DevOps docs: older PATs are 52 base32 characters", entropy=3.6),
+    token("azure.devops-old", r"(?i:token|pat|azure|devops)\w{0,12}\\*[\"']?\s{0,3}[=:]\s{0,3}\\*[\"']?([a-z2-7]{52})", "token", "pat", "azure", "devops", anchor=r"(?i:token|pat|azure|devops)\w{0,12}\\{0,3}[\"']?\s{0,3}[=:]\s{0,3}\\{0,3}[\"']?[a-z2-7]{52}", source="Azure DevOps docs: older PATs are 52 base32 characters", entropy=3.6, left=True, right=True),
     context("azure.openai", "azure[_-]?openai subscription[_-]?key ocp-apim azure cognitive", r"[0-9a-f]{32}", source="Azure AI services docs: keys of 32 hex", entropy=2.8),
     context("azure.tenant", "azure[_-]?client azure[_-]?tenant tenant[_-]?id", _UUID, source="Microsoft Entra docs: ids are UUIDs", entropy=2.5),
     context("digitalocean.context", "digital[_-]?ocean do[_-]token do[_-]api", r"[A-Za-z0-9_\-]{64}", source="DigitalOcean docs: tokens before 2022 are 64 hex", check=mixed),

@@ -21,8 +21,11 @@ from botbottle.dlp.settings import ENTROPY, KNOWN_SECRETS, TOKEN_PATTERNS
 if TYPE_CHECKING:
     from botbottle.dlp.scanner import Scanner
 
+Span = tuple[int, int]
+
 _SQUEEZE_CAP = 32 * 1024  # the stripping pass costs 1.3 ms/MB; larger surfaces rely on triggers
 _HIGH_ENTROPY = 4.5
+_SPANS = 64  # with more runs than this the list is not worth keeping
 _PARALLEL = 256 * 1024  # smaller surfaces are not worth a hand-over to another thread
 
 
@@ -80,12 +83,13 @@ class Message:
         if tokens:
             self._scan_tokens(view, location, span)
         triggers: dict[int, list[int]] = {}
+        spans: list[Span] | None = None
         if self._known or tokens:
-            found = beside.result() if beside else self._find_known(view)
+            found, spans = beside.result() if beside else (self._find_known(view), None)
             triggers = self._scan_known(view, location, span, found)
         if depth < self._scanner.limits.depth:
             self._views(view, location, triggers, depth, span)
-            self._runs(view, location, depth, span)
+            self._runs(view, location, depth, span, spans)
         if form and b"+" in bytes(data[:65536]) and depth == 0:
             spaced = bytes(data).replace(b"+", b" ")
             self.surface(spaced, location + ">form", depth=1, span=(0, len(data)))
@@ -118,9 +122,14 @@ class Message:
     def _find_known(self, view: memoryview) -> Candidates:
         return self._scanner.known.find(view, self._scanner.limits.events)
 
-    def _beside(self, view: memoryview) -> Future[Candidates]:
-        """The secrets' pass on another core while this thread runs the rules' pass."""
-        return _pool().submit(self._find_known, view)
+    def _beside(self, view: memoryview) -> Future[tuple[Candidates, list[Span] | None]]:
+        """The other passes on another core while this thread runs the rules' pass."""
+        return _pool().submit(self._other_passes, view)
+
+    def _other_passes(self, view: memoryview) -> tuple[Candidates, list[Span] | None]:
+        found = self._find_known(view)
+        spans = list(islice(self._run_spans(view), _SPANS))
+        return found, spans if len(spans) < _SPANS else None
 
     def _scan_known(
         self, view: memoryview, location: str, span: tuple[int, int] | None, found: Candidates
@@ -223,10 +232,12 @@ class Message:
             self.surface(plain, f"{location}>{kind}", depth=depth + 1, span=span)
 
     def _runs(
-        self, view: memoryview, location: str, depth: int, span: tuple[int, int] | None
-    ) -> None:
+        self, view: memoryview, location: str, depth: int, span: Span | None,
+        spans: list[Span] | None,
+    ) -> None:  # fmt: skip
+        """Decode the runs; ``spans``: where they are, if another thread has looked already."""
         count = 0
-        for start, end in self._run_spans(view):
+        for start, end in self._run_spans(view) if spans is None else spans:
             run = bytes(view[start:end])
             where = span or (start, end - start)
             if not layers.worth(run):

@@ -13,6 +13,8 @@ import docker.errors
 import requests
 from docker.api.client import APIClient
 from docker.tls import TLSConfig
+from docker.types import CancellableStream
+from urllib3.exceptions import HTTPError
 
 from botbottle.engine import errors
 from botbottle.engine.endpoint import Endpoint
@@ -158,9 +160,10 @@ class _SdkStream:
     def __iter__(self) -> Iterator[bytes]:
         try:
             yield from self._response.raw.stream(4096, decode_content=False)
-        except (OSError, ValueError, AttributeError) as error:
-            # urllib3 raises the latter two when close() pulls the socket away below it
+        except (HTTPError, OSError, ValueError, AttributeError) as error:
+            # urllib3 raises the last two when close() pulls the socket away below it
             raise ConnectionError(str(error)) from error
 
     def close(self) -> None:
-        self._response.close()
+        """Shut the socket down; closing the response would wait for the thread that reads it."""
+        CancellableStream(iter(()), self._response).close()

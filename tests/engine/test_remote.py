@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import datetime
 import ipaddress
+import itertools
 import socket
 import ssl
 import threading
@@ -23,6 +24,7 @@ from botbottle.engine.endpoint import Endpoint, Tls
 from botbottle.errors import EngineError, EngineUnreachable
 from botbottle.model.plan import Ref
 from tests.support.engines import Lab
+from tests.support.recording import recording
 
 
 def certificate(directory: Path) -> tuple[Path, Path]:
@@ -95,6 +97,17 @@ def remote(port: int, tls: Tls | None = None) -> DockerEngine:
     return DockerEngine(Connection(Endpoint(f"tcp://127.0.0.1:{port}", tls), timeout=20))
 
 
+@pytest.mark.engine
+def test_a_remote_event_stream_never_ends_silently(real: Lab) -> None:
+    with recording(socket_of(real)) as recorder, forwarding(recorder.path) as port:
+        stream = remote(port).events()
+        next(stream)
+        recorder.cut_all()
+        with pytest.raises(EngineUnreachable):
+            for _ in range(50):
+                next(stream)
+
+
 def socket_of(lab: Lab) -> str:
     assert isinstance(lab.engine, DockerEngine)
     return lab.engine.connection.endpoint.socket
@@ -110,7 +123,9 @@ def test_a_bottle_is_observed_started_and_used_over_tcp(real: Lab) -> None:
         engine.start(ref)
         assert [c.state for c in engine.observe(real.home).containers] == ["running"]
         assert engine.exec(ref, ["/bin/cat"], stdin=b"hello", timeout=10).stdout == b"hello"
-        assert next(e for e in stream if e).id == ref.id
+        assert any(e and e.id == ref.id for e in itertools.islice(stream, 200))
+        assert any(e is None for e in itertools.islice(stream, 200))
+        stream.close()  # type: ignore[attr-defined]  # while nothing happens
         assert engine.ping() == "1.41"
         engine.close()
 

@@ -64,7 +64,9 @@ SPECIAL = {
     "aws.pair": lambda rng: f"AKIA{alnum(rng, 16).upper()} {alnum(rng, 40)} ",
     "azure.sas": lambda rng: f"?sv=2024-01-01&sig={alnum(rng, 44)}%3D",
     "curl.user": lambda rng: f"curl -u bob7:{alnum(rng, 12)} https://x.test/",
-    "azure.devops-old": lambda rng: f'token = "{"".join(rng.choices("abcdefg234567", k=52))}"',
+    "azure.devops-old": lambda rng: (
+        f'token = "{"".join(rng.choices("abcdefghijklmnopqrstuvwxyz234567", k=52))}"'
+    ),
     "key.jwk": lambda rng: json.dumps({"kty": "EC", "x": "abc", "d": alnum(rng, 43)}),
     "key.jwk-reversed": lambda rng: json.dumps({"d": alnum(rng, 43), "kty": "OKP"}),
     "curl.key-only": lambda rng: f"curl -u '{alnum(rng, 24)}:' https://x.test/",

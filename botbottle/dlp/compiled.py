@@ -10,7 +10,6 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from botbottle.dlp.engines import fallback
 from botbottle.dlp.engines.base import Expression, Matcher
 from botbottle.dlp.rules import Context, Rule, catalogue
 from botbottle.dlp.ruleset import RuleSet
@@ -26,7 +25,10 @@ AUTO, HYPERSCAN, FALLBACK = "auto", "hyperscan", "fallback"
 def matcher(expressions: Sequence[Expression], engine: str = AUTO) -> Matcher:
     """Compile with the wanted engine; ``auto`` takes hyperscan when it can be imported."""
     if engine == FALLBACK or (engine == AUTO and hs is None):
-        return fallback.FallbackMatcher(expressions)
+        # Imported here: an install with hyperscan (the sidecar image) has no ahocorasick-rs.
+        from botbottle.dlp.engines.fallback import FallbackMatcher
+
+        return FallbackMatcher(expressions)
     if hs is None:
         raise ImportError("hyperscan is not installed")
     return hs.build(expressions)

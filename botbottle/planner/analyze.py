@@ -14,9 +14,11 @@ from botbottle.model.plan import (
     RegisterAccount,
     RemoveVolume,
 )
+from botbottle.model.sidecar_config import SidecarConfig
 from botbottle.planner.draft import Draft
 from botbottle.planner.enforce import governing, pools_by_scope
 from botbottle.planner.reach import weakened_dlp
+from botbottle.planner.unmetered import unmetered_routes
 from botbottle.planner.wanted import Wanted, providers_of
 
 
@@ -25,6 +27,11 @@ def analyze(draft: Draft, wants: Sequence[Wanted], view: LedgerView) -> tuple[No
     found = [
         *_widened(draft),
         *(n for want in wants for n in _policy(draft, want)),
+        *(
+            notice
+            for want in wants
+            for notice in unmetered_routes(want.spec.name, _active(draft, want), want.config)
+        ),
         *_raised(draft.ops, view),
         *_destroyed(draft),
     ]
@@ -58,6 +65,13 @@ def _policy(draft: Draft, want: Wanted) -> Iterable[Notice]:
         yield Notice("BB304", name, f"the project's agent uses the home bottle {bottle!r}", "widen")
     if want.spec.learning:
         yield Notice("BB305", name, "learning mode lets unlisted hosts through", "widen")
+
+
+def _active(draft: Draft, want: Wanted) -> SidecarConfig | None:
+    """What the bottle's running sidecar has active."""
+    kept = next((c for c in draft.mine(want.spec.name, "egress") if c.state == "running"), None)
+    status = draft.observed.sidecars.get(kept.id) if kept else None
+    return status.config if status else None
 
 
 def _raised(ops: Iterable[Op], view: LedgerView) -> Iterable[Notice]:

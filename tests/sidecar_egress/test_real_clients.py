@@ -1,0 +1,105 @@
+"""The real programs, with exactly the environment and arguments that bb gives them.
+
+They need port 443 of a loopback address (root) and the programs that the agent images are built
+from; where either is missing the end-to-end tests in containers cover the same ground.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from botbottle.model.sidecar_config import SidecarConfig
+from botbottle.providers import agent_env, provider
+from tests.sidecar_egress.rig import KEY, ROOT, LedgerProcess, SidecarProcess, until
+from tests.world import World
+from tests.world.service import Options
+
+ADDRESS = "127.0.0.9"
+MODULES = ROOT / ".cache" / "npm-agents" / "node_modules"
+PROGRAMS = {
+    "claude": MODULES / "@anthropic-ai" / "claude-code-linux-x64",
+    "codex": MODULES / "@openai/codex-linux-x64/vendor/x86_64-unknown-linux-musl/bin",
+}
+HOSTS = "api.anthropic.com api.openai.com chatgpt.com"
+CLASSES = ("input_uncached", "cache_read", "cache_write_5m", "cache_write_1h", "output")
+
+pytestmark = pytest.mark.skipif(
+    os.geteuid() != 0 or not all((p / n).exists() for n, p in PROGRAMS.items()),
+    reason="needs root and the agents' programs",
+)
+
+
+@pytest.fixture(scope="module")
+def upstream() -> Iterator[World]:
+    with World(Options(listen=ADDRESS, tls_port=443)) as running:
+        yield running
+
+
+def run(name: str, folder: Path, upstream: World, *, websockets: bool = False) -> list[Any]:
+    """One headless turn; returns the rows of the ledger."""
+    upstream.reset()
+    ledger = LedgerProcess(folder)
+    (folder / "hosts-file").write_text(f"{ADDRESS} {HOSTS}\n")
+    extra = ("--hosts", str(folder / "hosts-file"))
+    sidecar = SidecarProcess(folder, ledger.directory, extra)
+    try:
+        chosen = provider(name)
+        credential = chosen.credential("", {})
+        routes = credential.routes("K", chosen.budget)
+        config = SidecarConfig(
+            "b",
+            tuple(replace(r, allow_private=True) for r in routes),
+            placeholders=credential.placeholders("K"),
+            upstream_ca=upstream.authority.pem.decode(),
+        )
+        with sidecar.control() as control:
+            control.configure(config, {"K": "sk-real-credential-000111222"}, KEY)
+        home = folder / "home"
+        for file in (*chosen.files, *credential.files):
+            (home / file.path).parent.mkdir(parents=True, exist_ok=True)
+            (home / file.path).write_text(file.content)
+        env = {
+            key: value.replace("/etc/botbottle", str(folder / "public")).replace(
+                ":9099", f":{sidecar.ports['proxy']}"
+            )
+            for key, value in agent_env(chosen, credential, "127.0.0.1")
+        }
+        env |= {"HOME": str(home), "PATH": f"{PROGRAMS[name]}:{os.environ['PATH']}"}
+        if websockets:  # the built-in provider, which tries a WebSocket first
+            credential = replace(credential, argv=())
+        argv = chosen.argv("headless", credential, {"output": "json"}, "say hello")
+        done = subprocess.run(
+            argv, env=env, cwd=home, stdin=subprocess.DEVNULL, capture_output=True, timeout=60,
+            check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr[-2000:]
+        until(lambda: bool(ledger.rows()), "a row")
+        sidecar.stop()
+        return ledger.rows()
+    finally:
+        sidecar.stop()
+        ledger.close()
+
+
+@pytest.mark.parametrize(
+    ("name", "websockets"), [("claude", False), ("codex", False), ("codex", True)]
+)
+def test_a_turn_completes_and_the_ledger_is_exact(
+    upstream: World, tmp_path: Path, name: str, websockets: bool
+) -> None:
+    rows = run(name, tmp_path, upstream, websockets=websockets)
+    records = upstream.requests(settle_seconds=2)
+    for kind in CLASSES:
+        assert sum(getattr(r.tokens, kind) for r in rows) == sum(r["billed"][kind] for r in records)
+    assert {r.completeness for r in rows} == {"final"}
+    if websockets:
+        assert "ws" in {r["protocol"] for r in records}
+    sent = {value for r in records for value in r["auth"].values()}
+    assert all("sk-real-credential" in value for value in sent), "no placeholder ever arrives"

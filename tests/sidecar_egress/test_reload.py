@@ -14,25 +14,26 @@ import pytest
 
 from botbottle.model.route import Auth, Match, PathMatch, RouteError
 from botbottle.model.sidecar_config import Hold, fingerprint
-from tests.sidecar_egress.rig import ANTHROPIC, EXAMPLE, KEY, Rig, until
+from tests.sidecar_egress.rig import ANTHROPIC, EXAMPLE, KEY, OPENAI, Rig, until
 from tests.sidecar_egress.test_attacks import code_of, exchange, get
-
-OTHER = "other.example.com"
 
 
 def stream(rig: Rig, host: str) -> Any:
-    """An open event stream from a host, with its first bytes read."""
+    """An open event stream from a provider's host, with its first bytes read."""
+    path = "/v1/messages" if host == ANTHROPIC else "/v1/responses"
+    body = b'{"model":"m","max_tokens":50,"stream":true,"input":"hi","messages":[]}'
+    head = f"POST {path} HTTP/1.1\r\nHost: {host}\r\nContent-Length: {len(body)}\r\n\r\n"
     tls = rig.tunnel(host)
     tls.settimeout(10)
-    tls.sendall(get("/plain", host))
-    tls.recv(65536)
+    tls.sendall(head.encode() + body)
+    assert tls.recv(65536).startswith(b"HTTP/1.1 200")
     return tls
 
 
 @pytest.fixture
 def slow(rig: Rig) -> Rig:
-    """Every answer takes ten seconds, in many pieces."""
-    rig.world.default(status=200, body="x" * 200_000, split=1000, delay=0.05, first_delay=0.0)
+    """Every event stream takes at least ten seconds."""
+    rig.world.default(events=200, delay=0.05)
     return rig
 
 
@@ -133,9 +134,9 @@ def test_an_error_never_quotes_a_secret(rig: Rig) -> None:
 
 
 def test_a_stream_of_a_removed_route_is_cut_and_others_run_on(slow: Rig) -> None:
-    slow.configure(slow.route(EXAMPLE), slow.route(OTHER))
-    with stream(slow, EXAMPLE) as gone, stream(slow, OTHER) as kept:
-        slow.configure(slow.route(OTHER))
+    slow.configure(slow.route(ANTHROPIC), slow.route(OPENAI))
+    with stream(slow, ANTHROPIC) as gone, stream(slow, OPENAI) as kept:
+        slow.configure(slow.route(OPENAI))
         started = time.monotonic()
         drained = _drain(gone, 3.0)
         assert drained is not None, "the stream ended"
@@ -145,16 +146,16 @@ def test_a_stream_of_a_removed_route_is_cut_and_others_run_on(slow: Rig) -> None
 
 
 def test_a_narrowed_path_cuts_as_well(slow: Rig) -> None:
-    slow.configure(slow.route(EXAMPLE))
-    with stream(slow, EXAMPLE) as gone:
-        slow.configure(slow.route(EXAMPLE, matches=(Match((PathMatch("prefix", "/ok"),)),)))
+    slow.configure(slow.route(ANTHROPIC))
+    with stream(slow, ANTHROPIC) as gone:
+        slow.configure(slow.route(ANTHROPIC, matches=(Match((PathMatch("prefix", "/ok"),)),)))
         assert _drain(gone, 3.0) is not None
 
 
 def test_an_unrelated_change_cuts_nothing(slow: Rig) -> None:
-    slow.configure(slow.route(EXAMPLE))
-    with stream(slow, EXAMPLE) as kept:
-        slow.configure(slow.route(EXAMPLE), slow.route(OTHER), log=2)
+    slow.configure(slow.route(ANTHROPIC))
+    with stream(slow, ANTHROPIC) as kept:
+        slow.configure(slow.route(ANTHROPIC), slow.route(EXAMPLE), log=2)
         for _ in range(5):
             assert kept.recv(65536)
 
@@ -177,7 +178,7 @@ def _drain(stream: Any, seconds: float) -> int | None:
 
 def test_a_hold_cuts_and_refuses_in_the_clients_dialect(slow: Rig) -> None:
     slow.standard()
-    with stream(slow, EXAMPLE) as gone:
+    with stream(slow, ANTHROPIC) as gone:
         slow.standard(hold=Hold("cutoff", "operator", "cut off by an operator"))
         assert _drain(gone, 3.0) is not None
     assert code_of(exchange(slow, get())) == "held"
@@ -190,7 +191,7 @@ def test_a_hold_cuts_and_refuses_in_the_clients_dialect(slow: Rig) -> None:
 def test_the_cut_command_ends_everything_and_is_visible(slow: Rig) -> None:
     slow.standard()
     before = slow.sidecar.control().status().config_hash
-    with stream(slow, EXAMPLE) as gone:
+    with stream(slow, ANTHROPIC) as gone:
         with slow.sidecar.control() as control:
             assert control.cut("stop") == 1
         assert _drain(gone, 3.0) is not None

@@ -21,17 +21,18 @@ from botbottle import __version__
 from botbottle.engine.api import EngineRead
 from botbottle.errors import ManifestError
 from botbottle.images import image_tag
+from botbottle.load.env import EnvValues
 from botbottle.model import labels
-from botbottle.model.bottle import Declared
+from botbottle.model.bottle import BottleSpec, Declared
 from botbottle.model.ledger_view import LedgerView
 from botbottle.model.paths import HomePaths
 from botbottle.model.plan import Plan
-from botbottle.model.resources import Observed, SidecarStatus
+from botbottle.model.resources import Observed, ObservedContainer, SidecarStatus
 from botbottle.model.sidecar_config import fingerprint
 from botbottle.planner.facts import Facts
 from botbottle.planner.names import ledger_name, names, outer_name
 from botbottle.planner.plan import plan
-from botbottle.planner.wanted import SIDECAR_RECIPE, image_recipe, routes
+from botbottle.planner.wanted import SIDECAR_RECIPE, env_names, image_recipe, routes
 
 
 class ControlRead(Protocol):
@@ -40,11 +41,15 @@ class ControlRead(Protocol):
     def status(self, control_dir: str) -> SidecarStatus | None:
         """What is active in the sidecar behind this directory; None while it does not answer."""
 
+    def kept_env(self, control_dir: str) -> Mapping[str, str]:
+        """The agent's variables in the sidecar's memory; empty while it does not answer."""
+
 
 if TYPE_CHECKING:
     from botbottle.ledger.api import Ledger
     from botbottle.load import Loaded, Overrides
 
+AGENT = "@agent"  # see executor.deliver: the start that kept values were delivered to
 UNPRIVILEGED = 65532  # uid of sidecars when bb itself runs as root
 
 
@@ -59,7 +64,7 @@ class Session:
     engine: EngineRead
     control: ControlRead
     overrides: Overrides | None = None
-    env_values: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    env_values: dict[str, Mapping[str, str]] = field(default_factory=dict)
     ledger: Ledger | None = None
 
     @property
@@ -95,16 +100,52 @@ class Session:
             secrets={
                 n: fingerprint(key, self.environ[n]) for n in sorted(wanted) if self.environ.get(n)
             },
-            env={
-                bottle: tuple((n, fingerprint(key, v)) for n, v in sorted(values.items()))
-                for bottle, values in self.env_values.items()
-            },
+            env=self.env_marks(declared, key),
             approved=self.approved(declared),
             upstream_ca=read_ca(declared.settings.egress_ca),
             skills_dir=str(Path(self.environ.get("HOME", "~")).expanduser() / ".claude/skills"),
             only=tuple(only),
             destroy=destroy,
+            snapshots=self.snapshots(declared),
         )
+
+    def env_marks(self, declared: Declared, key: bytes) -> dict[str, tuple[tuple[str, str], ...]]:
+        """Bottle → (variable, fingerprint) of the values at hand: given for this run, else from
+        the host's variables, else still in the running sidecar's memory."""
+        marks = {}
+        for spec in declared.bottles:
+            if names_ := env_names(spec):
+                values = self.values_of(spec, names_)
+                self.env_values[spec.name] = values
+                marks[spec.name] = tuple(
+                    (n, fingerprint(key, v)) for n, v in sorted(values.items())
+                )
+        return marks
+
+    def values_of(self, spec: BottleSpec, wanted: Sequence[str]) -> Mapping[str, str]:
+        """Values of one bottle's asked and copied variables, in memory."""
+        given = self.env_values.get(spec.name, {})
+        if all(n in given for n in wanted):
+            return given
+        host = {e.name: e.value if e.kind == "host" else f"BB_ENV_{e.name}" for e in spec.env}
+        found = {n: self.environ[host[n]] for n in wanted if host[n] in self.environ}
+        kept = self.control.kept_env(self.paths.bottle(spec.project, spec.name).control)
+        known = {**{n: v for n, v in kept.items() if n in wanted}, **found, **given}
+        return EnvValues(known)
+
+    def snapshots(self, declared: Declared) -> dict[str, tuple[str, ...]]:
+        """Bottle → snapshots that the ledger lists and the engine still has, newest first."""
+        ledger = self.reading(declared)
+        listed = ledger.freezes() if ledger else ()
+        if not listed:
+            return {}
+        have = {t for i in self.engine.images(f"{labels.KIND}=snapshot") for t in i.tags}
+        found: dict[str, tuple[str, ...]] = {}
+        for freeze in listed:
+            project, _, name = freeze.account.rpartition("/")
+            if project == declared.project.id and freeze.image in have:
+                found[name] = (*found.get(name, ()), freeze.image)
+        return found
 
     def observe(self, declared: Declared, facts: Facts) -> Observed:
         """One snapshot of the engine and of what every running sidecar has active."""
@@ -134,8 +175,18 @@ class Session:
         if not running:
             return {}
         with ThreadPoolExecutor(min(8, len(running))) as pool:
-            answers = pool.map(lambda c: self.control.status(self._control_dir(c.labels)), running)
+            answers = pool.map(self._status_of, running)
             return dict(zip((c.id for c in running), answers, strict=True))
+
+    def _status_of(self, found: ObservedContainer) -> SidecarStatus | None:
+        directory = self._control_dir(found.labels)
+        status = self.control.status(directory)
+        if status is None or not self.env_values.get(found.labels.get(labels.BOTTLE, "")):
+            return status
+        kept = dict(self.control.kept_env(directory))
+        agent, key = kept.pop(AGENT, ""), self.key()
+        marks = tuple((n, fingerprint(key, v)) for n, v in sorted(kept.items()))
+        return replace(status, env=marks, env_agent=agent)
 
     def _control_dir(self, found: Mapping[str, str]) -> str:
         return self.paths.bottle(

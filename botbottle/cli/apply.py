@@ -15,7 +15,7 @@ from botbottle.cli.plan import Only, finish, write_plan
 from botbottle.errors import ApplyIncomplete, BBError, Exit, PlanStale, Refused, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping, Sequence
 
     from botbottle.executor import Result
     from botbottle.load import Overrides
@@ -47,6 +47,13 @@ def register(app: typer.Typer) -> None:
         allow_empty: Annotated[
             bool, typer.Option("--allow-empty", help="Accept manifests that declare nothing.")
         ] = False,
+        env_file: Annotated[
+            Path | None, typer.Option("--env-file", help="NAME=VALUE lines for the bottles' env.")
+        ] = None,
+        bottle: Annotated[
+            list[str] | None,
+            typer.Option("--bottle", help="Use these bottles, in order, instead of the agents'."),
+        ] = None,
         budget: Annotated[
             list[str] | None,
             typer.Option("--budget", help="PROVIDER=TOKENS[/WINDOW], the most specific budget."),
@@ -54,9 +61,10 @@ def register(app: typer.Typer) -> None:
     ) -> int:
         """Make it so: show the plan, ask, carry it out, verify."""
         context: Context = ctx.obj
-        session = open_session(context, overrides(budget))
+        session = open_session(context, overrides(budget, bottle))
         declared = load_declared(context, session)
         digest = digest_of(file) if file else approve
+        session.env_values.update(ask_env(context, session, declared, env_file, only or ()))
         run = Run(context, session, declared, "apply", tuple(only or ()))
         refuse_empty(declared, allow_empty=allow_empty)
         return run.go(
@@ -64,7 +72,32 @@ def register(app: typer.Typer) -> None:
         )
 
 
-def overrides(budget: list[str] | None) -> Overrides | None:
+def ask_env(
+    context: Context,
+    session: Session,
+    declared: Declared,
+    file: Path | None,
+    only: Sequence[str],
+) -> dict[str, Mapping[str, str]]:
+    """Values of asked and copied variables for the bottles that are to run. What neither the
+    host, a file nor the running sidecar knows is asked for. Raises MissingValue."""
+    from botbottle.planner.wanted import env_names
+
+    lacking = []
+    for spec in declared.bottles:
+        wanted = env_names(spec)
+        if wanted and spec.state == "started" and (not only or spec.name in only):
+            known = session.values_of(spec, wanted)
+            if file is not None or any(n not in known for n in wanted):
+                lacking.append(spec)
+    if not lacking:
+        return {}
+    from botbottle.cli.env_values import env_values
+
+    return dict(env_values(context, lacking, file))
+
+
+def overrides(budget: list[str] | None, bottle: list[str] | None = None) -> Overrides | None:
     """Launch options as the loader takes them."""
     from botbottle.budget.limits import parse_limit
     from botbottle.load import Overrides
@@ -75,7 +108,9 @@ def overrides(budget: list[str] | None) -> Overrides | None:
         if not found or not provider:
             raise UsageError(f"--budget {text}: write PROVIDER=TOKENS or PROVIDER=TOKENS/WINDOW")
         limits.append(parse_limit(provider, amount))
-    return Overrides(budgets=tuple(limits)) if limits else None
+    if not limits and not bottle:
+        return None
+    return Overrides(budgets=tuple(limits), bottles=tuple(bottle or ()))
 
 
 def digest_of(path: Path) -> str:
@@ -141,6 +176,7 @@ class Run:
         write_plan(self.context, shown, "text")
         if shown.empty and not blocking_error(shown):
             finish(self.context, shown, self.verb, 0)
+            self.warn_unwatched()
             return int(Exit.OK)
         if error := blocking_error(shown):
             raise error
@@ -251,7 +287,16 @@ class Run:
                 hint="bb plan --full shows the fields; if nobody else changes them, it is a bug",
             )
         finish(self.context, plan, self.verb, 0)
+        self.warn_unwatched()
         return int(Exit.OK)
+
+    def warn_unwatched(self) -> None:
+        """After an apply: policies that nobody would carry out."""
+        from botbottle.cli.unwatched import unwatched, warning
+
+        if self.verb == "apply":
+            found = unwatched(self.declared, self.session.view(self.declared))
+            self.context.err.write(warning(found))
 
     def say(self, text: str) -> None:
         self.context.err.write(f"bb {self.verb}: {text}\n")

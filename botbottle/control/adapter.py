@@ -41,6 +41,19 @@ class ControlClient:
         with connect(control_dir) as client:
             return client.configure(config, secrets, key)
 
+    def keep_env(self, control_dir: str, values: Mapping[str, str]) -> None:
+        """Keep the agent's variables in the sidecar's memory. Raises SidecarUnreachable."""
+        with connect(control_dir, timeout=TIMEOUT) as client:
+            client.vault_put(values)
+
+    def kept_env(self, control_dir: str) -> dict[str, str]:
+        """What ``keep_env`` left there; empty when the sidecar does not answer."""
+        try:
+            with connect(control_dir, timeout=TIMEOUT) as client:
+                return client.vault_get()
+        except (SidecarUnreachable, EngineError):
+            return {}
+
     def ledger_answers(self) -> bool:
         """Whether the ledger service says hello on its probe socket."""
         try:

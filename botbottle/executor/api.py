@@ -29,6 +29,9 @@ class Control(Protocol):
     ) -> SidecarStatus | None:
         """Deliver; returns when the sidecar has acknowledged. Raises BBError."""
 
+    def keep_env(self, control_dir: str, values: Mapping[str, str]) -> None:
+        """Keep the agent's variables in the sidecar's memory. Raises BBError."""
+
     def ledger_answers(self) -> bool:
         """Whether the ledger service answers."""
 

@@ -15,6 +15,7 @@ from botbottle.model.sidecar_config import fingerprint
 
 DIRECTORY = "/run/bb"  # a tmpfs of the agent container
 FILE = f"{DIRECTORY}/env"
+AGENT = "@agent"  # key of the start that the kept values were delivered to; no variable's name
 TIMEOUT = 20.0  # seconds
 
 # Written beside and renamed: a reader sees the whole old or the whole new file.
@@ -35,6 +36,10 @@ def env(op: DeliverEnv, ref: Ref, tools: Tools) -> None:
             where=op.resource,
             hint=f"the agent needs a writable {DIRECTORY}",
         )
+    found = tools.engine.container(ref)
+    if op.control and found is not None:
+        # Kept last: until then the next plan delivers again.
+        tools.control.keep_env(op.control, {**values, AGENT: f"{found.id} {found.started_at}"})
 
 
 def planned(op: DeliverEnv, have: Mapping[str, str], key: bytes) -> dict[str, str]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import enum
 import hashlib
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from ipaddress import ip_network
 from typing import Any, Literal
@@ -194,9 +195,11 @@ class PushConfig(Base):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeliverEnv(Base):
-    """Write asked and copied variables (and the prompt, skills) into the agent's tmpfs."""
+    """Write asked and copied variables into the agent's tmpfs, then keep them, and which start
+    of the agent has them, in the sidecar's memory (``control``)."""
 
     ref: Ref
+    control: str = ""
     names: tuple[tuple[str, str], ...]  # variable → fingerprint
 
 
@@ -358,11 +361,9 @@ class Plan:
         """16 hex digits over what would be done and why; independent of unrelated state: of the
         addresses that happen to be free, and of secret values (which credentials go where is
         approved, not what they are today)."""
-        text = canonical.canonical({"ops": [_approved(op) for op in self.ops], "p": self.project})
+        text = canonical.canonical({"ops": list(map(_approved, self.ops)), "p": self.project})
         fresh = (op.spec.subnet for op in self.ops if isinstance(op, CreateNetwork))
-        for number, subnet in enumerate(fresh):
-            text = _without_addresses(text, subnet, number)
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
+        return hashlib.sha256(_without_addresses(text, fresh).encode()).hexdigest()[:16]
 
     @property
     def needs(self) -> tuple[str, ...]:
@@ -382,14 +383,17 @@ def _approved(op: Op) -> dict[str, Any]:
     return data
 
 
-def _without_addresses(text: str, subnet: str, number: int) -> str:
-    """Replace the addresses of a subnet that is yet to be made by their place in it."""
-    first = ip_network(subnet).network_address
-    text = text.replace(f'"{subnet}"', f'"net{number}"')
-    for offset in range(2, 6):  # sidecars and agent
-        pattern = rf"(?<![\d.]){re.escape(str(first + offset))}(?![\d.])"
-        text = re.sub(pattern, f"net{number}.{offset}", text)
-    return text
+_ADDRESS = re.compile(r'"[\d.]+/\d+"|(?<![\d.])\d+(?:\.\d+){3}(?![\d.])')
+
+
+def _without_addresses(text: str, subnets: Iterable[str]) -> str:
+    """Replace the addresses of subnets that are yet to be made by their place in them."""
+    places = {}
+    for number, subnet in enumerate(subnets):
+        first = ip_network(subnet).network_address
+        places[f'"{subnet}"'] = f'"net{number}"'
+        places |= {str(first + o): f"net{number}.{o}" for o in range(2, 6)}  # sidecars, agent
+    return _ADDRESS.sub(lambda m: places.get(m[0], m[0]), text) if places else text
 
 
 def op_wire(op: Op) -> dict[str, Any]:

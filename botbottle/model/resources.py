@@ -6,8 +6,9 @@ with the live object; a change updates in place), exactly along Docker's own lin
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Literal
 
 from botbottle.model import canonical, labels
@@ -107,14 +108,26 @@ class ContainerSpec:
     @property
     def immutable(self) -> dict[str, object]:
         """The hashed part: without limits, name and outer attachments (all mutable)."""
-        data: dict[str, object] = canonical.plain(replace(self, limits=Limits(), name=""))
+        data: dict[str, object] = canonical.plain(self)
         del data["limits"], data["name"], data["networks"]
         return data
 
     @property
     def spec_hash(self) -> str:
         """Hash of the immutable part."""
-        return canonical.digest(self.immutable)
+        return _spec_text(self)[1]
+
+    @property
+    def spec_text(self) -> str:
+        """Canonical JSON of the immutable part."""
+        return _spec_text(self)[0]
+
+
+@functools.lru_cache(maxsize=64)
+def _spec_text(spec: ContainerSpec) -> tuple[str, str]:
+    """Text and hash; asked for several times in a row while one container is planned."""
+    text = canonical.canonical(spec.immutable)
+    return text, canonical.digest_text(text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,12 +198,16 @@ class SidecarStatus:
     ``config_hash``: hash of the active config without secrets (model.sidecar_config).
     ``config``: the active config itself (no secrets), so that plan shows real reach.
     ``secrets``: name → first 8 hex digits of the keyed HMAC of the value it holds.
+    ``env``: fingerprints of the agent's variables kept in the sidecar's memory; ``env_agent``:
+    which start of the agent (``ID STARTED_AT``) they were delivered to.
     ``ready``: listening, CA written. ``ledger``: whether its gate answers.
     """
 
     config_hash: str = ""
     config: SidecarConfig | None = None
     secrets: tuple[tuple[str, str], ...] = ()
+    env: tuple[tuple[str, str], ...] = ()
+    env_agent: str = ""
     version: str = ""
     ready: bool = False
     ledger: bool = False

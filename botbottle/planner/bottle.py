@@ -268,10 +268,8 @@ def _short(value: object) -> str:
 
 def plan_volumes(draft: Draft, want: Wanted) -> tuple[str, ...]:
     """Create missing volumes; existing ones are never touched."""
-    have = {v.name for v in draft.observed.volumes}
-    return tuple(
-        _create_volume(draft, want, volume) for volume in want.volumes if volume.name not in have
-    )
+    have = draft.index.volume_names
+    return tuple(_create_volume(draft, want, v) for v in want.volumes if v.name not in have)
 
 
 def _create_volume(draft: Draft, want: Wanted, volume: VolumeSpec) -> str:
@@ -315,6 +313,9 @@ def plan_agent(
     if _never_started(agent) and (want.texts or want.trees):
         ready = (*ready, _copy(draft, want, agent))
     pushed = plan_push(draft, want, egress, after, agent.stopped)
+    if agent.running and env_outdated(status_of(draft, egress), want, agent):
+        draft.change(f"{name}/agent", name, Action.UPDATE, "env-outdated", drift=True)
+        deliver_env(draft, want, agent, "env-outdated", (*ready, *after))
     if not agent.running:
         _start_agent(draft, want, agent, (*ready, *pushed, *after, *before))
 
@@ -355,15 +356,41 @@ def _start_agent(draft: Draft, want: Wanted, agent: ContainerPlan, after: tuple[
             ref=agent.ref,
         )
     )
-    if want.env:
-        draft.add(
-            DeliverEnv(
-                id=f"env:{name}/agent",
-                resource=f"{name}/agent",
-                bottle=name,
-                reason="started",
-                after=(start,),
-                ref=agent.ref,
-                names=want.env,
-            )
+    deliver_env(draft, want, agent, "started", (start,))
+
+
+def deliver_env(
+    draft: Draft, want: Wanted, agent: ContainerPlan, reason: str, after: tuple[str, ...]
+) -> None:
+    """Deliver asked and copied variables; values that are not at hand are named, never guessed."""
+    name = want.spec.name
+    missing = [n for n, mark in want.env if not mark]
+    if missing:
+        text = f"no value at hand for {', '.join(missing)}; bb apply asks, or use --env-file"
+        draft.notices.append(Notice("BB291", name, text))
+    if not want.env:
+        return
+    draft.add(
+        DeliverEnv(
+            id=f"env:{name}/agent",
+            resource=f"{name}/agent",
+            bottle=name,
+            reason=reason,
+            after=after,
+            ref=agent.ref,
+            control=want.paths.control,
+            names=want.env,
         )
+    )
+
+
+def env_outdated(status: SidecarStatus | None, want: Wanted, agent: ContainerPlan) -> bool:
+    """Whether a running agent lacks its variables: it started anew behind our back, a crash came
+    between start and delivery, or a value at hand is another one now."""
+    if not want.env or agent.kept is None:
+        return False
+    if status is None or status.env_agent != f"{agent.kept.id} {agent.kept.started_at}":
+        # A restarted sidecar has forgotten: deliver again when every value is at hand.
+        return all(mark for _, mark in want.env)
+    held = dict(status.env)
+    return any(mark and held.get(n) != mark for n, mark in want.env)

@@ -21,6 +21,7 @@ from botbottle.model.sidecar_config import Hold, SidecarConfig
 from botbottle.planner.enforce import Standing
 from botbottle.planner.facts import Facts
 from botbottle.planner.names import Names, address, ledger_name, names, outer_name, outer_subnet
+from botbottle.planner.resume import MARK
 from botbottle.providers import AGENT_HOME, TRUST_DIR, WORKSPACE, agent_env, provider
 from botbottle.providers.base import Credential, Provider
 
@@ -94,9 +95,15 @@ def sidecar_config(spec: BottleSpec, settings: Settings, state: Standing, ca: st
 
 
 def wanted(
-    spec: BottleSpec, settings: Settings, state: Standing, subnet: str, facts: Facts
+    spec: BottleSpec,
+    settings: Settings,
+    state: Standing,
+    subnet: str,
+    facts: Facts,
+    snapshot: str = "",
 ) -> Wanted:
-    """Everything one bottle needs, given its subnet and standing."""
+    """Everything one bottle needs, given its subnet and standing. ``snapshot``: the image that
+    a resumed agent is made from; its workspace is its own and is not copied anew."""
     program, _, _ = chosen(spec)
     called = names(facts.paths.home_id, spec.project, spec.name)
     paths = facts.paths.bottle(spec.project, spec.name)
@@ -111,14 +118,14 @@ def wanted(
         mode=mode_of(spec, state),
         network=network_spec(spec, called, subnet),
         egress=egress_spec(spec, settings, called, paths, subnet, facts),
-        agent=agent_spec(spec, called, paths, subnet, facts, (texts, trees)),
+        agent=agent_spec(spec, called, paths, subnet, facts, (texts, trees), snapshot),
         volumes=(VolumeSpec(called.home, spec.name), VolumeSpec(called.workspace, spec.name)),
         config=config,
         secrets=tuple((n, facts.secrets[n]) for n in needed if n in facts.secrets),
         missing=tuple(n for n in needed if n not in facts.secrets),
         texts=texts,
-        trees=trees,
-        env=facts.env.get(spec.name, ()),
+        trees=tuple(t for t in trees if t[1] != WORKSPACE) if snapshot else trees,
+        env=tuple((n, dict(facts.env.get(spec.name, ())).get(n, "")) for n in env_names(spec)),
         paths=paths,
         recipes=tuple((r, facts.images[r]) for r in (SIDECAR_RECIPE, image_recipe(spec))),
     )
@@ -200,20 +207,23 @@ def agent_spec(
     subnet: str,
     facts: Facts,
     copied: tuple[tuple[tuple[str, str], ...], tuple[tuple[str, str], ...]],
+    snapshot: str = "",
 ) -> ContainerSpec:
     """The agent: one internal network, no capability, no credential."""
     program, credential, _ = chosen(spec)
     literal = {e.name: e.value for e in spec.env if e.kind == "literal"}
     fixed = dict(agent_env(program, credential, "egress", ("egress", "supervise", "git-gate")))
     marks = {"BB_BOTTLE": spec.name, "BB_FILES": canonical.digest(copied)}
-    asked = facts.env.get(spec.name, ())
-    if asked:
-        marks["BB_ENV"] = canonical.digest(asked)
+    image = facts.images[image_recipe(spec)]
+    if snapshot:
+        marks[MARK] = image
+    if asked := env_names(spec):
+        marks["BB_ENV"] = " ".join(asked)  # names only: a new value replaces no container
     return ContainerSpec(
         name=called.agent,
         kind="agent",
         bottle=spec.name,
-        image=facts.images[image_recipe(spec)],
+        image=snapshot or image,
         command=command(spec, program, credential),
         env=tuple(sorted({**fixed, **literal, **_git_env(spec), **marks}.items())),
         mounts=(
@@ -245,6 +255,11 @@ def command(spec: BottleSpec, program: Provider, credential: Credential) -> tupl
         return ("bb-idle",)
     settings = dict(spec.provider_settings)
     return ("bb-run", *program.argv("headless", credential, settings, spec.task))
+
+
+def env_names(spec: BottleSpec) -> tuple[str, ...]:
+    """Variables whose values are asked for or copied: delivered in memory, sorted."""
+    return tuple(sorted(e.name for e in spec.env if e.kind != "literal"))
 
 
 def _git_env(spec: BottleSpec) -> dict[str, str]:

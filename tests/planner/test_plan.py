@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from botbottle.model import labels
-from botbottle.model.bottle import Limit, Resources, Scope
+from botbottle.model.bottle import EnvVar, Limit, Resources, Scope
 from botbottle.model.ledger_view import HoldRecord
 from botbottle.model.plan import Action, PushConfig, Reach, RecordEnforcement, StartContainer
 from botbottle.model.resources import Endpoint, ObservedContainer, ObservedNetwork
@@ -276,3 +276,33 @@ def test_the_digest_does_not_depend_on_which_addresses_are_free(world: World) ->
     second = world.plan(declared())
     assert first != second and first.digest == second.digest
     assert world.plan(declared(bottle(prompt="other"))).digest != first.digest
+
+
+class TestAskedVariables:
+    SPEC = bottle(env=(EnvVar("TOKEN", "ask", ""), EnvVar("PLAIN", "literal", "x")))
+    KNOWN = replace(FACTS, env={"web": (("TOKEN", "11111111"),)})
+
+    def test_they_are_delivered_after_the_start_and_then_left_alone(self, world: World) -> None:
+        made = world.converge(declared(self.SPEC), self.KNOWN)
+        assert made.ops[-1].id == "env:web/agent"
+        assert world.plan(declared(self.SPEC), self.KNOWN).empty
+
+    def test_a_crash_before_delivery_is_repaired(self, world: World) -> None:
+        world.run(world.plan(declared(self.SPEC), self.KNOWN).ops[:-1])
+        assert kinds(world.converge(declared(self.SPEC), self.KNOWN)) == ["DeliverEnv"]
+        assert world.plan(declared(self.SPEC), self.KNOWN).empty
+
+    def test_a_new_value_is_delivered_without_replacing_the_agent(self, world: World) -> None:
+        world.converge(declared(self.SPEC), self.KNOWN)
+        other = replace(FACTS, env={"web": (("TOKEN", "22222222"),)})
+        assert kinds(world.plan(declared(self.SPEC), other)) == ["DeliverEnv"]
+
+    def test_a_shell_without_the_value_changes_nothing(self, world: World) -> None:
+        world.converge(declared(self.SPEC), self.KNOWN)
+        assert world.plan(declared(self.SPEC), FACTS).empty
+
+    def test_a_missing_value_is_named_by_variable_only(self, world: World) -> None:
+        made = world.plan(declared(self.SPEC), FACTS)
+        assert [n.message for n in made.notices if n.code == "BB291"][0].startswith(
+            "no value at hand for TOKEN"
+        )

@@ -48,6 +48,7 @@ class FakeControl:
     def __init__(self) -> None:
         self.statuses: dict[str, SidecarStatus] = {}
         self.secrets: dict[str, dict[str, str]] = {}
+        self.env: dict[str, dict[str, str]] = {}
         self.ledger = True
         self.error: Exception | None = None
 
@@ -64,6 +65,9 @@ class FakeControl:
         self.statuses[control_dir] = status
         self.secrets[control_dir] = dict(secrets)
         return status
+
+    def keep_env(self, control_dir: str, values: Mapping[str, str]) -> None:
+        self.env[control_dir] = dict(values)
 
     def ledger_answers(self) -> bool:
         return self.ledger

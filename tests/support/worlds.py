@@ -224,7 +224,15 @@ class World:
                 self.view = replace(self.view, enforced=rows)
             case CommitImage():
                 assert self.container(op.ref).state == "paused"
-            case DeliverEnv() | CopyFiles() | RemoveImage():
+            case DeliverEnv():
+                agent = self.container(op.ref)
+                assert agent.state == "running"
+                for c in self.by_kind("egress"):
+                    status = self.observed.sidecars.get(c.id)
+                    if status and c.labels[labels.BOTTLE] == op.bottle:
+                        mark = f"{agent.id} {agent.started_at}"
+                        self.status(c.id, replace(status, env=op.names, env_agent=mark))
+            case CopyFiles() | RemoveImage():
                 pass
             case _:
                 assert_never(op)
@@ -283,7 +291,12 @@ class World:
         assert self.observed.sidecars.get(target.id), "push to a sidecar that does not answer"
         self.status(
             target.id,
-            SidecarStatus(op.config.config_hash, op.config, op.secrets, "0.1.0", True, True),
+            replace(
+                self.observed.sidecars[target.id] or SidecarStatus(),
+                config_hash=op.config.config_hash,
+                config=op.config,
+                secrets=op.secrets,
+            ),
         )
 
     def _register(self, op: RegisterAccount) -> None:

@@ -303,6 +303,6 @@ class TestAskedVariables:
 
     def test_a_missing_value_is_named_by_variable_only(self, world: World) -> None:
         made = world.plan(declared(self.SPEC), FACTS)
-        assert [n.message for n in made.notices if n.code == "BB291"][0].startswith(
+        assert next(n.message for n in made.notices if n.code == "BB291").startswith(
             "no value at hand for TOKEN"
         )

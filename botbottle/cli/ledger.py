@@ -1,4 +1,4 @@
-"""``bb ledger check | backup | export | vacuum | retain``: looking after the store."""
+"""``bb ledger check | backup | restore | export | vacuum | retain``: looking after the store."""
 
 from __future__ import annotations
 
@@ -18,7 +18,9 @@ from botbottle.model import canonical
 
 
 def register(app: typer.Typer) -> None:
-    group = typer.Typer(no_args_is_help=True, help="Check, back up, export or shrink the ledger.")
+    group = typer.Typer(
+        no_args_is_help=True, help="Check, back up, restore, export or shrink the ledger."
+    )
     app.add_typer(group, name="ledger")
 
     @group.command()
@@ -35,6 +37,19 @@ def register(app: typer.Typer) -> None:
         return with_ledger(
             ctx.obj, lambda ledger: done(ctx.obj, ledger.backup(str(path)), f"copied to {path}")
         )
+
+    @group.command()
+    def restore(
+        ctx: typer.Context,
+        path: Path,
+        force: Annotated[
+            bool, typer.Option("--force", help="Also while the service or a watch lives.")
+        ] = False,
+    ) -> int:
+        """Put a backup in the ledger's place; the present file is kept aside."""
+        from botbottle.cli.ledger_restore import restore as put_back
+
+        return put_back(ctx.obj, path, force=force)
 
     @group.command()
     def export(ctx: typer.Context, path: Path) -> int:
@@ -80,8 +95,8 @@ def show_check(context: Context, ledger: Ledger, as_json: bool) -> int:
         context.out.write(json.dumps({"format_version": "1.0", **data}, indent=2) + "\n")
     else:
         context.out.writelines(f"{key}: {value}\n" for key, value in data.items())
-    if not getattr(health, "ok", False):
+    if health.problems:
         raise LedgerCorrupt(
-            "the ledger is damaged", hint="restore the newest backup (bb ledger backup)"
+            "the ledger is damaged", hint="bb ledger restore BACKUP, with the newest backup"
         )
     return 0

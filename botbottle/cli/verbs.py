@@ -35,7 +35,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "diff": ("history", "What differs between two generations."),
     "undo": ("history", "Apply an older desired set, with approvals."),
     "audit": ("audit", "The enforcement record; verify its chain."),
-    "ledger": ("ledger", "Check, back up, export or shrink the ledger."),
+    "ledger": ("ledger", "Check, back up, restore, export or shrink the ledger."),
     "scan": ("scan", "Scan text for secrets or injections."),
     "completion": ("completion", "Print the completion script of a shell."),
     "version": ("version", "Print the version."),

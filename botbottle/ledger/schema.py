@@ -109,4 +109,7 @@ _RECORDS = (
         expires DOUBLE PRECISION NOT NULL, info TEXT NOT NULL)""",
 )
 
-STEPS = ((*_CONFIG, *_USAGE, *_ENFORCEMENT, *_RECORDS),)
+# One bottle's exchanges, newest first, without reading everybody's.
+_EXCHANGES_OF_ONE = ("CREATE INDEX usage_account ON usage (account, id)",)
+
+STEPS = ((*_CONFIG, *_USAGE, *_ENFORCEMENT, *_RECORDS), _EXCHANGES_OF_ONE)

@@ -169,8 +169,8 @@ def corrupt(path: str, detail: str) -> errors.LedgerCorrupt:
     return errors.LedgerCorrupt(
         f"the ledger is damaged ({detail})",
         where=path,
-        hint="stop `bb watch` and the ledger service, move the file and its -wal and -shm away, "
-        "copy the newest backup (made by `bb ledger backup`) in its place, run `bb ledger check`",
+        hint="stop `bb watch` and the ledger service, then `bb ledger restore BACKUP` "
+        "with the newest file of `bb ledger backup`; the damaged one is kept aside",
     )
 
 

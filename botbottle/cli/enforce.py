@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from botbottle.ledger.api import Ledger
-    from botbottle.model.bottle import Declared, Policy
+    from botbottle.model.bottle import Declared, Limit, Policy
+    from botbottle.model.ledger_view import LedgerView
     from botbottle.session import Session
 
 Names = Annotated[list[str] | None, typer.Argument(help="The bottles.")]
@@ -60,10 +61,17 @@ def register(app: typer.Typer) -> None:
 
     @app.command()
     def resume(
-        ctx: typer.Context, names: Names = None, all_: Everyone = False, reason: Reason = ""
+        ctx: typer.Context,
+        names: Names = None,
+        all_: Everyone = False,
+        reason: Reason = "",
+        budget: Annotated[
+            list[str] | None,
+            typer.Option("--budget", help="PROVIDER=TOKENS[/WINDOW]: a new limit of the bottle."),
+        ] = None,
     ) -> int:
         """Continue frozen bottles where they stopped."""
-        return lift(ctx.obj, "resume", names or [], all_, reason)
+        return lift(ctx.obj, "resume", names or [], all_, reason, budget or ())
 
 
 def order(
@@ -84,14 +92,27 @@ def order(
     return carry_out(context, session, declared, policy, chosen)
 
 
-def lift(context: Context, verb: str, names: Sequence[str], everyone: bool, reason: str) -> int:
-    """Withdraw orders and latched actions, then let the reconciler bring the bottles back."""
+def lift(
+    context: Context,
+    verb: str,
+    names: Sequence[str],
+    everyone: bool,
+    reason: str,
+    budget: Sequence[str] = (),
+) -> int:
+    """Withdraw orders and latched actions, then let the reconciler bring the bottles back.
+    ``budget`` limits go to the bottles' most specific scope. Raises Refused, before anything is
+    lifted, when a bottle to resume would be held again at once."""
     from botbottle.model.paths import account
 
+    limits = [parse_budget(text) for text in budget]
     session, declared, chosen = targets(context, names, everyone)
     ledger = writing(session, declared)
     try:
+        raise_budgets(ledger, declared, chosen, limits, reason)
         view = ledger.view(time.time())
+        if verb == "resume":
+            require_room(declared, chosen, view)
         lifted = [
             release_one(ledger, account(declared.project.id, n), view.enforced, reason)
             for n in chosen
@@ -103,11 +124,55 @@ def lift(context: Context, verb: str, names: Sequence[str], everyone: bool, reas
     return carry_out(context, session, declared, verb, chosen)
 
 
+def parse_budget(text: str) -> Limit:
+    """``PROVIDER=TOKENS[/WINDOW]``. Raises UsageError."""
+    from botbottle.budget.limits import parse_limit
+
+    provider, found, amount = text.partition("=")
+    if not found or not provider:
+        raise UsageError(f"--budget {text}: write PROVIDER=TOKENS or PROVIDER=TOKENS/WINDOW")
+    return parse_limit(provider, amount)
+
+
+def raise_budgets(
+    ledger: Ledger,
+    declared: Declared,
+    chosen: tuple[str, ...],
+    limits: Sequence[Limit],
+    reason: str,
+) -> None:
+    """An operator's limits for each chosen bottle, where its own scope begins."""
+    for spec in declared.bottles:
+        if spec.name in chosen:
+            for limit in limits:
+                ledger.set_limit(spec.scopes[0].key, limit, by=getpass.getuser(), reason=reason)
+
+
+def require_room(declared: Declared, chosen: tuple[str, ...], view: LedgerView) -> None:
+    """Raises Refused when a used-up budget would freeze, cut or kill a resumed bottle again."""
+    from dataclasses import replace
+
+    from botbottle.planner.plan import states_of
+
+    bare = replace(view, holds={}, enforced={})
+    states = states_of(declared, bare)
+    for name in chosen:
+        if not states[name].free:
+            raise Refused(
+                f"{name} would be held again at once: {states[name].message}",
+                code="BB7306",
+                hint=f"bb resume {name} --budget PROVIDER=TOKENS, or {states[name].way_out}",
+            )
+
+
 def release_one(ledger: Ledger, key: str, enforced: object, reason: str) -> bool:
-    """Lift the hold and the carried-out action of one bottle; whether there was either."""
+    """Lift the hold and the carried-out action of one bottle; whether there was either. A frozen
+    bottle is marked to be resumed: the reconciler lifts the freeze when it runs again."""
     by, now = getpass.getuser(), time.time()
     lifted = ledger.release_hold(key, by=by, reason=reason, now=now)
     record = enforced.get(key) if isinstance(enforced, dict) else None
+    if record is not None and record.policy == "freeze":
+        return ledger.ask_resume(key, by=by, reason=reason, now=now) or lifted
     if record is not None:
         ledger.enforce(
             key,

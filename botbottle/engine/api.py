@@ -87,6 +87,10 @@ class EngineRead(Protocol):
     def images(self, label: str) -> tuple[ObservedImage, ...]:
         """Local images that carry ``label`` (``key`` or ``key=value``)."""
 
+    def storage(self) -> str:
+        """Directory that the engine keeps its data in, as the engine's own host names it; empty
+        when it does not say. One GET."""
+
     def network_is_sealed(self, network: str) -> bool:
         """Whether an internal network really has no host address and no gateway (an engine may
         accept an option and ignore it)."""

@@ -68,6 +68,9 @@ class DockerReader:
     def images(self, label: str) -> tuple[ObservedImage, ...]:
         return lookup.labelled(self.connection, label)
 
+    def storage(self) -> str:
+        return str(self.connection.get_json("/info").get("DockerRootDir") or "")
+
     def network_is_sealed(self, network: str) -> bool:
         return lookup.is_sealed(self.connection, network)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import assert_never
 
 from botbottle.errors import Conflict, EngineError, PlanStale, Refused
-from botbottle.executor import deliver, files, host, ready
+from botbottle.executor import deliver, disk, files, host, ready
 from botbottle.executor.api import Tools
 from botbottle.executor.names import Names
 from botbottle.executor.report import progress
@@ -43,6 +43,8 @@ def carry_out(op: plan.Op, tools: Tools, names: Names, run: str) -> None:
         case plan.StopContainer():
             engine.stop(names.container(op.ref), op.timeout)
         case plan.PauseContainer():
+            if op.reason == "frozen":
+                disk.check_room(engine, op.resource)
             engine.pause(names.container(op.ref))
         case plan.UnpauseContainer():
             engine.unpause(names.container(op.ref))

@@ -155,6 +155,10 @@ class Enforcement(Protocol):
         name for the budget crossing). Once for each (account, policy, trigger): False when it
         is already there. A ``kill`` for a budget stands as a hold until released."""
 
+    def ask_resume(self, account: str, *, by: str, reason: str = "", now: float) -> bool:
+        """Mark a carried-out freeze as to be lifted: the reconciler brings the bottle back and
+        lifts it then. Whether the bottle is frozen. Audited once."""
+
     def record_freeze(
         self, account: str, image: str, manifest_digest: str, *, now: float
     ) -> None: ...

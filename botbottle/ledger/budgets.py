@@ -6,6 +6,7 @@ from __future__ import annotations
 import time
 
 from botbottle.budget import precedence, projection, windows
+from botbottle.ledger.enforcement import enforcement_record
 from botbottle.ledger.pools import LimitKey, Pools
 from botbottle.ledger.records import LimitRow
 from botbottle.model.bottle import Limit, Window
@@ -191,7 +192,7 @@ class Budgets(Pools):
 
     def _enforced(self) -> dict[str, EnforcementRecord]:
         rows = self.db.query("SELECT account, policy, source, at FROM enforcement")
-        return {row[0]: EnforcementRecord(*row) for row in rows}
+        return {row[0]: enforcement_record(*row) for row in rows}
 
     def _newest_freezes(self) -> dict[str, FreezeRecord]:
         rows = self.db.query("SELECT account, image, manifest_digest, at FROM snapshot ORDER BY at")

@@ -9,9 +9,10 @@ from botbottle import errors
 from botbottle.ledger.base import Part, chain_hash
 from botbottle.ledger.records import AuditCheck, AuditRow
 from botbottle.model.bottle import Policy
-from botbottle.model.ledger_view import FreezeRecord, HoldRecord
+from botbottle.model.ledger_view import EnforcementRecord, FreezeRecord, HoldRecord
 
 STRENGTH: dict[Policy, int] = {"cutoff": 1, "freeze": 2, "kill": 3}
+RESUME = "resume:"  # before the trigger of a freeze that an operator wants lifted
 _AUDIT = (
     "SELECT seq, at, action, account, policy, source, by_whom, was, became, detail, prev, hash"
     " FROM audit"
@@ -98,11 +99,14 @@ class Enforcement(Part):
     ) -> bool:
         with self.db.write():
             done = self.db.one("SELECT policy, source FROM enforcement WHERE account = ?", account)
-            if (done is None) if lift else (done == (policy, trigger)):
+            known = (done[0], done[1].removeprefix(RESUME)) if done else None
+            if (done is None) if lift else (known == (policy, trigger)):
                 return False
             self.db.run("DELETE FROM enforcement WHERE account = ?", account)
             if not lift:
                 self._carried_out(account, policy, trigger, now)
+                if done and self._stands(account, policy, trigger):
+                    return False
             self._audit(
                 "lift" if lift else "enforce",
                 account,
@@ -112,6 +116,43 @@ class Enforcement(Part):
                 source=trigger,
                 was=before,
                 became=after,
+            )
+            return True
+
+    def _stands(self, account: str, policy: Policy, trigger: str) -> bool:
+        """Whether the chain has this very action already and nothing lifted it since: another
+        order came in between and went again. One trigger, one row."""
+        newest = self.db.one(
+            "SELECT MAX(CASE WHEN action = 'enforce' AND policy = ? AND source = ? THEN seq END),"
+            " MAX(CASE WHEN action = 'lift' THEN seq END) FROM audit WHERE account = ?",
+            policy,
+            trigger,
+            account,
+        )
+        done, lifted = newest or (None, None)
+        return done is not None and (lifted is None or done > lifted)
+
+    def ask_resume(self, account: str, *, by: str, reason: str = "", now: float) -> bool:
+        with self.db.write():
+            done = self.db.one("SELECT policy, source FROM enforcement WHERE account = ?", account)
+            if done is None or done[0] != "freeze":
+                return False
+            trigger = done[1].removeprefix(RESUME)
+            if done[1] != trigger:
+                return True
+            self.db.run(
+                "UPDATE enforcement SET source = ? WHERE account = ?", RESUME + trigger, account
+            )
+            self._revise()
+            self._audit(
+                "resume",
+                account,
+                at=now,
+                by=by,
+                policy="freeze",
+                source=trigger,
+                was="frozen",
+                detail=reason,
             )
             return True
 
@@ -183,6 +224,13 @@ class Enforcement(Part):
         if not problem and head and head not in {row[-1] for row in rows}:
             problem = "the head you kept is not in the chain: it was rewritten"
         return AuditCheck(not problem, len(rows), last, problem)
+
+
+def enforcement_record(account: str, policy: Policy, source: str, at: float) -> EnforcementRecord:
+    """A stored action as the planner sees it."""
+    return EnforcementRecord(
+        account, policy, source.removeprefix(RESUME), at, source.startswith(RESUME)
+    )
 
 
 def _broken(row: tuple[object, ...], number: int, last: str) -> str:

@@ -50,12 +50,14 @@ class HoldRecord:
 
 @dataclass(frozen=True, slots=True)
 class EnforcementRecord:
-    """The newest carried-out action for a bottle that has not been lifted."""
+    """The newest carried-out action for a bottle that has not been lifted. ``resume``: an
+    operator asked to continue this frozen bottle; the reconciler lifts it when that is done."""
 
     account: str
     policy: Policy
     trigger_id: str
     at: float
+    resume: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ class Facts:
     fingerprint) of its asked and copied values. ``upstream_ca`` is PEM text. ``skills_dir`` is
     the host directory of skills. ``only`` restricts to bottles by name. ``destroy`` plans to
     nothing at all, including the shared ledger service when no other project needs it.
+    ``snapshots`` maps a bottle to the tags of its existing snapshots, newest first.
     """
 
     paths: HomePaths
@@ -33,3 +34,4 @@ class Facts:
     destroy: bool = False
     runtime: str = ""
     platform_dns: tuple[str, ...] = ()
+    snapshots: Mapping[str, tuple[str, ...]] = field(default_factory=dict)

@@ -16,7 +16,7 @@ from botbottle.ledger.api import Ledger
 from botbottle.locking import project_lock
 from botbottle.model.bottle import Declared
 from botbottle.model.plan import Plan
-from botbottle.planner.plan import state_of
+from botbottle.planner.plan import states_of
 from botbottle.session import Session
 from botbottle.ui.events import Event
 from botbottle.watch.sources import Manifests
@@ -66,8 +66,8 @@ class LiveWorld:
 
     def standings(self, declared: Declared) -> Mapping[str, str]:
         view = self.ledger.view(time.time())
-        states = {b.name: state_of(b, declared, view) for b in declared.bottles}
-        return {name: f"{s.policy}:{s.trigger_id}" for name, s in states.items()}
+        states = states_of(declared, view).items()
+        return {name: f"{s.policy}:{s.trigger_id}" for name, s in states}
 
     def ledger_changed(self) -> bool:
         now = self.ledger.version()

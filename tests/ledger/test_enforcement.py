@@ -165,3 +165,32 @@ def test_snapshots_are_kept_newest_first_and_the_view_has_the_newest_of_each(led
 def test_what_only_the_caller_knows_can_be_audited_too(ledger):
     ledger.note_audit("approve", "p", by="ann", detail="plan 3f9c")
     assert actions(ledger) == [("approve", "", "ann")]
+
+
+def test_a_frozen_bottle_is_marked_to_be_resumed_once(ledger, now):
+    assert not ledger.ask_resume(WEB, by="ann", now=now)
+    ledger.enforce(WEB, "freeze", "budget:x", **DONE, now=now)
+    assert not ledger.view(now).enforced[WEB].resume
+    assert ledger.ask_resume(WEB, by="ann", now=now)
+    assert ledger.ask_resume(WEB, by="ann", now=now)
+    record = ledger.view(now).enforced[WEB]
+    assert (record.resume, record.trigger_id) == (True, "budget:x")
+    assert not ledger.enforce(WEB, "freeze", "budget:x", **DONE, now=now)
+    assert ledger.enforce(WEB, "freeze", "budget:x", **DONE, lift=True, now=now)
+    assert [a for a, _, _ in actions(ledger)] == ["enforce", "resume", "lift"]
+    assert ledger.verify_audit().ok
+
+
+def test_only_a_freeze_can_be_resumed(ledger, now):
+    ledger.enforce(WEB, "cutoff", "budget:x", **DONE, now=now)
+    assert not ledger.ask_resume(WEB, by="ann", now=now)
+
+
+def test_a_trigger_that_returns_after_another_has_no_second_row(ledger, now):
+    ledger.enforce(WEB, "cutoff", "budget:x", **DONE, now=now)
+    ledger.enforce(WEB, "freeze", "operator:y", **DONE, now=now)
+    assert not ledger.enforce(WEB, "cutoff", "budget:x", **DONE, now=now)
+    assert ledger.view(now).enforced[WEB].policy == "cutoff"
+    ledger.enforce(WEB, "cutoff", "budget:x", **DONE, lift=True, now=now)
+    assert ledger.enforce(WEB, "cutoff", "budget:x", **DONE, now=now), "lifted: a new crossing"
+    assert [a for a, _, _ in actions(ledger)] == ["enforce", "enforce", "lift", "enforce"]

@@ -13,7 +13,7 @@ from botbottle.executor import Failure, Result
 from botbottle.model.bottle import Declared
 from botbottle.model.plan import Plan
 from botbottle.model.route import Route
-from botbottle.planner.plan import state_of
+from botbottle.planner.plan import states_of
 from botbottle.planner.reach import route_atoms
 from botbottle.planner.wanted import routes
 from botbottle.watch.loop import Watch
@@ -60,7 +60,7 @@ class Fake:
         return Result(done=plan.ops)
 
     def standings(self, want: Declared) -> Mapping[str, str]:
-        states = {b.name: state_of(b, want, self.world.view) for b in want.bottles}
+        states = states_of(want, self.world.view)
         return {n: f"{s.policy}:{s.trigger_id}" for n, s in states.items()}
 
     def ledger_changed(self) -> bool:

@@ -35,6 +35,7 @@ class FakeReader:
         self.exits: dict[str, int] = {}
         self.seals = True
         self.up = True
+        self.data_dir = ""
         self.runtimes: tuple[str, ...] = ("runc",)
         self.on_exec: Exec = lambda _container, _argv, _stdin: ExecResult(0, b"", b"")
         self.event_log = EventLog(self.faults)
@@ -112,6 +113,10 @@ class FakeReader:
         key, _, value = label.partition("=")
         found = (i for i in self.world.images.values() if _marked(i, key, value))
         return tuple(sorted(found, key=lambda i: i.id))
+
+    def storage(self) -> str:
+        self._check()
+        return self.data_dir
 
     def network_is_sealed(self, network: str) -> bool:
         with self._lock:

@@ -1,0 +1,57 @@
+"""A frozen bottle whose container is gone comes back from its snapshot. Pure.
+
+While the container is still there, it is started again and no snapshot is needed. A container
+that was made from a snapshot keeps it as its image until the image its recipe asks for is
+another one; then it is replaced in the ordinary way. Volumes are never touched by either.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+from botbottle.model import labels
+from botbottle.model.bottle import BottleSpec
+from botbottle.model.ledger_view import EnforcementRecord
+from botbottle.model.resources import Observed
+from botbottle.planner.draft import owned
+from botbottle.planner.facts import Facts
+
+MARK = "BB_RESUMED"  # variable of a resumed agent: the image its recipe asked for at that time
+
+
+def snapshot_for(
+    spec: BottleSpec,
+    base: str,
+    record: EnforcementRecord | None,
+    observed: Observed,
+    facts: Facts,
+) -> str:
+    """Tag of the snapshot that the agent should be made from; empty: from ``base``, its recipe.
+
+    ``record`` is the carried-out action that has not been lifted. Only a freeze that is being
+    resumed gives a snapshot, never a fresh apply."""
+    known = facts.snapshots.get(spec.name, ())
+    if not known:
+        return ""
+    made = [
+        _stored(c.labels)
+        for c in sorted(observed.containers, key=lambda c: c.id)
+        if owned(c.labels, facts.paths.home_id, spec.project)
+        and (c.labels.get(labels.BOTTLE), c.labels.get(labels.KIND)) == (spec.name, "agent")
+    ]
+    if not made:
+        resuming = record is not None and record.policy == "freeze"
+        return known[0] if resuming else ""
+    kept = {image for image, mark in made if image in known and mark == base}
+    return next((tag for tag in known if tag in kept), "")
+
+
+def _stored(found: Mapping[str, str]) -> tuple[str, str]:
+    """(image, mark) of the spec that a container was made from."""
+    try:
+        spec = json.loads(found.get(labels.SPEC, "{}"))
+        env = {str(name): str(value) for name, value in spec.get("env", ())}
+        return str(spec.get("image", "")), env.get(MARK, "")
+    except (ValueError, TypeError, AttributeError):
+        return "", ""  # labels of a stranger's making: nothing to keep

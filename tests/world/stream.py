@@ -21,6 +21,7 @@ class Stream(asyncio.Protocol):
         self._writable.set()
         self._buffer = bytearray()
         self._transport: asyncio.Transport | None = None
+        self._tls = False
 
     @property
     def transport(self) -> asyncio.Transport:
@@ -32,6 +33,7 @@ class Stream(asyncio.Protocol):
         """Called by asyncio."""
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
+        self._tls = transport.get_extra_info("ssl_object") is not None
         transport.set_write_buffer_limits(high=LOW_WATER)
 
     def data_received(self, data: bytes) -> None:
@@ -45,7 +47,9 @@ class Stream(asyncio.Protocol):
         """The peer sends no more; keep our half open so that an answer can still go out."""
         self.closed.set()
         self._arrived.set()
-        return self.transport.get_extra_info("ssl_object") is None  # TLS cannot stay half open
+        # TLS cannot stay half open. Its end may be told after the connection was given up, when
+        # the transport has nothing left to ask.
+        return not self._tls
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Called by asyncio."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from botbottle.model.ledger_view import LedgerView
+from botbottle.model.ledger_view import LedgerView, Pool
 from botbottle.model.plan import (
     Action,
     BudgetRow,
@@ -51,7 +51,7 @@ def _widened(draft: Draft) -> Iterable[Notice]:
 def _policy(draft: Draft, want: Wanted) -> Iterable[Notice]:
     """BB302 weaker DLP, BB303 supervision off, BB304 first use of a home bottle by a project."""
     name = want.spec.name
-    if not any(op.bottle == name for op in draft.ops):
+    if not draft.ops_of(name):
         return
     kept = next((c for c in draft.mine(name, "egress") if c.state == "running"), None)
     status = draft.observed.sidecars.get(kept.id) if kept else None
@@ -76,17 +76,19 @@ def _active(draft: Draft, want: Wanted) -> SidecarConfig | None:
 
 def _raised(ops: Iterable[Op], view: LedgerView) -> Iterable[Notice]:
     """BB310: a limit becomes larger or disappears for an account the ledger knows."""
-    now = {(p.scope, p.provider, p.window): p.limit for p in view.pools}
+    now: dict[str, list[Pool]] = {}
+    for pool in sorted(view.pools):
+        now.setdefault(pool.scope, []).append(pool)
     for op in ops:
         if not isinstance(op, RegisterAccount) or op.account not in view.registered:
             continue
         new = {(s.key, x.provider, x.window): x.tokens for s in op.scopes for x in s.limits}
-        keys = {s.key for s in op.scopes}
-        for key, limit in sorted(now.items()):
-            if key[0] in keys and new.get(key, limit + 1) > limit:
-                to = f"{new[key]:,}" if key in new else "no limit"
-                text = f"raises the {key[1]} budget of {key[0]} from {limit:,} to {to}"
-                yield Notice("BB310", op.bottle, text, "budget")
+        for pool in (p for s in op.scopes for p in now.get(s.key, ())):
+            limit = new.get((pool.scope, pool.provider, pool.window))
+            if limit is None or limit > pool.limit:
+                to = "no limit" if limit is None else f"{limit:,}"
+                text = f"raises the {pool.provider} budget of {pool.scope}"
+                yield Notice("BB310", op.bottle, f"{text} from {pool.limit:,} to {to}", "budget")
 
 
 def _destroyed(draft: Draft) -> Iterable[Notice]:
@@ -98,9 +100,9 @@ def _destroyed(draft: Draft) -> Iterable[Notice]:
     removed = {
         c.bottle for c in draft.changes if c.action is Action.REMOVE and c.reason != "killed"
     }
-    for bottle in sorted(removed - {""}):
-        if any(c.bottle == bottle and c.resource.endswith("/agent") for c in draft.changes):
-            yield Notice("BB321", bottle, "removes the bottle", "destroy")
+    agents = {c.bottle for c in draft.changes if c.resource.endswith("/agent")}
+    for bottle in sorted(removed & agents - {""}):
+        yield Notice("BB321", bottle, "removes the bottle", "destroy")
 
 
 def budget_rows(wants: Sequence[Wanted], view: LedgerView, mode: str) -> tuple[BudgetRow, ...]:

@@ -13,6 +13,7 @@ from botbottle.model.resources import (
     Observed,
     ObservedContainer,
     ObservedNetwork,
+    ObservedVolume,
     VolumeSpec,
 )
 from botbottle.planner.facts import Facts
@@ -32,6 +33,7 @@ class Draft:
     unchanged: int = 0
     removed_networks: set[str] = field(default_factory=set)
     _ids: set[str] = field(default_factory=set)
+    _by_bottle: dict[str, list[Op]] = field(default_factory=dict)
     _index: Index | None = None
 
     def add(self, op: Op) -> str:
@@ -39,7 +41,9 @@ class Draft:
         are not in the plan (nothing to do there) are dropped."""
         if op.id not in self._ids:
             self._ids.add(op.id)
-            self.ops.append(replace(op, after=self.existing(op.after)))
+            placed = replace(op, after=self.existing(op.after))
+            self.ops.append(placed)
+            self._by_bottle.setdefault(op.bottle, []).append(placed)
             if isinstance(op, RemoveNetwork):
                 self.removed_networks.add(op.ref.id)
         return op.id
@@ -68,6 +72,13 @@ class Draft:
     def my_networks(self, bottle: str, kind: str = "internal") -> tuple[ObservedNetwork, ...]:
         return tuple(self.index.networks.get((bottle, kind), ()))
 
+    def my_volumes(self, bottle: str) -> tuple[ObservedVolume, ...]:
+        return tuple(self.index.volumes.get(bottle, ()))
+
+    def ops_of(self, bottle: str) -> tuple[Op, ...]:
+        """The ops planned so far for one bottle."""
+        return tuple(self._by_bottle.get(bottle, ()))
+
     def holder(self, name: str) -> ObservedContainer | None:
         """Whoever holds a container name, ours or not."""
         return self.index.names.get(name)
@@ -87,18 +98,32 @@ class Index:
     containers: dict[tuple[str, str], list[ObservedContainer]]
     networks: dict[tuple[str, str], list[ObservedNetwork]]
     names: dict[str, ObservedContainer]
+    container_ids: set[str]
+    strange_networks: dict[str, ObservedNetwork]  # by name: whose home is not this one
+    volumes: dict[str, list[ObservedVolume]]  # by bottle
+    volume_names: frozenset[str]  # of anybody
 
 
 def make_index(observed: Observed, home_id: str, project: str) -> Index:
     """Sort the observation once; ids give a stable order whatever the engine's order was."""
-    index = Index({}, {}, {c.name: c for c in observed.containers})
+    strange = {n.name: n for n in _by_id(observed.networks) if n.labels.get(labels.HOME) != home_id}
+    named = frozenset(v.name for v in observed.volumes)
+    index = Index({}, {}, {c.name: c for c in observed.containers}, set(), strange, {}, named)
     for c in sorted(observed.containers, key=lambda c: c.id):
         if owned(c.labels, home_id, project):
             index.containers.setdefault(_key(c.labels), []).append(c)
-    for n in sorted(observed.networks, key=lambda n: n.id):
+            index.container_ids.add(c.id)
+    for n in _by_id(observed.networks):
         if owned(n.labels, home_id, project):
             index.networks.setdefault(_key(n.labels), []).append(n)
+    for v in sorted(observed.volumes, key=lambda v: v.name):
+        if owned(v.labels, home_id, project):
+            index.volumes.setdefault(v.labels.get(labels.BOTTLE, ""), []).append(v)
     return index
+
+
+def _by_id(networks: Iterable[ObservedNetwork]) -> list[ObservedNetwork]:
+    return sorted(networks, key=lambda n: n.id)
 
 
 def _key(found: Mapping[str, str]) -> tuple[str, str]:
@@ -128,7 +153,7 @@ def container_labels(
     made = owner_labels(facts, project, spec.bottle, spec.kind) | {
         labels.SPEC_HASH: spec.spec_hash,
         labels.SPEC_HASH_VERSION: str(canonical.HASH_VERSION),
-        labels.SPEC: canonical.canonical(spec.immutable),
+        labels.SPEC: spec.spec_text,
         labels.SOURCE: source,
     }
     return tuple(sorted(made.items()))

@@ -35,9 +35,15 @@ FREE = Standing()
 
 
 def standing(
-    spec: BottleSpec, account: str, providers: tuple[str, ...], mode: str, view: LedgerView
+    spec: BottleSpec,
+    account: str,
+    providers: tuple[str, ...],
+    mode: str,
+    view: LedgerView,
+    pools: Mapping[tuple[str, str], tuple[Pool, ...]],
 ) -> Standing:
-    """An operator's order, else an exhausted governing pool, else a latched kill or freeze."""
+    """An operator's order, else an exhausted governing pool, else a latched kill or freeze.
+    ``pools``: the view's, by ``pools_by_scope``; sorted once for all bottles."""
     hold = view.holds.get(account)
     if hold:
         return Standing(
@@ -47,7 +53,6 @@ def standing(
             hold.reason or f"{hold.policy} by the operator",
             way_out(spec.name, hold.policy),
         )
-    pools = pools_by_scope(view)
     for pool in governing(spec, providers, mode, pools):
         if pool.exhausted:
             return _budget_standing(spec, pool)
@@ -62,7 +67,7 @@ def _budget_standing(spec: BottleSpec, pool: Pool) -> Standing:
         trigger_of(pool),
         f"{pool.provider} budget of {pool.scope} is used up: "
         f"{pool.spent:,} of {pool.limit:,} tokens{window}",
-        way_out(spec.name, spec.shutdown, pool),
+        way_out(spec.name, spec.shutdown, pool, auto=spec.resume_auto),
     )
 
 
@@ -70,7 +75,7 @@ def _latched(spec: BottleSpec, record: EnforcementRecord | None) -> Standing:
     """A kill stays until released and a freeze until resumed, whatever the budget says now."""
     if record is None or record.policy == "cutoff":
         return FREE
-    if record.policy == "freeze" and spec.resume_auto:
+    if record.policy == "freeze" and (spec.resume_auto or record.resume):
         return FREE
     return Standing(
         record.policy,
@@ -114,10 +119,12 @@ def governing(
     return out
 
 
-def way_out(name: str, policy: Policy, pool: Pool | None = None) -> str:
-    """The command that lifts a hold."""
+def way_out(name: str, policy: Policy, pool: Pool | None = None, *, auto: bool = False) -> str:
+    """The command that lifts a hold; ``auto``: a frozen bottle resumes by itself."""
     if pool is not None:
         raised = f"bb budget set {pool.scope} {pool.provider} TOKENS"
+        if policy == "freeze" and not auto:
+            return f"{raised}, then bb resume {name}"
         return raised + (f", then bb release {name}" if policy == "kill" else "")
     if policy == "freeze":
         return f"bb resume {name}"

@@ -77,8 +77,7 @@ def settle(
 
 def _remove(draft: Draft, network: ObservedNetwork, bottle: str, resource: str) -> str:
     """Disconnect our own endpoints, then remove; a stranger's endpoint forbids the removal."""
-    ours = {c.id for group in draft.index.containers.values() for c in group}
-    foreign = [e for e in network.endpoints if e not in ours]
+    foreign = [e for e in network.endpoints if e not in draft.index.container_ids]
     if foreign:
         draft.notices.append(
             Notice(
@@ -116,24 +115,22 @@ def _remove(draft: Draft, network: ObservedNetwork, bottle: str, resource: str) 
 
 def _stranger(draft: Draft, spec: NetworkSpec) -> Notice | None:
     """Somebody else's network under our name: it is never touched, and we do not double it."""
-    home = draft.facts.paths.home_id
-    for network in draft.observed.networks:
-        if network.name == spec.name and network.labels.get(labels.HOME) != home:
-            return Notice(
-                "BB801",
-                spec.bottle,
-                f"the network name {spec.name} is taken by network {network.id[:12]}, which has "
-                "no label of ours; it is left alone. Remove or rename it, then run again",
-            )
-    return None
+    network = draft.index.strange_networks.get(spec.name)
+    if network is None:
+        return None
+    return Notice(
+        "BB801",
+        spec.bottle,
+        f"the network name {spec.name} is taken by network {network.id[:12]}, which has "
+        "no label of ours; it is left alone. Remove or rename it, then run again",
+    )
 
 
 def drop_network(
     draft: Draft, network: ObservedNetwork, bottle: str, after: tuple[str, ...], reason: str
 ) -> str:
     """Plan the removal of an owned network once ``after`` (its containers' removal) is done."""
-    ours = {c.id for group in draft.index.containers.values() for c in group}
-    if any(e not in ours for e in network.endpoints):
+    if any(e not in draft.index.container_ids for e in network.endpoints):
         return _remove(draft, network, bottle, f"{bottle}/internal")
     resource = f"{bottle}/internal"
     draft.change(resource, bottle, Action.REMOVE, reason)

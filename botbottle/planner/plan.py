@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from ipaddress import ip_network
 
 from botbottle.model import labels
-from botbottle.model.bottle import BottleSpec, Declared
+from botbottle.model.bottle import Declared
 from botbottle.model.ledger_view import LedgerView
 from botbottle.model.paths import account
 from botbottle.model.plan import Action, Held, Plan
@@ -14,14 +14,15 @@ from botbottle.model.resources import Observed
 from botbottle.planner.analyze import analyze, budget_rows
 from botbottle.planner.bottle import plan_present, plan_register
 from botbottle.planner.draft import Draft, owned
-from botbottle.planner.enforce import Standing, standing
+from botbottle.planner.enforce import Standing, pools_by_scope, standing
 from botbottle.planner.facts import Facts
 from botbottle.planner.names import Subnets, names
 from botbottle.planner.network import NetworkPlan
 from botbottle.planner.order import cuts_first
+from botbottle.planner.resume import snapshot_for
 from botbottle.planner.retire import plan_absent, plan_record, plan_stopped
 from botbottle.planner.shared import plan_shared, retire_shared
-from botbottle.planner.wanted import Wanted, providers_of, wanted
+from botbottle.planner.wanted import Wanted, image_recipe, providers_of, wanted
 
 
 def plan(declared: Declared, observed: Observed, view: LedgerView, facts: Facts) -> Plan:
@@ -94,18 +95,23 @@ def wants_of(
         return []
     existing = subnets_by_bottle(observed, declared, facts)
     pool = Subnets(declared.settings.address_pool, _taken(observed))
-    out = []
+    out, states = [], states_of(declared, view)
     for spec in sorted(declared.bottles, key=lambda b: b.name):
-        state = state_of(spec, declared, view)
+        state = states[spec.name]
         subnet = existing.get(spec.name) or pool.take()
-        out.append(wanted(spec, declared.settings, state, subnet, facts))
+        record = view.enforced.get(account(spec.project, spec.name))
+        snapshot = snapshot_for(spec, facts.images[image_recipe(spec)], record, observed, facts)
+        out.append(wanted(spec, declared.settings, state, subnet, facts, snapshot))
     return out
 
 
-def state_of(spec: BottleSpec, declared: Declared, view: LedgerView) -> Standing:
-    """A bottle's standing with the ledger."""
-    key = account(spec.project, spec.name)
-    return standing(spec, key, providers_of(spec), declared.settings.budget_mode, view)
+def states_of(declared: Declared, view: LedgerView) -> dict[str, Standing]:
+    """Every bottle's standing with the ledger, by name."""
+    pools, mode = pools_by_scope(view), declared.settings.budget_mode
+    return {
+        b.name: standing(b, account(b.project, b.name), providers_of(b), mode, view, pools)
+        for b in declared.bottles
+    }
 
 
 def subnets_by_bottle(observed: Observed, declared: Declared, facts: Facts) -> dict[str, str]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from botbottle.model import canonical, labels
 from botbottle.model.ledger_view import LedgerView
 from botbottle.model.plan import (
@@ -18,7 +16,7 @@ from botbottle.model.plan import (
     StopContainer,
 )
 from botbottle.model.resources import ObservedContainer
-from botbottle.planner.draft import Draft, owned, owner_labels
+from botbottle.planner.draft import Draft, owner_labels
 from botbottle.planner.network import drop_network
 from botbottle.planner.wanted import Wanted
 
@@ -63,9 +61,10 @@ def _stop(
     )
 
 
-def snapshot_tag(want: Wanted) -> str:
-    """Deterministic for one trigger, so that a repeated freeze writes the same snapshot."""
-    tail = canonical.digest([want.account, want.standing.trigger_id], 12)
+def snapshot_tag(want: Wanted, home_id: str) -> str:
+    """Deterministic for one trigger, so that a repeated freeze writes the same snapshot; two
+    homes on one engine never write the same tag."""
+    tail = canonical.digest([home_id, want.account, want.standing.trigger_id], 12)
     return f"botbottle/snapshot-{want.spec.name}:{tail}"
 
 
@@ -93,7 +92,7 @@ def _snapshot(draft: Draft, want: Wanted, found: ObservedContainer) -> tuple[str
             reason="frozen",
             after=paused,
             ref=ref,
-            tag=snapshot_tag(want),
+            tag=snapshot_tag(want, draft.facts.paths.home_id),
             labels=tuple(sorted(made.items())),
         )
     )
@@ -110,9 +109,8 @@ def plan_absent(draft: Draft, name: str, account: str, reason: str, *, registere
         drop_network(draft, network, name, removed, reason) for network in draft.my_networks(name)
     )
     gone = (*removed, *(n for n in networks if n))
-    for volume in sorted(draft.observed.volumes, key=lambda v: v.name):
-        if _of(draft, volume.labels, name):
-            gone = (*gone, _remove_volume(draft, volume.name, name, removed, reason))
+    for volume in draft.my_volumes(name):
+        gone = (*gone, _remove_volume(draft, volume.name, name, removed, reason))
     if registered:
         draft.add(
             RetireAccount(
@@ -125,11 +123,6 @@ def plan_absent(draft: Draft, name: str, account: str, reason: str, *, registere
             )
         )
         draft.change(f"{name}/account", name, Action.REMOVE, reason)
-
-
-def _of(draft: Draft, found: Mapping[str, str], name: str) -> bool:
-    mine = owned(found, draft.facts.paths.home_id, draft.project)
-    return mine and found.get(labels.BOTTLE) == name
 
 
 def _remove(
@@ -186,7 +179,7 @@ def plan_record(draft: Draft, want: Wanted, view: LedgerView) -> None:
         return
     if state.reason == "latched":
         return
-    actions = draft.existing(op.id for op in draft.ops if op.bottle == name)
+    actions = draft.existing(op.id for op in draft.ops_of(name))
     before = (
         "running" if any(c.state == "running" for c in draft.mine(name, "agent")) else "not running"
     )

@@ -1,0 +1,241 @@
+"""The world as a ``Source``: one thread polls the ledger, one asks the engine.
+
+The ledger's version is asked every half second, which costs microseconds; it is read when it
+changed. Engine and sidecars are asked every few seconds. Both pause in proportion to what a look
+costs (``pace``), so a fleet of any size keeps to the same share of a core. A failure keeps the
+last picture and says so in it.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Protocol
+
+from botbottle.errors import BBError
+from botbottle.ledger.api import Ledger
+from botbottle.ledger.records import ExchangeRow
+from botbottle.load import Loaded
+from botbottle.model.bottle import Declared
+from botbottle.model.ledger_view import LedgerView
+from botbottle.model.paths import HomePaths
+from botbottle.model.resources import Observed
+from botbottle.planner.facts import Facts
+from botbottle.planner.plan import plan
+from botbottle.ui.top import build, closely
+from botbottle.ui.top.activity import Activity
+from botbottle.ui.top.model import Detail, Fleet
+from botbottle.ui.top.pace import Pace
+
+TICK = 0.5  # seconds between questions for the ledger's version
+PAGE = 500
+FIRST_ROWS = 5000  # of the past, read once
+LEDGER = Pace(floor=0.5, ceiling=1.0, share=0.02)
+ENGINE = Pace(floor=1.0, ceiling=3.0, share=0.02)
+
+
+class World(Protocol):
+    """What is needed of a session (each thread has one of its own)."""
+
+    @property
+    def paths(self) -> HomePaths: ...
+
+    def load(self) -> Loaded: ...
+
+    def facts(self, declared: Declared) -> Facts: ...
+
+    def observe(self, declared: Declared, facts: Facts) -> Observed: ...
+
+    def reading(self, declared: Declared) -> Ledger | None: ...
+
+    def view(self, declared: Declared) -> LedgerView: ...
+
+    def close(self) -> None: ...
+
+
+class LiveSource:
+    """See ``source.Source``. ``open_world`` makes a session; it is called once a thread."""
+
+    def __init__(self, open_world: Callable[[], World], declared: Declared) -> None:
+        self._open = open_world
+        self._lock = threading.Lock()  # guards the fields below
+        self._seen = build.Seen(declared, "")
+        self._problems: dict[str, str] = {}
+        self._activity = Activity()
+        self._publish: Callable[[Fleet], None] = lambda _: None
+        self._stopping = threading.Event()
+        self._hurry = {"ledger": threading.Event(), "engine": threading.Event()}
+        self._threads: list[threading.Thread] = []
+
+    # -- Source ---------------------------------------------------------------------------
+    def start(self, publish: Callable[[Fleet], None]) -> None:
+        """See ``Source``."""
+        self._publish = publish
+        for name, work in (("ledger", self._follow_ledger), ("engine", self._follow_engine)):
+            thread = threading.Thread(target=work, name=f"top-{name}", daemon=True)
+            self._threads.append(thread)
+            thread.start()
+
+    def hurry(self) -> None:
+        """See ``Source``."""
+        for event in self._hurry.values():
+            event.set()
+
+    def stop(self) -> None:
+        """See ``Source``. A thread that waits for the engine ends with the process."""
+        self._stopping.set()
+        self.hurry()
+        for thread in self._threads:
+            thread.join(2.0)
+
+    def detail(self, bottle: str) -> Detail:
+        """See ``Source``."""
+        with self._lock:
+            seen, activity = self._seen, self._activity
+            now = time.time()
+            minutes = activity.minutes(closely.key_of(seen, bottle), now)
+        world = self._open()
+        try:
+            ledger = world.reading(seen.declared)
+            return closely.detail(seen, ledger, bottle, minutes, now)
+        except BBError as error:
+            return Detail(bottle, minutes, problem=str(error))
+        finally:
+            world.close()
+
+    def snapshot(self) -> Fleet:
+        """One whole picture, in this thread. Raises what reading raises."""
+        world = self._open()
+        try:
+            self._read_ledger(world)
+            self._observe(world)
+            return self._picture()
+        finally:
+            world.close()
+
+    # -- threads --------------------------------------------------------------------------
+    def _follow_ledger(self) -> None:
+        pace, version = replace(LEDGER), -1
+        world = self._open()
+        while not self._stopping.is_set():
+            hint = self._taken("ledger")
+            try:
+                ledger = world.reading(self._declared)
+                found = ledger.version() if ledger else -1
+                if pace.due(time.monotonic(), hint=hint or found != version):
+                    version = found
+                    cost = self._timed(lambda: self._read_ledger(world))
+                    pace.looked(time.monotonic(), cost)
+                    self._well("ledger")
+                    self._publish(self._picture())
+            except BBError as error:
+                world.close()  # a replaced or repaired file is opened again
+                self._failed("ledger", error)
+            self._hurry["ledger"].wait(TICK)
+        world.close()
+
+    def _follow_engine(self) -> None:
+        pace = replace(ENGINE)
+        world = self._open()
+        while not self._stopping.is_set():
+            if pace.due(time.monotonic(), hint=self._taken("engine")):
+                try:
+                    cost = self._timed(lambda: self._observe(world))
+                    self._well("engine")
+                    self._publish(self._picture())
+                except BBError as error:
+                    world.close()
+                    cost = 0.0
+                    self._failed("engine", error)
+                pace.looked(time.monotonic(), cost)
+            self._hurry["engine"].wait(TICK)
+        world.close()
+
+    def _taken(self, name: str) -> bool:
+        was = self._hurry[name].is_set()
+        self._hurry[name].clear()
+        return was
+
+    @staticmethod
+    def _timed(work: Callable[[], None]) -> float:
+        """CPU seconds of this thread; sidecars are asked by others, which cost about as much
+        again."""
+        start = time.thread_time()
+        work()
+        return time.thread_time() - start
+
+    # -- reading --------------------------------------------------------------------------
+    @property
+    def _declared(self) -> Declared:
+        with self._lock:
+            return self._seen.declared
+
+    def _read_ledger(self, world: World) -> None:
+        declared, now = self._declared, time.time()
+        view = world.view(declared)
+        ledger = world.reading(declared)
+        proposals = ledger.proposals(status="pending", now=now) if ledger else ()
+        beats = {b.account: b for b in ledger.heartbeats()} if ledger else {}
+        rows = new_rows(ledger, self._activity.newest) if ledger else []
+        with self._lock:
+            self._activity.feed(rows, now)
+            self._seen = replace(
+                self._seen,
+                home_id=world.paths.home_id,
+                view=view,
+                proposals=proposals,
+                heartbeats=beats,
+            )
+
+    def _observe(self, world: World) -> None:
+        """Manifests, engine, sidecars, and the plan that follows."""
+        loaded = world.load()
+        declared = loaded.declared or self._declared
+        if loaded.declared is None:
+            self._failed("manifests", BBError("do not validate; bb validate shows where"))
+        else:
+            self._well("manifests")
+        facts = world.facts(declared)
+        observed = world.observe(declared, facts)
+        made = plan(declared, observed, world.view(declared), facts)
+        with self._lock:
+            self._seen = replace(
+                self._seen,
+                declared=declared,
+                home_id=world.paths.home_id,
+                observed=observed,
+                observed_at=time.time(),
+                plan=made,
+            )
+
+    def _picture(self) -> Fleet:
+        with self._lock:
+            problems = tuple(f"{k}: {v}" for k, v in sorted(self._problems.items()))
+            return build.fleet(replace(self._seen, problems=problems), self._activity, time.time())
+
+    def _failed(self, name: str, error: BBError) -> None:
+        with self._lock:
+            news = self._problems.get(name) != str(error)
+            self._problems[name] = str(error)
+        if news:
+            self._publish(self._picture())
+
+    def _well(self, name: str) -> None:
+        with self._lock:
+            self._problems.pop(name, None)
+
+
+def new_rows(ledger: Ledger, newest: int) -> list[ExchangeRow]:
+    """Exchanges newer than the id ``newest``, newest first, at most FIRST_ROWS."""
+    out: list[ExchangeRow] = []
+    before = 0
+    while len(out) < FIRST_ROWS:
+        page = ledger.exchanges(before=before, limit=PAGE)
+        fresh = [r for r in page if r.id > newest]
+        out += fresh
+        if len(fresh) < PAGE:
+            break
+        before = page[-1].id
+    return out

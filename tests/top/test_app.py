@@ -1,0 +1,320 @@
+"""The dashboard under a pilot: what it shows, and that nothing happens unconfirmed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+
+import pytest
+
+pytest.importorskip("textual", reason="the extra botbottle[top] is not installed")
+
+from textual.pilot import Pilot
+from textual.widgets import Button, Input, Static
+
+from botbottle.ui.top.app import Top
+from botbottle.ui.top.screens import Confirm, Proposals, Reading
+from botbottle.ui.top.table import FleetTable
+from tests.top.fakes import NOW, FakeSource, Notebook, row, small
+
+WIDE = (140, 40)
+
+
+def drive(
+    steps: Callable[[Top, Pilot[None]], Awaitable[None]],
+    *,
+    source: FakeSource | None = None,
+    runner: Notebook | None = None,
+    size: tuple[int, int] = WIDE,
+) -> None:
+    async def go() -> None:
+        app = Top(source or FakeSource(), runner, lambda: NOW)
+        async with app.run_test(size=size) as pilot:
+            await pilot.pause()
+            await steps(app, pilot)
+
+    asyncio.run(go())
+
+
+def screen(app: Top) -> str:
+    """What a person sees, line by line."""
+    width, height = app.size
+    strips = app.screen._compositor.render_strips()
+    assert len(strips) == height
+    return "\n".join(s.text.rstrip() for s in strips if s.cell_length <= width)
+
+
+def names(app: Top) -> list[str]:
+    table = app.query_one(FleetTable)
+    return [str(table.get_row_at(n)[0]) for n in range(table.row_count)]
+
+
+def test_each_bottle_has_a_line_that_is_readable_without_colour() -> None:
+    async def steps(app: Top, pilot: Pilot[None]) -> None:
+        shown = screen(app)
+        lines = {line.split()[0]: line for line in shown.splitlines() if line.strip()}
+        assert "● running" in lines["api"]
+        assert "████████▎░  83%▲" in lines["api"]
+        assert "✂ cut off" in lines["docs"] and "██████████ 100%!" in lines["docs"]
+        assert "! no answer" in lines["tests"] and "no limit" in lines["tests"]
+        assert "41.2k/500k/d" in lines["web"] and "10h11m" in lines["web"]
+        assert "read-only" in shown.splitlines()[0]
+
+    drive(steps)
+
+
+def test_news_change_the_table() -> None:
+    source = FakeSource()
+
+    async def steps(app: Top, pilot: Pilot[None]) -> None:
+        assert "● running" in screen(app)
+        rows = tuple(replace(r, state="paused") for r in source.fleet.rows)
+        source.publish(replace(source.fleet, rows=rows))
+        await pilot.pause()
+        assert "● running" not in screen(app) and "‖ paused" in screen(app)
+        source.publish(replace(source.fleet, rows=(*rows, row("zeta"))))
+        await pilot.pause()
+        assert names(app) == ["api", "docs", "tests", "web", "zeta"]
+
+    drive(steps, source=source)
+
+
+def test_a_filter_takes_words_and_conditions_and_escape_ends_it() -> None:
+    async def steps(app: Top, pilot: Pilot[None]) -> None:
+        await pilot.press("slash", *"held")
+        assert names(app) == ["docs"]
+        await pilot.press("enter")
+        assert app.focused is app.query_one(FleetTable)
+        assert "1 of 4 bottles" in screen(app)
+        await pilot.press("escape")
+        assert names(app) == ["api", "docs", "tests", "web"]
+
+    drive(steps)
+
+
+def test_letters_in_the_filter_are_no_commands() -> None:
+    notes = Notebook()
+
+    async def steps(app: Top, pilot: Pilot[None]) -> None:
+        await pilot.press("slash", *"ckfrbq", "y")
+        assert app.query_one("#words", Input).value == "ckfrbqy"
+        assert not isinstance(app.screen, Confirm)
+
+    drive(steps, runner=notes)
+    assert notes.done == []
+
+
+def test_s_goes_through_the_orders() -> None:
+    async def steps(app: Top, pilot: Pilot[None]) -> None:
+        await pilot.press("s")
+        assert (app.sort, names(app)[0]) == ("trouble", "tests")
+        await pilot.press("s")
+        assert (app.sort, names(app)) == ("budget", ["docs", "api", "web", "tests"])
+
+    drive(steps)
+
+
+def test_the_cursor_stays_on_its_bottle_when_lines_move() -> None:
+    async def steps(app: Top, pilot: Pilot[None]) -> None:
+        await pilot.press("down")
+        assert app.query_one(FleetTable).chosen == "docs"
+        await pilot.press("s", "s")
+        assert app.query_one(FleetTable).chosen == "docs"
+        assert app.query_one(FleetTable).cursor_row == 0
+
+    drive(steps)
+
+
+def test_details_show_usage_routes_denials_and_audit() -> None:
+    async def steps(app: Top, pilot: Pilot[None]) -> None:
+        await pilot.press("enter")
+        await app.workers.wait_for_complete()
+        await pilot.pause()
+        text = str(app.query_one("#about", Static).content)
+        for part in (
+            "tokens by minute, last hour: 1.77k, highest 59",
+            "▁", "evil.example/x", "api.anthropic.com any method /*", "enforce cutoff  by bb",
+            "1,200 tokens",
+        ):  # fmt: skip
+            assert part in text, part
+
+    drive(steps)
+
+
+@pytest.mark.parametrize(("key", "verb"), [("c", "cutoff"), ("f", "freeze")])
+def test_a_hold_is_carried_out_only_when_confirmed(key: str, verb: str) -> None:
+    notes = Notebook()
+    source = FakeSource()
+
+    async def steps(app: Top, pilot: Pilot[None]) -> None:
+        for leave in ("escape", "n", "enter"):  # Enter presses what has the focus: Cancel
+            await pilot.press(key)
+            assert isinstance(app.screen, Confirm)
+            assert f"$ bb {verb} api" in screen(app)
+            await pilot.press(leave)
+            assert not isinstance(app.screen, Confirm)
+        await app.workers.wait_for_complete()
+        assert notes.done == []
+        await pilot.press(key, "y")
+        await app.workers.wait_for_complete()
+        await pilot.pause()
+        assert source.hurries == 1
+
+    drive(steps, source=source, runner=notes)
+    assert notes.done == [(verb, "--", "api")]
+
+
+def test_a_kill_needs_the_name_typed() -> None:
+    notes = Notebook()
+
+    async def steps(app: Top, pilot: Pilot[None]) -> None:
+        await pilot.press("k", *"ap", "enter")
+        assert isinstance(app.screen, Confirm), "a wrong name leaves the dialog open"
+        assert app.screen.query_one("#confirm", Button).disabled
+        app.screen.action_confirm()
+        await pilot.pause()
+        assert isinstance(app.screen, Confirm) and notes.done == []
+        await pilot.press("escape", "k", *"api", "enter", "enter")
+        await app.workers.wait_for_complete()
+        await pilot.pause()
+
+    drive(steps, runner=notes)
+    assert notes.done == [("kill", "--", "api")]
+
+
+def test_a_reason_goes_into_the_command_and_is_never_an_option() -> None:
+    notes = Notebook()
+
+    async def steps(app: Top, pilot: Pilot[None]) -> None:
+        await pilot.press("c", "shift+tab")
+        app.screen.query_one("#reason", Input).focus()
+        await pilot.press(*"--all", "enter", "enter")
+        await app.workers.wait_for_complete()
+        await pilot.pause()
+
+    drive(steps, runner=notes)
+    assert notes.done == [("cutoff", "--reason=--all", "--", "api")]
+
+
+def test_resume_is_offered_only_for_what_is_held() -> None:
+    notes = Notebook()
+
+    async def steps(app: Top, pilot: Pilot[None]) -> None:
+        await pilot.press("r")
+        assert not isinstance(app.screen, Confirm)
+        await pilot.press("down", "r", "y")
+        await app.workers.wait_for_complete()
+        await pilot.pause()
+
+    drive(steps, runner=notes)
+    assert notes.done == [("release", "--", "docs")]
+
+
+def test_a_budget_is_written_confirmed_and_set() -> None:
+    notes = Notebook()
+
+    async def steps(app: Top, pilot: Pilot[None]) -> None:
+        await pilot.press("b", *"2M/day", "enter")
+        assert "bb budget set agent:proj-1/x claude 2M/day" in screen(app)
+        await pilot.press("y")
+        await app.workers.wait_for_complete()
+        await pilot.pause()
+
+    drive(steps, runner=notes)
+    assert notes.done == [("budget", "set", "--", "agent:proj-1/x", "claude", "2M/day")]
+
+
+@pytest.mark.parametrize(("key", "verb"), [("a", "approve"), ("x", "reject")])
+def test_a_proposal_is_decided_after_a_confirmation(key: str, verb: str) -> None:
+    notes = Notebook()
+
+    async def steps(app: Top, pilot: Pilot[None]) -> None:
+        await pilot.press("p")
+        assert isinstance(app.screen, Proposals) and "needs a package" in screen(app)
+        await pilot.press(key)
+        assert isinstance(app.screen, Confirm) and notes.done == []
+        await pilot.press("y")
+        await app.workers.wait_for_complete()
+        await pilot.pause()
+
+    drive(steps, runner=notes)
+    assert notes.done == [("proposals", verb, "--", "abc123")]
+
+
+def test_what_a_failed_command_said_is_shown() -> None:
+    notes = Notebook(7, "error BB7000: no\x1b[2J[/b]")
+
+    async def steps(app: Top, pilot: Pilot[None]) -> None:
+        await pilot.press("c", "y")
+        await app.workers.wait_for_complete()
+        await pilot.pause()
+        assert isinstance(app.screen, Reading)
+        assert "exit 7" in screen(app) and "BB7000: no·[2J[/b]" in screen(app)
+
+    drive(steps, runner=notes)
+
+
+def test_read_only_refuses_every_key_that_changes_something() -> None:
+    async def steps(app: Top, pilot: Pilot[None]) -> None:
+        await pilot.press("down")  # a held bottle, so that resume would apply
+        for key in "cfkrb":
+            await pilot.press(key)
+            assert not isinstance(app.screen, Confirm), key
+            assert len(app.screen_stack) == 1, key
+        await pilot.press("p", "a")
+        assert len(app.screen_stack) == 1
+        await app.workers.wait_for_complete()
+
+    drive(steps, runner=None)
+
+
+@pytest.mark.parametrize("width", [60, 80, 100, 200])
+def test_every_width_shows_name_state_and_budget_and_fits(width: int) -> None:
+    async def steps(app: Top, pilot: Pilot[None]) -> None:
+        lines = screen(app).splitlines()
+        assert max(map(len, lines)) <= width
+        shown = next(line for line in lines if line.strip().startswith("docs"))
+        assert "cut off" in shown and "100%!" in shown and "H" in shown
+        assert app.query_one(FleetTable).max_scroll_x == 0
+        await pilot.press("c")
+        assert all(word in screen(app) for word in ("bb cutoff api", "Cancel", "Confirm"))
+
+    drive(steps, size=(width, 24), runner=Notebook())
+
+
+def test_texts_of_agents_cannot_draw_on_the_screen() -> None:
+    fleet = small()
+    bad = "\x1b[2J\u202e[red]x[/red][@click=app.quit]q[/]"
+    asks = tuple(replace(a, payload=bad, justification=bad) for a in fleet.proposals)
+    rows = tuple(replace(r, model=bad) for r in fleet.rows)
+
+    async def steps(app: Top, pilot: Pilot[None]) -> None:
+        await pilot.press("p")
+        shown = screen(app)
+        assert "\x1b" not in shown and "\u202e" not in shown
+        assert "·[2J·[red]x[/red][@click=app.quit]q[/]" in shown
+
+    drive(steps, source=FakeSource(replace(fleet, rows=rows, proposals=asks)))
+
+
+def test_help_names_every_key_and_problems_are_told() -> None:
+    async def steps(app: Top, pilot: Pilot[None]) -> None:
+        assert "! engine: no engine answers" in screen(app)
+        await pilot.press("question_mark")
+        shown = screen(app)
+        assert all(word in shown for word in ("cutoff", "freeze", "kill", "resume", "filter"))
+        await pilot.press("escape")
+        assert len(app.screen_stack) == 1
+
+    drive(steps, source=FakeSource(replace(small(), problems=("engine: no engine answers",))))
+
+
+def test_leaving_stops_the_source() -> None:
+    source = FakeSource()
+
+    async def steps(app: Top, pilot: Pilot[None]) -> None:
+        await pilot.press("q")
+
+    drive(steps, source=source)
+    assert source.stopped

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from botbottle.ledger.records import UsageRow
 
 GROUPS = ("account", "agent", "bottle", "provider", "model", "day", "hour", "project")
+FORMATS = ("table", "json", "csv", "otel")
+OTEL_GROUPS = ("account", "agent", "provider", "model")
 CLASSES = (
     "input_uncached",
     "cache_read",
@@ -38,22 +40,28 @@ def register(app: typer.Typer) -> None:
         json_: Annotated[bool, typer.Option("--json", help="Print a JSON document.")] = False,
         csv_: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
         since: Annotated[str, typer.Option("--since", help="7d, 24h, or a date 2026-01-31.")] = "",
+        format_: Annotated[str, typer.Option("--format", help="table, json, csv or otel.")] = "",
     ) -> int:
         """Tokens spent, by bottle, provider, model or day."""
         context: Context = ctx.obj
-        groups = parse_groups(by)
+        form = parse_format(format_, json_=json_, csv_=csv_)
+        groups = OTEL_GROUPS if form == "otel" else parse_groups(by)
         session = open_session(context)
         declared = load_declared(context, session)
+        begin = parse_since(since)
         ledger = session.open_ledger(declared)
         try:
-            rows = ledger.usage(groups, since=parse_since(since))  # type: ignore[arg-type]  # checked
+            rows = ledger.usage(groups, since=begin)  # type: ignore[arg-type]  # checked
+            hours = ledger.usage(("hour",), since=begin) if form == "otel" else ()
         finally:
             ledger.close()
         settings = declared.settings
         counted = [c for c in CLASSES[:5] if _counts(c, settings)]
-        if json_:
+        if form == "otel":
+            write_otel(context, rows, hours)
+        elif form == "json":
             write_json(context, groups, rows, counted)
-        elif csv_:
+        elif form == "csv":
             write_csv(context, groups, rows)
         else:
             write_table(context, groups, rows, counted)
@@ -67,6 +75,16 @@ def parse_groups(text: str) -> tuple[str, ...]:
         if group not in GROUPS:
             raise UsageError(f"--by {group}: not one of {', '.join(GROUPS)}")
     return groups
+
+
+def parse_format(text: str, *, json_: bool, csv_: bool) -> str:
+    """One of FORMATS. Raises UsageError for another name, or for two different wishes."""
+    asked = {name for name, on in (("json", json_), ("csv", csv_), (text, text)) if on}
+    if text and text not in FORMATS:
+        raise UsageError(f"--format {text}: not one of {', '.join(FORMATS)}")
+    if len(asked) > 1:
+        raise UsageError("one output format at a time")
+    return asked.pop() if asked else "table"
 
 
 def parse_since(text: str) -> float | None:
@@ -116,6 +134,20 @@ def write_json(
         "rows": [_wire(groups, r) for r in rows],
     }
     context.out.write(json.dumps(document, indent=2) + "\n")
+
+
+def write_otel(context: Context, rows: Sequence[UsageRow], hours: Sequence[UsageRow]) -> None:
+    """OTLP in JSON; the counters start with the first hour that is in them."""
+    import time
+
+    from botbottle import __version__
+    from botbottle.cli.usage_otel import document
+    from botbottle.ledger.usage import hour_start
+
+    now = time.time()
+    start = hour_start(hours[0].keys[0]) if hours else now
+    made = document(rows, start=start, now=now, version=__version__)
+    context.out.write(json.dumps(made, indent=2) + "\n")
 
 
 def write_csv(context: Context, groups: Sequence[str], rows: Sequence[UsageRow]) -> None:

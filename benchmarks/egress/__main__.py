@@ -117,7 +117,9 @@ def _listens(port: int) -> bool:
 
 
 def sidecar(folder: Path, cert: Path, upstream: int) -> Subject:
-    """The egress sidecar with all stages on."""
+    """The egress sidecar with all stages on, its rules compiled beforehand as in its image."""
+    rules = folder / "rules"
+    subprocess.run([sys.executable, "-m", "botbottle.dlp.compile", rules], check=True, cwd=ROOT)
     for name in ("control", "ca", "public"):
         (folder / name).mkdir()
     port = free_port()
@@ -126,7 +128,7 @@ def sidecar(folder: Path, cert: Path, upstream: int) -> Subject:
         [sys.executable, "-m", "botbottle.sidecar.egress", "--listen", "127.0.0.1",
          f"--proxy-port={port}", "--https-port=-1", "--http-port=-1", "--dns-port=-1",
          "--no-ledger", *folders],
-        cwd=ROOT, stdout=subprocess.DEVNULL,
+        cwd=ROOT, stdout=subprocess.DEVNULL, env={**os.environ, "BB_DLP_CACHE": str(rules)},
     )  # fmt: skip
     wait_ready(folder / "control", seconds=30)
     route = Route("localhost", port=upstream, auth=Auth("Bearer", "TOKEN"), allow_private=True)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from botbottle.model.bottle import Declared
     from botbottle.session import Session
     from botbottle.watch.loop import Watch
+    from botbottle.watch.notifier import Sender
     from botbottle.watch.world import LiveWorld
 
 LEVELS = ("none", "safe", "all")
@@ -56,6 +57,7 @@ def start(context: Context, session: Session, declared: Declared, *, once: bool,
     with project_lock(lock, "watch", timeout=context.lock_timeout):
         world = live_world(context, session, declared, lambda: bool(stop))
         loop = make_loop(context, world, declared, level)
+        sender = notifying(context, world, loop)
         on_signals(stop, loop)
         events = EngineEvents(session.engine, loop.queue.add, declared.project.id)
         try:
@@ -66,6 +68,7 @@ def start(context: Context, session: Session, declared: Declared, *, once: bool,
             loop.run(lambda: bool(stop))
         finally:
             events.stop()
+            sender.close()
             world.close()
     if loop.lost:
         raise Locked("another watch took over this project", hint="bb status shows its effect")
@@ -125,6 +128,19 @@ def make_loop(context: Context, world: LiveWorld, declared: Declared, level: str
         level,  # type: ignore[arg-type]  # checked against LEVELS
         declared=declared,
     )
+
+
+def notifying(context: Context, world: LiveWorld, loop: Watch) -> Sender:
+    """Let the loop tell people what the settings ask for; a bell where a terminal looks on."""
+    from botbottle.watch.notifier import Notifier, Sender
+
+    def bell() -> None:
+        if context.err.isatty():
+            context.err.write("\a")
+
+    sender = Sender(context.environ, loop.log, bell)
+    loop.notify = Notifier(world.ledger, sender.put, loop.log).look
+    return sender
 
 
 def on_signals(stop: list[int], loop: Watch) -> None:

@@ -67,6 +67,7 @@ class Watch:
     declared: Declared | None = None
     lost: bool = False  # somebody else enforces now
     passes: int = 0
+    notify: Callable[[Declared], None] = lambda _declared: None  # tells people; never blocks
     _standing: Mapping[str, str] = field(default_factory=dict)
     _next_resync: float = 0.0
     _next_files: float = 0.0
@@ -86,12 +87,14 @@ class Watch:
         """Look at the cheap sources, wait up to ``wait`` seconds for a key, do one pass."""
         self._poll()
         keys = self.queue.take(wait)
-        if not keys or self.lost:
+        if self.lost:
             return None
         try:
-            return self._pass(keys)
+            return self._pass(keys) if keys else None
         finally:
             self.queue.done(keys)
+            if self.declared is not None:
+                self.notify(self.declared)  # after the pass: enforcement comes first
 
     def reload(self) -> None:
         """SIGHUP: read everything again and forget every wait."""

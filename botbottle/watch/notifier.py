@@ -1,0 +1,164 @@
+"""Telling: a reader of the ledger, and a sender in a thread of its own with a bounded queue.
+
+Nothing here can hold up enforcement: reading happens at most once a second and is bounded, a
+full queue drops notices (and says so), a command or webhook that hangs is given up.
+"""
+
+from __future__ import annotations
+
+import json
+import queue
+import shlex
+import subprocess
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import IO, Any
+
+from botbottle.errors import BBError
+from botbottle.ledger.api import Ledger
+from botbottle.model.bottle import Declared, Settings
+from botbottle.watch.notify import BURST_SECONDS, Moment, Notice, notices
+
+EVERY = 1.0  # seconds between readings
+WAITING = 100  # notices in the queue
+COMMAND_SECONDS = 5.0
+WEBHOOK_SECONDS = 2.0
+EVENTS = 200  # denials read at a time
+# A notification program needs these to reach a desktop; it gets no credential of the host.
+PASSED_ON = ("PATH", "HOME", "LANG", "DISPLAY", "WAYLAND_DISPLAY", "XDG_RUNTIME_DIR",
+             "DBUS_SESSION_BUS_ADDRESS")  # fmt: skip
+
+type Log = Callable[[dict[str, Any]], None]
+
+
+@dataclass(slots=True)
+class Notifier:
+    """Reads the ledger when it changed and hands what is new to ``send``."""
+
+    ledger: Ledger
+    send: Callable[[Notice, Settings], None]
+    log: Log
+    clock: Callable[[], float] = time.time
+    _told: frozenset[str] = frozenset()
+    _next: float = 0.0
+    _last_event: int = 0
+    _denied: dict[str, deque[float]] = field(default_factory=dict)
+
+    def look(self, declared: Declared) -> None:
+        """Tell what is new; at most once in EVERY seconds. Never raises for a ledger in trouble:
+        enforcement reports that by itself."""
+        now = self.clock()
+        if now < self._next:
+            return
+        self._next = now + EVERY
+        try:
+            moment = self._read(declared, now)
+        except BBError as error:
+            self.log({"event": "notify-blind", "level": "warning", "code": error.code})
+            return
+        new, self._told = notices(declared, moment, self._told)
+        for notice in new:
+            self.log({"event": "notice", "kind": notice.kind, "text": notice.text})
+            self.send(notice, declared.settings)
+
+    def _read(self, declared: Declared, now: float) -> Moment:
+        for event in self.ledger.events(kind="denial", after=self._last_event, limit=EVENTS):
+            self._last_event = max(self._last_event, event.id)
+            self._denied.setdefault(event.account, deque(maxlen=EVENTS)).append(event.at)
+        pending = self.ledger.proposals(status="pending", now=now)
+        return Moment(
+            self.ledger.view(now),
+            {name: sum(at > now - BURST_SECONDS for at in d) for name, d in self._denied.items()},
+            tuple((p.id, p.account, p.kind) for p in pending),
+        )
+
+
+class Sender:
+    """Runs the command and calls the webhook of the settings, one notice at a time."""
+
+    def __init__(
+        self, environ: Mapping[str, str], log: Log, bell: Callable[[], None] = lambda: None
+    ) -> None:
+        self.dropped = 0
+        self._environ = {k: environ[k] for k in PASSED_ON if k in environ}
+        self._log = log
+        self._bell = bell
+        self._queue: queue.Queue[tuple[Notice, Settings] | None] = queue.Queue(WAITING)
+        self._thread = threading.Thread(target=self._run, name="bb-notify", daemon=True)
+        self._thread.start()
+
+    def put(self, notice: Notice, settings: Settings) -> None:
+        """Queue a notice; with a full queue it is dropped. Never waits."""
+        self._bell()
+        if not (settings.notify_command or settings.notify_webhook):
+            return
+        try:
+            self._queue.put_nowait((notice, settings))
+        except queue.Full:
+            self.dropped += 1
+            self._log({"event": "notice-dropped", "level": "warning", "dropped": self.dropped})
+
+    def close(self, seconds: float = 3.0) -> None:
+        """Send what waits, for at most ``seconds``."""
+        try:
+            self._queue.put_nowait(None)
+        except queue.Full:
+            return
+        self._thread.join(seconds)
+
+    def _run(self) -> None:
+        while (item := self._queue.get()) is not None:
+            notice, settings = item
+            body = json.dumps(notice.wire(time.time())).encode()
+            for what, act in (
+                (settings.notify_command, self._command),
+                (settings.notify_webhook, webhook),
+            ):
+                if what:
+                    self._try(what, act, body)
+
+    def _try(self, what: str, act: Callable[[str, bytes], None], body: bytes) -> None:
+        try:
+            act(what, body)
+        except (OSError, ValueError, subprocess.SubprocessError, urllib.error.URLError) as error:
+            # The address may hold a token: the log gets the kind of failure only.
+            self._log({"event": "notify-failed", "level": "warning", "why": type(error).__name__})
+
+    def _command(self, command: str, body: bytes) -> None:
+        """Run without a shell, the notice on standard input. Raises on failure."""
+        subprocess.run(
+            shlex.split(command),
+            input=body,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            env=self._environ,
+            timeout=COMMAND_SECONDS,
+            check=True,
+        )
+
+
+class _Straight(urllib.request.HTTPRedirectHandler):
+    """A webhook goes where the operator said and nowhere else."""
+
+    def redirect_request(
+        self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str, headers: Any,
+        newurl: str,
+    ) -> None:  # fmt: skip
+        return None
+
+
+def webhook(address: str, body: bytes) -> None:
+    """POST JSON. Raises OSError on any failure, ValueError for another scheme than HTTP(S)."""
+    if not address.startswith(("https://", "http://")):
+        raise ValueError("not an HTTP address")
+    request = urllib.request.Request(  # noqa: S310 - the scheme was checked
+        address, body, {"Content-Type": "application/json", "User-Agent": "botbottle"}
+    )
+    opener = urllib.request.build_opener(_Straight)
+    with opener.open(request, timeout=WEBHOOK_SECONDS) as answer:
+        answer.read(1)

@@ -166,6 +166,11 @@ class SidecarProcess:
         text = Path(f"/proc/{self.process.pid}/statm").read_text().split()[1]
         return int(text) * os.sysconf("SC_PAGE_SIZE")
 
+    def peak(self) -> int:
+        """The largest resident set so far, in bytes."""
+        lines = Path(f"/proc/{self.process.pid}/status").read_text().splitlines()
+        return next(int(x.split()[1]) * 1024 for x in lines if x.startswith("VmHWM"))
+
 
 class Rig:
     """World, ledger service and sidecar, wired up."""

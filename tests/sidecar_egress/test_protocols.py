@@ -8,15 +8,23 @@ import json
 import socket
 import ssl
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import httpx
 import pytest
 import wsproto
-from wsproto.events import AcceptConnection, CloseConnection, RejectConnection, TextMessage
+from wsproto.events import (
+    AcceptConnection,
+    BytesMessage,
+    CloseConnection,
+    RejectConnection,
+    TextMessage,
+)
+from wsproto.extensions import Extension, PerMessageDeflate
 
 from botbottle.model.bottle import Limit
+from botbottle.sidecar.egress.frames import MAX_MESSAGE
 from tests.sidecar_egress.rig import ANTHROPIC, EXAMPLE, OPENAI, Rig, until
 
 
@@ -96,15 +104,25 @@ class Socket:
     """A WebSocket client through the sidecar."""
 
     def __init__(
-        self, rig: Rig, host: str, path: str, headers: dict[str, str] | None = None
+        self,
+        rig: Rig,
+        host: str,
+        path: str,
+        headers: dict[str, str] | None = None,
+        extensions: Sequence[Extension] = (),
     ) -> None:
+        self.code = 0  # the code of the close frame that came
         self._tls = rig.tunnel(host)
-        self._tls.settimeout(10)
+        self._tls.settimeout(20)
         self._ws = wsproto.WSConnection(wsproto.ConnectionType.CLIENT)
         extra = [(k.encode(), v.encode()) for k, v in (headers or {}).items()]
         name = f"{host}:{rig.world.tls_port}"
         self._tls.sendall(
-            self._ws.send(wsproto.events.Request(host=name, target=path, extra_headers=extra))
+            self._ws.send(
+                wsproto.events.Request(
+                    host=name, target=path, extra_headers=extra, extensions=list(extensions)
+                )
+            )
         )
         self.opened = next(self._events())
 
@@ -120,16 +138,23 @@ class Socket:
     def send(self, data: dict[str, Any]) -> None:
         self._tls.sendall(self._ws.send(TextMessage(json.dumps(data))))
 
-    def receive(self) -> Iterator[dict[str, Any]]:
-        text = ""
+    def send_raw(self, data: bytes) -> None:
+        self._tls.sendall(self._ws.send(BytesMessage(data)))
+
+    def texts(self) -> Iterator[str]:
+        parts = []
         for event in self._events():
             if isinstance(event, CloseConnection):
+                self.code = int(event.code)
                 return
             if isinstance(event, TextMessage):
-                text += event.data
+                parts.append(event.data)
                 if event.message_finished:
-                    yield json.loads(text)
-                    text = ""
+                    yield "".join(parts)
+                    parts = []
+
+    def receive(self) -> Iterator[dict[str, Any]]:
+        return map(json.loads, self.texts())
 
     def close(self) -> None:
         self._tls.close()
@@ -206,6 +231,39 @@ def test_a_secret_in_a_websocket_message_ends_it(rig: Rig) -> None:
     assert "dlp" in [d["code"] for d in rig.sidecar.control().denials(5)]
     (record,) = rig.world.requests(settle_seconds=2)
     assert record["responses"] == []
+
+
+class TestLargeMessages:
+    """The upstream sends text back as it is, bytes as twice as many characters."""
+
+    @pytest.mark.parametrize("compressed", [True, False])
+    @pytest.mark.parametrize(("fits", "breaks"), [
+        (MAX_MESSAGE // 4, MAX_MESSAGE + 1),  # the agent's message is too large
+        (MAX_MESSAGE // 4, MAX_MESSAGE // 2 + 1),  # the upstream's answer is
+    ])  # fmt: skip
+    def test_one_over_the_limit_ends_the_socket_and_does_not_arrive(
+        self, rig: Rig, fits: int, breaks: int, compressed: bool
+    ) -> None:
+        deflate = [PerMessageDeflate()] if compressed else []
+        ws = Socket(rig, EXAMPLE, "/ws", extensions=deflate)
+        assert isinstance(ws.opened, AcceptConnection)
+        assert bool(ws.opened.extensions) is compressed
+        texts = ws.texts()
+        ws.send_raw(bytes(fits))
+        assert len(next(texts)) == 2 * fits
+        ws.send_raw(bytes(breaks))
+        assert next(texts, None) is None
+        assert ws.code == 1009
+        ws.close()
+
+    def test_decompression_costs_no_more_memory_than_the_limit(self, own: Rig) -> None:
+        ws = Socket(own, EXAMPLE, "/ws", extensions=[PerMessageDeflate()])
+        before = own.sidecar.memory()
+        ws.send_raw(bytes(16 * MAX_MESSAGE))  # 256 MiB in 260 kB
+        assert next(ws.texts(), None) is None
+        assert ws.code == 1009
+        assert own.sidecar.peak() - before < 6 * MAX_MESSAGE
+        ws.close()
 
 
 def direct(rig: Rig, listener: str, host: str | None) -> socket.socket:

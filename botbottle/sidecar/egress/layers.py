@@ -24,6 +24,7 @@ from mitmproxy.proxy.layers.http import _hooks as hooks
 from mitmproxy.proxy.layers.http._http1 import Http1Server
 
 from botbottle.sidecar.egress.denial import Denial
+from botbottle.sidecar.egress.frames import Messages
 
 if TYPE_CHECKING:
     from botbottle.sidecar.egress.sidecar import Sidecar
@@ -66,6 +67,16 @@ class Stream(mhttp.HttpStream):
         if done:
             _sidecar(self).sending(self.flow)
         return done
+
+    def flow_done(self) -> Commands:
+        """As the original, with bb's WebSocket layer."""
+        if self.flow.websocket is None:
+            yield from super().flow_done()
+            return
+        self.child_layer = Messages(self.context, self.flow)
+        self._handle_event = self.passthrough
+        yield from self.child_layer.handle_event(events.Start())
+        yield SendHttp(hevents.ResponseEndOfMessage(self.stream_id), self.context.client)
 
     def handle_protocol_error(
         self, event: hevents.RequestProtocolError | hevents.ResponseProtocolError

@@ -1,0 +1,104 @@
+"""WebSocket messages of bounded size.
+
+A message is judged whole, so it is kept whole, and a few kilobytes of permessage-deflate
+(RFC 7692) can stand for gigabytes. Both directions are limited, counted after decompression and
+while it happens: nothing much larger than the limit ever exists. What is larger ends the socket on
+both sides with code 1009 (RFC 6455, 7.4.1).
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Generator
+from typing import Any, cast
+
+from mitmproxy.connection import Connection
+from mitmproxy.proxy import commands, events
+from mitmproxy.proxy.layers.websocket import WebsocketConnection, WebsocketLayer
+from wsproto import ConnectionType
+from wsproto.extensions import Extension, PerMessageDeflate
+from wsproto.frame_protocol import CloseReason, FrameDecoder, FrameProtocol, Opcode, RsvBits
+from wsproto.utilities import split_comma_header
+
+MAX_MESSAGE = 16 * 1024 * 1024  # bytes of a message, decompressed
+
+type Machine = FrameDecoder | FrameProtocol
+
+
+class BoundedDeflate(PerMessageDeflate):
+    """Decompression that stops where a message is too large."""
+
+    def frame_inbound_payload_data(self, proto: Machine, data: bytes) -> bytes | CloseReason:
+        """As the original, with a limit for this one step."""
+        if not self._inbound_compressed or not self._inbound_is_compressible:
+            return data
+        if self._decompressor is None:
+            return CloseReason.INVALID_FRAME_PAYLOAD_DATA
+        try:
+            found = self._decompressor.decompress(bytes(data), MAX_MESSAGE + 1)
+        except zlib.error:
+            return CloseReason.INVALID_FRAME_PAYLOAD_DATA
+        return CloseReason.MESSAGE_TOO_BIG if len(found) > MAX_MESSAGE else found
+
+
+class Bound(Extension):
+    """Counts what a message has so far; comes after decompression."""
+
+    name = "x-bound"  # never negotiated: it changes nothing on the wire
+
+    def __init__(self) -> None:
+        self._seen = 0
+        self._control = False
+
+    def enabled(self) -> bool:
+        """Always."""
+        return True
+
+    def offer(self) -> bool | str:
+        """Nothing to offer."""
+        return False
+
+    def frame_inbound_header(
+        self, proto: Machine, opcode: Opcode, rsv: RsvBits, payload_length: int
+    ) -> CloseReason | RsvBits:
+        """Control frames may come between the frames of a message and do not count."""
+        self._control = opcode.iscontrol()
+        return RsvBits(False, False, False)
+
+    def frame_inbound_payload_data(self, proto: Machine, data: bytes) -> bytes | CloseReason:
+        """Count a piece."""
+        if self._control:
+            return data
+        self._seen += len(data)
+        return CloseReason.MESSAGE_TOO_BIG if self._seen > MAX_MESSAGE else data
+
+    def frame_inbound_complete(self, proto: Machine, fin: bool) -> bytes | CloseReason | None:
+        """A message is over."""
+        if fin and not self._control:
+            self._seen = 0
+        return None
+
+
+class Messages(WebsocketLayer):
+    """mitmproxy's layer over bounded connections."""
+
+    def start(self, event: events.Start) -> Generator[commands.Command, Any, None]:
+        """As the original; no byte was looked at yet when the connections are exchanged."""
+        yield from super().start(event)
+        response = self.flow.response
+        offered = response.headers.get("sec-websocket-extensions", "") if response else ""
+        self.client_ws = _connection(ConnectionType.SERVER, self.context.client, offered)
+        self.server_ws = _connection(ConnectionType.CLIENT, self.context.server, offered)
+
+    _handle_event = cast(Any, start)
+
+
+def _connection(kind: ConnectionType, peer: Connection, accepted: str) -> WebsocketConnection:
+    """One side with the extensions that both sides agreed on. ``accepted``: the header's value."""
+    extensions: list[Extension] = []
+    for each in split_comma_header(accepted.encode("ascii", "replace")):
+        if each.split(";", 1)[0].strip() == PerMessageDeflate.name:
+            deflate = BoundedDeflate()
+            deflate.finalize(each)
+            extensions.append(deflate)
+    return WebsocketConnection(kind, [*extensions, Bound()], conn=peer)

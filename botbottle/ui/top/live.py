@@ -17,7 +17,6 @@ from typing import Protocol
 from botbottle.errors import BBError
 from botbottle.ledger.api import Ledger
 from botbottle.ledger.records import ExchangeRow
-from botbottle.load import Loaded
 from botbottle.model.bottle import Declared
 from botbottle.model.ledger_view import LedgerView
 from botbottle.model.paths import HomePaths
@@ -36,13 +35,20 @@ LEDGER = Pace(floor=0.5, ceiling=1.0, share=0.02)
 ENGINE = Pace(floor=1.0, ceiling=3.0, share=0.02)
 
 
+class Manifests(Protocol):
+    """What loading gives: None for ``declared`` when anything is wrong."""
+
+    @property
+    def declared(self) -> Declared | None: ...
+
+
 class World(Protocol):
     """What is needed of a session (each thread has one of its own)."""
 
     @property
     def paths(self) -> HomePaths: ...
 
-    def load(self) -> Loaded: ...
+    def load(self) -> Manifests: ...
 
     def facts(self, declared: Declared) -> Facts: ...
 
@@ -118,53 +124,57 @@ class LiveSource:
     # -- threads --------------------------------------------------------------------------
     def _follow_ledger(self) -> None:
         pace, version = replace(LEDGER), -1
-        world = self._open()
-        while not self._stopping.is_set():
-            hint = self._taken("ledger")
-            try:
-                ledger = world.reading(self._declared)
-                found = ledger.version() if ledger else -1
-                if pace.due(time.monotonic(), hint=hint or found != version):
-                    version = found
-                    cost = self._timed(lambda: self._read_ledger(world))
-                    pace.looked(time.monotonic(), cost)
-                    self._well("ledger")
-                    self._publish(self._picture())
-            except BBError as error:
-                world.close()  # a replaced or repaired file is opened again
-                self._failed("ledger", error)
-            self._hurry["ledger"].wait(TICK)
-        world.close()
+
+        def look(world: World, hint: bool) -> None:
+            nonlocal version
+            ledger = world.reading(self._declared)
+            found = ledger.version() if ledger else -1
+            if pace.due(time.monotonic(), hint=hint or found != version):
+                version = found
+                self._look("ledger", pace, lambda: self._read_ledger(world))
+
+        self._follow("ledger", look, pace)
 
     def _follow_engine(self) -> None:
         pace = replace(ENGINE)
+
+        def look(world: World, hint: bool) -> None:
+            if pace.due(time.monotonic(), hint=hint):
+                self._look("engine", pace, lambda: self._observe(world))
+
+        self._follow("engine", look, pace)
+
+    def _follow(self, name: str, look: Callable[[World, bool], None], pace: Pace) -> None:
+        """Look until stopped; after a failure with a fresh session, which opens a replaced or
+        repaired ledger again."""
         world = self._open()
         while not self._stopping.is_set():
-            if pace.due(time.monotonic(), hint=self._taken("engine")):
-                try:
-                    cost = self._timed(lambda: self._observe(world))
-                    self._well("engine")
-                    self._publish(self._picture())
-                except BBError as error:
-                    world.close()
-                    cost = 0.0
-                    self._failed("engine", error)
-                pace.looked(time.monotonic(), cost)
-            self._hurry["engine"].wait(TICK)
+            try:
+                look(world, self._taken(name))
+            except BBError as error:
+                self._failed(name, str(error))
+                pace.looked(time.monotonic(), 0.0)
+                world.close()
+            except Exception as error:  # noqa: BLE001  # a dead thread would show old figures as if they were new; the text may hold values
+                self._failed(name, f"this is a bug: {type(error).__name__}")
+                pace.looked(time.monotonic(), 0.0)
+                world.close()
+            self._hurry[name].wait(TICK)
         world.close()
+
+    def _look(self, name: str, pace: Pace, work: Callable[[], None]) -> None:
+        """One look, its cost, and the picture after it. CPU is that of this thread; sidecars are
+        asked by others, which cost about as much again."""
+        start = time.thread_time()
+        work()
+        self._well(name)
+        self._publish(self._picture())
+        pace.looked(time.monotonic(), time.thread_time() - start)
 
     def _taken(self, name: str) -> bool:
         was = self._hurry[name].is_set()
         self._hurry[name].clear()
         return was
-
-    @staticmethod
-    def _timed(work: Callable[[], None]) -> float:
-        """CPU seconds of this thread; sidecars are asked by others, which cost about as much
-        again."""
-        start = time.thread_time()
-        work()
-        return time.thread_time() - start
 
     # -- reading --------------------------------------------------------------------------
     @property
@@ -194,7 +204,7 @@ class LiveSource:
         loaded = world.load()
         declared = loaded.declared or self._declared
         if loaded.declared is None:
-            self._failed("manifests", BBError("do not validate; bb validate shows where"))
+            self._failed("manifests", "do not validate; bb validate shows where")
         else:
             self._well("manifests")
         facts = world.facts(declared)
@@ -215,10 +225,10 @@ class LiveSource:
             problems = tuple(f"{k}: {v}" for k, v in sorted(self._problems.items()))
             return build.fleet(replace(self._seen, problems=problems), self._activity, time.time())
 
-    def _failed(self, name: str, error: BBError) -> None:
+    def _failed(self, name: str, problem: str) -> None:
         with self._lock:
-            news = self._problems.get(name) != str(error)
-            self._problems[name] = str(error)
+            news = self._problems.get(name) != problem
+            self._problems[name] = problem
         if news:
             self._publish(self._picture())
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from botbottle.model.bottle import Window
 
+CRUMBS = 0.05  # the share of a budget that counts as spent once a request did not fit into it
 MAX_ALLOWANCE = 8192  # tokens of output reserved at most, whatever the request's max_tokens
 
 
@@ -77,6 +78,11 @@ def must_cut(pools: Sequence[PoolState], used: int) -> bool:
     the others' reservations respected, has no room left for it. ``reserved`` of ``pools`` must
     not contain the request's own reservation."""
     return any(p.room - used <= 0 for p in pools)
+
+
+def only_crumbs(pool: PoolState) -> bool:
+    """Whether what is left is so little that a refusal means the budget is used up."""
+    return pool.limit - pool.spent <= pool.limit * CRUMBS
 
 
 def retry_after(pool: PoolState, now: float) -> float | None:

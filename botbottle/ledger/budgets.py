@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import time
 
-from botbottle.budget import precedence, projection, windows
+from botbottle.budget import admission, precedence, projection, windows
+from botbottle.budget.admission import PoolState
 from botbottle.ledger.enforcement import enforcement_record
 from botbottle.ledger.pools import LimitKey, Pools
 from botbottle.ledger.records import LimitRow
@@ -91,7 +92,20 @@ class Budgets(Pools):
             burn=burn.get((row.scope, row.provider), 0.0),
             resets_at=state.resets_at,
             override=row.override is not None,
+            refused=self._was_refused(state, now),
         )
+
+    def _was_refused(self, state: PoolState, now: float) -> bool:
+        """Whether a request did not fit into the crumbs of this very limit and window."""
+        if not admission.only_crumbs(state):
+            return False
+        found = self.db.one(
+            "SELECT bucket, tokens FROM refused WHERE scope = ? AND provider = ? AND win = ?",
+            state.scope,
+            state.provider,
+            state.window,
+        )
+        return found == (windows.bucket(state.window, now), state.limit)
 
     def _burn(self, now: float) -> dict[tuple[str, str], float]:
         """Tokens per second of each scope and provider, from the newest rows."""
@@ -145,6 +159,7 @@ class Budgets(Pools):
                 windows.bucket(window, now),
                 gross,
             )
+            self.db.run("DELETE FROM refused WHERE scope = ? AND provider = ? AND win = ?", *key)
             self._changed("reset", key, by, str(spent), "0", reason)
             return spent
 

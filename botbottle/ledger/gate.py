@@ -12,14 +12,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from botbottle import errors
-from botbottle.budget import admission, counting, limits, precedence
+from botbottle.budget import admission, counting, limits, precedence, windows
 from botbottle.budget.admission import PoolState
 from botbottle.ledger.base import load
 from botbottle.ledger.pools import Pools
 from botbottle.ledger.records import Admitted, Progress, Refusal, RefusalCode, Settled
 from botbottle.ledger.reservations import Lease
 from botbottle.ledger.spending import Spender, Spending
-from botbottle.model.bottle import Limit, Policy, Scope
+from botbottle.model.bottle import Limit, Policy, Scope, Window
 from botbottle.model.usage import Exchange, Tokens
 
 LEASE_SECONDS = 120.0  # a reservation whose request shows no life for so long is given back
@@ -44,6 +44,7 @@ class Gate(Spending, Pools):
     """See ``api.Gate``."""
 
     _configs: dict[str, _Config | None]
+    _noted: set[tuple[str, str, Window, str, int]]
     _revision: int = -1
 
     def admit(
@@ -64,8 +65,25 @@ class Gate(Spending, Pools):
             pools = self._states(config, provider, now)
             decision = admission.admit(pools, input_tokens, allowance)
             if not decision.admitted and decision.pool is not None:
+                if not decision.busy and admission.only_crumbs(decision.pool):
+                    self._note_refused(decision.pool, now)
                 return _refused(decision.pool, decision.busy, input_tokens, now)
             return self._reserve(account, provider, decision, now)
+
+    def _note_refused(self, pool: PoolState, now: float) -> None:
+        """Let the reconciler see it. Written once for each limit and window: a storm of refused
+        requests stays free."""
+        bucket = windows.bucket(pool.window, now)
+        row = (pool.scope, pool.provider, pool.window, bucket, pool.limit)
+        if row in self._noted:
+            return
+        self._noted.add(row)
+        self.db.run(
+            "INSERT INTO refused (scope, provider, win, bucket, tokens) VALUES (?, ?, ?, ?, ?)"
+            " ON CONFLICT (scope, provider, win) DO UPDATE SET"
+            " bucket = excluded.bucket, tokens = excluded.tokens",
+            *row,
+        )
 
     def _forbidden(
         self, config: _Config | None, account: str, provider: str, now: float
@@ -187,7 +205,7 @@ class Gate(Spending, Pools):
             self.books.begin()
             revision = int(self.db.value("SELECT value FROM counter WHERE name = 'revision'"))
             if revision != self._revision:
-                self._configs, self._revision = {}, revision
+                self._configs, self._noted, self._revision = {}, set(), revision
                 self.books.forget()
                 self._load_resets()
             self._checked = self.db.transactions

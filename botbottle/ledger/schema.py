@@ -112,4 +112,11 @@ _RECORDS = (
 # One bottle's exchanges, newest first, without reading everybody's.
 _EXCHANGES_OF_ONE = ("CREATE INDEX usage_account ON usage (account, id)",)
 
-STEPS = ((*_CONFIG, *_USAGE, *_ENFORCEMENT, *_RECORDS), _EXCHANGES_OF_ONE)
+# Pools that had to refuse: the rest that no request fits into any more counts as spent.
+_REFUSED = (
+    """CREATE TABLE refused (
+        scope TEXT NOT NULL, provider TEXT NOT NULL, win TEXT NOT NULL, bucket TEXT NOT NULL,
+        tokens BIGINT NOT NULL, PRIMARY KEY (scope, provider, win)){norowid}""",
+)
+
+STEPS = ((*_CONFIG, *_USAGE, *_ENFORCEMENT, *_RECORDS), _EXCHANGES_OF_ONE, _REFUSED)

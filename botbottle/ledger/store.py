@@ -27,6 +27,7 @@ class SqlLedger(Accounts, Gate, Budgets, Usage, Journal, Supervision, Leases, Up
         self.where = where
         self.books = Books(db)
         self._configs = {}
+        self._noted = set()
         self._resets = {}
 
 

@@ -7,7 +7,7 @@ import enum
 import functools
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from typing import Any
 
 HASH_VERSION = 1
@@ -15,7 +15,7 @@ _LEAVES = frozenset({str, int, float, bool, type(None)})
 
 
 @functools.cache
-def _fields(cls: type) -> tuple[str, ...]:
+def _fields(cls: Hashable) -> tuple[str, ...]:
     """Names of a dataclass's fields; looked up once a class, as planning visits millions."""
     return tuple(f.name for f in dataclasses.fields(cls)) if dataclasses.is_dataclass(cls) else ()
 

@@ -29,9 +29,12 @@ class Pool:
     resets_at: float | None = None
     override: bool = False  # the limit is an operator's, not the manifests'
 
+    refused: bool = False  # a request did not fit into the little that is left
+
     @property
     def exhausted(self) -> bool:
-        return self.spent >= self.limit
+        """Used up: nothing is left, or so little that a request was refused for it."""
+        return self.spent >= self.limit or self.refused
 
 
 @dataclass(frozen=True, slots=True)

@@ -239,3 +239,35 @@ def test_every_window_counts_what_was_spent_in_it(ledger, window):
     expected = {"hour": 1, "day": 11, "week": 11, "month": 111, "": 111}
     state = pool(ledger, monday + 7 * 3600 + 5, "agent:p/web", window=window)
     assert state.spent == expected[window]
+
+
+def limit_of(ledger, now):
+    return next(p for p in ledger.view(now).pools if p.scope == "agent:p/web")
+
+
+def test_crumbs_that_no_request_fits_into_count_as_spent(ledger, now):
+    register(ledger, agent=1000)
+    spend(ledger, 960, now)
+    assert not limit_of(ledger, now).exhausted
+    assert admit(ledger, now, prompt=50).code == "budget-exhausted"
+    assert limit_of(ledger, now).exhausted, "or the policy would never be carried out"
+    ledger.set_limit("agent:p/web", Limit("claude", 5000), by="t")
+    assert not limit_of(ledger, now).exhausted
+
+
+def test_a_request_that_is_too_large_for_half_a_budget_does_not_end_it(ledger, now):
+    register(ledger, agent=1000)
+    spend(ledger, 500, now)
+    assert admit(ledger, now, prompt=600).code == "budget-exhausted"
+    assert not limit_of(ledger, now).exhausted
+
+
+def test_a_reset_forgets_the_refusal(ledger, now):
+    register(ledger, agent=1000)
+    spend(ledger, 960, now)
+    admit(ledger, now, prompt=50)
+    ledger.reset("agent:p/web", "claude", "", by="t", now=now)
+    spend(ledger, 960, now)
+    assert not limit_of(ledger, now).exhausted
+    admit(ledger, now, prompt=50)
+    assert limit_of(ledger, now).exhausted

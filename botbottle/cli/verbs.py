@@ -36,6 +36,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "history": ("history", "Every applied desired set of this project."),
     "diff": ("history", "What differs between two generations."),
     "undo": ("history", "Apply an older desired set, with approvals."),
+    "report": ("report_html", "Usage, budgets, denials, findings and audit as one HTML page."),
     "audit": ("audit", "The enforcement record; verify its chain."),
     "ledger": ("ledger", "Check, back up, restore, export or shrink the ledger."),
     "scan": ("scan", "Scan text for secrets or injections."),

@@ -5,19 +5,21 @@ from __future__ import annotations
 import base64
 import json
 import random
-from collections import Counter
+from collections.abc import Callable
 
 import pytest
 
 from botbottle.dlp import Scanner, Verdict
 from botbottle.dlp.engines.linear import program
+from botbottle.dlp.entropy import shannon
+from botbottle.dlp.placeholders import is_placeholder
 from botbottle.dlp.rules import Context, Rule, catalogue
 from botbottle.dlp.ruleset import RuleSet
 from tests.dlp.conftest import PATIENT, alnum
 from tests.dlp.sampling import sample
 
 RULES = catalogue()
-TRIES = 12
+TRIES, ROUNDS = 12, 20
 
 
 def _segment(text: str) -> str:
@@ -43,7 +45,7 @@ def _manifest(first: str, second: str) -> str:
     return f"apiVersion: v1\n{first}metadata:\n  name: db\n{second}"
 
 
-SPECIAL = {
+SPECIAL: dict[str, Callable[[random.Random], str]] = {
     "jwt": _jwt,
     "jwt.base64": lambda rng: base64.b64encode(_jwt(rng).encode()).decode(),
     "workato.token": lambda rng: "wrkaus-" + _jwt(rng),
@@ -61,7 +63,7 @@ SPECIAL = {
         base64.b64encode(b"123456789012345678").decode() + f".GSwJyi.{alnum(rng, 38)}"
     ),
     "twitter.bearer": lambda rng: "A" * 22 + alnum(rng, 80),
-    "aws.pair": lambda rng: f"AKIA{alnum(rng, 16).upper()} {alnum(rng, 40)} ",
+    "aws.pair": lambda rng: f"AKIA{alnum(rng, 16).upper()}, {alnum(rng, 40)} ",
     "azure.sas": lambda rng: f"?sv=2024-01-01&sig={alnum(rng, 44)}%3D",
     "curl.user": lambda rng: f"curl -u bob7:{alnum(rng, 12)} https://x.test/",
     "azure.devops-old": lambda rng: (
@@ -81,6 +83,10 @@ SPECIAL = {
     "generic.key": lambda rng: f'auth: "{alnum(rng, 32)}"',
     "generic.password": lambda rng: f'password = "{alnum(rng, 12)}"',
     "id.bot": lambda rng: f'client_id: "{alnum(rng, 20)}"',
+    "http.authorization": lambda rng: f"Authorization: Bearer {alnum(rng, 32)}",
+    "id.gcs-bucket": lambda rng: f"https://{alnum(rng, 12)}.storage.googleapis.com/",
+    "id.azure-devops": lambda rng: f"https://dev.azure.com/{alnum(rng, 12)}",
+    "id.saas-host": lambda rng: f"https://{alnum(rng, 12).lower()}.my.salesforce.com/",
     "npm.auth-line": lambda rng: f"//registry.test/:_authToken={alnum(rng, 36)}",
 }
 
@@ -105,18 +111,39 @@ def _forms(text: str) -> list[bytes]:
     return [text.encode("latin-1"), once.encode(), json.dumps({"body": once}).encode()]
 
 
+def _valid(rule: Rule | Context, text: str) -> bool:
+    """The sample is a value of the format: its checksum, entropy and digits are right too."""
+    pattern = rule.pattern if isinstance(rule, Rule) else rule.pattern()
+    match = program(pattern).search(text.encode("latin-1"))
+    secret = match.group(match.re.groups) if match else b""
+    if not secret or b"\\" in secret or b'"' in secret[1:-1]:
+        return False  # escaping would change the value itself, not only what is around it
+    return (
+        (rule.check is None or rule.check(secret))
+        and shannon(secret) >= rule.entropy
+        and not (getattr(rule, "placeholders", True) and is_placeholder(secret))
+    )
+
+
+def _draw(rule: Rule | Context) -> list[str]:
+    """The first valid samples of a fixed sequence; formats with a rare checksum yield fewer."""
+    rng = random.Random(rule.id)
+    valid: list[str] = []
+    for _ in range(ROUNDS):
+        valid += [text for text in _examples(rule, rng) if _valid(rule, text)]
+        if len(valid) >= TRIES:
+            break
+    return valid[:TRIES]
+
+
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
 def test_a_value_of_the_rule_s_shape_is_found_however_it_is_quoted(
     rule: Rule | Context, scanner: Scanner
 ) -> None:
-    rng = random.Random(rule.id)
-    missing = Counter[int]()
-    examples = _examples(rule, rng)
-    for text in examples:
-        for index, form in enumerate(_forms(text)):
-            missing[index] += not scanner.scan(form)
-    # Samples are random, so some fail the rule's own entropy or checksum test; most must not.
-    assert all(missing[index] <= 0.75 * len(examples) for index in range(3)), missing
+    examples = _draw(rule)
+    assert examples
+    missed = [form for text in examples for form in _forms(text) if not scanner.scan(form)]
+    assert not missed
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)

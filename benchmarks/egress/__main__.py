@@ -209,6 +209,7 @@ def run(folder: Path, only: str) -> dict[str, Any]:
 def main() -> None:
     """Measure and write the results."""
     only = sys.argv[1] if len(sys.argv) > 1 else ""
+    load = os.getloadavg()[0]
     with tempfile.TemporaryDirectory() as folder:
         figures = run(Path(folder), only)
     if only:
@@ -217,7 +218,7 @@ def main() -> None:
         "cpus": os.cpu_count(),
         "python": platform.python_version(),
         "kernel": platform.release(),
-        "load_before": os.getloadavg()[0],
+        "load_before": load,
         "rounds": ROUNDS,
     }
     RESULTS.parent.mkdir(exist_ok=True)

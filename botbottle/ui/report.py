@@ -147,8 +147,8 @@ def _usage(usage: tuple[Spent, ...]) -> str:
 def _bars(usage: tuple[Spent, ...], name: str, days: list[str]) -> Bars:
     found: dict[str, dict[str, int]] = {}
     for u in usage:
-        series = found.setdefault(visible(getattr(u, name)), {})
-        series[u.day] = series.get(u.day, 0) + u.tokens
+        by_day = found.setdefault(visible(getattr(u, name)), {})
+        by_day[u.day] = by_day.get(u.day, 0) + u.tokens
     series = sorted(found.items(), key=lambda kv: (-sum(kv[1].values()), kv[0]))
     return Bars(
         f"tokens a day by {name}",

@@ -58,6 +58,23 @@ def test_a_lost_container_is_resumed_from_its_snapshot_with_its_work(live: Live)
     assert docker("image", "inspect", freeze["image"], check=False) in ("", "[]")
 
 
+def test_watch_tells_a_command_and_the_report_shows_it(live: Live) -> None:
+    told = live.work / "told"
+    live.settings(f"notify_command: tee -a {told}\n")
+    live.agent(extra="budget: {claude: 3000}\n")
+    live.apply()
+    live.client("claude", "--count", "12", "--until-refused", "--script", '{"output": 900}')
+    live.bb("watch", "--once")
+    text = told.read_text()
+    assert '"kind": "budget"' in text and '"kind": "hold"' in text
+    assert not any(c in text for c in live.credentials)
+    page = live.work / "report.html"
+    live.bb("report", "--since", "1d", "--out", str(page))
+    html = page.read_text()
+    assert "enforce cutoff" in html and "agent:home/web" in html and "<rect" in html
+    assert "whole" in html and not any(c in html for c in live.credentials)
+
+
 def test_a_budget_freezes_and_resume_needs_room(live: Live) -> None:
     live.bottle(extra="shutdown: freeze\n")
     live.agent(extra="budget: {claude: 3000}\n")

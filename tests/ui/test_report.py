@@ -15,7 +15,7 @@ from botbottle.ui.report import Budget, Line, Report, Spent, render
 
 EVIL = "<script>alert(1)</script>\"'&<img src=http://evil.example/x onerror=alert(1)>\u202e\x1b[31m"
 VOID = {"meta", "img", "br"}
-BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
+BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-headless-shell"))), None)
 
 
 def report(name: str = "web", **more: object) -> Report:

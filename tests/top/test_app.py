@@ -15,8 +15,8 @@ from textual.widgets import Button, Input, Static
 
 from botbottle.ui.top.app import Top
 from botbottle.ui.top.screens import Confirm, Proposals, Reading
-from botbottle.ui.top.table import FleetTable
-from tests.top.fakes import NOW, FakeSource, Notebook, row, small
+from botbottle.ui.top.table import CURSOR, FleetTable
+from tests.top.fakes import NOW, FakeSource, Notebook, large, row, small
 
 WIDE = (140, 40)
 
@@ -46,14 +46,18 @@ def screen(app: Top) -> str:
 
 
 def names(app: Top) -> list[str]:
+    """The bottles on the screen, from its first words."""
     table = app.query_one(FleetTable)
-    return [str(table.get_row_at(n)[0]) for n in range(table.row_count)]
+    lines = screen(app).splitlines()[table.region.y + 1 : table.region.bottom]
+    return [line.replace(CURSOR, " ").split()[0] for line in lines if line.strip()]
 
 
 def test_each_bottle_has_a_line_that_is_readable_without_colour() -> None:
     async def steps(app: Top, pilot: Pilot[None]) -> None:
         shown = screen(app)
-        lines = {line.split()[0]: line for line in shown.splitlines() if line.strip()}
+        lines = {
+            line.lstrip(CURSOR).split()[0]: line for line in shown.splitlines() if line.strip()
+        }
         assert "● running" in lines["api"]
         assert "████████▎░  83%▲" in lines["api"]
         assert "✂ cut off" in lines["docs"] and "██████████ 100%!" in lines["docs"]
@@ -121,7 +125,7 @@ def test_the_cursor_stays_on_its_bottle_when_lines_move() -> None:
         assert app.query_one(FleetTable).chosen == "docs"
         await pilot.press("s", "s")
         assert app.query_one(FleetTable).chosen == "docs"
-        assert app.query_one(FleetTable).cursor_row == 0
+        assert app.query_one(FleetTable).place == 0
 
     drive(steps)
 
@@ -275,6 +279,7 @@ def test_every_width_shows_name_state_and_budget_and_fits(width: int) -> None:
         lines = screen(app).splitlines()
         assert max(map(len, lines)) <= width
         shown = next(line for line in lines if line.strip().startswith("docs"))
+        assert "docs" in names(app)
         assert "cut off" in shown and "100%!" in shown and "H" in shown
         assert app.query_one(FleetTable).max_scroll_x == 0
         await pilot.press("c")
@@ -318,3 +323,16 @@ def test_leaving_stops_the_source() -> None:
 
     drive(steps, source=source)
     assert source.stopped
+
+
+def test_the_cursor_is_always_on_the_screen_and_marked() -> None:
+    async def steps(app: Top, pilot: Pilot[None]) -> None:
+        for keys in (["end"], ["pageup"], ["home"], ["pagedown", "pagedown"], ["down"] * 3):
+            await pilot.press(*keys)
+            await pilot.pause()
+            chosen = app.query_one(FleetTable).chosen
+            assert f"{CURSOR}{chosen}" in screen(app), keys
+        await pilot.press("end")
+        assert app.query_one(FleetTable).chosen == "agent-099"
+
+    drive(steps, source=FakeSource(large()), size=(100, 24))

@@ -10,7 +10,7 @@ from textual import events, work
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
-from textual.widgets import DataTable, Footer, Input, Static
+from textual.widgets import Footer, Input, Static
 
 from botbottle.ui.top import arrange, orders, pane, text
 from botbottle.ui.top.model import Detail, Fleet, Row
@@ -182,10 +182,10 @@ class Top(App[None]):
         name = self.query_one(FleetTable).chosen
         return next((r for r in self.fleet.rows if r.bottle == name), None)
 
-    def on_data_table_row_highlighted(self, event: DataTable.RowHighlighted) -> None:
+    def on_fleet_table_chosen(self, event: FleetTable.Chosen) -> None:
         self._about(self.clock())
 
-    def on_data_table_row_selected(self, event: DataTable.RowSelected) -> None:
+    def on_fleet_table_opened(self, event: FleetTable.Opened) -> None:
         self.action_detail()
 
     def on_resize(self, event: events.Resize) -> None:

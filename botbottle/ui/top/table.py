@@ -1,69 +1,133 @@
-"""The fleet table as a widget: only cells that changed are drawn again."""
+"""The fleet table as a widget: one line a bottle, drawn as one string.
+
+A general table widget draws each cell as a document of its own, which at 100 bottles costs more
+than everything else together. Here a line is one segment, and only lines that changed are drawn.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import ClassVar
 
-from rich.text import Text
-from textual.widgets import DataTable
+from rich.segment import Segment
+from rich.style import Style
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.geometry import Region, Size
+from textual.message import Message
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
 
 from botbottle.ui.top import arrange
 from botbottle.ui.top.model import Row
 
-STYLES = {5: "bold", 4: "bold red", 3: "bold", 2: "bold"}
+CURSOR = "›"  # seen without colour
+_HEAD = Style(bold=True, underline=True)
+_LINE = Style()
+_TROUBLE = Style(bold=True)
+_CHOSEN = Style(reverse=True)
 
 
-class FleetTable(DataTable[Text]):
-    """One line a bottle; the cursor stays on its bottle while lines move."""
+class FleetTable(ScrollView, can_focus=True):
+    """The header stays; the cursor stays on its bottle while lines move."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up", "move(-1)", show=False),
+        Binding("down", "move(1)", show=False),
+        Binding("pageup", "page(-1)", show=False),
+        Binding("pagedown", "page(1)", show=False),
+        Binding("home", "move(-1000000)", show=False),
+        Binding("end", "move(1000000)", show=False),
+        Binding("enter", "open", show=False),
+    ]
+
+    class Chosen(Message):
+        """The cursor is on another bottle."""
+
+    class Opened(Message):
+        """Enter was pressed on a bottle."""
 
     def __init__(self) -> None:
-        super().__init__(cursor_type="row", zebra_stripes=False, id="fleet")
-        self._shown: tuple[arrange.Column, ...] = ()
-        self._order: list[str] = []
-        self._cells: dict[str, tuple[str, ...]] = {}
+        super().__init__(id="fleet")
+        self.order: list[str] = []
+        self.place = 0
+        self._head = ""
+        self._lines: list[tuple[str, bool]] = []  # text, trouble
 
     @property
     def chosen(self) -> str:
         """The bottle under the cursor; empty without rows."""
-        if 0 <= self.cursor_row < len(self._order):
-            return self._order[self.cursor_row]
-        return ""
+        return self.order[self.place] if self.place < len(self.order) else ""
 
     def show(self, rows: Sequence[Row], now: float, width: int) -> None:
         """Make the table say what ``rows`` say, in ``width`` characters."""
         longest = max((len(r.bottle) for r in rows), default=0)
-        wanted = arrange.columns(width, longest)
-        order = [r.bottle for r in rows]
-        lines = {r.bottle: tuple(c.cell(r, now) for c in wanted) for r in rows}
-        styles = {r.bottle: STYLES.get(arrange.trouble(r), "") for r in rows}
-        same = [(c.title, c.width) for c in wanted] == [(c.title, c.width) for c in self._shown]
-        if same and order == self._order:
-            self._change(lines, styles)
+        columns = arrange.columns(width, longest)
+        head = "  ".join(c.title.ljust(c.width) for c in columns)
+        lines = [
+            ("  ".join(c.cell(r, now).ljust(c.width) for c in columns), arrange.trouble(r) > 1)
+            for r in rows
+        ]
+        chosen, before, old_head = self.chosen, self._lines, self._head
+        self.order = [r.bottle for r in rows]
+        self._head, self._lines = head, lines
+        place = self.order.index(chosen) if chosen in self.order else self.place
+        moved = self._put(place)
+        if len(before) != len(lines) or head != old_head or moved:
+            self.virtual_size = Size(0, len(lines) + 1)
+            self.refresh()
         else:
-            self._rebuild(wanted, order, lines, styles)
-        self._cells = lines
+            self._redraw(n for n, line in enumerate(lines) if line != before[n])
 
-    def _change(self, lines: dict[str, tuple[str, ...]], styles: dict[str, str]) -> None:
-        for bottle, line in lines.items():
-            before = self._cells[bottle]
-            for column, old, new in zip(self._shown, before, line, strict=True):
-                if old != new:
-                    self.update_cell(bottle, column.title, Text(new, styles[bottle]))
+    def _redraw(self, changed: Iterable[int]) -> None:
+        top, height = self.scroll_offset.y, self.size.height - 1
+        for number in changed:
+            if top <= number < top + height:
+                self.refresh(Region(0, number - top + 1, self.size.width, 1))
 
-    def _rebuild(
-        self,
-        wanted: tuple[arrange.Column, ...],
-        order: list[str],
-        lines: dict[str, tuple[str, ...]],
-        styles: dict[str, str],
-    ) -> None:
-        chosen, place = self.chosen, self.cursor_row
-        self.clear(columns=True)
-        for column in wanted:
-            self.add_column(column.title, width=column.width, key=column.title)
-        for bottle in order:
-            self.add_row(*(Text(v, styles[bottle]) for v in lines[bottle]), key=bottle)
-        self._shown, self._order = wanted, order
-        if order:
-            row = order.index(chosen) if chosen in order else min(place, len(order) - 1)
-            self.move_cursor(row=max(row, 0))
+    def _put(self, place: int) -> bool:
+        """Move the cursor; whether it is on another line now."""
+        place = max(0, min(place, len(self.order) - 1))
+        moved, self.place = place != self.place, place
+        return moved
+
+    def render_line(self, y: int) -> Strip:
+        """One line of the widget; the first is the header."""
+        width, number = self.size.width, y - 1 + self.scroll_offset.y
+        if y == 0:
+            return self._strip(f" {self._head}", _HEAD, width)
+        if number >= len(self._lines):
+            return Strip.blank(width, self.rich_style)
+        words, trouble = self._lines[number]
+        if number == self.place:
+            return self._strip(CURSOR + words, _CHOSEN, width)
+        return self._strip(f" {words}", _TROUBLE if trouble else _LINE, width)
+
+    def _strip(self, words: str, style: Style, width: int) -> Strip:
+        full = self.rich_style + style
+        return Strip([Segment(words, full)]).adjust_cell_length(width, full)
+
+    def action_move(self, by: int) -> None:
+        """Cursor up or down by lines."""
+        if self._put(self.place + by):
+            self._follow()
+            self.refresh()
+            self.post_message(self.Chosen())
+
+    def action_page(self, by: int) -> None:
+        """Cursor up or down by screens."""
+        self.action_move(by * max(self.size.height - 2, 1))
+
+    def action_open(self) -> None:
+        self.post_message(self.Opened())
+
+    def on_resize(self, event: events.Resize) -> None:
+        self._follow()
+
+    def _follow(self) -> None:
+        """Scroll as little as shows the cursor."""
+        visible, top = max(self.size.height - 1, 1), self.scroll_offset.y
+        if self.place < top:
+            self.scroll_to(y=self.place, animate=False)
+        elif self.place >= top + visible:
+            self.scroll_to(y=self.place - visible + 1, animate=False)

@@ -158,8 +158,11 @@ class Demo:
         kind, _ = AGENTS[bottle]
         client = (ROOT / "tests/world/bottle_client.cjs").read_text()
         script = json.dumps({"output": 900})
+        running = self.container(bottle)
+        if not running:
+            return []
         text = self.docker(
-            "exec", "-i", self.container(bottle), "node", "-", kind,
+            "exec", "-i", running, "node", "-", kind,
             "--count", "60", "--until-refused", *(() if self.real else ("--script", script)),
             stdin=client, check=False,
         )  # fmt: skip
@@ -169,12 +172,13 @@ class Demo:
         """Spend to the crossing, then wait for the watch to carry the policy out."""
         provider, policy = AGENTS[bottle]
         answers: list[dict[str, Any]] = []
-        for _ in range(3):  # a stream that is cut at the crossing ends a round without a refusal
-            answers += self.spend(bottle)
-            refused = answers[-1].get("status") in (402, 429)
+        refused = gone = False
+        for _ in range(50):  # a stream that is cut at the crossing ends a round without a refusal
             gone = policy == "kill" and not self.container(bottle)
-            if refused or gone:
+            if gone or refused:
                 break
+            answers += self.spend(bottle)  # nothing, while the container is being removed
+            refused = answers[-1].get("status") in (402, 429)
         served = [a for a in answers if a.get("status") == 200]
         if not served or not (refused or gone):
             raise DemoFailed(f"{bottle}: expected answers, then a refusal; got {answers[-3:]}")

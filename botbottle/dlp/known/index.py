@@ -157,7 +157,7 @@ def squeeze(data: bytes) -> bytes:
 
 def squeeze_fast(data: bytes) -> bytes:
     """The same for whole surfaces; of the escapes only newlines are taken out."""
-    return data.replace(b"\\n", b"").translate(None, _KEEP)
+    return b"".join(data.split(b"\\n")).translate(None, _KEEP)  # split: faster than replace
 
 
 def _squeezed(text: bytes) -> list[Variant]:

@@ -269,10 +269,10 @@ class Demo:
             raise DemoFailed("the killed bottle came back")
         self.report.append("second plan: empty; both bottles shown as held, with the way out")
 
-    def destroy(self, before: dict[str, set[str]]) -> None:
+    def destroy(self) -> None:
         self.bb("destroy", "--yes")
         self.stop_world()
-        left = {kind: found - before[kind] for kind, found in self.listing().items()}
+        left = self.listing()
         if any(left.values()):
             raise DemoFailed(f"destroy left {left}")
         self.report.append("destroy: no container, network or volume left")
@@ -282,11 +282,14 @@ class Demo:
         self.docker("network", "rm", WORLD, check=False)
 
     def listing(self) -> dict[str, set[str]]:
-        return {
-            "containers": set(self.docker("ps", "-aq").split()),
-            "networks": set(self.docker("network", "ls", "-q").split()),
-            "volumes": set(self.docker("volume", "ls", "-q").split()),
-        }
+        """What this demo made; others may use the same engine meanwhile."""
+        found: dict[str, set[str]] = {"containers": set(), "networks": set(), "volumes": set()}
+        for label in (f"dev.botbottle.home={self.home_id}", LABEL):
+            mine = ("--filter", f"label={label}")
+            found["containers"] |= set(self.docker("ps", "-aq", *mine).split())
+            found["networks"] |= set(self.docker("network", "ls", "-q", *mine).split())
+            found["volumes"] |= set(self.docker("volume", "ls", "-q", *mine).split())
+        return found
 
 
 def say(text: str) -> None:
@@ -298,7 +301,6 @@ def step(text: str) -> None:
 
 
 def run(demo: Demo) -> None:
-    before = demo.listing()
     watch: subprocess.Popen[bytes] | None = None
     try:
         step("images")
@@ -328,7 +330,7 @@ def run(demo: Demo) -> None:
         watch.wait(20)
         demo.held()
         step("destroy")
-        demo.destroy(before)
+        demo.destroy()
     finally:
         if watch and watch.poll() is None:
             watch.kill()

@@ -15,6 +15,7 @@ import botbottle
 from botbottle.dlp import Finding, VariantCache, default_rules
 from botbottle.meter import Reason
 from botbottle.model.sidecar_config import Hold, SidecarConfig
+from botbottle.sidecar.egress import memory
 from botbottle.sidecar.egress.active import Active, compile_active
 from botbottle.sidecar.egress.authority import Authority
 from botbottle.sidecar.egress.denial import Denial
@@ -75,6 +76,7 @@ class Sidecar:
         self.active = fresh
         self.log.level = config.log
         self._cut_unlisted(fresh)
+        memory.trim()  # compiling the scrubber needed some megabytes for a moment
         self.log.write("info", "configured", hash=fresh.config_hash, routes=len(config.routes))
         return fresh
 

@@ -32,7 +32,7 @@ TICK = 0.5  # seconds between questions for the ledger's version
 PAGE = 500
 FIRST_ROWS = 5000  # of the past, read once
 LEDGER = Pace(floor=0.5, ceiling=1.0, share=0.02)
-ENGINE = Pace(floor=1.0, ceiling=3.0, share=0.02)
+ENGINE = Pace(floor=1.0, ceiling=3.0, share=0.015)
 
 
 class Manifests(Protocol):
@@ -67,6 +67,8 @@ class LiveSource:
     def __init__(self, open_world: Callable[[], World], declared: Declared) -> None:
         self._open = open_world
         self._lock = threading.Lock()  # guards the fields below
+        self._closely = threading.Lock()  # one look at details at a time, on a session of its own
+        self._detail_world: World | None = None
         self._seen = build.Seen(declared, "")
         self._problems: dict[str, str] = {}
         self._activity = Activity()
@@ -95,6 +97,9 @@ class LiveSource:
         self.hurry()
         for thread in self._threads:
             thread.join(2.0)
+        with self._closely:
+            if self._detail_world is not None:
+                self._detail_world.close()
 
     def detail(self, bottle: str) -> Detail:
         """See ``Source``."""
@@ -102,14 +107,15 @@ class LiveSource:
             seen, activity = self._seen, self._activity
             now = time.time()
             minutes = activity.minutes(closely.key_of(seen, bottle), now)
-        world = self._open()
-        try:
-            ledger = world.reading(seen.declared)
-            return closely.detail(seen, ledger, bottle, minutes, now)
-        except BBError as error:
-            return Detail(bottle, minutes, problem=str(error))
-        finally:
-            world.close()
+        with self._closely:
+            if self._detail_world is None:
+                self._detail_world = self._open()
+            try:
+                ledger = self._detail_world.reading(seen.declared)
+                return closely.detail(seen, ledger, bottle, minutes, now)
+            except BBError as error:
+                self._detail_world.close()
+                return Detail(bottle, minutes, problem=str(error))
 
     def snapshot(self) -> Fleet:
         """One whole picture, in this thread. Raises what reading raises."""

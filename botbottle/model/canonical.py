@@ -27,7 +27,7 @@ def plain(value: Any) -> Any:
         return value
     if cls is tuple or cls is list:
         return [v if type(v) in _LEAVES else plain(v) for v in value]
-    if names := _fields(cls):
+    if names := _fields(cls):  # type: ignore[arg-type]  # a class is hashable
         return {name: plain(getattr(value, name)) for name in names}
     return _other(value)
 

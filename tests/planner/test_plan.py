@@ -306,3 +306,27 @@ class TestAskedVariables:
         assert next(n.message for n in made.notices if n.code == "BB291").startswith(
             "no value at hand for TOKEN"
         )
+
+
+def test_the_sidecar_starts_only_after_the_account_exists(world: World) -> None:
+    start = next(op for op in world.plan(declared()).ops if op.id == "start:web/egress")
+    assert "register:web" in start.after
+
+
+def test_a_kept_copy_gets_its_final_name_back(running: World) -> None:
+    agent = running.by_kind("agent")[0]
+    running.set(agent, name="somebody-renamed-it")
+    running.converge(declared())
+    assert running.by_kind("agent")[0].name == agent.name
+    assert running.plan(declared()).empty
+
+
+def test_of_two_equal_copies_the_same_one_goes_whatever_the_order(running: World) -> None:
+    agent = running.by_kind("agent")[0]
+    copies = [replace(agent, id=f"x{n}", name=f"copy-{n}", state="exited") for n in range(3)]
+    running.observed = replace(running.observed, containers=(*running.observed.containers, *copies))
+    first = running.plan(declared())
+    running.observed = replace(
+        running.observed, containers=tuple(reversed(running.observed.containers))
+    )
+    assert running.plan(declared()) == first and len(first.ops) == 3

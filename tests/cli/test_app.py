@@ -1,0 +1,95 @@
+"""Exit codes and failures of the command line, as a process or in one."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from botbottle import errors
+from botbottle.cli.report import report
+from tests.cli_manifests.run import bb
+
+HEAVY = {"docker", "deepdiff", "textual", "mitmproxy", "rich", "hyperscan", "sqlalchemy"}
+ENGINE = "unix:///nonexistent.sock"
+SECRET = "sk-ant-this-is-a-value"
+
+
+def home(tmp_path: Path) -> Path:
+    made = tmp_path / "home"
+    for name in ("bottles", "agents"):
+        (made / name).mkdir(parents=True)
+    (made / "bottles/web.md").write_text("---\nagent_provider:\n  template: claude\n---\n")
+    (made / "agents/web.md").write_text("---\nbottle: web\n---\n")
+    return made
+
+
+@pytest.mark.parametrize(
+    "args", [("plan", "--nope"), ("nonsense",), ("plan", "--format", "xml"), ("watch", "extra")]
+)
+def test_a_usage_error_is_64_and_never_2(args: tuple[str, ...], tmp_path: Path) -> None:
+    assert bb("--home", str(home(tmp_path)), *args, DOCKER_HOST=ENGINE).code == 64
+
+
+def test_no_engine_is_8_and_prints_no_plan_with_holes(tmp_path: Path) -> None:
+    ran = bb("--home", str(home(tmp_path)), "-C", str(tmp_path), "plan", DOCKER_HOST=ENGINE)
+    assert ran.code == 8 and ran.out == "" and "next:" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (errors.UsageError("x"), 64),
+        (errors.ManifestError("x"), 3),
+        (errors.ApplyIncomplete("x"), 4),
+        (errors.PlanStale("x"), 5),
+        (errors.Locked("x"), 6),
+        (errors.Refused("x"), 7),
+        (errors.BBError("x"), 1),
+        (KeyboardInterrupt(), 130),
+        (RuntimeError("x"), 70),
+    ],
+)
+def test_every_kind_of_failure_has_its_frozen_code(error: BaseException, code: int) -> None:
+    assert report(error, [], io.StringIO()) == code
+
+
+def test_a_bug_leaves_a_private_log_without_any_value(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    told = io.StringIO()
+    try:
+        raise RuntimeError(f"cannot send {SECRET}")
+    except RuntimeError as error:
+        assert report(error, ["plan", f"--x={SECRET}"], told) == 70
+    (log,) = tmp_path.iterdir()
+    text = log.read_text()
+    assert log.stat().st_mode & 0o777 == 0o600 and str(log) in told.getvalue()
+    assert "verb: plan" in text and "test_app.py" in text and "RuntimeError" in text
+    assert SECRET not in text + told.getvalue()
+
+
+@pytest.mark.parametrize("verb", ["plan", "validate"])
+def test_reading_verbs_load_nothing_heavy(verb: str, tmp_path: Path) -> None:
+    script = (
+        "import sys; from botbottle.cli.app import main;"
+        f"code = main(['--home', {str(home(tmp_path))!r}, '-C', {str(tmp_path)!r}, {verb!r}]);"
+        "print(code, *sorted({m.partition('.')[0] for m in sys.modules}))"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", script],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={"PATH": "/usr/bin", "DOCKER_HOST": ENGINE},
+        cwd=Path(__file__).parents[2],
+        timeout=60,
+    )
+    code, *modules = ran.stdout.splitlines()[-1].split()
+    assert code == ("8" if verb == "plan" else "0"), ran.stderr
+    assert "botbottle" in modules and "typer" in modules
+    assert not HEAVY & set(modules)

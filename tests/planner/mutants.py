@@ -1,0 +1,110 @@
+"""Put mistakes into a copy of the planner, one at a time, and see that tests/planner fails.
+
+    python -m tests.planner.mutants [NAME ...]
+
+A mutant is (name, file, text that occurs once, replacement). Prints one line a mutant; exits 1
+if one survives. Bounded: each run of the tests gets 120 seconds.
+"""
+
+# ruff: noqa: E501 - one mutant a line reads best
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).resolve().parents[2]
+COPIED = ("botbottle", "tests/__init__.py", "tests/planner", "tests/support", "pyproject.toml")
+
+
+class Mutant(NamedTuple):
+    name: str
+    file: str
+    old: str
+    new: str
+
+
+MUTANTS = (
+    Mutant("a kept copy is not renamed", "container.py", "    if keep.name != spec.name:\n", "    if False:\n"),
+    Mutant("a kept agent that stopped is not started", "bottle.py", "    if not agent.running:\n", "    if agent.created_by:\n"),
+    Mutant("labels do not decide what is ours", "draft.py", "    return found.get(labels.HOME) == home_id and found.get(labels.PROJECT) == project", "    return labels.HOME in found"),
+    Mutant("a taken name is not refused", "container.py", "    if stranger and stranger not in found:", "    if False and stranger:"),
+    Mutant("no tightening before an old copy stops", "bottle.py", "if stopped and status else ()", "if False and status else ()"),
+    Mutant("the config is pushed while the old copy runs", "bottle.py", "(*after, *stopped, *first)", "(*after, *first)"),
+    Mutant("the agent starts without its config", "bottle.py", "(*ready, *pushed, *after, *before)", "(*ready, *after, *before)"),
+    Mutant("the sidecar starts before the account exists", "plan.py", "(*before, *((registered,) if registered else ()))", "before"),
+    Mutant("an old copy is removed while it runs", "container.py", "        if old.state in ALIVE:\n", "        if False:\n"),
+    Mutant("limits are not compared", "container.py", "    if keep.limits == spec.limits:\n", "    if True:\n"),
+    Mutant("an exhausted budget changes nothing", "enforce.py", "        if pool.exhausted:\n", "        if False:\n"),
+    Mutant("a kill is forgotten", "enforce.py", '    if record is None or record.policy == "cutoff":', "    if True:"),
+    Mutant("strays stay on a network", "attach.py", "cut = tuple(_disconnect(draft, spec, ref, resource, e) for e in stray)", "cut: tuple[str, ...] = ()"),
+    Mutant("gained reach is neutral", "reach.py", "ReachChange(bottle, Reach.WIDENS, a)", "ReachChange(bottle, Reach.NEUTRAL, a)"),
+    Mutant("orphans are forgotten", "plan.py", "[] if facts.only else orphan_names", "[] if True else orphan_names"),
+    Mutant("what is observed decides the order", "draft.py", "sorted(observed.containers, key=lambda c: c.id)", "observed.containers"),
+)  # fmt: skip
+
+
+def _copy(into: Path) -> None:
+    for name in COPIED:
+        source, target = ROOT / name, into / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if source.is_dir():
+            shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(source, target)
+
+
+def survives(mutant: Mutant, copy: Path) -> bool:
+    """True when every planner test still passes with the mistake put into the copy."""
+    path = _file(mutant, copy)
+    text = path.read_text("utf-8")
+    if text.count(mutant.old) != 1:
+        raise SystemExit(f"mutant {mutant.name!r} no longer applies: {mutant.old!r}")
+    path.write_text(text.replace(mutant.old, mutant.new), "utf-8")
+    try:
+        return _passes(copy)
+    finally:
+        path.write_text(text, "utf-8")
+
+
+def _file(mutant: Mutant, copy: Path) -> Path:
+    return copy / "botbottle/planner" / mutant.file
+
+
+def _passes(copy: Path) -> bool:
+    command = [
+        sys.executable,
+        "-B",
+        "-m",
+        "pytest",
+        "-q",
+        "-x",
+        "-p",
+        "no:cacheprovider",
+        "tests/planner",
+    ]
+    done = subprocess.run(command, cwd=copy, capture_output=True, text=True, timeout=120)
+    if done.returncode not in (0, 1):
+        raise SystemExit(f"pytest failed to run\n{done.stdout}{done.stderr}")
+    return done.returncode == 0
+
+
+def main(names: list[str]) -> int:
+    """Run the mutants whose name contains one of ``names`` (all by default)."""
+    chosen = [m for m in MUTANTS if not names or any(n in m.name for n in names)]
+    survivors = 0
+    with tempfile.TemporaryDirectory() as name:
+        _copy(Path(name))
+        for mutant in chosen:
+            lives = survives(mutant, Path(name))
+            survivors += lives
+            print(f"{'SURVIVES' if lives else 'caught  '} {mutant.name}", flush=True)
+    print(f"{len(chosen) - survivors} of {len(chosen)} mutants caught")
+    return 1 if survivors else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

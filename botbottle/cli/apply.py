@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from botbottle.executor import Result
     from botbottle.load import Overrides
-    from botbottle.model.bottle import Declared
+    from botbottle.model.bottle import Declared, Limit
     from botbottle.model.plan import Plan
     from botbottle.session import Session
     from botbottle.ui.events import Event
@@ -99,18 +99,25 @@ def ask_env(
 
 def overrides(budget: list[str] | None, bottle: list[str] | None = None) -> Overrides | None:
     """Launch options as the loader takes them."""
-    from botbottle.budget.limits import parse_limit
     from botbottle.load import Overrides
 
-    limits = []
-    for text in budget or ():
-        provider, found, amount = text.partition("=")
-        if not found or not provider:
-            raise UsageError(f"--budget {text}: write PROVIDER=TOKENS or PROVIDER=TOKENS/WINDOW")
-        limits.append(parse_limit(provider, amount))
+    limits = [parse_budget(text) for text in budget or ()]
     if not limits and not bottle:
         return None
     return Overrides(budgets=tuple(limits), bottles=tuple(bottle or ()))
+
+
+def parse_budget(text: str) -> Limit:
+    """``PROVIDER=TOKENS[/WINDOW]``. Raises UsageError."""
+    from botbottle.budget.limits import parse_limit
+
+    provider, found, amount = text.partition("=")
+    if not found or not provider:
+        raise UsageError(f"--budget {text}: write PROVIDER=TOKENS or PROVIDER=TOKENS/WINDOW")
+    try:
+        return parse_limit(provider, amount)
+    except ValueError as error:
+        raise UsageError(f"--budget {text}: {error}") from error
 
 
 def digest_of(path: Path) -> str:

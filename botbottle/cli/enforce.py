@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from botbottle.cli.apply import Run
+from botbottle.cli.apply import Run, parse_budget
 from botbottle.cli.common import load_declared, open_session
 from botbottle.cli.context import Context
 from botbottle.errors import Refused, UsageError
@@ -122,16 +122,6 @@ def lift(
     if not any(lifted):
         context.err.write(f"bb {verb}: nothing held {', '.join(chosen)} back by order\n")
     return carry_out(context, session, declared, verb, chosen)
-
-
-def parse_budget(text: str) -> Limit:
-    """``PROVIDER=TOKENS[/WINDOW]``. Raises UsageError."""
-    from botbottle.budget.limits import parse_limit
-
-    provider, found, amount = text.partition("=")
-    if not found or not provider:
-        raise UsageError(f"--budget {text}: write PROVIDER=TOKENS or PROVIDER=TOKENS/WINDOW")
-    return parse_limit(provider, amount)
 
 
 def raise_budgets(

@@ -69,7 +69,7 @@ def write(path: Path, page: str) -> None:
     except OSError as error:
         new.unlink(missing_ok=True)
         raise Refused(
-            f"cannot be written: {error.strerror}", code="BB7009", where=str(path)
+            f"cannot be written: {error.strerror}", code="BB7307", where=str(path)
         ) from error
 
 

@@ -1,0 +1,66 @@
+"""Each analyzer says what it found under its code, asks for an approval, and is quiet otherwise."""
+
+from __future__ import annotations
+
+from botbottle.model.bottle import BottleSpec, Limit, Scope
+from botbottle.model.plan import Notice
+from botbottle.model.route import Dlp, Route
+from tests.support.worlds import World, bottle, declared
+
+
+def after(old: BottleSpec, new: BottleSpec | None) -> dict[str, Notice]:
+    """Findings, by code, when ``old`` runs and ``new`` is declared (None: nothing of it)."""
+    world = World()
+    world.converge(declared(old))
+    made = world.plan(declared(new) if new else declared(bottle("other", state="absent")))
+    return {n.code: n for n in made.notices}
+
+
+def limited(tokens: int) -> BottleSpec:
+    return bottle(scopes=(Scope("agent", "agent:proj-1/web", (Limit("claude", tokens),)),))
+
+
+def test_the_same_again_finds_nothing() -> None:
+    assert after(bottle(), bottle()) == {}
+
+
+def test_added_reach_is_widening() -> None:
+    found = after(bottle(), bottle(routes=(Route("one.example"),)))
+    assert set(found) == {"BB301"} and found["BB301"].needs == "widen"
+
+
+def test_a_dropped_detector_weakens() -> None:
+    strict = bottle(routes=(Route("one.example"),))
+    none = Route("one.example", dlp=Dlp(outbound_detectors=()))
+    found = after(strict, bottle(routes=(none,)))
+    assert "one.example" in found["BB302"].message and found["BB302"].needs == "widen"
+    assert "BB302" not in after(bottle(routes=(none,)), strict)
+
+
+def test_supervision_switched_off() -> None:
+    found = after(bottle(supervise=True), bottle(supervise=False))
+    assert found["BB303"].needs == "widen"
+    assert "BB303" not in after(bottle(supervise=False), bottle(supervise=True))
+
+
+def test_a_projects_first_use_of_a_home_bottle() -> None:
+    made = World().plan(declared(bottle(layer="project")))
+    assert any(n.code == "BB304" and "'base'" in n.message for n in made.notices)
+    assert all(n.code != "BB304" for n in World().plan(declared(bottle())).notices)
+
+
+def test_learning_mode() -> None:
+    assert after(bottle(), bottle(learning=True))["BB305"].needs == "widen"
+
+
+def test_a_raised_budget_and_a_dropped_one() -> None:
+    raised = after(limited(1000), limited(2000))["BB310"]
+    assert raised.needs == "budget" and "from 1,000 to 2,000" in raised.message
+    free = bottle(scopes=(Scope("agent", "agent:proj-1/web"),))
+    assert "no limit" in after(limited(1000), free)["BB310"].message
+    assert "BB310" not in after(limited(2000), limited(1000))
+
+
+def test_removing_a_bottle_deletes_its_work() -> None:
+    found = after(bottle(), None)
+    assert found["BB320"].needs == found["BB321"].needs == "destroy"

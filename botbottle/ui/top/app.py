@@ -87,6 +87,7 @@ class Top(App[None]):
         self.running: list[str] = []  # orders under way
         self._detail = Detail("")
         self._looked = 0.0
+        self._drawn = 0.0
 
     def compose(self) -> ComposeResult:
         yield Static("", id="head", markup=False)
@@ -101,7 +102,7 @@ class Top(App[None]):
         self.query_one(FleetTable).focus()
         self._refresh()
         self.source.start(self._arrived)
-        self.set_interval(1.0, self._refresh)
+        self.set_interval(1.0, self._tick)
 
     def on_unmount(self) -> None:
         self.source.stop()
@@ -112,6 +113,11 @@ class Top(App[None]):
         if self.is_running:
             self.call_later(self._show, fleet)
 
+    def _tick(self) -> None:
+        """Times go on without news; just after news nothing is to be done."""
+        if time.monotonic() - self._drawn > 0.6:
+            self._refresh()
+
     def _show(self, fleet: Fleet) -> None:
         self.fleet = fleet
         self._refresh()
@@ -119,7 +125,7 @@ class Top(App[None]):
     def _refresh(self) -> None:
         if not self.query(FleetTable):
             return
-        now = self.clock()
+        now, self._drawn = self.clock(), time.monotonic()
         rows = self._rows()
         table = self.query_one(FleetTable)
         table.show(rows, now, self.size.width)

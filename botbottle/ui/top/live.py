@@ -31,8 +31,8 @@ from botbottle.ui.top.pace import Pace
 TICK = 0.5  # seconds between questions for the ledger's version
 PAGE = 500
 FIRST_ROWS = 5000  # of the past, read once
-LEDGER = Pace(floor=0.5, ceiling=1.0, share=0.02)
-ENGINE = Pace(floor=1.0, ceiling=3.0, share=0.015)
+LEDGER = Pace(floor=0.75, ceiling=1.0, share=0.02)
+ENGINE = Pace(floor=1.0, ceiling=4.0, share=0.015)
 
 
 class Manifests(Protocol):

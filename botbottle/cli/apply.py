@@ -276,6 +276,10 @@ class Run:
 
     def conclude(self, plan: Plan, result: Result) -> int:
         """Report what was not done; else observe and plan again: it must be empty."""
+        from botbottle.cli.outcome import groups
+
+        if not result.ok:
+            self.context.err.write(groups(result))
         if result.interrupted:
             self.say(f"interrupted: {len(result.done)} done, {len(result.not_started)} not started")
             return int(Exit.INTERRUPTED)

@@ -14,7 +14,9 @@ import pytest
 from botbottle.cli.apply import Run, digest_of, refuse_empty
 from botbottle.cli.context import Context
 from botbottle.cli.plan import exit_code, save, write_plan
-from botbottle.errors import BBError, PlanStale, Refused
+from botbottle.errors import ApplyIncomplete, BBError, PlanStale, Refused
+from botbottle.executor import Result
+from botbottle.executor.api import Failure, NotStarted
 from botbottle.model.plan import Plan
 from tests.support.worlds import World, bottle, declared
 
@@ -163,3 +165,29 @@ def test_markdown_for_a_pull_request_names_reach_and_digest(
     write_plan(context, made, "markdown")
     text = context.out.getvalue()  # type: ignore[attr-defined]
     assert made.digest in text and "api.anthropic.com" in text and "ANTHROPIC_API_KEY" in text
+
+
+def test_an_unfinished_apply_lists_done_failed_and_not_started(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made = run(monkeypatch)
+    plan = made.plan()
+    one, two, three = plan.ops[:3]
+    result = Result(
+        (one,), (Failure(two, BBError("disk is full")),), (NotStarted(three, "blocked", two.id),)
+    )
+    with pytest.raises(ApplyIncomplete) as caught:
+        made.conclude(plan, result)
+    assert int(caught.value.exit_code) == 4
+    told = made.context.err.getvalue()  # type: ignore[attr-defined]
+    assert told.index("done\n  " + one.id) < told.index("failed\n  " + two.id)
+    assert "disk is full" in told
+    assert f"not started\n  {three.id}  (blocked by {two.id})" in told
+
+
+def test_a_second_plan_that_is_not_empty_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = run(monkeypatch)
+    plan = made.plan()
+    with pytest.raises(BBError) as caught:
+        made.conclude(plan, Result(done=plan.ops))
+    assert caught.value.code == "BB4001" and "start:web/agent" in str(caught.value)

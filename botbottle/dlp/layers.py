@@ -131,11 +131,13 @@ def percent(data: bytes) -> bytes:
     """RFC 3986 section 2.1 undone once; a ``%`` that begins no escape stays.
 
     The codec is far faster than ``unquote_to_bytes`` where escapes are dense, but takes only valid
-    ones.
+    ones (hence an escape cut off at the end is set aside).
     """
-    escaped = data.replace(b"\\", b"\\u005c").replace(b"%", b"\\u00")
+    cut = data.rfind(b"%", max(0, len(data) - 2))
+    whole, rest = (data, b"") if cut < 0 else (data[:cut], data[cut:])
+    escaped = whole.replace(b"\\", b"\\u005c").replace(b"%", b"\\u00")
     try:
-        return escaped.decode("raw_unicode_escape").encode("latin-1")
+        return escaped.decode("raw_unicode_escape").encode("latin-1") + rest
     except UnicodeDecodeError:
         return unquote_to_bytes(data)
 
@@ -237,6 +239,8 @@ def _sampled(piece: bytes, shift: int) -> str:
         return "image"
     if compressed(head) or _texty(head[:96]):
         return "data"
+    if len(head) <= 48:
+        return ""  # all of it was judged
     if len(piece) <= 256:
         whole = head if len(piece) <= shift + 128 else _unbase64(piece[shift:])
         return "data" if _texty(whole[-48:]) else ""

@@ -54,7 +54,14 @@ class Sidecars:
             running = self._running(control_dir)
             assert running, "config is pushed to a sidecar that does not run"
             marks = tuple((n, fingerprint(key, v)) for n, v in sorted(secrets.items()))
-            status = SidecarStatus(config.config_hash, config, marks, FACTS.bb_version, True, True)
+            status = SidecarStatus(
+                config_hash=config.config_hash,
+                config=config,
+                secrets=marks,
+                version=FACTS.bb_version,
+                ready=True,
+                ledger=True,
+            )
             self.active[running] = status
             return status
 

@@ -7,6 +7,7 @@ committed files.
 
 from __future__ import annotations
 
+import inspect
 import json
 from collections.abc import Callable
 from typing import Any
@@ -80,10 +81,20 @@ def _tagged(classes: tuple[type, ...], tag: str) -> tuple[list[Schema], Schema]:
     for item in classes:
         body = TypeAdapter(item).json_schema(mode="serialization")
         shared |= body.pop("$defs", {})
+        # Versions of pydantic differ in whether a dataclass's docstring becomes a description.
+        body.pop("description", None)
+        if text := _docstring(item):
+            body["description"] = text
         body["properties"] = {tag: {"const": item.__name__}, **body.get("properties", {})}
         body["required"] = [tag, *body.get("required", ())]
         alternatives.append(body)
     return alternatives, shared
+
+
+def _docstring(item: type) -> str:
+    """The class's own words; empty where dataclasses made them up from the signature."""
+    own = item.__dict__.get("__doc__") or ""
+    return "" if own.startswith(f"{item.__name__}(") else inspect.cleandoc(own)
 
 
 def _plan() -> Schema:

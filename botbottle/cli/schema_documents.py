@@ -80,7 +80,7 @@ def _tagged(classes: tuple[type, ...], tag: str) -> tuple[list[Schema], Schema]:
     shared: Schema = {}
     for item in classes:
         body = TypeAdapter(item).json_schema(mode="serialization")
-        shared |= body.pop("$defs", {})
+        shared |= _undescribed(body.pop("$defs", {}))
         # Versions of pydantic differ in whether a dataclass's docstring becomes a description.
         body.pop("description", None)
         if text := _docstring(item):
@@ -89,6 +89,11 @@ def _tagged(classes: tuple[type, ...], tag: str) -> tuple[list[Schema], Schema]:
         body["required"] = [tag, *body.get("required", ())]
         alternatives.append(body)
     return alternatives, shared
+
+
+def _undescribed(definitions: Schema) -> Schema:
+    """Definitions without docstrings, for the same reason."""
+    return {n: {k: v for k, v in d.items() if k != "description"} for n, d in definitions.items()}
 
 
 def _docstring(item: type) -> str:
@@ -101,8 +106,9 @@ def _plan() -> Schema:
     from botbottle.model import plan
 
     body = TypeAdapter(plan.Plan).json_schema(mode="serialization")
+    body["description"] = _docstring(plan.Plan)
     ops, shared = _tagged(plan.Op.__value__.__args__, "op")
-    definitions = {**body["$defs"], **shared}
+    definitions = {**_undescribed(body["$defs"]), **shared}
     kept = {name: d for name, d in definitions.items() if name not in {o["title"] for o in ops}}
     # Routes inside a sidecar's config travel in flat form and are described there.
     kept["SidecarConfig"] = {"type": "object"}

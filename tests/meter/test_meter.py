@@ -323,3 +323,12 @@ def test_several_gemini_candidates_are_final_only_when_all_have_finished() -> No
 
     assert feed(m, chunk(0, 10)) == []
     assert only(feed(m, chunk(1, 25))).tokens == Tokens(5, output=25)
+
+
+@pytest.mark.parametrize("status", [[], {}, 7, None])
+def test_a_status_of_the_wrong_type_is_no_fault(status: object) -> None:
+    doc = {"type": "response.completed", "response": {"id": "r", "status": status, "usage": None}}
+    for place in (("api.openai.com", "/v1/responses"),):
+        for docs in ([doc], [{"status": status, "id": "r"}]):
+            m = meter(place)
+            assert all("meter fault" not in row.note for row in whole(m, sse(*docs)))

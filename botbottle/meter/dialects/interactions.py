@@ -56,7 +56,7 @@ class InteractionsReader:
         if count(usage.get("total_input_tokens")) is None:
             return False
         tally.tokens, tally.input_known = to_tokens(usage), True
-        tally.complete = whole.get("status") not in RUNNING
+        tally.complete = as_str(whole.get("status")) not in RUNNING
         return tally.complete
 
     def _error(self, error: dict[str, Any]) -> bool:

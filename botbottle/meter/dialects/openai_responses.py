@@ -53,7 +53,7 @@ class ResponsesReader:
             return kind in TERMINAL
         if "usage" in doc or as_str(doc.get("object")).startswith("response"):
             self._response(doc)
-            return doc.get("status") not in RUNNING
+            return as_str(doc.get("status")) not in RUNNING
         return False
 
     def _response(self, response: dict[str, Any]) -> None:
@@ -63,9 +63,9 @@ class ResponsesReader:
         usage = as_dict(response.get("usage"))
         if is_usage(usage):
             tally.tokens, tally.input_known = to_tokens(usage), True
-            tally.complete = response.get("status") not in RUNNING
+            tally.complete = as_str(response.get("status")) not in RUNNING
         tally.sides = tool_sides(as_dict(response.get("tool_usage")))
-        if response.get("status") in ("failed", "cancelled"):
+        if as_str(response.get("status")) in ("failed", "cancelled"):
             self._fail(as_dict(response.get("error")), as_str(response.get("status")))
 
     def _delta(self, kind: str, doc: dict[str, Any]) -> None:

@@ -52,7 +52,7 @@ def _bottle(name: str) -> BottleSpec:
         project="proj",
         layer="home",
         ancestry=("base",),
-        routes=(Route("api.github.com"), Route("pypi.org")),
+        routes=(Route("api.github.com"), Route("packages.example.org")),
         scopes=(agent, Scope("global", "global")),
     )
 

@@ -118,11 +118,9 @@ def test_a_command_that_hangs_holds_up_nobody(
 ) -> None:
     monkeypatch.setattr(notifier, "COMMAND_SECONDS", 0.2)
     sender = Sender({"PATH": "/usr/bin:/bin"}, log.append)
-    start = time.monotonic()
     for _ in range(notifier.WAITING + 20):
         sender.put(NOTICE, Settings(notify_command="sleep 30"))
-    assert time.monotonic() - start < 0.2
-    assert sender.dropped >= 19
+    assert sender.dropped >= 19, "a put that waited for room would drop nothing"
     until(lambda: any(r["event"] == "notify-failed" for r in log))
 
 

@@ -35,7 +35,12 @@ def small() -> Fleet:
         row("web", drift=("web/egress-config",)),
     )
     ask = Ask(
-        "abc123", "tests", "egress-allow", '{"host": "packages.example.org"}', "needs a package", NOW + 90
+        "abc123",
+        "tests",
+        "egress-allow",
+        '{"host": "packages.example.org"}',
+        "needs a package",
+        NOW + 90,
     )
     return Fleet("proj-1", NOW, rows, (ask,), True, NOW)
 

@@ -157,8 +157,8 @@ def test_two_bottles_share_the_pool_of_their_parent(live: Live) -> None:
     script = json.dumps({"output": 900, "input_uncached": 9, **NO_CACHE})
     assert live.client("claude", "--script", script, bottle="two")[0]["status"] == 200
     answers = live.client("claude", "--count", "8", "--until-refused", "--script", script)
-    assert [a["status"] for a in answers if a["status"] == 200], "web has its share"
+    assert [a["status"] for a in answers].count(200) == 3, "the pool's fourth crosses it"
     assert live.client("claude", "--script", script, bottle="two")[0]["status"] == 402
     pool = next(p for p in live.json("budget", "show")["pools"] if p["scope"] == "bottle:root")
-    assert pool["limit"] == 3000 and 1800 < pool["spent"] <= 3000 + 900
+    assert pool["limit"] == 3000 and 3 * 909 < pool["spent"], "what was cut is an estimate"
     assert len(rows(live, "account")) == 2

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import dataclasses
 import enum
-import functools
 import hashlib
 import json
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 HASH_VERSION = 1
 _LEAVES = frozenset({str, int, float, bool, type(None)})
 
 
-@functools.cache
-def _fields(cls: Hashable) -> tuple[str, ...]:
-    """Names of a dataclass's fields; looked up once a class, as planning visits millions."""
-    return tuple(f.name for f in dataclasses.fields(cls)) if dataclasses.is_dataclass(cls) else ()
+class _Fields(dict[type, tuple[str, ...]]):
+    """Names of a dataclass's fields, looked up once a class: planning visits millions."""
+
+    def __missing__(self, cls: type) -> tuple[str, ...]:
+        found = dataclasses.fields(cls) if dataclasses.is_dataclass(cls) else ()
+        self[cls] = names = tuple(f.name for f in found)
+        return names
+
+
+_FIELDS = _Fields()
 
 
 def plain(value: Any) -> Any:
@@ -27,7 +32,7 @@ def plain(value: Any) -> Any:
         return value
     if cls is tuple or cls is list:
         return [v if type(v) in _LEAVES else plain(v) for v in value]
-    if names := _fields(cls):  # type: ignore[arg-type]  # a class is hashable
+    if names := _FIELDS[cls]:
         return {name: plain(getattr(value, name)) for name in names}
     return _other(value)
 
@@ -47,11 +52,31 @@ def _other(value: Any) -> Any:
     return value
 
 
+def _shallow(value: Any) -> Any:
+    """What the JSON encoder does not know, one level at a time; the encoder does the rest."""
+    if names := _FIELDS[type(value)]:
+        return {name: getattr(value, name) for name in names}
+    data = plain(value)
+    if data is value:
+        raise TypeError(f"{type(value).__name__} is not data")
+    return data
+
+
+_ENCODER = json.JSONEncoder(
+    check_circular=False,
+    ensure_ascii=False,
+    allow_nan=False,
+    sort_keys=True,
+    separators=(",", ":"),
+    default=_shallow,
+)
+
+
 def canonical(value: Any) -> str:
-    """Canonical JSON: sorted keys, no white space, no NaN, non-ASCII kept."""
-    return json.dumps(
-        plain(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
-    )
+    """Canonical JSON: sorted keys, no white space, no NaN, non-ASCII kept. The same text as that
+    of ``plain(value)``, without building it; keys are strings. Raises ValueError on NaN and
+    TypeError on what is not data."""
+    return _ENCODER.encode(value)
 
 
 def digest(value: Any, length: int = 16) -> str:

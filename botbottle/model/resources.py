@@ -7,6 +7,7 @@ with the live object; a change updates in place), exactly along Docker's own lin
 from __future__ import annotations
 
 import functools
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
@@ -41,7 +42,7 @@ class Attachment:
     aliases: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class NetworkSpec:
     """A bridge network. ``internal``: no gateway to outside; ``inhibit_ipv4``: no host address."""
 
@@ -52,7 +53,7 @@ class NetworkSpec:
     subnet: str
     options: tuple[tuple[str, str], ...] = ()
 
-    @property
+    @functools.cached_property
     def spec_hash(self) -> str:
         """Hash of everything: no field of a network can be changed in place."""
         return canonical.digest(self)
@@ -76,7 +77,10 @@ class Limits:
     restart: Literal["no", "unless-stopped", "on-failure"] = "no"
 
 
-@dataclass(frozen=True, slots=True)
+_MUTABLE = frozenset({"limits", "name", "networks"})
+
+
+@dataclass(frozen=True)
 class ContainerSpec:
     """A hardened container. The first of ``networks`` is given at create, so the container is
     never on a default network; the others are connected before start.
@@ -108,26 +112,19 @@ class ContainerSpec:
     @property
     def immutable(self) -> dict[str, object]:
         """The hashed part: without limits, name and outer attachments (all mutable)."""
-        data: dict[str, object] = canonical.plain(self)
-        del data["limits"], data["name"], data["networks"]
+        data: dict[str, object] = json.loads(self.spec_text)
         return data
 
-    @property
-    def spec_hash(self) -> str:
-        """Hash of the immutable part."""
-        return _spec_text(self)[1]
-
-    @property
+    @functools.cached_property
     def spec_text(self) -> str:
         """Canonical JSON of the immutable part."""
-        return _spec_text(self)[0]
+        data = {f: getattr(self, f) for f in self.__dataclass_fields__ if f not in _MUTABLE}
+        return canonical.canonical(data)
 
-
-@functools.lru_cache(maxsize=64)
-def _spec_text(spec: ContainerSpec) -> tuple[str, str]:
-    """Text and hash; asked for several times in a row while one container is planned."""
-    text = canonical.canonical(spec.immutable)
-    return text, canonical.digest_text(text)
+    @functools.cached_property
+    def spec_hash(self) -> str:
+        """Hash of the immutable part."""
+        return canonical.digest_text(self.spec_text)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ represented by a keyed fingerprint.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import hmac
 from collections.abc import Mapping
@@ -28,7 +29,7 @@ class Hold:
     message: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class SidecarConfig:
     """Everything that decides what may leave a bottle, without secrets.
 
@@ -56,10 +57,12 @@ class SidecarConfig:
         data["format"] = FORMAT
         return data
 
-    @property
+    @functools.cached_property
     def config_hash(self) -> str:
         """Hash that the sidecar reports as active."""
-        return canonical.digest(self.to_wire())
+        data = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        routes = [r.to_flat() for r in self.routes]
+        return canonical.digest({**data, "routes": routes, "format": FORMAT})
 
     @property
     def secret_names(self) -> tuple[str, ...]:

@@ -1,0 +1,75 @@
+"""The digest that an approval binds to: what would be done and why, and nothing else.
+
+Each op is hashed on its own, so the cost is linear in the ops. Left out is what may differ
+between two looks at the same diff: the addresses that happen to be free, and secret values
+(which credentials go where is approved, not what they are today).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from ipaddress import ip_network
+from typing import Any
+
+from botbottle.model import canonical
+from botbottle.model.plan.engine_ops import CreateContainer, CreateNetwork
+from botbottle.model.plan.inner_ops import DeliverEnv, PushConfig
+from botbottle.model.plan.ops import Op
+
+_HOSTS = range(2, 6)  # sidecars and agent, from the first address of a bottle's subnet
+_NUMERIC = frozenset("0123456789.")
+
+type Marks = tuple[tuple[str, str], ...]  # a subnet or an address, and what stands for it
+
+
+def digest_of(project: str, ops: Iterable[Op]) -> str:
+    """16 hex digits over a project's ops, in their order."""
+    planned = tuple(ops)
+    fresh = {
+        op.bottle: _marks(op.spec.subnet)
+        for op in planned
+        if isinstance(op, CreateNetwork) and op.spec.kind == "internal"
+    }
+    state = hashlib.sha256(project.encode())
+    for op in planned:
+        text = _text(op)
+        for address, mark in fresh.get(op.bottle, ()):
+            text = _swap(text, address, mark)
+        state.update(b"\0" + text.encode())
+    return state.hexdigest()[:16]
+
+
+def _marks(subnet: str) -> Marks:
+    """Marks hold a control character, which no JSON text contains: nothing can pose as one."""
+    first = ip_network(subnet).network_address
+    return (subnet, "\x01net"), *((str(first + n), f"\x01{n}") for n in _HOSTS)
+
+
+def _text(op: Op) -> str:
+    """An op as text. Labels follow from the spec; of a secret only its name counts."""
+    data: dict[str, Any] = {name: getattr(op, name) for name in op.__dataclass_fields__}
+    data.pop("labels", None)
+    kind = type(op).__name__
+    match op:
+        case CreateContainer():
+            spec = op.spec
+            del data["spec"]
+            data["mutable"] = [spec.name, spec.networks, spec.limits]
+            return kind + canonical.canonical(data) + spec.spec_text
+        case PushConfig():
+            data["config"] = op.config.config_hash
+            data["secrets"] = [name for name, _ in op.secrets]
+        case DeliverEnv():
+            data["names"] = [name for name, _ in op.names]
+    return kind + canonical.canonical(data)
+
+
+def _swap(text: str, address: str, mark: str) -> str:
+    """``text`` with ``mark`` wherever ``address`` is not a part of a longer number."""
+    first, *rest = text.split(address)
+    out = first
+    for part in rest:
+        part_of_longer = out[-1:] in _NUMERIC or part[:1] in _NUMERIC
+        out += (address if part_of_longer else mark) + part
+    return out

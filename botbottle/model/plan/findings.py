@@ -1,0 +1,109 @@
+"""What a plan tells besides its ops: changes, reach, notices, budgets, and what is held."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from typing import Literal
+
+from botbottle.model.bottle import Policy
+from botbottle.model.diagnostic import Origin
+
+
+class Action(enum.StrEnum):
+    """What happens to a resource; the symbols are the plan's own."""
+
+    CREATE = "create"
+    START = "start"
+    STOP = "stop"
+    UPDATE = "update"
+    REPLACE = "replace"
+    REMOVE = "remove"
+    ADOPT = "adopt"
+    HOLD = "hold"
+    NOOP = "no-op"
+
+    @property
+    def symbol(self) -> str:
+        return _SYMBOLS[self]
+
+
+_SYMBOLS = {
+    Action.CREATE: "+", Action.START: ">", Action.STOP: "<", Action.UPDATE: "~",
+    Action.REPLACE: "±", Action.REMOVE: "-", Action.ADOPT: "@", Action.HOLD: "!",
+    Action.NOOP: "=",
+}  # fmt: skip
+
+
+class Reach(enum.StrEnum):
+    """What a change does to what a bottle can reach or spend."""
+
+    NARROWS = "narrows"
+    NEUTRAL = "neutral"
+    WIDENS = "widens"
+
+
+@dataclass(frozen=True, slots=True)
+class FieldChange:
+    """One managed field, old → new, both as short text without secrets."""
+
+    path: str
+    old: str
+    new: str
+    origins: tuple[Origin, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What happens to one resource, for people and machines; carried out by ``ops``."""
+
+    resource: str
+    bottle: str
+    action: Action
+    reason: str
+    fields: tuple[FieldChange, ...] = ()
+    drift: bool = False
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ReachChange:
+    """One (host, port, method, path rule, credential) gained or lost by a bottle."""
+
+    bottle: str
+    reach: Reach
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """An analyzer's finding: ``code`` BB3xx/BB7xx, ``needs`` the approval it asks for."""
+
+    code: str
+    bottle: str
+    message: str
+    needs: Literal["", "widen", "destroy", "budget"] = ""
+    origin: Origin | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetRow:
+    """Budget state for display: tokens spent and limit of one scope and provider."""
+
+    scope: str
+    provider: str
+    window: str
+    spent: int
+    limit: int
+    governs: tuple[str, ...] = ()  # bottles
+    exhausted_at: float | None = None  # projection, seconds since the epoch
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A bottle that enforcement holds back, and the way out."""
+
+    bottle: str
+    policy: Policy
+    reason: str
+    way_out: str

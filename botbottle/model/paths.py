@@ -14,17 +14,18 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from dataclasses import dataclass
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class HomePaths:
     """Paths below one bb home (an absolute path)."""
 
     home: str
 
-    @property
+    @functools.cached_property
     def home_id(self) -> str:
         """Short hash that labels this home's resources."""
         return hashlib.sha256(self.home.encode()).hexdigest()[:8]

@@ -16,7 +16,7 @@ from botbottle.model.plan import (
 )
 from botbottle.model.sidecar_config import SidecarConfig
 from botbottle.planner.draft import Draft
-from botbottle.planner.enforce import governing, pools_by_scope
+from botbottle.planner.enforce import governing, pool_key, pools_by_scope
 from botbottle.planner.reach import weakened_dlp
 from botbottle.planner.unmetered import unmetered_routes
 from botbottle.planner.wanted import Wanted, providers_of
@@ -77,7 +77,7 @@ def _active(draft: Draft, want: Wanted) -> SidecarConfig | None:
 def _raised(ops: Iterable[Op], view: LedgerView) -> Iterable[Notice]:
     """BB310: a limit becomes larger or disappears for an account the ledger knows."""
     now: dict[str, list[Pool]] = {}
-    for pool in sorted(view.pools):
+    for pool in sorted(view.pools, key=pool_key):
         now.setdefault(pool.scope, []).append(pool)
     for op in ops:
         if not isinstance(op, RegisterAccount) or op.account not in view.registered:
@@ -108,10 +108,10 @@ def _destroyed(draft: Draft) -> Iterable[Notice]:
 def budget_rows(wants: Sequence[Wanted], view: LedgerView, mode: str) -> tuple[BudgetRow, ...]:
     """Spent and limit of every pool that governs a bottle, with a projection."""
     pools = pools_by_scope(view)
-    governs: dict[object, set[str]] = {}
+    governs: dict[tuple[str, str, str], set[str]] = {}
     for want in wants:
         for pool in governing(want.spec, providers_of(want.spec), mode, pools):
-            governs.setdefault(pool, set()).add(want.spec.name)
+            governs.setdefault(pool_key(pool), set()).add(want.spec.name)
     return tuple(
         BudgetRow(
             pool.scope,
@@ -119,9 +119,9 @@ def budget_rows(wants: Sequence[Wanted], view: LedgerView, mode: str) -> tuple[B
             pool.window,
             pool.spent,
             pool.limit,
-            tuple(sorted(governs[pool])),
+            tuple(sorted(governs[pool_key(pool)])),
             view.now + (pool.limit - pool.spent) / pool.burn if pool.burn > 0 else None,
         )
-        for pool in sorted(view.pools)
-        if pool in governs
+        for pool in sorted(view.pools, key=pool_key)
+        if pool_key(pool) in governs
     )

@@ -41,7 +41,8 @@ class Draft:
         are not in the plan (nothing to do there) are dropped."""
         if op.id not in self._ids:
             self._ids.add(op.id)
-            placed = replace(op, after=self.existing(op.after))
+            after = self.existing(op.after)
+            placed = op if after == op.after else replace(op, after=after)
             self.ops.append(placed)
             self._by_bottle.setdefault(op.bottle, []).append(placed)
             if isinstance(op, RemoveNetwork):
@@ -49,8 +50,8 @@ class Draft:
         return op.id
 
     def existing(self, ids: Iterable[str]) -> tuple[str, ...]:
-        """The ids among ``ids`` that are planned, sorted and unique."""
-        return tuple(sorted({i for i in ids if i in self._ids}))
+        """The ids among ``ids`` that are planned, each once, in the order given."""
+        return tuple(dict.fromkeys(i for i in ids if i in self._ids))
 
     def change(
         self,
@@ -102,13 +103,16 @@ class Index:
     strange_networks: dict[str, ObservedNetwork]  # by name: whose home is not this one
     volumes: dict[str, list[ObservedVolume]]  # by bottle
     volume_names: frozenset[str]  # of anybody
+    image_tags: frozenset[str]
 
 
 def make_index(observed: Observed, home_id: str, project: str) -> Index:
     """Sort the observation once; ids give a stable order whatever the engine's order was."""
     strange = {n.name: n for n in _by_id(observed.networks) if n.labels.get(labels.HOME) != home_id}
     named = frozenset(v.name for v in observed.volumes)
-    index = Index({}, {}, {c.name: c for c in observed.containers}, set(), strange, {}, named)
+    tags = frozenset(tag for image in observed.images for tag in image.tags)
+    holders = {c.name: c for c in observed.containers}
+    index = Index({}, {}, holders, set(), strange, {}, named, tags)
     for c in sorted(observed.containers, key=lambda c: c.id):
         if owned(c.labels, home_id, project):
             index.containers.setdefault(_key(c.labels), []).append(c)

@@ -96,9 +96,14 @@ def trigger_of(pool: Pool) -> str:
 def pools_by_scope(view: LedgerView) -> Mapping[tuple[str, str], tuple[Pool, ...]]:
     """Pools by (scope key, provider); a scope may have one pool per window."""
     out: dict[tuple[str, str], list[Pool]] = {}
-    for pool in sorted(view.pools):
+    for pool in sorted(view.pools, key=pool_key):
         out.setdefault((pool.scope, pool.provider), []).append(pool)
     return {key: tuple(pools) for key, pools in out.items()}
+
+
+def pool_key(pool: Pool) -> tuple[str, str, str]:
+    """What a pool is unique by in a ledger."""
+    return pool.scope, pool.provider, pool.window
 
 
 def governing(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from ipaddress import ip_network
 
 from botbottle.model import labels
 from botbottle.model.bottle import Declared
@@ -11,18 +10,18 @@ from botbottle.model.ledger_view import LedgerView
 from botbottle.model.paths import account
 from botbottle.model.plan import Action, Held, Plan
 from botbottle.model.resources import Observed
+from botbottle.planner.account import plan_record, plan_register
 from botbottle.planner.analyze import analyze, budget_rows
-from botbottle.planner.bottle import plan_present, plan_register
+from botbottle.planner.bottle import plan_present
+from botbottle.planner.bottles import wants_of
 from botbottle.planner.draft import Draft, owned
 from botbottle.planner.enforce import Standing, pools_by_scope, standing
 from botbottle.planner.facts import Facts
-from botbottle.planner.names import Subnets, names
 from botbottle.planner.network import NetworkPlan
 from botbottle.planner.order import cuts_first
-from botbottle.planner.resume import snapshot_for
-from botbottle.planner.retire import plan_absent, plan_record, plan_stopped
+from botbottle.planner.retire import plan_absent, plan_stopped
 from botbottle.planner.shared import plan_shared, retire_shared
-from botbottle.planner.wanted import Wanted, image_recipe, providers_of, wanted
+from botbottle.planner.wanted import Wanted, providers_of
 
 
 def plan(declared: Declared, observed: Observed, view: LedgerView, facts: Facts) -> Plan:
@@ -31,7 +30,7 @@ def plan(declared: Declared, observed: Observed, view: LedgerView, facts: Facts)
     Raises Refused when the address pool is used up, KeyError for an unknown provider template
     (the loader reports both before)."""
     draft = Draft(declared.project.id, facts, observed)
-    wants = wants_of(declared, observed, view, facts)
+    wants = wants_of(draft, declared, view, states_of(declared, view))
     chosen = [w for w in wants if not facts.only or w.spec.name in facts.only]
     if any(w.mode == "running" for w in chosen):
         shared, before = plan_shared(draft, declared.settings)
@@ -87,24 +86,6 @@ def _one(
     plan_record(draft, want, view)
 
 
-def wants_of(
-    declared: Declared, observed: Observed, view: LedgerView, facts: Facts
-) -> list[Wanted]:
-    """Every declared bottle with its standing and subnet, by name."""
-    if facts.destroy:
-        return []
-    existing = subnets_by_bottle(observed, declared, facts)
-    pool = Subnets(declared.settings.address_pool, _taken(observed))
-    out, states = [], states_of(declared, view)
-    for spec in sorted(declared.bottles, key=lambda b: b.name):
-        state = states[spec.name]
-        subnet = existing.get(spec.name) or pool.take()
-        record = view.enforced.get(account(spec.project, spec.name))
-        snapshot = snapshot_for(spec, facts.images[image_recipe(spec)], record, observed, facts)
-        out.append(wanted(spec, declared.settings, state, subnet, facts, snapshot))
-    return out
-
-
 def states_of(declared: Declared, view: LedgerView) -> dict[str, Standing]:
     """Every bottle's standing with the ledger, by name."""
     pools, mode = pools_by_scope(view), declared.settings.budget_mode
@@ -112,26 +93,6 @@ def states_of(declared: Declared, view: LedgerView) -> dict[str, Standing]:
         b.name: standing(b, account(b.project, b.name), providers_of(b), mode, view, pools)
         for b in declared.bottles
     }
-
-
-def subnets_by_bottle(observed: Observed, declared: Declared, facts: Facts) -> dict[str, str]:
-    """Existing bottle networks keep their subnet while it lies in the pool."""
-    pool = ip_network(declared.settings.address_pool)
-    out: dict[str, str] = {}
-    for network in sorted(observed.networks, key=lambda n: n.id):
-        if not owned(network.labels, facts.paths.home_id, declared.project.id):
-            continue
-        name = network.labels.get(labels.BOTTLE, "")
-        called = names(facts.paths.home_id, declared.project.id, name).network
-        if name and network.name == called and network.subnets:
-            subnet = ip_network(network.subnets[0])
-            if subnet.version == pool.version and subnet.subnet_of(pool):  # type: ignore[arg-type]
-                out.setdefault(name, network.subnets[0])
-    return out
-
-
-def _taken(observed: Observed) -> Iterable[str]:
-    return (s for n in observed.networks for s in n.subnets)
 
 
 def orphan_names(

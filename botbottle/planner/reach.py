@@ -60,6 +60,8 @@ def delta(
 ) -> tuple[ReachChange, ...]:
     """What is lost and gained, losses first, each list sorted. Regaining what was ``approved``
     by an earlier apply (after a restart or a lifted hold) is no gain."""
+    if old and (old.routes, old.learning) == (new.routes, new.learning):
+        return ()
     before, after = atoms(old), atoms(new)
     lost = (ReachChange(bottle, Reach.NARROWS, a) for a in sorted(before - after))
     gained = (ReachChange(bottle, Reach.WIDENS, a) for a in sorted(after - before - approved))

@@ -8,13 +8,12 @@ another one; then it is replaced in the ordinary way. Volumes are never touched 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from botbottle.model import labels
 from botbottle.model.bottle import BottleSpec
 from botbottle.model.ledger_view import EnforcementRecord
-from botbottle.model.resources import Observed
-from botbottle.planner.draft import owned
+from botbottle.model.resources import ObservedContainer
 from botbottle.planner.facts import Facts
 
 MARK = "BB_RESUMED"  # variable of a resumed agent: the image its recipe asked for at that time
@@ -24,22 +23,18 @@ def snapshot_for(
     spec: BottleSpec,
     base: str,
     record: EnforcementRecord | None,
-    observed: Observed,
+    agents: Sequence[ObservedContainer],
     facts: Facts,
 ) -> str:
     """Tag of the snapshot that the agent should be made from; empty: from ``base``, its recipe.
 
-    ``record`` is the carried-out action that has not been lifted. Only a freeze that is being
+    ``agents`` are the bottle's own agent containers, ``record`` the carried-out action that has
+    not been lifted. Only a freeze that is being
     resumed gives a snapshot, never a fresh apply."""
     known = facts.snapshots.get(spec.name, ())
     if not known:
         return ""
-    made = [
-        _stored(c.labels)
-        for c in sorted(observed.containers, key=lambda c: c.id)
-        if owned(c.labels, facts.paths.home_id, spec.project)
-        and (c.labels.get(labels.BOTTLE), c.labels.get(labels.KIND)) == (spec.name, "agent")
-    ]
+    made = [_stored(c.labels) for c in agents]
     if not made:
         resuming = record is not None and record.policy == "freeze"
         return known[0] if resuming else ""

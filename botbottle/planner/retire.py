@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from botbottle.model import canonical, labels
-from botbottle.model.ledger_view import LedgerView
 from botbottle.model.plan import (
     Action,
     CommitImage,
     PauseContainer,
-    RecordEnforcement,
     Ref,
     RemoveContainer,
     RemoveVolume,
@@ -160,48 +158,4 @@ def _remove_volume(
             after=after,
             name=volume,
         )
-    )
-
-
-def plan_record(draft: Draft, want: Wanted, view: LedgerView) -> None:
-    """The audit row of an enforcement, exactly one for each trigger, after its last action; and
-    the row of its lifting when the bottle is free again."""
-    name, state = want.spec.name, want.standing
-    record = view.enforced.get(want.account)
-    if state.free and record is None:
-        return
-    if (
-        record
-        and not state.free
-        and record.policy == state.policy
-        and record.trigger_id in ("", state.trigger_id)
-    ):
-        return
-    if state.reason == "latched":
-        return
-    actions = draft.existing(op.id for op in draft.ops_of(name))
-    before = (
-        "running" if any(c.state == "running" for c in draft.mine(name, "agent")) else "not running"
-    )
-    draft.add(
-        RecordEnforcement(
-            id=f"record:{name}",
-            resource=f"{name}/account",
-            bottle=name,
-            reason="lifted" if state.free else state.reason,
-            after=actions,
-            account=want.account,
-            policy=record.policy if state.free and record else (state.policy or "cutoff"),
-            trigger=record.trigger_id if state.free and record else state.trigger_id,
-            lift=state.free,
-            before=before,
-            after_state=want.mode,
-        )
-    )
-    draft.change(
-        f"{name}/account",
-        name,
-        Action.UPDATE if state.free else Action.HOLD,
-        "lifted" if state.free else state.reason,
-        note=state.message,
     )

@@ -17,11 +17,12 @@ from botbottle.model.plan import (
     StartContainer,
 )
 from botbottle.model.resources import ObservedContainer, ObservedNetwork
-from botbottle.planner.bottle import plan_images
 from botbottle.planner.container import plan_container
 from botbottle.planner.draft import Draft
+from botbottle.planner.images import plan_images
 from botbottle.planner.network import NetworkPlan, settle
-from botbottle.planner.wanted import SIDECAR_RECIPE, ledger_spec, outer_spec
+from botbottle.planner.specs import ledger_spec, outer_spec
+from botbottle.planner.wanted import SIDECAR_RECIPE
 
 SHARED = "_shared"  # project label of shared resources; no project may be called so
 

@@ -1,0 +1,93 @@
+"""A bottle's account in the ledger: its registration, and the audit rows that are owed."""
+
+from __future__ import annotations
+
+from botbottle.model.bottle import Settings
+from botbottle.model.ledger_view import LedgerView, registration_digest
+from botbottle.model.plan import Action, RecordEnforcement, RegisterAccount
+from botbottle.planner.draft import Draft
+from botbottle.planner.wanted import Wanted
+
+
+def counted(settings: Settings) -> tuple[str, ...]:
+    """Token classes that budgets count, sorted."""
+    classes = ["output"]
+    if settings.count_input:
+        classes.append("input_uncached")
+    if settings.count_cache_read:
+        classes.append("cache_read")
+    if settings.count_cache_write:
+        classes += ["cache_write_5m", "cache_write_1h"]
+    return tuple(sorted(classes))
+
+
+def plan_register(draft: Draft, want: Wanted, settings: Settings, view: LedgerView) -> str:
+    """Write the account when the ledger has another registration or none."""
+    spec, count = want.spec, counted(settings)
+    agent = f"{spec.project}/{spec.agent}"
+    mode = spec.budget_mode(settings.budget_mode)
+    digest = registration_digest(spec.scopes, mode, count, agent, spec.ancestry)
+    known = view.registered.get(want.account)
+    if known == digest:
+        return ""
+    resource = f"{spec.name}/account"
+    action = Action.UPDATE if known else Action.CREATE
+    draft.change(resource, spec.name, action, "budget-changed" if known else "missing")
+    return draft.add(
+        RegisterAccount(
+            id=f"register:{spec.name}",
+            resource=resource,
+            bottle=spec.name,
+            reason="budget-changed" if known else "missing",
+            account=want.account,
+            scopes=spec.scopes,
+            mode=mode,
+            count=count,
+            agent=agent,
+            ancestry=spec.ancestry,
+        )
+    )
+
+
+def plan_record(draft: Draft, want: Wanted, view: LedgerView) -> None:
+    """The audit row of an enforcement, exactly one for each trigger, after its last action; and
+    the row of its lifting when the bottle is free again."""
+    name, state = want.spec.name, want.standing
+    record = view.enforced.get(want.account)
+    if state.free and record is None:
+        return
+    if (
+        record
+        and not state.free
+        and record.policy == state.policy
+        and record.trigger_id in ("", state.trigger_id)
+    ):
+        return
+    if state.reason == "latched":
+        return
+    actions = draft.existing(op.id for op in draft.ops_of(name))
+    before = (
+        "running" if any(c.state == "running" for c in draft.mine(name, "agent")) else "not running"
+    )
+    draft.add(
+        RecordEnforcement(
+            id=f"record:{name}",
+            resource=f"{name}/account",
+            bottle=name,
+            reason="lifted" if state.free else state.reason,
+            after=actions,
+            account=want.account,
+            policy=record.policy if state.free and record else (state.policy or "cutoff"),
+            trigger=record.trigger_id if state.free and record else state.trigger_id,
+            lift=state.free,
+            before=before,
+            after_state=want.mode,
+        )
+    )
+    draft.change(
+        f"{name}/account",
+        name,
+        Action.UPDATE if state.free else Action.HOLD,
+        "lifted" if state.free else state.reason,
+        note=state.message,
+    )

@@ -1,0 +1,148 @@
+"""The agent container: its volumes, files, variables and start."""
+
+from __future__ import annotations
+
+from botbottle.model.plan import (
+    Action,
+    CopyFiles,
+    CreateVolume,
+    DeliverEnv,
+    Notice,
+    StartContainer,
+)
+from botbottle.model.resources import SidecarStatus, VolumeSpec
+from botbottle.planner.container import ContainerPlan, plan_container
+from botbottle.planner.draft import Draft, volume_labels
+from botbottle.planner.network import NetworkPlan
+from botbottle.planner.sidecar import plan_push, status_of
+from botbottle.planner.wanted import Wanted
+
+
+def plan_agent(
+    draft: Draft,
+    want: Wanted,
+    networks: dict[str, NetworkPlan],
+    after: tuple[str, ...],
+    egress: ContainerPlan,
+    before: tuple[str, ...],
+) -> None:
+    """The agent container, its files, the config in its right place, and its start."""
+    name = want.spec.name
+    agent = plan_container(
+        draft,
+        want.agent,
+        want.spec.project,
+        resource=f"{name}/agent",
+        found=draft.mine(name, "agent"),
+        networks=networks,
+        create_after=(*after, *plan_volumes(draft, want)),
+        source=",".join(want.spec.ancestry),
+        origins=want.spec.origins,
+    )
+    if agent.blocked:
+        return
+    ready = agent.ready
+    if _never_started(agent) and (want.texts or want.trees):
+        ready = (*ready, _copy(draft, want, agent))
+    pushed = plan_push(draft, want, egress, after, agent.stopped)
+    if agent.running and env_outdated(status_of(draft, egress), want, agent):
+        draft.change(f"{name}/agent", name, Action.UPDATE, "env-outdated", drift=True)
+        deliver_env(draft, want, agent, "env-outdated", (*ready, *after))
+    if not agent.running:
+        _start_agent(draft, want, agent, (*ready, *pushed, *after, *before))
+
+
+def _never_started(agent: ContainerPlan) -> bool:
+    """Created now, or by an apply that died before it had copied the files and started it."""
+    return bool(agent.created_by) or (agent.kept is not None and agent.kept.state == "created")
+
+
+def _copy(draft: Draft, want: Wanted, agent: ContainerPlan) -> str:
+    name = want.spec.name
+    return draft.add(
+        CopyFiles(
+            id=f"copy:{name}/agent",
+            resource=f"{name}/agent",
+            bottle=name,
+            reason="new-container",
+            after=agent.ready,
+            ref=agent.ref,
+            files=want.trees,
+            texts=want.texts,
+        )
+    )
+
+
+def _start_agent(draft: Draft, want: Wanted, agent: ContainerPlan, after: tuple[str, ...]) -> None:
+    name = want.spec.name
+    reason = "missing" if agent.created_by else "not-running"
+    if not agent.created_by:
+        draft.change(f"{name}/agent", name, Action.START, reason, drift=True)
+    start = draft.add(
+        StartContainer(
+            id=f"start:{name}/agent",
+            resource=f"{name}/agent",
+            bottle=name,
+            reason=reason,
+            after=after,
+            ref=agent.ref,
+        )
+    )
+    deliver_env(draft, want, agent, "started", (start,))
+
+
+def deliver_env(
+    draft: Draft, want: Wanted, agent: ContainerPlan, reason: str, after: tuple[str, ...]
+) -> None:
+    """Deliver asked and copied variables; values that are not at hand are named, never guessed."""
+    name = want.spec.name
+    missing = [n for n, mark in want.env if not mark]
+    if missing:
+        text = f"no value at hand for {', '.join(missing)}; bb apply asks, or use --env-file"
+        draft.notices.append(Notice("BB291", name, text))
+    if not want.env:
+        return
+    draft.add(
+        DeliverEnv(
+            id=f"env:{name}/agent",
+            resource=f"{name}/agent",
+            bottle=name,
+            reason=reason,
+            after=after,
+            ref=agent.ref,
+            control=want.paths.control,
+            names=want.env,
+        )
+    )
+
+
+def env_outdated(status: SidecarStatus | None, want: Wanted, agent: ContainerPlan) -> bool:
+    """Whether a running agent lacks its variables: it started anew behind our back, a crash came
+    between start and delivery, or a value at hand is another one now."""
+    if not want.env or agent.kept is None:
+        return False
+    if status is None or status.env_agent != f"{agent.kept.id} {agent.kept.started_at}":
+        # A restarted sidecar has forgotten: deliver again when every value is at hand.
+        return all(mark for _, mark in want.env)
+    held = dict(status.env)
+    return any(mark and held.get(n) != mark for n, mark in want.env)
+
+
+def plan_volumes(draft: Draft, want: Wanted) -> tuple[str, ...]:
+    """Create missing volumes; existing ones are never touched."""
+    have = draft.index.volume_names
+    return tuple(_create_volume(draft, want, v) for v in want.volumes if v.name not in have)
+
+
+def _create_volume(draft: Draft, want: Wanted, volume: VolumeSpec) -> str:
+    name = want.spec.name
+    return draft.add(
+        CreateVolume(
+            id=f"create:volume:{volume.name}",
+            resource=f"{name}/volume",
+            bottle=name,
+            reason="missing",
+            spec=volume,
+            labels=volume_labels(draft.facts, want.spec.project, volume),
+        )
+    )

@@ -1,0 +1,153 @@
+"""The egress sidecar's life: awake before its agent, configured before the agent sees it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from botbottle.model.plan import Action, AwaitReady, FieldChange, Notice, PushConfig, StartContainer
+from botbottle.model.resources import SidecarStatus
+from botbottle.model.sidecar_config import SidecarConfig
+from botbottle.planner.container import ContainerPlan
+from botbottle.planner.draft import Draft
+from botbottle.planner.reach import atoms, common, delta
+from botbottle.planner.wanted import Wanted
+
+
+def status_of(draft: Draft, egress: ContainerPlan) -> SidecarStatus | None:
+    """What the kept, running sidecar reports as active."""
+    if egress.kept is None or not egress.running:
+        return None
+    return draft.observed.sidecars.get(egress.kept.id)
+
+
+def secrets_known(draft: Draft, want: Wanted, egress: ContainerPlan) -> bool:
+    """Whether every credential is at hand or already in the running sidecar."""
+    status = status_of(draft, egress)
+    held = {name for name, _ in status.secrets} if status else set()
+    lacking = [n for n in want.missing if n not in held]
+    for name in lacking:
+        draft.notices.append(
+            Notice("BB290", want.spec.name, f"the host variable {name} is not set; export it first")
+        )
+    return not lacking
+
+
+def push_needed(status: SidecarStatus | None, want: Wanted) -> bool:
+    """Whether the sidecar's active config or secrets differ from the wanted ones. A secret
+    that this host cannot see now is left as the sidecar holds it."""
+    if status is None or status.config_hash != want.config.config_hash:
+        return True
+    held = dict(status.secrets)
+    if set(held) != set(want.config.secret_names):
+        return True
+    return any(held.get(name) != print_ for name, print_ in want.secrets)
+
+
+def wake(
+    draft: Draft, want: Wanted, egress: ContainerPlan, before: tuple[str, ...]
+) -> tuple[str, ...]:
+    """Start the sidecar and wait for it; ids that the agent must come after."""
+    name = want.spec.name
+    status = status_of(draft, egress)
+    if status is not None and status.ready:
+        return egress.ready
+    started: tuple[str, ...] = ()
+    if not egress.running:
+        reason = "missing" if egress.created_by else "not-running"
+        started = (
+            draft.add(
+                StartContainer(
+                    id=f"start:{name}/egress",
+                    resource=f"{name}/egress",
+                    bottle=name,
+                    reason=reason,
+                    after=(*egress.ready, *before),
+                    ref=egress.ref,
+                )
+            ),
+        )
+        if not egress.created_by:
+            draft.change(f"{name}/egress", name, Action.START, reason, drift=True)
+    waiting = draft.add(
+        AwaitReady(
+            id=f"await:{name}/egress",
+            resource=f"{name}/egress",
+            bottle=name,
+            reason="not-ready",
+            after=(*egress.ready, *started),
+            ref=egress.ref,
+            control=want.paths.control,
+        )
+    )
+    return (*egress.ready, *started, waiting)
+
+
+def plan_push(
+    draft: Draft,
+    want: Wanted,
+    egress: ContainerPlan,
+    after: tuple[str, ...],
+    stopped: tuple[str, ...],
+) -> tuple[str, ...]:
+    """Deliver config and secrets when they differ. ``stopped``: the old agent is gone then."""
+    name = want.spec.name
+    status = status_of(draft, egress)
+    approved = draft.facts.approved.get(name, frozenset())
+    draft.reach.extend(delta(name, status.config if status else None, want.config, approved))
+    if status is not None and not push_needed(status, want):
+        draft.unchanged += 1
+        return ()
+    first = _tighten(draft, want, status, after) if stopped and status else ()
+    fields = _config_fields(status, want.config)
+    held = want.standing.policy
+    reason = "not-configured" if status is None else ("held" if held else "config-changed")
+    new = status is None
+    draft.change(
+        f"{name}/egress-config", name, Action.CREATE if new else Action.UPDATE, reason, fields
+    )
+    return (
+        draft.add(_push(want, f"push:{name}", reason, (*after, *stopped, *first), want.config)),
+    )
+
+
+def _tighten(
+    draft: Draft, want: Wanted, status: SidecarStatus, after: tuple[str, ...]
+) -> tuple[str, ...]:
+    """While an old copy of the agent runs: only what both old and new reach allow."""
+    if status.config is None or atoms(status.config) <= atoms(want.config):
+        return ()
+    narrow = replace(want.config, routes=common(status.config, want.config))
+    return (draft.add(_push(want, f"tighten:{want.spec.name}", "narrows-first", after, narrow)),)
+
+
+def _push(
+    want: Wanted, op_id: str, reason: str, after: tuple[str, ...], config: SidecarConfig
+) -> PushConfig:
+    names = set(config.secret_names)
+    return PushConfig(
+        id=op_id,
+        resource=f"{want.spec.name}/egress-config",
+        bottle=want.spec.name,
+        reason=reason,
+        after=after,
+        control=want.paths.control,
+        config=config,
+        secrets=tuple((n, f) for n, f in want.secrets if n in names),
+    )
+
+
+def _config_fields(status: SidecarStatus | None, config: SidecarConfig) -> tuple[FieldChange, ...]:
+    if status is None or status.config is None:
+        return ()
+    old = status.config
+    fields = []
+    for key in ("hold", "log", "learning", "preflight", "supervise", "metered"):
+        before, now = getattr(old, key), getattr(config, key)
+        if before != now:
+            fields.append(FieldChange(key, _short(before), _short(now)))
+    return tuple(fields)
+
+
+def _short(value: object) -> str:
+    policy = getattr(value, "policy", None)
+    return (policy or "none") if policy is not None else str(value)

@@ -65,14 +65,21 @@ def _bedrock(call: Call, doc: dict[str, Any]) -> CountRequest:
     return "POST", path, _dump({"input": {"invokeModel": {"body": body}}})
 
 
+def _starts(call: Call, doc: dict[str, Any]) -> bool:
+    if call.kind is Kind.WEBSOCKET:
+        return doc.get("type") == "response.create"
+    return call.kind is Kind.GENERATE
+
+
 def count_request(call: Call, body: bytes, content_encoding: str = "") -> CountRequest | None:
     """What to ask the same host to count the input of ``body``, or None when it has no way.
 
+    ``body`` is that of a request, or a WebSocket frame that starts a response.
     Chat Completions, ChatGPT logins, Ollama and unknown dialects have none; OpenRouter and
     declared hosts promise none. The result carries no credentials.
     """
     doc = parse_body(body, content_encoding)
-    if doc is None or call.kind is not Kind.GENERATE:
+    if doc is None or not _starts(call, doc):
         return None
     if call.provider not in ("claude", "codex", "gemini", "azure", "bedrock"):
         return None

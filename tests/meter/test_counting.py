@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import zstandard
 
-from botbottle.meter import count_request, parse_count
+from botbottle.meter import Kind, count_request, identify, parse_count
 
 from .helpers import CHAT, CLAUDE, GEMINI, RESPONSES, call
 
@@ -73,6 +73,17 @@ def test_bedrock_is_counted_in_either_dialect() -> None:
 def test_a_compressed_body_is_counted_too() -> None:
     body = zstandard.compress(b'{"model":"m","input":"x"}')
     assert count_request(call(RESPONSES), body, "zstd") is not None
+
+
+def test_a_websocket_frame_that_starts_a_response_is_counted_and_no_other() -> None:
+    socket = identify("api.openai.com", "GET", "/v1/responses", {"upgrade": "websocket"}, {})
+    assert socket is not None and socket.kind is Kind.WEBSOCKET
+    frame = {"type": "response.create", "model": "m", "input": "x", "stream_id": "s"}
+    found = count_request(socket, json.dumps(frame).encode())
+    assert found is not None and found[1] == "/v1/responses/input_tokens"
+    assert json.loads(found[2]) == {"model": "m", "input": "x"}
+    for other in ("response.steer", "response.cancel", "", None):
+        assert count_request(socket, json.dumps({**frame, "type": other}).encode()) is None
 
 
 @pytest.mark.parametrize("place", [

@@ -23,7 +23,18 @@ from botbottle.ledger.records import Admitted, Progress, Refusal
 from botbottle.model.route import Auth, Dlp, Route
 from botbottle.model.sidecar_config import SidecarConfig
 from botbottle.model.usage import Exchange, Tokens
-from botbottle.sidecar.egress import auth, git, heads, hooks, match, pipeline, scan, stages, target
+from botbottle.sidecar.egress import (
+    admission,
+    auth,
+    git,
+    heads,
+    hooks,
+    match,
+    pipeline,
+    scan,
+    stages,
+    target,
+)
 from botbottle.sidecar.egress.app import App, Settings
 from botbottle.sidecar.egress.gate import Cut, LedgerDown
 from botbottle.sidecar.egress.log import Log
@@ -198,7 +209,7 @@ BEFORE_SENDING = [
     (auth, "inject", broken),
     (scan, "detectors_of", broken),
     (scan.OutboundScan, "_scan", broken_later),
-    (pipeline.Pipeline, "_gate", broken_later),
+    (admission.Gate, "judge", broken_later),
     (Resolver, "addresses", broken_later),
     (AgentSide, "connection", broken),
     (WorldSide, "connection", broken),

@@ -6,33 +6,29 @@ response that is already on its way. Nothing in here decides by itself; stages d
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Coroutine
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from mitmproxy import http
 
-from botbottle.ledger.records import Refusal
-from botbottle.meter import Call, Conversations, Kind, Reason, Request, read_request, refusal
+from botbottle.meter import Conversations, Reason
 from botbottle.sidecar.egress import auth, git, sigv4
+from botbottle.sidecar.egress.admission import Gate
 from botbottle.sidecar.egress.denial import Denial
-from botbottle.sidecar.egress.gate import LedgerDown
 from botbottle.sidecar.egress.heads import KEY, head_of, joined, passage_of
 from botbottle.sidecar.egress.inbound import InboundScan, blocked
 from botbottle.sidecar.egress.layers import CutStream, response_of
 from botbottle.sidecar.egress.passage import Passage
+from botbottle.sidecar.egress.preflight import Preflight
 from botbottle.sidecar.egress.returning import is_short, scrub_headers, tee_of
 from botbottle.sidecar.egress.scan import OutboundScan, Outgoing
+from botbottle.sidecar.egress.signing import authority, signed
 from botbottle.sidecar.egress.sockets import Sockets
-from botbottle.sidecar.egress.spend import Spend
 from botbottle.sidecar.egress.stages import judge
 
 if TYPE_CHECKING:
     from botbottle.sidecar.egress.driver import Driver
     from botbottle.sidecar.egress.sidecar import Sidecar
-
-_OFF_LOOP = 256 * 1024  # bytes of body from which parsing leaves the event loop
 
 
 class Pipeline:
@@ -42,7 +38,9 @@ class Pipeline:
         self._sidecar = sidecar
         self._conversations = Conversations()
         self._outbound = OutboundScan(sidecar.ledger)
-        self.sockets = Sockets(sidecar, self._outbound, self._conversations)
+        preflight = Preflight(sidecar)
+        self._gate = Gate(sidecar, self._conversations, preflight, self.cut)
+        self.sockets = Sockets(sidecar, self._outbound, self._conversations, preflight)
 
     # -- request -------------------------------------------------------------------------------
 
@@ -93,7 +91,7 @@ class Pipeline:
         denial = await self._scan(flow, passage, stripped, body)
         if denial is not None:
             return denial
-        return await self._gate(flow, passage, flow.request.raw_content or b"")
+        return await self._gate.judge(flow, passage, flow.request.raw_content or b"")
 
     async def _scan(
         self, flow: http.HTTPFlow, passage: Passage, stripped: auth.Signed, body: bytes
@@ -132,44 +130,6 @@ class Pipeline:
             in_headers = any(raw in value for _, value in message.headers)
             if raw in message.body or in_headers or text in message.url:
                 self._sidecar.leaked(passage, secret)
-
-    async def _gate(self, flow: http.HTTPFlow, passage: Passage, body: bytes) -> Denial | None:
-        call, ledger = passage.call, self._sidecar.ledger
-        if call is None or not (call.metered or call.kind is Kind.WEBSOCKET):
-            return None
-        if call.kind is Kind.WEBSOCKET:
-            return None if ledger.ready else _no_ledger()
-        request = await self._read(call, body, flow, passage)
-        if not call.gated:
-            passage.spend = self._spend(flow, passage, call, request, None)
-            return None if ledger.ready else _no_ledger()
-        try:
-            answer = await ledger.admit(
-                call.provider,
-                request.model,
-                tokens_in=request.input_estimate,
-                tokens_out=request.allowance,
-            )
-        except LedgerDown:
-            return _no_ledger()
-        if isinstance(answer, Refusal):
-            return _over_budget(call, answer)
-        passage.spend = self._spend(flow, passage, call, request, answer)
-        return None
-
-    def _spend(
-        self, flow: http.HTTPFlow, passage: Passage, call: Call, request: Request, admitted: Any
-    ) -> Spend:
-        return Spend(self._sidecar.ledger, call, request, admitted, lambda: self.cut(flow))
-
-    async def _read(
-        self, call: Call, body: bytes, flow: http.HTTPFlow, passage: Passage
-    ) -> Request:
-        coding = flow.request.headers.get("content-encoding", "")
-        arguments = (call, body, coding, passage.id, self._conversations)
-        if len(body) < _OFF_LOOP:
-            return read_request(*arguments)
-        return await asyncio.to_thread(read_request, *arguments)
 
     def deny(self, flow: http.HTTPFlow, passage: Passage, denial: Denial) -> None:
         """Answer with a denial; whatever was admitted is given back."""
@@ -272,37 +232,16 @@ class Pipeline:
 
 def _sign(flow: http.HTTPFlow, passage: Passage) -> None:
     """Put the route's credential in; the agent's own were stripped before the scan."""
-    route, active = passage.way, passage.policy
-    path, _, query = flow.request.path.partition("?")
-    signed = auth.Signed(flow.request.headers.fields, query)
-    if route.auth is not None:
-        value = active.secret_of(route)
-        if not value:
-            raise LookupError("a credential vanished between stages")
-        if route.auth.scheme == "sigv4":
-            headers = _aws(flow, passage, value)
-            signed = auth.Signed(headers, query)
-        else:
-            signed = auth.inject(signed, route.auth, value)
-    flow.request.headers.fields = signed.headers
-    if signed.query != query:
-        flow.request.path = f"{path}?{signed.query}"
-
-
-def _aws(flow: http.HTTPFlow, passage: Passage, value: str) -> auth.Fields:
-    """The headers with a fresh AWS signature over the request as it leaves."""
-    request, where = flow.request, passage.where
+    request = flow.request
     path, _, query = request.path.partition("?")
-    unsigned = sigv4.Unsigned(
-        request.data.method.decode("latin-1"),
-        where.host if where.port == 443 else f"{where.host}:{where.port}",
-        path,
-        query,
-        request.headers.fields,
-        request.raw_content or b"",
+    method, fields = request.data.method.decode("latin-1"), request.headers.fields
+    body = request.raw_content or b""
+    ready = signed(
+        passage, sigv4.Unsigned(method, authority(passage.where), path, query, fields, body)
     )
-    scope = sigv4.scope_of(passage.agents, where.host)
-    return sigv4.sign(unsigned, sigv4.parse_keys(value), scope, datetime.now(UTC))
+    request.headers.fields = ready.headers
+    if ready.query != query:
+        request.path = f"{path}?{ready.query}"
 
 
 def _located(denial: Denial, flow: http.HTTPFlow, passage: Passage) -> Denial:
@@ -328,13 +267,3 @@ def _where(passage: Passage) -> dict[str, str]:
         "method": target.method,
         "path": target.path,
     }
-
-
-def _no_ledger() -> Denial:
-    return Denial("no-ledger", "the budget cannot be checked now")
-
-
-def _over_budget(call: Call, answer: Refusal) -> Denial:
-    said = refusal(call, message=answer.message, retry_after=answer.retry_after)
-    code = "held" if answer.code == "held" else "budget"
-    return Denial(code, answer.message, response=(said.status, said.headers, said.body))

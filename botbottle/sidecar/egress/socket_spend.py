@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from botbottle.ledger.records import Admitted, Refusal
-from botbottle.meter import Call, Conversations, Reason, Settlement, WebSocketMeter, refusal_frame
+from botbottle.meter import (
+    Call,
+    Conversations,
+    Reason,
+    Request,
+    Settlement,
+    WebSocketMeter,
+    refusal_frame,
+)
+from botbottle.sidecar.egress.admission import worth_counting
 from botbottle.sidecar.egress.gate import Ledger, LedgerDown
 from botbottle.sidecar.egress.spend import STEP, STEP_SHARE
 
@@ -14,8 +23,12 @@ NO_LEDGER = "the budget cannot be checked now; try again later"
 CROSSED = "the budget was crossed while this response ran"
 
 
+type Count = Callable[[bytes], Awaitable[int | None]]
+
+
 class SocketSpend:
-    """The money side of one socket. ``cut(frame)`` ends it after giving the agent ``frame``."""
+    """The money side of one socket. ``cut(frame)`` ends it after giving the agent ``frame``;
+    ``count(frame)`` is the provider's count of a frame's input, None: the estimate stands."""
 
     def __init__(
         self,
@@ -24,13 +37,15 @@ class SocketSpend:
         prefix: str,
         conversations: Conversations,
         cut: Callable[[bytes], None],
+        count: Count,
     ) -> None:
         self._ledger, self._call, self._cut_socket = ledger, call, cut
+        self._count = count
         self._meter = WebSocketMeter(call, prefix, clock=time.time, conversations=conversations)
         self._leases: dict[str, Admitted] = {}
         self._allowed: int | None = None
         self._reported = 0
-        self._asking = False
+        self._asking = self._closed = False
         self.was_cut = False
 
     async def client_frame(self, data: bytes) -> bytes | None:
@@ -40,12 +55,7 @@ class SocketSpend:
             return None
         request = admission.request
         try:
-            answer = await self._ledger.admit(
-                self._call.provider,
-                request.model,
-                tokens_in=request.input_estimate,
-                tokens_out=request.allowance,
-            )
+            answer = await self._admit(request, data)
         except LedgerDown:
             return refusal_frame(message=NO_LEDGER, stream_id=admission.stream_id)
         if isinstance(answer, Refusal):
@@ -54,10 +64,37 @@ class SocketSpend:
                 retry_after=answer.retry_after,
                 stream_id=admission.stream_id,
             )
+        if self._closed:  # while the ledger was asked: nothing may stay reserved
+            self._give_back(answer)
+            return refusal_frame(message=NO_LEDGER, stream_id=admission.stream_id)
         self._leases[request.request_id] = answer
         self._allow(answer.room)
         self._meter.sent(admission)
         return None
+
+    async def _admit(self, request: Request, frame: bytes) -> Admitted | Refusal:
+        """As for a request over HTTP: the estimate first, then the provider's count."""
+        answer = await self._ask(request, request.input_estimate)
+        if request.prewarm or not worth_counting(answer):
+            return answer
+        try:
+            counted = await self._count(frame)
+        except BaseException:
+            self._give_back(answer)
+            raise
+        if counted is None:
+            return answer
+        self._give_back(answer)
+        return await self._ask(request, counted)
+
+    async def _ask(self, request: Request, tokens_in: int) -> Admitted | Refusal:
+        return await self._ledger.admit(
+            self._call.provider, request.model, tokens_in=tokens_in, tokens_out=request.allowance
+        )
+
+    def _give_back(self, answer: Admitted | Refusal) -> None:
+        if isinstance(answer, Admitted):
+            self._ledger.release(answer.lease)
 
     async def server_frame(self, data: bytes) -> bool:
         """Account a frame of the provider; False: it is not passed on any more."""
@@ -71,6 +108,7 @@ class SocketSpend:
 
     def close(self, reason: Reason) -> None:
         """The socket is gone. Idempotent."""
+        self._closed = True
         self._settle(self._meter.close(Reason.CUT if self.was_cut else reason))
         for lease in self._leases.values():
             self._ledger.release(lease.lease)

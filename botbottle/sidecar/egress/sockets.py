@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Coroutine
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
 from mitmproxy import http
@@ -11,8 +12,10 @@ from mitmproxy.websocket import WebSocketMessage
 from wsproto.frame_protocol import Opcode
 
 from botbottle.meter import Conversations, Kind
+from botbottle.sidecar.egress.admission import outgoing
 from botbottle.sidecar.egress.heads import passage_of
 from botbottle.sidecar.egress.passage import Passage
+from botbottle.sidecar.egress.preflight import Preflight
 from botbottle.sidecar.egress.scan import OutboundScan, Outgoing
 from botbottle.sidecar.egress.socket_spend import SocketSpend
 
@@ -24,9 +27,14 @@ class Sockets:
     """All WebSockets of one sidecar."""
 
     def __init__(
-        self, sidecar: Sidecar, outbound: OutboundScan, conversations: Conversations
+        self,
+        sidecar: Sidecar,
+        outbound: OutboundScan,
+        conversations: Conversations,
+        preflight: Preflight,
     ) -> None:
         self._sidecar = sidecar
+        self._preflight = preflight
         self._outbound = outbound
         self._conversations = conversations
 
@@ -40,7 +48,15 @@ class Sockets:
                 passage.id,
                 self._conversations,
                 lambda frame: self._cut_socket(flow, frame),
+                lambda frame: self._count(flow, passage, frame),
             )
+
+    async def _count(self, flow: http.HTTPFlow, passage: Passage, frame: bytes) -> int | None:
+        """The provider's count of a frame's input, where the policy asks for it."""
+        if passage.call is None or passage.policy.config.preflight != "exact":
+            return None
+        leaving = replace(outgoing(flow, frame), coding="")
+        return await self._preflight.count(passage, passage.call, leaving)
 
     def message(self, flow: http.HTTPFlow) -> Coroutine[Any, Any, None] | None:
         """One WebSocket message, in either direction."""

@@ -9,6 +9,7 @@ sessions.
 from __future__ import annotations
 
 import ipaddress
+import ssl
 from collections import OrderedDict
 from typing import Any
 
@@ -69,6 +70,8 @@ class WorldSide:
     """Connections towards the world, verified against the public CAs and ``extra`` ones."""
 
     def __init__(self, extra: str = "") -> None:
+        self._extra = extra
+        self._plain: ssl.SSLContext | None = None
         self._context = SSL.Context(SSL.TLS_CLIENT_METHOD)
         self._context.set_min_proto_version(SSL.TLS1_2_VERSION)
         self._context.set_cipher_list(_CIPHERS)
@@ -80,6 +83,15 @@ class WorldSide:
         if extra:
             for certificate in x509.load_pem_x509_certificates(extra.encode()):
                 store.add_cert(crypto.X509.from_cryptography(certificate))
+
+    def plain_context(self) -> ssl.SSLContext:
+        """The same trust for the sidecar's own questions, in the standard library's terms."""
+        if self._plain is None:
+            self._plain = ssl.create_default_context(cafile=str(public_cas()))
+            self._plain.minimum_version = ssl.TLSVersion.TLSv1_2
+            if self._extra:
+                self._plain.load_verify_locations(cadata=self._extra)
+        return self._plain
 
     def connection(self, host: str, alpn: list[bytes]) -> SSL.Connection:
         """A client-side connection that accepts only a certificate for ``host``."""

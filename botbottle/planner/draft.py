@@ -41,7 +41,7 @@ class Draft:
         are not in the plan (nothing to do there) are dropped."""
         if op.id not in self._ids:
             self._ids.add(op.id)
-            after = self.existing(op.after)
+            after = self.existing(op.after) if op.after else ()
             placed = op if after == op.after else replace(op, after=after)
             self.ops.append(placed)
             self._by_bottle.setdefault(op.bottle, []).append(placed)

@@ -14,6 +14,7 @@ from botbottle.planner.account import plan_record, plan_register
 from botbottle.planner.analyze import analyze, budget_rows
 from botbottle.planner.bottle import plan_present
 from botbottle.planner.bottles import wants_of
+from botbottle.planner.collector import paused_collector
 from botbottle.planner.draft import Draft, owned
 from botbottle.planner.enforce import Standing, pools_by_scope, standing
 from botbottle.planner.facts import Facts
@@ -24,6 +25,7 @@ from botbottle.planner.shared import plan_shared, retire_shared
 from botbottle.planner.wanted import Wanted, providers_of
 
 
+@paused_collector()
 def plan(declared: Declared, observed: Observed, view: LedgerView, facts: Facts) -> Plan:
     """What would make ``observed`` what ``declared`` says, given what the ledger enforces.
 

@@ -29,12 +29,12 @@ class Mutant(NamedTuple):
 
 MUTANTS = (
     Mutant("a kept copy is not renamed", "container.py", "    if keep.name != spec.name:\n", "    if False:\n"),
-    Mutant("a kept agent that stopped is not started", "bottle.py", "    if not agent.running:\n", "    if agent.created_by:\n"),
+    Mutant("a kept agent that stopped is not started", "agent.py", "    if not agent.running:\n", "    if agent.created_by:\n"),
     Mutant("labels do not decide what is ours", "draft.py", "    return found.get(labels.HOME) == home_id and found.get(labels.PROJECT) == project", "    return labels.HOME in found"),
     Mutant("a taken name is not refused", "container.py", "    if stranger and stranger not in found:", "    if False and stranger:"),
-    Mutant("no tightening before an old copy stops", "bottle.py", "if stopped and status else ()", "if False and status else ()"),
-    Mutant("the config is pushed while the old copy runs", "bottle.py", "(*after, *stopped, *first)", "(*after, *first)"),
-    Mutant("the agent starts without its config", "bottle.py", "(*ready, *pushed, *after, *before)", "(*ready, *after, *before)"),
+    Mutant("no tightening before an old copy stops", "sidecar.py", "if stopped and status else ()", "if False and status else ()"),
+    Mutant("the config is pushed while the old copy runs", "sidecar.py", "(*after, *stopped, *first)", "(*after, *first)"),
+    Mutant("the agent starts without its config", "agent.py", "(*ready, *pushed, *after, *before)", "(*ready, *after, *before)"),
     Mutant("the sidecar starts before the account exists", "plan.py", "(*before, *((registered,) if registered else ()))", "before"),
     Mutant("an old copy is removed while it runs", "container.py", "        if old.state in ALIVE:\n", "        if False:\n"),
     Mutant("limits are not compared", "container.py", "    if keep.limits == spec.limits:\n", "    if True:\n"),

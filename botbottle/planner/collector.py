@@ -1,0 +1,25 @@
+"""Planning without the cycle collector: a plan makes millions of objects and no cycle.
+
+Left on, the collector walks the whole growing plan again and again, which doubles the time for a
+large fleet. Objects without cycles are freed all the same, by their reference counts.
+"""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+@contextmanager
+def paused_collector() -> Iterator[None]:
+    """Pause the collector of this process; another thread only collects a little later. Whoever
+    finds it paused already leaves it so: the outermost turns it on again."""
+    if not gc.isenabled():
+        yield
+        return
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()

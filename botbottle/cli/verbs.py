@@ -33,6 +33,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "resume": ("enforce", "Continue frozen bottles where they stopped."),
     "freezes": ("freezes", "Snapshots of frozen bottles, with size and date; remove old ones."),
     "resume-watch": ("resume_watch", "Let watch repair a bottle again that it gave up on."),
+    "replay": ("replay", "Plan a recorded watch again, without an engine."),
     "history": ("history", "Every applied desired set of this project."),
     "diff": ("history", "What differs between two generations."),
     "undo": ("history", "Apply an older desired set, with approvals."),

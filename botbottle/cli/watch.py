@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import random
 import signal
-import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -16,13 +15,8 @@ from botbottle.cli.context import Context
 from botbottle.errors import Exit, Locked, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from botbottle.model.bottle import Declared
-    from botbottle.session import Session
+    from botbottle.cli.watch_parts import Options, Parts
     from botbottle.watch.loop import Watch
-    from botbottle.watch.notifier import Sender
-    from botbottle.watch.world import LiveWorld
 
 LEVELS = ("none", "safe", "all")
 
@@ -35,44 +29,99 @@ def register(app: typer.Typer) -> None:
         auto: Annotated[
             str, typer.Option("--auto-apply", help="none, safe (no widening), or all.")
         ] = "safe",
+        follow: Annotated[
+            bool,
+            typer.Option("--follow", help="Only show what the enforcing watch does; reads only."),
+        ] = False,
+        record: Annotated[
+            Path | None,
+            typer.Option("--record", help="Write inputs and decisions here, for bb replay."),
+        ] = None,
+        metrics: Annotated[
+            str,
+            typer.Option("--metrics", help="Serve Prometheus metrics on a loopback [HOST:]PORT."),
+        ] = "",
+        heartbeat: Annotated[
+            Path | None,
+            typer.Option("--heartbeat", help="Touch this file while the loop turns."),
+        ] = None,
     ) -> int:
         """Keep it so: repair drift and enforce budgets."""
+        from botbottle.cli.watch_parts import Options
+
         context: Context = ctx.obj
         if auto not in LEVELS:
             raise UsageError(f"--auto-apply {auto}: not one of {', '.join(LEVELS)}")
-        session = open_session(context)
-        declared = load_declared(context, session)
-        return start(context, session, declared, once=once, level=auto)
+        if follow:
+            refuse_with_follow(once=once, record=bool(record), metrics=bool(metrics))
+            from botbottle.cli.watch_follow import follow_project
+
+            return follow_project(context)
+        options = Options(level=auto, record=record, metrics=metrics, heartbeat=heartbeat)  # type: ignore[arg-type]  # checked against LEVELS
+        return start(context, options, once=once)
 
 
-def start(context: Context, session: Session, declared: Declared, *, once: bool, level: str) -> int:
+def refuse_with_follow(**given: bool) -> None:
+    """A follower does nothing of its own."""
+    for name in (n for n, used in given.items() if used):
+        raise UsageError(f"--follow only shows what another watch does: leave out --{name}")
+
+
+def start(context: Context, options: Options, *, once: bool) -> int:
     """Take the right to enforce and loop; only one watch a project."""
     from botbottle.applying import prepare_home
-    from botbottle.locking import project_lock
-    from botbottle.watch.sources import PROJECT, EngineEvents
+    from botbottle.cli.watch_parts import build
 
+    session = open_session(context)
+    declared = load_declared(context, session)
     stop: list[int] = []
     prepare_home(session.paths)
     lock = session.paths.lock(f"{declared.project.id}.watch")
-    with project_lock(lock, "watch", timeout=context.lock_timeout):
-        world = live_world(context, session, declared, lambda: bool(stop))
-        loop = make_loop(context, world, declared, level)
-        sender = notifying(context, world, loop)
-        on_signals(stop, loop)
-        events = EngineEvents(session.engine, loop.queue.add, declared.project.id)
-        try:
-            if once:
-                return one_pass(loop)
-            events.start()
-            loop.queue.add(PROJECT)
-            loop.run(lambda: bool(stop))
-        finally:
-            events.stop()
-            sender.close()
-            world.close()
-    if loop.lost:
-        raise Locked("another watch took over this project", hint="bb status shows its effect")
+    with ExitStack() as ending:
+        ending.enter_context(watch_lock(lock, context.lock_timeout))
+        parts = build(context, session, declared, options, lambda: bool(stop), ending)
+        on_signals(stop, parts.loop)
+        if who := parts.world.take():
+            raise Locked(f"{who} enforces this project", hint="bb watch --follow reads along")
+        if once:
+            return one_pass(parts.loop)
+        run(parts, lambda: bool(stop))
+    if parts.loop.lost:
+        raise Locked("another watch took over this project", hint="bb watch --follow reads along")
     return int(Exit.OK)
+
+
+@contextmanager
+def watch_lock(path: str, timeout: float) -> Iterator[None]:
+    """The lock that the enforcing watch holds all the time. Raises Locked, naming the holder."""
+    from botbottle.locking import holder, project_lock
+
+    with ExitStack() as held:
+        try:
+            held.enter_context(project_lock(path, "watch", timeout=timeout))
+        except Locked as error:
+            raise Locked(
+                f"this project is watched already: {holder(Path(path))}",
+                hint="bb watch --follow reads along",
+            ) from error
+        yield
+
+
+def run(parts: Parts, stopped: Callable[[], bool]) -> None:
+    """Loop until told to stop or another watch enforces."""
+    from botbottle.watch.sources import PROJECT
+
+    loop = parts.loop
+    loop.log({"event": "started", "level": "info", "auto_apply": loop.level})
+    parts.events.start()
+    loop.queue.add(PROJECT)
+    parts.heartbeat.ready()
+    try:
+        loop.run(stopped)
+    finally:
+        parts.heartbeat.stopping()
+        parts.events.stop()
+        loop.log({"event": "stopped", "passes": loop.passes, "lost": loop.lost})
 
 
 def one_pass(loop: Watch) -> int:
@@ -82,69 +131,9 @@ def one_pass(loop: Watch) -> int:
     return int(Exit.FAILURE) if failed else int(Exit.OK)
 
 
-def live_world(
-    context: Context, session: Session, declared: Declared, cancelled: Callable[[], bool]
-) -> LiveWorld:
-    from botbottle.control.adapter import ControlClient
-    from botbottle.engine.docker import connect
-    from botbottle.load import find_project
-    from botbottle.ui.progress import renderer
-    from botbottle.watch.sources import Manifests
-    from botbottle.watch.world import LiveWorld
-
-    def roots() -> list[Path]:
-        project = find_project(context.cwd)
-        return [context.home, *([project / ".bot-bottle"] if project else [])]
-
-    ledger = session.open_ledger(declared, write=True)
-    session.ledger = ledger
-    quiet = "json" if context.progress_mode == "json" else "quiet"
-    return LiveWorld(
-        session=session,
-        engine=connect(context.environ),
-        control=ControlClient(session.paths.socket_root),
-        ledger=ledger,
-        manifests=Manifests(roots),
-        lease_name=f"watch/{declared.project.id}",
-        emit=renderer(quiet, context.err),  # type: ignore[arg-type]  # one of the modes
-        cancelled=cancelled,
-        resume_dir=Path(session.paths.home) / "run/watch" / declared.project.id,
-    )
-
-
-def make_loop(context: Context, world: LiveWorld, declared: Declared, level: str) -> Watch:
-    from botbottle.watch.loop import Watch
-
-    def log(record: dict[str, Any]) -> None:
-        stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime())
-        context.err.write(json.dumps({"ts": stamp, **record}) + "\n")
-        context.err.flush()
-
-    return Watch(
-        world,
-        time.monotonic,
-        random.random,
-        log,
-        level,  # type: ignore[arg-type]  # checked against LEVELS
-        declared=declared,
-    )
-
-
-def notifying(context: Context, world: LiveWorld, loop: Watch) -> Sender:
-    """Let the loop tell people what the settings ask for; a bell where a terminal looks on."""
-    from botbottle.watch.notifier import Notifier, Sender
-
-    def bell() -> None:
-        if context.err.isatty():
-            context.err.write("\a")
-
-    sender = Sender(context.environ, loop.log, bell)
-    loop.notify = Notifier(world.ledger, sender.put, loop.log).look
-    return sender
-
-
 def on_signals(stop: list[int], loop: Watch) -> None:
-    """SIGTERM and SIGINT finish the operation in flight; SIGHUP reads everything again."""
+    """SIGTERM and SIGINT finish the operation in flight; SIGHUP reads everything again. The
+    handlers only leave marks, because they may interrupt the loop anywhere."""
     signal.signal(signal.SIGTERM, lambda number, _: stop.append(number))
     signal.signal(signal.SIGINT, lambda number, _: stop.append(number))
     signal.signal(signal.SIGHUP, lambda *_: loop.reload())

@@ -35,6 +35,8 @@ def _decode(hint: Any, data: Any) -> Any:
     origin, args = typing.get_origin(hint), typing.get_args(hint)
     if origin is tuple:
         return _tuple(args, data)
+    if origin is frozenset:
+        return frozenset(_decode(args[0], v) for v in data)
     if origin in (typing.Union, types.UnionType):
         return None if data is None else _decode(next(a for a in args if a is not type(None)), data)
     if origin is not None and isinstance(origin, type) and issubclass(origin, Mapping):

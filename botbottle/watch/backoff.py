@@ -12,12 +12,13 @@ JITTER = 0.2
 
 @dataclass(slots=True)
 class Backoff:
-    """After n failures in a row a key waits ``0.5 s * 2^(n-1)``, at most 60 s, ±20 %.
+    """After n failures in a row a key waits ``0.5 s * 2^(n-1)``, at most ``longest`` s, ±20 %.
 
     ``random`` gives a number in [0, 1). Permanent failures wait until ``forget``.
     """
 
     random: Callable[[], float]
+    longest: float = LONGEST
     _fails: dict[str, int] = field(default_factory=dict)
     _until: dict[str, float] = field(default_factory=dict)
 
@@ -27,13 +28,21 @@ class Backoff:
         if permanent:
             delay = float("inf")
         else:
-            base = min(FIRST * 2.0 ** (count - 1), LONGEST)
+            base = min(FIRST * 2.0 ** min(count - 1, 30), self.longest)
             delay = base * (1 + JITTER * (2 * self.random() - 1))
         self._until[key] = now + delay
         return delay
 
+    def retry(self, key: str, at: float) -> None:
+        """Not before ``at``, and no failure."""
+        self._until[key] = at
+
     def ready(self, key: str, now: float) -> bool:
         return now >= self._until.get(key, 0.0)
+
+    def fails(self, key: str) -> int:
+        """Failures in a row."""
+        return self._fails.get(key, 0)
 
     def forget(self, key: str) -> None:
         """A success, or new input for the key."""
@@ -43,6 +52,10 @@ class Backoff:
     def forget_all(self) -> None:
         self._fails.clear()
         self._until.clear()
+
+    def waiting(self, now: float) -> tuple[str, ...]:
+        """Keys that may not be tried yet."""
+        return tuple(sorted(k for k, t in self._until.items() if now < t))
 
     def next_due(self) -> float | None:
         """The earliest time a waiting key becomes ready."""

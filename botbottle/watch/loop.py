@@ -9,23 +9,27 @@ run the loop in virtual time.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from botbottle.errors import BBError, Conflict, Locked, ManifestError, Refused
+from botbottle.errors import Locked, ManifestError, Refused
 from botbottle.executor import Result
 from botbottle.model.bottle import Declared
 from botbottle.model.plan import Plan
 from botbottle.watch.backoff import Backoff, Damper
+from botbottle.watch.failure import record_of
 from botbottle.watch.queue import WorkQueue
-from botbottle.watch.select import Level, allowed, blocked_bottles, unapproved_bottles
-from botbottle.watch.sources import PROJECT
+from botbottle.watch.select import Decision, Level, blocked_bottles, decide, unapproved_bottles
+from botbottle.watch.sources import CONNECTED, PROJECT
 
-TICK = 0.05  # seconds between looks at the ledger
+TICK = 0.1  # seconds between looks at the ledger
 FILES_EVERY = 0.5
 RESYNC = 30.0
 RENEW = 3.0  # seconds between renewals of the lease
-PERMANENT = (ManifestError, Conflict, Refused)
+LOCK_RETRY = 1.0  # seconds until a pass is tried again that met the project's lock
+SOURCE_RETRY = 5.0  # longest wait for a source in trouble
+PERMANENT = (ManifestError, Refused)  # of one bottle: wait for new input
 
 
 class World(Protocol):
@@ -36,8 +40,11 @@ class World(Protocol):
 
     def plan(self, declared: Declared) -> Plan: ...
 
+    def locked(self) -> AbstractContextManager[None]:
+        """The project's lock. Raises Locked when somebody else has it."""
+
     def execute(self, declared: Declared, plan: Plan) -> Result:
-        """Carry out under the project's lock. Raises Locked when somebody else has it."""
+        """Carry out; the lock is held."""
 
     def standings(self, declared: Declared) -> Mapping[str, str]:
         """Bottle → what enforcement makes of it now; cheap, reads only the ledger."""
@@ -66,17 +73,26 @@ class Watch:
     damper: Damper = field(default_factory=Damper)
     declared: Declared | None = None
     lost: bool = False  # somebody else enforces now
+    stale: str = ""  # why the manifests on disk are not the ones in force
     passes: int = 0
     notify: Callable[[Declared], None] = lambda _declared: None  # tells people; never blocks
+    decided: Callable[[Decision], None] = lambda _decision: None  # sees each decision; for records
+    alive: Callable[[], None] = lambda: None  # called at every step: the loop is not stuck
+    _reload: bool = False
+    _reread: bool = False  # manifests changed and were not read yet
+    _unread: bool = True  # the ledger changed and was not read yet
+    _locked: bool = False  # somebody else had the project's lock at the last pass
     _standing: Mapping[str, str] = field(default_factory=dict)
     _next_resync: float = 0.0
     _next_files: float = 0.0
     _next_renew: float = 0.0
-    _backoff: Backoff = field(init=False)
+    _backoff: Backoff = field(init=False)  # of bottles and of the whole project
+    _sources: Backoff = field(init=False)  # of what the loop looks at
     _said: frozenset[tuple[str, str]] = frozenset()
 
     def __post_init__(self) -> None:
         self._backoff = Backoff(self.random)
+        self._sources = Backoff(self.random, longest=SOURCE_RETRY)
 
     def run(self, stopped: Callable[[], bool]) -> None:
         """Until ``stopped`` or until the lease is lost."""
@@ -85,111 +101,154 @@ class Watch:
 
     def step(self, wait: float) -> Result | None:
         """Look at the cheap sources, wait up to ``wait`` seconds for a key, do one pass."""
+        self.alive()
         self._poll()
-        keys = self.queue.take(wait)
-        if self.lost:
-            return None
+        keys = self.queue.take(0.0 if self.lost else wait)
         try:
-            return self._pass(keys) if keys else None
+            return self._pass(keys) if keys and not self.lost else None
         finally:
             self.queue.done(keys)
-            if self.declared is not None:
-                self.notify(self.declared)  # after the pass: enforcement comes first
+            self._look("notices", self._notify)  # after the pass: enforcement comes first
 
     def reload(self) -> None:
-        """SIGHUP: read everything again and forget every wait."""
-        self._backoff.forget_all()
-        self._next_files = 0.0
-        self.declared = None
-        self.queue.add(PROJECT)
+        """SIGHUP: read everything again and forget every wait. Only leaves a mark, because a
+        signal handler may interrupt the loop anywhere."""
+        self._reload = True
 
     def _poll(self) -> None:
         now = self.clock()
+        if self._reload:
+            self._reload, self._reread, self._next_files = False, True, 0.0
+            self._backoff.forget_all()
+            self._sources.forget_all()
+            self.queue.add(PROJECT)
         if now >= self._next_renew:
-            self._next_renew = now + RENEW
-            if not self.world.renew():
-                self.lost = True
-                self.log({"event": "lease-lost", "level": "error"})
-                return
+            self._look("lease", self._renew)
         if now >= self._next_files:
             self._next_files = now + FILES_EVERY
-            self._poll_files()
-        if self.declared is not None and self.world.ledger_changed():
-            self._poll_ledger(self.declared)
-        if now >= self._next_resync:
-            self._next_resync = now + RESYNC * (0.9 + 0.2 * self.random())
-            self.queue.add(PROJECT)
+            self._look("manifests", self._poll_files)
+        self._look("ledger", self._poll_ledger)
         due = self._backoff.next_due()
-        if due is not None and now >= due:
+        wanted = now >= self._next_resync or (due is not None and now >= due)
+        if wanted and self._backoff.ready(PROJECT, now):
             self.queue.add(PROJECT)
+
+    def _look(self, source: str, look: Callable[[], None]) -> None:
+        """A source in trouble is asked again after a while, and the others go on meanwhile."""
+        now = self.clock()
+        if not self._sources.ready(source, now):
+            return
+        try:
+            look()
+        except Exception as error:  # noqa: BLE001  # whatever happens, the other bottles stay enforced
+            self._trouble(self._sources, source, error)
+            return
+        if self._sources.fails(source):
+            self._sources.forget(source)
+            self.log({"event": "recovered", "key": source})
+            self._backoff.forget(PROJECT)
+            self.queue.add(PROJECT)
+
+    def _renew(self) -> None:
+        """A ledger that cannot be read says nothing about who holds the lease: the loop goes on,
+        and every write asks again (``execute``'s fence) and is refused meanwhile."""
+        held = self.world.renew()
+        self._next_renew = self.clock() + RENEW
+        if not held:
+            self.lost = True
+            self.log({"event": "lease-lost", "level": "error"})
 
     def _poll_files(self) -> None:
         for bottle in self.world.resumed():
             self.damper.resume(bottle)
+            self.log({"event": "resumed", "bottle": bottle})
             self.queue.add(bottle)
-        if self.declared is not None and not self.world.files_changed():
-            return
-        declared, why = self.world.load()
+        self._reread |= self.world.files_changed()
+        if self._reread or self.declared is None:
+            declared, why = self.world.load()
+            self._reread = False
+            self._loaded(declared, why)
+
+    def _loaded(self, declared: Declared | None, why: str) -> None:
         if declared is None:
             kept = (
                 "the last good manifests stay in force" if self.declared else "nothing to enforce"
             )
-            self.log({"event": "manifests-invalid", "level": "error", "why": why, "kept": kept})
+            if why != self.stale:
+                self.log({"event": "manifests-invalid", "level": "error", "why": why, "kept": kept})
+            self.stale = why
             return
-        if declared != self.declared:
+        if declared != self.declared or self.stale:
+            self.stale = ""
             self.log({"event": "manifests-loaded", "bottles": len(declared.bottles)})
             self.declared = declared
             self._backoff.forget_all()
             self.queue.add(PROJECT)
 
-    def _poll_ledger(self, declared: Declared) -> None:
+    def _poll_ledger(self) -> None:
         """A change in the ledger matters here only when it changes what a bottle may do."""
-        try:
-            now = self.world.standings(declared)
-        except BBError as error:
-            self._failed(PROJECT, error)
+        self._unread |= self.world.ledger_changed()
+        if self.declared is None or not self._unread:
             return
+        now = self.world.standings(self.declared)
+        self._unread = False
         for bottle in sorted(now.keys() | self._standing.keys()):
             if now.get(bottle) != self._standing.get(bottle):
                 self._backoff.forget(bottle)
                 self.queue.add(bottle)
         self._standing = now
 
+    def _notify(self) -> None:
+        if self.declared is not None and not self.lost:
+            self.notify(self.declared)
+
     def _pass(self, keys: tuple[str, ...]) -> Result | None:
-        declared = self.declared
-        start = self.clock()
+        declared, start = self.declared, self.clock()
+        if CONNECTED in keys:  # what a pass has waited for may be over
+            self._backoff.forget(PROJECT)
         if declared is None or not self._backoff.ready(PROJECT, start):
             return None
+        self._next_resync = start + RESYNC * (0.9 + 0.2 * self.random())
         self.passes += 1
         try:
-            plan = self.world.plan(declared)
+            decision = self._decide(declared)
             observed = self.clock()
-            part = allowed(plan, self.level, self._waiting(plan, start))
-            self._tell(plan)
-            result = self.world.execute(declared, part) if part.ops else None
-        except Locked:
-            self.queue.add(PROJECT)
+            self._tell(decision.plan)
+            result, decision = self._act(declared, decision)
+        except Locked as held:
+            self._wait_for(held)
             return None
-        except BBError as error:
-            self._failed(PROJECT, error)
+        except Exception as error:  # noqa: BLE001  # a bug in one pass must not end enforcement
+            self._trouble(self._backoff, PROJECT, error)
             return None
+        self._locked = False
         self._backoff.forget(PROJECT)
         if result is not None:
-            self._account(part, result)
-        self.log(
-            {
-                "event": "pass",
-                "pass": self.passes,
-                "trigger": list(keys),
-                "observed_ms": round(1000 * (observed - start), 1),
-                "planned": len(plan.ops),
-                "done": len(result.done) if result else 0,
-                "failed": len(result.failed) if result else 0,
-                "ms": round(1000 * (self.clock() - start), 1),
-                "next": round(self._next_resync - self.clock(), 1),
-            }
-        )
+            self._account(decision.part, result)
+        self._log_pass(keys, decision, result, start, observed)
         return result
+
+    def _wait_for(self, held: Locked) -> None:
+        self._backoff.retry(PROJECT, self.clock() + LOCK_RETRY)
+        if not self._locked:
+            self.log({"event": "waiting", "why": held.message})
+        self._locked = True
+
+    def _decide(self, declared: Declared) -> Decision:
+        plan = self.world.plan(declared)
+        decision = decide(plan, self.level, self._waiting(plan, self.clock()))
+        self.decided(decision)
+        return decision
+
+    def _act(self, declared: Declared, decision: Decision) -> tuple[Result | None, Decision]:
+        """Carry out under the lock what is decided there: what was seen before the lock was taken
+        may be the work of an apply that has ended in between."""
+        if not decision.part.ops:
+            return None, decision
+        with self.world.locked():
+            decision = self._decide(declared)
+            part = decision.part
+            return (self.world.execute(declared, part) if part.ops else None), decision
 
     def _waiting(self, plan: Plan, now: float) -> frozenset[str]:
         """Bottles in back-off, and those whose drift keeps coming back. Enforcement is never
@@ -207,9 +266,12 @@ class Watch:
         failed = {f.op.bottle for f in result.failed if not f.op.best_effort}
         for failure in result.failed:
             if not failure.op.best_effort:
-                self._failed(failure.op.bottle or PROJECT, failure.error)
+                self._trouble(self._backoff, failure.op.bottle or PROJECT, failure.error)
         for bottle in {op.bottle for op in result.done} - failed:
             self._backoff.forget(bottle)
+        if any(n.why == "fenced" for n in result.not_started):
+            self._next_renew = 0.0  # find out who enforces, then look again
+            self._backoff.retry(PROJECT, now + LOCK_RETRY)
         done = {op.resource for op in result.done}
         for change in part.changes:
             if change.drift and change.resource in done:
@@ -223,17 +285,40 @@ class Watch:
             {"event": "damped", "level": "warning", "bottle": bottle, "what": what, "next": way_out}
         )
 
-    def _failed(self, key: str, error: BBError) -> None:
-        permanent = isinstance(error, PERMANENT)
-        delay = self._backoff.failed(key, self.clock(), permanent=permanent)
+    def _trouble(self, patience: Backoff, key: str, error: Exception) -> None:
+        permanent = isinstance(error, PERMANENT) and key in self._bottles
+        delay = patience.failed(key, self.clock(), permanent=permanent)
+        retry = None if permanent else round(delay, 2)
+        self.log({**record_of(error), "key": key, "retry_in": retry})
+
+    @property
+    def _bottles(self) -> frozenset[str]:
+        return frozenset(b.name for b in self.declared.bottles) if self.declared else frozenset()
+
+    def _log_pass(
+        self,
+        keys: tuple[str, ...],
+        decision: Decision,
+        result: Result | None,
+        start: float,
+        observed: float,
+    ) -> None:
+        now = self.clock()
         self.log(
             {
-                "event": "failed",
-                "level": "error",
-                "key": key,
-                "code": error.code,
-                "message": str(error),
-                "retry_in": None if permanent else round(delay, 2),
+                "event": "pass",
+                "pass": self.passes,
+                "trigger": list(keys),
+                "observed_ms": round(1000 * (observed - start), 1),
+                "planned": len(decision.plan.ops),
+                "allowed": len(decision.part.ops),
+                "done": len(result.done) if result else 0,
+                "failed": len(result.failed) if result else 0,
+                "not_started": len(result.not_started) if result else 0,
+                "held": len(decision.plan.held),
+                "ms": round(1000 * (now - start), 1),
+                "next": round(max(0.0, self._next_resync - now), 1),
+                **({"manifests": "last good"} if self.stale else {}),
             }
         )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from botbottle.model.plan import Op, Plan
@@ -41,6 +41,16 @@ def _within(op: Op, ids: set[str]) -> Op:
     return replace(op, after=tuple(a for a in op.after if a in ids))
 
 
-def summary(plan: Plan) -> dict[str, int]:
-    """Counts for the log line of a pass."""
-    return {"ops": len(plan.ops), "changes": len(plan.changes), "held": len(plan.held)}
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What a pass found and what of it the loop may do now."""
+
+    plan: Plan
+    part: Plan
+    level: Level
+    waiting: frozenset[str]
+
+
+def decide(plan: Plan, level: Level, waiting: frozenset[str]) -> Decision:
+    """The decision of one pass; depends on nothing else."""
+    return Decision(plan=plan, part=allowed(plan, level, waiting), level=level, waiting=waiting)

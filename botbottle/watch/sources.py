@@ -1,31 +1,54 @@
-"""What may wake the loop. Sources only say *look again*; none of them carries state."""
+"""What wakes the loop: engine events and manifest files. Both only add keys."""
 
 from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
+from typing import Any
 
 from botbottle.engine.api import EngineRead
-from botbottle.errors import BBError
+from botbottle.watch.failure import record_of
 
 PROJECT = "@project"  # the key of everything that is not one bottle's
+CONNECTED = "@engine"  # the event stream was opened: what happened before it was not told
 RETRY = 1.0  # seconds between attempts to reach the engine's event stream
-SIGN_OF_LIFE = 15.0  # seconds of silence after which a stream counts as dead
+QUIET = 10.0  # seconds without an event until the engine is asked whether it is there
+REOPEN = (
+    300.0  # seconds without an event until the stream is taken for dead whatever the engine says
+)
+
+type Log = Callable[[dict[str, Any]], None]
 
 
 class EngineEvents:
     """Reads the engine's event stream in a thread and adds keys; a broken stream is opened
-    again and followed by a full resync, because what happened in between is not told."""
+    again and followed by a full resync, because what happened in between is not told.
 
-    def __init__(self, engine: EngineRead, add: Callable[[str], None], project: str) -> None:
+    A stream can die without a word. After QUIET seconds of silence the engine is asked for a
+    sign of life, and after REOPEN seconds the stream is opened anew. ``wait`` pauses for seconds
+    and says whether to stop.
+    """
+
+    def __init__(
+        self,
+        engine: EngineRead,
+        add: Callable[[str], None],
+        project: str,
+        log: Log = lambda _record: None,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._engine = engine
         self._add = add
         self._project = project
+        self._log = log
+        self._clock = clock
         self._stop = threading.Event()
         self.connected = False
-        self._thread = threading.Thread(target=self._run, name="bb-events", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="bb-watch-events", daemon=True)
 
     def start(self) -> None:
         self._thread.start()
@@ -35,21 +58,49 @@ class EngineEvents:
 
     def _run(self) -> None:
         while not self._stop.is_set():
-            with contextlib.suppress(BBError):
-                self._read()
-            self.connected = False
+            self.read_one_stream()
             self._stop.wait(RETRY)
 
+    def read_one_stream(self) -> None:
+        """Open the stream and read it until it ends, breaks or seems dead. Never raises: the
+        loop's own timer repairs what a stream does not tell."""
+        try:
+            self._read()
+        except Exception as error:  # noqa: BLE001  # a dead thread would leave the timer alone for good
+            if self.connected:
+                self._log({**record_of(error), "event": "engine-lost", "level": "warning"})
+        self.connected = False
+
     def _read(self) -> None:
-        for event in self._engine.events():
-            if self._stop.is_set():
-                return
-            if not self.connected:
-                # Subscribed first, listed second: nothing falls between.
-                self.connected = True
-                self._add(PROJECT)
-            if event is not None and event.project in ("", self._project, "_shared"):
-                self._add(event.bottle or PROJECT)
+        opened = heard = asked = self._clock()
+        with contextlib.closing(_generator(self._engine.events())) as stream:
+            for event in stream:
+                if self._stop.is_set():
+                    return
+                now = self._clock()
+                if not self.connected:
+                    self._subscribed()
+                if event is not None:
+                    heard = asked = now
+                    if event.project in ("", self._project, "_shared"):
+                        self._add(event.bottle or PROJECT)
+                elif now - max(heard, opened) >= REOPEN:
+                    return
+                elif now - asked >= QUIET:
+                    self._engine.ping()  # raises when nobody is there
+                    asked = now
+
+    def _subscribed(self) -> None:
+        """Subscribed first, listed second: what happens before the list is in the list, what
+        happens after it comes as an event."""
+        self.connected = True
+        self._log({"event": "engine-connected"})
+        self._add(CONNECTED)
+
+
+def _generator[T](items: Iterator[T]) -> Generator[T]:
+    """A generator, so that there is something to close even where the engine gives an iterator."""
+    yield from items
 
 
 class Manifests:

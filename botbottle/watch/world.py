@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
+import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from botbottle.applying import carry_out
 from botbottle.engine.api import EngineWrite
+from botbottle.errors import BBError
 from botbottle.executor import Control, Result
 from botbottle.ledger.api import Ledger
 from botbottle.locking import project_lock
 from botbottle.model.bottle import Declared
 from botbottle.model.plan import Plan
-from botbottle.planner.plan import states_of
+from botbottle.planner.plan import plan, states_of
 from botbottle.session import Session
 from botbottle.ui.events import Event
+from botbottle.watch.inputs import Inputs
+from botbottle.watch.loop import RENEW
 from botbottle.watch.sources import Manifests
 
 LEASE_TTL = 10.0  # seconds
@@ -26,17 +32,18 @@ LEASE_TTL = 10.0  # seconds
 
 @dataclass(slots=True)
 class LiveWorld:
-    """``loop.World`` on real parts."""
+    """``loop.World`` on real parts. ``saw`` is told what each plan was made from."""
 
     session: Session
-    engine: EngineWrite
+    engine: Callable[[], EngineWrite]  # writing needs the docker SDK: loaded at the first write
     control: Control
     ledger: Ledger
     manifests: Manifests
-    lease_name: str
+    project: str
     emit: Callable[[Event], None]
     cancelled: Callable[[], bool]
     resume_dir: Path
+    saw: Callable[[Inputs], None] = lambda _inputs: None
     _version: int = -1
     _epoch: int = field(default=-1)
 
@@ -46,23 +53,58 @@ class LiveWorld:
         return loaded.declared, why
 
     def plan(self, declared: Declared) -> Plan:
-        return self.session.plan(declared, view=self.ledger.view(time.time()))
+        facts = self.session.facts(declared)
+        observed = self.session.observe(declared, facts)
+        view = self.ledger.view(time.time())
+        self.saw(Inputs(declared=declared, observed=observed, view=view, facts=facts))
+        return plan(declared, observed, view, facts)
+
+    def locked(self) -> AbstractContextManager[None]:
+        return project_lock(self.session.paths.lock(self.project), "watch")
+
+    @property
+    def lease_name(self) -> str:
+        return f"watch/{self.project}"
 
     def execute(self, declared: Declared, plan: Plan) -> Result:
-        lock = self.session.paths.lock(declared.project.id)
-        with project_lock(lock, "watch"):
+        begun = self._epoch
+
+        def fence() -> bool:
+            # The lease may run out unnoticed (a sleeping machine) and be taken again: one step of
+            # the epoch. More steps mean that somebody else has enforced in between.
+            return self._epoch - begun <= 1 and self.fence()
+
+        with self._renewing():
             return carry_out(
                 self.session,
                 declared,
                 plan,
-                engine=self.engine,
+                engine=self.engine(),
                 control=self.control,
                 ledger=self.ledger,
                 emit=self.emit,
                 cancelled=self.cancelled,
-                fence=self.fence,
+                fence=fence,
                 approve=False,
             )
+
+    @contextlib.contextmanager
+    def _renewing(self) -> Iterator[None]:
+        """Keep the lease while a long operation (an image, a snapshot) holds up the loop."""
+        ended = threading.Event()
+
+        def keep() -> None:
+            while not ended.wait(RENEW):
+                with contextlib.suppress(BBError):  # the fence asks again before every write
+                    self.renew()
+
+        thread = threading.Thread(target=keep, name="bb-watch-lease", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            thread.join()
 
     def standings(self, declared: Declared) -> Mapping[str, str]:
         view = self.ledger.view(time.time())
@@ -87,6 +129,18 @@ class LiveWorld:
             (self.resume_dir / name).unlink(missing_ok=True)
         return tuple(found)
 
+    def take(self) -> str:
+        """Take the right to enforce, the project's watch lock being held; empty, or who has it.
+        A lease that a dead process of this machine left behind is not waited for: whoever holds
+        the lock knows that it ended, and the epoch grows all the same."""
+        if self.renew():
+            return ""
+        held = self.ledger.lease(self.lease_name)
+        if held is not None and _died_here(held.holder):
+            self.ledger.drop_lease(held.name, held.epoch)
+            return "" if self.renew() else "another bb watch"
+        return f"bb watch of {held.holder}" if held else "another bb watch"
+
     def renew(self) -> bool:
         holder = f"{socket.gethostname()}:{os.getpid()}"
         lease = self.ledger.acquire_lease(
@@ -97,9 +151,29 @@ class LiveWorld:
         return lease is not None
 
     def fence(self) -> bool:
-        """Asked before every write: is the lease still ours?"""
-        return self.ledger.check_lease(self.lease_name, self._epoch, now=time.time())
+        """Asked before every write: is the lease still ours? A ledger that cannot be asked
+        means no."""
+        try:
+            return self.ledger.check_lease(self.lease_name, self._epoch, now=time.time())
+        except BBError:
+            return False
 
     def close(self) -> None:
-        self.ledger.drop_lease(self.lease_name, self._epoch)
+        """Give the lease back; a ledger in trouble lets it run out by itself."""
+        with contextlib.suppress(BBError):
+            self.ledger.drop_lease(self.lease_name, self._epoch)
         self.ledger.close()
+
+
+def _died_here(holder: str) -> bool:
+    """Whether ``HOST:PID`` is a process of this machine that is gone."""
+    host, _, pid = holder.rpartition(":")
+    if host != socket.gethostname() or not pid.isdigit():
+        return False
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return True
+    except OSError:
+        return False
+    return False

@@ -1,0 +1,20 @@
+"""Everything one plan is made from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from botbottle.model.bottle import Declared
+from botbottle.model.ledger_view import LedgerView
+from botbottle.model.resources import Observed
+from botbottle.planner.facts import Facts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inputs:
+    """The arguments of ``planner.plan``. Secrets are in none of them: only keyed fingerprints."""
+
+    declared: Declared
+    observed: Observed
+    view: LedgerView
+    facts: Facts

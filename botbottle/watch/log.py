@@ -1,0 +1,114 @@
+"""The watch's log: one flat JSON record a line, to the terminal or journal and to a file that
+``bb watch --follow`` reads.
+
+Losing a log line must never cost enforcement: a sink that fails (the terminal is gone, the disk is
+full) is left out.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import threading
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, TextIO
+
+from botbottle.ui import events as e
+
+LIMIT = 4 * 1024 * 1024  # bytes of the file; one older file of the same size is kept
+
+type Record = dict[str, Any]
+type Sink = Callable[[Record], None]
+
+
+def log_path(home: Path, project: str) -> Path:
+    """Where the enforcing watch of a project writes its log."""
+    return home / "run/log" / f"watch-{project}.jsonl"
+
+
+class Log:
+    """Stamps each record with the time (UTC, ISO 8601) and gives it to every sink."""
+
+    def __init__(self, sinks: Sequence[Sink], clock: Callable[[], float] = time.time) -> None:
+        self._sinks = list(sinks)
+        self._clock = clock
+        self._lock = threading.RLock()  # sources log from their own threads, sinks about themselves
+
+    def __call__(self, record: Record) -> None:
+        now = self._clock()
+        stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now))
+        stamped = {"ts": f"{stamp}.{int(now * 1000) % 1000:03d}Z", "level": "info", **record}
+        with self._lock:
+            for sink in self._sinks:
+                with contextlib.suppress(OSError, ValueError):
+                    sink(stamped)
+
+
+def lines(stream: TextIO, *, text: bool = False) -> Sink:
+    """A sink that writes JSON lines, or lines for people."""
+
+    def write(record: Record) -> None:
+        stream.write((line_of(record) if text else json.dumps(record)) + "\n")
+        stream.flush()
+
+    return write
+
+
+class LogFile:
+    """JSON lines in a private file; when it is full, it becomes ``NAME.1``."""
+
+    def __init__(self, path: Path, limit: int = LIMIT) -> None:
+        self._path, self._limit = path, limit
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._handle = self._open()
+
+    def __call__(self, record: Record) -> None:
+        if os.fstat(self._handle).st_size >= self._limit:
+            self.close()
+            self._path.replace(self._path.with_name(self._path.name + ".1"))
+            self._handle = self._open()
+        os.write(self._handle, (json.dumps(record) + "\n").encode())
+
+    def close(self) -> None:
+        os.close(self._handle)
+
+    def _open(self) -> int:
+        flags = os.O_CREAT | os.O_APPEND | os.O_WRONLY | os.O_CLOEXEC
+        return os.open(self._path, flags, 0o600)
+
+
+def line_of(record: Record) -> str:
+    """One record for people: time, event, then what is known of it."""
+    level = record.get("level", "info")
+    loud = "" if level == "info" else f"{level}: "
+    rest = " ".join(
+        f"{k}={_short(v)}" for k, v in record.items() if k not in ("ts", "level", "event")
+    )
+    return f"{str(record.get('ts', ''))[11:19]}  {loud}{record.get('event', '')}  {rest}".rstrip()
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, list):
+        return ",".join(map(str, value)) or "-"
+    text = str(value)
+    return json.dumps(text, ensure_ascii=False) if " " in text else text
+
+
+def op_record(event: e.Event) -> Record | None:
+    """What the log says of a run's events: only how operations ended."""
+    match event:
+        case e.OpDone():
+            return {"event": "op", "op": event.op_id, "bottle": event.bottle, "outcome": "done",
+                    "seconds": event.seconds}  # fmt: skip
+        case e.OpFailed():
+            return {"event": "op", "level": "warning" if event.best_effort else "error",
+                    "op": event.op_id, "bottle": event.bottle, "outcome": "failed",
+                    "code": event.code, "message": event.message}  # fmt: skip
+        case e.OpBlocked():
+            return {"event": "op", "level": "warning", "op": event.op_id, "bottle": event.bottle,
+                    "outcome": "not started", "why": event.why}  # fmt: skip
+        case _:
+            return None

@@ -1,0 +1,109 @@
+"""The flight recorder: every input and decision of a watch, so that ``bb replay`` can plan them
+again without an engine.
+
+JSON lines. ``input`` lines hold what plans are made from, each distinct value once, under its
+digest; ``pass`` lines name their inputs and say what was decided; ``log`` lines repeat the log.
+Plans hold no secret, and neither do their inputs; the file is private all the same.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from botbottle import __version__
+from botbottle.errors import UsageError
+from botbottle.model import canonical
+from botbottle.model.plan import Plan
+from botbottle.watch.inputs import Inputs
+from botbottle.watch.select import Decision
+
+FORMAT = "1.0"
+LIMIT = 512 * 1024 * 1024  # bytes of a recording
+
+
+def plan_digest(plan: Plan) -> str:
+    """Over the whole plan, addresses and notices included: the replay must give the same bytes."""
+    return canonical.digest(plan, 32)
+
+
+class Recorder:
+    """Writes a recording. What it cannot write it leaves out, and ``log`` says so once."""
+
+    def __init__(
+        self, path: Path, project: str, log: Callable[[dict[str, Any]], None],
+        limit: int = LIMIT,
+    ) -> None:  # fmt: skip
+        try:
+            flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC
+            self._handle = os.open(path, flags, 0o600)
+        except OSError as error:
+            raise UsageError(f"--record {path}: {error.strerror}") from error
+        self._log, self._left, self._off = log, limit, False
+        self._inputs: Inputs | None = None
+        self._known: set[str] = set()
+        self._passes = 0
+        self._write({"type": "recording", "format": FORMAT, "bb": __version__, "project": project})
+
+    def saw(self, inputs: Inputs) -> None:
+        """What the next decision is made from."""
+        self._inputs = inputs
+
+    def decided(self, decision: Decision) -> None:
+        inputs, self._inputs = self._inputs, None
+        if inputs is None:
+            return
+        self._passes += 1
+        self._write(
+            {
+                "type": "pass",
+                "pass": self._passes,
+                "declared": self._input(inputs.declared),
+                "observed": self._input(inputs.observed),
+                "facts": self._input(inputs.facts),
+                "view": self._input(replace(inputs.view, now=0.0)),
+                "now": inputs.view.now,
+                "level": decision.level,
+                "waiting": sorted(decision.waiting),
+                "digest": decision.plan.digest,
+                "plan": plan_digest(decision.plan),
+                "ops": [op.id for op in decision.plan.ops],
+                "part": [op.id for op in decision.part.ops],
+            }
+        )
+
+    def record(self, record: dict[str, Any]) -> None:
+        """A sink of the log."""
+        self._write({"type": "log", **record})
+
+    def close(self) -> None:
+        self._off = True
+        os.close(self._handle)
+
+    def _input(self, value: object) -> str:
+        text = canonical.canonical(value)
+        digest = canonical.digest_text(text, 32)
+        if digest not in self._known:
+            self._known.add(digest)
+            self._raw(f'{{"type":"input","digest":"{digest}","value":{text}}}')
+        return digest
+
+    def _write(self, line: dict[str, Any]) -> None:
+        self._raw(json.dumps(line, separators=(",", ":")))
+
+    def _raw(self, text: str) -> None:
+        if self._off:
+            return
+        data = (text + "\n").encode()
+        self._left -= len(data)
+        try:
+            if self._left < 0:
+                raise OSError("the recording is full")
+            os.write(self._handle, data)
+        except OSError as error:
+            self._off = True
+            self._log({"event": "record-ended", "level": "warning", "why": str(error)})

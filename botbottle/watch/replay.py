@@ -1,0 +1,106 @@
+"""Plan a recording again. Same inputs, same plans: a difference means that planning depends on
+something it was not told, or that this bb plans otherwise than the one that recorded."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from botbottle.errors import UsageError
+from botbottle.model.bottle import Declared
+from botbottle.model.decode import decode
+from botbottle.model.ledger_view import LedgerView
+from botbottle.model.plan import Plan
+from botbottle.model.resources import Observed
+from botbottle.planner.facts import Facts
+from botbottle.planner.plan import plan
+from botbottle.watch.record import FORMAT, plan_digest
+from botbottle.watch.select import Decision, decide
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replayed:
+    """One pass of the recording, planned again. ``differs`` names what came out otherwise."""
+
+    number: int
+    at: float  # seconds since the epoch, the ledger's clock
+    decision: Decision
+    differs: tuple[str, ...]
+
+    @property
+    def plan(self) -> Plan:
+        return self.decision.plan
+
+
+def header(line: str) -> Mapping[str, Any]:
+    """The first line. Raises UsageError when it is none of this format."""
+    try:
+        data = json.loads(line)
+        major = str(data["format"]).partition(".")[0]
+        if data["type"] != "recording":
+            raise ValueError
+    except (ValueError, KeyError, TypeError) as error:
+        raise UsageError("not a recording of bb watch --record") from error
+    if major != FORMAT.partition(".")[0]:
+        raise UsageError(f"a recording of format {data['format']}; this bb reads {FORMAT}")
+    return dict(data)
+
+
+def replay(lines: Iterable[str]) -> Iterator[Replayed]:
+    """Every recorded pass in order; ``lines`` come after the header. A last line that was cut off
+    is left out; any other damage raises UsageError."""
+    known: dict[str, Any] = {}
+    for number, line, last in _numbered(lines):
+        try:
+            data = json.loads(line)
+        except ValueError as error:
+            if last:
+                return
+            raise UsageError(f"line {number} is damaged") from error
+        try:
+            if data["type"] == "input":
+                known[data["digest"]] = data["value"]
+            elif data["type"] == "pass":
+                yield _again(data, known)
+        except (KeyError, TypeError, ValueError) as error:
+            raise UsageError(f"line {number} is damaged: {type(error).__name__}") from error
+
+
+def _numbered(lines: Iterable[str]) -> Iterator[tuple[int, str, bool]]:
+    """Line number from 2, text, whether it is the last one."""
+    rest = iter(lines)
+    held = next(rest, None)
+    number = 2
+    for line in rest:
+        yield number, held or "", False
+        held, number = line, number + 1
+    if held is not None:
+        yield number, held, True
+
+
+def _again(data: Mapping[str, Any], known: Mapping[str, Any]) -> Replayed:
+    view = replace(decode(LedgerView, known[data["view"]]), now=float(data["now"]))
+    made = plan(
+        decode(Declared, known[data["declared"]]),
+        decode(Observed, known[data["observed"]]),
+        view,
+        decode(Facts, known[data["facts"]]),
+    )
+    decision = decide(made, data["level"], frozenset(data["waiting"]))
+    return Replayed(
+        number=int(data["pass"]), at=view.now, decision=decision,
+        differs=tuple(_differences(data, decision)),
+    )  # fmt: skip
+
+
+def _differences(data: Mapping[str, Any], decision: Decision) -> Iterator[str]:
+    if [op.id for op in decision.plan.ops] != data["ops"]:
+        yield "operations"
+    if [op.id for op in decision.part.ops] != data["part"]:
+        yield "what was allowed"
+    if decision.plan.digest != data["digest"]:
+        yield "digest"
+    if plan_digest(decision.plan) != data["plan"]:
+        yield "plan"

@@ -82,7 +82,7 @@ def plan_container(
     free = draft.holder(spec.name) is None
     stranger = draft.holder(spec.name)
     if stranger and stranger not in found:
-        draft.notices.append(_taken(spec, stranger))
+        draft.notices.append(_taken(draft, spec, stranger))
         return ContainerPlan(Ref(spec.name), None, blocked=True)
     name = spec.name if free else f"{spec.name}-{spec.spec_hash[:6]}"
     created = draft.add(
@@ -112,13 +112,13 @@ def plan_container(
     return ContainerPlan(Ref(spec.name), None, created, ready, stopped)
 
 
-def _taken(spec: ContainerSpec, stranger: ObservedContainer) -> Notice:
-    return Notice(
-        "BB801",
-        spec.bottle,
-        f"the container name {spec.name} is taken by {stranger.id[:12]}, which is not ours to "
-        "touch; remove or rename it, then run again",
-    )
+def _taken(draft: Draft, spec: ContainerSpec, holder: ObservedContainer) -> Notice:
+    """Who has the name. One of ours moves by itself, unless ``--only`` leaves it alone."""
+    if draft.owns(holder):
+        who = f"{draft.resource_of(holder)}, which --only leaves alone; run without --only"
+    else:
+        who = f"{holder.id[:12]}, which is not ours to touch; remove or rename it, then run again"
+    return Notice("BB801", spec.bottle, f"the container name {spec.name} is taken by {who}")
 
 
 def _keep(
@@ -138,7 +138,7 @@ def _keep(
     if keep.name != spec.name:
         holder = draft.holder(spec.name)
         if holder and holder not in others:
-            draft.notices.append(_taken(spec, holder))
+            draft.notices.append(_taken(draft, spec, holder))
             return ContainerPlan(ref, keep, blocked=True)
         ready += _rename(draft, spec, ref, keep.name, resource, ready)
         draft.change(resource, spec.bottle, Action.UPDATE, "renamed", drift=True)

@@ -18,6 +18,8 @@ from botbottle.model.resources import (
 )
 from botbottle.planner.facts import Facts
 
+SHARED = "_shared"  # project label of shared resources; no project may be called so
+
 
 @dataclass(slots=True)
 class Draft:
@@ -32,6 +34,7 @@ class Draft:
     reach: list[ReachChange] = field(default_factory=list)
     unchanged: int = 0
     removed_networks: set[str] = field(default_factory=set)
+    vacated: dict[str, str] = field(default_factory=dict)  # container id → op that renames it away
     _ids: set[str] = field(default_factory=set)
     _by_bottle: dict[str, list[Op]] = field(default_factory=dict)
     _index: Index | None = None
@@ -81,8 +84,20 @@ class Draft:
         return tuple(self._by_bottle.get(bottle, ()))
 
     def holder(self, name: str) -> ObservedContainer | None:
-        """Whoever holds a container name, ours or not."""
-        return self.index.names.get(name)
+        """Whoever holds a container name, ours or not, and does not leave it in this plan."""
+        found = self.index.names.get(name)
+        return None if found is None or found.id in self.vacated else found
+
+    def resource_of(self, container: ObservedContainer) -> str:
+        """What a container of this home is, in the words of a plan: ``web/agent``, ``ledger``."""
+        bottle, kind = _key(container.labels)
+        return f"{bottle}/{kind}" if bottle else kind
+
+    def owns(self, container: ObservedContainer) -> bool:
+        """Whether it is this project's or shared by all projects of this home."""
+        home, project = self.facts.paths.home_id, self.project
+        marks = container.labels
+        return owned(marks, home, project) or owned(marks, home, SHARED)
 
     @property
     def index(self) -> Index:

@@ -22,6 +22,7 @@ from botbottle.planner.network import NetworkPlan
 from botbottle.planner.order import cuts_first
 from botbottle.planner.retire import plan_absent, plan_stopped
 from botbottle.planner.shared import plan_shared, retire_shared
+from botbottle.planner.vacate import make_way, names_first
 from botbottle.planner.wanted import Wanted, providers_of
 
 
@@ -34,6 +35,7 @@ def plan(declared: Declared, observed: Observed, view: LedgerView, facts: Facts)
     draft = Draft(declared.project.id, facts, observed)
     wants = wants_of(draft, declared, view, states_of(declared, view))
     chosen = [w for w in wants if not facts.only or w.spec.name in facts.only]
+    make_way(draft, chosen)
     if any(w.mode == "running" for w in chosen):
         shared, before = plan_shared(draft, declared.settings)
     else:
@@ -50,7 +52,7 @@ def plan(declared: Declared, observed: Observed, view: LedgerView, facts: Facts)
     return Plan(
         project=declared.project.id,
         changes=tuple(draft.changes),
-        ops=cuts_first(draft.ops, _networks_of(chosen)),
+        ops=names_first(draft, cuts_first(draft.ops, _networks_of(chosen))),
         reach=tuple(draft.reach),
         notices=(*draft.notices, *analyze(draft, chosen, view)),
         budgets=budget_rows(chosen, view, declared.settings.budget_mode),

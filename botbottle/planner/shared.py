@@ -18,13 +18,11 @@ from botbottle.model.plan import (
 )
 from botbottle.model.resources import ObservedContainer, ObservedNetwork
 from botbottle.planner.container import plan_container
-from botbottle.planner.draft import Draft
+from botbottle.planner.draft import SHARED, Draft
 from botbottle.planner.images import plan_images
 from botbottle.planner.network import NetworkPlan, settle
 from botbottle.planner.specs import ledger_spec, outer_spec
 from botbottle.planner.wanted import SIDECAR_RECIPE
-
-SHARED = "_shared"  # project label of shared resources; no project may be called so
 
 
 def plan_shared(draft: Draft, settings: Settings) -> tuple[dict[str, NetworkPlan], tuple[str, ...]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -132,8 +133,16 @@ def one_pass(loop: Watch) -> int:
 
 
 def on_signals(stop: list[int], loop: Watch) -> None:
-    """SIGTERM and SIGINT finish the operation in flight; SIGHUP reads everything again. The
-    handlers only leave marks, because they may interrupt the loop anywhere."""
-    signal.signal(signal.SIGTERM, lambda number, _: stop.append(number))
-    signal.signal(signal.SIGINT, lambda number, _: stop.append(number))
+    """SIGTERM and SIGINT finish the operation in flight; SIGHUP reads everything again. These
+    handlers only leave marks, because they may interrupt the loop anywhere. A second SIGTERM or
+    SIGINT ends the process where it stands: what it was doing is in the journal, its locks go with
+    it, and the next pass of anybody looks at what is there."""
+
+    def ending(number: int, _frame: object) -> None:
+        if stop:
+            os._exit(int(Exit.INTERRUPTED))
+        stop.append(number)
+
+    signal.signal(signal.SIGTERM, ending)
+    signal.signal(signal.SIGINT, ending)
     signal.signal(signal.SIGHUP, lambda *_: loop.reload())

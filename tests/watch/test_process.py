@@ -1,0 +1,306 @@
+"""``bb watch`` as a process: how it starts, ends, is told things and survives them."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from botbottle.ledger import open_ledger
+from botbottle.model.paths import HomePaths
+from tests.support.live import eventually
+from tests.watch.conftest import AGENT, PATIENCE, Watching
+
+
+def lease(watching: Watching) -> object:
+    ledger = open_ledger(HomePaths(str(watching.home)).ledger_db, create=False, read_only=True)
+    try:
+        return ledger.lease("watch/home")
+    finally:
+        ledger.close()
+
+
+def files(home: Path) -> dict[str, tuple[int, int]]:
+    return {
+        str(p.relative_to(home)): (p.stat().st_size, p.stat().st_mtime_ns)
+        for p in home.rglob("*") if p.is_file()
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_it_ends_in_order_when_told(watching: Watching, number: signal.Signals) -> None:
+    beat = watching.work / "beat"
+    watch = watching.start("watch", "--heartbeat", str(beat))
+    watch.saw("pass")
+    assert json.loads(beat.read_text())["pid"] == watch.run.pid
+    assert lease(watching).expires > 0  # type: ignore[attr-defined]
+    assert watch.end(number) == 0
+    assert lease(watching).expires == 0  # type: ignore[attr-defined]
+    assert not beat.exists() and watch.records()[-1]["event"] == "stopped"
+    ledger = open_ledger(HomePaths(str(watching.home)).ledger_db, create=False, read_only=True)
+    assert ledger.journal(unfinished=True) == ()
+    ledger.close()
+    assert watching.engine.writes == []
+
+
+def test_the_heartbeat_moves_while_nothing_happens(watching: Watching) -> None:
+    beat = watching.work / "beat"
+    watch = watching.start("watch", "--heartbeat", str(beat))
+    watch.saw("pass")
+    first = beat.stat().st_mtime_ns
+    eventually(lambda: beat.stat().st_mtime_ns > first, PATIENCE)
+    assert watch.end() == 0
+
+
+def test_systemd_is_told_when_it_enforces_and_that_it_lives(watching: Watching) -> None:
+    name = f"/tmp/bb-notify-{os.getpid()}"
+    Path(name).unlink(missing_ok=True)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(name)
+        manager.settimeout(PATIENCE)
+        watch = watching.start("watch", NOTIFY_SOCKET=name)
+        assert manager.recv(200).startswith(b"READY=1")
+        assert manager.recv(200) == manager.recv(200) == b"WATCHDOG=1"
+        assert watch.end() == 0
+        while (text := manager.recv(200)) == b"WATCHDOG=1":
+            pass
+        assert text == b"STOPPING=1"
+    Path(name).unlink()
+
+
+def test_sighup_reads_again_and_broken_manifests_change_nothing(watching: Watching) -> None:
+    watch = watching.start("watch")
+    watch.saw("pass")
+    watching.manifest("agents/web.md", "---\nbottle: nonsense\n---\n")
+    watch.tell(signal.SIGHUP)
+    (invalid, *_) = watch.saw("manifests-invalid")
+    assert "last good" in invalid["kept"] and "nonsense" in invalid["why"]
+    watch.tell(signal.SIGHUP)
+    held = eventually(lambda: [r for r in watch.records("pass") if "manifests" in r], PATIENCE)
+    assert held[0]["manifests"] == "last good"
+    watching.manifest("agents/web.md", AGENT)
+    watch.saw("manifests-loaded")
+    assert watch.end() == 0
+
+
+def test_a_signal_storm_costs_nothing_but_passes(watching: Watching) -> None:
+    watch = watching.start("watch")
+    watch.saw("pass")
+    for _ in range(300):
+        watch.tell(signal.SIGHUP)
+    before = len(watch.records("pass"))
+    watch.tell(signal.SIGHUP)
+    eventually(lambda: len(watch.records("pass")) > before, PATIENCE)
+    assert not watch.records("bug") and watch.end() == 0
+
+
+def test_a_second_one_is_refused_and_may_read_along(watching: Watching) -> None:
+    first = watching.start("watch")
+    first.saw("pass")
+    second = watching.bb("watch")
+    assert second.returncode == 6 and f"process {first.run.pid}" in second.stderr
+    assert "--follow" in second.stderr
+    follower = watching.start("watch", "--follow")
+    assert str(first.run.pid) in follower.saw("following")[0]["enforcing"]
+    assert follower.records("pass")[0] == first.records("pass")[0]
+    first.tell(signal.SIGHUP)
+    follower.saw("pass", len(first.records("pass")) + 1)
+    assert first.end() == 0
+    follower.saw("nobody-enforces")
+    third = watching.start("watch")
+    follower.saw("following", 2)
+    follower.saw("started", 2)
+    assert third.end() == 0 and follower.end() == 0
+
+
+def test_a_follower_writes_nothing_and_needs_no_engine(watching: Watching) -> None:
+    watch = watching.start("watch")
+    watch.saw("pass")
+    assert watch.end() == 0
+    before, asked = files(watching.home), len(watching.engine.reads)
+    watching.engine.stop()
+    follower = watching.start("watch", "--follow")
+    follower.saw("nobody-enforces")
+    assert follower.end() == 0
+    assert files(watching.home) == before and len(watching.engine.reads) == asked
+
+
+@pytest.mark.parametrize("option", ["--once", "--record=x", "--metrics=0"])
+def test_a_follower_takes_no_task(watching: Watching, option: str) -> None:
+    ran = watching.bb("watch", "--follow", option)
+    assert ran.returncode == 64 and "--follow" in ran.stderr
+
+
+def test_the_successor_of_a_killed_one_enforces_at_once(watching: Watching) -> None:
+    first = watching.start("watch")
+    first.saw("pass")
+    assert first.end(signal.SIGKILL) == -9
+    left = lease(watching)
+    second = watching.start("watch")
+    second.saw("pass")
+    now = lease(watching)
+    assert now.epoch > left.epoch  # type: ignore[attr-defined]
+    assert now.holder.endswith(f":{second.run.pid}") and second.end() == 0  # type: ignore[attr-defined]
+
+
+def test_another_machines_lease_is_respected(watching: Watching) -> None:
+    assert watching.bb("watch", "--once").returncode == 0
+    ledger = open_ledger(HomePaths(str(watching.home)).ledger_db, create=False, read_only=False)
+    assert ledger.acquire_lease("watch/home", "elsewhere:1", ttl=3600, now=time.time())
+    ran = watching.bb("watch", "--once")
+    assert ran.returncode == 6 and "elsewhere:1" in ran.stderr
+    held = ledger.lease("watch/home")
+    assert held is not None and held.holder == "elsewhere:1"
+    ledger.close()
+
+
+def test_a_lease_that_is_taken_away_ends_it_without_another_look(watching: Watching) -> None:
+    watch = watching.start("watch")
+    watch.saw("pass")
+    ledger = open_ledger(HomePaths(str(watching.home)).ledger_db, create=False, read_only=False)
+    mine = ledger.lease("watch/home")
+    assert mine is not None
+    with ledger.batch():  # it renews every few seconds: nothing may come in between
+        ledger.drop_lease("watch/home", mine.epoch)
+        assert ledger.acquire_lease("watch/home", "elsewhere:1", ttl=3600, now=time.time())
+    assert watch.run.wait(PATIENCE) == 6
+    assert watch.records("lease-lost")
+    held = ledger.lease("watch/home")
+    assert held is not None and held.holder == "elsewhere:1" and held.expires > time.time()
+    ledger.close()
+
+
+def test_an_engine_that_goes_and_comes_back_is_enforced_again(watching: Watching) -> None:
+    watch = watching.start("watch")
+    watch.saw("engine-connected")
+    watch.saw("pass")
+    watching.engine.stop()
+    watch.saw("engine-lost")
+    watch.tell(signal.SIGHUP)
+    watch.saw("failed")
+    before = len(watch.records("pass"))
+    watching.engine.start()
+    watch.saw("engine-connected", 2)
+    watch.saw("pass", before + 1)
+    assert watch.end() == 0
+
+
+def test_it_waits_for_an_engine_that_is_not_there_yet(watching: Watching) -> None:
+    watching.engine.stop()
+    watch = watching.start("watch")
+    assert watch.saw("failed")[0]["code"] == "BB8001"
+    watching.engine.start()
+    watch.saw("pass")
+    assert watch.end() == 0
+
+
+def test_a_failing_engine_is_no_empty_engine(watching: Watching) -> None:
+    watching.engine.status = 500
+    watch = watching.start("watch")
+    watch.saw("failed", 2)
+    assert not watch.records("pass")
+    watching.engine.status = 200
+    watch.saw("pass")
+    assert watch.end() == 0
+
+
+def test_a_second_signal_ends_a_watch_that_an_engine_holds_up(watching: Watching) -> None:
+    watching.engine.hanging.set()
+    watch = watching.start("watch")
+    eventually(lambda: watching.engine.reads, PATIENCE)
+
+    def ended() -> bool:  # one signal may stand for several, so one is sent until two arrived
+        watch.tell(signal.SIGTERM)
+        return watch.run.poll() is not None
+
+    eventually(ended, PATIENCE)
+    assert watch.run.returncode == 130
+
+
+def test_a_terminal_that_is_gone_does_not_end_enforcement(watching: Watching) -> None:
+    beat = watching.work / "beat"
+    run = subprocess.Popen(
+        watching.argv("watch", "--heartbeat", str(beat)), env=watching.environ, cwd=watching.work,
+        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    watching.running.append(run)  # type: ignore[arg-type]
+    assert run.stderr is not None
+    run.stderr.close()
+    eventually(beat.exists, PATIENCE)
+    log = watching.home / "run/log/watch-home.jsonl"
+    eventually(lambda: '"pass"' in log.read_text(), PATIENCE)
+    run.send_signal(signal.SIGHUP)
+    eventually(lambda: log.read_text().count('"event": "pass"') >= 2, PATIENCE)
+    run.terminate()
+    assert run.wait(PATIENCE) == 0
+
+
+def test_metrics_are_served_while_it_runs(watching: Watching) -> None:
+    watch = watching.start("watch", "--metrics", "0")
+    address = watch.saw("metrics")[0]["address"]
+    watch.saw("pass")
+    with urllib.request.urlopen(f"http://{address}/metrics", timeout=PATIENCE) as answer:
+        text = answer.read().decode()
+    assert "bb_watch_bottles 1\n" in text and 'bb_watch_passes_total{result="idle"} ' in text
+    assert "bb_watch_manifests_valid 1\n" in text
+    assert watch.end() == 0
+
+
+def test_metrics_for_the_world_are_refused_before_anything_starts(watching: Watching) -> None:
+    ran = watching.bb("watch", "--metrics", "0.0.0.0:9464")
+    assert ran.returncode == 64 and not watching.engine.reads
+
+
+def test_a_recording_is_replayed_without_an_engine(watching: Watching) -> None:
+    file = watching.work / "flight.jsonl"
+    watch = watching.start("watch", "--record", str(file))
+    watch.saw("pass", 2)
+    watching.manifest("agents/db.md", AGENT)
+    watch.saw("manifests-loaded")
+    watch.saw("pass", 3)
+    assert watch.end() == 0
+    watching.engine.stop()
+    ran = watching.bb("replay", str(file))
+    assert ran.returncode == 0, ran.stderr
+    assert "0 planned otherwise" in ran.stderr and ran.stdout.count("same plan") >= 3
+    lines = watching.bb("replay", str(file), "--json").stdout.splitlines()
+    assert [json.loads(line)["pass"] for line in lines] == list(range(1, len(lines) + 1))
+    assert watching.bb("replay", str(file), "--pass", "999").returncode == 64
+    assert watching.bb("replay", str(watching.work / "nothing")).returncode == 64
+    assert "sk-real-watched" not in file.read_text()
+
+
+@pytest.mark.skipif(shutil.which("tmux") is None, reason="needs tmux")
+def test_the_tmux_recipe_keeps_a_watch_running(watching: Watching) -> None:
+    server = ("tmux", "-S", f"/tmp/bb-tmux-{os.getpid()}", "-f", "/dev/null")
+    log = watching.home / "run/log/watch-home.jsonl"
+    command = " ".join(watching.argv("watch"))
+    env = watching.environ | {"TERM": "xterm"}
+
+    def started() -> int:
+        return log.read_text().count('"event": "started"') if log.exists() else 0
+
+    try:
+        subprocess.run([*server, "new-session", "-d", "-s", "bb-watch",
+                        f"while :; do {command}; sleep 2; done"], env=env, check=True)  # fmt: skip
+        eventually(started, PATIENCE)
+        shown = lambda: subprocess.run(  # noqa: E731
+            [*server, "capture-pane", "-p", "-t", "bb-watch"], env=env, text=True,
+            capture_output=True, check=True,
+        ).stdout  # fmt: skip
+        eventually(lambda: "pass" in shown(), PATIENCE)
+        assert "{" not in shown(), "a terminal gets lines for people"
+        lock = json.loads((watching.home / "run/locks/home.watch.lock").read_text())
+        assert lock["pane"].startswith("%")
+        os.kill(lock["pid"], signal.SIGKILL)
+        eventually(lambda: started() >= 2, PATIENCE)
+    finally:
+        subprocess.run([*server, "kill-server"], env=env, check=False)

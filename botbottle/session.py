@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from botbottle import __version__
 from botbottle.engine.api import EngineRead
@@ -32,6 +32,7 @@ from botbottle.model.sidecar_config import fingerprint
 from botbottle.planner.facts import Facts
 from botbottle.planner.names import ledger_name, names, outer_name
 from botbottle.planner.plan import plan
+from botbottle.planner.resume import volumes_tag
 from botbottle.planner.wanted import SIDECAR_RECIPE, env_names, image_recipe, routes
 
 
@@ -92,6 +93,7 @@ class Session:
         base = declared.settings.base_image
         recipes = {SIDECAR_RECIPE, *(image_recipe(b) for b in declared.bottles)}
         wanted = {r.auth.secret for b in declared.bottles for r in routes(b) if r.auth}
+        known, saved = self.snapshots(declared)
         return Facts(
             paths=self.paths,
             sidecar_user=sidecar_user(),
@@ -106,7 +108,8 @@ class Session:
             skills_dir=str(Path(self.environ.get("HOME", "~")).expanduser() / ".claude/skills"),
             only=tuple(only),
             destroy=destroy,
-            snapshots=self.snapshots(declared),
+            snapshots=known,
+            saved=saved,
         )
 
     def env_marks(self, declared: Declared, key: bytes) -> dict[str, tuple[tuple[str, str], ...]]:
@@ -133,19 +136,22 @@ class Session:
         known = {**{n: v for n, v in kept.items() if n in wanted}, **found, **given}
         return EnvValues(known)
 
-    def snapshots(self, declared: Declared) -> dict[str, tuple[str, ...]]:
-        """Bottle → snapshots that the ledger lists and the engine still has, newest first."""
+    def snapshots(self, declared: Declared) -> tuple[dict[str, tuple[str, ...]], frozenset[str]]:
+        """Bottle → snapshots that the ledger lists and the engine still has, newest first; and
+        those among them whose volumes it has, too."""
         ledger = self.reading(declared)
         listed = ledger.freezes() if ledger else ()
         if not listed:
-            return {}
-        have = {t for i in self.engine.images(f"{labels.KIND}=snapshot") for t in i.tags}
+            return {}, frozenset()
+        marked = self.engine.images(f"{labels.HOME}={self.paths.home_id}")
+        have = {tag for image in marked for tag in image.tags}
         found: dict[str, tuple[str, ...]] = {}
         for freeze in listed:
             project, _, name = freeze.account.rpartition("/")
             if project == declared.project.id and freeze.image in have:
                 found[name] = (*found.get(name, ()), freeze.image)
-        return found
+        return found, frozenset(t for tags in found.values() for t in tags
+                                if volumes_tag(t) in have)  # fmt: skip
 
     def observe(self, declared: Declared, facts: Facts) -> Observed:
         """One snapshot of the engine and of what every running sidecar has active."""
@@ -214,12 +220,16 @@ class Session:
         ledger = self.reading(declared)
         return ledger.view(time.time()) if ledger else LedgerView(now=time.time())
 
-    def approved(self, declared: Declared) -> dict[str, frozenset[str]]:
-        """The reach that each bottle was last approved for, from the newest generation."""
+    def applied(self, declared: Declared) -> dict[str, Any] | None:
+        """The document of the newest generation: what was last applied; None before that."""
         ledger = self.reading(declared)
         generations = ledger.generations(declared.project.id, limit=1) if ledger else ()
         document = ledger.document(generations[0].digest) if ledger and generations else None
-        reach = json.loads(document).get("reach", {}) if document else {}
+        return dict(json.loads(document)) if document else None
+
+    def approved(self, declared: Declared) -> dict[str, frozenset[str]]:
+        """The reach that each bottle was last approved for, from the newest generation."""
+        reach = (self.applied(declared) or {}).get("reach", {})
         return {name: frozenset(found) for name, found in reach.items()}
 
     def close(self) -> None:

@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from botbottle.cli.context import Context
+from botbottle.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from botbottle.load import Loaded, Overrides
     from botbottle.model.bottle import Declared
     from botbottle.session import Session
@@ -36,6 +39,19 @@ def load_declared(context: Context, session: Session) -> Declared:
     loaded = session.load()
     show_diagnostics(context, loaded)
     return declared_or_raise(loaded)
+
+
+def known_bottles(declared: Declared, names: Iterable[str]) -> tuple[str, ...]:
+    """The names, if the manifests declare each. Raises UsageError with the nearest name."""
+    known = [b.name for b in declared.bottles]
+    for name in (wanted := tuple(names)):
+        if name not in known:
+            import difflib
+
+            close = difflib.get_close_matches(name, known, 1)
+            hint = f"did you mean {close[0]}?" if close else "bb list shows the names"
+            raise UsageError(f"there is no bottle {name!r}", hint=hint)
+    return wanted
 
 
 def show_diagnostics(context: Context, loaded: Loaded) -> None:

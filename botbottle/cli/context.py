@@ -41,6 +41,13 @@ class Context:
         dumb = self.environ.get("TERM", "") == "dumb" or bool(self.environ.get("CI"))
         return "tty" if self.err.isatty() and not dumb else "plain"
 
+    @property
+    def width(self) -> int:
+        """Columns of the terminal (``COLUMNS``, else what it says, else 100)."""
+        import shutil
+
+        return shutil.get_terminal_size((100, 24)).columns
+
     def color(self, stream: TextIO) -> bool:
         """Whether ``stream`` may carry colour (NO_COLOR, TERM=dumb and pipes say no)."""
         if self.environ.get("NO_COLOR") or self.environ.get("TERM") == "dumb":

@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from botbottle.cli.apply import Allow, Approve, Parallel, Run, Yes
+from botbottle.cli.apply import Allow, Approve, Parallel, Yes
 from botbottle.cli.common import load_declared, open_session
+from botbottle.cli.consent import Consent
 from botbottle.cli.context import Context
+from botbottle.cli.run import Pace, Run
 
 if TYPE_CHECKING:
     from botbottle.engine.api import EngineRead
@@ -29,8 +31,8 @@ def register(app: typer.Typer) -> None:
         declared = load_declared(context, session)
         run = Run(context, session, declared, "destroy", destroy=True)
         # Naming the verb is the approval to destroy; what it shows is still asked about.
-        allowed = [*(allow or ()), "destroy"]
-        code = run.go(yes=yes, allow=allowed, digest=approve, parallel=parallel, fail_fast=False)
+        consent = Consent(yes=yes, allow=(*(allow or ()), "destroy"), digest=approve)
+        code = run.go(consent, Pace(parallel=parallel))
         list_images(context, session.engine)
         return code
 

@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from botbottle.cli.apply import Run, parse_budget
-from botbottle.cli.common import load_declared, open_session
+from botbottle.cli.common import known_bottles, load_declared, open_session
+from botbottle.cli.consent import Consent
 from botbottle.cli.context import Context
+from botbottle.cli.launch import parse_budget
+from botbottle.cli.run import Run
 from botbottle.errors import Refused, UsageError
 
 if TYPE_CHECKING:
@@ -185,11 +187,8 @@ def targets(
         raise UsageError("name the bottles, or say --all")
     session = open_session(context)
     declared = load_declared(context, session)
-    known = {b.name for b in declared.bottles}
-    for name in names:
-        if name not in known:
-            raise UsageError(f"there is no bottle {name!r}", hint="bb status lists them")
-    return session, declared, tuple(names) or tuple(sorted(known))
+    chosen = known_bottles(declared, names) or sorted(b.name for b in declared.bottles)
+    return session, declared, tuple(chosen)
 
 
 def writing(session: Session, declared: Declared) -> Ledger:
@@ -217,5 +216,4 @@ def carry_out(
 ) -> int:
     """The reconciler's pass for these bottles; a watch that was faster leaves nothing to do."""
     context.lock_timeout = max(context.lock_timeout, 15.0)
-    run = Run(context, session, declared, verb, chosen)
-    return run.go(yes=True, allow=(), digest="", parallel=4, fail_fast=False)
+    return Run(context, session, declared, verb, chosen).go(Consent(yes=True))

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import time
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from botbottle.cli.apply import Allow, Approve, Run, Yes
+from botbottle.cli.apply import Allow, Approve, Yes
 from botbottle.cli.common import load_declared, open_session
+from botbottle.cli.consent import Consent
 from botbottle.cli.context import Context
+from botbottle.cli.run import Run
 from botbottle.errors import UsageError
 from botbottle.model import canonical
+from botbottle.ui.desired import unified
 
 if TYPE_CHECKING:
     from botbottle.ledger.api import Ledger
     from botbottle.ledger.records import Generation
     from botbottle.model.bottle import Declared, Project
+
+
+PLACES = {"ignore_unknown_options": True}  # -1 and -2 are generations, not options
 
 
 def register(app: typer.Typer) -> None:
@@ -38,20 +43,25 @@ def register(app: typer.Typer) -> None:
             context.out.writelines(line(g) for g in ledger.generations(project.id))
         return 0
 
-    @app.command()
+    @app.command(context_settings=PLACES)
     def diff(
         ctx: typer.Context,
-        old: Annotated[str, typer.Argument(help="A generation's digest or its beginning.")],
-        new: Annotated[str, typer.Argument(help="Another one.")],
+        old: Annotated[str, typer.Argument(help="A generation's digest, its beginning, or -1.")],
+        new: Annotated[str, typer.Argument(help="Another one.")] = "-1",
+        json_: Annotated[bool, typer.Option("--json", help="Print both documents.")] = False,
     ) -> int:
-        """What differs between two generations."""
+        """What differs between two generations (-1 is the newest, -2 the one before)."""
         context: Context = ctx.obj
         ledger, project = reading(context)
-        before, after = (pretty(ledger, pick(ledger, project.id, name)) for name in (old, new))
-        context.out.writelines(difflib.unified_diff(before, after, fromfile=old, tofile=new))
+        before, after = (document(ledger, pick(ledger, project.id, name)) for name in (old, new))
+        if json_:
+            both = {"format_version": "1.0", "old": before, "new": after}
+            context.out.write(json.dumps(both, indent=2, sort_keys=True) + "\n")
+        else:
+            context.out.write(unified(before, after, (old, new)))
         return 0
 
-    @app.command()
+    @app.command(context_settings=PLACES)
     def undo(
         ctx: typer.Context,
         generation: Annotated[
@@ -72,7 +82,7 @@ def register(app: typer.Typer) -> None:
         finally:
             ledger.close()
         run = Run(context, session, declared, "undo")
-        code = run.go(yes=yes, allow=allow or (), digest=approve, parallel=4, fail_fast=False)
+        code = run.go(Consent(yes=yes, allow=tuple(allow or ()), digest=approve))
         context.err.write("the manifests are unchanged: the next bb apply follows them again\n")
         return code
 
@@ -97,9 +107,8 @@ def pick(ledger: Ledger, project: str, name: str) -> Generation:
     raise UsageError(f"{what} generation matches {name!r}", hint="bb history lists them")
 
 
-def pretty(ledger: Ledger, generation: Generation) -> list[str]:
-    text = ledger.document(generation.digest) or "{}"
-    return (json.dumps(json.loads(text), indent=2, sort_keys=True) + "\n").splitlines(keepends=True)
+def document(ledger: Ledger, generation: Generation) -> dict[str, Any]:
+    return dict(json.loads(ledger.document(generation.digest) or "{}"))
 
 
 def restore(document: str, project: Project) -> Declared:

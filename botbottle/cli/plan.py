@@ -7,23 +7,39 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from botbottle.cli.common import load_declared, open_session
+from botbottle.cli.common import known_bottles, load_declared, open_session
 from botbottle.cli.context import Context
+from botbottle.cli.launch import Bottle, Budget, overrides
+from botbottle.cli.saved import save
 from botbottle.errors import Exit, Refused, UsageError
 
 if TYPE_CHECKING:
-    from botbottle.model.plan import Plan
+    from collections.abc import Sequence
 
-Only = Annotated[list[str] | None, typer.Option("--only", help="Only these bottles.")]
+    from botbottle.model.bottle import Declared
+    from botbottle.model.plan import Plan
+    from botbottle.session import Session
+
+FORMATS = ("text", "json", "markdown")
+
+Only = Annotated[
+    list[str] | None, typer.Option("--only", help="Only this bottle and what it shares; repeat.")
+]
 
 
 def register(app: typer.Typer) -> None:
     @app.command()
     def plan(
         ctx: typer.Context,
-        json_: Annotated[bool, typer.Option("--json", help="Print the plan document.")] = False,
-        output: Annotated[str, typer.Option("--format", help="text, json or markdown.")] = "text",
+        json_: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
+        output: Annotated[
+            str, typer.Option("--format", envvar="BB_PLAN_FORMAT", help="text|json|markdown")
+        ] = "text",
         out: Annotated[Path | None, typer.Option("--out", help="Save the plan (0600).")] = None,
+        diff: Annotated[
+            bool, typer.Option("--diff", help="Also: desired now against last applied, as a diff.")
+        ] = False,
+        full: Annotated[bool, typer.Option("--full", help="Show every field.")] = False,
         detailed: Annotated[
             bool, typer.Option("--detailed-exitcode", help="Exit 2 when there are changes.")
         ] = False,
@@ -31,33 +47,52 @@ def register(app: typer.Typer) -> None:
             bool, typer.Option("--expect-no-changes", help="The same, for CI.")
         ] = False,
         deny: Annotated[
-            str, typer.Option("--deny", help="Refuse a plan that widens: widens.")
+            str, typer.Option("--deny", envvar="BB_DENY", help="widens: refuse a wider reach.")
         ] = "",
-        full: Annotated[bool, typer.Option("--full", help="Show every field.")] = False,
         only: Only = None,
+        bottle: Bottle = None,
+        budget: Budget = None,
     ) -> int:
-        """Show what apply would change, and the reach each change adds."""
+        """Show what apply would change, and the reach each change adds.
+
+        Exit codes: 0 planned, 2 changes are pending (--detailed-exitcode), 3 invalid manifests or
+        a missing value, 7 --deny, 8 no engine or a taken name, 64 usage.
+        """
         context: Context = ctx.obj
-        form = "json" if json_ else output
-        if form not in ("text", "json", "markdown"):
-            raise UsageError(f"--format {form}: not one of text, json, markdown")
-        if deny not in ("", "widens"):
-            raise UsageError(f"--deny {deny}: only 'widens' is known")
-        session = open_session(context)
+        form = form_of("json" if json_ else output, diff=diff, deny=deny)
+        session = open_session(context, overrides(budget, bottle))
         declared = load_declared(context, session)
-        made = session.plan(declared, only=only or ())
+        chosen = known_bottles(declared, only or ())
+        made = session.plan(declared, only=chosen)
         if out:
             save(made, out)
         code = exit_code(made, detailed=detailed or expect_none)
+        refused = bool(deny) and "widen" in made.needs
         write_plan(context, made, form, full=full)
-        finish(context, made, "plan", code)
-        if deny and "widen" in made.needs:
+        if diff:
+            write_diff(context, session, declared, form, chosen)
+        finish(context, made, "plan", int(Exit.REFUSED) if refused else code)
+        if refused:
             raise Refused(
                 "this plan widens what bottles can reach",
                 code="BB7005",
                 hint="see the reach section; approve with bb apply --allow widen",
             )
         return code
+
+
+def form_of(form: str, *, diff: bool, deny: str) -> str:
+    """The output format. Raises UsageError on what does not exist or go together."""
+    if form not in FORMATS:
+        raise UsageError(f"--format {form}: not one of {', '.join(FORMATS)}")
+    if deny not in ("", "widens"):
+        raise UsageError(f"--deny {deny}: only 'widens' is known")
+    if diff and form == "json":
+        raise UsageError(
+            "--diff is for people and not part of the plan document",
+            hint="bb plan --diff, with --format text or markdown",
+        )
+    return form
 
 
 def exit_code(made: Plan, *, detailed: bool) -> int:
@@ -85,22 +120,25 @@ def write_plan(context: Context, made: Plan, form: str, *, full: bool = False) -
         context.out.write(render(made, full=full))
 
 
+def write_diff(
+    context: Context, session: Session, declared: Declared, form: str, only: Sequence[str]
+) -> None:
+    """What the manifests and launch options say now, against what was last applied."""
+    from botbottle.model import canonical
+    from botbottle.ui.desired import unified
+
+    now = canonical.plain({"bottles": declared.bottles, "settings": declared.settings})
+    before = session.applied(declared)
+    text = unified(before or {}, now, ("applied", "desired"), only)
+    text = text or "the desired set is the one that was last applied\n"
+    if form == "markdown":
+        text = f"\n```diff\n{text.replace('```', '` ` `')}```\n"
+    context.out.write(text)
+
+
 def finish(context: Context, made: Plan, verb: str, code: int) -> None:
     """The stable last line on stderr."""
     from botbottle.ui.plan_text import last_line
 
     context.out.flush()
     context.err.write(last_line(verb, made, code))
-
-
-def save(made: Plan, path: Path) -> None:
-    """Write the plan document, owner only, as a whole or not at all."""
-    import os
-
-    from botbottle.ui.plan_json import dumps
-
-    new = path.with_name(path.name + ".new")
-    handle = os.open(new, os.O_CREAT | os.O_TRUNC | os.O_WRONLY | os.O_CLOEXEC, 0o600)
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        file.write(dumps(made))
-    new.replace(path)

@@ -145,7 +145,19 @@ def _events() -> Schema:
     from botbottle.ui import events
 
     alternatives, shared = _tagged(events.Event.__value__.__args__, "type")
+    common = {"level": {"enum": ["info", "warning", "error"]}, "message": {"type": "string"}}
+    for body in alternatives:
+        body["properties"] = common | body["properties"]
+        body["required"] = [*body["required"], *(k for k in common if k not in body["required"])]
+    alternatives.append(_first_line())
     return {"$defs": shared, "oneOf": alternatives} if shared else {"oneOf": alternatives}
+
+
+def _first_line() -> Schema:
+    """What a stream of events begins with."""
+    text = {"type": "string"}
+    fields = {"type": {"const": "version"}, "ui": text, "bb": text}
+    return {"type": "object", "properties": fields, "required": sorted(fields)}
 
 
 def _denial() -> Schema:

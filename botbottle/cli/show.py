@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from botbottle.cli.apply import digest_of
+from botbottle.cli import saved
 from botbottle.cli.context import Context
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 def register(app: typer.Typer) -> None:
@@ -19,21 +22,34 @@ def register(app: typer.Typer) -> None:
         file: Annotated[Path, typer.Argument(help="A plan saved with bb plan --out.")],
         json_: Annotated[bool, typer.Option("--json", help="Print the document as it is.")] = False,
     ) -> int:
-        """Print a saved plan."""
+        """Print a saved plan, stale or not.
+
+        Exit codes: 0 ok, 1 the file is no plan of bb, 64 usage.
+        """
         context: Context = ctx.obj
-        digest = digest_of(file)
-        text = file.read_text("utf-8")
-        context.out.write(text if json_ else lines(json.loads(text)))
+        data = saved.read(file)
+        if json_:
+            context.out.write(json.dumps(data, indent=2, sort_keys=True, ensure_ascii=False) + "\n")
+        else:
+            context.out.writelines(f"{line}\n" for line in lines(data))
+        context.out.flush()
         context.err.write(
-            f"bb show: digest {digest}; bb apply {file} applies it if it still holds\n"
+            f"bb show: digest {data['digest']}; bb apply {file} applies it if it still holds\n"
         )
         return 0
 
 
-def lines(data: dict[str, Any]) -> str:
-    """The saved changes, reach and notices as text."""
-    out = [f"plan of {data['project']} made by bb {data.get('bb_version', '')}"]
-    out += [f"  {c['action']:8} {c['resource']}  {c['reason']}" for c in data.get("changes", ())]
-    out += [f"  reach    {c['bottle']}  {c['reach']}: {c['text']}" for c in data.get("reach", ())]
-    out += [f"  {n['code']}    {n['bottle']}: {n['message']}" for n in data.get("notices", ())]
-    return "\n".join(out) + "\n"
+def lines(data: dict[str, Any]) -> Iterator[str]:
+    """The saved changes with their fields, reach, budgets and notices, as text."""
+    yield f"plan of {data.get('project', '')} made by bb {data.get('bb_version', '')}"
+    for change in data.get("changes", ()):
+        yield f"  {change['action']:8} {change['resource']}  {change['reason']}"
+        for field in change.get("fields", ()):
+            yield f"      {field['path']}  {field['old'] or '(none)'} -> {field['new'] or '(none)'}"
+    for row in data.get("reach", ()):
+        yield f"  reach    {row['bottle']}  {row['reach']}: {row['text']}"
+    for notice in data.get("notices", ()):
+        needs = f"  (needs --allow {notice['needs']})" if notice.get("needs") else ""
+        yield f"  {notice['code']}    {notice['bottle']}: {notice['message']}{needs}"
+    if not data.get("changes"):
+        yield "  nothing to do"

@@ -7,9 +7,11 @@ JSON lines; nothing here holds a secret.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, assert_never
 
 from botbottle.model import canonical
+
+type Level = Literal["info", "warning", "error"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +92,7 @@ class Progress(OpEvent):
 class Note(Base):
     """Something to know that is about no op."""
 
-    level: Literal["info", "warning", "error"]
+    level: Level
     message: str
 
 
@@ -108,5 +110,46 @@ type Event = (
 
 
 def to_wire(event: Event) -> dict[str, Any]:
-    """Plain JSON data with the class name under ``type``."""
-    return {"type": type(event).__name__, **canonical.plain(event)}
+    """Plain JSON data: the class name under ``type``, how bad it is under ``level``, one line for
+    people under ``message`` (empty where there is nothing to say), and the event's own fields."""
+    common = {"type": type(event).__name__, "level": level_of(event), "message": line_of(event)}
+    return {**common, **canonical.plain(event)}
+
+
+def level_of(event: Event) -> Level:
+    """How bad it is."""
+    match event:
+        case Note():
+            return event.level
+        case OpFailed():
+            return "warning" if event.best_effort else "error"
+        case OpBlocked() | OpRetried():
+            return "warning"
+        case _:
+            return "info"
+
+
+def line_of(event: Event) -> str:
+    """One line for people, or empty where there is nothing to say."""
+    match event:
+        case OpDone():
+            return f"{event.op_id}  {event.seconds:.1f} s"
+        case OpFailed():
+            return f"{event.op_id}  FAILED {event.code}: {event.message}"
+        case OpBlocked():
+            by = f" by {event.by}" if event.by else ""
+            return f"{event.op_id}  not started ({event.why}{by})"
+        case OpRetried():
+            return f"{event.op_id}  trying again in {event.delay:.1f} s: {event.message}"
+        case Waiting():
+            return f"still waiting ({event.seconds:.0f} s) for {event.resource}: {event.state}"
+        case Progress():
+            return f"{event.resource}: {event.text}"
+        case Note():
+            return f"{event.level}: {event.message}"
+        case RunDone():
+            return f"done {event.done}, failed {event.failed}, not started {event.not_started}"
+        case RunStarted() | OpStarted():
+            return ""
+        case _:
+            assert_never(event)

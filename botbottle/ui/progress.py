@@ -2,29 +2,34 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Callable
-from typing import Literal, TextIO, assert_never
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Literal, TextIO
 
 from botbottle import __version__
+from botbottle.errors import UsageError
 from botbottle.ui import events as e
 
 type Mode = Literal["tty", "plain", "json", "quiet"]
 VERSION_LINE = {"type": "version", "ui": "1.0", "bb": __version__}
 
 
-def renderer(mode: Mode, stream: TextIO) -> Callable[[e.Event], None]:
-    """A function that shows each event on ``stream`` in the given mode."""
+def renderer(mode: Mode, stream: TextIO, width: int = 100) -> Callable[[e.Event], None]:
+    """A function that shows each event on ``stream`` in the given mode; ``width`` is the
+    terminal's, in columns."""
     if mode == "quiet":
         return lambda event: _failure(event, stream)
     if mode == "json":
         return json_lines(stream)
-    return _Live(stream).show if mode == "tty" else lambda event: _plain(event, stream)
+    return _Live(stream, width).show if mode == "tty" else lambda event: _plain(event, stream)
 
 
 def json_lines(stream: TextIO) -> Callable[[e.Event], None]:
     """JSON lines; the first one is the version line."""
     stream.write(json.dumps(VERSION_LINE) + "\n")
+    stream.flush()
 
     def show(event: e.Event) -> None:
         stream.write(json.dumps(e.to_wire(event), sort_keys=True) + "\n")
@@ -45,37 +50,41 @@ def both(
     return show
 
 
-def line_of(event: e.Event) -> str:
-    """One line for people, or empty where there is nothing to say."""
-    match event:
-        case e.OpDone():
-            return f"  {event.op_id}  {event.seconds:.1f} s"
-        case e.OpFailed():
-            tail = f"\n    next: {event.hint}" if event.hint else ""
-            return f"  {event.op_id}  FAILED {event.code}: {event.message}{tail}"
-        case e.OpBlocked():
-            by = f" by {event.by}" if event.by else ""
-            return f"  {event.op_id}  not started ({event.why}{by})"
-        case e.OpRetried():
-            return f"  {event.op_id}  trying again in {event.delay:.1f} s: {event.message}"
-        case e.Waiting():
-            return f"  still waiting ({event.seconds:.0f} s) for {event.resource}: {event.state}"
-        case e.Progress():
-            return f"  {event.resource}: {event.text}"
-        case e.Note():
-            return f"  {event.level}: {event.message}"
-        case e.RunDone():
-            return f"done {event.done}, failed {event.failed}, not started {event.not_started}"
-        case e.RunStarted() | e.OpStarted():
-            return ""
-        case _:
-            assert_never(event)
+@contextlib.contextmanager
+def events_to(
+    mode: Mode, stream: TextIO, file: str, *, width: int = 100
+) -> Iterator[Callable[[e.Event], None]]:
+    """A sink of events: people on ``stream``, and JSON lines appended to ``file`` besides
+    (empty: none; ``-``: on ``stream`` in place of the text). Opened before anything happens.
+    Raises UsageError when the file cannot be written."""
+    if file == "-":
+        yield json_lines(stream)
+        return
+    shown = renderer(mode, stream, width)
+    if not file:
+        yield shown
+        return
+    with contextlib.ExitStack() as stack:
+        try:
+            lines = stack.enter_context(Path(file).open("a", encoding="utf-8"))
+        except OSError as error:
+            raise UsageError(f"--events {file}: {error.strerror}") from error
+        yield both(shown, json_lines(lines))
 
 
 def _plain(event: e.Event, stream: TextIO) -> None:
-    if line := line_of(event):
-        stream.write(line + "\n")
+    if text := _text(event):
+        stream.write(text)
         stream.flush()
+
+
+def _text(event: e.Event) -> str:
+    """The event's line, indented below the verb's own lines, and the way out of a failure."""
+    line = e.line_of(event)
+    if not line:
+        return ""
+    hint = f"    next: {event.hint}\n" if isinstance(event, e.OpFailed) and event.hint else ""
+    return f"{line}\n" if isinstance(event, e.RunDone) else f"  {line}\n{hint}"
 
 
 def _failure(event: e.Event, stream: TextIO) -> None:
@@ -86,8 +95,9 @@ def _failure(event: e.Event, stream: TextIO) -> None:
 class _Live:
     """One changing last line with what is under way; everything else scrolls above it."""
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: TextIO, width: int) -> None:
         self._stream = stream
+        self._width = max(width - 1, 10)  # the last column would wrap on some terminals
         self._running: dict[str, str] = {}
         self._total = 0
         self._done = 0
@@ -101,9 +111,8 @@ class _Live:
             self._running.pop(event.op_id, None)
             self._done += 1
         self._stream.write("\r\x1b[2K")
-        if line := line_of(event):
-            self._stream.write(line + "\n")
+        self._stream.write(_text(event))
         if self._running:
             now = ", ".join(list(self._running)[:3])
-            self._stream.write(f"  [{self._done}/{self._total}] {now}"[:100])
+            self._stream.write(f"  [{self._done}/{self._total}] {now}"[: self._width])
         self._stream.flush()

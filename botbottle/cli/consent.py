@@ -1,0 +1,72 @@
+"""What stands between a plan and its first write: the caller's approval of this very plan."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from botbottle.errors import PlanStale, Refused
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from botbottle.cli.context import Context
+    from botbottle.model.plan import Plan
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Consent:
+    """Approval given beforehand: of everything harmless (``yes``), of more (``allow``), or of
+    one plan by its digest; ``saved`` is that plan's document where the caller has it."""
+
+    yes: bool = False
+    allow: tuple[str, ...] = ()
+    digest: str = ""
+    saved: Mapping[str, Any] | None = None
+
+    def holds(self, shown: Plan) -> bool:
+        """Whether this plan is the one that was approved, as far as one was named."""
+        return not self.digest or self.digest == shown.digest
+
+
+def ask(context: Context, verb: str, shown: Plan, consent: Consent) -> None:
+    """Returns when ``shown`` is approved. Raises Refused, or PlanStale."""
+    from botbottle.approval import check_allowed, parse_allow
+
+    if not consent.holds(shown):
+        raise stale(context, consent, shown)
+    if consent.digest:
+        return
+    if consent.yes:
+        check_allowed(shown, parse_allow(consent.allow))
+        return
+    if not context.interactive:
+        raise Refused(
+            "there is no terminal to ask on",
+            code="BB7006",
+            hint=f"bb {verb} --yes{allowing(shown)}, or bb {verb} --approve {shown.digest}",
+        )
+    context.err.write(f"Apply this plan ({shown.digest})? [y/N] ")
+    context.err.flush()
+    if context.stdin.readline().strip().lower() not in ("y", "yes"):
+        raise Refused("not approved; nothing was changed", code="BB7007")
+
+
+def allowing(shown: Plan) -> str:
+    """The flag that ``--yes`` needs besides, with a leading blank; empty where it needs none."""
+    return f" --allow {','.join(shown.needs)}" if shown.needs else ""
+
+
+def stale(context: Context, consent: Consent, shown: Plan) -> PlanStale:
+    """Print what differs from the approved plan, only that, where it is known; the error."""
+    from botbottle.ui.plan_json import document
+    from botbottle.ui.stale import difference
+
+    if consent.saved is not None:
+        context.out.write(difference(consent.saved, document(shown)))
+        context.out.flush()
+    where = "above is what differs" if consent.saved is not None else "look at the plan above"
+    return PlanStale(
+        f"the approved plan {consent.digest} is not today's plan {shown.digest}",
+        hint=f"{where}; to approve today's plan: --approve {shown.digest}",
+    )

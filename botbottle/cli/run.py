@@ -1,0 +1,172 @@
+"""One apply, destroy, undo or order: from the plan that is shown to the verified end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from botbottle.cli.consent import Consent, ask, stale
+from botbottle.cli.plan import finish, write_plan
+from botbottle.errors import ApplyIncomplete, BBError, Exit
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
+
+    from botbottle.cli.context import Context
+    from botbottle.cli.interrupt import Interrupt
+    from botbottle.executor import Result
+    from botbottle.model.bottle import Declared
+    from botbottle.model.plan import Plan
+    from botbottle.session import Session
+    from botbottle.ui.events import Event
+
+    type Emit = Callable[[Event], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """How to carry out: ops at a time, whether one failure stops all, and whether to wait until
+    what was started has kept running for a moment. Waits that later ops need are never left out."""
+
+    parallel: int = 4
+    fail_fast: bool = False
+    wait: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What is carried out for which verb. ``only``: these bottles; ``destroy``: to nothing."""
+
+    context: Context
+    session: Session
+    declared: Declared
+    verb: str
+    only: tuple[str, ...] = ()
+    destroy: bool = False
+
+    def plan(self) -> Plan:
+        return self.session.plan(self.declared, only=self.only, destroy=self.destroy)
+
+    def go(self, consent: Consent, pace: Pace | None = None) -> int:
+        """Plan, get approval, lock, plan again, carry out, verify."""
+        from botbottle.approval import blocking_error, check_limits, parse_allow
+
+        parse_allow(consent.allow)  # a misspelt approval is said before the engine is asked
+        with self.events() as emit:
+            shown = self.plan()
+            if shown.empty or consent.holds(shown) or consent.saved is None:
+                write_plan(self.context, shown, "text")
+            if error := blocking_error(shown):
+                raise error
+            if shown.empty:
+                return self.end(shown)
+            settings = self.declared.settings
+            check_limits(shown, settings.max_changes, 0 if self.destroy else settings.max_deletes)
+            ask(self.context, self.verb, shown, consent)
+            return self.locked(shown, pace or Pace(), emit)
+
+    def events(self) -> AbstractContextManager[Emit]:
+        from botbottle.ui.progress import events_to
+
+        context = self.context
+        return events_to(context.progress_mode, context.err, context.events, width=context.width)
+
+    def locked(self, shown: Plan, pace: Pace, emit: Emit) -> int:
+        """Under the project's lock: only the approved diff, then the second plan."""
+        from botbottle.applying import prepare_home
+        from botbottle.locking import project_lock
+        from botbottle.ui.plan_json import document
+
+        paths = self.session.paths
+        prepare_home(paths)
+        with project_lock(
+            paths.lock(self.declared.project.id),
+            self.verb,
+            timeout=self.context.lock_timeout,
+            waiting=self.say,
+        ):
+            now = self.plan()
+            approved = Consent(digest=shown.digest, saved=document(shown))
+            if not approved.holds(now):
+                raise stale(self.context, approved, now)
+            return self.carry_out(now, pace, emit)
+
+    def carry_out(self, plan: Plan, pace: Pace, emit: Emit) -> int:
+        from botbottle.cli.interrupt import graceful
+
+        with graceful(self.context.err) as interrupt:
+            result = self.execute(plan, pace, emit, interrupt)
+        if result.interrupted:
+            return self.interrupted(result, interrupt)
+        return self.conclude(plan, result)
+
+    def execute(self, plan: Plan, pace: Pace, emit: Emit, interrupt: Interrupt) -> Result:
+        from botbottle.applying import carry_out
+        from botbottle.control.adapter import ControlClient
+        from botbottle.engine.docker import connect
+
+        ledger = self.session.open_ledger(self.declared, write=True)
+        try:
+            return carry_out(
+                self.session,
+                # What is destroyed has to be approved again to come back.
+                replace(self.declared, bottles=()) if self.destroy else self.declared,
+                plan,
+                engine=connect(self.context.environ),
+                control=ControlClient(self.session.paths.socket_root),
+                ledger=ledger,
+                emit=emit,
+                parallel=pace.parallel,
+                fail_fast=pace.fail_fast,
+                settle=pace.wait,
+                cancelled=interrupt,
+                only=self.only,
+            )
+        finally:
+            ledger.close()
+
+    def interrupted(self, result: Result, interrupt: Interrupt) -> int:
+        from botbottle.cli.outcome import groups
+
+        self.context.err.write(groups(result))
+        self.say(
+            f"interrupted: {len(result.done)} done, {len(result.not_started)} not started; "
+            "the same command goes on from here"
+        )
+        return interrupt.exit_code
+
+    def conclude(self, plan: Plan, result: Result) -> int:
+        """Report what was not done; else observe and plan again: it must be empty."""
+        from botbottle.cli.outcome import groups
+
+        if not result.ok:
+            self.context.err.write(groups(result))
+            raise ApplyIncomplete(
+                f"{len(result.done)} operations done, {len(result.failed)} failed, "
+                f"{len(result.not_started)} not started",
+                hint=f"fix the cause and run the same command again: bb {self.verb}",
+            )
+        second = self.plan()
+        if not second.empty:
+            fields = ", ".join(sorted({op.id for op in second.ops}))
+            raise BBError(
+                f"did not converge: a second plan still wants {fields}",
+                code="BB4001",
+                hint="bb plan --full shows the fields; if nobody else changes them, it is a bug",
+            )
+        return self.end(plan)
+
+    def end(self, plan: Plan) -> int:
+        """The stable last line, after the warning about policies that nobody would carry out."""
+        from botbottle.cli.unwatched import unwatched, warning
+
+        if self.verb == "apply":
+            found = unwatched(self.declared, self.session.view(self.declared))
+            self.context.err.write(warning(found))
+        finish(self.context, plan, self.verb, 0)
+        return int(Exit.OK)
+
+    def say(self, text: str) -> None:
+        self.context.err.write(f"bb {self.verb}: {text}\n")
+        self.context.err.flush()

@@ -1,0 +1,50 @@
+"""Plans in files: written by ``bb plan --out``, read by ``bb show`` and ``bb apply FILE``."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from botbottle.errors import BBError
+
+if TYPE_CHECKING:
+    from botbottle.model.plan import Plan
+
+MAJOR = "1"
+
+
+def save(made: Plan, path: Path) -> None:
+    """Write the plan document, owner only, as a whole or not at all. Raises BBError."""
+    from botbottle.ui.plan_json import dumps
+
+    new = path.with_name(f".{path.name}.{os.getpid()}")
+    flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC
+    try:
+        with os.fdopen(os.open(new, flags, 0o600), "w", encoding="utf-8") as file:
+            file.write(dumps(made))
+        new.replace(path)
+    except OSError as error:
+        new.unlink(missing_ok=True)
+        raise BBError(f"the plan cannot be saved: {error.strerror}", where=str(path)) from error
+
+
+def read(path: Path) -> dict[str, Any]:
+    """A saved plan's document. Raises BBError when it is none, or of another major format."""
+    try:
+        data = json.loads(path.read_text("utf-8"))
+        major, digest = str(data["format_version"]).split(".")[0], data["digest"]
+    except OSError as error:
+        raise BBError(f"the plan cannot be read: {error.strerror}", where=str(path)) from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise BBError(
+            "not a plan of bb", where=str(path), hint="bb plan --out FILE writes one"
+        ) from error
+    if major != MAJOR or not isinstance(digest, str):
+        raise BBError(
+            f"a plan of format {data['format_version']}; this bb reads {MAJOR}.x",
+            where=str(path),
+            hint="plan again: bb plan --out FILE",
+        )
+    return dict(data)

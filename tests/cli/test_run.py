@@ -1,0 +1,109 @@
+"""A run before and after its operations: guards, the three groups, the second plan."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from botbottle.cli.interrupt import Interrupt
+from botbottle.errors import ApplyIncomplete, BBError, PlanStale, Refused, UsageError
+from botbottle.executor import Result
+from botbottle.executor.api import Failure, NotStarted
+from tests.cli.fakes import err, go, out, run
+from tests.support.worlds import World, bottle, declared
+
+
+def test_a_typo_that_touches_the_fleet_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(Refused) as caught:
+        go(run(monkeypatch, max_changes=1), yes=True, allow=("widen",))
+    assert caught.value.code == "BB7004"
+
+
+def test_too_many_removals_are_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World()
+    world.converge(declared(bottle("a"), bottle("b")))
+    made = run(monkeypatch, world=world, want=declared(bottle("a"), max_deletes=1))
+    with pytest.raises(Refused) as caught:
+        go(made, yes=True, allow=("widen,destroy",))
+    assert caught.value.code == "BB7003"
+
+
+def test_a_misspelt_approval_is_said_before_the_engine_is_asked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made = run(monkeypatch)
+    with pytest.raises(UsageError):
+        go(made, yes=True, allow=("widden",))
+    assert out(made) == ""
+
+
+def test_events_that_cannot_be_written_are_said_before_anything_is_done(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made = run(monkeypatch)
+    made.context.events = "/nonexistent/events.jsonl"
+    with pytest.raises(UsageError, match="--events"):
+        go(made, yes=True, allow=("widen",))
+    assert out(made) == ""
+
+
+def test_nothing_to_do_asks_nothing_and_takes_no_lock(monkeypatch: pytest.MonkeyPatch) -> None:
+    world, want = World(), declared()
+    world.converge(want)
+    made = run(monkeypatch, world=world, want=want)
+    assert go(made) == 0
+    last = err(made).splitlines()[-1]
+    assert last.startswith("bb apply: +0 ~0 -0") and last.endswith("exit 0")
+
+
+def test_what_moved_between_the_question_and_the_lock_is_shown_and_nothing_is_done(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+) -> None:
+    with monkeypatch.context() as patched:
+        made = run(patched)
+    shown = World().plan(declared(bottle("web"), bottle("other")))
+    monkeypatch.setattr("botbottle.applying.prepare_home", lambda _: None)
+    made.session.paths = type("Paths", (), {"lock": lambda _, p: str(tmp_path / p)})()  # type: ignore[misc]
+    with pytest.raises(PlanStale):
+        made.locked(shown, None, lambda _: None)  # type: ignore[arg-type]
+    assert "- create other/agent" in out(made) and "create web" not in out(made)
+
+
+def test_an_unfinished_apply_lists_done_failed_and_not_started(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made = run(monkeypatch)
+    plan = made.plan()
+    one, two, three = plan.ops[:3]
+    result = Result(
+        (one,), (Failure(two, BBError("disk is full")),), (NotStarted(three, "blocked", two.id),)
+    )
+    with pytest.raises(ApplyIncomplete) as caught:
+        made.conclude(plan, result)
+    assert int(caught.value.exit_code) == 4
+    told = err(made)
+    assert told.index("done\n  " + one.id) < told.index("failed\n  " + two.id)
+    assert "disk is full" in told
+    assert f"not started\n  {three.id}  (blocked by {two.id})" in told
+
+
+@pytest.mark.parametrize(("number", "code"), [(2, 130), (15, 143)])
+def test_an_interrupted_apply_says_what_is_left_and_how_to_go_on(
+    monkeypatch: pytest.MonkeyPatch, number: int, code: int
+) -> None:
+    made = run(monkeypatch)
+    one, two = made.plan().ops[:2]
+    interrupt = Interrupt(made.context.err)
+    interrupt.handle(number, None)
+    result = Result((one,), (), (NotStarted(two, "interrupted"),))
+    assert made.interrupted(result, interrupt) == code
+    assert f"not started\n  {two.id}" in err(made) and "same command" in err(made)
+
+
+def test_a_second_plan_that_is_not_empty_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = run(monkeypatch)
+    plan = made.plan()
+    with pytest.raises(BBError) as caught:
+        made.conclude(plan, Result(done=plan.ops))
+    assert caught.value.code == "BB4001" and "start:web/agent" in str(caught.value)

@@ -1,0 +1,80 @@
+"""Plans in files: private, whole or not at all, and readable for ever."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from botbottle.cli.app import main
+from botbottle.cli.saved import read, save
+from botbottle.errors import BBError
+from botbottle.model.plan import Plan
+from tests.support.worlds import World, declared
+
+
+def a_plan() -> Plan:
+    return World().plan(declared())
+
+
+def test_a_saved_plan_is_private_and_carries_its_digest(tmp_path: Path) -> None:
+    made, path = a_plan(), tmp_path / "plan.json"
+    path.write_text("old")
+    path.chmod(0o644)
+    save(made, path)
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert read(path)["digest"] == made.digest and list(tmp_path.iterdir()) == [path]
+
+
+def test_a_plan_that_cannot_be_saved_is_an_error_with_its_place(tmp_path: Path) -> None:
+    with pytest.raises(BBError) as caught:
+        save(a_plan(), tmp_path / "missing/plan.json")
+    assert caught.value.where == str(tmp_path / "missing/plan.json")
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{}", "[]", json.dumps({"format_version": "2.0", "digest": "x"}), "\0"]
+)
+def test_what_is_no_plan_of_this_format_is_an_error(tmp_path: Path, text: str) -> None:
+    (tmp_path / "p").write_text(text)
+    with pytest.raises(BBError) as caught:
+        read(tmp_path / "p")
+    assert caught.value.where == str(tmp_path / "p") and "bb plan --out" in caught.value.hint
+
+
+class TestShow:
+    def test_it_prints_changes_reach_and_notices_without_an_engine(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("DOCKER_HOST", "unix:///nonexistent.sock")
+        made, path = a_plan(), tmp_path / "p"
+        save(made, path)
+        assert main(["show", str(path)]) == 0
+        seen = capsys.readouterr()
+        assert "create   web/agent  missing" in seen.out
+        assert "widens: api.anthropic.com" in seen.out and "(needs --allow widen)" in seen.out
+        assert made.digest in seen.err and f"bb apply {path}" in seen.err
+
+    def test_json_is_the_document_as_it_was_saved(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        save(a_plan(), tmp_path / "p")
+        assert main(["show", "--json", str(tmp_path / "p")]) == 0
+        assert capsys.readouterr().out == (tmp_path / "p").read_text()
+
+    def test_a_newer_minor_format_with_unknown_keys_is_read(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        document = {"format_version": "1.9", "digest": "d" * 16, "project": "p", "more": [1]}
+        (tmp_path / "p").write_text(json.dumps(document))
+        assert main(["show", str(tmp_path / "p")]) == 0
+        assert "nothing to do" in capsys.readouterr().out
+
+    def test_what_is_no_plan_is_1_and_says_how_to_make_one(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert main(["show", str(tmp_path / "absent")]) == 1
+        (tmp_path / "p").write_text("{}")
+        assert main(["show", str(tmp_path / "p")]) == 1
+        assert "bb plan --out" in capsys.readouterr().err

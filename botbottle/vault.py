@@ -23,6 +23,9 @@ class Vault(Protocol):
     def secret(self, name: str) -> str:
         """Value of a credential by the name routes use. Raises MissingValue."""
 
+    def known(self) -> Mapping[str, str]:
+        """Every credential of this run, name → value: to be searched for, nothing else."""
+
     def env(self, bottle: str) -> Mapping[str, str]:
         """Asked and copied variables of a bottle, name → value."""
 
@@ -53,6 +56,9 @@ class MemoryVault:
                 f"no value for the credential {name}", hint=f"set {name} in the environment"
             )
         return value
+
+    def known(self) -> Mapping[str, str]:
+        return {name: value for name, value in self._secrets.items() if value}
 
     def env(self, bottle: str) -> Mapping[str, str]:
         return dict(self._env.get(bottle, {}))

@@ -8,17 +8,18 @@ installed) and zip, inside of each other.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from botbottle.dlp.findings import Finding
 from botbottle.dlp.packed import Damaged, Source, is_zip, unpacked, zip_entries
 from botbottle.dlp.scanner import Scanner
-from botbottle.dlp.settings import KNOWN_SECRETS
+from botbottle.dlp.settings import KNOWN_SECRETS, Limits
 from botbottle.dlp.stream import StreamScanner
 from botbottle.dlp.tarstream import is_tar, members
 
 DETECTORS = frozenset({KNOWN_SECRETS})
+SECONDS = 5.0  # of CPU for one block of 64 KiB, whatever it unpacks to
 SEPARATOR = "!"  # between an archive and a name inside of it
 
 
@@ -43,6 +44,17 @@ class Place:
     @property
     def leak(self) -> bool:
         return not self.rule.startswith("limit.")
+
+    @property
+    def text(self) -> str:
+        """``PATH (NAME)`` for people; a path is the agent's own words, so only printable."""
+        path = "".join(c if c.isprintable() else "?" for c in self.path)
+        return f"{path[-200:]} ({self.rule.rpartition('/')[2]})"
+
+
+def searching(secrets: Mapping[str, bytes], key: bytes) -> ArchiveScanner:
+    """A scanner for these secrets alone; ``key`` as for ``Scanner``."""
+    return ArchiveScanner(Scanner(secrets, key=key, limits=Limits(seconds=SECONDS)))
 
 
 def leaks(places: Iterable[Place]) -> tuple[Place, ...]:
@@ -90,15 +102,22 @@ class ArchiveScanner:
 
     def _tar(self, source: Source, path: str, depth: int) -> None:
         for member in members(source):
-            inside = _join(path, member.name)
+            inside = self._named(path, member.name)
             self._note(inside, self.scanner.scan(member.header, inside, detectors=DETECTORS))
             if member.content is not None:
                 self._content(member.content.pieces(), inside, depth + 1)
 
     def _zip(self, source: Source, path: str, depth: int) -> None:
         for name, pieces in zip_entries(source):
-            inside = _join(path, name)
+            inside = self._named(path, name)
             self._content(self._counted(pieces, inside), inside, depth + 1)
+
+    def _named(self, path: str, name: str) -> str:
+        """The path of something inside; a name that holds a secret is not repeated."""
+        found = self.scanner.scan(name.encode(errors="replace"), "name", detectors=DETECTORS)
+        inside = _join(path, "(a name with it)" if found else name)
+        self._note(inside, found)
+        return inside
 
     def _counted(self, pieces: Iterator[bytes], path: str) -> Iterator[bytes]:
         """What unpacks, until the scan's whole allowance is used up."""

@@ -33,9 +33,12 @@ def is_tar(head: bytes) -> bool:
 
 
 def members(source: Readable) -> Iterator[Member]:
-    """Members in order. Raises Damaged where it is no tar any more."""
+    """Members in order, up to and with the first empty block. Raises Damaged where it is no tar
+    any more and where it is cut off."""
     before, path, size = b"", "", -1
-    while len(block := source.read(BLOCK)) == BLOCK and any(block):
+    while any(block := source.read(BLOCK)) or len(block) < BLOCK:
+        if len(block) < BLOCK:
+            raise Damaged("cut off")
         if not is_tar(block):
             raise Damaged("no tar header")
         kind, length = block[156:157], _number(block[124:136])

@@ -8,7 +8,7 @@ exercises both.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -88,8 +88,15 @@ class EngineRead(Protocol):
         """Local images that carry ``label`` (``key`` or ``key=value``)."""
 
     def storage(self) -> str:
-        """Directory that the engine keeps its data in, as the engine's own host names it; empty
-        when it does not say. One GET."""
+        """Directory that a local engine keeps its data in; empty when it does not say or is on
+        another machine. One GET at most."""
+
+    def archive(self, ref: Ref, path: str) -> Iterator[bytes]:
+        """A tar of a container's directory, volumes included, in pieces as they come. Names begin
+        with the last component of ``path``. A stopped container has its volumes too."""
+
+    def save(self, tag: str) -> Iterator[bytes]:
+        """An image in pieces, as ``docker save`` writes it: a tar of layer tars."""
 
     def network_is_sealed(self, network: str) -> bool:
         """Whether an internal network really has no host address and no gateway (an engine may
@@ -137,5 +144,12 @@ class EngineWrite(EngineRead, Protocol):
         """Build from a tar context with a Dockerfile. Raises ImageBuildFailed."""
 
     def import_tar(self, path: str, *, tag: str, labels: Sequence[tuple[str, str]]) -> str: ...
+
+    def import_stream(
+        self, data: Iterable[bytes], *, tag: str, labels: Sequence[tuple[str, str]]
+    ) -> str:
+        """Like ``import_tar`` from pieces of a tar. What reading ``data`` raises ends the call,
+        and then there is no image ``tag``."""
+
     def pull(self, reference: str) -> str: ...
     def remove_image(self, tag: str) -> None: ...

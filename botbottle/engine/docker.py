@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from botbottle.engine import containers, endpoint, execution, images, networks, volumes
@@ -90,6 +90,9 @@ class DockerEngine(DockerReader):
 
     def import_tar(self, path: str, *, tag: str, labels: Labels) -> str:
         return images.import_tar(self.connection, path, tag=tag, labels=labels)
+
+    def import_stream(self, data: Iterable[bytes], *, tag: str, labels: Labels) -> str:
+        return images.import_stream(self.connection, data, tag=tag, labels=labels)
 
     def pull(self, reference: str) -> str:
         return images.pull(self.connection, reference)

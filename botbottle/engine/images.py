@@ -58,10 +58,19 @@ def build(
 
 def import_tar(connection: Connection, path: str, *, tag: str, labels: Labels) -> str:
     """Make an image of one layer from a root file system's tar (plain or compressed)."""
+    with Path(path).open("rb") as data:
+        return import_stream(connection, data, tag=tag, labels=labels)
+
+
+def import_stream(
+    connection: Connection, data: Iterable[bytes], *, tag: str, labels: Labels
+) -> str:
+    """The same from pieces of a tar; nothing is kept of them here. What reading them raises ends
+    the call, and then there is no image."""
     client = connection.client()
     changes = [f"LABEL {json.dumps(k)}={json.dumps(v)}" for k, v in labels]
     params = [("fromSrc", "-"), ("repo", tag), *(("changes", c) for c in changes)]
-    with Path(path).open("rb") as data, sdk.translated(f"import {tag}", connection.address):
+    with sdk.translated(f"import {tag}", connection.address):
         answer = client.post(
             f"{client.base_url}/v{client.api_version}/images/create",
             params=params,

@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from botbottle.engine import endpoint, events, logs, lookup
+from botbottle.engine import archives, endpoint, events, logs, lookup
 from botbottle.engine.api import Event
 from botbottle.engine.connection import Connection
 from botbottle.engine.observe import Observer
@@ -69,7 +69,15 @@ class DockerReader:
         return lookup.labelled(self.connection, label)
 
     def storage(self) -> str:
+        if not self.connection.endpoint.socket:
+            return ""  # the same path here would be another disk
         return str(self.connection.get_json("/info").get("DockerRootDir") or "")
+
+    def archive(self, ref: Ref, path: str) -> Iterator[bytes]:
+        return archives.directory(self.connection, ref, path)
+
+    def save(self, tag: str) -> Iterator[bytes]:
+        return archives.image(self.connection, tag)
 
     def network_is_sealed(self, network: str) -> bool:
         return lookup.is_sealed(self.connection, network)

@@ -69,6 +69,8 @@ class LedgerWrite(Protocol):
         self, account: str, image: str, manifest_digest: str, *, now: float
     ) -> None: ...
 
+    def note_audit(self, action: str, subject: str, *, by: str, detail: str = "") -> None: ...
+
 
 class Journal(Protocol):
     """Intents and outcomes (botbottle.ledger.api). Both are durable when they return."""

@@ -9,11 +9,11 @@ from __future__ import annotations
 from typing import assert_never
 
 from botbottle.errors import Conflict, EngineError, PlanStale, Refused
-from botbottle.executor import deliver, disk, files, host, ready
+from botbottle.executor import deliver, disk, files, host, ready, snapshots
 from botbottle.executor.api import Tools
 from botbottle.executor.names import Names
 from botbottle.executor.report import progress
-from botbottle.model import canonical, labels, paths, plan
+from botbottle.model import labels, plan
 from botbottle.model.resources import ObservedContainer, ObservedNetwork
 from botbottle.model.sidecar_config import fingerprint
 
@@ -41,10 +41,13 @@ def carry_out(op: plan.Op, tools: Tools, names: Names, run: str) -> None:
         case plan.StartContainer():
             engine.start(names.container(op.ref))
         case plan.StopContainer():
-            engine.stop(names.container(op.ref), op.timeout)
+            if op.kill:
+                engine.kill(names.container(op.ref))
+            else:
+                engine.stop(names.container(op.ref), op.timeout)
         case plan.PauseContainer():
             if op.reason == "frozen":
-                disk.check_room(engine, op.resource)
+                disk.check_room(engine, names.container(op.ref), op.resource)
             engine.pause(names.container(op.ref))
         case plan.UnpauseContainer():
             engine.unpause(names.container(op.ref))
@@ -67,7 +70,11 @@ def carry_out(op: plan.Op, tools: Tools, names: Names, run: str) -> None:
         case plan.CopyFiles():
             files.copy(op, names.container(op.ref), tools)
         case plan.CommitImage():
-            snapshot(op, tools, names)
+            engine.commit(names.container(op.ref), op.tag, op.labels)
+        case plan.SaveVolumes():
+            snapshots.save_volumes(op, tools, names)
+        case plan.RestoreVolumes():
+            snapshots.restore_volumes(op, tools)
         case plan.RemoveImage():
             engine.remove_image(op.tag)
         case plan.RegisterAccount():
@@ -159,15 +166,6 @@ def push_config(op: plan.PushConfig, tools: Tools) -> None:
             where=op.resource,
             hint="bb logs " + op.bottle,
         )
-
-
-def snapshot(op: plan.CommitImage, tools: Tools, names: Names) -> None:
-    """Commit, then list the snapshot in the ledger, so that ``bb freezes`` finds it."""
-    tools.engine.commit(names.container(op.ref), op.tag, op.labels)
-    marks = dict(op.labels)
-    account = paths.account(marks.get(labels.PROJECT, ""), op.bottle)
-    digest = canonical.digest(marks.get(labels.SPEC, ""))
-    tools.ledger.record_freeze(account, op.tag, digest, now=tools.clock.now())
 
 
 def record(op: plan.RecordEnforcement, tools: Tools) -> None:

@@ -14,3 +14,4 @@ SOURCE = PREFIX + "source"
 VERSION = PREFIX + "version"
 HOME = PREFIX + "home"  # short hash of the bb home directory: two homes never meet
 OP_ID = PREFIX + "op-id"
+BUDGET = PREFIX + "budget"  # of a snapshot: where the bottle's budgets stood

@@ -15,7 +15,7 @@ from typing import Literal
 from botbottle.model import canonical, labels
 from botbottle.model.sidecar_config import SidecarConfig
 
-type Kind = Literal["agent", "egress", "ledger", "supervise", "git-gate"]
+type Kind = Literal["agent", "egress", "ledger", "supervise", "git-gate", "restore"]
 type State = Literal["created", "running", "paused", "restarting", "exited", "dead", "removing"]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from botbottle.model.fragment import attached_to
 from botbottle.model.plan import (
     Action,
     CopyFiles,
@@ -14,6 +15,7 @@ from botbottle.model.resources import SidecarStatus, VolumeSpec
 from botbottle.planner.container import ContainerPlan, plan_container
 from botbottle.planner.draft import Draft, volume_labels
 from botbottle.planner.network import NetworkPlan
+from botbottle.planner.restore import plan_restore
 from botbottle.planner.sidecar import plan_push, status_of
 from botbottle.planner.wanted import Wanted
 
@@ -28,6 +30,7 @@ def plan_agent(
 ) -> None:
     """The agent container, its files, the config in its right place, and its start."""
     name = want.spec.name
+    volumes = plan_volumes(draft, want)
     agent = plan_container(
         draft,
         want.agent,
@@ -35,7 +38,7 @@ def plan_agent(
         resource=f"{name}/agent",
         found=draft.mine(name, "agent"),
         networks=networks,
-        create_after=(*after, *plan_volumes(draft, want)),
+        create_after=(*after, *volumes, *plan_restore(draft, want, volumes)),
         source=",".join(want.spec.ancestry),
         origins=want.spec.origins,
     )
@@ -85,6 +88,7 @@ def _start_agent(draft: Draft, want: Wanted, agent: ContainerPlan, after: tuple[
             bottle=name,
             reason=reason,
             after=after,
+            expect=attached_to(a.network for a in want.agent.networks),
             ref=agent.ref,
         )
     )
@@ -109,6 +113,7 @@ def deliver_env(
             bottle=name,
             reason=reason,
             after=after,
+            expect=attached_to(a.network for a in want.agent.networks),
             ref=agent.ref,
             control=want.paths.control,
             names=want.env,

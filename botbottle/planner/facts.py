@@ -18,7 +18,8 @@ class Facts:
     fingerprint) of its asked and copied values. ``upstream_ca`` is PEM text. ``skills_dir`` is
     the host directory of skills. ``only`` restricts to bottles by name. ``destroy`` plans to
     nothing at all, including the shared ledger service when no other project needs it.
-    ``snapshots`` maps a bottle to the tags of its existing snapshots, newest first.
+    ``snapshots`` maps a bottle to the tags of its existing snapshots, newest first; ``saved`` are
+    those whose volumes exist as an image, too.
     """
 
     paths: HomePaths
@@ -35,3 +36,4 @@ class Facts:
     runtime: str = ""
     platform_dns: tuple[str, ...] = ()
     snapshots: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    saved: frozenset[str] = frozenset()

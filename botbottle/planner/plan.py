@@ -80,7 +80,7 @@ def _one(
         registered = plan_register(draft, want, declared.settings, view)
         plan_present(draft, want, shared, (*before, *((registered,) if registered else ())))
     elif want.mode == "stopped":
-        plan_stopped(draft, want)
+        plan_stopped(draft, want, view)
     else:
         killed = want.standing.policy == "kill"
         # A killed bottle keeps its account: its spending still counts and it can be released.

@@ -2,7 +2,7 @@
 
 While the container is still there, it is started again and no snapshot is needed. A container
 that was made from a snapshot keeps it as its image until the image its recipe asks for is
-another one; then it is replaced in the ordinary way. Volumes are never touched by either.
+another one; then it is replaced in the ordinary way. Volumes that are still there are kept.
 """
 
 from __future__ import annotations
@@ -40,6 +40,11 @@ def snapshot_for(
         return known[0] if resuming else ""
     kept = {image for image, mark in made if image in known and mark == base}
     return next((tag for tag in known if tag in kept), "")
+
+
+def volumes_tag(snapshot: str) -> str:
+    """Tag of the image that holds the volumes of a snapshot."""
+    return f"{snapshot}-volumes"
 
 
 def _stored(found: Mapping[str, str]) -> tuple[str, str]:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from botbottle.model import canonical, labels
+from botbottle.model.ledger_view import LedgerView
 from botbottle.model.plan import (
     Action,
-    CommitImage,
-    PauseContainer,
     Ref,
     RemoveContainer,
     RemoveVolume,
@@ -14,27 +12,24 @@ from botbottle.model.plan import (
     StopContainer,
 )
 from botbottle.model.resources import ObservedContainer
-from botbottle.planner.draft import Draft, owner_labels
+from botbottle.planner.draft import Draft
+from botbottle.planner.freeze import ALIVE, plan_freeze
 from botbottle.planner.network import drop_network
 from botbottle.planner.wanted import Wanted
 
 ROLES = ("agent", "supervise", "git-gate", "egress")  # the agent goes first
-ALIVE = ("running", "paused", "restarting")
 
 
-def plan_stopped(draft: Draft, want: Wanted) -> None:
+def plan_stopped(draft: Draft, want: Wanted, view: LedgerView) -> None:
     """Stop what runs, agent first; create nothing. A freeze takes its snapshot on the way."""
     name = want.spec.name
     freezing = want.standing.policy == "freeze"
-    previous: tuple[str, ...] = ()
-    for role in ROLES:
+    reason = "frozen" if freezing else "should-not-run"
+    previous = plan_freeze(draft, want, view) if freezing else ()
+    for role in ROLES[1:] if freezing else ROLES:
         for found in draft.mine(name, role):
-            if found.state not in ALIVE:
-                continue
-            before = previous
-            if role == "agent" and freezing:
-                before = _snapshot(draft, want, found)
-            previous = (*previous, _stop(draft, found, name, role, before, freezing))
+            if found.state in ALIVE:
+                previous = (*previous, _stop(draft, found, name, role, previous, reason))
 
 
 def _stop(
@@ -43,9 +38,8 @@ def _stop(
     name: str,
     role: str,
     after: tuple[str, ...],
-    freezing: bool,
+    reason: str,
 ) -> str:
-    reason = "frozen" if freezing else "should-not-run"
     draft.change(f"{name}/{role}", name, Action.STOP, reason)
     return draft.add(
         StopContainer(
@@ -59,48 +53,10 @@ def _stop(
     )
 
 
-def snapshot_tag(want: Wanted, home_id: str) -> str:
-    """Deterministic for one trigger, so that a repeated freeze writes the same snapshot; two
-    homes on one engine never write the same tag."""
-    tail = canonical.digest([home_id, want.account, want.standing.trigger_id], 12)
-    return f"botbottle/snapshot-{want.spec.name}:{tail}"
-
-
-def _snapshot(draft: Draft, want: Wanted, found: ObservedContainer) -> tuple[str, ...]:
-    """Pause, then commit. The engine unpauses a paused container when it stops it."""
-    name, ref = want.spec.name, Ref(found.name, found.id)
-    resource = f"{name}/agent"
-    paused: tuple[str, ...] = ()
-    if found.state == "running":
-        paused = (
-            draft.add(
-                PauseContainer(
-                    id=f"pause:{resource}", resource=resource, bottle=name, reason="frozen", ref=ref
-                )
-            ),
-        )
-    made = owner_labels(draft.facts, want.spec.project, name, "snapshot") | {
-        labels.SPEC: canonical.canonical(want.agent.immutable)
-    }
-    committed = draft.add(
-        CommitImage(
-            id=f"commit:{resource}",
-            resource=resource,
-            bottle=name,
-            reason="frozen",
-            after=paused,
-            ref=ref,
-            tag=snapshot_tag(want, draft.facts.paths.home_id),
-            labels=tuple(sorted(made.items())),
-        )
-    )
-    return (*paused, committed)
-
-
 def plan_absent(draft: Draft, name: str, account: str, reason: str, *, registered: bool) -> None:
     """Remove a bottle: agent, sidecars, network, volumes; then close its account's socket."""
     removed: tuple[str, ...] = ()
-    for role in ROLES:
+    for role in (*ROLES, "restore"):
         for found in draft.mine(name, role):
             removed = (*removed, _remove(draft, found, name, role, removed, reason))
     networks = tuple(

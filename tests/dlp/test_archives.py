@@ -114,7 +114,7 @@ HIDDEN: dict[str, bytes] = {
 def test_a_secret_is_found(where: str) -> None:
     found = leaks(scan(HIDDEN[where]))
     assert found and all("API_KEY" in p.rule for p in found)
-    assert not any(SECRET.decode() in p.rule for p in found)
+    assert not any(SECRET.decode() in p.rule + p.path + p.text for p in found)
 
 
 def test_the_place_is_the_path_through_all_archives() -> None:

@@ -6,6 +6,7 @@ import dataclasses
 import io
 import itertools
 import tarfile
+from collections.abc import Iterable, Iterator
 
 import pytest
 
@@ -17,6 +18,7 @@ from botbottle.model.resources import Attachment, Limits, Mount, ObservedContain
 from tests.support.engines import Lab
 
 NOBODY = Ref("bbt-nobody")
+WHERE = ("/data/home", "/data/work")
 
 
 def only(lab: Lab) -> ObservedContainer:
@@ -498,3 +500,80 @@ def test_a_volume_that_nobody_made_is_made_with_the_container_and_is_not_ours(la
         lab.engine.create_volume(VolumeSpec(lab.name("auto"), "web"), lab.labels("volume"))
     lab.engine.remove_container(Ref(lab.name("agent")), kill=True)
     lab.engine.remove_volume(lab.name("auto"))
+
+
+def with_volumes(lab: Lab, tail: str, image: str = "", targets: tuple[str, str] = WHERE) -> Ref:
+    mounts = [Mount("volume", t, lab.name(f"{tail}-{t.split('/')[-1]}")) for t in targets]
+    for mount in mounts:
+        lab.engine.create_volume(VolumeSpec(mount.source, "web"), lab.labels("volume"))
+    spec = lab.spec(tail, mounts=tuple(mounts), image=image or lab.image, read_only=True)
+    return Ref(spec.name, lab.engine.create_container(spec, spec.name, lab.labels()))
+
+
+def files(pieces: Iterable[bytes]) -> dict[str, bytes]:
+    with tarfile.open(fileobj=io.BytesIO(b"".join(pieces))) as tar:
+        return {m.name: f.read() for m in tar if m.isfile() and (f := tar.extractfile(m))}
+
+
+def put(lab: Lab, ref: Ref, where: str, name: str, content: bytes) -> None:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as tar:
+        info = tarfile.TarInfo(name)
+        info.size = len(content)
+        tar.addfile(info, io.BytesIO(content))
+    lab.engine.put_archive(ref, where, buffer.getvalue())
+
+
+def test_a_volume_is_read_from_a_container_that_does_not_run_and_only_below_its_path(
+    lab: Lab,
+) -> None:
+    ref = with_volumes(lab, "old")
+    put(lab, ref, "/data/home", "own", b"mine")
+    put(lab, ref, "/data/work", "notes", b"thought")
+    assert files(lab.engine.archive(ref, "/data/home")) == {"home/own": b"mine"}
+    with pytest.raises(NotFound):
+        list(lab.engine.archive(NOBODY, "/data/home"))
+
+
+def test_an_image_made_of_pieces_fills_volumes_that_are_empty_and_no_others(lab: Lab) -> None:
+    old = with_volumes(lab, "old")
+    put(lab, old, "/data/home", "own", b"mine")
+    put(lab, old, "/data/work", "notes", b"thought")
+    tag = f"bbt-{lab.home}:volumes"
+    parts = [f"{where}/{n}" for where, n in (("home", "own"), ("work", "notes"))]
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as tar:
+        for name, content in zip(parts, (b"mine", b"thought"), strict=True):
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            tar.addfile(info, io.BytesIO(content))
+    data = buffer.getvalue()
+    pieces = iter((data[:700], data[700:]))
+    made = lab.engine.import_stream(pieces, tag=tag, labels=lab.labels("snapshot"))
+    assert lab.engine.image_id(tag) == made
+    put(lab, old, "/data/home", "own", b"changed since")
+
+    new = with_volumes(lab, "new", tag, ("/home", "/work"))
+    assert files(lab.engine.archive(new, "/home")) == {"home/own": b"mine"}
+    assert files(lab.engine.archive(new, "/work")) == {"work/notes": b"thought"}
+    put(lab, new, "/work", "notes", b"later")
+    spec = lab.spec("third", mounts=(Mount("volume", "/work", lab.name("new-work")),), image=tag)
+    third = Ref(spec.name, lab.engine.create_container(spec, spec.name, lab.labels()))
+    assert files(lab.engine.archive(third, "/work")) == {"work/notes": b"later"}, "not refilled"
+    saved = files(lab.engine.save(tag))
+    layers = [c for n, c in saved.items() if n.endswith("layer.tar") or _is_tar(c)]
+    assert any(b"thought" in layer for layer in layers)
+
+
+def _is_tar(content: bytes) -> bool:
+    return content[257:262] == b"ustar"
+
+
+def test_an_image_whose_pieces_break_off_is_not_made(lab: Lab) -> None:
+    def broken() -> Iterator[bytes]:
+        yield bytes(512)
+        raise EngineError("the source went away")
+
+    with pytest.raises(BBError):
+        lab.engine.import_stream(broken(), tag=f"bbt-{lab.home}:cut", labels=lab.labels())
+    assert lab.engine.image_id(f"bbt-{lab.home}:cut") is None

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from botbottle.errors import Refused
+from botbottle.engine.api import ExecResult
+from botbottle.errors import BBError, EngineError, Refused
 from botbottle.executor import disk
 from botbottle.executor.handlers import carry_out
 from botbottle.executor.names import Names
@@ -16,9 +17,20 @@ from botbottle.model.plan import PauseContainer, Ref
 class Engine:
     """Says where its data is, and remembers what it was asked to pause."""
 
-    def __init__(self, directory: str) -> None:
+    def __init__(self, directory: str, answer: ExecResult | BBError | None = None) -> None:
         self.directory = directory
+        self.answer = answer or EngineError("no such program")
+        self.asked: list[tuple[str, ...]] = []
         self.paused: list[Ref] = []
+
+    def exec(
+        self, ref: Ref, argv: tuple[str, ...], *, user: str = "", timeout: float
+    ) -> ExecResult:
+        assert user == "0:0", "the agent's own user could stop its programs"
+        self.asked.append(argv)
+        if isinstance(self.answer, BBError):
+            raise self.answer
+        return self.answer
 
     def storage(self) -> str:
         return self.directory
@@ -67,6 +79,22 @@ def test_with_room_the_bottle_is_paused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("directory", ["", "/nowhere/at/all"])
 def test_an_engine_whose_disk_cannot_be_seen_is_left_to_say_so_itself(directory: str) -> None:
     engine = Engine(directory)
+    pause(engine)
+    assert engine.paused and engine.asked == [disk.PROBE]
+
+
+def test_the_disk_of_another_machines_engine_is_seen_from_inside_the_container() -> None:
+    engine = Engine("", ExecResult(0, b"100 4096\n", b""))
+    with pytest.raises(Refused, match="was not paused"):
+        pause(engine)
+    assert engine.paused == []
+    pause(roomy := Engine("", ExecResult(0, b"900000000 4096\n", b"")))
+    assert roomy.paused
+
+
+@pytest.mark.parametrize("answer", [b"", b"x y", b"1", b"-5 4096", b"5 0", b"1 2 3"])
+def test_an_answer_that_is_none_refuses_nothing(answer: bytes) -> None:
+    engine = Engine("", ExecResult(0, answer, b""))
     pause(engine)
     assert engine.paused
 

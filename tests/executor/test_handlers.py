@@ -244,20 +244,6 @@ def test_ledger_ops_reach_the_ledger(lab: Lab, bench: Bench) -> None:
     ]
 
 
-def test_a_snapshot_is_an_image_and_a_row_in_the_ledger(lab: Lab, bench: Bench) -> None:
-    ref = lab.run(lab.spec())
-    marks = ((labels.HOME, lab.home), (labels.PROJECT, "test"), (labels.SPEC, "{}"))
-    assert bench.run(
-        plan.PauseContainer(**about("pause"), ref=ref),  # type: ignore[arg-type]
-        plan.CommitImage(**about("commit", "pause"), ref=ref, tag="snap:1", labels=marks),  # type: ignore[arg-type]
-        plan.StopContainer(**about("stop", "commit"), ref=ref),  # type: ignore[arg-type]
-    ).ok
-    assert lab.engine.image_id("snap:1")
-    ((kind, (account, image, digest)),) = bench.ledger.calls
-    assert (kind, account, image) == ("freeze", "test/web", "snap:1")
-    assert len(digest) == 16
-
-
 def test_every_other_op_is_one_call_of_the_engine(lab: Lab, bench: Bench) -> None:
     ref = lab.run(lab.spec("agent"))
     identity = lab.engine.create_network(lab.network(), lab.labels("internal"))

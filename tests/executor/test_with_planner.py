@@ -110,6 +110,10 @@ class Books:
         with self._write("freeze"):
             pass
 
+    def note_audit(self, action: str, subject: str, *, by: str, detail: str = "") -> None:
+        with self._write("audit"):
+            pass
+
 
 @dataclass(slots=True)
 class Builder:

@@ -16,7 +16,14 @@ import pytest
 
 from botbottle.model.bottle import Declared, Policy
 from botbottle.model.ledger_view import EnforcementRecord, HoldRecord
-from botbottle.model.plan import CommitImage, Op, RecordEnforcement, Ref, RemoveContainer
+from botbottle.model.plan import (
+    CommitImage,
+    Op,
+    RecordEnforcement,
+    Ref,
+    RemoveContainer,
+    SaveVolumes,
+)
 from botbottle.planner.facts import Facts
 from botbottle.planner.plan import states_of
 from tests.support.worlds import FACTS, World, bottle, declared
@@ -41,8 +48,11 @@ class Ledger(World):
 
     def apply(self, op: Op) -> None:
         if isinstance(op, CommitImage):
-            assert self.container(op.ref).state == "paused", "a snapshot of what still changes"
-            self.tags = [op.tag, *(t for t in self.tags if t != op.tag)]
+            assert self.container(op.ref).state != "running", "a snapshot of what still changes"
+        elif isinstance(op, SaveVolumes):
+            state = self.container(op.ref).state
+            assert state not in ("running", "paused"), "volumes that may still change"
+            self.tags = [op.snapshot, *(t for t in self.tags if t != op.snapshot)]
         elif isinstance(op, RecordEnforcement):
             self._record(op)
         else:

@@ -94,6 +94,9 @@ class FakeLedger:
     def record_freeze(self, account: str, image: str, manifest_digest: str, *, now: float) -> None:
         self.calls.append(("freeze", (account, image, manifest_digest)))
 
+    def note_audit(self, action: str, subject: str, *, by: str, detail: str = "") -> None:
+        self.calls.append((action, (subject, detail)))
+
     def intent(self, run: str, project: str, *, op: str, op_id: str, resource: str) -> int:
         with self._lock:
             self.entries.append([run, project, op, op_id, resource, "", ""])

@@ -34,7 +34,9 @@ from botbottle.model.plan import (
     RemoveNetwork,
     RemoveVolume,
     RenameContainer,
+    RestoreVolumes,
     RetireAccount,
+    SaveVolumes,
     StartContainer,
     StopContainer,
     UnpauseContainer,
@@ -223,7 +225,12 @@ class World:
                     rows[op.account] = EnforcementRecord(op.account, op.policy, op.trigger, 0.0)
                 self.view = replace(self.view, enforced=rows)
             case CommitImage():
-                assert self.container(op.ref).state == "paused"
+                assert self.container(op.ref).state != "running", "a snapshot of what changes"
+            case SaveVolumes():
+                assert self.container(op.ref).state not in ("running", "paused")
+            case RestoreVolumes():
+                held = {v.name for v in self.observed.volumes}
+                assert {m.source for m in op.spec.mounts} <= held, "volumes are made first"
             case DeliverEnv():
                 agent = self.container(op.ref)
                 assert agent.state == "running"

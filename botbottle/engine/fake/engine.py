@@ -6,15 +6,14 @@ engine, against which the same contract tests run. Safe for use from several thr
 
 from __future__ import annotations
 
-import io
 import posixpath
-import tarfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from botbottle.engine.api import Event, ExecResult
 from botbottle.engine.errors import NotFound
+from botbottle.engine.fake.contents import fill_volume, read_tar, write_file
 from botbottle.engine.fake.faults import Faults
 from botbottle.engine.fake.reader import FakeReader, overlap
 from botbottle.engine.fake.world import Container, Network, World
@@ -98,6 +97,7 @@ class FakeEngine(FakeReader):
             if users:
                 raise Conflict(f"remove {name}: volume is in use")
             self.world.volumes.pop(name, None)
+            self.world.kept.pop(name, None)
 
     def create_container(self, spec: ContainerSpec, name: str, labels: Labels) -> str:
         with self._write("create_container", name):
@@ -115,6 +115,7 @@ class FakeEngine(FakeReader):
             for mount in spec.mounts:
                 if mount.kind == "volume":
                     self.world.volumes.setdefault(mount.source, {})
+                    fill_volume(self.world, mount, image.id)
             self.world.containers[identity] = container
             self._tell("container", "create", identity, container.labels)
         return identity
@@ -223,10 +224,8 @@ class FakeEngine(FakeReader):
             roots = [m.target for m in container.spec.mounts if m.kind == "volume"]
             if container.spec.read_only and not any(_below(path, r) for r in roots):
                 raise EngineError("container rootfs is marked read-only")
-            with tarfile.open(fileobj=io.BytesIO(tar)) as archive:
-                for member in archive:
-                    if member.isfile() and (data := archive.extractfile(member)):
-                        container.files[posixpath.join(path, member.name)] = data.read()
+            for name, data in read_tar(tar).items():
+                write_file(self.world, container, posixpath.join(path, name), data)
 
     def exec(
         self, ref: Ref, argv: Sequence[str], *, stdin: bytes = b"", user: str = "", timeout: float
@@ -254,6 +253,13 @@ class FakeEngine(FakeReader):
     def import_tar(self, path: str, *, tag: str, labels: Labels) -> str:
         with self._write("import_tar", tag):
             return self._make_image(path.encode(), tag, labels)
+
+    def import_stream(self, data: Iterable[bytes], *, tag: str, labels: Labels) -> str:
+        with self._write("import_stream", tag):
+            whole = b"".join(data)
+            identity = self._make_image(whole, tag, labels)
+            self.world.layers[identity] = {f"/{n}": f for n, f in read_tar(whole).items()}
+            return identity
 
     def pull(self, reference: str) -> str:
         with self._write("pull", reference):

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from botbottle.engine.api import Event, ExecResult
 from botbottle.engine.errors import NotFound
+from botbottle.engine.fake.contents import files_below, make_tar
 from botbottle.engine.fake.faults import Crash, Faults
 from botbottle.engine.fake.stream import EventLog
 from botbottle.engine.fake.world import World
@@ -117,6 +118,22 @@ class FakeReader:
     def storage(self) -> str:
         self._check()
         return self.data_dir
+
+    def archive(self, ref: Ref, path: str) -> Iterator[bytes]:
+        with self._lock:
+            self._check()
+            found = files_below(self.world, self.world.container(ref), path)
+        return iter((make_tar(found),))
+
+    def save(self, tag: str) -> Iterator[bytes]:
+        with self._lock:
+            self._check()
+            image = self.world.image(tag)
+            if image is None:
+                raise NotFound(f"No such image: {tag}")
+            files = self.world.layers.get(image.id, {})
+        layer = make_tar((path.lstrip("/"), content) for path, content in files.items())
+        return iter((make_tar([("0/layer.tar", layer)]),))
 
     def network_is_sealed(self, network: str) -> bool:
         with self._lock:

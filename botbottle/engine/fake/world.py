@@ -27,6 +27,8 @@ from botbottle.model.resources import (
 
 ALIVE: tuple[State, ...] = ("running", "paused", "restarting")
 
+type Files = dict[str, bytes]  # absolute path (in a volume: relative to it) → content
+
 
 @dataclass(slots=True)
 class Container:
@@ -86,6 +88,8 @@ class World:
     volumes: dict[str, dict[str, str]] = field(default_factory=dict)  # name → labels
     images: dict[str, ObservedImage] = field(default_factory=dict)  # by id
     counter: int = 0
+    kept: dict[str, Files] = field(default_factory=dict)  # volume → its files
+    layers: dict[str, Files] = field(default_factory=dict)  # image id → files of its own
 
     def fork(self) -> World:
         """An independent copy."""
@@ -104,6 +108,8 @@ class World:
             {name: dict(marks) for name, marks in self.volumes.items()},
             dict(self.images),
             self.counter,
+            {name: dict(files) for name, files in self.kept.items()},
+            dict(self.layers),
         )
 
     def new_id(self, kind: str) -> str:

@@ -8,7 +8,6 @@ plan creates. Ops hold no decision beyond their own fields and no secret.
 from botbottle.model.plan.base import Base, Ref
 from botbottle.model.plan.document import FORMAT_VERSION, Plan
 from botbottle.model.plan.engine_ops import (
-    CommitImage,
     ConnectNetwork,
     CreateContainer,
     CreateNetwork,
@@ -46,6 +45,7 @@ from botbottle.model.plan.inner_ops import (
     RetireAccount,
 )
 from botbottle.model.plan.ops import Op, op_wire
+from botbottle.model.plan.snapshot_ops import CommitImage, RestoreVolumes, SaveVolumes
 
 __all__ = [
     "FORMAT_VERSION",
@@ -80,7 +80,9 @@ __all__ = [
     "RemoveNetwork",
     "RemoveVolume",
     "RenameContainer",
+    "RestoreVolumes",
     "RetireAccount",
+    "SaveVolumes",
     "StartContainer",
     "StopContainer",
     "UnpauseContainer",

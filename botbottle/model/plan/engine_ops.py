@@ -56,8 +56,11 @@ class StartContainer(Base):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StopContainer(Base):
+    """``kill``: at once and without a word to its programs, so what was paused stays as it was."""
+
     ref: Ref
     timeout: int = 2
+    kill: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,15 +102,6 @@ class ConnectNetwork(Base):
 class DisconnectNetwork(Base):
     ref: Ref
     network: Ref
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CommitImage(Base):
-    """Snapshot a paused container into the image ``tag``."""
-
-    ref: Ref
-    tag: str
-    labels: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,6 @@ from typing import Any
 
 from botbottle.model import canonical
 from botbottle.model.plan.engine_ops import (
-    CommitImage,
     ConnectNetwork,
     CreateContainer,
     CreateNetwork,
@@ -33,14 +32,15 @@ from botbottle.model.plan.inner_ops import (
     RegisterAccount,
     RetireAccount,
 )
+from botbottle.model.plan.snapshot_ops import CommitImage, RestoreVolumes, SaveVolumes
 
 type Op = (
     EnsureImage | CreateNetwork | RemoveNetwork | CreateVolume | RemoveVolume | CreateContainer
     | StartContainer
     | StopContainer | PauseContainer | UnpauseContainer | RemoveContainer | RenameContainer
     | UpdateContainer | ConnectNetwork | DisconnectNetwork | AwaitReady | PushConfig
-    | DeliverEnv | CopyFiles | CommitImage | RemoveImage | RegisterAccount | RetireAccount
-    | RecordEnforcement
+    | DeliverEnv | CopyFiles | CommitImage | SaveVolumes | RestoreVolumes | RemoveImage
+    | RegisterAccount | RetireAccount | RecordEnforcement
 )  # fmt: skip
 
 

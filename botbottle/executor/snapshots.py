@@ -1,0 +1,94 @@
+"""Taking a snapshot of an agent, and filling volumes from one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from botbottle.errors import Conflict, EngineError
+from botbottle.executor.api import Tools
+from botbottle.executor.names import Names
+from botbottle.model import canonical, labels, paths, plan
+from botbottle.model.plan import Ref
+from botbottle.ui import events
+
+END = bytes(1024)  # of a tar: two empty blocks
+SHOWN = 5  # places named in a warning
+
+
+def save_volumes(op: plan.SaveVolumes, tools: Tools, names: Names) -> None:
+    """Search the volumes for every credential at hand, copy them unless there is one, and list
+    the snapshot. The container does not run, so both readings see the same."""
+    ref = names.container(op.ref)
+    marks = dict(op.labels)
+    account = paths.account(marks.get(labels.PROJECT, ""), op.bottle)
+    leaks = search(tools, (tools.engine.archive(ref, path) for path in op.paths))
+    if leaks:
+        refuse(op, tools, account, leaks)
+    else:
+        parts = (tools.engine.archive(ref, path) for path in op.paths)
+        tools.engine.import_stream(joined(parts), tag=op.tag, labels=op.labels)
+    digest = canonical.digest(marks.get(labels.SPEC, ""))
+    tools.ledger.record_freeze(account, op.snapshot, digest, now=tools.clock.now())
+
+
+def search(tools: Tools, archives: Iterable[Iterable[bytes]]) -> tuple[str, ...]:
+    """``PATH (CREDENTIAL)`` of each place that holds one, sorted."""
+    secrets = {name: value.encode() for name, value in tools.vault.known().items()}
+    if not secrets:
+        return ()
+    from botbottle.dlp.archives import searching  # the engine behind it is dear to import
+
+    look = searching(secrets, tools.vault.key)
+    return tuple(sorted({p.text for archive in archives for p in look.scan(archive) if p.leak}))
+
+
+def refuse(op: plan.SaveVolumes, tools: Tools, account: str, leaks: tuple[str, ...]) -> None:
+    """The bottle is stopped and keeps its volumes; only the copy is not made, as an image may
+    be kept for long and moved elsewhere."""
+    shown = ", ".join(leaks[:SHOWN]) + (f" and {len(leaks) - SHOWN} more" if leaks[SHOWN:] else "")
+    tools.ledger.note_audit("snapshot-refused", account, by="bb", detail=shown)
+    message = (
+        f"BB7307 {op.bottle}: its volumes hold a real credential and were not copied into the "
+        f"snapshot: {shown}; bb resume works as long as the volumes are kept"
+    )
+    tools.emit(events.Note(ts=tools.clock.now(), level="warning", message=message))
+
+
+def joined(archives: Iterable[Iterable[bytes]]) -> Iterator[bytes]:
+    """Several tars as one. Raises EngineError for one that is damaged or cut off."""
+    from botbottle.dlp.packed import Damaged
+
+    for archive in archives:
+        try:
+            yield from body(archive)
+        except Damaged as error:
+            raise EngineError(f"the engine's copy of a volume is damaged: {error}") from error
+    yield END
+
+
+def body(archive: Iterable[bytes]) -> Iterator[bytes]:
+    """A tar without its end, which may be padded: what follows it would not be read."""
+    from botbottle.dlp.packed import Source
+    from botbottle.dlp.tarstream import members
+
+    taken = bytearray()
+    source = Source(iter(archive), taken.extend)
+    for member in members(source):
+        for _ in member.content.pieces() if member.content else ():
+            yield bytes(taken)
+            taken.clear()
+    yield bytes(taken[: -len(END) // 2])  # the empty block that was the end
+
+
+def restore_volumes(op: plan.RestoreVolumes, tools: Tools) -> None:
+    """The engine fills empty volumes from the image when a container that mounts them is made;
+    what an interrupted attempt left of that container is removed first."""
+    engine, name = tools.engine, op.spec.name
+    left = engine.container(Ref(name))
+    if left is not None:
+        wanted = dict(op.labels)
+        if any(left.labels.get(k) != wanted.get(k) for k in (labels.HOME, labels.KIND)):
+            raise Conflict(f"the container name {name} is taken", where=op.resource)
+        engine.remove_container(Ref(name, left.id), kill=True)
+    made = engine.create_container(op.spec, name, op.labels)
+    engine.remove_container(Ref(name, made), kill=True)

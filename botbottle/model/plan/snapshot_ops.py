@@ -1,0 +1,39 @@
+"""Ops of a snapshot: the file system as an image, the volumes as another, and back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from botbottle.model.plan.base import Base, Ref
+from botbottle.model.resources import ContainerSpec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommitImage(Base):
+    """Snapshot the file system of a container that does not execute into the image ``tag``."""
+
+    ref: Ref
+    tag: str
+    labels: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SaveVolumes(Base):
+    """Copy the volumes of a stopped container into the image ``tag``, then list the whole
+    snapshot in the ledger. ``paths``: where the container has them; each lands in a directory
+    named like the last component of its path. ``snapshot``: tag of the file system's image."""
+
+    ref: Ref
+    tag: str
+    snapshot: str
+    paths: tuple[str, ...]
+    labels: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RestoreVolumes(Base):
+    """Fill those volumes that are empty from the image that ``SaveVolumes`` made. ``spec``: a
+    container that mounts them; it is made for this, never started, and removed."""
+
+    spec: ContainerSpec
+    labels: tuple[tuple[str, str], ...]

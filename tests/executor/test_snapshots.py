@@ -1,0 +1,205 @@
+"""A snapshot: an image of the file system, one of the volumes without any credential, a row."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import io
+import tarfile
+from collections.abc import Iterator
+
+import pytest
+
+from botbottle.engine.fake import FakeEngine
+from botbottle.errors import Conflict, EngineError
+from botbottle.executor import snapshots
+from botbottle.model import labels, plan
+from botbottle.model.plan import Ref
+from botbottle.model.resources import ContainerSpec, Mount, VolumeSpec
+from botbottle.ui.events import Note
+from botbottle.vault import MemoryVault
+from tests.support.engines import Lab
+from tests.support.executing import KEY, Bench
+
+SECRET = "sk-real-0123456789abcdef0123456789abcdef"
+PATHS = ("/home/agent", "/workspace")
+TAG = "snap:1"
+
+
+@pytest.fixture
+def keyed(bench: Bench) -> Bench:
+    bench.vault = MemoryVault(KEY, {"API_KEY": SECRET, "EMPTY": ""})
+    return bench
+
+
+def volumes(lab: Lab, tail: str = "v") -> tuple[Mount, ...]:
+    made = tuple(Mount("volume", p, lab.name(f"{tail}{i}")) for i, p in enumerate(PATHS))
+    for mount in made:
+        lab.engine.create_volume(VolumeSpec(mount.source, "web"), lab.labels("volume"))
+    return made
+
+
+def put(lab: Lab, ref: Ref, path: str, content: bytes) -> None:
+    buffer = io.BytesIO()
+    folder, _, name = path.rpartition("/")
+    with tarfile.open(fileobj=buffer, mode="w") as tar:
+        info = tarfile.TarInfo(name)
+        info.size = len(content)
+        tar.addfile(info, io.BytesIO(content))
+    lab.engine.put_archive(ref, folder, buffer.getvalue())
+
+
+def agent(lab: Lab) -> Ref:
+    ref = lab.run(lab.spec("agent", mounts=volumes(lab)))
+    put(lab, ref, "/home/agent/own", b"mine")
+    put(lab, ref, "/workspace/notes", b"thought")
+    return ref
+
+
+def marks(lab: Lab, kind: str) -> tuple[tuple[str, str], ...]:
+    return (*lab.labels(kind), (labels.SPEC, "{}"))
+
+
+def about(name: str, *after: str) -> dict[str, object]:
+    return {"id": name, "resource": "web/agent", "bottle": "web", "reason": "frozen",
+            "after": after}  # fmt: skip
+
+
+def freeze(lab: Lab, ref: Ref) -> tuple[plan.Op, ...]:
+    return (
+        plan.PauseContainer(**about("pause"), ref=ref),  # type: ignore[arg-type]
+        plan.CommitImage(
+            **about("commit", "pause"),  # type: ignore[arg-type]
+            ref=ref, tag=TAG, labels=marks(lab, "snapshot"),
+        ),
+        plan.StopContainer(**about("stop", "commit"), ref=ref, kill=True),  # type: ignore[arg-type]
+        plan.SaveVolumes(
+            **about("save", "stop"),  # type: ignore[arg-type]
+            ref=ref, tag=f"{TAG}-volumes", snapshot=TAG, paths=PATHS,
+            labels=marks(lab, "snapshot-volumes"),
+        ),
+    )  # fmt: skip
+
+
+def restore(lab: Lab, mounts: tuple[Mount, ...]) -> plan.RestoreVolumes:
+    spec = ContainerSpec(
+        name=lab.name("restore"), kind="restore", bottle="web", image=f"{TAG}-volumes",
+        command=("bb-restore",),
+        mounts=tuple(Mount("volume", f"/{m.target.rpartition('/')[2]}", m.source) for m in mounts),
+    )  # fmt: skip
+    return plan.RestoreVolumes(
+        **about("restore"),  # type: ignore[arg-type]
+        spec=spec, labels=lab.labels("restore"),
+    )  # fmt: skip
+
+
+def test_a_snapshot_is_two_images_and_one_row(lab: Lab, keyed: Bench) -> None:
+    ref = agent(lab)
+    assert keyed.run(*freeze(lab, ref)).ok
+    assert lab.engine.image_id(TAG) and lab.engine.image_id(f"{TAG}-volumes")
+    ((kind, (account, image, digest)),) = keyed.ledger.calls
+    assert (kind, account, image) == ("freeze", "test/web", TAG) and len(digest) == 16
+    assert isinstance(lab.engine, FakeEngine)
+    assert [c.method for c in lab.engine.calls][-4:] == ["pause", "commit", "kill", "import_stream"]
+
+
+def test_what_changes_in_a_volume_later_does_not_change_the_snapshot(
+    lab: Lab, keyed: Bench
+) -> None:
+    ref = agent(lab)
+    keyed.run(*freeze(lab, ref))
+    put(lab, ref, "/workspace/notes", b"something else")
+    fresh = volumes(lab, "fresh")
+    assert keyed.run(restore(lab, fresh)).ok
+    copy = lab.run(lab.spec("copy", mounts=fresh))
+    tar = b"".join(lab.engine.archive(copy, "/workspace"))
+    assert b"thought" in tar and b"something else" not in tar
+    assert lab.engine.container(Ref(lab.name("restore"))) is None
+
+
+def test_volumes_that_hold_something_are_not_written_over(lab: Lab, keyed: Bench) -> None:
+    ref = agent(lab)
+    keyed.run(*freeze(lab, ref))
+    put(lab, ref, "/workspace/notes", b"something else")
+    again = tuple(Mount("volume", p, lab.name(f"v{i}")) for i, p in enumerate(PATHS))
+    assert keyed.run(restore(lab, again)).ok
+    assert b"something else" in b"".join(lab.engine.archive(ref, "/workspace"))
+
+
+@pytest.mark.parametrize(
+    ("path", "content"),
+    [
+        ("/workspace/.env", f"KEY={SECRET}".encode()),
+        ("/home/agent/cache.gz", gzip.compress(SECRET.encode())),
+        ("/home/agent/b64", base64.b64encode(b"pad " + SECRET.encode())),
+        (f"/workspace/{SECRET}", b""),
+    ],
+)
+def test_volumes_with_a_credential_are_not_copied_and_the_bottle_is_stopped_all_the_same(
+    lab: Lab, keyed: Bench, path: str, content: bytes
+) -> None:
+    ref = agent(lab)
+    put(lab, ref, path, content)
+    assert keyed.run(*freeze(lab, ref)).ok
+    found = lab.engine.container(ref)
+    assert found and found.state == "exited"
+    assert lab.engine.image_id(TAG) and lab.engine.image_id(f"{TAG}-volumes") is None
+    (refused, row) = keyed.ledger.calls
+    assert refused[0] == "snapshot-refused" and row[0] == "freeze"
+    (note,) = keyed.of(Note)
+    assert "BB7307" in note.message and "API_KEY" in note.message
+    if SECRET not in path:
+        assert path.rpartition("/")[2] in note.message
+
+
+def test_the_credential_itself_is_not_in_the_warning(lab: Lab, keyed: Bench) -> None:
+    ref = agent(lab)
+    put(lab, ref, f"/workspace/{SECRET}", SECRET.encode())
+    keyed.run(*freeze(lab, ref))
+    assert SECRET not in repr(keyed.ledger.calls) + repr(keyed.events)
+
+
+def test_a_restore_that_died_leaves_nothing_that_stops_the_next(lab: Lab, keyed: Bench) -> None:
+    keyed.run(*freeze(lab, agent(lab)))
+    op = restore(lab, volumes(lab, "fresh"))
+    lab.engine.create_container(op.spec, op.spec.name, op.labels)
+    assert keyed.run(op).ok and lab.engine.container(Ref(op.spec.name)) is None
+
+
+def test_a_stranger_with_the_name_is_left_alone(lab: Lab, keyed: Bench) -> None:
+    keyed.run(*freeze(lab, agent(lab)))
+    op = restore(lab, volumes(lab, "fresh"))
+    lab.engine.create_container(lab.spec("restore"), op.spec.name, ())
+    (failure,) = keyed.run(op).failed
+    assert isinstance(failure.error, Conflict) and lab.engine.container(Ref(op.spec.name))
+
+
+def archives(*sizes: int) -> Iterator[Iterator[bytes]]:
+    for size in sizes:
+        buffer = io.BytesIO()
+        with tarfile.open(fileobj=buffer, mode="w") as tar:
+            info = tarfile.TarInfo(f"f{size}")
+            info.size = size
+            tar.addfile(info, io.BytesIO(bytes(size)))
+        data = buffer.getvalue()  # padded to 10,240 bytes; Docker's own are not
+        yield iter([data[i : i + 700] for i in range(0, len(data), 700)])
+
+
+@pytest.mark.parametrize("sizes", [(0,), (5, 0, 511), (512, 513, 4096), (3000, 1)])
+def test_tars_are_joined_to_one(sizes: tuple[int, ...]) -> None:
+    whole = b"".join(snapshots.joined(archives(*sizes)))
+    with tarfile.open(fileobj=io.BytesIO(whole)) as tar:
+        assert [(m.name, m.size) for m in tar] == [(f"f{s}", s) for s in sizes]
+
+
+@pytest.mark.parametrize("cut", [100, 512, 700, 1536])
+def test_a_tar_that_breaks_off_is_an_error(cut: int) -> None:
+    (whole,) = archives(900)
+    data = b"".join(whole)
+    with pytest.raises(EngineError, match="cut off"):
+        list(snapshots.joined([iter([data[:cut]])]))
+
+
+def test_without_a_credential_at_hand_nothing_is_searched_for(lab: Lab, bench: Bench) -> None:
+    bench.vault = MemoryVault(KEY)
+    assert bench.run(*freeze(lab, agent(lab))).ok and lab.engine.image_id(f"{TAG}-volumes")

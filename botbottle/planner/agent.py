@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from botbottle.model.fragment import attached_to
 from botbottle.model.plan import (
     Action,
     CopyFiles,
@@ -88,7 +87,6 @@ def _start_agent(draft: Draft, want: Wanted, agent: ContainerPlan, after: tuple[
             bottle=name,
             reason=reason,
             after=after,
-            expect=attached_to(a.network for a in want.agent.networks),
             ref=agent.ref,
         )
     )
@@ -113,7 +111,6 @@ def deliver_env(
             bottle=name,
             reason=reason,
             after=after,
-            expect=attached_to(a.network for a in want.agent.networks),
             ref=agent.ref,
             control=want.paths.control,
             names=want.env,

@@ -87,6 +87,9 @@ class Run:
             waiting=self.say,
         ):
             now = self.plan()
+            if now.empty:
+                self.say("another bb did this in the meantime; nothing is left to do")
+                return self.end(now)
             approved = Consent(digest=shown.digest, saved=document(shown))
             if not approved.holds(now):
                 raise stale(self.context, approved, now)

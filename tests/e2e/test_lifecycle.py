@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import sqlite3
 import time
 
 import pytest
@@ -163,18 +164,33 @@ class TestFaults:
         done = running.bb("plan", code=1)
         assert "BB3002" in done.stderr and file.read_bytes().startswith(b"not a database")
 
-    def test_ctrl_c_finishes_what_is_in_flight_and_the_next_run_resumes(self, live: Live) -> None:
+    @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+    def test_an_interrupt_finishes_what_is_in_flight_and_the_next_run_resumes(
+        self, live: Live, number: signal.Signals, code: int
+    ) -> None:
         with recording(engine_socket()) as seen:
-            seen.delay(r"POST /containers/create", 0.5)
+            gate = seen.hold("POST /containers/create")
             live.env["DOCKER_HOST"] = seen.url
             run = live.start("apply", "--yes", "--allow", "widen")
             eventually(lambda: any("containers/create" in str(w) for w in seen.writes), 60)
-            run.send_signal(signal.SIGINT)
+            run.send_signal(number)
+            assert run.stdout is not None
+            assert any("Ctrl-C again" in line for line in iter(run.stdout.readline, ""))
+            gate.set()
             output, _ = run.communicate(timeout=60)
-            assert run.returncode == 130, output
+            assert run.returncode == code and "not started\n" in output, output
+            assert "interrupted:" in output and "the same command goes on" in output
+        assert self.journal_is_whole(live)
         live.env["DOCKER_HOST"] = f"unix://{engine_socket()}"
         live.apply()
+        assert len(live.containers("web")) == 2
         assert live.client("claude")[0]["status"] == 200
+
+    def journal_is_whole(self, live: Live) -> bool:
+        """Every intent of the interrupted run has its outcome: nothing was cut off."""
+        with sqlite3.connect(live.home / "ledger/bot-bottle.db") as db:
+            outcomes = [row[0] for row in db.execute("SELECT outcome FROM journal")]
+        return bool(outcomes) and all(outcomes)
 
     @pytest.mark.parametrize("write", [2, 5, 8, 10])
     def test_kill_9_of_an_apply_then_a_plain_re_run(self, live: Live, write: int) -> None:

@@ -5,21 +5,23 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
-import time
+from collections.abc import Iterator
 
 import pytest
 
 PROGRAM = """
-import sys, time
+import sys, threading
 from botbottle.cli.interrupt import graceful
 from botbottle.model.plan import EnsureImage
 from tests.support.engines import fake_lab
 from tests.support.executing import Bench
 
 bench = Bench(fake_lab().engine)
+go_on = threading.Event()
+threading.Thread(target=lambda: (sys.stdin.readline(), go_on.set()), daemon=True).start()
 def slow(recipe, tag, progress):
     print("building", flush=True)
-    time.sleep(float(sys.argv[1]))
+    go_on.wait(60)
     print("built", flush=True)
 bench.images.ensure = slow
 ops = [EnsureImage(id=n, resource=n, bottle="", reason="x", recipe=n, tag=n) for n in "abcd"]
@@ -32,36 +34,47 @@ print(len(result.done), len(result.not_started), result.interrupted, flush=True)
 """
 
 
-def start(seconds: str) -> subprocess.Popen[str]:
-    process = subprocess.Popen(
-        [sys.executable, "-c", PROGRAM, seconds],
+@pytest.fixture
+def process() -> Iterator[subprocess.Popen[str]]:
+    """Two of four slow operations are in flight and wait for a line of standard input."""
+    made = subprocess.Popen(
+        [sys.executable, "-c", PROGRAM],
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         env={"PYTHONPATH": "."},
     )
-    assert process.stdout is not None
-    assert process.stdout.readline() == "building\n"
-    assert process.stdout.readline() == "building\n"
-    return process
+    assert made.stdout is not None
+    assert made.stdout.readline() == "building\n"
+    assert made.stdout.readline() == "building\n"
+    yield made
+    made.kill()
+    made.communicate()
 
 
-def test_the_first_finishes_what_is_in_flight_and_starts_no_other() -> None:
-    process = start("1")
+def interrupt(process: subprocess.Popen[str]) -> None:
+    """Press Ctrl-C and wait until the program says that it has seen it."""
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=30)
+    assert process.stderr is not None
+    assert any("Ctrl-C again" in line for line in iter(process.stderr.readline, ""))
+
+
+def test_the_first_finishes_what_is_in_flight_and_starts_no_other(
+    process: subprocess.Popen[str],
+) -> None:
+    interrupt(process)
+    out, _ = process.communicate("go on\n", timeout=60)
     assert out.split("\n") == ["built", "built", "2 2 True", ""]
-    assert "Ctrl-C again" in err
 
 
 @pytest.mark.parametrize("second", [signal.SIGINT, signal.SIGTERM])
-def test_the_second_stops_now_whatever_is_in_flight(second: signal.Signals) -> None:
-    process = start("60")
-    process.send_signal(signal.SIGINT)
-    time.sleep(0.3)
-    before = time.monotonic()
+def test_the_second_stops_now_whatever_is_in_flight(
+    process: subprocess.Popen[str], second: signal.Signals
+) -> None:
+    interrupt(process)
     process.send_signal(second)
-    out, err = process.communicate(timeout=30)
-    assert time.monotonic() - before < 10
+    process.wait(timeout=60)  # the operations still wait for the line that never comes
+    out, err = process.communicate()
     assert "built" not in out
     assert "KeyboardInterrupt" in err

@@ -46,7 +46,7 @@ class Fault:
     """What to do with a matching request. ``delay`` seconds first; then ``status`` answers
     instead of the engine, or ``cut`` closes the connection: ``before`` it is forwarded or
     ``after`` the engine has answered. ``act`` is called at the same moment as the cut would
-    be. ``times``: how often (-1: always)."""
+    be. ``gate``: wait until it is set (two minutes at most). ``times``: how often (-1: always)."""
 
     matches: Callable[[Request, int], bool]  # request, its number among writing requests
     delay: float = 0.0
@@ -54,6 +54,7 @@ class Fault:
     cut: bool = False
     when: str = "before"
     act: Callable[[], None] | None = None
+    gate: threading.Event | None = None
     times: int = -1
 
 
@@ -96,6 +97,12 @@ class Recorder:
 
     def delay(self, pattern: str, seconds: float, times: int = -1) -> None:
         self.faults.append(Fault(_matching(pattern), delay=seconds, times=times))
+
+    def hold(self, pattern: str) -> threading.Event:
+        """Keep the first matching request waiting until the returned event is set."""
+        gate = threading.Event()
+        self.faults.append(Fault(_matching(pattern), gate=gate, times=1))
+        return gate
 
     def cut(self, pattern: str, when: str = "before", times: int = 1) -> None:
         """Close the client's connection instead of forwarding (``before``) or instead of passing
@@ -233,6 +240,8 @@ class _Session:
         """Whether to forward the request."""
         if fault.delay:
             time.sleep(fault.delay)
+        if fault.gate:
+            fault.gate.wait(120)
         if fault.status:
             text = b'{"message":"refused by the test"}'
             self.client.sendall(

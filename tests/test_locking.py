@@ -1,0 +1,107 @@
+"""The project's lock: one holder, said in words, given back whatever happens to it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from botbottle.errors import Locked
+from botbottle.locking import holder, project_lock
+
+ROOT = Path(__file__).parents[1]
+HOLD = """
+import sys
+from botbottle.locking import project_lock
+with project_lock(sys.argv[1], "apply"):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def lock(tmp_path: Path) -> Path:
+    return tmp_path / "run" / "proj.lock"
+
+
+@pytest.fixture
+def other(lock: Path) -> Iterator[subprocess.Popen[str]]:
+    """Another process that holds the lock until its standard input ends."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(lock)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "TMUX_PANE": "%7"},
+    )
+    assert process.stdout is not None and process.stdout.readline() == "held\n"
+    yield process
+    process.kill()
+    process.communicate()
+
+
+def test_a_held_lock_is_refused_at_once_and_names_its_holder(
+    lock: Path, other: subprocess.Popen[str]
+) -> None:
+    with pytest.raises(Locked) as caught, project_lock(str(lock), "plan"):
+        pytest.fail("two holders")
+    assert int(caught.value.exit_code) == 6
+    assert f"bb apply, process {other.pid}" in str(caught.value)
+    assert "tmux pane %7" in str(caught.value) and "--lock-timeout" in caught.value.hint
+
+
+def test_waiting_is_told_once_and_ends_at_the_timeout(
+    lock: Path, other: subprocess.Popen[str]
+) -> None:
+    now, told = [0.0], list[str]()
+
+    def sleep(seconds: float) -> None:
+        now[0] += seconds
+
+    with (
+        pytest.raises(Locked),
+        project_lock(
+            str(lock), "x", timeout=3, waiting=told.append, sleep=sleep, clock=lambda: now[0]
+        ),
+    ):
+        pytest.fail("two holders")
+    assert now[0] >= 3 and len(told) == 1 and str(other.pid) in told[0]
+
+
+def test_it_is_taken_as_soon_as_the_other_lets_go(lock: Path, other: subprocess.Popen[str]) -> None:
+    def sleep(_: float) -> None:
+        other.communicate()
+
+    with project_lock(str(lock), "mine", timeout=60, sleep=sleep):
+        assert f"bb mine, process {os.getpid()}" in holder(lock)
+
+
+def test_a_killed_holder_leaves_no_lock_behind(lock: Path, other: subprocess.Popen[str]) -> None:
+    other.send_signal(signal.SIGKILL)
+    other.wait()
+    with project_lock(str(lock), "next"):
+        assert str(other.pid) not in holder(lock)
+
+
+def test_a_program_that_the_holder_starts_does_not_inherit_the_lock(lock: Path) -> None:
+    with project_lock(str(lock), "first"):
+        child = subprocess.Popen(["sleep", "60"], close_fds=False)
+    try:
+        with project_lock(str(lock), "second"):
+            pass
+    finally:
+        child.kill()
+        child.wait()
+
+
+def test_a_lock_file_with_nonsense_in_it_is_no_obstacle(lock: Path) -> None:
+    lock.parent.mkdir()
+    lock.write_text("\0 not json")
+    assert holder(lock) == "an unknown process"
+    with project_lock(str(lock), "x"):
+        assert "bb x" in holder(lock)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+
 import pytest
 
 from botbottle.sidecar.egress import git
@@ -36,8 +38,29 @@ def test_use(method: str, path: str, query: str, use: str) -> None:
     assert git.use(method, path, query) == use
 
 
-def test_an_lfs_upload_is_seen_in_the_body() -> None:
-    path = "/o/r.git/info/lfs/objects/batch"
-    assert git.is_lfs_upload(path, b'{"operation": "upload"}')
-    assert not git.is_lfs_upload(path, b'{"operation": "download"}')
+BATCH = "/o/r.git/info/lfs/objects/batch"
+
+
+def test_only_a_plain_download_is_no_lfs_upload() -> None:
+    assert not git.is_lfs_upload(BATCH, b'{"operation": "download", "objects": []}')
     assert not git.is_lfs_upload("/other", b'{"operation": "upload"}')
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"operation": "upload"}',
+        b'{"operation": "\\u0075pload"}',
+        b'{"operation": "download", "operation": "upload"}',
+        b'{"operation": "download", "Operation": "upload"}',
+        b'{"operation": ["upload"]}',
+        b"{}",
+        b"[]",
+        b"null",
+        b"",
+        b"[" * 9999,
+        gzip.compress(b'{"operation": "download"}'),
+    ],
+)
+def test_whatever_else_a_batch_request_says_is_one(body: bytes) -> None:
+    assert git.is_lfs_upload(BATCH, body)

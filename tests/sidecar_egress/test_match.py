@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 import re2
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from botbottle.model.route import HeaderMatch, Match, PathMatch, Route
-from botbottle.sidecar.egress.match import Query, RouteIndex
+from botbottle.sidecar.egress.match import Query, RouteIndex, _Entry
 
 HOSTS = ["a.com", "b.a.com", "c.b.a.com", "*.a.com", "*.b.a.com", "d.com"]
 PATHS = ["/", "/v1", "/v1/", "/v1/x", "/v1/x/y", "/v1x", "/w"]
@@ -120,17 +118,17 @@ def test_a_method_override_must_be_allowed_as_well() -> None:
     assert index.find(ask("/", "a.com", "GET", "DELETE")) is None
 
 
-def test_a_regex_matches_whole_paths_in_linear_time() -> None:
+def test_a_regex_matches_whole_paths_and_cannot_explode() -> None:
     index = RouteIndex([Route("a.com", matches=(Match((PathMatch("regex", "(a+)+b|/ok"),)),))])
-    started = time.perf_counter()
-    assert index.find(ask("/" + "a" * 50_000)) is None
-    assert time.perf_counter() - started < 0.5
+    assert index.find(ask("/" + "a" * 50_000)) is None  # a backtracking engine never returns
     assert index.find(ask("/ok"))
     assert index.find(ask("/okay")) is None
 
 
 @pytest.mark.parametrize("shape", ["hosts", "prefixes", "exact"])
-def test_ten_thousand_routes_cost_no_more_than_a_hundred(shape: str) -> None:
+def test_ten_thousand_routes_cost_no_more_than_a_hundred(
+    monkeypatch: pytest.MonkeyPatch, shape: str
+) -> None:
     def make(count: int) -> RouteIndex:
         if shape == "hosts":
             return RouteIndex(Route(f"h{i}.example.com") for i in range(count))
@@ -140,14 +138,15 @@ def test_ten_thousand_routes_cost_no_more_than_a_hundred(shape: str) -> None:
             for i in range(count)
         )
 
-    def cost(index: RouteIndex) -> float:
-        asked = ask("/p0", "h0.example.com")
-        best = 1.0
-        for _ in range(7):
-            started = time.perf_counter()
-            for _ in range(200):
-                assert index.find(asked)
-            best = min(best, time.perf_counter() - started)
-        return best
+    looked_at: list[object] = []
+    judged = _Entry.allows
 
-    assert cost(make(10_000)) < 3 * cost(make(100))
+    def counting(entry: _Entry, query: Query) -> bool:
+        looked_at.append(entry)
+        return judged(entry, query)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(_Entry, "allows", counting)
+        for count in (100, 10_000):
+            assert make(count).find(ask("/p0", "h0.example.com"))
+    assert len(looked_at) == 2, "one rule is looked at, however many there are"

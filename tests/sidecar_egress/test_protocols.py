@@ -7,7 +7,6 @@ import itertools
 import json
 import socket
 import ssl
-import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -86,18 +85,16 @@ def test_http2_authority_and_host_must_agree(rig: Rig) -> None:
 
 
 def test_events_pass_as_they_come(rig: Rig) -> None:
-    rig.world.default(events=20, delay=0.05)
+    """The upstream goes silent after some events: whoever waits for the end gets none of them."""
+    rig.world.default(events=20, stall_after=8)
     body = {"model": "claude-opus-5-5", "max_tokens": 50, "stream": True,
             "messages": [{"role": "user", "content": "hi"}]}  # fmt: skip
-    arrivals = []
     with (
         client(rig) as http,
         http.stream("POST", rig.url(ANTHROPIC, "/v1/messages"), json=body) as answer,
     ):
-        arrivals = [time.monotonic() for line in answer.iter_lines() if line.startswith("data:")]
-    assert arrivals[-1] - arrivals[0] > 0.5
-    gaps = [b - a for a, b in itertools.pairwise(arrivals)]
-    assert max(gaps) < 0.5, "no event waited for a later one"
+        events = (line for line in answer.iter_lines() if line.startswith("data:"))
+        assert len(list(itertools.islice(events, 8))) == 8
 
 
 class Socket:

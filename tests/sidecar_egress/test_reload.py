@@ -6,7 +6,6 @@ import json
 import signal
 import socket
 import stat
-import time
 from pathlib import Path
 from typing import Any
 
@@ -32,8 +31,8 @@ def stream(rig: Rig, host: str) -> Any:
 
 @pytest.fixture
 def slow(rig: Rig) -> Rig:
-    """Every event stream takes at least ten seconds."""
-    rig.world.default(events=200, delay=0.05)
+    """Every event stream takes far longer than a test."""
+    rig.world.default(events=4000, delay=0.05)
     return rig
 
 
@@ -137,10 +136,7 @@ def test_a_stream_of_a_removed_route_is_cut_and_others_run_on(slow: Rig) -> None
     slow.configure(slow.route(ANTHROPIC), slow.route(OPENAI))
     with stream(slow, ANTHROPIC) as gone, stream(slow, OPENAI) as kept:
         slow.configure(slow.route(OPENAI))
-        started = time.monotonic()
-        drained = _drain(gone, 3.0)
-        assert drained is not None, "the stream ended"
-        assert time.monotonic() - started < 2.0
+        assert _ended_early(gone), "the stream ended before its last event"
         assert kept.recv(65536), "the other stream runs on"
     assert code_of(exchange(slow, get())) == "no-route"
 
@@ -149,7 +145,7 @@ def test_a_narrowed_path_cuts_as_well(slow: Rig) -> None:
     slow.configure(slow.route(ANTHROPIC))
     with stream(slow, ANTHROPIC) as gone:
         slow.configure(slow.route(ANTHROPIC, matches=(Match((PathMatch("prefix", "/ok"),)),)))
-        assert _drain(gone, 3.0) is not None
+        assert _ended_early(gone)
 
 
 def test_an_unrelated_change_cuts_nothing(slow: Rig) -> None:
@@ -160,27 +156,29 @@ def test_an_unrelated_change_cuts_nothing(slow: Rig) -> None:
             assert kept.recv(65536)
 
 
-def _drain(stream: Any, seconds: float) -> int | None:
-    """Bytes until the end, or None when it did not end in time."""
-    stream.settimeout(seconds)
-    deadline, size = time.monotonic() + seconds, 0
+def _ended_early(stream: Any) -> bool:
+    """Whether the end comes without the stream's last event."""
+    data = _rest(stream)
+    return "message_stop" not in data and "response.completed" not in data
+
+
+def _rest(stream: Any) -> str:
+    """Everything until the end of the response or of the connection."""
+    stream.settimeout(60)
+    data = b""
     try:
-        while piece := stream.recv(65536):
-            size += len(piece)
-            if time.monotonic() > deadline:
-                return None
-    except TimeoutError:
-        return None
-    except OSError:
-        pass
-    return size
+        while b"\r\n0\r\n\r\n" not in data and (piece := stream.recv(65536)):
+            data += piece
+    except OSError as error:
+        assert not isinstance(error, TimeoutError), "neither an end nor an event"
+    return data.decode()
 
 
 def test_a_hold_cuts_and_refuses_in_the_clients_dialect(slow: Rig) -> None:
     slow.standard()
     with stream(slow, ANTHROPIC) as gone:
         slow.standard(hold=Hold("cutoff", "operator", "cut off by an operator"))
-        assert _drain(gone, 3.0) is not None
+        assert _ended_early(gone)
     assert code_of(exchange(slow, get())) == "held"
     post = b"POST /v1/messages HTTP/1.1\r\nHost: api.anthropic.com\r\nContent-Length: 2\r\n\r\n{}"
     reply = exchange(slow, post + b"", host=ANTHROPIC)
@@ -194,7 +192,7 @@ def test_the_cut_command_ends_everything_and_is_visible(slow: Rig) -> None:
     with stream(slow, ANTHROPIC) as gone:
         with slow.sidecar.control() as control:
             assert control.cut("stop") == 1
-        assert _drain(gone, 3.0) is not None
+        assert _ended_early(gone)
     assert code_of(exchange(slow, get())) == "held"
     assert slow.sidecar.control().status().config_hash != before
     slow.standard()
@@ -202,17 +200,38 @@ def test_the_cut_command_ends_everything_and_is_visible(slow: Rig) -> None:
     assert code_of(exchange(slow, get())) == ""
 
 
-def test_a_change_of_routes_is_active_within_50_ms(rig: Rig) -> None:
-    routes = [rig.route(f"h{i}.example.com") for i in range(200)]
-    rig.configure(*routes)
-    spent = []
-    for number in range(5):
-        config = rig.config(*routes, rig.route(EXAMPLE, allow_private=True), log=number % 3)
-        with rig.sidecar.control() as control:
-            started = time.monotonic()
-            control.configure(config, {}, KEY)
-            spent.append(time.monotonic() - started)
-    assert min(spent) < 0.05
+def test_a_change_is_active_for_the_next_request_when_it_is_acknowledged(slow: Rig) -> None:
+    """Routes and secrets; nothing waits, and a stream that is still allowed runs through it all.
+    The time that a change takes is measured by benchmarks.egress."""
+    slow.world.default(events=40, delay=0.05)
+    slow.configure(slow.route(ANTHROPIC))
+    with stream(slow, ANTHROPIC) as kept:
+        for number in range(20):
+            value = f"changing-secret-{number:04}"
+            open_ = slow.route(EXAMPLE, auth=Auth("Bearer", "T"))
+            slow.configure(slow.route(ANTHROPIC), open_, secrets={"T": value})
+            assert code_of(exchange(slow, get())) == ""
+            slow.configure(slow.route(ANTHROPIC))
+            assert code_of(exchange(slow, get())) == "no-route"
+        assert "message_stop" in _rest(kept), "nothing cut the stream"
+    sent = [r["auth"]["authorization"] for r in slow.world.requests(0) if r["host"] == EXAMPLE]
+    assert sent == [f"Bearer changing-secret-{number:04}" for number in range(20)]
+
+
+def test_a_kept_connection_outlives_no_permission_for_a_private_address(rig: Rig) -> None:
+    request = get().replace(b"Connection: close\r\n", b"")
+    with rig.tunnel(EXAMPLE) as tls:
+        tls.settimeout(20)
+        tls.sendall(request)
+        _one_response(tls)
+        rig.configure(rig.route(EXAMPLE), log=2)  # a change of something else
+        tls.sendall(request)
+        _one_response(tls)
+        rig.configure(rig.route(EXAMPLE, allow_private=False))
+        tls.sendall(request)
+        assert json.loads(_one_response(tls))["code"] == "private-address"
+    assert len(rig.world.requests()) == 2
+    assert len(rig.world.truth()["connections"]) == 1, "the first two shared a connection"
 
 
 def test_a_restarted_sidecar_refuses_until_it_is_configured_and_keeps_its_ca(own: Rig) -> None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, cast
 
@@ -173,6 +173,13 @@ class Driver:
         """End one upstream connection and the client's, mid-stream."""
         for each in (connection, self.client):
             if link := self._links.get(each):
+                link.abort()
+
+    def drop_upstreams(self, stale: Callable[[str, int], bool]) -> None:
+        """End connections to targets that ``stale`` names; a kept one outlives no permission."""
+        for connection, link in list(self._links.items()):
+            address = getattr(connection, "address", None)
+            if connection is not self.client and address is not None and stale(*address[:2]):
                 link.abort()
 
     def _check_idle(self) -> None:

@@ -4,18 +4,23 @@ A message is judged whole, so it is kept whole, and a few kilobytes of permessag
 (RFC 7692) can stand for gigabytes. Both directions are limited, counted after decompression and
 while it happens: nothing much larger than the limit ever exists. What is larger ends the socket on
 both sides with code 1009 (RFC 6455, 7.4.1).
+
+Control frames go from hop to hop: a ping is answered here and passed on empty, a pong goes no
+further, and the reason of a close is left out. So no byte that a scanner did not see travels in
+one.
 """
 
 from __future__ import annotations
 
 import zlib
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from typing import Any, cast
 
 from mitmproxy.connection import Connection
 from mitmproxy.proxy import commands, events
 from mitmproxy.proxy.layers.websocket import WebsocketConnection, WebsocketLayer
 from wsproto import ConnectionType
+from wsproto.events import CloseConnection, Event, Ping, Pong
 from wsproto.extensions import Extension, PerMessageDeflate
 from wsproto.frame_protocol import CloseReason, FrameDecoder, FrameProtocol, Opcode, RsvBits
 from wsproto.utilities import split_comma_header
@@ -79,6 +84,30 @@ class Bound(Extension):
         return None
 
 
+class Hop(WebsocketConnection):
+    """One side. What it gives to be relayed holds no byte of a control frame's payload."""
+
+    def __init__(self, kind: ConnectionType, extensions: list[Extension], peer: Connection) -> None:
+        super().__init__(kind, extensions, conn=peer)
+        self._answers: list[bytes] = []
+
+    def events(self) -> Iterator[Event]:
+        """As the original; pings are answered by ``answers``."""
+        for event in super().events():
+            if isinstance(event, Ping):
+                self._answers.append(self.send(event.response()))
+                yield Ping()
+            elif isinstance(event, CloseConnection):
+                yield CloseConnection(code=event.code)
+            elif not isinstance(event, Pong):
+                yield event
+
+    def answers(self) -> bytes:
+        """What this side must be sent on its own account."""
+        made, self._answers = b"".join(self._answers), []
+        return made
+
+
 class Messages(WebsocketLayer):
     """mitmproxy's layer over bounded connections."""
 
@@ -90,10 +119,17 @@ class Messages(WebsocketLayer):
         self.client_ws = _connection(ConnectionType.SERVER, self.context.client, offered)
         self.server_ws = _connection(ConnectionType.CLIENT, self.context.server, offered)
 
+    def relay_messages(self, event: events.Event) -> Generator[commands.Command, Any, None]:
+        """As the original; then the pongs that are due."""
+        yield from super().relay_messages(event)
+        for side in (self.client_ws, self.server_ws):
+            if answer := cast(Hop, side).answers():
+                yield commands.SendData(side.conn, answer)
+
     _handle_event = cast(Any, start)
 
 
-def _connection(kind: ConnectionType, peer: Connection, accepted: str) -> WebsocketConnection:
+def _connection(kind: ConnectionType, peer: Connection, accepted: str) -> Hop:
     """One side with the extensions that both sides agreed on. ``accepted``: the header's value."""
     extensions: list[Extension] = []
     for each in split_comma_header(accepted.encode("ascii", "replace")):
@@ -101,4 +137,4 @@ def _connection(kind: ConnectionType, peer: Connection, accepted: str) -> Websoc
             deflate = BoundedDeflate()
             deflate.finalize(each)
             extensions.append(deflate)
-    return WebsocketConnection(kind, [*extensions, Bound()], conn=peer)
+    return Hop(kind, [*extensions, Bound()], peer)

@@ -5,6 +5,7 @@ Sources: gitprotocol-http(5) (smart and dumb), the Git LFS batch API, http-push'
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Literal
 from urllib.parse import parse_qsl
@@ -17,7 +18,7 @@ _DUMB = re.compile(
 )
 _WEBDAV = frozenset({"MKCOL", "LOCK", "UNLOCK", "MOVE", "PROPPATCH"})
 _LFS = re.compile(r"/info/lfs(?:/|$)")
-_LFS_UPLOAD = re.compile(rb'"operation"\s*:\s*"upload"')
+_BATCH = re.compile(r"/info/lfs/objects/batch/?$")
 
 
 def use(method: str, path: str, query: str) -> Use:
@@ -38,5 +39,13 @@ def use(method: str, path: str, query: str) -> Use:
 
 
 def is_lfs_upload(path: str, body: bytes) -> bool:
-    """Whether a Git LFS batch request asks to upload."""
-    return bool(_LFS.search(path)) and _LFS_UPLOAD.search(body) is not None
+    """Whether a Git LFS batch request asks for anything but a download. One that cannot be read
+    (compressed, malformed, the key twice) counts as an upload."""
+    if not _BATCH.search(path):
+        return False
+    try:
+        pairs = json.loads(body, object_pairs_hook=list)
+        asked = [value for name, value in pairs if name.lower() == "operation"]
+    except (ValueError, TypeError, AttributeError, RecursionError):
+        return True
+    return asked != ["download"]

@@ -20,7 +20,7 @@ from botbottle.sidecar.egress.inbound import InboundScan, blocked
 from botbottle.sidecar.egress.layers import CutStream, response_of
 from botbottle.sidecar.egress.passage import Passage
 from botbottle.sidecar.egress.preflight import Preflight
-from botbottle.sidecar.egress.returning import is_short, scrub_headers, tee_of
+from botbottle.sidecar.egress.returning import is_short, scrub_head, scrub_trailers, tee_of
 from botbottle.sidecar.egress.scan import OutboundScan, Outgoing
 from botbottle.sidecar.egress.signing import authority, signed
 from botbottle.sidecar.egress.sockets import Sockets
@@ -79,8 +79,9 @@ class Pipeline:
             denial = Denial("internal", "a stage failed")
         if denial is not None:
             self.deny(flow, passage, denial)
-        elif passage.driver.closed:
-            self.end(flow, Reason.CLIENT_GONE)  # nobody waits: nothing is sent or kept reserved
+        elif passage.driver.closed or flow.id not in self._sidecar.live:
+            # Nobody waits, or it was cut meanwhile: nothing is sent or kept reserved.
+            self.end(flow, Reason.CLIENT_GONE)
 
     async def _judge_body(self, flow: http.HTTPFlow, passage: Passage) -> Denial | None:
         body = flow.request.raw_content or b""
@@ -155,7 +156,7 @@ class Pipeline:
             return
         scrubber = passage.policy.scrubber
         if scrubber:
-            scrub_headers(response, scrubber)
+            scrub_head(response, scrubber)
         response.headers.pop("alt-svc", None)  # HTTP/3 cannot leave: do not advertise it
         if passage.spend is not None:
             headers = joined(response.headers)
@@ -177,6 +178,8 @@ class Pipeline:
             return
         if self._injected(flow, passage):
             return
+        if flow.response is not None and passage.policy.scrubber:
+            scrub_trailers(flow.response, passage.policy.scrubber)
         if passage.spend is not None:
             passage.spend.close(Reason.COMPLETE)
         if passage.socket is None:

@@ -67,8 +67,21 @@ class _Checker:
                 raise EchoInEncodedBody
 
 
-def scrub_headers(response: http.Response, scrubber: Scrubber) -> None:
-    """Overwrite real credentials in header values."""
-    fields = response.headers.fields
-    if any(scrubber.hits(value) for _, value in fields):
-        response.headers.fields = tuple((n, scrubber.clean(v)) for n, v in fields)
+def scrub_head(response: http.Response, scrubber: Scrubber) -> None:
+    """Overwrite real credentials in headers and in the status line's text."""
+    _scrub_fields(response.headers, scrubber)
+    reason = response.data.reason
+    if scrubber.hits(reason):
+        response.data.reason = scrubber.clean(reason)
+
+
+def scrub_trailers(response: http.Response, scrubber: Scrubber) -> None:
+    """Overwrite real credentials in trailers, which follow the body."""
+    if response.trailers is not None:
+        _scrub_fields(response.trailers, scrubber)
+
+
+def _scrub_fields(headers: http.Headers, scrubber: Scrubber) -> None:
+    fields = headers.fields
+    if any(scrubber.hits(name) or scrubber.hits(value) for name, value in fields):
+        headers.fields = tuple((scrubber.clean(n), scrubber.clean(v)) for n, v in fields)

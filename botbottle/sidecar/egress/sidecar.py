@@ -69,11 +69,15 @@ class Sidecar:
 
     def configure(self, config: SidecarConfig, secrets: Mapping[str, str], key: bytes) -> Active:
         """Make a configuration active, or raise and keep the old one."""
-        fresh = compile_active(config, secrets, key, self._forms, self.active)
-        if self._world_side is None or config.upstream_ca != self._trust:
+        before = self.active
+        fresh = compile_active(config, secrets, key, self._forms, before)
+        trusted = self._world_side is not None and config.upstream_ca == self._trust
+        if not trusted:
             self._world_side = WorldSide(config.upstream_ca)
             self._trust = config.upstream_ca
         self.active = fresh
+        if before is not None:
+            self._drop_stale(before, fresh, trusted=trusted)
         self.log.level = config.log
         self._cut_unlisted(fresh)
         memory.trim()  # compiling the scrubber needed some megabytes for a moment
@@ -86,6 +90,17 @@ class Sidecar:
             passage = passage_of(flow)
             if passage is not None and not _still_allowed(passage, fresh):
                 self.pipeline.cut(flow)
+
+    def _drop_stale(self, before: Active, fresh: Active, *, trusted: bool) -> None:
+        """End kept connections that would not be made again: another trust, or a private
+        address that is not allowed any more."""
+
+        def stale(host: str, port: int) -> bool:
+            lost = before.index.allows_private(host, port)
+            return not trusted or (lost and not fresh.index.allows_private(host, port))
+
+        for driver in list(self.drivers):
+            driver.drop_upstreams(stale)
 
     def cut_off(self, hold: Hold) -> int:
         """Refuse everything from now on and end every stream; returns how many there were.

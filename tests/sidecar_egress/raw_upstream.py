@@ -1,0 +1,77 @@
+"""An upstream that is in league with the agent: it sends the very bytes a test gives it and keeps
+the very bytes it gets."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Callable
+from types import TracebackType
+from typing import Self
+
+from tests.sidecar_egress.rig import until
+from tests.world.ca import Authority
+
+type Talk = Callable[[socket.socket, bytes], None]  # connection, request head
+
+
+class RawUpstream:
+    """A TLS server (HTTP/1.1 only) on a free loopback port, one connection at a time."""
+
+    def __init__(self, authority: Authority, host: str, talk: Talk) -> None:
+        context = authority.context(host)
+        context.set_alpn_protocols(["http/1.1"])
+        self._talk, self._context = talk, context
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = int(self._listener.getsockname()[1])
+        self.received = b""
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+        self._thread.start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._listener.close()
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                raw, _ = self._listener.accept()
+            except OSError:
+                return
+            try:
+                with self._context.wrap_socket(raw, server_side=True) as stream:
+                    stream.settimeout(30)
+                    self._talk(stream, self._head(stream))
+                    self._drain(stream)
+            except OSError:
+                continue
+
+    def _head(self, stream: socket.socket) -> bytes:
+        while b"\r\n\r\n" not in self.received and (data := stream.recv(65536)):
+            self.received += data
+        return self.received
+
+    def _drain(self, stream: socket.socket) -> None:
+        while data := stream.recv(65536):
+            self.received += data
+
+    def got(self, wanted: bytes) -> None:
+        """Wait until the upstream received ``wanted``."""
+        until(lambda: wanted in self.received, f"{wanted!r} to arrive")
+
+
+def answering(data: bytes) -> Talk:
+    """Sends ``data`` and closes."""
+
+    def talk(stream: socket.socket, head: bytes) -> None:
+        stream.sendall(data)
+        stream.shutdown(socket.SHUT_RDWR)
+
+    return talk

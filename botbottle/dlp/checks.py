@@ -10,6 +10,8 @@ import binascii
 import json
 
 from botbottle.dlp.entropy import shannon
+from botbottle.dlp.findings import Verdict
+from botbottle.dlp.placeholders import is_placeholder
 
 _JOSE = (
     "alg", "enc", "typ", "kid", "kty", "cty", "jku", "jwk", "x5u", "x5c", "x5t", "crit", "zip",
@@ -40,9 +42,16 @@ def _base62(number: int) -> bytes:
     return bytes(reversed(digits))
 
 
-def checksum_or_random(token: bytes) -> bool:
-    """A valid checksum, or a body too random for prose: fixtures carry wrong checksums."""
-    return crc32_suffix(token) or shannon(token.partition(b"_")[2]) >= 3.0
+def checksum_or_random(token: bytes) -> bool | Verdict:
+    """A valid checksum, or a body too random for prose: fixtures carry wrong checksums.
+
+    A filler in the token's shape is a documentation value.
+    """
+    if crc32_suffix(token):
+        return True
+    if is_placeholder(token):
+        return Verdict.WARN
+    return shannon(token.partition(b"_")[2]) >= 3.0
 
 
 def jwt(token: bytes) -> bool:

@@ -19,13 +19,15 @@ from botbottle.dlp.engines.linear import program
 from botbottle.dlp.entropy import shannon
 from botbottle.dlp.findings import Verdict
 from botbottle.dlp.placeholders import is_placeholder
-from botbottle.dlp.rules.model import Check, Context, Rule, context_expression
+from botbottle.dlp.rules.model import Check, Context, Judge, Rule, context_expression
 
 _CONTEXT_BEFORE, _CONTEXT_AFTER = 400, 400
 _CREDENTIAL = re.compile(
-    rb"key|token|secret|pass|pwd|auth|cred|api|[_-]?id\\b|pat\\b|id\\W|sid|access|bearer|_sk|_pk|client|license|private|address|aio|webhook|url|login|user",
+    rb"key|token|secret|pass|pwd|auth|cred|api|id\b|pat\b|sid|access|bearer|_sk|_pk|client|licen[sc]e|"
+    rb"private|webhook|login|user",
     re.IGNORECASE,
 )
+_NAME_TAIL = re.compile(rb"[\w.\- ]*$")
 _DIGESTS = (
     b"sha256=",
     b"sha256-",
@@ -65,6 +67,7 @@ class Target:
     before: int
     after: int
     check: Check | None
+    judge: Judge | None
     placeholders: bool
 
     def program(self) -> Any:
@@ -144,14 +147,18 @@ def _accept(target: Target, window: bytes, match: Any, low: int) -> Hit | None:
     if target.keywords and not _names_credential(match, start):
         return None
     secret = window[start:end]
-    if target.check is not None and not target.check(secret):
-        return None
-    verdict = _weighed(target, secret)
+    verdict = _weighed(target, _lead(window, match.start(), start), secret)
     if verdict is None:
         return None
-    if (target.left or target.keywords) and window[:start].endswith(_DIGESTS):
+    if window[:start].endswith(_DIGESTS):
         verdict = Verdict.WARN
     return Hit(_name(target, match), verdict, low + start, low + end, secret)
+
+
+def _lead(window: bytes, low: int, high: int) -> bytes:
+    """What stands in front of the secret, the whole of its key included."""
+    name = _NAME_TAIL.search(window[max(0, low - 24) : low])
+    return (name[0] if name else b"") + window[low:high]
 
 
 def _names_credential(match: Any, start: int) -> bool:
@@ -160,13 +167,18 @@ def _names_credential(match: Any, start: int) -> bool:
     return _CREDENTIAL.search(lead) is not None
 
 
-def _weighed(target: Target, secret: bytes) -> Verdict | None:
+def _weighed(target: Target, lead: bytes, secret: bytes) -> Verdict | None:
     """The rule's verdict; WARN for a documentation value in a token's shape; None for prose."""
+    if target.placeholders and is_placeholder(secret):
+        return Verdict.WARN
     if target.entropy and shannon(secret) < target.entropy:
         return None if target.keywords or target.left else Verdict.WARN
-    if target.placeholders and is_placeholder(secret):
-        return None if target.keywords else Verdict.WARN
-    return target.verdict
+    if target.judge is not None:
+        return target.judge(lead, secret)
+    answer = target.check is None or target.check(secret)
+    if isinstance(answer, Verdict):
+        return answer
+    return target.verdict if answer else None
 
 
 def _name(target: Target, match: Any) -> str:
@@ -187,7 +199,7 @@ def _rule_expression(rule: Rule) -> Expression:
 def _rule_target(rule: Rule) -> Target:
     return Target(
         rule.id, rule.pattern, (), rule.verdict, rule.entropy, rule.left, rule.right,
-        rule.before, rule.after, rule.check, rule.placeholders,
+        rule.before, rule.after, rule.check, rule.judge, rule.placeholders,
     )  # fmt: skip
 
 
@@ -204,7 +216,7 @@ def _group_target(group: Sequence[Context]) -> Target:
     names.sort(key=lambda pair: -len(pair[0]))
     return Target(
         first.id, merged.pattern(), tuple(names), first.verdict, first.entropy, False, True,
-        _CONTEXT_BEFORE, _CONTEXT_AFTER, first.check, True,
+        _CONTEXT_BEFORE, _CONTEXT_AFTER, first.check, None, True,
     )  # fmt: skip
 
 

@@ -41,6 +41,10 @@ def _pem_base64(rng: random.Random) -> str:
     return base64.b64encode(_pem(rng).encode()).decode()
 
 
+def _b64(rng: random.Random) -> str:
+    return base64.b64encode(rng.randbytes(16)).decode()
+
+
 def _manifest(first: str, second: str) -> str:
     return f"apiVersion: v1\n{first}metadata:\n  name: db\n{second}"
 
@@ -74,14 +78,20 @@ SPECIAL: dict[str, Callable[[random.Random], str]] = {
     "curl.key-only": lambda rng: f"curl -u '{alnum(rng, 24)}:' https://x.test/",
     "curl.header": lambda rng: f"curl -H 'X-Auth-Token: {alnum(rng, 24)}' https://x.test/",
     "netrc": lambda rng: f"machine api.test\n  login bob\n  password {alnum(rng, 12)}",
-    "kubernetes.secret": lambda rng: _manifest(
-        "kind: Secret\n", f"data:\n  pw: {alnum(rng, 20)}==\n"
-    ),
+    "kubernetes.secret": lambda rng: _manifest("kind: Secret\n", f"data:\n  pw: {_b64(rng)}\n"),
     "kubernetes.secret-reversed": lambda rng: _manifest(
-        f"data:\n  pw: {alnum(rng, 20)}==\n", "kind: Secret\n"
+        f"data:\n  pw: {_b64(rng)}\n", "kind: Secret\n"
     ),
-    "generic.key": lambda rng: f'auth: "{alnum(rng, 32)}"',
+    "generic.secret": lambda rng: f'app_secret: "{alnum(rng, 32)}"',
+    "generic.flag": lambda rng: f"deploy --api-token {alnum(rng, 32)} now",
     "generic.password": lambda rng: f'password = "{alnum(rng, 12)}"',
+    "generic.bare-password": lambda rng: f"spring.datasource.password={alnum(rng, 14)}",
+    "generic.command-password": lambda rng: f"mysql -u bob -p{alnum(rng, 14)} db",
+    "sql.identified": lambda rng: f"CREATE USER bob IDENTIFIED BY '{alnum(rng, 14)}'",
+    "github.url-user": lambda rng: f"https://{rng.randbytes(20).hex()}@github.com/o/r.git",
+    "gcp.client-pair": lambda rng: f"1234-ab.apps.googleusercontent.com, {alnum(rng, 24)}",
+    "azure.storage-key": lambda rng: f"storage_key: {base64.b64encode(rng.randbytes(64)).decode()}",
+    "vault.legacy": lambda rng: f"token s.{alnum(rng, 24)} expires",
     "id.bot": lambda rng: f'client_id: "{alnum(rng, 20)}"',
     "http.authorization": lambda rng: f"Authorization: Bearer {alnum(rng, 32)}",
     "id.gcs-bucket": lambda rng: f"https://{alnum(rng, 12)}.storage.googleapis.com/",

@@ -9,10 +9,20 @@ from botbottle.dlp.rules.model import Context, Rule, context, token
 _UUID = r"(?i:[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})"
 _STRIPE = "Stripe docs, API keys: sk_/pk_/rk_ + live/test/prod, webhook secrets whsec_"
 
+
+def square(value: bytes) -> bool:
+    """Not the run of zeros that WebAssembly and fonts have in Base64."""
+    return mixed(value) and (
+        not value.startswith(b"EAAA") or value[4:].count(b"A") * 5 < len(value)
+    )
+
+
 RULES: tuple[Rule | Context, ...] = (
     token("stripe.key", r"[spr]k_(?:live|test|prod)_[A-Za-z0-9]{10,120}", "k_live_", "k_test_", "k_prod_", source=_STRIPE, entropy=2.8, left=True),
+    token("stripe.organisation", r"[sr]k_org_(?:live|test)_[A-Za-z0-9]{20,120}", "k_org_", source=_STRIPE + ", sk_org_ for organisations", entropy=3.0),
+    token("stripe.client-secret", r"(?:pi|seti|src|cs|evt|sub|in)_[A-Za-z0-9]{16,60}_secret_[A-Za-z0-9]{24,60}", "_secret_", source="Stripe docs: client secrets <object>_secret_<25>", entropy=3.4, check=mixed_case),
     token("stripe.webhook", r"whsec_[A-Za-z0-9+/=]{24,80}", "whsec_", source=_STRIPE, entropy=3.0),
-    token("square.token", r"(?:EAAA|sq0(?:atp|csp|idp|idb)-)[\w\-+=]{20,62}", "eaaa", "sq0", source="Square docs: EAAA access tokens, sq0atp-, sq0csp- secrets", entropy=3.0, left=True, check=mixed),
+    token("square.token", r"(?:EAAA|sq0(?:atp|csp|idp|idb)-)[\w\-+=]{20,62}", "eaaa", "sq0", source="Square docs: EAAA access tokens, sq0atp-, sq0csp- secrets", entropy=3.0, left=True, check=square),
     token("shopify.token", r"shp(?:at|ca|pa|ss|ua|tka|sa|it)_[A-Fa-f0-9]{32}", "shp", source="Shopify docs: shpat_, shpca_, shppa_, shpss_ + 32 hex", entropy=2.8),
     token("braintree.token", r"access_token\$(?:production|sandbox)\$[0-9a-z]{16}\$[0-9a-f]{32}", "access_token$", source="Braintree docs: access_token$<env>$<id>$<32 hex>"),
     token("adyen.key", r"AQE[A-Za-z0-9+/]{80,160}=?-[A-Za-z0-9+/=]{40,60}-[\w\\<>~#;:.,%^&*(){}\[\]$!?@|+=/\-]{8,40}", "aqe", source="Adyen docs: AQE + base64", entropy=4.0),

@@ -3,7 +3,9 @@
 # ruff: noqa: E501  (a table: one rule a line)
 from __future__ import annotations
 
-from botbottle.dlp.checks import b64_lenient
+from urllib.parse import unquote_to_bytes
+
+from botbottle.dlp.checks import b64_lenient, mixed
 from botbottle.dlp.findings import Verdict
 from botbottle.dlp.rules.model import Context, Rule, token
 
@@ -26,6 +28,9 @@ def real_password(value: bytes) -> bool:
     lower = value.lower()
     if lower in _PASSWORDS or len(set(value)) < 3:
         return False
+    words = unquote_to_bytes(lower).replace(b"#", b" ").split()
+    if len(words) > 1 and all(word in _PASSWORDS for word in words):
+        return False
     return value[0] not in _TEMPLATE and not value.endswith((b"}", b">", b"..."))
 
 
@@ -35,6 +40,21 @@ def basic_pair(value: bytes) -> bool:
     user, colon, password = plain.partition(b":")
     printable = all(32 <= c < 127 for c in plain)
     return bool(user and colon) and printable and real_password(password or b"x")
+
+
+def kubernetes_value(value: bytes) -> bool:
+    """Whole Base64 groups of more than letters: no name of a kind, no word."""
+    return (
+        len(value) % 4 == 0 and (value.endswith(b"=") or mixed(value)) and bool(b64_lenient(value))
+    )
+
+
+def chosen(lead: bytes, value: bytes) -> Verdict | None:
+    """A password somebody chose; one made of letters alone may as well be a column."""
+    del lead
+    if not real_password(value):
+        return None
+    return Verdict.WARN if value.replace(b"_", b"").isalpha() else Verdict.SUPERVISE
 
 
 def opaque(value: bytes) -> bool:
@@ -47,13 +67,13 @@ RULES: tuple[Rule | Context, ...] = (
     token("url.basic-auth", rf"(?i:(?:git\+)?https?|svn|git):{_SLASHES}[^\s:/@\"'\\<>?#]{{0,80}}:([^\s/@,\"'\\<>{{}}?#]{{4,120}})@[\w.\-\[]", "http", "svn:", "git:", anchor=rf"(?i:https?|svn|git):{_SLASHES}[^\s:/@\"'\\<>?#]{{0,80}}:[^\s/@\"'\\<>{{}}?#]{{4,120}}@", source="RFC 3986 section 3.2.1 userinfo, RFC 7617", check=real_password, entropy=2.0),
     token("netrc", r"machine(?:\s|\\+n){1,4}[\w.\-:]{1,100}(?:\s|\\+[nrt]){1,8}login(?:\s|\\+[nrt]){1,4}[^\s\\]{1,100}(?:\s|\\+[nrt]){1,8}password(?:\s|\\+[nrt]){1,4}([^\s\\\"]{3,200})", "machine", anchor=r"machine[\s\\n]{1,4}[\w.\-:]{1,100}[\s\\nrt]{1,8}login", source="GNU inetutils manual, .netrc", check=real_password),
     token("kubeconfig.key", r"client-key-data\\*[\"']?:\s{0,3}\\*[\"']?([A-Za-z0-9+/]{40,}={0,2})", "client-key-data", after=9000, source="Kubernetes docs, kubeconfig: client-key-data is Base64 PEM"),
-    token("kubernetes.secret", r"(?i:kind[\s\"'\\:]{1,8}secret\b.{0,600}?data[\s\"'\\:]{1,6}.{0,200}?[\w.\-]{1,80}[\"'\\]{0,4}:[\s|>\"'\\nrt]{1,24}?)([A-Za-z0-9+/]{10,}={0,3})", "secret", anchor=r"(?i)kind[\s\"'\\:]{1,8}secret[^a-z0-9_]", before=64, after=1500, source="Kubernetes docs, Secret: data values are Base64"),
-    token("kubernetes.secret-reversed", r"(?i:data[\s\"'\\:]{1,6}.{0,200}?[\w.\-]{1,80}[\"'\\]{0,4}:[\s|>\"'\\nrt]{1,24}?)([A-Za-z0-9+/]{10,}={0,3})(?i:.{0,600}?kind[\s\"'\\:]{1,8}secret)", "secret", anchor=r"(?i)kind[\s\"'\\:]{1,8}secret", before=1000, after=64, source="Kubernetes docs, Secret: data values are Base64"),
+    token("kubernetes.secret", r"(?i:kind[\s\"'\\:]{1,8}secret\b.{0,600}?data[\s\"'\\:]{1,6}.{0,200}?[\w.\-]{1,80}[\"'\\]{0,4}:[\s|>\"'\\nrt]{1,24}?)([A-Za-z0-9+/]{10,}={0,3})", "secret", anchor=r"(?i)kind[\s\"'\\:]{1,8}secret[^a-z0-9_]", before=64, after=1500, source="Kubernetes docs, Secret: data values are Base64", check=kubernetes_value),
+    token("kubernetes.secret-reversed", r"(?i:data[\s\"'\\:]{1,6}.{0,200}?[\w.\-]{1,80}[\"'\\]{0,4}:[\s|>\"'\\nrt]{1,24}?)([A-Za-z0-9+/]{10,}={0,3})(?i:.{0,600}?kind[\s\"'\\:]{1,8}secret)", "secret", anchor=r"(?i)kind[\s\"'\\:]{1,8}secret", before=1000, after=64, source="Kubernetes docs, Secret: data values are Base64", check=kubernetes_value),
     token("curl.user", r"curl\b.{0,400}?(?:\s|\\n)(?:-u|--user|--proxy-user)[\s=]{0,3}\\*[\"']?([^\s\"'\\$<{:]{0,80}:[^\s\"'\\$<{(]{3,120}|[^\s\"'\\$<{(:]{8,120}:|\{[^\s\"'\\]{3,80}\}\\*\"?:\\*\"?\{[^\s\"'\\]{3,80}\})", "curl", anchor=r"(?:-u|--user|--proxy-user)[\s=\"'\\]{0,5}[^\s:\"'\\$<]{0,90}[\"'\\]{0,3}:[\"'\\]{0,3}[^\s\"'\\$<(]{3}", before=500, after=200, source="curl manual: -u user:password", check=real_password, entropy=2.2),
     token("curl.key-only", r"curl\b.{0,400}?(?:\s|\\n)(?:-u|--user)[\s=]{0,3}\\*[\"']?([A-Za-z0-9_\-.!@#%^&*]{10,120}):(?:[\s\"'\\]|$)", "curl", anchor=r"(?:-u|--user)[\s=\"'\\]{0,5}[A-Za-z0-9_\-.!@#%^&*]{10,120}:[\s\"'\\]", before=500, after=200, source="curl manual: -u key: with an empty password", check=opaque, entropy=2.8),
     token("curl.header", r"(?i:-H|--header)[\s=]{0,4}\\*[\"']?\s{0,4}(?i:authorization|[\w\-]{0,24}(?:token|key|auth)[\w\-]{0,12})\s{0,4}:\s{0,4}(?i:bearer|basic|token|apikey|key|api-token)?[\s:]{0,4}([\w=~@.+/\-]{8,400})", "-h", "--header", anchor=r"(?i)(?:-H|--header)[\s=\"'\\]{1,6}(?:authorization|[\w\-]{0,24}(?:token|key|auth)[\w\-]{0,12})\s{0,4}:\s{0,4}[\w=~@.+/\-]{3}", source="curl manual: -H 'Authorization: ...'", check=opaque, entropy=2.8),
-    token("http.authorization", r"(?i:authorization)[\"'\\\s]{0,5}[:=,(\]]{1,3}[\"'\\\s\[]{0,6}(?i:bearer|token|apikey|ssws|bot|basic)\s{1,3}([\w=~.+/\-]{16,400})", "authorization", anchor=r"(?i)authorization[\"'\\\s]{0,5}[:=,(\]]{1,3}[\"'\\\s\[]{0,6}(?:bearer|token|apikey|ssws|bot|basic)\s{1,3}[\w=~.+/\-]{16}", source="RFC 6750, RFC 7617: credentials in an Authorization header", check=opaque, entropy=3.5),
+    token("http.authorization", r"(?i:authorization)[\"'\\\s]{0,5}[:=,(\]]{1,3}[\"'\\\s\[]{0,6}(?i:bearer|token|apikey|ssws|bot)\s{1,3}([\w=~.+/\-]{16,400})", "authorization", anchor=r"(?i)authorization[\"'\\\s]{0,5}[:=,(\]]{1,3}[\"'\\\s\[]{0,6}(?:bearer|token|apikey|ssws|bot)\s{1,3}[\w=~.+/\-]{16}", source="RFC 6750, RFC 7617: credentials in an Authorization header", check=opaque, entropy=3.5),
     token("http.basic", r"(?i:basic)\s{1,2}([A-Za-z0-9+/]{12,200}={0,2})", "basic", source="RFC 7617: Basic base64(user:password)", check=basic_pair),
-    token("sql.identified", r"(?i:identified\s{1,3}by|with\s{1,3}password)\s{1,3}\\*[\"']([^\s\"'\\]{6,80})", "identified", "password", source="MySQL and PostgreSQL manuals: CREATE USER ... IDENTIFIED BY / PASSWORD", check=real_password, verdict=Verdict.SUPERVISE, entropy=2.6),
+    token("sql.identified", r"(?i:identified\s{1,3}by|with\s{1,3}password)\s{1,3}\\*[\"']([^\s\"'\\]{6,80})", "identified", "password", source="MySQL and PostgreSQL manuals: CREATE USER ... IDENTIFIED BY / PASSWORD", judge=chosen, verdict=Verdict.SUPERVISE, entropy=2.6),
     token("connection.password", r"(?i:server|data source|host)=[^\"'\n]{3,200};\s{0,2}(?i:pwd|password)=([^\s;\"'\\<>{}$]{3,80})", "pwd=", "password=", anchor=r"(?i);\s{0,2}(?:pwd|password)=[^\s;\"'\\<>{}$]{3}", before=260, source="ADO.NET and ODBC connection strings", check=real_password),
 )  # fmt: skip

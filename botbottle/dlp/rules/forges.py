@@ -14,7 +14,10 @@ _GITLAB = "GitLab docs, token overview, table of prefixes (glpat-, gldt-, glrt-,
 _ATLASSIAN = "Atlassian docs: ATATT3 API tokens and ATCTT3 access tokens end in = and a checksum"
 
 RULES: tuple[Rule | Context, ...] = (
-    token("github.token", r"gh[pousr]_[A-Za-z0-9]{36}", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", source=_GITHUB, check=checksum_or_random),
+    token("github.token", r"gh[pousr]_[A-Za-z0-9]{36}", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", source=_GITHUB, check=checksum_or_random, placeholders=False),
+    token("github.url-user", r"(?:^|[^A-Za-z0-9])([0-9a-f]{40})@github\.com", "@github.com", source="GitHub docs: a token as the user of a git URL", entropy=3.0),
+    token("github.installation", r"v1\.[0-9a-f]{40}", "v1.", source="GitHub docs: installation tokens before April 2021 are v1. + 40 hex", entropy=3.0, left=True, right=True),
+    token("gitlab.mail", r"incoming\+[\w\-]{0,80}-([a-z0-9]{20,26}|glimt-[\w\-]{20,25})(?:-issue|-merge-request)?@", "incoming+", source="GitLab docs: incoming mail addresses carry a token", entropy=3.2),
     token("github.refresh", r"ghr_[A-Za-z0-9]{60,80}", "ghr_", source=_GITHUB, entropy=3.0),
     token("github.app-jwt", r"ghs_\d{1,20}_eyJ[\w\-]{10,}\.[\w\-]{10,}\.[\w\-]{20,}", "ghs_", source=_GITHUB),
     token("github.fine-grained", r"github_pat_[A-Za-z0-9_]{60,90}", "github_pat_", source=_GITHUB, entropy=3.0),

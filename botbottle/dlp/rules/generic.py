@@ -1,53 +1,122 @@
 """Assignments whose key says "secret" and whose value looks random.
 
-Such a hit is never more than `supervise`: nothing but a name and entropy supports it. The wide
-forms that prose and fixtures also contain are `warn`: they are logged, they stop nothing.
+Such a hit is never more than `supervise`: nothing but a name and the look of the value supports
+it. What prose, tests and fixtures also contain (a plain password, a hash under the name "key") is
+`warn`: it is logged, it stops nothing.
 """
 
 # ruff: noqa: E501  (a table: one rule a line)
 from __future__ import annotations
 
+import re
 import string
 
-from botbottle.dlp.checks import has_digit, mixed
+from botbottle.dlp.checks import b64_lenient, has_digit, mixed, mixed_case
 from botbottle.dlp.entropy import shannon
 from botbottle.dlp.findings import Verdict
+from botbottle.dlp.placeholders import is_placeholder
 from botbottle.dlp.rules.connect import real_password
-from botbottle.dlp.rules.model import Context, Rule, context, token
+from botbottle.dlp.rules.model import Context, Rule, token
+from botbottle.dlp.wordlike import wordlike
 
 _HEX = frozenset(string.hexdigits.encode())
-_KEY_WORDS = (
-    "secret creds passwd password passphrase api[_.-]?key apikey api[_.-]?token auth[_.-]?token "
-    "access[_.-]?token access[_.-]?key private[_.-]?key client[_.-]?key credential encryption[_.-]?key "
-    "signing[_.-]?key bearer[_.-]?token refresh[_.-]?token master[_.-]?key"
+_DIGESTS = (b"sha256", b"sha512", b"sha1", b"md5", b"sha384")
+_ALGORITHM = re.compile(
+    rb"(?i)hmac|pbkdf|sha[1235]|utf_?8|iso_?8859|ed25519|x509|nid_|base64|aes_?\d"
 )
-_VOCABULARY = tuple(
-    b"private public generate password exponent register default value token config secret name "
-    b"test user file path data type index error string bytes class model state client server "
-    b"format object field input output http function number select button table column option "
-    b"update create delete request response message template version module package context "
-    b"-key key- _key key_ .key key. -for- -to- -and- -the- -of- -callback hash certificate deprecated ed25519 x509 nid_ algorithm digest".split()
+_UUID = re.compile(rb"(?i)[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+# Keys and tokens that are no secrets: map keys, cursors, public halves, checksums.
+_HARMLESS = re.compile(
+    rb"(?i)(?:next|page|paging|continuation|csrf|xsrf|sync|cursor|resume|start|public|pub|primary|"
+    rb"foreign|cache|partition|sort|object|row|registry|host|hot|map|dict|lookup|index|storage|"
+    rb"idempotency|dedup|checksum|integrity|cancel|verify|known|resource)[_\-. ]?(?:page)?[_\-. ]?(?:token|key)|"
+    rb"signature|key[_\-]?id|fingerprint|thumbprint|digest"
 )
-_SOURCE = "Names that configuration formats give to secrets"
+_PLAIN_KEY = re.compile(rb"(?i)^(?:key|auth|id)[^a-z]*$")
+_PUBLIC = (
+    b"MFkwEwYHKoZIzj0",
+    b"MIIBIjANBgkq",
+    b"MIICIjANBgkq",
+    b"MCowBQYDK2Vw",
+    b"AAAAB3Nz",
+    b"AAAAC3Nz",
+    b"AAAAE2Vj",
+    b"LS0tLS1CRUdJTiBDRVJU",
+    b"OBF:",
+)
+_NAMED = re.compile(
+    rb"(?i)secret|pass|pwd|cred|bearer|token|(?:api|access|private|client|auth|encryption|signing|master|refresh|session|admin|account)[_.\- ]?key"
+)
+
+_Q = r"\\*[\"'\x60]"
+_WS = r"(?:\s|\\[nrt])"
+_ASSIGNED = (
+    rf"(?:{_Q})?[\])}}]?(?:{_WS}{{0,4}}(?:=>|:=|\?=|[=:]{{1,3}}|>){_WS}{{0,4}}(?:[a-zA-Z$@]{{0,2}}{_Q})?"
+    rf"|{_WS}{{0,2}}[,(]{_WS}{{0,4}}[a-zA-Z@]{{0,2}}{_Q}|[ \t]{{1,8}}{_Q}"
+    rf"|{_WS}{{1,4}}value\s?=\s?{_Q}|{_WS}{{0,3}}\{{.{{0,80}}?(?:default|value)\s{{0,8}}=\s{{0,3}}{_Q})"
+)
+_SOURCE = "Names that configuration formats and programs give to secrets"
+_KEY = r"(?i:secret|token|key|auth|passw(?:or)?d|passphrase|pwd|creds?|credentials?|bearer|salt)[\w.\-]{0,24}"
+_FLAG = r"--[\w\-]{0,30}(?:token|key|secret|password|auth)[\w\-]{0,12}[ =]{1,2}"
 
 
-def dense(value: bytes) -> bool:
-    """Random enough to be a key: letters and digits throughout, no words, no file path."""
-    if not mixed(value) or not has_digit(value) or value.count(b"/") > 3 or value.count(b".") > 2:
+def random_looking(value: bytes) -> bool:
+    """Letters and digits throughout, no words, no path, no name of an algorithm."""
+    if not _dense(value) or value.count(b".") > 2 or value.count(b"/") > 4:
         return False
-    return shannon(value) >= (3.0 if all(c in _HEX for c in value) else 3.9)
-
-
-def wordless(value: bytes) -> bool:
-    """Dense, and neither a digest nor something spelled out of a programmer's vocabulary."""
-    lower = value.lower()
-    if lower.startswith((b"sha256", b"sha512", b"sha1", b"md5", b"sha384")):
+    if all(c in _HEX for c in value):
+        return shannon(value) >= 3.0
+    if value.lower().startswith(_DIGESTS) or _ALGORITHM.search(value) or wordlike(value):
         return False
-    return dense(value) and not any(word in lower for word in _VOCABULARY)
+    return shannon(value) >= (3.9 if len(value) >= 24 else 3.4)
+
+
+def _dense(value: bytes) -> bool:
+    """Letters and two digits; a long value of both cases needs but one."""
+    return mixed(value) and (has_digit(value) or (len(value) >= 24 and mixed_case(value)))
+
+
+def assigned(lead: bytes, value: bytes) -> Verdict | None:
+    """The verdict on ``value`` behind the key and operator ``lead``."""
+    if not random_looking(value) or is_placeholder(value):
+        return Verdict.WARN if mixed(value) and has_digit(value) and len(value) >= 24 else None
+    if _HARMLESS.search(lead) or value.startswith(_PUBLIC):
+        return None
+    if spelled(value):
+        return Verdict.WARN
+    if _NAMED.search(lead) and not _PLAIN_KEY.search(lead):
+        return Verdict.SUPERVISE
+    if _UUID.fullmatch(value) or all(c in _HEX for c in value) or len(value) < 24:
+        return Verdict.WARN
+    return Verdict.SUPERVISE if mixed(value) and shannon(value) >= 4.0 else Verdict.WARN
+
+
+def password(lead: bytes, value: bytes) -> Verdict | None:
+    """A chosen password warns; one with three kinds of characters and no word is supervised."""
+    del lead
+    if not real_password(value) or shannon(value) < 2.2 or is_placeholder(value):
+        return None
+    plain = spelled(value) or value.startswith(_PUBLIC)
+    return Verdict.SUPERVISE if _strong(value) and not plain else Verdict.WARN
+
+
+def spelled(value: bytes) -> bool:
+    """Base64 of readable text, which is a document or an example more often than a key."""
+    text = b64_lenient(value)
+    return len(text) >= 8 and all(32 <= c < 127 or c in b"\t\r\n" for c in text)
+
+
+def _strong(value: bytes) -> bool:
+    kinds = (bytes.islower, bytes.isupper, bytes.isdigit)
+    count = sum(any(kind(bytes([c])) for c in value) for kind in kinds)
+    calls = any(c in b"()[]{}<>,;" for c in value) or value.count(b".") > 1
+    return len(value) >= 8 and count == 3 and not calls and not wordlike(value)
 
 
 RULES: tuple[Rule | Context, ...] = (
-    context("generic.secret", _KEY_WORDS, r"[A-Za-z0-9_\-+/=.~]{20,150}", source=_SOURCE, entropy=3.0, verdict=Verdict.SUPERVISE, check=wordless),
-    token("generic.key", r"(?i:key|token|auth|pwd)\w{0,3}\\*[\"']?\s{0,2}(?:=>|:=|[=:])\s{0,2}\\*[\"'\x60]?([A-Za-z0-9_\-+/=.~]{20,150})", "key", "token", "auth", "pwd", anchor=r"(?i:key|token|auth|pwd)\w{0,3}\\{0,3}[\"']?\s{0,2}(?:=>|:=|[=:])\s{0,2}\\{0,3}[\"'\x60]?[A-Za-z0-9_\-+/=.~]{20}", before=100, after=200, source=_SOURCE, entropy=3.4, verdict=Verdict.WARN, check=dense),
-    token("generic.password", r"(?i:passw(?:or)?d|pwd|passphrase|secret)[\w\-]{0,12}\\*[\"']?\s{0,3}(?:=>|:=|[=:])\s{0,3}\\*[\"']([^\s\"'\\]{6,80})", "passw", "pwd", "passphrase", "secret", anchor=r"(?i)(?:passw(?:or)?d|pwd|passphrase|secret)[\w\-]{0,12}\\{0,3}[\"']?\s{0,3}(?:=>|:=|[=:])\s{0,3}\\{0,3}[\"'][^\s\"'\\]{6}", source=_SOURCE, verdict=Verdict.WARN, check=real_password, entropy=2.2),
+    token("generic.secret", rf"{_KEY}{_ASSIGNED}([A-Za-z0-9_\-+/=.~]{{16,200}})", "secret", "token", "key", "auth", "pass", "pwd", "cred", "bearer", "salt", before=200, after=220, source=_SOURCE, verdict=Verdict.SUPERVISE, judge=assigned, placeholders=False),
+    token("generic.flag", rf"{_FLAG}{_Q}?([A-Za-z0-9_\-+/=.~]{{16,200}})", "token", "key", "secret", "password", "auth", before=100, after=220, source="Command lines: --api-key VALUE", verdict=Verdict.SUPERVISE, judge=assigned, placeholders=False),
+    token("generic.password", rf"(?i:passw(?:or)?d|pwd|passphrase|secret)[\w\-]{{0,12}}(?:{_Q})?{_WS}{{0,3}}(?:=>|:=|[=:]){_WS}{{0,3}}{_Q}([^\s\"'\\]{{6,80}})", "passw", "pwd", "passphrase", "secret", anchor=rf"(?i:passw(?:or)?d|pwd|passphrase|secret)[\w\-]{{0,12}}(?:\\{{0,3}}[\"'])?{_WS}{{0,3}}(?:=>|:=|[=:]){_WS}{{0,3}}\\{{0,3}}[\"'\x60][^\s\"'\\]{{6}}", source=_SOURCE, verdict=Verdict.SUPERVISE, judge=password, placeholders=False),
+    token("generic.bare-password", r"(?i:passw(?:or)?d|pwd|passphrase)=([^\s\"'\\&;,<>(){}$]{8,80})", "passw", "pwd", "passphrase", source="Environment files, properties, JDBC URLs: password=VALUE", verdict=Verdict.SUPERVISE, judge=password, placeholders=False),
+    token("generic.command-password", rf"(?:(?:mysql|mysqldump|mysqladmin|mariadb)\b[^\n\\]{{0,80}}?\s-p|sshpass\s{{1,3}}-p\s{{0,3}})(?:{_Q})?([^\s\"'\\$<]{{8,60}})", "mysql", "mariadb", "sshpass", source="MySQL and sshpass manuals: -pPASSWORD", verdict=Verdict.SUPERVISE, judge=password, placeholders=False),
 )  # fmt: skip

@@ -20,12 +20,19 @@ from dataclasses import dataclass
 from botbottle.dlp.findings import Verdict
 from botbottle.dlp.rules.minimal import minimal
 
-Check = Callable[[bytes], bool]
+Check = Callable[[bytes], bool | Verdict]
+Judge = Callable[[bytes, bytes], Verdict | None]
 
 # Between a key and its value: the rest of the key, one assignment operator, quotes and escapes.
 _GAP = r"[\w.\- \t\[\]\"'\\(){}$|?\x60]{0,40}"
 _OPERATOR = r"[=:>,(]"
 _SEP = r"(?:[\s'\"\x60\\=:>|(\[{]|\\[nrt]|u00[0-9a-fA-F]{2}){0,20}"
+# In front of a token with a short prefix: Base64 of images and programs is full of such prefixes.
+_APART = (
+    r"(?:^|[^A-Za-z0-9_+]|\\[nrtbfv0ae]|%[0-9A-Fa-f]{2}|\\x[0-9A-Fa-f]{2}"
+    r"|\\u[0-9A-Fa-f]{4}|[0-9;\[]m)"
+)
+_SHORT = 4
 _SEP_LOOSE = r"[\s'\"\x60\\=:>|(\[{nrtu0-9]{0,20}"
 
 
@@ -38,7 +45,8 @@ class Rule:
     repetition to its minimum, so that one token is one event. ``entropy``: least Shannon bits
     per byte of the secret. ``left``/``right``: the secret may not be glued to a word character
     on that side. ``before``/``after``: bytes around the event in which the pattern is confirmed.
-    ``check`` gets the secret and has the last word (checksums, headers that must decode).
+    ``check`` gets the secret and has the last word (checksums, headers that must decode); it may
+    answer with another verdict. ``judge`` gets what stands in front of the secret too.
     """
 
     id: str
@@ -53,12 +61,16 @@ class Rule:
     before: int = 512
     after: int = 512
     check: Check | None = None
+    judge: Judge | None = None
     placeholders: bool = True
 
     @property
     def expression(self) -> str:
         """The expression the engine runs to find candidates."""
-        return self.anchor or minimal(self.pattern)
+        if self.anchor:
+            return self.anchor
+        short = self.left and min(map(len, self.literals), default=0) <= _SHORT
+        return (_APART if short else "") + minimal(self.pattern)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +108,7 @@ def token(
     left: bool = False,
     right: bool = False,
     check: Check | None = None,
+    judge: Judge | None = None,
     verdict: Verdict = Verdict.TOKEN,
     anchor: str = "",
     before: int = 512,
@@ -112,6 +125,7 @@ def token(
         left=left,
         right=right,
         check=check,
+        judge=judge,
         verdict=verdict,
         anchor=anchor,
         before=before,

@@ -3,11 +3,19 @@
 # ruff: noqa: E501  (a table: one rule a line)
 from __future__ import annotations
 
-from botbottle.dlp.checks import jwt, mixed, mixed_case
+from botbottle.dlp.checks import has_digit, jwt, mixed, mixed_case
+from botbottle.dlp.findings import Verdict
 from botbottle.dlp.rules.model import Context, Rule, context, token
+from botbottle.dlp.wordlike import wordlike
 
 _UUID = r"(?i:[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})"
 _VAULT = "HashiCorp Vault docs: hvs. service, hvb. batch, hvr. recovery; s. b. r. before 1.10"
+
+
+def opaque(value: bytes) -> bool:
+    """Both cases and digits, and no attribute of a variable ``s`` or ``b``."""
+    return mixed_case(value) and not wordlike(value[2:])
+
 
 RULES: tuple[Rule | Context, ...] = (
     token("sentry.token", r"sntry[us]_[A-Za-z0-9+/=_]{60,300}", "sntry", source="Sentry docs: sntrys_<base64 JSON>_<43>, sntryu_ + 64 hex", entropy=3.2),
@@ -26,12 +34,13 @@ RULES: tuple[Rule | Context, ...] = (
     context("honeycomb.context", "honeycomb rollbar bugsnag airbrake logdna loggly", r"[A-Za-z0-9]{20,40}", source="Vendor docs: keys of 20-40", check=mixed),
     context("sumologic.keys", "sumo", r"su[A-Za-z0-9]{12}|[A-Za-z0-9]{64}", source="Sumo Logic docs: access ids su + 12, keys of 64", entropy=2.6, check=mixed),
     token("vault.token", r"hv[sbr]\.[\w\-.]{24,400}", "hvs.", "hvb.", "hvr.", source=_VAULT, entropy=3.0),
-    context("vault.context", "vault hashicorp x-vault", r"[sbr]\.[A-Za-z0-9_\-]{24,160}", source=_VAULT, entropy=3.2, check=mixed),
+    context("vault.context", "vault hashicorp x-vault root[_.-]token", r"[sbr]\.[A-Za-z0-9_\-]{24,160}", source=_VAULT, entropy=3.2, check=mixed),
     context("vault.approle", "vault role[_-]?id secret[_-]?id", _UUID, source="Vault docs, AppRole: role_id and secret_id are UUIDs", entropy=2.5),
     token("vault.argument", r"(?i:vault[\w\-]{0,20})\s{1,3}([sbr]\.[A-Za-z0-9_\-]{24,160})", "vault", source=_VAULT, entropy=3.2, check=mixed),
+    token("vault.legacy", r"s\.[A-Za-z0-9]{24}|b\.[A-Za-z0-9_\-]{90,180}", "s.", "b.", anchor=r"[^A-Za-z0-9_.](?:s\.[A-Za-z0-9]{24}|b\.[A-Za-z0-9_\-]{90})", source=_VAULT, entropy=3.6, left=True, right=True, check=opaque),
     token("vault.unseal", r"(?i:(?:unseal|recovery) key)\s{0,2}\d{0,2}:\s{0,2}([A-Za-z0-9+/]{43,44}=?)", "unseal key", "recovery key", source="Vault docs, operator init: Unseal Key N: <33 bytes in base64>", entropy=3.8),
     token("terraform.token", r"[A-Za-z0-9]{14}\.atlasv1\.[A-Za-z0-9_=\-]{60,70}", ".atlasv1.", source="HCP Terraform docs: <14>.atlasv1.<67>"),
-    token("terraform.password", r"(?i:(?:administrator_login_)?password)\s{1,20}=\s{0,4}\\*\"([A-Za-z0-9=_\-]{8,20})\\*\"", "password", source="Terraform configuration: password attributes", entropy=2.4),
+    token("terraform.password", r"(?i:(?:administrator_login_)?password)\s{1,20}=\s{0,4}\\*\"([A-Za-z0-9=_\-]{8,20})\\*\"", "password", source="Terraform configuration: password attributes", entropy=2.4, verdict=Verdict.SUPERVISE, check=has_digit),
     token("doppler.token", r"dp\.(?:pt|st|ct|sa|scim|audit)\.(?:[a-z0-9_\-]{2,35}\.)?[A-Za-z0-9]{40,46}", "dp.", source="Doppler docs: dp.pt., dp.st.<config>. + 40-44", left=True),
     token("onepassword.service", r"ops_eyJ[A-Za-z0-9+/_\-]{80,1000}={0,3}", "ops_eyj", source="1Password docs: service account tokens ops_ + base64 JSON"),
     token("onepassword.secret-key", r"A3-[A-Z0-9]{6}-(?:[A-Z0-9]{11}|[A-Z0-9]{6}-[A-Z0-9]{5})-[A-Z0-9]{5}-[A-Z0-9]{5}-[A-Z0-9]{5}", "a3-", source="1Password docs, Secret Key: A3-XXXXXX-XXXXXX-XXXXX-XXXXX-XXXXX-XXXXX", entropy=3.0, left=True),
@@ -42,7 +51,7 @@ RULES: tuple[Rule | Context, ...] = (
     token("snowflake.pat", r"(?i:snowflake)[\s\S]{0,40}?[=:]\s{0,3}\\*[\"']?([A-Za-z0-9_\-]{120,400})", "snowflake", source="Snowflake docs: programmatic access tokens", entropy=4.5),
     token("launchdarkly.key", r"(?:sdk|mob|api)-" + _UUID, "sdk-", "mob-", "api-", source="LaunchDarkly docs: sdk-<uuid>, mob-<uuid>, api-<uuid>", left=True),
     context("launchdarkly.context", "launchdarkly configcat amplitude jumpcloud fullstory segment[_-]", r"[A-Za-z0-9=_\-./]{32,60}", source="Vendor docs: opaque keys", entropy=3.2, check=mixed),
-    token("posthog.key", r"ph[cxas]_[\w\-]{36,56}", "phc_", "phx_", "pha_", "phs_", source="PostHog docs: phc_ project and phx_ personal keys", entropy=3.2),
+    token("posthog.key", r"ph[cxas]_[A-Za-z0-9_\-]{36,56}", "phc_", "phx_", "pha_", "phs_", source="PostHog docs: phc_ project and phx_ personal keys", entropy=3.2, left=True, check=mixed_case),
     token("authress.key", r"(?:sc|ext|scauth|authress)_[A-Za-z0-9]{5,30}\.[A-Za-z0-9]{4,6}\.acc[_\-][A-Za-z0-9\-]{10,32}\.[A-Za-z0-9+/_=\-]{30,120}", ".acc", source="Authress docs: service client access keys"),
     context("okta.context", "okta ssws", r"00[\w=\-]{40}", source="Okta docs: SSWS tokens 00 + 40", entropy=3.0),
     token("clickhouse.key", r"4b1d[A-Za-z0-9]{38}", "4b1d", source="ClickHouse Cloud docs: API secrets start 4b1d", entropy=3.4, left=True, right=True, check=mixed_case),

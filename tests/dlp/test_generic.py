@@ -1,0 +1,101 @@
+"""Key = value: the shapes of many languages are found, names and documents are not."""
+
+from __future__ import annotations
+
+import base64
+import json
+import random
+from collections.abc import Callable
+
+import pytest
+
+from botbottle.dlp import Scanner, Verdict, strongest
+from botbottle.dlp.wordlike import wordlike
+from tests.dlp.conftest import alnum
+
+Make = Callable[..., Scanner]
+SHAPES = (
+    'api_key = "{}"',
+    "API_KEY={}",
+    "apiKey: '{}'",
+    '{{"apiSecret": "{}"}}',
+    "<apiKey>{}</apiKey>",
+    '<add key="ApiKey" value="{}"/>',
+    "deploy --api-key {}",
+    "deploy --token={}",
+    "X-Api-Key: {}",
+    "https://h.test/x?access_token={}&y=1",
+    '#define API_KEY "{}"',
+    "define('AUTH_KEY', '{}');",
+    'client.setSecret("{}")',
+    ":secret_key_base => '{}'",
+    "token := `{}`",
+    "export MY_SECRET={}",
+    'variable "db_password" {{\n  default = "{}"\n}}',
+    "app.jwt.secret={}",
+    "-Dservice.api.key={}",
+)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_an_assignment_of_a_random_value_is_supervised_in_every_wrapping(
+    shape: str, make: Make, rng: random.Random
+) -> None:
+    text = shape.format(alnum(rng, 32))
+    once = json.dumps({"content": text})
+    for form in (text, once, json.dumps({"body": once})):
+        assert strongest(make().scan(form.encode())) is Verdict.SUPERVISE, form
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "next_page_token: {}",
+        "public_key = '{}'",
+        "oauth_signature='{}'",
+        "csrf_token={}",
+        '"integrity": "sha512-{}"',
+        "key: {}",
+    ],
+)
+def test_values_that_are_no_secrets_by_their_name_are_at_most_a_warning(
+    text: str, make: Make, rng: random.Random
+) -> None:
+    value = rng.randbytes(16).hex()
+    assert strongest(make().scan(text.format(value).encode())) in (None, Verdict.WARN)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "Base64Sha256FromBase64EncryptionKey",
+        "google_auth_p12_service_account.Credentials",
+        "PBEWithHmacSHA512AndAES_256",
+        "src_encryption_sha256_value2",
+        "organization-secret-manager-2-v1",
+    ],
+)
+def test_identifiers_are_no_values(value: str, make: Make) -> None:
+    assert strongest(make().scan(f'secret_key = "{value}"'.encode())) in (None, Verdict.WARN)
+
+
+def test_words_are_told_from_random_letters(rng: random.Random) -> None:
+    assert wordlike(b"deserialise_configuration2")
+    assert wordlike(b"getServletContextAttribute")
+    assert not wordlike(b"1234")
+    random_values = [alnum(rng, 32).encode() for _ in range(300)]
+    assert sum(map(wordlike, random_values)) <= 9
+
+
+def test_base64_of_readable_text_only_warns(make: Make) -> None:
+    value = base64.b64encode(b"not my real password, 7 words").decode()
+    assert strongest(make().scan(f"auth_token: {value}".encode())) is Verdict.WARN
+
+
+def test_a_password_with_three_kinds_of_characters_is_supervised(make: Make) -> None:
+    scanner = make()
+    assert strongest(scanner.scan(b'password = "xK9#q2Lm7!"')) is Verdict.SUPERVISE
+    assert strongest(scanner.scan(b"DB_PASSWORD=xK9#q2Lm7!")) is Verdict.SUPERVISE
+    assert strongest(scanner.scan(b'password = "correct horse"')) in (None, Verdict.WARN)
+    assert strongest(scanner.scan(b"password=getpass.getpass(prompt)")) in (None, Verdict.WARN)
+    assert strongest(scanner.scan(b'password = "${DB_PASSWORD}"')) in (None, Verdict.WARN)

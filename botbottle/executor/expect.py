@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from botbottle.engine.api import EngineRead
 from botbottle.errors import PlanStale
+from botbottle.executor.api import Tools
 from botbottle.executor.names import Names
 from botbottle.model import canonical, plan
+from botbottle.model.fragment import attached_to
 from botbottle.model.resources import ObservedContainer, ObservedNetwork
 
 
@@ -19,14 +21,27 @@ def network_fragment(found: ObservedNetwork) -> str:
     return canonical.digest([found.id, sorted(found.labels.items()), found.subnets])
 
 
-def check(op: plan.Op, engine: EngineRead, names: Names) -> None:
-    """Compare ``op.expect`` with the engine. Raises PlanStale when they differ; an op without an
+def check(op: plan.Op, tools: Tools, names: Names) -> None:
+    """Compare ``op.expect`` with the world. Raises PlanStale when they differ; an op without an
     expectation costs nothing."""
-    if not op.expect or op.expect == current(op, engine, names):
+    if not op.expect or met(op, tools, names):
         return
     raise PlanStale(
-        "it changed since the plan was made", where=op.resource, hint="plan again: bb plan"
+        f"{_what(op)} changed since the plan was made",
+        where=op.resource,
+        hint="plan again: bb plan",
     )
+
+
+def met(op: plan.Op, tools: Tools, names: Names) -> bool:
+    """Whether the world is as the op expects it, or as the op itself would leave it (it was done
+    already and only the answer was lost). A sidecar that restarted has nothing active, so there
+    is nothing that a delivery could undo."""
+    if isinstance(op, plan.PushConfig):
+        status = tools.control.status(op.control)
+        active = status.config_hash if status else ""
+        return active in ("", op.expect, op.config.config_hash)
+    return op.expect == current(op, tools.engine, names)
 
 
 def current(op: plan.Op, engine: EngineRead, names: Names) -> str:
@@ -38,4 +53,17 @@ def current(op: plan.Op, engine: EngineRead, names: Names) -> str:
     if not isinstance(ref, plan.Ref):
         return ""
     container = engine.container(names.container(ref))
-    return container_fragment(container) if container else ""
+    if container is None:
+        return ""
+    if isinstance(op, plan.StartContainer | plan.DeliverEnv):
+        return attached_to(e.network_name for e in container.endpoints)
+    return container_fragment(container)
+
+
+def _what(op: plan.Op) -> str:
+    match op:
+        case plan.StartContainer() | plan.DeliverEnv():
+            return "the networks it is attached to"
+        case plan.PushConfig():
+            return "the configuration that is active in the sidecar"
+    return "it"

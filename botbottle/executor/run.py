@@ -216,7 +216,7 @@ class _Walk:
     def _with_retries(self, op: Op) -> BBError | None:
         for attempt in range(1, ATTEMPTS + 1):
             try:
-                expect.check(op, self.tools.engine, self.names)
+                expect.check(op, self.tools, self.names)
                 carry_out(op, self.tools, self.names, self.run)
                 return None
             except (Transient, EngineUnreachable) as error:

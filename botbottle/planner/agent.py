@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from botbottle.model.fragment import attached_to
 from botbottle.model.plan import (
     Action,
     CopyFiles,
@@ -87,6 +88,7 @@ def _start_agent(draft: Draft, want: Wanted, agent: ContainerPlan, after: tuple[
             bottle=name,
             reason=reason,
             after=after,
+            expect=attached_to(a.network for a in want.agent.networks),
             ref=agent.ref,
         )
     )
@@ -111,6 +113,7 @@ def deliver_env(
             bottle=name,
             reason=reason,
             after=after,
+            expect=attached_to(a.network for a in want.agent.networks),
             ref=agent.ref,
             control=want.paths.control,
             names=want.env,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from botbottle.model.fragment import attached_to
 from botbottle.model.plan import Action, AwaitReady, FieldChange, Notice, PushConfig, StartContainer
 from botbottle.model.resources import SidecarStatus
 from botbottle.model.sidecar_config import SidecarConfig
@@ -62,6 +63,7 @@ def wake(
                     bottle=name,
                     reason=reason,
                     after=(*egress.ready, *before),
+                    expect=attached_to(a.network for a in want.egress.networks),
                     ref=egress.ref,
                 )
             ),
@@ -97,32 +99,41 @@ def plan_push(
     if status is not None and not push_needed(status, want):
         draft.unchanged += 1
         return ()
-    first = _tighten(draft, want, status, after) if stopped and status else ()
-    fields = _config_fields(status, want.config)
+    narrow = _tightened(want, status, after) if stopped and status else None
+    first = (draft.add(narrow),) if narrow else ()
+    replaced = narrow.config.config_hash if narrow else status.config_hash if status else ""
     held = want.standing.policy
     reason = "not-configured" if status is None else ("held" if held else "config-changed")
-    new = status is None
     draft.change(
-        f"{name}/egress-config", name, Action.CREATE if new else Action.UPDATE, reason, fields
+        f"{name}/egress-config",
+        name,
+        Action.CREATE if status is None else Action.UPDATE,
+        reason,
+        _config_fields(status, want.config),
     )
-    return (
-        draft.add(_push(want, f"push:{name}", reason, (*after, *stopped, *first), want.config)),
-    )
+    before = (*after, *stopped, *first)
+    return (draft.add(_push(want, f"push:{name}", reason, before, want.config, replaced)),)
 
 
-def _tighten(
-    draft: Draft, want: Wanted, status: SidecarStatus, after: tuple[str, ...]
-) -> tuple[str, ...]:
+def _tightened(want: Wanted, status: SidecarStatus, after: tuple[str, ...]) -> PushConfig | None:
     """While an old copy of the agent runs: only what both old and new reach allow."""
     if status.config is None or atoms(status.config) <= atoms(want.config):
-        return ()
+        return None
     narrow = replace(want.config, routes=common(status.config, want.config))
-    return (draft.add(_push(want, f"tighten:{want.spec.name}", "narrows-first", after, narrow)),)
+    op_id = f"tighten:{want.spec.name}"
+    return _push(want, op_id, "narrows-first", after, narrow, status.config_hash)
 
 
 def _push(
-    want: Wanted, op_id: str, reason: str, after: tuple[str, ...], config: SidecarConfig
+    want: Wanted,
+    op_id: str,
+    reason: str,
+    after: tuple[str, ...],
+    config: SidecarConfig,
+    replaced: str,
 ) -> PushConfig:
+    """``replaced``: hash of the configuration that must be active then. The reach that was shown
+    is what this one adds to that one, and to no other."""
     names = set(config.secret_names)
     return PushConfig(
         id=op_id,
@@ -130,6 +141,7 @@ def _push(
         bottle=want.spec.name,
         reason=reason,
         after=after,
+        expect=replaced,
         control=want.paths.control,
         config=config,
         secrets=tuple((n, f) for n, f in want.secrets if n in names),

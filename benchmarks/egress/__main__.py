@@ -1,30 +1,36 @@
-"""Egress sidecar against stock mitmdump: same upstream, same client, same run, TLS on both sides.
+"""The egress sidecar against other TLS-terminating proxies: same upstream, client and run.
 
-``python -m benchmarks.egress`` writes ``benchmarks/results/egress.json``. All of the sidecar's
-stages are on: route matching, outbound scan, credential injection, scrubbing of the response.
-Every plan is run in rounds that alternate between the subjects; the figure is the median round.
+``python -m benchmarks.egress [PLAN]`` writes ``benchmarks/results/egress.json`` (not when only
+the plans whose name contains PLAN run). Subjects: the sidecar with all stages on (route matching,
+outbound scan, credential injection, scrubbing), the same with meter and ledger, stock mitmdump of
+the same version, srt's TLS-terminating proxy, squid with ssl-bump; TLS on both sides of each.
+
+Every plan runs in rounds that alternate between the subjects; a figure is the median round.
+``cpu_ms_each`` is the processor time of the proxy per request or event: on a machine that has
+something else to do it is the figure to compare. ``BENCH_ROUNDS`` changes the number of rounds.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import platform
 import statistics
 import subprocess
 import sys
 import tempfile
-import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from botbottle.control import connect, wait_ready
-from botbottle.model.route import Auth, Route
-from botbottle.model.sidecar_config import SidecarConfig
+from benchmarks import frame
+from benchmarks.egress import lag, peers
+from benchmarks.egress.subjects import ROOT, Subject, certificate, mitmdump, sidecar
 
-ROOT = Path(__file__).resolve().parents[2]
-RESULTS = ROOT / "benchmarks" / "results" / "egress.json"
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "5"))
+STOCK, STREAMING, OURS, METERED = "mitmdump", "mitmdump+stream", "sidecar", "metered"
+ALL = (STOCK, OURS, "srt", "squid")
+STREAMS = (STREAMING, OURS, METERED, "srt", "squid")
 PLANS: dict[str, dict[str, Any]] = {
     "keep-alive, 1 connection": {"kind": "get", "path": "/1k", "connections": 1, "requests": 1500},
     "keep-alive, 16 connections": {
@@ -38,121 +44,21 @@ PLANS: dict[str, dict[str, Any]] = {
     },
     "new connections": {"kind": "connect", "connections": 1, "requests": 100},
     "events, 1 stream": {"kind": "sse", "connections": 1, "events": 1000, "gap": 1000},
-    "events, 100 streams": {"kind": "sse", "connections": 100, "events": 100, "gap": 50_000},
+    "events, 100 streams": {"kind": "sse", "connections": 100, "events": 60, "gap": 50_000},
 }  # fmt: skip
 
 
-class Subject:
-    """A running proxy."""
-
-    def __init__(self, name: str, process: subprocess.Popen[Any], port: int, ca: Path) -> None:
-        self.name, self.process, self.port, self.ca = name, process, port, ca
-
-    def cpu(self) -> float:
-        """Processor time used so far, in milliseconds: what a busy machine does not distort."""
-        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) * 1000 / os.sysconf("SC_CLK_TCK")
-
-    def memory(self) -> float:
-        """Resident set in MiB."""
-        pages = int(Path(f"/proc/{self.process.pid}/statm").read_text().split()[1])
-        return round(pages * os.sysconf("SC_PAGE_SIZE") / 2**20, 1)
-
-
-def certificate(folder: Path) -> tuple[Path, Path]:
-    """A self-signed certificate for localhost and its key."""
-    cert, key = folder / "cert.pem", folder / "key.pem"
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
-         "-nodes", "-keyout", key, "-out", cert, "-days", "2", "-subj", "/CN=localhost",
-         "-addext", "subjectAltName=DNS:localhost"],
-        check=True, capture_output=True,
-    )  # fmt: skip
-    return cert, key
-
-
-def free_port() -> int:
-    """A port that was free a moment ago."""
-    import socket
-
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-STREAMING = """
-def responseheaders(flow):
-    flow.response.stream = True
-"""
-
-
-def mitmdump(folder: Path, cert: Path, *, streaming: bool) -> Subject:
-    """Stock mitmdump, quiet, verifying the upstream. ``streaming``: with the one-line add-on
-    that event streams need; without it a stock proxy holds a stream back until its end."""
-    name = "mitmdump+stream" if streaming else "mitmdump"
-    port, home, script = free_port(), folder / name, folder / "streaming.py"
-    script.write_text(STREAMING)
-    extra = ["-s", str(script)] if streaming else []
-    program = Path(sys.executable).with_name("mitmdump")
-    process = subprocess.Popen(
-        [program, "-q", "--listen-host", "127.0.0.1", "--listen-port", str(port),
-         "--set", f"confdir={home}", "--set", f"ssl_verify_upstream_trusted_ca={cert}",
-         "--set", "stream_large_bodies=1m", *extra],
-        stdout=subprocess.DEVNULL,
-    )  # fmt: skip
-    ca = home / "mitmproxy-ca-cert.pem"
-    deadline = time.monotonic() + 20
-    while not (ca.exists() and _listens(port)):
-        if time.monotonic() > deadline:
-            raise RuntimeError("mitmdump did not start")
-        time.sleep(0.05)
-    return Subject(name, process, port, ca)
-
-
-def _listens(port: int) -> bool:
-    import socket
-
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
-def sidecar(folder: Path, cert: Path, upstream: int) -> Subject:
-    """The egress sidecar with all stages on, its rules compiled beforehand as in its image."""
-    rules = folder / "rules"
-    subprocess.run([sys.executable, "-m", "botbottle.dlp.compile", rules], check=True, cwd=ROOT)
-    for name in ("control", "ca", "public"):
-        (folder / name).mkdir()
-    port = free_port()
-    folders = [f"--{name}={folder / name}" for name in ("control", "ca", "public")]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "botbottle.sidecar.egress", "--listen", "127.0.0.1",
-         f"--proxy-port={port}", "--https-port=-1", "--http-port=-1", "--dns-port=-1",
-         "--no-ledger", *folders],
-        cwd=ROOT, stdout=subprocess.DEVNULL, env={**os.environ, "BB_DLP_CACHE": str(rules)},
-    )  # fmt: skip
-    wait_ready(folder / "control", seconds=30)
-    route = Route("localhost", port=upstream, auth=Auth("Bearer", "TOKEN"), allow_private=True)
-    config = SidecarConfig("bench", (route,), upstream_ca=cert.read_text())
-    with connect(folder / "control") as control:
-        control.configure(config, {"TOKEN": "a-real-credential-0123456789"}, b"k" * 32)
-    return Subject("sidecar", process, port, folder / "public" / "ca.pem")
-
-
-def measure(subject: Subject | None, upstream: int, ca: Path, plan: dict[str, Any]) -> Any:
-    """One round of one plan."""
+def round_of(subject: Subject | None, upstream: int, ca: Path, plan: dict[str, Any]) -> Any:
+    """One round of one plan; ``subject`` None goes straight to the upstream."""
     port, trust = (subject.port, subject.ca) if subject else (0, ca)
     command = [sys.executable, "-m", "benchmarks.egress.load", str(port), str(upstream), str(trust)]
     before = subject.cpu() if subject else 0.0
     done = subprocess.run(
         [*command, json.dumps(plan)],
-        check=False,
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
+        check=False, cwd=ROOT, capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
     if done.returncode:
-        raise RuntimeError(done.stderr[-2000:])
+        raise RuntimeError(f"{subject.name if subject else 'direct'}: {done.stderr[-2000:]}")
     figures = json.loads(done.stdout)
     if subject:
         items = plan.get("requests") or plan["connections"] * plan["events"]
@@ -162,70 +68,121 @@ def measure(subject: Subject | None, upstream: int, ca: Path, plan: dict[str, An
 
 def middle(rounds: list[dict[str, float]]) -> dict[str, float]:
     """Median of each figure over the rounds."""
-    return {key: round(statistics.median(r[key] for r in rounds), 3) for key in rounds[0]}
+    return {key: round(statistics.median(r[key] for r in rounds), 4) for key in rounds[0]}
+
+
+def measured(
+    plan: dict[str, Any], subjects: dict[str, Subject], upstream: int, cert: Path
+) -> dict[str, dict[str, float]]:
+    """All rounds of one plan on every subject it is for."""
+    names = [n for n in (STREAMS if plan["kind"] == "sse" else ALL) if n in subjects]
+    rounds: dict[str, list[dict[str, float]]] = {"direct": [], **{n: [] for n in names}}
+    for number in range(ROUNDS):
+        turn = names if number % 2 else names[::-1]
+        for name in ("direct", *turn):
+            rounds[name].append(round_of(subjects.get(name), upstream, cert, plan))
+    return {name: middle(found) for name, found in rounds.items()}
+
+
+def ratios(found: dict[str, dict[str, float]]) -> dict[str, dict[str, float]]:
+    """Ours against each other subject. ``rate``: ours / theirs, larger is better; ``cpu`` ours /
+    theirs, smaller is better; ``p50_ms``: what ours adds."""
+    ours = found[OURS]
+    return {
+        name: {
+            "rate": round(ours["per_second"] / other["per_second"], 2),
+            "cpu": round(ours["cpu_ms_each"] / other["cpu_ms_each"], 2),
+            "p50_ms": round(ours["p50_ms"] - other["p50_ms"], 3),
+        }
+        for name, other in found.items()
+        if name not in (OURS, "direct")
+    }
+
+
+@contextmanager
+def world(folder: Path) -> Iterator[tuple[int, Path]]:
+    """The upstream: its port and certificate."""
+    cert, key = certificate(
+        folder, "localhost", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+        "-addext", "subjectAltName=DNS:localhost",
+    )  # fmt: skip
+    process = subprocess.Popen(
+        [sys.executable, "-m", "benchmarks.egress.upstream", cert, key],
+        cwd=ROOT, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    try:
+        assert process.stdout is not None
+        yield int(process.stdout.readline()), cert
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+def start(folder: Path, cert: Path, upstream: int, stack: ExitStack) -> dict[str, Any]:
+    """All subjects by name; for one that cannot be had, the reason as text."""
+    makers: dict[str, Callable[[], Subject]] = {
+        STOCK: lambda: mitmdump(folder, cert, streaming=False),
+        STREAMING: lambda: mitmdump(folder, cert, streaming=True),
+        OURS: lambda: sidecar(folder, cert, upstream),
+        METERED: lambda: sidecar(folder, cert, upstream, metered=True),
+        "srt": lambda: peers.srt(folder, cert),
+        "squid": lambda: peers.squid(folder, cert),
+    }
+    found: dict[str, Any] = {}
+    for name, make in makers.items():
+        try:
+            found[name] = make()
+        except peers.Absent as reason:
+            found[name] = f"not measured: {reason}"
+            print(f"{name} {found[name]}", flush=True)
+        else:
+            stack.callback(found[name].stop)
+    return found
 
 
 def run(folder: Path, only: str) -> dict[str, Any]:
-    """All plans on all subjects."""
-    cert, key = certificate(folder)
-    serving = subprocess.Popen(
-        [sys.executable, "-m", "benchmarks.egress.upstream", str(cert), str(key)],
-        cwd=ROOT, stdout=subprocess.PIPE, text=True,
-    )  # fmt: skip
-    assert serving.stdout is not None
-    upstream = int(serving.stdout.readline())
-    subjects = [
-        mitmdump(folder, cert, streaming=False),
-        mitmdump(folder, cert, streaming=True),
-        sidecar(folder, cert, upstream),
-    ]
-    figures: dict[str, Any] = {"idle_mib": {s.name: s.memory() for s in subjects}}
-    try:
+    """All plans on all subjects, then the loop's lag under scans."""
+    with world(folder) as (upstream, cert), ExitStack() as stack:
+        found = start(folder, cert, upstream, stack)
+        subjects = {n: s for n, s in found.items() if isinstance(s, Subject)}
+        figures: dict[str, Any] = {
+            "absent": {n: text for n, text in found.items() if n not in subjects},
+            "idle_mib": {n: s.memory() for n, s in subjects.items()},
+        }
         for name, plan in PLANS.items():
-            if only not in name:
-                continue
-            stock_name = "mitmdump+stream" if plan["kind"] == "sse" else "mitmdump"
-            measured = [s for s in subjects if s.name in (stock_name, "sidecar")]
-            rounds: dict[str, list[dict[str, float]]] = {"direct": []}
-            for _ in range(ROUNDS):
-                rounds["direct"].append(measure(None, upstream, cert, plan))
-                for subject in measured:
-                    rounds.setdefault(subject.name, []).append(
-                        measure(subject, upstream, cert, plan)
-                    )
-            figures[name] = {who: middle(found) for who, found in rounds.items()}
-            stock, ours = figures[name][stock_name], figures[name]["sidecar"]
-            figures[name]["rate_ratio"] = round(ours["per_second"] / stock["per_second"], 2)
-            figures[name]["added_p50_ms"] = round(ours["p50_ms"] - stock["p50_ms"], 3)
-            figures[name]["cpu_ratio"] = round(ours["cpu_ms_each"] / stock["cpu_ms_each"], 2)
-            print(name, json.dumps(figures[name]), flush=True)
-        figures["after_mib"] = {s.name: s.memory() for s in subjects}
-    finally:
-        for process in (serving, *(s.process for s in subjects)):
-            process.terminate()
-    return figures
+            if only in name:
+                figures[name] = measured(plan, subjects, upstream, cert)
+                figures[name]["ours_against"] = ratios(figures[name])
+                show(name, figures[name])
+        if only in lag.NAME:
+            figures[lag.NAME] = lag.measure(subjects[OURS], upstream)
+            print(lag.NAME, json.dumps(figures[lag.NAME]), flush=True)
+        figures["after_mib"] = {n: s.memory() for n, s in subjects.items()}
+        return figures
 
 
-def main() -> None:
+def show(name: str, figures: dict[str, Any]) -> None:
+    """A plan's figures as a table."""
+    print(f"\n{name:28}  p50 ms   p99 ms  per second  cpu ms each  ours: rate x   cpu x")
+    for who, found in figures.items():
+        if who == "ours_against":
+            continue
+        against = figures["ours_against"].get(who, {})
+        cpu = f"{found['cpu_ms_each']:11.3f}" if "cpu_ms_each" in found else " " * 11
+        tail = f"{against['rate']:14} {against['cpu']:7}" if against else ""
+        line = f"{found['p50_ms']:8.3f} {found['p99_ms']:8.3f} {found['per_second']:11.1f}"
+        print(f"  {who:26}{line}  {cpu}{tail}", flush=True)
+
+
+def main() -> int:
     """Measure and write the results."""
     only = sys.argv[1] if len(sys.argv) > 1 else ""
-    load = os.getloadavg()[0]
     with tempfile.TemporaryDirectory() as folder:
         figures = run(Path(folder), only)
-    if only:
-        return
-    environment = {
-        "cpus": os.cpu_count(),
-        "python": platform.python_version(),
-        "kernel": platform.release(),
-        "load_before": load,
-        "rounds": ROUNDS,
-    }
-    RESULTS.parent.mkdir(exist_ok=True)
-    RESULTS.write_text(
-        json.dumps({"environment": environment, "figures": figures}, indent=2) + "\n"
-    )
+    if not only:
+        frame.write("egress", "python -m benchmarks.egress", {"rounds": ROUNDS, **figures})
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -15,6 +15,7 @@ import time
 from typing import Any
 
 HOST = "localhost"
+_ASK = b'{"model":"claude-bench","stream":true,"max_tokens":64,"messages":[]}'
 
 
 class Channel:
@@ -59,14 +60,17 @@ class Channel:
 
     async def events(self) -> list[float]:
         """Delays of the events of a stream, in milliseconds."""
-        await self.reader.readuntil(b"\r\n\r\n")
+        head = await self.reader.readuntil(b"\r\n\r\n")
+        if not head.startswith(b"HTTP/1.1 200"):
+            raise RuntimeError((head + await self.reader.read(500)).decode())
         delays = []
         while (size := int(await self.reader.readline(), 16)) > 0:
             data = (await self.reader.readexactly(size + 2))[:-2]
             now = time.monotonic_ns()
             for event in data.split(b"\n\n"):
-                if event.startswith(b"data: {"):
-                    delays.append((now - json.loads(event[6:])["at"]) / 1e6)
+                if b'"at"' in event:
+                    document = json.loads(event.partition(b"data: ")[2])
+                    delays.append((now - document["at"]) / 1e6)
         await self.reader.readline()
         return delays
 
@@ -111,15 +115,38 @@ async def keep_alive(channels: list[Channel], plan: dict[str, Any]) -> dict[str,
 async def streams(channels: list[Channel], plan: dict[str, Any]) -> dict[str, float]:
     """One event stream on every channel."""
     for channel in channels:
-        channel.send(f"/sse/{plan['events']}/{plan['gap']}")
+        channel.send(f"/v1/messages?sse/{plan['events']}/{plan['gap']}", _ASK)
     started = time.perf_counter()
     found = await asyncio.gather(*(c.events() for c in channels))
     return summary([d for delays in found for d in delays], time.perf_counter() - started)
 
 
+async def beside(channels: list[Channel], plan: dict[str, Any]) -> dict[str, float]:
+    """One event stream, and large requests on all other channels until it ends."""
+    text = json.dumps({"text": "hello world, this is a line of prose. " * (plan["body"] // 38)})
+    ended, posts = asyncio.Event(), 0
+
+    async def post(channel: Channel) -> None:
+        nonlocal posts
+        while not ended.is_set():
+            channel.send(plan["path"], text.encode())
+            await channel.receive()
+            posts += 1
+
+    posting = [asyncio.create_task(post(c)) for c in channels[1:]]
+    figures = await streams(channels[:1], plan)
+    ended.set()
+    await asyncio.gather(*posting)
+    return {**figures, "posts": posts}
+
+
+KINDS = {"get": keep_alive, "sse": streams, "beside": beside}
+
+
 async def main(proxy: int, port: int, ca: str, plan: dict[str, Any]) -> dict[str, float]:
     """Run one plan."""
     context = ssl.create_default_context(cafile=ca)
+    context.verify_flags &= ~ssl.VERIFY_X509_STRICT  # squid's certificates lack a key identifier
     channels = [Channel(proxy, port, context) for _ in range(plan["connections"])]
     if plan["kind"] == "connect":
         delays = []
@@ -137,7 +164,7 @@ async def main(proxy: int, port: int, ca: str, plan: dict[str, Any]) -> dict[str
         await channel.open()
         channel.send("/1k")
         await channel.receive()
-    return await (streams if plan["kind"] == "sse" else keep_alive)(channels, plan)
+    return await KINDS[plan["kind"]](channels, plan)
 
 
 if __name__ == "__main__":

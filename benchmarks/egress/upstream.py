@@ -1,8 +1,9 @@
 """The upstream of the benchmark: a bare TLS server that is never the bottleneck.
 
 ``python -m benchmarks.egress.upstream CERT KEY`` prints its port. ``/1k`` and ``/10m`` answer
-with bodies of that size, ``/sse/COUNT/MICROSECONDS`` with that many events at that interval,
-each carrying the monotonic time at which it was sent, POST with 1 kB of JSON.
+with bodies of that size; a path that ends in ``?sse/COUNT/MICROSECONDS`` with that many events
+at that interval, in the shape of a model's answer (``/v1/messages``), each text event carrying
+the monotonic time at which it was sent.
 """
 
 from __future__ import annotations
@@ -24,6 +25,13 @@ def _fixed(size: int, kind: str = "application/octet-stream") -> bytes:
 
 
 _PAGES = {b"/1k": _fixed(SMALL), b"/10m": _fixed(LARGE)}
+
+_START = {"type": "message_start", "message": {"id": "msg_1", "model": "claude-bench",
+          "usage": {"input_tokens": 10, "output_tokens": 1}}}  # fmt: skip
+_DELTA = {"type": "content_block_delta", "index": 0,
+          "delta": {"type": "text_delta", "text": "a dozen words of ordinary text, "}}  # fmt: skip
+_USAGE = {"type": "message_delta", "delta": {"stop_reason": "end_turn"},
+          "usage": {"output_tokens": 9}}  # fmt: skip
 
 
 class Upstream(asyncio.Protocol):
@@ -50,8 +58,8 @@ class Upstream(asyncio.Protocol):
             self._answer(head.split(b" ", 2)[1])
 
     def _answer(self, path: bytes) -> None:
-        if path.startswith(b"/sse/"):
-            _, _, count, gap = path.split(b"/")
+        if b"?sse/" in path:
+            _, count, gap = path.partition(b"?")[2].split(b"/")
             asyncio.get_running_loop().create_task(self._events(int(count), int(gap) / 1e6))
         else:
             self._transport.write(_PAGES.get(path, _PAGES[b"/1k"]))
@@ -61,12 +69,20 @@ class Upstream(asyncio.Protocol):
             b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
             b"Transfer-Encoding: chunked\r\n\r\n"
         )
-        for number in range(count):
-            event = b"data: " + json.dumps({"n": number, "at": time.monotonic_ns()}).encode()
-            event += b"\n\n"
-            self._transport.write(b"%x\r\n%s\r\n" % (len(event), event))
+        self._event(_START)
+        for _ in range(count):
+            self._event({**_DELTA, "at": time.monotonic_ns()})
             await asyncio.sleep(gap)
+        self._event(_USAGE)
+        self._event({"type": "message_stop"})
         self._transport.write(b"0\r\n\r\n")
+
+    def _event(self, document: dict[str, Any]) -> None:
+        data = b"event: %s\ndata: %s\n\n" % (
+            document["type"].encode(),
+            json.dumps(document).encode(),
+        )
+        self._transport.write(b"%x\r\n%s\r\n" % (len(data), data))
 
 
 async def main(certificate: str, key: str) -> None:

@@ -130,7 +130,7 @@ def test_volumes_that_hold_something_are_not_written_over(lab: Lab, keyed: Bench
     ("path", "content"),
     [
         ("/workspace/.env", f"KEY={SECRET}".encode()),
-        ("/home/agent/cache.gz", gzip.compress(SECRET.encode())),
+        ("/home/agent/cache.gz", gzip.compress(SECRET.encode(), mtime=0)),
         ("/home/agent/b64", base64.b64encode(b"pad " + SECRET.encode())),
         (f"/workspace/{SECRET}", b""),
     ],

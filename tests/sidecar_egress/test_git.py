@@ -59,7 +59,7 @@ def test_only_a_plain_download_is_no_lfs_upload() -> None:
         b"null",
         b"",
         b"[" * 9999,
-        gzip.compress(b'{"operation": "download"}'),
+        gzip.compress(mtime=0, data=b'{"operation": "download"}'),
     ],
 )
 def test_whatever_else_a_batch_request_says_is_one(body: bytes) -> None:

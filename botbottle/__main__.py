@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 
 
 def main() -> None:
     """Run ``bb`` and exit with its code."""
     args = sys.argv[1:]
+    # Starting up makes many objects and hardly any garbage: collect less often than every few
+    # hundred objects, which costs a twentieth of a short run.
+    gc.set_threshold(50_000, 20, 50)
     if args in (["version"], ["--version"], ["-V"]):
         from botbottle import __version__
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import gc
+import os
 import sys
 
 
 def main() -> None:
     """Run ``bb`` and exit with its code."""
     args = sys.argv[1:]
+    # No package that happens to be installed gets to look at manifests through pydantic, and its
+    # search for such plugins would read the metadata of every installed package.
+    os.environ["PYDANTIC_DISABLE_PLUGINS"] = "__all__"
     # Starting up makes many objects and hardly any garbage: collect less often than every few
     # hundred objects, which costs a twentieth of a short run.
     gc.set_threshold(50_000, 20, 50)

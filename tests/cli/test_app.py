@@ -6,6 +6,7 @@ import io
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -93,3 +94,24 @@ def test_reading_verbs_load_nothing_heavy(verb: str, tmp_path: Path) -> None:
     assert code == ("8" if verb == "plan" else "0"), ran.stderr
     assert "botbottle" in modules and "typer" in modules
     assert not HEAVY & set(modules)
+
+
+def test_no_installed_package_gets_to_see_manifests(tmp_path: Path) -> None:
+    info = tmp_path / "spy-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: spy\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[pydantic]\nspy = spy:plugin\n")
+    (tmp_path / "spy.py").write_text("import sys\nsys.stderr.write('seen\\n')\nplugin = None\n")
+    argv = ["-c", "from pydantic import BaseModel\nclass A(BaseModel): pass"]
+    control = subprocess.run([sys.executable, *argv], **spying(tmp_path))
+    assert "seen" in control.stderr
+    argv = ["-m", "botbottle", "--home", str(home(tmp_path)), "validate"]
+    ran = subprocess.run([sys.executable, *argv], **spying(tmp_path))
+    assert ran.returncode == 0 and "seen" not in ran.stderr
+
+
+def spying(path: Path) -> Any:
+    """How to run a program with a plugin of pydantic's on its path."""
+    where = f"{path}:{Path(__file__).parents[2]}"
+    env = {"PATH": "/usr/bin", "PYTHONPATH": where}
+    return {"capture_output": True, "text": True, "env": env, "cwd": path, "timeout": 120}

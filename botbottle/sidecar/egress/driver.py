@@ -21,6 +21,7 @@ from mitmproxy.proxy import commands, events, layer, mode_specs
 from mitmproxy.proxy.context import Context
 
 if TYPE_CHECKING:
+    from botbottle.sidecar.egress.layers import Http
     from botbottle.sidecar.egress.sidecar import Sidecar
 
 type Listener = Literal["proxy", "tls", "plain"]
@@ -120,6 +121,8 @@ class Driver:
         self._layer: layer.Layer = layer.NextLayer(self.context, ask_on_start=True)
         self.closed = False
         self.tunnel: tuple[str, int] | None = None  # what CONNECT named
+        self.outer: Http | None = None  # the layer that reads CONNECT
+        self._inside = False  # the layers around an open tunnel are left out
 
     # -- connections ---------------------------------------------------------------------------
 
@@ -225,8 +228,17 @@ class Driver:
             self.abort()
         finally:
             self._running = False
+        if self.tunnel is not None and not self._inside:
+            self._enter()
         for link in list(self._links.values()):
             link.flush()
+
+    def _enter(self) -> None:
+        """Talk to what is inside an open tunnel directly: the layers around it would hand every
+        byte through four generators without looking at it."""
+        inner = self.outer.tunnel() if self.outer else None
+        if inner is not None:
+            self._layer, self._inside = inner, True
 
     def _execute(self, command: commands.Command) -> None:
         if isinstance(command, commands.SendData):
@@ -245,6 +257,7 @@ class Driver:
 
     def _close(self, command: commands.CloseConnection) -> None:
         half = isinstance(command, commands.CloseTcpConnection) and command.half_close
+        half = half and not self._inside  # a tunnel is closed whole, as the layers around it do
         if link := self._links.get(command.connection):
             link.close(half=half)
         elif command.connection in self._opening:

@@ -25,13 +25,13 @@ from mitmproxy.proxy.layers.http._http1 import Http1Server
 
 from botbottle.sidecar.egress.denial import Denial
 from botbottle.sidecar.egress.frames import Messages
+from botbottle.sidecar.egress.upload import MAX_BODY, UploadRefused
 
 if TYPE_CHECKING:
     from botbottle.sidecar.egress.sidecar import Sidecar
 
 type Commands = Generator[commands.Command, Any, Any]
 
-MAX_BODY = 32 * 1024 * 1024  # bytes of a request body
 AUTHORITY = "authority_on_the_wire"  # attribute of a request object
 MAX_HEAD = 256 * 1024  # bytes of a request head
 MAX_AHEAD = 1024 * 1024  # bytes that a client may send before it is their turn
@@ -126,7 +126,7 @@ class Stream(mhttp.HttpStream):
         return True
 
     def check_body_size(self, request: bool) -> Commands:
-        """Requests over MAX_BODY are refused; responses are never buffered, so have no limit."""
+        """Requests over MAX_BODY are refused, unless they stream; responses have no limit."""
         if not request or self.flow.response is not None:
             return False
         size = len(self.request_body_buf)
@@ -134,8 +134,27 @@ class Stream(mhttp.HttpStream):
             size = expected_http_body_size(self.flow.request) or 0
         if size <= MAX_BODY:
             return False
-        yield from self._answer(_sidecar(self).too_large(self.flow))
+        if not self.request_body_buf:
+            yield hooks.HttpRequestHeadersHook(self.flow)  # known now, so that no byte is read
+            if self.flow.request.stream:
+                return False
+        denial = _sidecar(self).denial_of(self.flow) or _sidecar(self).too_large(self.flow)
+        yield from self._answer(denial)
         return True
+
+    def state_stream_request_body(self, event: events.Event) -> Commands:
+        """As the original, until a block of the body is refused."""
+        try:
+            yield from super().state_stream_request_body(event)
+        except UploadRefused as refused:
+            denial = _sidecar(self).refused(self.flow, refused.denial)
+            if self._unanswered:
+                code = hevents.ErrorCode.CANCEL
+                cancel = hevents.RequestProtocolError(self.stream_id, "refused", code)
+                yield SendHttp(cancel, self.context.server)
+                yield from self._answer(denial)
+            else:
+                yield from self.cut()
 
     def state_consume_request_body(self, event: events.Event) -> Commands:
         """What a refused request still sends is read and forgotten."""
@@ -241,6 +260,18 @@ class Http(mhttp.HttpLayer):
         """As the original, with bb's stream."""
         self.streams[stream_id] = Stream(self.context.fork(), stream_id)
         yield from self.event_to_child(self.streams[stream_id], events.Start())
+
+    def tunnel(self) -> layer.Layer | None:
+        """What is inside an open CONNECT tunnel, once all that is outside only passes bytes on."""
+        client = self.context.client
+        outside = cast(AgentHttp1, self.connections[client])
+        if len(self.connections) > 1 or len(self.streams) != 1 or outside.buf:
+            return None
+        (stream,) = self.streams.values()
+        settled = (
+            outside.state == outside.passthrough and stream._handle_event == stream.passthrough
+        )
+        return stream.child_layer if settled else None
 
     def _cut(self, event: CutStream) -> Commands:
         for stream in list(self.streams.values()):

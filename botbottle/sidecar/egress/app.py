@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from botbottle.sidecar.egress import control, dns, memory
+from botbottle.sidecar.egress import control, dns, lean, memory
 from botbottle.sidecar.egress.authority import open_authority, publish
 from botbottle.sidecar.egress.driver import Listener
 from botbottle.sidecar.egress.gate import Ledger
@@ -55,6 +55,7 @@ class App:
 
     async def start(self) -> None:
         """Listen everywhere; the control socket comes last, so who can ask finds all ready."""
+        lean.slim()
         settings = self._settings
         await self.sidecar.ledger.start()
         await self._listen("proxy", settings.proxy_port)

@@ -33,6 +33,11 @@ class StreamScanner:
         self._next = 0  # absolute offset of the block to judge next
         self._marks: set[tuple[str, str, str]] = set()
 
+    @property
+    def judged(self) -> int:
+        """Absolute offset up to which every byte was judged with what follows it."""
+        return self._next
+
     def feed(self, chunk: bytes) -> tuple[Finding, ...]:
         """Findings of the blocks that became complete with this chunk."""
         self._buffer += chunk

@@ -91,6 +91,7 @@ ROUTE_SCHEMA: dict[str, Any] = _mapping(
         "git": _mapping({"fetch": {"type": "boolean"}}),
         "dlp": _DLP,
         "allow_private": {"type": "boolean"},
+        "stream_uploads": {"type": "boolean"},
     },
     "host",
 )

@@ -1,10 +1,10 @@
 """Routes: the one description of an allowed destination that manifest, sidecar and MCP share.
 
 The flat form (what ``routes.yaml``, the sidecar and the MCP tools exchange) has the keys
-``host port auth_scheme token_env auth_name matches git dlp provider allow_private``; a key that
-is left out means its default. The manifest form differs only in ``auth: {scheme, token_ref}``.
-Matching semantics follow the Kubernetes Gateway API's HTTPRouteMatch: entries of ``matches``
-are OR-ed, the fields inside one entry AND-ed.
+``host port auth_scheme token_env auth_name matches git dlp provider allow_private
+stream_uploads``; a key that is left out means its default. The manifest form differs only in
+``auth: {scheme, token_ref}``. Matching semantics follow the Kubernetes Gateway API's
+HTTPRouteMatch: entries of ``matches`` are OR-ed, the fields inside one entry AND-ed.
 """
 
 from __future__ import annotations
@@ -95,7 +95,8 @@ class Route:
     """One allowed destination. ``host`` is exact or ``*.suffix`` (one or more labels).
 
     ``provider`` is the budget key of a metered host, or empty. ``allow_private`` lets the
-    host resolve to a private address (shown as widening).
+    host resolve to a private address (shown as widening). ``stream_uploads`` lets request bodies
+    of any size pass, judged block by block (shown as widening).
     """
 
     host: str
@@ -106,6 +107,7 @@ class Route:
     dlp: Dlp = field(default_factory=Dlp)
     provider: str = ""
     allow_private: bool = False
+    stream_uploads: bool = False
 
     def to_flat(self) -> dict[str, Any]:
         """The flat form with defaults left out; ``from_flat`` is its inverse."""
@@ -126,6 +128,8 @@ class Route:
             flat["provider"] = self.provider
         if self.allow_private:
             flat["allow_private"] = True
+        if self.stream_uploads:
+            flat["stream_uploads"] = True
         return flat
 
 
@@ -153,9 +157,18 @@ def _dlp_to_flat(dlp: Dlp) -> dict[str, Any]:
 
 _FLAT_KEYS = {
     "host", "port", "auth_scheme", "token_env", "auth_name", "matches", "git", "dlp",
-    "provider", "allow_private",
+    "provider", "allow_private", "stream_uploads",
 }  # fmt: skip
-_MANIFEST_KEYS = {"host", "port", "auth", "matches", "git", "dlp", "allow_private"}
+_MANIFEST_KEYS = {
+    "host",
+    "port",
+    "auth",
+    "matches",
+    "git",
+    "dlp",
+    "allow_private",
+    "stream_uploads",
+}
 
 
 def from_flat(raw: object) -> Route:
@@ -189,6 +202,7 @@ def _route(data: Mapping[str, Any], auth: Auth | None, provider: str) -> Route:
         dlp=_dlp(data.get("dlp")),
         provider=provider,
         allow_private=_bool(data.get("allow_private", False), "allow_private"),
+        stream_uploads=_bool(data.get("stream_uploads", False), "stream_uploads"),
     )
 
 

@@ -34,6 +34,7 @@ def route_atoms(route: Route) -> Iterable[Atom]:
             f" with {route.auth.secret} ({route.auth.scheme})" if route.auth else "",
             " git fetch" if route.git_fetch else "",
             " at private addresses" if route.allow_private else "",
+            " with uploads of any size" if route.stream_uploads else "",
         )
     )
     for match in route.matches or (Match(),):

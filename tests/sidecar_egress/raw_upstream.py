@@ -24,7 +24,7 @@ class RawUpstream:
         self._talk, self._context = talk, context
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = int(self._listener.getsockname()[1])
-        self.received = b""
+        self._received = bytearray()
         self._thread = threading.Thread(target=self._serve, daemon=True)
         self._thread.start()
 
@@ -54,13 +54,18 @@ class RawUpstream:
                 continue
 
     def _head(self, stream: socket.socket) -> bytes:
-        while b"\r\n\r\n" not in self.received and (data := stream.recv(65536)):
-            self.received += data
+        while b"\r\n\r\n" not in self._received and (data := stream.recv(65536)):
+            self._received += data
         return self.received
 
     def _drain(self, stream: socket.socket) -> None:
         while data := stream.recv(65536):
-            self.received += data
+            self._received += data
+
+    @property
+    def received(self) -> bytes:
+        """Everything so far, of all connections."""
+        return bytes(self._received)
 
     def got(self, wanted: bytes) -> None:
         """Wait until the upstream received ``wanted``."""

@@ -219,10 +219,10 @@ class Rig:
         return f"https://{host}:{self.world.tls_port}{path}"
 
     def tunnel(
-        self, host: str, *, sni: str | None = None, alpn: Sequence[str] = ()
+        self, host: str, *, sni: str | None = None, alpn: Sequence[str] = (), port: int = 0
     ) -> ssl.SSLSocket:
         """A TLS connection through CONNECT, with the sidecar's CA trusted."""
-        raw = self.connect(f"{host}:{self.world.tls_port}")
+        raw = self.connect(f"{host}:{port or self.world.tls_port}")
         context = ssl.create_default_context(cafile=str(self.sidecar.ca))
         if alpn:
             context.set_alpn_protocols(list(alpn))

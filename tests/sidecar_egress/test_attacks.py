@@ -15,8 +15,8 @@ from tests.sidecar_egress.rig import ANTHROPIC, EXAMPLE, Rig, until
 OTHER = "other.example.com"
 
 
-def read(stream: socket.socket) -> bytes:
-    stream.settimeout(5)
+def read(stream: socket.socket, seconds: float = 5) -> bytes:
+    stream.settimeout(seconds)
     data = b""
     try:
         while piece := stream.recv(65536):

@@ -218,7 +218,7 @@ BEFORE_SENDING = [
 @pytest.mark.parametrize(
     ("where", "name", "fault"),
     BEFORE_SENDING,
-    ids=[f"{w.__name__}.{n}" for w, n, _ in BEFORE_SENDING],
+    ids=[f"{getattr(w, '__name__', w)}.{n}" for w, n, _ in BEFORE_SENDING],
 )
 def test_a_stage_that_fails_before_sending_lets_nothing_out(
     inside: Inside, monkeypatch: pytest.MonkeyPatch, where: Any, name: str, fault: Any

@@ -30,9 +30,7 @@ def tunnel(rig: Rig, port: int) -> ssl.SSLSocket:
     rig.configure(
         Route(EXAMPLE, port, Auth("Bearer", "T"), allow_private=True), secrets={"T": SECRET}
     )
-    raw = rig.connect(f"{EXAMPLE}:{port}")
-    context = ssl.create_default_context(cafile=str(rig.sidecar.ca))
-    return context.wrap_socket(raw, server_hostname=EXAMPLE)
+    return rig.tunnel(EXAMPLE, port=port)
 
 
 def answer(rig: Rig, response: bytes) -> bytes:

@@ -10,6 +10,7 @@ from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any
 
 from mitmproxy import http
+from mitmproxy.net.http.http1 import expected_http_body_size
 
 from botbottle.meter import Conversations, Reason
 from botbottle.sidecar.egress import auth, git, sigv4
@@ -21,14 +22,18 @@ from botbottle.sidecar.egress.layers import CutStream, response_of
 from botbottle.sidecar.egress.passage import Passage
 from botbottle.sidecar.egress.preflight import Preflight
 from botbottle.sidecar.egress.returning import is_short, scrub_head, scrub_trailers, tee_of
-from botbottle.sidecar.egress.scan import OutboundScan, Outgoing
+from botbottle.sidecar.egress.scan import OutboundScan, Outgoing, detectors_of
 from botbottle.sidecar.egress.signing import authority, signed
 from botbottle.sidecar.egress.sockets import Sockets
 from botbottle.sidecar.egress.stages import judge
+from botbottle.sidecar.egress.upload import Upload, may_stream
 
 if TYPE_CHECKING:
     from botbottle.sidecar.egress.driver import Driver
     from botbottle.sidecar.egress.sidecar import Sidecar
+
+
+_BODILESS = frozenset({"GET", "HEAD", "OPTIONS", "DELETE"})
 
 
 class Pipeline:
@@ -44,28 +49,47 @@ class Pipeline:
 
     # -- request -------------------------------------------------------------------------------
 
-    def head(self, flow: http.HTTPFlow, driver: Driver) -> None:
-        """Judge the head of a request; a denial is set as its response."""
+    def head(self, flow: http.HTTPFlow, driver: Driver) -> Coroutine[Any, Any, None] | None:
+        """Judge the head of a request; a denial is set as its response. Done once."""
+        if passage_of(flow) is not None:
+            return None
         passage = Passage(driver, self._sidecar.active)
         flow.metadata[KEY] = passage
         if flow.error:  # refused by the protocol layer
-            return
+            return None
         if passage.active is None:
             denial: Denial | None = Denial("not-configured", "this bottle is not configured yet")
         else:
             denial = judge(passage, head_of(flow, driver), passage.active)
         if denial is not None:
             self.deny(flow, passage, denial)
-            return
+            return None
         self._sidecar.live[flow.id] = flow
         flow.request.authority = flow.request.authority if flow.request.is_http2 else ""
+        coding = flow.request.headers.get("content-encoding", "")
+        streams = may_stream(passage, _length(flow.request), coding)
+        return self._open_upload(flow, passage) if streams else None
+
+    async def _open_upload(self, flow: http.HTTPFlow, passage: Passage) -> None:
+        """Make the head ready to leave before the body arrives, which is judged as it passes."""
+        await self._leave(flow, passage)
+        if passage.denial is None:
+            passage.streamed = True
+            flow.request.stream = Upload(
+                passage.policy.scanner,
+                detectors_of(passage.way),
+                lambda found: self._sidecar.noted(passage, found),
+            )
 
     def body(self, flow: http.HTTPFlow) -> Coroutine[Any, Any, None] | None:
         """Judge the whole request and make it ready to leave."""
         passage = passage_of(flow)
-        if passage is None or passage.denial is not None or flow.response is not None:
+        if passage is None or passage.denial is not None:
             return None
-        return self._leave(flow, passage)
+        if passage.streamed:
+            flow.request.trailers = None  # nobody looked at them
+            return None
+        return None if flow.response is not None else self._leave(flow, passage)
 
     async def _leave(self, flow: http.HTTPFlow, passage: Passage) -> None:
         try:
@@ -245,6 +269,13 @@ def _sign(flow: http.HTTPFlow, passage: Passage) -> None:
     request.headers.fields = ready.headers
     if ready.query != query:
         request.path = f"{path}?{ready.query}"
+
+
+def _length(request: http.Request) -> int | None:
+    """Bytes of the body that the head announces; None when it does not say."""
+    if request.is_http2 and "content-length" not in request.headers:
+        return 0 if request.method in _BODILESS else None
+    return expected_http_body_size(request)
 
 
 def _located(denial: Denial, flow: http.HTTPFlow, passage: Passage) -> Denial:

@@ -202,7 +202,17 @@ class Sidecar:
 
     def too_large(self, flow: http.HTTPFlow) -> Denial:
         """A request body over the limit."""
-        return self._protocol_denial(flow, Denial("too-large", "the request body is too large"))
+        return self.refused(flow, Denial("too-large", "the request body is too large"))
+
+    def refused(self, flow: http.HTTPFlow, denial: Denial) -> Denial:
+        """A body that may not leave, whole or in part."""
+        self.live.pop(flow.id, None)
+        return self._protocol_denial(flow, denial)
+
+    def denial_of(self, flow: http.HTTPFlow) -> Denial | None:
+        """The denial of a request that was refused already."""
+        passage = passage_of(flow)
+        return passage.denial if passage else None
 
     def upstream_failed(self, flow: http.HTTPFlow, message: str) -> Denial:
         """An upstream that could not be reached or did not answer properly."""

@@ -42,6 +42,8 @@ def _clean_headers(passage: Passage, head: Head, active: Active) -> Denial | Non
     for name, value in head.raw:
         if b"\n" in value or b"\r" in value or b"\0" in value or b"\0" in name:
             return Denial("header-injection", "a header has a line break or NUL", close=True)
+    if head.headers.get("transfer-encoding", "chunked").strip().lower() != "chunked":
+        return Denial("bad-request", "the only transfer coding that passes is chunked", close=True)
     return None
 
 

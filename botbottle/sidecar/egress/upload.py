@@ -1,0 +1,73 @@
+"""Request bodies that are passed on while they arrive, on routes that say ``stream_uploads``.
+
+A body is judged in blocks with what follows them, and a block leaves only after it was judged
+clean: a secret that is found has not left, not even in part. What needs the whole body is not
+offered here: nothing is cut out and nothing is held for an operator; any finding above a warning
+ends the upload. Memory: one block and its neighbourhood, whatever the size of the body.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from botbottle.dlp import Finding, Scanner, StreamScanner, Verdict
+from botbottle.sidecar.egress.denial import Denial
+from botbottle.sidecar.egress.passage import Passage
+
+MAX_BODY = 32 * 1024 * 1024  # bytes of a request body that is kept whole
+_PLAIN = ("", "identity")
+
+
+class UploadRefused(Exception):
+    """The rest of a body may not leave."""
+
+    def __init__(self, denial: Denial) -> None:
+        super().__init__(denial.code)
+        self.denial = denial
+
+
+class Upload:
+    """One body on its way: called with each chunk, and with b"" at the end."""
+
+    def __init__(
+        self,
+        scanner: Scanner,
+        detectors: frozenset[str],
+        noted: Callable[[Iterable[Finding]], None],
+    ) -> None:
+        self._scan = StreamScanner(scanner, detectors=detectors)
+        self._noted = noted
+        self._kept = bytearray()
+        self._sent = 0
+
+    def __call__(self, chunk: bytes) -> list[bytes]:
+        """What may leave now. Raises UploadRefused."""
+        self._kept += chunk
+        self._judge(self._scan.feed(chunk) if chunk else self._scan.finish())
+        free = self._scan.judged - self._sent if chunk else len(self._kept)
+        out = bytes(self._kept[:free])
+        del self._kept[:free]
+        self._sent += len(out)
+        return [out] if out else []
+
+    def _judge(self, found: tuple[Finding, ...]) -> None:
+        self._noted(found)
+        for finding in found:
+            if finding.verdict is not Verdict.WARN:
+                reason = f"{finding.rule} found in the body, which is not kept and cannot be cut"
+                raise UploadRefused(Denial("dlp", reason))
+
+
+def may_stream(passage: Passage, length: int | None, coding: str) -> bool:
+    """Whether a body of ``length`` bytes (None: not told) is passed on while it arrives.
+
+    Never one that must be read whole first: a request that is metered or signed, a compressed
+    one, a Git LFS batch. Smaller ones are kept whole and judged with every means.
+    """
+    route = passage.way
+    if not route.stream_uploads or passage.call is not None or passage.upgrade:
+        return False
+    if coding.strip().lower() not in _PLAIN or passage.where.path.endswith("/batch"):
+        return False
+    signed = route.auth is not None and route.auth.scheme == "sigv4"
+    return not signed and (length is None or length > MAX_BODY)

@@ -14,3 +14,9 @@ def write_home(home: Path, n: int) -> None:
     )
     for i in range(n):
         (home / f"agents/bench{i}.md").write_text("---\nbottle: base\nstate: started\n---\nwork\n")
+
+
+def change_one(home: Path, turn: int) -> None:
+    """Another prompt for one agent: its container is made anew."""
+    text = f"---\nbottle: base\nstate: started\n---\nwork, round {turn}\n"
+    (home / "agents/bench0.md").write_text(text)

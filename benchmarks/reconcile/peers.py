@@ -36,6 +36,7 @@ class Files:
     """What each peer is fed."""
 
     compose: Path
+    changed: Path  # compose with one container's environment changed
     pyinfra: Path
     ansible: Path
 
@@ -61,14 +62,16 @@ def write(work: Path, n: int) -> Files:
     image = image_tag("sidecar")
     compose = work / "compose.json"
     compose.write_text(json.dumps(_compose(image, n)))
+    changed = work / "changed.json"
+    changed.write_text(json.dumps(_compose(image, n, {"ROUND": "2"})))
     pyinfra = work / "deploy.py"
     pyinfra.write_text(_pyinfra(image, n))
     ansible = work / "play.yml"
     ansible.write_text(json.dumps(_ansible(image, n)))
-    return Files(compose, pyinfra, ansible)
+    return Files(compose, changed, pyinfra, ansible)
 
 
-def _compose(image: str, n: int) -> dict[str, object]:
+def _compose(image: str, n: int, first: dict[str, str] | None = None) -> dict[str, object]:
     hard = {
         "image": image,
         "command": SLEEP,
@@ -86,6 +89,8 @@ def _compose(image: str, n: int) -> dict[str, object]:
         networks[f"in{i}"] = {"internal": True, "ipam": {"config": [{"subnet": subnet}]}}
         services[f"egress{i}"] = {**hard, "networks": ["outer", f"in{i}"]}
         services[f"agent{i}"] = {**hard, "networks": [f"in{i}"], "depends_on": [f"egress{i}"]}
+    if first:
+        services["agent0"] = {**hard, "networks": ["in0"], "environment": first}
     return {"services": services, "networks": networks}
 
 

@@ -11,7 +11,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks.frame import ROOT, measure, ratio, run, write
+from benchmarks.frame import ROOT, compiled, measure, ratio, run, write
 
 BARE = """import typer
 app = typer.Typer(add_completion=False)
@@ -25,6 +25,7 @@ def main() -> None:
     runs = argparse.ArgumentParser()
     runs.add_argument("--runs", type=int, default=15)
     count = runs.parse_args().runs
+    compiled()
     bb = [sys.executable, "-m", "botbottle"]
     home = str(ROOT / "examples/.bot-bottle")
     env = {**os.environ, "ANTHROPIC_API_KEY": "x", "OPENAI_API_KEY": "x"}

@@ -274,7 +274,9 @@ class Watch:
             self._backoff.retry(PROJECT, now + LOCK_RETRY)
         done = {op.resource for op in result.done}
         for change in part.changes:
-            if change.drift and change.resource in done:
+            # What is shared (the ledger service) has no bottle: without it nothing is enforced, so
+            # it is repaired for ever.
+            if change.drift and change.bottle and change.resource in done:
                 what = f"{change.resource} {change.reason}"
                 if self.damper.repaired(change.bottle, what, now):
                     self._damped(change.bottle, what)

@@ -281,6 +281,15 @@ def test_a_fight_is_given_up_and_taken_up_again_when_told(rig: Rig) -> None:
     assert rig.fake.world.by_kind("egress")[0].state == "running"
 
 
+def test_the_ledger_service_is_repaired_however_often_it_goes(rig: Rig) -> None:
+    for _ in range(10):
+        rig.fake.world._stop(rig.fake.world.by_kind("ledger")[0])
+        rig.watch.queue.add(PROJECT)
+        rig.settle()
+        assert rig.fake.world.by_kind("ledger")[0].state == "running"
+    assert not rig.events("damped")
+
+
 def test_the_damper_never_holds_up_enforcement(rig: Rig) -> None:
     rig.watch.damper._tripped["web"] = "egress"
     rig.fake.world.spend("web", 1000)

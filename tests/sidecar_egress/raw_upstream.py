@@ -19,7 +19,7 @@ class RawUpstream:
     """A TLS server (HTTP/1.1 only) on a free loopback port, one connection at a time."""
 
     def __init__(self, authority: Authority, host: str, talk: Talk) -> None:
-        context = authority.context(host)
+        context = authority._load(authority.leaf(host))  # its own: the cached one is shared
         context.set_alpn_protocols(["http/1.1"])
         self._talk, self._context = talk, context
         self._listener = socket.create_server(("127.0.0.1", 0))

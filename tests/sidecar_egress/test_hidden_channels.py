@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import pytest
 import wsproto
 from wsproto.connection import Connection
-from wsproto.events import CloseConnection, Ping, Pong, Request, TextMessage
+from wsproto.events import AcceptConnection, CloseConnection, Ping, Pong, Request, TextMessage
 from wsproto.utilities import generate_accept_token
 
 from botbottle.model.route import Auth, Route
@@ -143,6 +143,14 @@ def test_chunk_extensions_and_trailers_stay_here(rig: Rig) -> None:
         assert b"data" not in far.received and b"idden" not in far.received
 
 
+@pytest.mark.parametrize("key", ["", "hidden", "bm90IHNpeHRlZW4=", "bm90IHNpeHRlZW4gYnl0ZXM="])
+def test_the_key_of_a_websocket_must_be_one(rig: Rig, key: str) -> None:
+    upgrade = "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+    line = f"Sec-WebSocket-Key: {key}\r\n" if key else ""
+    assert code_of(exchange(rig, get("/ws", extra=upgrade + line))) == "bad-request"
+    assert reached(rig) == []
+
+
 class Ends:
     """Both ends of a WebSocket through the sidecar."""
 
@@ -152,8 +160,11 @@ class Ends:
         self.tls = tunnel(rig, self.far.port)
         self.tls.settimeout(20)
         self.agent = wsproto.WSConnection(wsproto.ConnectionType.CLIENT)
-        self.send(Request(host=f"{EXAMPLE}:{self.far.port}", target="/ws"))
-        next(self.events())
+        asked = self.agent.send(Request(host=f"{EXAMPLE}:{self.far.port}", target="/ws"))
+        self.agent_key = asked.partition(b"Sec-WebSocket-Key: ")[2].partition(b"\r\n")[0]
+        assert len(self.agent_key) == 24
+        self.tls.sendall(asked)
+        self.opened = next(self.events())
 
     def _accept(self, stream: socket.socket, head: bytes) -> None:
         key = head.lower().partition(b"sec-websocket-key: ")[2].partition(b"\r\n")[0]
@@ -212,6 +223,12 @@ def test_what_an_agent_puts_into_pings_and_pongs_stays_here(ends: Ends) -> None:
     )
     assert not [e for e in seen if isinstance(e, (Ping, Pong)) and e.payload]
     assert [e.data for e in seen if isinstance(e, TextMessage)] == ["plain words"]
+
+
+def test_the_agents_websocket_key_stays_here_and_both_sides_get_their_answer(ends: Ends) -> None:
+    assert isinstance(ends.opened, AcceptConnection), "wsproto checked the answer to its own key"
+    assert b"sec-websocket-key: " in ends.far.received.lower()
+    assert ends.agent_key not in ends.far.received
 
 
 def test_the_reason_of_a_close_stays_here(ends: Ends) -> None:

@@ -42,6 +42,7 @@ class Passage:
     spend: Spend | None = None
     socket: SocketSpend | None = None
     upgrade: bool = False
+    keys: tuple[str, str] = ("", "")  # of a WebSocket: sent, and the agent's
     streamed: bool = False  # the body passes while it arrives
     agents: tuple[tuple[bytes, bytes], ...] = ()  # the headers as the agent sent them
     failure: str = ""

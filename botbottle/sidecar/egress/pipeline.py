@@ -13,7 +13,7 @@ from mitmproxy import http
 from mitmproxy.net.http.http1 import expected_http_body_size
 
 from botbottle.meter import Conversations, Reason
-from botbottle.sidecar.egress import auth, git, sigv4
+from botbottle.sidecar.egress import auth, git, handshake, sigv4
 from botbottle.sidecar.egress.admission import Gate
 from botbottle.sidecar.egress.denial import Denial
 from botbottle.sidecar.egress.heads import KEY, head_of, joined, passage_of
@@ -96,6 +96,8 @@ class Pipeline:
             denial = await self._judge_body(flow, passage)
             if denial is None:
                 _sign(flow, passage)
+                if passage.upgrade:
+                    flow.request.headers[handshake.KEY] = passage.keys[0]
         except sigv4.CannotSign as error:
             denial = Denial("signature", str(error))
         except Exception as error:  # noqa: BLE001 - fail closed: a stage that failed allows nothing
@@ -112,6 +114,8 @@ class Pipeline:
         if git.is_lfs_upload(passage.where.path, body):
             return Denial("git-push", "uploading Git LFS objects is never allowed")
         passage.agents = flow.request.headers.fields
+        if passage.upgrade:
+            passage.keys = (handshake.new_key(), flow.request.headers.pop(handshake.KEY))
         stripped = auth.strip(flow.request.headers.fields, passage.where.query)
         denial = await self._scan(flow, passage, stripped, body)
         if denial is not None:
@@ -186,6 +190,8 @@ class Pipeline:
             headers = joined(response.headers)
             passage.spend.responding(response.status_code, headers, self._conversations)
         if response.status_code == 101:
+            if passage.upgrade:
+                handshake.exchange(response, *passage.keys)
             self.sockets.opened(flow, passage)
             return
         coding = response.headers.get("content-encoding", "")

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from botbottle.meter import Kind, identify, refusal
 from botbottle.model.route import Route
-from botbottle.sidecar.egress import git, login
+from botbottle.sidecar.egress import git, handshake, login
 from botbottle.sidecar.egress.active import Active
 from botbottle.sidecar.egress.denial import Denial
 from botbottle.sidecar.egress.match import Query
@@ -105,6 +105,8 @@ def _transport(passage: Passage, head: Head, active: Active) -> Denial | None:
     passage.upgrade = upgrade == "websocket" and head.claim.method == "GET"
     if not passage.upgrade:
         return Denial("protocol", f"an upgrade to {upgrade[:32]!r} is not forwarded", close=True)
+    if not handshake.is_key(head.headers.get(handshake.KEY, "")):
+        return Denial("bad-request", "the WebSocket's key is not 16 bytes in base64", close=True)
     return None
 
 

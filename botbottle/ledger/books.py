@@ -10,6 +10,7 @@ once, before the commit, however many requests of the batch add to them.
 # ruff: noqa: S608  # only constants of this package are put into SQL
 from __future__ import annotations
 
+from operator import add
 from typing import Any
 
 from botbottle.budget import windows
@@ -156,10 +157,13 @@ class Books:
         sums: Sums = {}
         for (scopes, provider), numbers in self._spend.items():
             for scope in scopes:
-                for window in KEPT:
-                    key = (scope, provider, window, self._names[window])
-                    _add(sums, key, (numbers[0], numbers[1]))
-        return [(*key, *numbers) for key, numbers in sorted(sums.items())]
+                _add(sums, (scope, provider), (numbers[0], numbers[1]))
+        buckets = sorted((window, self._names[window]) for window in KEPT)
+        return [
+            (scope, provider, window, bucket, tokens, requests)
+            for (scope, provider), (tokens, requests) in sorted(sums.items())
+            for window, bucket in buckets
+        ]
 
     def discard(self) -> None:
         """The transaction is undone: nothing of it was true."""
@@ -174,8 +178,4 @@ class Books:
 
 def _add(sums: Sums, key: tuple[Any, ...], numbers: tuple[int, ...]) -> None:
     known = sums.get(key)
-    if known is None:
-        sums[key] = list(numbers)
-    else:
-        for i, number in enumerate(numbers):
-            known[i] += number
+    sums[key] = list(numbers if known is None else map(add, known, numbers))

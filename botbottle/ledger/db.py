@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, Protocol
 
 type Row = tuple[Any, ...]
@@ -23,6 +23,9 @@ class Deferred(Protocol):
     def discard(self) -> None: ...
 
 
+_JOINED: AbstractContextManager[None] = nullcontext()
+
+
 class Db(ABC):
     """A connection. Subclasses raise LedgerUnavailable or LedgerCorrupt, never driver errors."""
 
@@ -32,19 +35,19 @@ class Db(ABC):
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
-        self._depth = 0
+        self._owner = 0  # the thread whose transaction is open
         self.deferred: Deferred | None = None  # flushed before a commit and before reading
         self.transactions = 0  # write transactions begun; a cheap "is this a new one?" check
 
-    @contextmanager
-    def write(self) -> Iterator[None]:
+    def write(self) -> AbstractContextManager[None]:
         """A durable write transaction; inside another one it simply joins."""
+        return _JOINED if self._owner == threading.get_ident() else self._writing()
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
         with self._lock:
-            if self._depth:
-                yield
-                return
             self.begin_write()
-            self._depth, self.transactions = 1, self.transactions + 1
+            self._owner, self.transactions = threading.get_ident(), self.transactions + 1
             try:
                 yield
                 self.flush()
@@ -55,22 +58,22 @@ class Db(ABC):
                     self.deferred.discard()
                 raise
             finally:
-                self._depth = 0
+                self._owner = 0
 
     @contextmanager
     def read(self) -> Iterator[None]:
         """Several queries on one snapshot."""
         with self._lock:
-            if self._depth:
+            if self._owner:
                 self.flush()
                 yield
                 return
             self.begin_read()
-            self._depth = 1
+            self._owner = threading.get_ident()
             try:
                 yield
             finally:
-                self._depth = 0
+                self._owner = 0
                 self.rollback()
 
     def flush(self) -> None:
@@ -80,7 +83,7 @@ class Db(ABC):
 
     @property
     def in_transaction(self) -> bool:
-        return self._depth > 0
+        return self._owner != 0
 
     def one(self, sql: str, *params: Any) -> Row | None:
         """The first row."""

@@ -8,7 +8,7 @@ reading is a look-up in the books, or a few indexed rows, however long the histo
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from botbottle import errors
@@ -152,12 +152,12 @@ class Gate(Spending, Pools):
             config = self._config(account)
             if config is None:
                 raise errors.Refused(f"unknown account {account!r}", code="BB7301")
-            booked = sum(self._book(config.spender, e, now) for e in exchanges)
+            booked = sum([self._book(config.spender, e, now) for e in exchanges])
             if lease:
-                self.release(account, lease)
+                self.books.leases.drop(lease, account)
             pools = [
                 state
-                for provider in sorted({e.provider for e in exchanges})
+                for provider in {e.provider for e in exchanges}
                 for state in self._states(config, provider, now)
             ]
             worst = admission.tightest(pools)
@@ -187,17 +187,19 @@ class Gate(Spending, Pools):
         if governing is None:
             governing = precedence.governing(config.scopes, provider, config.mode)
             config.governing[provider] = governing
-        return tuple(self._booked(scope.key, limit, now, lease) for scope, limit in governing)
+        ends = self.books.ends(now)
+        return tuple(self._booked(s.key, limit, now, lease, ends) for s, limit in governing)
 
-    def _booked(self, scope: str, limit: Limit, now: float, lease: str) -> PoolState:
+    def _booked(
+        self, scope: str, limit: Limit, now: float, lease: str, ends: Mapping[Window, float | None]
+    ) -> PoolState:
         """One pool as the books have it."""
         provider, window = limit.provider, limit.window
         spent = self.books.spent(scope, provider, window, now)
         if self._resets:
             spent = max(0, spent - self._baseline((scope, provider, window), now))
         reserved = self.books.leases.reserved(scope, provider, now, lease)
-        ends = self.books.ends(now)[window]
-        return PoolState(scope, provider, window, limit.tokens, spent, reserved, ends)
+        return PoolState(scope, provider, window, limit.tokens, spent, reserved, ends[window])
 
     def _config(self, account: str) -> _Config | None:
         """The account as it is in this transaction."""

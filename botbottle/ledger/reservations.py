@@ -6,6 +6,7 @@ goes by and stay in the copy, so that the next report of their request can reviv
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass, replace
 
 from botbottle.ledger.db import Db
@@ -36,7 +37,8 @@ class Reservations:
         self._changed: dict[str, Lease | None] = {}
         self._chains: dict[str, list[str]] = {}
         self._live: set[str] = set()
-        self._reserved: dict[tuple[str, str], int] = {}
+        self._sums: dict[tuple[str, str], tuple[tuple[str, str], ...]] = {}
+        self._reserved: defaultdict[tuple[str, str], int] = defaultdict(int)
         self._flying: dict[str, int] = {}
         self._counted_at, self._until = 0.0, 0.0
 
@@ -87,7 +89,7 @@ class Reservations:
                 "SELECT lease, account, provider, amount, expires_at FROM reservation"
             )
             self._all = {row[0]: Lease(*row) for row in rows}
-            self._chains = {}
+            self._chains, self._sums = {}, {}
             for account, scope in self._db.query("SELECT account, scope FROM account_scope"):
                 self._chains.setdefault(account, []).append(scope)
             self._recount(float("-inf"))
@@ -100,7 +102,7 @@ class Reservations:
             self._recount(now)
 
     def _recount(self, now: float) -> None:
-        self._live, self._reserved, self._flying = set(), {}, {}
+        self._live, self._reserved, self._flying = set(), defaultdict(int), {}
         live = [x for x in (self._all or {}).values() if x.expires > now]
         self._counted_at, self._until = now, min((x.expires for x in live), default=float("inf"))
         for lease in live:
@@ -113,9 +115,17 @@ class Reservations:
         lease = self._load()[name]
         (self._live.add if sign > 0 else self._live.discard)(name)
         self._flying[lease.account] = self._flying.get(lease.account, 0) + sign
-        for scope in self._chains.get(lease.account, ()):
-            key = (scope, lease.provider)
-            self._reserved[key] = self._reserved.get(key, 0) + sign * lease.amount
+        amount, reserved = sign * lease.amount, self._reserved
+        for key in self._keys(lease.account, lease.provider):
+            reserved[key] += amount
+
+    def _keys(self, account: str, provider: str) -> tuple[tuple[str, str], ...]:
+        """The sums that a lease of this account is part of."""
+        found = self._sums.get((account, provider))
+        if found is None:
+            found = tuple((scope, provider) for scope in self._chains.get(account, ()))
+            self._sums[account, provider] = found
+        return found
 
     def flush(self) -> None:
         """Write what was changed."""

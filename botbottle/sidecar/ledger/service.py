@@ -15,7 +15,7 @@ from typing import Any
 
 from botbottle import errors
 from botbottle.ledger.api import Ledger
-from botbottle.sidecar.ledger import wire
+from botbottle.sidecar.ledger import codec, wire
 from botbottle.sidecar.ledger.connection import TOO_LONG, Connection
 from botbottle.sidecar.ledger.handlers import Handlers, Now, Refuse, Reply
 from botbottle.sidecar.ledger.rates import Allowance, Rates
@@ -94,7 +94,7 @@ class Service:
             if line == TOO_LONG:
                 connection.malformed += MAX_MALFORMED  # the rest of it would be read as garbage
                 raise wire.BadRequest("frame too long")
-            frame = wire.decode(line)
+            frame = codec.decode(line)
             number = frame["id"]
             return _reply(number, self._handlers.handle(connection.caller, frame, now))
         except wire.BadRequest as error:
@@ -144,7 +144,7 @@ class Service:
 
 
 def _reply(number: int | None, fields: Reply) -> bytes:
-    return wire.encode({"v": wire.VERSION, "id": number, **fields})
+    return codec.encode({"v": wire.VERSION, "id": number, **fields})
 
 
 def _refusal(number: int | None, code: str, message: str, after: float = 0) -> bytes:
@@ -157,6 +157,6 @@ def _refusal(number: int | None, code: str, message: str, after: float = 0) -> b
 def _number(line: bytes) -> int | None:
     """The request's id, if it has one."""
     try:
-        return int(wire.decode(line)["id"])
+        return int(codec.decode(line)["id"])
     except wire.BadRequest:
         return None

@@ -47,20 +47,6 @@ def encode(frame: Mapping[str, Any]) -> bytes:
     return line
 
 
-def decode(line: bytes) -> dict[str, Any]:
-    """One request as plain data with integer ``id`` and text ``op``."""
-    try:
-        frame = json.loads(line.decode())
-    except (ValueError, RecursionError):
-        raise BadRequest("not JSON") from None
-    if not isinstance(frame, dict) or frame.get("v") != VERSION:
-        raise BadRequest("not a frame of version 1")
-    number, op = frame.get("id"), frame.get("op")
-    if type(number) is not int or abs(number) > 2**53 or not isinstance(op, str):
-        raise BadRequest("id or op missing")
-    return frame
-
-
 def name(frame: Mapping[str, Any], key: str) -> str:
     """A short machine name such as a provider's."""
     value = frame.get(key)

@@ -27,7 +27,11 @@ def names() -> tuple[str, ...]:
 def schema(name: str) -> Schema:
     """One schema by name. Raises KeyError."""
     body = _MAKERS[name]()
-    return {"$schema": DRAFT, "title": f"botbottle {_TITLES[name]}", **_tidy(body)}
+    return {
+        "$schema": DRAFT,
+        "title": f"botbottle {_TITLES[name]}",
+        **_tidy(body, written=name in _WRITTEN),
+    }
 
 
 def dumps(name: str) -> str:
@@ -35,19 +39,19 @@ def dumps(name: str) -> str:
     return json.dumps(schema(name), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
 
-def _tidy(node: Any) -> Any:
-    """Drop generated titles, nulls that YAML files need not write, and implementation notes."""
+def _tidy(node: Any, *, written: bool) -> Any:
+    """Drop generated titles, nulls that people need not write, and implementation notes."""
     if isinstance(node, list):
-        return [_tidy(item) for item in node]
+        return [_tidy(item, written=written) for item in node]
     if not isinstance(node, dict):
         return node
-    out = {k: _tidy(v) for k, v in node.items() if k != "default" or v is not None}
+    out = {k: _tidy(v, written=written) for k, v in node.items() if k != "default" or v is not None}
     if isinstance(out.get("title"), str) and (out.keys() & {"type", "anyOf", "oneOf", "$ref"}):
         del out["title"]
     if "patternProperties" in out:
         out["additionalProperties"] = False
     choices = out.get("anyOf")
-    if isinstance(choices, list):
+    if written and isinstance(choices, list):
         kept = [c for c in choices if c != {"type": "null"}]
         if len(kept) == 1 and len(choices) == 2:
             del out["anyOf"]
@@ -227,6 +231,7 @@ _MAKERS: dict[str, Callable[[], Schema]] = {
     "plan": _plan,
     "settings": _settings,
 }
+_WRITTEN = ("agent", "bottle", "settings")  # by people; documents that bb writes have nulls
 _TITLES = {
     "agent": "agent file (front matter)",
     "bottle": "bottle file (front matter)",

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from botbottle.model.bottle import Settings
+from botbottle.model.bottle import BottleSpec, Settings
 from botbottle.model.ledger_view import LedgerView, registration_digest
-from botbottle.model.plan import Action, RecordEnforcement, RegisterAccount
+from botbottle.model.plan import Action, FieldChange, RecordEnforcement, RegisterAccount
 from botbottle.planner.draft import Draft
 from botbottle.planner.wanted import Wanted
 
@@ -32,7 +32,8 @@ def plan_register(draft: Draft, want: Wanted, settings: Settings, view: LedgerVi
         return ""
     resource = f"{spec.name}/account"
     action = Action.UPDATE if known else Action.CREATE
-    draft.change(resource, spec.name, action, "budget-changed" if known else "missing")
+    fields = limit_changes(draft, spec) if known else ()
+    draft.change(resource, spec.name, action, "budget-changed" if known else "missing", fields)
     return draft.add(
         RegisterAccount(
             id=f"register:{spec.name}",
@@ -47,6 +48,26 @@ def plan_register(draft: Draft, want: Wanted, settings: Settings, view: LedgerVi
             ancestry=spec.ancestry,
         )
     )
+
+
+def limit_changes(draft: Draft, spec: BottleSpec) -> tuple[FieldChange, ...]:
+    """Old → new of every limit of the bottle's scopes, in tokens."""
+    fields = []
+    for scope in spec.scopes:
+        new = {(x.provider, str(x.window)): x.tokens for x in scope.limits}
+        old = {(p.provider, str(p.window)): p.limit for p in draft.pools.get(scope.key, ())}
+        places = draft.written if scope.kind == "global" else spec.origins
+        for key in sorted(old.keys() | new.keys()):
+            if old.get(key) != new.get(key):
+                provider, window = key
+                path = f"{scope.key} budget.{provider}" + (f"/{window}" if window else "")
+                was, now = _tokens(old.get(key)), _tokens(new.get(key))
+                fields.append(FieldChange(path, was, now, places.get(f"budget.{provider}", ())))
+    return tuple(fields)
+
+
+def _tokens(limit: int | None) -> str:
+    return "" if limit is None else f"{limit:,}"
 
 
 def plan_record(draft: Draft, want: Wanted, view: LedgerView) -> None:

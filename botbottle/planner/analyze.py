@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from botbottle.model.ledger_view import LedgerView, Pool
+from botbottle.budget.projection import exhausted_at
+from botbottle.model.ledger_view import LedgerView
 from botbottle.model.plan import (
     Action,
     BudgetRow,
     Notice,
-    Op,
     Reach,
     RegisterAccount,
     RemoveVolume,
@@ -32,7 +32,7 @@ def analyze(draft: Draft, wants: Sequence[Wanted], view: LedgerView) -> tuple[No
             for want in wants
             for notice in unmetered_routes(want.spec.name, _active(draft, want), want.config)
         ),
-        *_raised(draft.ops, view),
+        *_raised(draft, view),
         *_destroyed(draft),
     ]
     return tuple(sorted(found, key=lambda n: (n.code, n.bottle, n.message)))
@@ -74,16 +74,13 @@ def _active(draft: Draft, want: Wanted) -> SidecarConfig | None:
     return status.config if status else None
 
 
-def _raised(ops: Iterable[Op], view: LedgerView) -> Iterable[Notice]:
+def _raised(draft: Draft, view: LedgerView) -> Iterable[Notice]:
     """BB310: a limit becomes larger or disappears for an account the ledger knows."""
-    now: dict[str, list[Pool]] = {}
-    for pool in sorted(view.pools, key=pool_key):
-        now.setdefault(pool.scope, []).append(pool)
-    for op in ops:
+    for op in draft.ops:
         if not isinstance(op, RegisterAccount) or op.account not in view.registered:
             continue
         new = {(s.key, x.provider, x.window): x.tokens for s in op.scopes for x in s.limits}
-        for pool in (p for s in op.scopes for p in now.get(s.key, ())):
+        for pool in (p for s in op.scopes for p in draft.pools.get(s.key, ())):
             limit = new.get((pool.scope, pool.provider, pool.window))
             if limit is None or limit > pool.limit:
                 to = "no limit" if limit is None else f"{limit:,}"
@@ -120,7 +117,7 @@ def budget_rows(wants: Sequence[Wanted], view: LedgerView, mode: str) -> tuple[B
             pool.spent,
             pool.limit,
             tuple(sorted(governs[pool_key(pool)])),
-            view.now + (pool.limit - pool.spent) / pool.burn if pool.burn > 0 else None,
+            exhausted_at(pool, view.now),
         )
         for pool in sorted(view.pools, key=pool_key)
         if pool_key(pool) in governs

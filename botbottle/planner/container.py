@@ -14,7 +14,6 @@ from botbottle.model.diagnostic import Origin
 from botbottle.model.plan import (
     Action,
     CreateContainer,
-    FieldChange,
     Notice,
     Ref,
     RemoveContainer,
@@ -23,10 +22,10 @@ from botbottle.model.plan import (
     UnpauseContainer,
     UpdateContainer,
 )
-from botbottle.model.resources import ContainerSpec, Limits, ObservedContainer
+from botbottle.model.resources import ContainerSpec, ObservedContainer
 from botbottle.planner.attach import attach, join
 from botbottle.planner.draft import Draft, container_labels
-from botbottle.planner.fields import field_changes
+from botbottle.planner.fields import field_changes, limit_fields
 from botbottle.planner.network import NetworkPlan
 
 ALIVE = ("running", "paused", "restarting")
@@ -78,7 +77,7 @@ def plan_container(
     keep = choose(found, spec)
     others = tuple(c for c in found if c is not keep)
     if keep:
-        return _keep(draft, spec, keep, others, resource, networks)
+        return _keep(draft, spec, keep, others, resource, networks, origins or {})
     free = draft.holder(spec.name) is None
     stranger = draft.holder(spec.name)
     if stranger and stranger not in found:
@@ -128,6 +127,7 @@ def _keep(
     others: tuple[ObservedContainer, ...],
     resource: str,
     networks: Mapping[str, NetworkPlan],
+    origins: Mapping[str, tuple[Origin, ...]],
 ) -> ContainerPlan:
     ref = Ref(keep.name, keep.id)
     stopped, removed = _retire(draft, others, spec.bottle, resource, ())
@@ -143,7 +143,7 @@ def _keep(
         ready += _rename(draft, spec, ref, keep.name, resource, ready)
         draft.change(resource, spec.bottle, Action.UPDATE, "renamed", drift=True)
         drifted = True
-    drifted |= bool(updated := _limits(draft, spec, keep, ref, resource))
+    drifted |= bool(updated := _limits(draft, spec, keep, ref, resource, origins))
     joined = attach(draft, spec, keep, ref, resource, networks)
     if keep.state == "paused":
         ready += (_unpause(draft, spec, ref, resource),)
@@ -231,7 +231,12 @@ def _rename(
 
 
 def _limits(
-    draft: Draft, spec: ContainerSpec, keep: ObservedContainer, ref: Ref, resource: str
+    draft: Draft,
+    spec: ContainerSpec,
+    keep: ObservedContainer,
+    ref: Ref,
+    resource: str,
+    origins: Mapping[str, tuple[Origin, ...]],
 ) -> tuple[str, ...]:
     """Limits are compared with the live container: they are what the engine can mutate. Those of
     a container that does not run are not observed, so they are set before it is started."""
@@ -239,11 +244,7 @@ def _limits(
         return ()
     reason = "limits-unknown" if keep.limits is None else "limits-changed"
     if keep.limits is not None:
-        fields = tuple(
-            FieldChange(name, str(getattr(keep.limits, name)), str(getattr(spec.limits, name)))
-            for name in Limits.__dataclass_fields__
-            if getattr(keep.limits, name) != getattr(spec.limits, name)
-        )
+        fields = limit_fields(keep.limits, spec.limits, origins)
         draft.change(resource, spec.bottle, Action.UPDATE, reason, fields)
     op = UpdateContainer(
         id=f"update:{resource}",

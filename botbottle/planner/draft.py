@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from botbottle.model import canonical, labels
+from botbottle.model.diagnostic import Origin
+from botbottle.model.ledger_view import Pool
 from botbottle.model.plan import Action, Change, FieldChange, Notice, Op, ReachChange, RemoveNetwork
 from botbottle.model.resources import (
     ContainerSpec,
@@ -28,6 +30,8 @@ class Draft:
     project: str
     facts: Facts
     observed: Observed
+    written: Mapping[str, tuple[Origin, ...]] = field(default_factory=dict)  # of the settings
+    pools: Mapping[str, Sequence[Pool]] = field(default_factory=dict)  # by key of their scope
     ops: list[Op] = field(default_factory=list)
     changes: list[Change] = field(default_factory=list)
     notices: list[Notice] = field(default_factory=list)

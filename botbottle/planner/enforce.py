@@ -101,6 +101,14 @@ def pools_by_scope(view: LedgerView) -> Mapping[tuple[str, str], tuple[Pool, ...
     return {key: tuple(pools) for key, pools in out.items()}
 
 
+def pools_of(view: LedgerView) -> Mapping[str, list[Pool]]:
+    """Pools by the key of their scope, in a stable order."""
+    out: dict[str, list[Pool]] = {}
+    for pool in sorted(view.pools, key=pool_key):
+        out.setdefault(pool.scope, []).append(pool)
+    return out
+
+
 def pool_key(pool: Pool) -> tuple[str, str, str]:
     """What a pool is unique by in a ledger."""
     return pool.scope, pool.provider, pool.window

@@ -19,7 +19,8 @@ class Facts:
     the host directory of skills. ``only`` restricts to bottles by name. ``destroy`` plans to
     nothing at all, including the shared ledger service when no other project needs it.
     ``snapshots`` maps a bottle to the tags of its existing snapshots, newest first; ``saved`` are
-    those whose volumes exist as an image, too.
+    those whose volumes exist as an image, too. ``ledger_locked``: the ledger service waits for the
+    password of its database.
     """
 
     paths: HomePaths
@@ -37,3 +38,4 @@ class Facts:
     platform_dns: tuple[str, ...] = ()
     snapshots: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     saved: frozenset[str] = frozenset()
+    ledger_locked: bool = False

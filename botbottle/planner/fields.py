@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from botbottle.model import canonical, labels
 from botbottle.model.diagnostic import Origin
 from botbottle.model.plan import FieldChange
-from botbottle.model.resources import ContainerSpec, ObservedContainer
+from botbottle.model.resources import ContainerSpec, Limits, ObservedContainer
 
 
 def field_changes(
@@ -21,8 +21,24 @@ def field_changes(
     after = flatten(canonical.plain(spec.immutable))
     changed = sorted(k for k in before.keys() | after.keys() if before.get(k) != after.get(k))
     return tuple(
-        FieldChange(k, before.get(k, ""), after.get(k, ""), origins.get(origin_key(k), ()))
+        FieldChange(
+            _SPOKEN.get(k, k), before.get(k, ""), after.get(k, ""), origins.get(origin_key(k), ())
+        )
         for k in changed
+    )
+
+
+_SPOKEN = {"env.BB_FILES": "files (prompt, skills, workspace)", "env.BB_ENV": "env (asked, copied)"}
+
+
+def limit_fields(
+    old: Limits, new: Limits, origins: Mapping[str, tuple[Origin, ...]]
+) -> tuple[FieldChange, ...]:
+    """Which limits differ, with provenance."""
+    return tuple(
+        FieldChange(k, str(before), str(now), origins.get(origin_key(f"limits.{k}"), ()))
+        for k in Limits.__dataclass_fields__
+        if (before := getattr(old, k)) != (now := getattr(new, k))
     )
 
 

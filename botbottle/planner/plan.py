@@ -16,7 +16,7 @@ from botbottle.planner.bottle import plan_present
 from botbottle.planner.bottles import wants_of
 from botbottle.planner.collector import paused_collector
 from botbottle.planner.draft import Draft, owned
-from botbottle.planner.enforce import Standing, pools_by_scope, standing
+from botbottle.planner.enforce import Standing, pools_by_scope, pools_of, standing
 from botbottle.planner.facts import Facts
 from botbottle.planner.network import NetworkPlan
 from botbottle.planner.order import cuts_first
@@ -32,7 +32,8 @@ def plan(declared: Declared, observed: Observed, view: LedgerView, facts: Facts)
 
     Raises Refused when the address pool is used up, KeyError for an unknown provider template
     (the loader reports both before)."""
-    draft = Draft(declared.project.id, facts, observed)
+    written = declared.settings.origins
+    draft = Draft(declared.project.id, facts, observed, written, pools_of(view))
     wants = wants_of(draft, declared, view, states_of(declared, view))
     chosen = [w for w in wants if not facts.only or w.spec.name in facts.only]
     make_way(draft, chosen)

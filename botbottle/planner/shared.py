@@ -17,7 +17,7 @@ from botbottle.model.plan import (
     StartContainer,
 )
 from botbottle.model.resources import ObservedContainer, ObservedNetwork
-from botbottle.planner.container import plan_container
+from botbottle.planner.container import ContainerPlan, plan_container
 from botbottle.planner.draft import SHARED, Draft
 from botbottle.planner.images import plan_images
 from botbottle.planner.network import NetworkPlan, settle
@@ -28,7 +28,7 @@ from botbottle.planner.wanted import SIDECAR_RECIPE
 def plan_shared(draft: Draft, settings: Settings) -> tuple[dict[str, NetworkPlan], tuple[str, ...]]:
     """(networks by name, ops that precede any sidecar's start)."""
     networks = _outer(draft, settings)
-    return networks, _ledger(draft)
+    return networks, _ledger(draft, settings, networks)
 
 
 def _outer(draft: Draft, settings: Settings) -> dict[str, NetworkPlan]:
@@ -55,9 +55,9 @@ def shared_containers(draft: Draft) -> tuple[ObservedContainer, ...]:
     return tuple(sorted(mine, key=lambda c: c.id))
 
 
-def _ledger(draft: Draft) -> tuple[str, ...]:
-    """The ledger service runs before any sidecar starts."""
-    spec = ledger_spec(draft.facts)
+def _ledger(draft: Draft, settings: Settings, networks: dict[str, NetworkPlan]) -> tuple[str, ...]:
+    """The ledger service runs, and has opened its database, before any sidecar starts."""
+    spec = ledger_spec(settings, draft.facts)
     paths = draft.facts.paths
     images = plan_images(draft, ((SIDECAR_RECIPE, spec.image),))
     service = plan_container(
@@ -66,12 +66,15 @@ def _ledger(draft: Draft) -> tuple[str, ...]:
         SHARED,
         resource="ledger",
         found=shared_containers(draft),
-        networks={},
+        networks=networks,
         create_after=images,
         directories=((paths.ledger_dir, 0o700), (paths.socket_root, 0o755)),
     )
-    if service.running or service.blocked:
+    if service.blocked or (service.running and not draft.facts.ledger_locked):
         return service.ready
+    if service.running:
+        draft.change("ledger", "", Action.UPDATE, "locked", drift=True)
+        return (_await(draft, service, "locked", service.ready),)
     reason = "missing" if service.created_by else "not-running"
     if not service.created_by:
         draft.change("ledger", "", Action.START, reason, drift=True)
@@ -85,18 +88,21 @@ def _ledger(draft: Draft) -> tuple[str, ...]:
             ref=service.ref,
         )
     )
-    waiting = draft.add(
+    return (start, _await(draft, service, reason, (start,)))
+
+
+def _await(draft: Draft, service: ContainerPlan, reason: str, after: tuple[str, ...]) -> str:
+    return draft.add(
         AwaitReady(
             id="await:ledger",
             resource="ledger",
             bottle="",
             reason=reason,
-            after=(start,),
+            after=after,
             ref=service.ref,
             control="",
         )
     )
-    return (start, waiting)
 
 
 def retire_shared(draft: Draft) -> None:

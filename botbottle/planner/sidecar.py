@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from botbottle.model.fragment import attached_to
-from botbottle.model.plan import Action, AwaitReady, FieldChange, Notice, PushConfig, StartContainer
+from botbottle.model.plan import Action, AwaitReady, Notice, PushConfig, StartContainer
 from botbottle.model.resources import SidecarStatus
 from botbottle.model.sidecar_config import SidecarConfig
+from botbottle.planner.config_fields import Places, config_changes
 from botbottle.planner.container import ContainerPlan
 from botbottle.planner.draft import Draft
 from botbottle.planner.reach import atoms, common, delta
@@ -103,13 +104,15 @@ def plan_push(
     first = (draft.add(narrow),) if narrow else ()
     replaced = narrow.config.config_hash if narrow else status.config_hash if status else ""
     held = want.standing.policy
-    reason = "not-configured" if status is None else ("held" if held else "config-changed")
+    same = status is not None and status.config_hash == want.config.config_hash
+    changed = "secret-changed" if same else "config-changed"
+    reason = "not-configured" if status is None else ("held" if held else changed)
     draft.change(
         f"{name}/egress-config",
         name,
         Action.CREATE if status is None else Action.UPDATE,
         reason,
-        _config_fields(status, want.config),
+        config_changes(status, want.config, want.secrets, Places(want.spec, draft.written)),
     )
     before = (*after, *stopped, *first)
     return (draft.add(_push(want, f"push:{name}", reason, before, want.config, replaced)),)
@@ -146,20 +149,3 @@ def _push(
         config=config,
         secrets=tuple((n, f) for n, f in want.secrets if n in names),
     )
-
-
-def _config_fields(status: SidecarStatus | None, config: SidecarConfig) -> tuple[FieldChange, ...]:
-    if status is None or status.config is None:
-        return ()
-    old = status.config
-    fields = []
-    for key in ("hold", "log", "learning", "preflight", "supervise", "metered"):
-        before, now = getattr(old, key), getattr(config, key)
-        if before != now:
-            fields.append(FieldChange(key, _short(before), _short(now)))
-    return tuple(fields)
-
-
-def _short(value: object) -> str:
-    policy = getattr(value, "policy", None)
-    return (policy or "none") if policy is not None else str(value)

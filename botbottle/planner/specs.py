@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from botbottle.model import canonical
 from botbottle.model.bottle import BottleSpec, Settings
@@ -172,8 +173,10 @@ def files(
     return tuple(sorted(texts)), tuple(sorted(trees))
 
 
-def ledger_spec(facts: Facts) -> ContainerSpec:
-    """The home's ledger service: no network, the database and the sockets, nothing else."""
+def ledger_spec(settings: Settings, facts: Facts) -> ContainerSpec:
+    """The home's ledger service. With the file: no network, the database and the sockets, nothing
+    else. With a server: what it takes to reach that, and no password."""
+    database, place, outside = _database(settings, facts)
     return ContainerSpec(
         name=ledger_name(facts.paths.home_id),
         kind="ledger",
@@ -181,15 +184,35 @@ def ledger_spec(facts: Facts) -> ContainerSpec:
         image=facts.images[SIDECAR_RECIPE],
         command=(
             "python3", "-m", "botbottle.sidecar.ledger",
-            "--db", "/var/lib/bb/bot-bottle.db", "--sockets", "/run/bb/ledger",
+            "--db", database, "--sockets", "/run/bb/ledger",
         ),
         mounts=(
-            Mount("bind", "/var/lib/bb", facts.paths.ledger_dir),
+            *place,
             Mount("bind", "/run/bb/ledger", facts.paths.socket_root),
             Mount("tmpfs", "/tmp", options="size=64m,mode=1777"),  # noqa: S108 - a mount target
         ),
         user=facts.sidecar_user,
         hostname="ledger",
+        networks=outside,
         sysctls=(),
         limits=Limits(memory=256 * 1024**2, pids=64, restart="unless-stopped"),
     )  # fmt: skip
+
+
+def _database(
+    settings: Settings, facts: Facts
+) -> tuple[str, tuple[Mount, ...], tuple[Attachment, ...]]:
+    """(address, mounts, networks): a file, a server's socket directory, or one by name."""
+    url = settings.ledger
+    if not url.startswith(("postgresql://", "postgres://")):
+        return (
+            "/var/lib/bb/bot-bottle.db",
+            (Mount("bind", "/var/lib/bb", facts.paths.ledger_dir),),
+            (),
+        )
+    asked = dict(parse_qsl(urlsplit(url).query)).get("host", "")
+    host = asked or unquote(urlsplit(url).hostname or "")
+    if host.startswith("/"):
+        return url, (Mount("bind", host, host, read_only=True),), ()
+    outer = settings.egress_network or outer_name(facts.paths.home_id)
+    return url, (), (Attachment(outer),)

@@ -6,6 +6,8 @@ from botbottle.model.plan import Plan, Reach
 from botbottle.ui.plan_text import render as text
 from botbottle.ui.plan_text import summary
 
+LONGEST = 50_000  # characters of the folded plan; a comment on GitHub holds 65,536
+
 
 def render(plan: Plan) -> str:
     """GitHub-flavoured Markdown with the digest to approve."""
@@ -18,7 +20,7 @@ def render(plan: Plan) -> str:
         lines += [f"| {c.bottle} | `{_cell(c.text)}` |" for c in gained]
         lines.append("")
     lines += [f"- **{n.code}** {n.bottle}: {_cell(n.message)}" for n in plan.notices]
-    body = text(plan).replace("```", "` ` `")
+    body = _fitting(text(plan).replace("```", "` ` `"))
     lines += [
         "",
         "<details><summary>Plan</summary>",
@@ -33,6 +35,15 @@ def render(plan: Plan) -> str:
     needs = f" --allow {','.join(plan.needs)}" if plan.needs else ""
     lines += [f"Approve: `bb apply --approve {plan.digest}{needs}`", ""]
     return "\n".join(lines)
+
+
+def _fitting(body: str) -> str:
+    """Whole lines only, and an honest word about the rest."""
+    if len(body) <= LONGEST:
+        return body
+    kept = body[:LONGEST].rpartition("\n")[0]
+    left = body.count("\n") - kept.count("\n") - 1
+    return f"{kept}\n… {left} more lines: bb plan\n"
 
 
 def _cell(value: str) -> str:

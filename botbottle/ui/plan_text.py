@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import UTC, datetime
 
 from botbottle.model.plan import Action, BudgetRow, Change, FieldChange, Notice, Plan, Reach
 
@@ -18,6 +19,9 @@ NAMES = {
     "limits-changed": "",
     "budget-changed": "",
     "config-changed": "",
+    "secret-changed": "a credential has another value",
+    "makes-way": "is under another container's name",
+    "renamed": "is not under its own name",
     "budget-exhausted": "budget used up",
     "should-not-run": "declared stopped",
     "attachments": "network attachments differ",
@@ -37,8 +41,9 @@ def render(plan: Plan, *, full: bool = False) -> str:
     ]
     body = "\n".join(s for s in sections if s)
     if not plan.changes:
-        body = "Nothing to do.\n" + ("\n" + body if body else "")
-    return body
+        return "Nothing to do.\n" + ("\n" + body if body else "")
+    same = f"({plan.unchanged} unchanged, not shown)\n" if plan.unchanged else ""
+    return body + ("\n" + same if same else "")
 
 
 def summary(plan: Plan) -> str:
@@ -60,19 +65,16 @@ def last_line(verb: str, plan: Plan, exit_code: int) -> str:
 
 
 def _changes(plan: Plan, *, drift: bool, full: bool) -> str:
-    lines: list[str] = []
-    for bottle in _bottles(plan.changes):
-        mine = [c for c in plan.changes if c.bottle == bottle and c.drift == drift]
-        if not mine:
-            continue
-        lines.append(f"bottle {bottle}" if bottle else "shared")
-        for change in mine:
-            lines += _change(change, full)
+    by_bottle: dict[str, list[str]] = {}
+    for change in plan.changes:
+        if change.drift == drift:
+            by_bottle.setdefault(change.bottle, []).extend(_change(change, full))
+    lines = [
+        line
+        for bottle, found in sorted(by_bottle.items())
+        for line in (f"bottle {bottle}" if bottle else "shared", *found)
+    ]
     return "\n".join(lines) + "\n" if lines else ""
-
-
-def _bottles(changes: Iterable[Change]) -> list[str]:
-    return sorted({c.bottle for c in changes})
 
 
 def _change(change: Change, full: bool) -> list[str]:
@@ -91,6 +93,7 @@ def _field(field: FieldChange) -> str:
     text = f"      {field.path}  {_short(field.old) or '(none)'} -> {_short(field.new) or '(none)'}"
     if field.origins:
         text += f"    {field.origins[0]}"
+        text += f" (overrides {field.origins[1]})" if field.origins[1:] else ""
     return text
 
 
@@ -122,9 +125,17 @@ def _budget(row: BudgetRow) -> str:
     share = min(row.spent / row.limit, 1.0) if row.limit else 1.0
     window = f" per {row.window}" if row.window else ""
     text = f"{row.scope}  {row.provider}  {row.spent:,} / {row.limit:,}{window}  {share:.0%}"
+    if row.spent >= row.limit:
+        text += "  used up"
+    elif row.exhausted_at is not None:
+        text += f"  lasts until about {_moment(row.exhausted_at)} at this rate"
     if row.governs:
         text += f"  governs {', '.join(row.governs)}"
     return text
+
+
+def _moment(epoch: float) -> str:
+    return f"{datetime.fromtimestamp(epoch, UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def _held(plan: Plan) -> str:

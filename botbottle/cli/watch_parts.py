@@ -88,7 +88,11 @@ def build(
         decided=parts.decided,
     )
     parts.events = EngineEvents(
-        session.engine, parts.loop.queue.add, declared.project.id, parts.log
+        session.engine,
+        parts.loop.queue.add,
+        declared.project.id,
+        parts.log,
+        home=session.paths.home_id,
     )
     _notices(parts)
     _recorder(parts)

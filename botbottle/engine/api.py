@@ -35,6 +35,7 @@ class Event:
     id: str
     bottle: str
     project: str
+    home: str = ""  # the bb home it belongs to; networks do not say
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,4 +94,5 @@ def parse(data: Mapping[str, Any], owned: OwnedNetwork) -> Event | None:
         id=identity,
         bottle=attributes.get(labels.BOTTLE, ""),
         project=attributes.get(labels.PROJECT, ""),
+        home=attributes.get(labels.HOME, ""),
     )

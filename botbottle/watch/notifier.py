@@ -25,6 +25,7 @@ from botbottle.model.bottle import Declared, Settings
 from botbottle.watch.notify import BURST_SECONDS, Moment, Notice, notices
 
 EVERY = 1.0  # seconds between readings
+QUIET = 30.0  # seconds after which a ledger that did not change is read all the same (windows end)
 WAITING = 100  # notices in the queue
 COMMAND_SECONDS = 5.0
 WEBHOOK_SECONDS = 2.0
@@ -46,6 +47,9 @@ class Notifier:
     clock: Callable[[], float] = time.time
     _told: frozenset[str] = frozenset()
     _next: float = 0.0
+    _again: float = 0.0
+    _version: int = -1
+    _blind: bool = False
     _last_event: int = 0
     _denied: dict[str, deque[float]] = field(default_factory=dict)
 
@@ -57,14 +61,26 @@ class Notifier:
             return
         self._next = now + EVERY
         try:
+            if not self._worth_reading(now):
+                return
             moment = self._read(declared, now)
         except BBError as error:
-            self.log({"event": "notify-blind", "level": "warning", "code": error.code})
+            if not self._blind:
+                self.log({"event": "notify-blind", "level": "warning", "code": error.code})
+            self._blind = True
             return
+        self._blind = False
         new, self._told = notices(declared, moment, self._told)
         for notice in new:
             self.log({"event": "notice", "kind": notice.kind, "text": notice.text})
             self.send(notice, declared.settings)
+
+    def _worth_reading(self, now: float) -> bool:
+        version = self.ledger.version()
+        if version == self._version and now < self._again:
+            return False
+        self._version, self._again = version, now + QUIET
+        return True
 
     def _read(self, declared: Declared, now: float) -> Moment:
         for event in self.ledger.events(kind="denial", after=self._last_event, limit=EVENTS):

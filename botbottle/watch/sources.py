@@ -39,11 +39,13 @@ class EngineEvents:
         project: str,
         log: Log = lambda _record: None,
         *,
+        home: str = "",
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._engine = engine
         self._add = add
-        self._project = project
+        self._projects = ("", project, "_shared")
+        self._homes = ("", home)  # another home on this engine may have a project of this name
         self._log = log
         self._clock = clock
         self._stop = threading.Event()
@@ -82,7 +84,7 @@ class EngineEvents:
                     self._subscribed()
                 if event is not None:
                     heard = asked = now
-                    if event.project in ("", self._project, "_shared"):
+                    if event.home in self._homes and event.project in self._projects:
                         self._add(event.bottle or PROJECT)
                 elif now - max(heard, opened) >= REOPEN:
                     return

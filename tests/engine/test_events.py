@@ -53,7 +53,7 @@ def lines(*data: dict[str, object]) -> bytes:
 
 def test_our_containers_events_carry_keys_only() -> None:
     found = events.parse(raw("container", "die", **OURS, exitCode="1"), never)
-    assert found == Event("container", "die", "c1", "web", "p")
+    assert found == Event("container", "die", "c1", "web", "p", "h")
 
 
 @pytest.mark.parametrize(

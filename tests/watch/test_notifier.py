@@ -139,6 +139,12 @@ class Ledger:
     found: list[LedgerEvent] = field(default_factory=list)
     broken: bool = False
     reads: int = 0
+    changes: int = 0
+
+    def version(self) -> int:
+        if self.broken:
+            raise LedgerUnavailable("gone")
+        return self.changes
 
     def events(self, *, kind: str, after: int, limit: int) -> tuple[LedgerEvent, ...]:
         if self.broken:
@@ -165,9 +171,9 @@ def test_denials_are_counted_over_a_minute_and_told_once(log: list[dict[str, Any
     made.look(declared())
     assert sent == [], "the older ones do not count any more"
     ledger.found.append(denial(99, 1000.5))
-    ledger.now = 1001.5
+    ledger.now, ledger.changes = 1001.5, 1
     made.look(declared())
-    ledger.now = 1003.0
+    ledger.now, ledger.changes = 1003.0, 2
     made.look(declared())
     assert sent == ["denials"]
 
@@ -178,10 +184,28 @@ def test_the_ledger_is_read_at_most_once_a_second(log: list[dict[str, Any]]) -> 
     for _ in range(50):
         made.look(declared())
         ledger.now += 0.05
+        ledger.changes += 1
     assert ledger.reads == 3
 
 
-def test_a_ledger_in_trouble_raises_nothing(log: list[dict[str, Any]]) -> None:
+def test_a_ledger_that_does_not_change_is_read_when_a_window_may_have_ended(
+    log: list[dict[str, Any]],
+) -> None:
+    ledger = Ledger()
+    made = Notifier(ledger, lambda *_: None, log.append, lambda: ledger.now)  # type: ignore[arg-type]
+    for _ in range(61):
+        made.look(declared())
+        ledger.now += 1.0
+    assert ledger.reads == 3
+
+
+def test_a_ledger_in_trouble_raises_nothing_and_is_told_once(log: list[dict[str, Any]]) -> None:
     ledger = Ledger(broken=True)
-    Notifier(ledger, lambda *_: None, log.append, lambda: ledger.now).look(declared())  # type: ignore[arg-type]
-    assert log[0]["event"] == "notify-blind"
+    made = Notifier(ledger, lambda *_: None, log.append, lambda: ledger.now)  # type: ignore[arg-type]
+    for _ in range(10):
+        made.look(declared())
+        ledger.now += 2.0
+    assert [r["event"] for r in log] == ["notify-blind"]
+    ledger.broken = False
+    made.look(declared())
+    assert ledger.reads == 1

@@ -15,7 +15,7 @@ from botbottle.engine.api import Event
 from botbottle.errors import EngineUnreachable
 from botbottle.watch.sources import CONNECTED, PROJECT, QUIET, REOPEN, EngineEvents, Manifests
 
-DIE = Event("container", "die", "c1", "web", "p")
+DIE = Event("container", "die", "c1", "web", "p", "h")
 
 
 @dataclass
@@ -75,6 +75,7 @@ class Rig:
             add,
             "p",
             self.log.append,
+            home="h",
             clock=lambda: self.engine.now,
         )
 
@@ -135,9 +136,11 @@ def test_a_bug_in_reading_ends_the_stream_and_not_the_thread(rig: Rig) -> None:
     assert rig.log[-1]["type"] == "KeyError" and rig.log[-1]["event"] == "engine-lost"
 
 
-def test_other_projects_events_wake_nobody(rig: Rig) -> None:
-    shared = Event("container", "die", "c9", "", "_shared")
-    rig.engine.items = [1.0, Event("container", "die", "c2", "web", "other"), shared]
+def test_events_of_other_projects_and_other_homes_wake_nobody(rig: Rig) -> None:
+    shared = Event("container", "die", "c9", "", "_shared", "h")
+    other_project = Event("container", "die", "c2", "web", "other", "h")
+    other_home = Event("container", "die", "c3", "web", "p", "another")
+    rig.engine.items = [1.0, other_project, other_home, shared]
     rig.events.read_one_stream()
     assert rig.keys == [CONNECTED, PROJECT]
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from botbottle.cli.context import Context
-from botbottle.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -43,14 +42,12 @@ def load_declared(context: Context, session: Session) -> Declared:
 
 def known_bottles(declared: Declared, names: Iterable[str]) -> tuple[str, ...]:
     """The names, if the manifests declare each. Raises UsageError with the nearest name."""
+    from botbottle.cli.group import unknown
+
     known = [b.name for b in declared.bottles]
     for name in (wanted := tuple(names)):
         if name not in known:
-            import difflib
-
-            close = difflib.get_close_matches(name, known, 1)
-            hint = f"did you mean {close[0]}?" if close else "bb list shows the names"
-            raise UsageError(f"there is no bottle {name!r}", hint=hint)
+            raise unknown(name, known, "bottle", "bb list shows the names")
     return wanted
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from botbottle.errors import Refused, UsageError
+from botbottle.errors import Refused
 
 if TYPE_CHECKING:
     from botbottle.cli.context import Context
@@ -39,11 +39,9 @@ def find(context: Context, name: str) -> Instance:
     declared = declared_or_raise(loaded)
     spec = next((b for b in declared.bottles if b.name == name), None)
     if spec is None:
-        import difflib
+        from botbottle.cli.group import unknown
 
-        close = difflib.get_close_matches(name, list(known(context.home, context.cwd)), 1)
-        hint = f"did you mean {close[0]}?" if close else "bb list shows the names"
-        raise UsageError(f"there is no agent {name!r}", hint=hint)
+        raise unknown(name, known(context.home, context.cwd), "agent", "bb list shows the names")
     home = HomePaths(str(context.home))
     called = names(home.home_id, spec.project, spec.name)
     return Instance(spec, called, home.bottle(spec.project, spec.name))

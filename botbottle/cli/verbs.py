@@ -44,3 +44,16 @@ VERBS: dict[str, tuple[str, str]] = {
     "completion": ("completion", "Print the completion script of a shell."),
     "version": ("version", "Print the version."),
 }
+
+# How help shows them: every verb once, in the order in which people meet them.
+GROUPS: dict[str, tuple[str, ...]] = {
+    "Manifests": ("init", "validate", "edit", "list", "info", "explain"),
+    "Plan and apply": ("plan", "apply", "watch", "destroy", "show"),
+    "Bottles": ("status", "top", "attach", "logs", "routes", "denials", "findings", "proposals"),
+    "Budgets and enforcement": (
+        "usage", "budget", "cutoff", "freeze", "kill", "release", "resume", "freezes",
+        "resume-watch",
+    ),
+    "History": ("history", "diff", "undo", "replay", "audit", "report", "ledger"),
+    "Tools": ("scan", "schema", "completion", "version"),
+}  # fmt: skip

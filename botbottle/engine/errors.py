@@ -8,7 +8,10 @@ import sys
 
 from botbottle.errors import BBError, Conflict, EngineError, EngineUnreachable, Transient
 
-START_HINT = "start Docker (systemctl start docker), or a private engine: scripts/engine start"
+START_HINT = (
+    "start Docker (systemctl start docker), or name another engine: "
+    "DOCKER_HOST, or docker context use NAME"
+)
 GROUP_HINT = "join the docker group (newgrp docker), use a rootless engine, or run as root"
 TLS_HINT = "check DOCKER_TLS_VERIFY, DOCKER_CERT_PATH and the certificates of the Docker context"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,9 @@ from typing import Any
 import pytest
 
 from botbottle import errors
+from botbottle.cli.app import main
 from botbottle.cli.report import report
+from botbottle.cli.verbs import GROUPS, VERBS
 from tests.cli_manifests.run import bb
 
 HEAVY = {"docker", "deepdiff", "textual", "mitmproxy", "rich", "hyperscan", "sqlalchemy"}
@@ -115,3 +118,41 @@ def spying(path: Path) -> Any:
     where = f"{path}:{Path(__file__).parents[2]}"
     env = {"PATH": "/usr/bin", "PYTHONPATH": where}
     return {"capture_output": True, "text": True, "env": env, "cwd": path, "timeout": 120}
+
+
+def test_help_shows_every_verb_once_and_in_a_group() -> None:
+    shown = bb("--help").out
+    for name, (_, text) in VERBS.items():
+        assert len(re.findall(rf"^  {name} +{re.escape(text[:20])}", shown, re.M)) == 1, name
+    grouped = [name for names in GROUPS.values() for name in names]
+    assert len(grouped) == len(set(grouped)) and set(grouped) <= set(VERBS)
+
+
+@pytest.mark.parametrize(
+    ("args", "told"),
+    [
+        (("plna",), "did you mean plan?"),
+        (("plan", "--ful"), "next: bb plan --help"),
+        (("budget", "sett"), "next: bb budget --help"),
+        (("apply", "--parallel", "many"), "next: bb apply --help"),
+        (("info",), "Missing argument 'NAME'"),
+        (("--nope",), "next: bb --help"),
+    ],
+)
+def test_a_wrong_command_line_says_what_is_wrong_and_where_to_look(
+    args: tuple[str, ...], told: str
+) -> None:
+    ran = bb(*args)
+    assert ran.code == 64 and ran.out == ""
+    assert ran.err.startswith("error BB1001: ") and told in ran.err
+
+
+@pytest.mark.parametrize("name", sorted(VERBS))
+def test_help_of_a_verb_fits_eighty_columns_and_names_no_type_of_python(
+    name: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    assert main([name, "--help"]) == 0
+    shown = capsys.readouterr().out
+    assert all(len(line) <= 80 for line in shown.splitlines())
+    assert not re.search(r"<\w+[ |>\[]", shown), shown

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from botbottle.cli.app import load_verb
+from botbottle.cli.group import load_verb
 from botbottle.cli.verbs import VERBS
 from botbottle.errors import Exit
 

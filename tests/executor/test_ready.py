@@ -95,6 +95,15 @@ def test_a_container_that_ends_right_after_start_is_a_failed_start(lab: Lab, ben
     assert len(bench.of(events.OpFailed)) == 1
 
 
+def test_without_settling_nothing_is_waited_for_after_the_last_op(lab: Lab, bench: Bench) -> None:
+    assert isinstance(lab.engine, FakeEngine)
+    lab.engine.exits["/bin/broken"] = 3
+    spec = lab.spec(command=("/bin/broken",))
+    ref = Ref(spec.name, lab.engine.create_container(spec, spec.name, lab.labels()))
+    assert bench.run(starting(ref), settle=False).ok
+    assert bench.clock.slept == []
+
+
 def test_a_program_that_has_done_its_work_is_no_failure(lab: Lab, bench: Bench) -> None:
     assert isinstance(lab.engine, FakeEngine)
     lab.engine.exits["/bin/task"] = 0

@@ -16,7 +16,7 @@ from typing import Any, Literal, cast, get_args
 
 type PathType = Literal["exact", "prefix", "regex"]
 type HeaderType = Literal["exact", "regex"]
-type AuthScheme = Literal["Bearer", "token", "basic", "header", "query", "sigv4", "oauth"]
+type AuthScheme = Literal["Bearer", "token", "basic", "header", "query", "sigv4", "oauth", "login"]
 type OnMatch = Literal["block", "redact", "supervise"]
 
 PATH_TYPES: tuple[str, ...] = get_args(PathType.__value__)
@@ -73,7 +73,8 @@ class Match:
 class Auth:
     """How the sidecar authenticates: ``secret`` is the *name* of a host variable, never a value.
 
-    ``name`` is the header or query parameter for the schemes ``header`` and ``query``.
+    ``name`` is the header or query parameter for the schemes ``header`` and ``query``. ``oauth``
+    uses a program's login as it is, ``login`` also renews it.
     """
 
     scheme: AuthScheme

@@ -92,10 +92,13 @@ class FakeLedger:
 class Inside:
     """A sidecar in a thread of this process."""
 
+    hosts = f"{EXAMPLE} {ANTHROPIC}"
+    trusted: tuple[str, ...] = ()
+
     def __init__(self, folder: Path, world: World) -> None:
         for name in ("control", "ca", "public"):
             (folder / name).mkdir()
-        (folder / "hosts").write_text(f"127.0.0.1 {EXAMPLE} {ANTHROPIC}\n")
+        (folder / "hosts").write_text(f"127.0.0.1 {self.hosts}\n")
         self.world, self.folder, self.ledger = world, folder, FakeLedger()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
@@ -111,6 +114,7 @@ class Inside:
         settings = Settings(
             "127.0.0.1", 0, -1, -1, -1, ledger=None, control=folder / "control",
             ca=folder / "ca", public=folder / "public", hosts=folder / "hosts",
+            trusted_networks=self.trusted,
         )  # fmt: skip
         app = App(settings, lambda _: self.ledger)
         await app.start()

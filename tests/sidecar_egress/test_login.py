@@ -1,4 +1,4 @@
-"""Forwarded logins: the access token is used while it is valid, never refreshed or shown."""
+"""Forwarded logins (the scheme oauth): the access token is used while it is valid, never shown."""
 
 from __future__ import annotations
 
@@ -56,8 +56,11 @@ def test_a_login_does_not_show_its_token() -> None:
     assert "real" not in repr(login.read(claude(600)))
 
 
-def test_the_token_and_the_whole_file_are_scrubbed() -> None:
+def test_every_token_of_a_login_is_scrubbed() -> None:
     assert "sk-ant-oat01-real" in auth.material(Auth("oauth", "S"), claude(600))
+    tokens = {"access_token": "a", "refresh_token": "r", "id_token": "i", "account_id": "public"}
+    text = json.dumps({"tokens": tokens})
+    assert set(auth.material(Auth("login", "S"), text)) == {text, "a", "r", "i"}
 
 
 def test_an_expired_login_refuses_and_a_fresh_one_passes(rig: Rig) -> None:

@@ -12,9 +12,10 @@ from types import MappingProxyType
 
 from botbottle.dlp import Scanner, VariantCache
 from botbottle.dlp.known.variants import variants
-from botbottle.model.route import Route
+from botbottle.model.route import Auth, Route
 from botbottle.model.sidecar_config import SidecarConfig, fingerprint
 from botbottle.sidecar.egress.auth import material
+from botbottle.sidecar.egress.logins import Logins
 from botbottle.sidecar.egress.match import RouteIndex
 from botbottle.sidecar.egress.scrub import Scrubber
 
@@ -43,10 +44,15 @@ class Active:
     key: bytes = field(repr=False)
     secrets: Mapping[str, str] = field(repr=False)
     texts: Mapping[str, str] = field(repr=False)  # name → a text that must not leave or return
+    logins: Logins | None = field(default=None, repr=False)
 
     def secret_of(self, route: Route) -> str | None:
         """The credential of a route; '' when it needs none, None when it was not delivered."""
-        return "" if route.auth is None else self.secrets.get(route.auth.secret)
+        if route.auth is None:
+            return ""
+        if route.auth.scheme == "login":
+            return (self.logins and self.logins.text(route.auth.secret)) or None
+        return self.secrets.get(route.auth.secret)
 
 
 def compile_active(
@@ -55,8 +61,10 @@ def compile_active(
     key: bytes,
     forms: VariantCache | None = None,
     before: Active | None = None,
+    logins: Logins | None = None,
 ) -> Active:
-    """Compile a delivery. Only secrets that a route uses are kept.
+    """Compile a delivery. Only secrets that a route uses are kept; ``logins`` has what became of
+    those it owns.
 
     ``forms`` keeps the encoded forms of secrets between deliveries; what was compiled from the
     same secrets ``before`` is taken over, so that a change of routes alone is cheap.
@@ -66,7 +74,7 @@ def compile_active(
         f"{route.auth.secret}.{number}" if number else route.auth.secret: text
         for route in config.routes
         if route.auth and route.auth.secret in wanted
-        for number, text in enumerate(material(route.auth, wanted[route.auth.secret]))
+        for number, text in enumerate(_material(route.auth, wanted[route.auth.secret], logins))
     }
     return Active(
         config=config,
@@ -79,8 +87,16 @@ def compile_active(
         scanner=_scanner(texts, key, forms or VariantCache(), before),
         key=key,
         texts=texts,
+        logins=logins,
         secrets=MappingProxyType(wanted),
     )
+
+
+def _material(auth: Auth, value: str, logins: Logins | None) -> Iterator[str]:
+    """Every text of one credential, of a renewed login also the former ones; each once."""
+    renewed = logins.texts(auth.secret) if logins and auth.scheme == "login" else ()
+    found = (text for each in (*renewed, value) for text in material(auth, each))
+    yield from dict.fromkeys(found)
 
 
 def _scrubber(texts: tuple[bytes, ...], before: Active | None) -> Scrubber:

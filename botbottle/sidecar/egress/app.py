@@ -48,7 +48,7 @@ class App:
         publish(authority, settings.public)
         hosts = read_hosts(settings.hosts) if settings.hosts else {}
         resolver = Resolver(hosts, settings.trusted_networks)
-        self.sidecar = Sidecar(authority, connect(settings), resolver, Log())
+        self.sidecar = Sidecar(authority, connect(settings), resolver, Log(), keep=settings.ca)
         self.ports: dict[str, int] = {}
         self._servers: list[asyncio.Server] = []
         self._udp: asyncio.BaseTransport | None = None

@@ -40,6 +40,7 @@ STRIPPED = frozenset(
 )
 # Query parameters that carry a credential wherever they are read at all.
 _STRIPPED_QUERY = frozenset({"access_token", "api_key", "apikey", "private_token"})
+LOGINS = frozenset({"oauth", "login"})  # schemes whose value is a program's login
 _PROTOCOL = b"sec-websocket-protocol"
 _KEY_IN_PROTOCOL = b"openai-insecure-api-key."
 
@@ -81,7 +82,7 @@ def inject(request: Signed, auth: Auth, value: str) -> Signed:
 
     Raises ValueError, without the value, for one that cannot be sent in a header.
     """
-    if auth.scheme != "oauth" and ("\r" in value or "\n" in value or "\0" in value):
+    if auth.scheme not in LOGINS and ("\r" in value or "\n" in value or "\0" in value):
         raise ValueError("a credential has a line break or NUL")
     match auth.scheme:
         case "Bearer" | "token":
@@ -94,7 +95,7 @@ def inject(request: Signed, auth: Auth, value: str) -> Signed:
             rest = _without(request.query, [auth.name.lower()])
             pair = f"{quote(auth.name, safe='')}={quote(value, safe='')}"
             return Signed(request.headers, f"{rest}&{pair}" if rest else pair)
-        case "oauth":
+        case "oauth" | "login":
             return _login(request, value)
         case "sigv4":
             raise ValueError("sigv4 signs the whole request")
@@ -127,9 +128,8 @@ def material(auth: Auth, value: str) -> tuple[str, ...]:
         case "basic":
             _, _, password = value.rpartition(":")
             return (value, basic(value), password)
-        case "oauth":
-            found = login.read(value)
-            return (value, found.token) if found else (value,)
+        case "oauth" | "login":
+            return login.secrets_in(value)
         case "sigv4":
             return tuple(value.split(":", 2))[1:]
         case _:

@@ -159,4 +159,4 @@ HOOKS: dict[type[StartHook], Callable[[Driver, Any], Waiting]] = {
     websocket.WebsocketEndHook: websocket_end,
 }
 
-__all__ = ["HOOKS", "Waiting"]
+__all__ = ["HOOKS", "HTTPS", "Waiting"]

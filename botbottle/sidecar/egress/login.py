@@ -1,9 +1,8 @@
-"""Logins of agent programs, as their own files hold them: read, never refreshed.
+"""Logins of agent programs, as their own files hold them.
 
 A forwarded login is the JSON text of the program's file: Claude Code's ``.credentials.json`` or
-Codex's ``auth.json``. The sidecar takes the access token out of it. It does not refresh: refresh
-tokens are replaced at every use, so a refresh here would end the operator's own login. When the
-token has expired the request is refused; bb delivers the fresh one with the next ``apply``.
+Codex's ``auth.json``. With the scheme ``oauth`` its access token is used while it lasts; with
+``login`` the sidecar owns the login and renews it (see ``logins``).
 """
 
 from __future__ import annotations
@@ -15,17 +14,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+CLAUDE, CODEX = "claude", "codex"
 LEEWAY = 30.0  # seconds before the end at which a token counts as expired
 
 
 @dataclass(frozen=True, slots=True)
 class Login:
     """An access token. ``expires`` is in seconds since the epoch, 0 when it is not known;
-    ``headers`` go with it (Codex's account)."""
+    ``headers`` go with it (Codex's account). ``others``: what else in the text is secret."""
 
+    program: str
     token: str = field(repr=False)
+    refresh: str = field(default="", repr=False)
     expires: float = 0.0
     headers: tuple[tuple[str, str], ...] = ()
+    others: tuple[str, ...] = field(default=(), repr=False)
 
     def expired(self, now: float) -> bool:
         """Whether the token is of no use any more."""
@@ -48,16 +51,32 @@ def _claude(document: Mapping[str, Any]) -> Login | None:
     if not isinstance(found, dict) or not isinstance(found.get("accessToken"), str):
         return None
     ends = found.get("expiresAt")
-    return Login(found["accessToken"], ends / 1000 if isinstance(ends, int | float) else 0.0)
+    return Login(
+        program=CLAUDE,
+        token=found["accessToken"],
+        refresh=_text(found, "refreshToken"),
+        expires=ends / 1000 if isinstance(ends, int | float) else 0.0,
+    )
 
 
 def _codex(document: Mapping[str, Any]) -> Login | None:
     found = document.get("tokens")
     if not isinstance(found, dict) or not isinstance(found.get("access_token"), str):
         return None
-    account = found.get("account_id")
-    headers = (("chatgpt-account-id", account),) if isinstance(account, str) and account else ()
-    return Login(found["access_token"], _jwt_end(found["access_token"]), headers)
+    account, identity = _text(found, "account_id"), _text(found, "id_token")
+    return Login(
+        program=CODEX,
+        token=found["access_token"],
+        refresh=_text(found, "refresh_token"),
+        expires=_jwt_end(found["access_token"]),
+        headers=(("chatgpt-account-id", account),) if account else (),
+        others=(identity,) if identity else (),
+    )
+
+
+def _text(found: Mapping[str, Any], name: str) -> str:
+    value = found.get(name)
+    return value if isinstance(value, str) else ""
 
 
 def _jwt_end(token: str) -> float:
@@ -70,6 +89,15 @@ def _jwt_end(token: str) -> float:
         return float(claims["exp"])
     except (ValueError, KeyError, TypeError):
         return 0.0
+
+
+def secrets_in(value: str) -> tuple[str, ...]:
+    """Every text of a login that must neither leave nor come back, the whole text first."""
+    found = read(value)
+    if found is None:
+        return (value,)
+    parts = (found.token, found.refresh, *found.others)
+    return (value, *(part for part in parts if part))
 
 
 def usable(value: str) -> bool:

@@ -7,6 +7,7 @@ response that is already on its way. Nothing in here decides by itself; stages d
 from __future__ import annotations
 
 from collections.abc import Coroutine
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from mitmproxy import http
@@ -93,7 +94,7 @@ class Pipeline:
 
     async def _leave(self, flow: http.HTTPFlow, passage: Passage) -> None:
         try:
-            denial = await self._judge_body(flow, passage)
+            denial = await self._login(passage) or await self._judge_body(flow, passage)
             if denial is None:
                 _sign(flow, passage)
                 if passage.upgrade:
@@ -108,6 +109,19 @@ class Pipeline:
         elif passage.driver.closed or flow.id not in self._sidecar.live:
             # Nobody waits, or it was cut meanwhile: nothing is sent or kept reserved.
             self.end(flow, Reason.CLIENT_GONE)
+
+    async def _login(self, passage: Passage) -> Denial | None:
+        """Have an owned login ready; from here on the request knows its newest tokens."""
+        auth_, sidecar = passage.way.auth, self._sidecar
+        if auth_ is None or auth_.scheme != "login":
+            return None
+        if problem := await sidecar.logins.ready(auth_.secret):
+            return Denial("missing-secret", f"the login {auth_.secret} cannot be used: {problem}")
+        if sidecar.active is not None:
+            passage.active = replace(
+                passage.policy, scrubber=sidecar.active.scrubber, scanner=sidecar.active.scanner
+            )
+        return None
 
     async def _judge_body(self, flow: http.HTTPFlow, passage: Passage) -> Denial | None:
         body = flow.request.raw_content or b""
@@ -189,6 +203,8 @@ class Pipeline:
         if passage.spend is not None:
             headers = joined(response.headers)
             passage.spend.responding(response.status_code, headers, self._conversations)
+        if response.status_code == 401 and passage.way.auth is not None:
+            self._sidecar.logins.doubt(passage.way.auth.secret)
         if response.status_code == 101:
             if passage.upgrade:
                 handshake.exchange(response, *passage.keys)

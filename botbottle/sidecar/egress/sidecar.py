@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mitmproxy import http
@@ -17,20 +18,24 @@ from botbottle.meter import Reason
 from botbottle.model.sidecar_config import Hold, SidecarConfig
 from botbottle.sidecar.egress import memory
 from botbottle.sidecar.egress.active import Active, compile_active
+from botbottle.sidecar.egress.asking import Answer, Question, post
 from botbottle.sidecar.egress.authority import Authority
 from botbottle.sidecar.egress.denial import Denial
 from botbottle.sidecar.egress.driver import Driver, Link, Listener
 from botbottle.sidecar.egress.gate import Ledger
 from botbottle.sidecar.egress.heads import passage_of
-from botbottle.sidecar.egress.hooks import HOOKS
+from botbottle.sidecar.egress.hooks import HOOKS, HTTPS
 from botbottle.sidecar.egress.layers import response_of
 from botbottle.sidecar.egress.log import Log
+from botbottle.sidecar.egress.logins import Logins
 from botbottle.sidecar.egress.match import Query
 from botbottle.sidecar.egress.options import LayerOptions
 from botbottle.sidecar.egress.passage import Passage
 from botbottle.sidecar.egress.pipeline import Pipeline
+from botbottle.sidecar.egress.refresh import Endpoint
 from botbottle.sidecar.egress.resolve import Resolver
 from botbottle.sidecar.egress.scan import described
+from botbottle.sidecar.egress.sealed import Sealed
 from botbottle.sidecar.egress.target import canonical_host
 from botbottle.sidecar.egress.tls import AgentSide, WorldSide
 
@@ -41,10 +46,19 @@ _EVENTS_PER_SECOND = 20  # denials reported to the ledger; a retry storm must st
 
 
 class Sidecar:
-    """One bottle's way out. ``active`` is None until the first configuration arrives."""
+    """One bottle's way out. ``active`` is None until the first configuration arrives.
+
+    ``keep``: the directory that only this sidecar has.
+    """
 
     def __init__(
-        self, authority: Authority, ledger: Ledger, resolver: Resolver, log: Log | None = None
+        self,
+        authority: Authority,
+        ledger: Ledger,
+        resolver: Resolver,
+        log: Log | None = None,
+        *,
+        keep: Path,
     ) -> None:
         self.ledger = ledger
         self.log = log or Log()
@@ -61,6 +75,7 @@ class Sidecar:
         self.ledger.on_cut = self._lease_lost
         self._resolver = resolver
         self._trust = ""
+        self.logins = Logins(Sealed(keep), self._ask_endpoint, self._renewed)
         self._forms = VariantCache()
         default_rules()  # compiled or read now, not during the first configuration
         self._window = (0, 0)  # (second, events reported in it)
@@ -70,12 +85,14 @@ class Sidecar:
     def configure(self, config: SidecarConfig, secrets: Mapping[str, str], key: bytes) -> Active:
         """Make a configuration active, or raise and keep the old one."""
         before = self.active
-        fresh = compile_active(config, secrets, key, self._forms, before)
+        owned = {r.auth.secret for r in config.routes if r.auth and r.auth.scheme == "login"}
+        logins = self.logins.following({n: secrets[n] for n in owned if secrets.get(n)})
+        fresh = compile_active(config, secrets, key, self._forms, before, logins)
         trusted = self._world_side is not None and config.upstream_ca == self._trust
         if not trusted:
             self._world_side = WorldSide(config.upstream_ca)
             self._trust = config.upstream_ca
-        self.active = fresh
+        self.active, self.logins = fresh, logins
         if before is not None:
             self._drop_stale(before, fresh, trusted=trusted)
         self.log.level = config.log
@@ -90,6 +107,20 @@ class Sidecar:
             passage = passage_of(flow)
             if passage is not None and not _still_allowed(passage, fresh):
                 self.pipeline.cut(flow)
+
+    def _renewed(self) -> None:
+        """A login was renewed: scanners and scrubber must know the new tokens at once."""
+        if (now := self.active) is not None:
+            self.active = compile_active(
+                now.config, now.secrets, now.key, self._forms, now, self.logins
+            )
+            self.log.write("info", "login renewed")
+
+    async def _ask_endpoint(self, where: Endpoint, question: Question) -> Answer:
+        """Ask a token endpoint; the agent has no part in it and no route is needed."""
+        found = await self.addresses(where.host, HTTPS)
+        context = self.world_side.plain_context()
+        return await post(question, found[:4], HTTPS, context, where.host)
 
     def _drop_stale(self, before: Active, fresh: Active, *, trusted: bool) -> None:
         """End kept connections that would not be made again: another trust, or a private

@@ -126,7 +126,7 @@ def _secret(passage: Passage, head: Head, active: Active) -> Denial | None:
         return Denial("missing-secret", f"the credential {name} has not been delivered")
     forwarded = route.auth is not None and route.auth.scheme == "oauth"
     if forwarded and not login.usable(active.secret_of(route) or ""):
-        return Denial("missing-secret", "the forwarded login has expired or is not a login")
+        return Denial("missing-secret", "the forwarded login has expired or is none")
     return None
 
 

@@ -1,0 +1,263 @@
+"""Owned logins (the scheme login): renewed in time, known to the scanners, never shown."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import secrets
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from botbottle.model.route import Auth, Route
+from botbottle.model.sidecar_config import SidecarConfig, fingerprint
+from botbottle.sidecar.egress import login, refresh
+from botbottle.sidecar.egress import logins as logins_module
+from botbottle.sidecar.egress import sidecar as sidecar_module
+from botbottle.sidecar.egress.asking import Answer, NoAnswer, Question
+from botbottle.sidecar.egress.logins import Logins
+from botbottle.sidecar.egress.refresh import ENDPOINTS, Endpoint, NotRenewed
+from botbottle.sidecar.egress.sealed import Sealed
+from tests.sidecar_egress.rig import EXAMPLE
+from tests.sidecar_egress.test_faults import Inside
+from tests.world import World
+from tests.world.dialects.oauth import access_after, refresh_after
+
+REFRESH = "sk-ant-ort01-real-refresh-token"
+
+
+def claude(seconds: float, refresh_token: str = REFRESH) -> str:
+    found: dict[str, Any] = {"accessToken": "sk-ant-oat01-real-access", "scopes": ["kept"]}
+    found |= {"refreshToken": refresh_token, "expiresAt": int((time.time() + seconds) * 1000)}
+    return json.dumps({"claudeAiOauth": found})
+
+
+class Provider:
+    """A token endpoint in memory."""
+
+    def __init__(self, *answers: Answer | Exception) -> None:
+        self.answers = list(answers)
+        self.asked: list[dict[str, Any]] = []
+        self.renewed = 0
+
+    async def ask(self, where: Endpoint, question: Question) -> Answer:
+        self.asked.append({"host": where.host, **json.loads(question.body)})
+        await asyncio.sleep(0)
+        answer = self.answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    def logins(self, folder: Path, text: str) -> Logins:
+        return Logins(Sealed(folder), self.ask, self._changed).following({"L": text})
+
+    def _changed(self) -> None:
+        self.renewed += 1
+
+
+def granted(number: int = 1, **more: Any) -> Answer:
+    body = {"access_token": f"new-access-{number}", "refresh_token": f"new-refresh-{number}"}
+    return Answer(200, "", json.dumps({**body, "expires_in": 3600, **more}).encode())
+
+
+def token(logins: Logins) -> str:
+    found = login.read(logins.text("L"))
+    assert found is not None
+    return found.token
+
+
+def test_a_login_near_its_end_is_renewed_once_for_all_who_wait(tmp_path: Path) -> None:
+    provider = Provider(granted())
+    logins = provider.logins(tmp_path, claude(60))
+
+    async def work() -> list[str]:
+        return await asyncio.gather(*(logins.ready("L") for _ in range(20)))
+
+    assert asyncio.run(work()) == [""] * 20
+    assert token(logins) == "new-access-1"
+    assert [a["refresh_token"] for a in provider.asked] == [REFRESH]
+    assert provider.asked[0]["host"] == "platform.claude.com"
+    assert provider.renewed == 1
+    assert json.loads(logins.text("L"))["claudeAiOauth"]["scopes"] == ["kept"]
+
+
+def test_a_login_with_time_left_is_left_alone(tmp_path: Path) -> None:
+    provider = Provider()
+    logins = provider.logins(tmp_path, claude(3600))
+    assert asyncio.run(logins.ready("L")) == ""
+    assert provider.asked == []
+
+
+def test_a_401_makes_the_next_request_renew_but_not_every_one(tmp_path: Path) -> None:
+    provider = Provider(granted(1), granted(2))
+    logins = provider.logins(tmp_path, claude(3600))
+    for _ in range(5):
+        logins.doubt("L")
+        assert asyncio.run(logins.ready("L")) == ""
+    assert token(logins) == "new-access-1"
+    assert len(provider.asked) == 1
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        Answer(400, "", b'{"error": "invalid_grant"}'),
+        Answer(200, "", b"<html>"),
+        Answer(200, "", b"{}"),
+        Answer(200, "", b"[" * 9999),
+        NoAnswer("OSError"),
+        OSError("dns: no such host"),
+        TimeoutError(),
+    ],
+)
+def test_a_renewal_that_fails_is_no_harm_until_the_login_ends(
+    tmp_path: Path, failure: Answer | Exception
+) -> None:
+    logins = Provider(failure).logins(tmp_path, claude(120))
+    assert asyncio.run(logins.ready("L")) == "", "it is still of use"
+    assert token(logins) == "sk-ant-oat01-real-access"
+    logins = Provider(failure).logins(tmp_path, claude(-1))
+    said = asyncio.run(logins.ready("L"))
+    assert "could not be renewed" in said
+    assert "real" not in said
+
+
+def test_without_a_refresh_token_it_just_ends(tmp_path: Path) -> None:
+    provider = Provider()
+    assert asyncio.run(provider.logins(tmp_path, claude(-1, "")).ready("L")) == "it has expired"
+    assert provider.asked == []
+
+
+def test_a_restarted_sidecar_goes_on_where_it_was_and_the_disk_tells_nothing(
+    tmp_path: Path,
+) -> None:
+    delivered = claude(60)
+    logins = Provider(granted()).logins(tmp_path, delivered)
+    asyncio.run(logins.ready("L"))
+    (file,) = tmp_path.iterdir()
+    data = file.read_bytes()
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert b"access" not in data and b"Oauth" not in data and REFRESH.encode() not in data
+    again = Provider().logins(tmp_path, delivered)
+    assert again.text("L") == logins.text("L")
+    other = Provider().logins(tmp_path, claude(61))  # a login that was made anew
+    assert token(other) == "sk-ant-oat01-real-access"
+    file.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+    assert token(Provider().logins(tmp_path, delivered)) == "sk-ant-oat01-real-access"
+
+
+def test_a_second_delivery_of_the_same_text_keeps_what_was_renewed(tmp_path: Path) -> None:
+    delivered = claude(60)
+    logins = Provider(granted()).logins(tmp_path, delivered)
+    asyncio.run(logins.ready("L"))
+    assert token(logins.following({"L": delivered})) == "new-access-1"
+    assert token(logins.following({"L": claude(99)})) == "sk-ant-oat01-real-access"
+    assert logins.following({}).text("L") == ""
+
+
+def test_a_full_disk_is_said_and_the_login_is_used_all_the_same(tmp_path: Path) -> None:
+    logins = Provider(granted()).logins(tmp_path / "absent", claude(60))
+    assert asyncio.run(logins.ready("L")) == ""
+    assert token(logins) == "new-access-1"
+
+
+def test_codex_is_asked_at_its_own_endpoint_and_keeps_its_account() -> None:
+    tokens = {"access_token": "old", "refresh_token": "once", "account_id": "acct", "id_token": "i"}
+    where, question = refresh.question(json.dumps({"tokens": tokens, "auth_mode": "chatgpt"}))
+    assert where == ENDPOINTS["codex"]
+    assert json.loads(question.body)["refresh_token"] == "once"
+    assert "once" not in repr(question)
+    answer = b'{"access_token": "new", "refresh_token": "next", "id_token": "j"}'
+    text = refresh.renewed(json.dumps({"tokens": tokens, "auth_mode": "chatgpt"}), 200, answer, 0)
+    made = {"access_token": "new", "refresh_token": "next", "account_id": "acct", "id_token": "j"}
+    assert json.loads(text) == {"tokens": made, "auth_mode": "chatgpt"}
+
+
+def test_an_error_never_quotes_what_the_endpoint_sent() -> None:
+    for body in (b'{"error": "sk-secret 1"}', b'{"error": ["x"]}', b'"sk-secret"'):
+        with pytest.raises(NotRenewed) as caught:
+            refresh.renewed(claude(1), 400, body, 0)
+        assert "secret" not in str(caught.value)
+
+
+class Through(Inside):
+    """A sidecar whose token endpoints are the scripted upstream's."""
+
+    hosts = f"{EXAMPLE} platform.claude.com auth.openai.com"
+    trusted = ("127.0.0.0/8",)
+
+    def __init__(self, folder: Path, world: World) -> None:
+        self.token = f"sk-ant-ort01-{secrets.token_hex(16)}"  # the upstream takes each once
+        self.text = claude(-1, self.token)
+        super().__init__(folder, world)
+
+    def configure(self) -> None:
+        route = Route(EXAMPLE, self.world.tls_port, Auth("login", "L"))
+        config = SidecarConfig("b", (route,), upstream_ca=self.world.authority.pem.decode())
+
+        async def work() -> None:
+            self.sidecar.configure(config, {"L": self.text}, b"k")
+
+        self.call(work())
+
+    def answer(self, path: str = "/x", **more: Any) -> httpx.Response:
+        with self.client() as http:
+            return http.get(f"https://{EXAMPLE}:{self.world.tls_port}{path}", **more)
+
+
+@pytest.fixture
+def through(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Through]:
+    world.reset()
+    monkeypatch.setattr(sidecar_module, "HTTPS", world.tls_port)
+    monkeypatch.setattr(logins_module, "RETRY", 0.0)
+    made = Through(tmp_path, world)
+    yield made
+    made.close()
+
+
+def bearer(world: World) -> list[str]:
+    found = world.requests(0, host=EXAMPLE) or world.requests(0)
+    return [r["auth"]["authorization"] for r in found if "authorization" in r["auth"]]
+
+
+def test_an_expired_login_is_renewed_and_used_and_the_agent_sees_neither(through: Through) -> None:
+    fresh, following = access_after(through.token), refresh_after(through.token)
+    through.world.script(path="/x", status=200, body={"echo": [fresh, following, through.token]})
+    reply = through.answer(headers={"accept-encoding": "identity"})
+    assert reply.status_code == 200
+    for value in (fresh, following, through.token):
+        assert value not in reply.text
+    assert bearer(through.world) == [f"Bearer {fresh}"]
+    reported = dict(through.sidecar.pulse()["secrets"])
+    assert reported == {"L": fingerprint(b"k", through.text)}, "bb sees no drift in it"
+    assert fresh not in through.output.getvalue() and following not in through.output.getvalue()
+
+
+def test_the_new_tokens_cannot_be_sent_anywhere(through: Through) -> None:
+    assert through.answer().status_code == 404
+    for value in (access_after(through.token), refresh_after(through.token), through.token):
+        assert through.answer("/x", headers={"x-leak": value}).json()["code"] == "dlp"
+
+
+def test_a_401_leads_to_a_renewal_for_the_next_request(through: Through) -> None:
+    assert through.answer().status_code == 404
+    through.world.script(path="/x", times=1, status=401, body={})
+    assert through.answer().status_code == 401
+    assert through.answer().status_code == 404
+    first, second = access_after(through.token), access_after(refresh_after(through.token))
+    assert bearer(through.world) == [f"Bearer {first}", f"Bearer {first}", f"Bearer {second}"]
+
+
+def test_a_login_that_was_used_up_elsewhere_is_refused_and_nothing_is_sent(
+    through: Through,
+) -> None:
+    through.world.script(path="/v1/oauth/token", status=400, body={"error": "invalid_grant"})
+    denied = through.answer()
+    assert denied.status_code == 503
+    assert denied.json()["code"] == "missing-secret"
+    assert "invalid_grant" in denied.json()["reason"]
+    assert bearer(through.world) == []

@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import getpass
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from botbottle.cli.common import known_bottles, load_declared, open_session
-from botbottle.cli.consent import Consent
+from botbottle.cli.consent import Consent, ask
 from botbottle.cli.context import Context
 from botbottle.cli.launch import parse_budget
-from botbottle.cli.run import Run
-from botbottle.errors import Refused, UsageError
+from botbottle.cli.plan import write_plan
+from botbottle.cli.run import Pace, Run
+from botbottle.errors import PlanStale, Refused, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,11 +27,17 @@ if TYPE_CHECKING:
     from botbottle.ledger.api import Ledger
     from botbottle.model.bottle import Declared, Limit, Policy
     from botbottle.model.ledger_view import LedgerView
+    from botbottle.model.plan import Plan
     from botbottle.session import Session
 
 Names = Annotated[list[str] | None, typer.Argument(help="The bottles.")]
 Everyone = Annotated[bool, typer.Option("--all", help="Every bottle of this project.")]
 Reason = Annotated[str, typer.Option("--reason", help="Kept in the audit record.")]
+Allow = Annotated[
+    list[str] | None,
+    typer.Option("--allow", help="What the bottles may come back with: widen,destroy,budget."),
+]
+TRIES = 3  # the world may move between the plan and the lock
 
 
 def register(app: typer.Typer) -> None:
@@ -56,10 +64,14 @@ def register(app: typer.Typer) -> None:
 
     @app.command()
     def release(
-        ctx: typer.Context, names: Names = None, all_: Everyone = False, reason: Reason = ""
+        ctx: typer.Context,
+        names: Names = None,
+        all_: Everyone = False,
+        reason: Reason = "",
+        allow: Allow = None,
     ) -> int:
-        """Lift an operator's hold or a kill."""
-        return lift(ctx.obj, "release", names or [], all_, reason)
+        """Lift an operator's hold or a kill; shows what that changes first."""
+        return lift(ctx.obj, "release", names or [], all_, reason, allow=allow or ())
 
     @app.command()
     def resume(
@@ -71,9 +83,10 @@ def register(app: typer.Typer) -> None:
             list[str] | None,
             typer.Option("--budget", help="PROVIDER=TOKENS[/WINDOW]: a new limit of the bottle."),
         ] = None,
+        allow: Allow = None,
     ) -> int:
-        """Continue frozen bottles where they stopped."""
-        return lift(ctx.obj, "resume", names or [], all_, reason, budget or ())
+        """Continue frozen bottles where they stopped, under today's manifests."""
+        return lift(ctx.obj, "resume", names or [], all_, reason, budget or (), allow or ())
 
 
 def order(
@@ -91,7 +104,7 @@ def order(
             cut(session, declared.project.id, name, reason or f"{policy} by the operator")
     finally:
         ledger.close()
-    return carry_out(context, session, declared, policy, chosen)
+    return carry_out(Run(context, session, declared, policy, chosen), Consent(yes=True), show=True)
 
 
 def lift(
@@ -101,20 +114,25 @@ def lift(
     everyone: bool,
     reason: str,
     budget: Sequence[str] = (),
+    allow: Sequence[str] = (),
 ) -> int:
-    """Withdraw orders and latched actions, then let the reconciler bring the bottles back.
-    ``budget`` limits go to the bottles' most specific scope. Raises Refused, before anything is
-    lifted, when a bottle to resume would be held again at once."""
+    """Show what would come back and get it approved, then withdraw orders and latched actions and
+    let the reconciler do it. ``budget`` limits go to the bottles' most specific scope. Nothing is
+    written when a bottle to resume would be held again at once, or is not approved."""
     from botbottle.model.paths import account
 
     limits = [parse_budget(text) for text in budget]
     session, declared, chosen = targets(context, names, everyone)
+    run = Run(context, session, declared, verb, chosen)
     ledger = writing(session, declared)
     try:
-        raise_budgets(ledger, declared, chosen, limits, reason)
         view = ledger.view(time.time())
+        supposed = suppose(view, declared, chosen, limits)
         if verb == "resume":
-            require_room(declared, chosen, view)
+            require_room(declared, chosen, supposed)
+        shown = session.plan(declared, only=chosen, view=supposed)
+        approve(context, run, shown, allow)
+        raise_budgets(ledger, declared, chosen, limits, reason)
         lifted = [
             release_one(ledger, account(declared.project.id, n), view.enforced, reason)
             for n in chosen
@@ -123,7 +141,52 @@ def lift(
         ledger.close()
     if not any(lifted):
         context.err.write(f"bb {verb}: nothing held {', '.join(chosen)} back by order\n")
-    return carry_out(context, session, declared, verb, chosen)
+    return carry_out(run, Consent(yes=True, allow=(*allow, *shown.needs)))
+
+
+def suppose(
+    view: LedgerView, declared: Declared, chosen: tuple[str, ...], limits: Sequence[Limit]
+) -> LedgerView:
+    """The ledger as it will be when the chosen bottles are lifted and have these limits."""
+    from botbottle.model.ledger_view import Pool
+    from botbottle.model.paths import account
+
+    keys = {account(declared.project.id, name) for name in chosen}
+    scopes = [spec.scopes[0].key for spec in declared.bottles if spec.name in chosen]
+    pools = {(p.scope, p.provider, p.window): p for p in view.pools}
+    for scope in scopes:
+        for limit in limits:
+            key = (scope, limit.provider, limit.window)
+            old = pools.get(key, Pool(*key, 0, 0))
+            pools[key] = replace(old, limit=limit.tokens, override=True, refused=False)
+    resumed = {
+        k: replace(r, resume=True) if k in keys else r
+        for k, r in view.enforced.items()
+        if k not in keys or r.policy == "freeze"
+    }
+    holds = {k: h for k, h in view.holds.items() if k not in keys}
+    return replace(view, pools=tuple(sorted(pools.values())), holds=holds, enforced=resumed)
+
+
+def approve(context: Context, run: Run, shown: Plan, allow: Sequence[str]) -> None:
+    """Show the plan. The command itself is the approval of what is harmless; the rest needs
+    ``--allow``, or a yes at a terminal. Raises Refused and what an apply would be blocked by."""
+    from botbottle.approval import blocking_error, parse_allow
+
+    given = parse_allow(allow)
+    write_plan(context, shown, "text")
+    if error := blocking_error(shown):
+        raise error
+    missing = [need for need in shown.needs if need not in given]
+    if not missing:
+        return
+    if not context.interactive:
+        raise Refused(
+            f"what would come back needs approval to {', '.join(missing)}",
+            code="BB7002",
+            hint=f"bb {run.verb} {' '.join(run.only)} --allow {','.join(shown.needs)}",
+        )
+    ask(context, run.verb, shown, Consent())
 
 
 def raise_budgets(
@@ -142,8 +205,6 @@ def raise_budgets(
 
 def require_room(declared: Declared, chosen: tuple[str, ...], view: LedgerView) -> None:
     """Raises Refused when a used-up budget would freeze, cut or kill a resumed bottle again."""
-    from dataclasses import replace
-
     from botbottle.planner.plan import states_of
 
     bare = replace(view, holds={}, enforced={})
@@ -211,9 +272,26 @@ def cut(session: Session, project: str, name: str, message: str) -> None:
         return
 
 
-def carry_out(
-    context: Context, session: Session, declared: Declared, verb: str, chosen: tuple[str, ...]
-) -> int:
-    """The reconciler's pass for these bottles; a watch that was faster leaves nothing to do."""
-    context.lock_timeout = max(context.lock_timeout, 15.0)
-    return Run(context, session, declared, verb, chosen).go(Consent(yes=True))
+def carry_out(run: Run, consent: Consent, *, show: bool = False) -> int:
+    """The reconciler's pass for these bottles; a watch that was faster leaves nothing to do, and
+    one that was half-way leads to another plan, which is the same order still. The guards
+    against a typo in the manifests (max_changes, max_deletes) do not hold up an order."""
+    from botbottle.approval import blocking_error
+
+    run.context.lock_timeout = max(run.context.lock_timeout, 15.0)
+    with run.events() as emit:
+        for attempt in range(1, TRIES + 1):
+            shown = run.plan()
+            if show and attempt == 1:
+                write_plan(run.context, shown, "text")
+            if error := blocking_error(shown):
+                raise error
+            if shown.empty:
+                break
+            ask(run.context, run.verb, shown, consent)
+            try:
+                return run.locked(shown, Pace(), emit)
+            except PlanStale:
+                if attempt == TRIES:
+                    raise
+    return run.end(shown)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from botbottle.cli.enforce import release_one, require_room
+from botbottle.cli.enforce import release_one, require_room, suppose
 from botbottle.cli.launch import parse_budget
 from botbottle.errors import Refused, UsageError
 from botbottle.ledger import open_ledger
@@ -50,4 +50,54 @@ def test_a_freeze_is_marked_and_the_rest_lifted(
     assert release_one(ledger, KEY, ledger.view(1.0).enforced, "why")
     record = ledger.view(2.0).enforced.get(KEY)
     assert (record.resume if record else None) == resume
+    ledger.close()
+
+
+def held(policy: str = "freeze") -> World:
+    world = World()
+    world.converge(declared(bottle(shutdown="freeze")))
+    record = EnforcementRecord(KEY, policy, "operator:x", 0.0)  # type: ignore[arg-type]
+    hold = HoldRecord(KEY, policy, "operator", "", "operator:x", 0.0)  # type: ignore[arg-type]
+    world.view = replace(world.view, enforced={KEY: record, "o/x": record}, holds={KEY: hold})
+    return world
+
+
+def test_what_a_resume_would_do_is_known_before_anything_is_written() -> None:
+    want = declared(bottle(shutdown="freeze"))
+    view = held().view
+    supposed = suppose(view, want, ("web",), [Limit("claude", 7_000), Limit("codex", 9, "day")])
+    assert supposed.enforced[KEY].resume and not supposed.enforced["o/x"].resume
+    assert KEY not in supposed.holds and KEY in view.holds
+    limits = {(p.provider, p.window): p.limit for p in supposed.pools if "agent:" in p.scope}
+    assert limits[("claude", "")] == 7_000 and limits[("codex", "day")] == 9
+
+
+@pytest.mark.parametrize("policy", ["cutoff", "kill"])
+def test_other_actions_are_supposed_to_be_lifted_at_once(policy: str) -> None:
+    supposed = suppose(held(policy).view, declared(bottle()), ("web",), [])
+    assert KEY not in supposed.enforced and "o/x" in supposed.enforced
+
+
+def test_the_supposed_plan_is_the_one_that_is_carried_out_in_the_end(tmp_path: object) -> None:
+    """Against the real ledger: the digest that was approved is the digest of what comes."""
+    want = declared(bottle(shutdown="freeze"))
+    world = World()
+    world.converge(want)
+    ledger = open_ledger(f"{tmp_path}/l.db", create=True)
+    spec = want.bottles[0]
+    count = ("cache_read", "cache_write_1h", "cache_write_5m", "input_uncached", "output")
+    ledger.register(KEY, spec.scopes, count=count, agent="proj-1/web", ancestry=("base",))
+    ledger.hold(KEY, "freeze", by="me", now=1.0)
+    world.view = ledger.view(1.0)
+    world.run(world.plan(want).ops)
+    trigger = ledger.view(1.0).holds[KEY].id
+    ledger.enforce(KEY, "freeze", trigger, before="a", after="b", now=2.0)
+    before = ledger.view(3.0)
+    limits = [Limit("claude", 5_000)]
+    world.view = suppose(before, want, ("web",), limits)
+    supposed = world.plan(want)
+    ledger.set_limit(spec.scopes[0].key, limits[0], by="me", reason="")
+    release_one(ledger, KEY, before.enforced, "")
+    world.view = ledger.view(4.0)
+    assert not supposed.empty and world.plan(want).digest == supposed.digest
     ledger.close()

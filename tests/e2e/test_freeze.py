@@ -2,44 +2,72 @@
 
 from __future__ import annotations
 
-import subprocess
-from pathlib import Path
+import json
+import secrets
+from collections.abc import Iterable, Iterator
 
+from botbottle.dlp.archives import searching
+from botbottle.engine.docker import connect
 from tests.support.live import Live, docker
 
 
-def contains(image: str, secrets: tuple[str, ...], work: Path) -> list[str]:
-    """Which of ``secrets`` occur in the image as ``docker save`` writes it, layers unpacked."""
-    file = work / "image.tar"
-    docker("save", "-o", str(file), image)
-    found = []
-    for secret in secrets:
-        if subprocess.run(["grep", "-qaF", secret, str(file)], check=False).returncode == 0:
-            found.append(secret)
-    file.unlink()
-    return found
+def places(pieces: Iterable[bytes], values: Iterable[str]) -> list[str]:
+    """Where any of ``values`` lies in a tar, its layers and what is packed in them unpacked."""
+    look = searching({f"S{n}": s.encode() for n, s in enumerate(values)}, b"k" * 32)
+    return sorted({p.path for p in look.scan(pieces) if p.leak})
 
 
-def test_a_lost_container_is_resumed_from_its_snapshot_with_its_work(live: Live) -> None:
+def saved(image: str) -> Iterator[bytes]:
+    engine = connect()
+    try:
+        yield from engine.save(image)
+    finally:
+        engine.close()
+
+
+def remove_images(live: Live) -> None:
+    for freeze in live.json("freezes")["freezes"]:
+        for tag in (freeze["image"], freeze["volumes"]):
+            if tag:
+                docker("rmi", "-f", tag, check=False)
+
+
+def lose(live: Live) -> None:
+    """Somebody removes the agent and its volumes behind our back."""
+    found = live.inspect()
+    docker("rm", "-f", found["Id"])
+    docker("volume", "rm", *(m["Name"] for m in found["Mounts"] if m["Type"] == "volume"))
+
+
+def test_a_lost_bottle_is_resumed_from_its_snapshot_with_its_work(live: Live) -> None:
     live.apply()
-    live.shell("echo thought > /workspace/notes; echo mine > /home/agent/own")
+    live.shell(
+        "echo thought > /workspace/notes; mkdir -p /home/agent/d; echo mine > /home/agent/d/own"
+    )
+    live.shell("ln -s d/own /home/agent/link; chmod 700 /home/agent/d; echo > '/workspace/a b'")
+    mark = secrets.token_hex(16)
+    live.shell(f"echo {mark} > /workspace/planted")
+    before = live.shell("cd /home/agent && ls -lanR --time-style=+%s . /workspace").stdout
     assert live.client("claude")[0]["status"] == 200
     live.bb("freeze", "web", "--reason", "overnight")
     (freeze,) = live.json("freezes")["freezes"]
-    assert freeze["bottle"] == "web" and freeze["frozen"] and freeze["size"] > 0
-    assert freeze["manifest_digest"]
+    assert freeze["bottle"] == "web" and freeze["frozen"]
+    assert freeze["size"] > freeze["own"] > 0 and freeze["manifest_digest"]
+    found = json.loads(live.bb("freezes", "--scan", "--json").stdout)["freezes"][0]
+    assert found["leaks"] == [] and found["searched_for"] == ["ANTHROPIC_API_KEY"]
+    images = (freeze["image"], freeze["volumes"])
+    for image in images:
+        assert places(saved(image), live.credentials) == []
+    # Positive control: the same search finds what was written into a volume, down in its layer.
+    assert any("workspace/planted" in p for p in places(saved(images[1]), [mark]))
 
-    # Positive control: the search does find what an image of this engine holds.
-    name = docker("inspect", "-f", '{{index .Config.Labels "dev.botbottle.bottle"}}',
-                  freeze["image"])  # fmt: skip
-    assert name == "web" and contains(freeze["image"], ("dev.botbottle.bottle",), live.work)
-    assert contains(freeze["image"], live.credentials, live.work) == []
-
-    docker("rm", "-f", live.container())
+    lose(live)
     assert live.bb("plan", "--detailed-exitcode").returncode == 0, "frozen: nothing to do"
     live.bb("resume", "web")
     assert live.inspect()["Config"]["Image"] == freeze["image"]
-    assert live.shell("cat /workspace/notes /home/agent/own").stdout == "thought\nmine\n"
+    assert live.shell("cat /workspace/notes /home/agent/d/own").stdout == "thought\nmine\n"
+    after = live.shell("cd /home/agent && ls -lanR --time-style=+%s . /workspace").stdout
+    assert sorted(files_of(after)) == sorted(files_of(before))
     assert live.client("claude")[0]["status"] == 200
     assert live.bb("plan", "--detailed-exitcode").returncode == 0
     actions = [r["action"] for r in live.json("audit")["rows"] if r["account"] == "home/web"]
@@ -55,7 +83,79 @@ def test_a_lost_container_is_resumed_from_its_snapshot_with_its_work(live: Live)
     live.bb("destroy", "--yes", "--allow", "destroy")
     live.bb("freezes", "--prune", "0h")
     assert live.json("freezes")["freezes"] == []
-    assert docker("image", "inspect", freeze["image"], check=False) in ("", "[]")
+    for image in images:
+        assert docker("image", "inspect", image, check=False) in ("", "[]")
+
+
+def files_of(listing: str) -> list[str]:
+    """Lines of files and links: mode, owner, size, time, name. Directories' own lines change."""
+    return [line for line in listing.splitlines() if line.startswith(("-", "l"))]
+
+
+def test_a_snapshot_does_not_change_with_its_volumes(live: Live) -> None:
+    live.apply()
+    live.shell("echo thought > /workspace/notes")
+    live.bb("freeze", "web")
+    (freeze,) = live.json("freezes")["freezes"]
+    work = next(m["Name"] for m in live.inspect()["Mounts"] if m["Destination"] == "/workspace")
+    image = live.inspect_image("agent-claude")
+    docker("run", "--rm", "--network", "none", "-u", "1000", "-v", f"{work}:/w", "--entrypoint",
+           "sh", image, "-c", "echo changed > /w/notes; echo more > /w/more")  # fmt: skip
+    lose(live)
+    live.bb("resume", "web")
+    assert live.shell("cat /workspace/*").stdout == "thought\n"
+    remove_images(live)
+    assert freeze["own"]
+
+
+def test_an_agent_that_has_ended_already_is_frozen_with_its_work(live: Live) -> None:
+    live.apply()
+    live.shell("echo thought > /workspace/notes")
+    docker("kill", live.container())
+    live.bb("freeze", "web")
+    (freeze,) = live.json("freezes")["freezes"]
+    assert freeze["own"] and freeze["frozen"]
+    assert live.bb("plan", "--detailed-exitcode").returncode == 0
+    lose(live)
+    live.bb("resume", "web")
+    assert live.shell("cat /workspace/notes").stdout == "thought\n"
+    remove_images(live)
+
+
+def test_a_real_credential_in_a_volume_is_found_told_and_not_copied(live: Live) -> None:
+    """The agent cannot have it; a person may have put it there."""
+    live.apply()
+    live.shell(
+        f"echo 'KEY={live.credentials[0]}' > /tmp/.env; cd /tmp; tar cz .env > /workspace/w.tgz"
+    )
+    done = live.bb("freeze", "web")
+    assert "BB7307" in done.stderr and "workspace/w.tgz" in done.stderr
+    assert live.inspect()["State"]["Status"] == "exited"
+    (freeze,) = live.json("freezes")["freezes"]
+    assert freeze["volumes"] is None
+    (row,) = [r for r in live.json("audit")["rows"] if r["action"] == "snapshot-refused"]
+    assert "ANTHROPIC_API_KEY" in row["detail"]
+    live.bb("resume", "web")
+    assert live.shell("ls /workspace").stdout == "w.tgz\n", "the bottle itself loses nothing"
+    remove_images(live)
+
+
+def test_a_real_credential_in_a_layer_is_found(live: Live) -> None:
+    """Somebody's own image under the name of a snapshot: the scan looks into every layer."""
+    live.apply()
+    live.bb("freeze", "web")
+    (freeze,) = live.json("freezes")["freezes"]
+    context = live.work / "planted"
+    context.mkdir()
+    (context / "key").write_text(f"x {live.credentials[0]} y")
+    base = live.inspect_image("agent-claude")
+    (context / "Dockerfile").write_text(f"FROM {base}\nCOPY key /opt/key\nUSER 0\nRUN rm -f /opt/key\n")
+    marks = [f"--label={k}={v}" for k, v in json.loads(docker("image", "inspect", freeze["image"]))
+             [0]["Config"]["Labels"].items()]  # fmt: skip
+    docker("build", "-q", "--network", "none", "-t", freeze["image"], *marks, str(context))
+    done = live.bb("freezes", "--scan", code=1)
+    assert "opt/key" in done.stdout and "ANTHROPIC_API_KEY" in done.stdout
+    remove_images(live)
 
 
 def test_watch_tells_a_command_and_the_report_shows_it(live: Live) -> None:
@@ -90,5 +190,4 @@ def test_a_budget_freezes_and_resume_needs_room(live: Live) -> None:
     assert live.client("claude")[0]["status"] == 200
     rows = [r for r in live.json("audit")["rows"] if r["action"] == "enforce"]
     assert [r["policy"] for r in rows] == ["freeze"]
-    for freeze in live.json("freezes")["freezes"]:
-        docker("rmi", "-f", freeze["image"], check=False)
+    remove_images(live)

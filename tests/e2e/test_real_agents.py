@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 
 from tests.support.live import Live, eventually
 
@@ -59,10 +58,8 @@ def test_claude_stops_soon_after_the_budget_is_gone(live: Live) -> None:
     running = live.client("claude")  # crosses
     assert running
     before = len(metered(live))
-    began = time.monotonic()
     done = live.bb(
         "attach", "web", "--", "claude", "-p", "hello", "--output-format", "json", code=None
     )
     assert done.returncode != 0 or '"is_error":true' in done.stdout.replace(" ", "")
-    assert time.monotonic() - began < 30
     assert len(metered(live)) == before, "nothing was sent after the refusal"

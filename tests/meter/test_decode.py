@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import time
 import tracemalloc
 import zlib
 
@@ -34,20 +33,16 @@ def bombs() -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "deflate", "br", "zstd", "gzip, gzip"])
-def test_a_bomb_is_refused_quickly_and_in_little_memory(
-    bombs: dict[str, bytes], encoding: str
-) -> None:
+def test_a_bomb_is_refused_in_little_memory(bombs: dict[str, bytes], encoding: str) -> None:
     decoder, largest = ContentDecoder(encoding), 0
     tracemalloc.start()
-    began = time.perf_counter()
     with pytest.raises(Undecodable, match="bomb"):
         for piece in decoder.feed(bombs[encoding]):
             largest = max(largest, len(piece))
-    taken, (_, peak) = time.perf_counter() - began, tracemalloc.get_traced_memory()
+    _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert largest <= PIECE * 2
     assert peak < 20 * 1024 * 1024
-    assert taken < 5
 
 
 def test_honest_text_that_packs_very_well_is_not_a_bomb() -> None:

@@ -64,13 +64,13 @@ def test_an_event_over_the_limit_is_dropped_counted_and_survived(body: bytes, si
 
 def test_a_long_line_in_small_chunks_takes_linear_time() -> None:
     def seconds(count: int) -> float:
-        lines, began = Lines(1 << 30), time.perf_counter()
+        lines, began = Lines(1 << 30), time.thread_time()  # of this thread alone
         for _ in range(count):
             lines.feed(b"x" * 100)
         assert len(lines.rest()) == 100 * count
-        return time.perf_counter() - began
+        return time.thread_time() - began
 
-    assert seconds(80_000) < 40 * max(seconds(8_000), 0.002)
+    assert min(seconds(80_000) for _ in range(3)) < 40 * max(seconds(8_000), 0.002)
 
 
 def test_a_long_line_in_single_bytes_takes_little_more_memory_than_its_size() -> None:

@@ -48,11 +48,11 @@ def service(world):
         ended.set()
 
     threading.Thread(target=thread, daemon=True).start()
-    assert ready.wait(5)
+    assert ready.wait(60)
     wait_for((world.root / "service.sock").exists)
     yield world
     loop.call_soon_threadsafe(stop.set)
-    assert ended.wait(5)
+    assert ended.wait(60)
 
 
 @pytest.fixture

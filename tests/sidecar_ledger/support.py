@@ -19,7 +19,7 @@ from botbottle.sidecar.ledger import wire
 from tests.ledger.worlds import exchange
 
 
-def wait_for(condition: Callable[[], Any], seconds: float = 10.0) -> Any:
+def wait_for(condition: Callable[[], Any], seconds: float = 60.0) -> Any:
     """Poll until true; the value. Fails the test when it never is."""
     deadline = time.monotonic() + seconds
     while not (value := condition()):
@@ -56,7 +56,7 @@ class Raw:
 
     def __init__(self, path: Path) -> None:
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self._socket.settimeout(10)
+        self._socket.settimeout(60)
         self._socket.connect(str(path))
         self._file = self._socket.makefile("rb")
         self._number = 0
@@ -129,10 +129,10 @@ class Process:
         """SIGKILL, at this very moment."""
         assert self._child is not None
         self._child.send_signal(signal.SIGKILL)
-        self._child.wait(10)
+        self._child.wait(60)
 
     def stop(self) -> int:
         if self._child is None or self._child.poll() is not None:
             return 0
         self._child.terminate()
-        return self._child.wait(10)
+        return self._child.wait(60)

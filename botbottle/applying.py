@@ -70,10 +70,11 @@ def _ledger_dir(path: Path) -> None:
         os.chown(path, UNPRIVILEGED, UNPRIVILEGED)
 
 
-def vault_of(session: Session, names: Mapping[str, str]) -> MemoryVault:
-    """The values behind the fingerprints of a plan, from the host's variables."""
+def vault_of(session: Session, names: Mapping[str, str], ledger: str = "") -> MemoryVault:
+    """The values behind the fingerprints of a plan, from the host's variables. ``ledger``: the
+    password of its database."""
     values = {name: session.environ[name] for name in names if session.environ.get(name)}
-    return MemoryVault(session.key(), values, session.env_values)
+    return MemoryVault(session.key(), values, session.env_values, ledger)
 
 
 def carry_out(
@@ -102,7 +103,7 @@ def carry_out(
         engine,
         control,
         ledger,
-        vault_of(session, facts.secrets),
+        vault_of(session, facts.secrets, ledger.password),
         ImageBuilder(engine, declared.settings.base_image),
         parallel=parallel,
         fail_fast=fail_fast,

@@ -45,6 +45,9 @@ class ControlRead(Protocol):
     def kept_env(self, control_dir: str) -> Mapping[str, str]:
         """The agent's variables in the sidecar's memory; empty while it does not answer."""
 
+    def ledger_locked(self) -> bool:
+        """Whether the ledger service runs but cannot open its database."""
+
 
 if TYPE_CHECKING:
     from botbottle.ledger.api import Ledger
@@ -110,6 +113,7 @@ class Session:
             destroy=destroy,
             snapshots=known,
             saved=saved,
+            ledger_locked=bool(declared.settings.ledger) and self.control.ledger_locked(),
         )
 
     def env_marks(self, declared: Declared, key: bytes) -> dict[str, tuple[tuple[str, str], ...]]:
@@ -211,8 +215,10 @@ class Session:
     def reading(self, declared: Declared) -> Ledger | None:
         """The ledger kept open for this session's reads, or None before the first apply."""
         if self.ledger is None:
-            missing = not declared.settings.ledger and not Path(self.paths.ledger_db).exists()
-            self.ledger = None if missing else self.open_ledger(declared)
+            from botbottle.ledger import ledger_exists
+
+            found = ledger_exists(self.ledger_url(declared))
+            self.ledger = self.open_ledger(declared) if found else None
         return self.ledger
 
     def view(self, declared: Declared) -> LedgerView:

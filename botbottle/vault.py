@@ -29,19 +29,25 @@ class Vault(Protocol):
     def env(self, bottle: str) -> Mapping[str, str]:
         """Asked and copied variables of a bottle, name → value."""
 
+    @property
+    def ledger(self) -> str:
+        """The password of the ledger's database; empty when it needs none."""
+
 
 class MemoryVault:
     """The vault of one run."""
 
-    __slots__ = ("_env", "_key", "_secrets")
+    __slots__ = ("_env", "_key", "_ledger", "_secrets")
 
     def __init__(
         self,
         key: bytes,
         secrets: Mapping[str, str] | None = None,
         env: Mapping[str, Mapping[str, str]] | None = None,
+        ledger: str = "",
     ) -> None:
         self._key = key
+        self._ledger = ledger
         self._secrets = dict(secrets or {})
         self._env = {bottle: dict(values) for bottle, values in (env or {}).items()}
 
@@ -62,6 +68,10 @@ class MemoryVault:
 
     def env(self, bottle: str) -> Mapping[str, str]:
         return dict(self._env.get(bottle, {}))
+
+    @property
+    def ledger(self) -> str:
+        return self._ledger
 
     def fingerprints(self) -> dict[str, str]:
         """Credential name → keyed fingerprint: what a plan may show."""

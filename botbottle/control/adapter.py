@@ -7,6 +7,7 @@ import os
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from botbottle.control.client import SidecarUnreachable, connect
 from botbottle.errors import EngineError
@@ -56,19 +57,30 @@ class ControlClient:
 
     def ledger_answers(self) -> bool:
         """Whether the ledger service says hello on its probe socket."""
-        try:
-            return self._hello()
-        except (OSError, ValueError):
-            return False
+        return bool(self._ask_service({"op": "hello"}).get("ok"))
 
-    def _hello(self) -> bool:
-        handle = os.open(self.socket_root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    def ledger_locked(self) -> bool:
+        """Whether the ledger service runs but cannot open its database."""
+        return self._ask_service({"op": "hello"}).get("code") == "locked"
+
+    def unlock_ledger(self, password: str) -> None:
+        """Hand over the database's password, if the service waits for it."""
+        self._ask_service({"op": "unlock", "password": password})
+
+    def _ask_service(self, frame: Mapping[str, Any]) -> dict[str, Any]:
+        """One request to ``service.sock``; empty when nobody answers."""
+        try:
+            handle = os.open(self.socket_root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        except OSError:
+            return {}
         try:
             with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as channel:
                 channel.settimeout(TIMEOUT)
                 channel.connect(f"/proc/self/fd/{handle}/{PROBE}")
-                channel.sendall(json.dumps({"v": 1, "id": 1, "op": "hello"}).encode() + b"\n")
+                channel.sendall(json.dumps({"v": 1, "id": 1, **frame}).encode() + b"\n")
                 answer = json.loads(channel.makefile("rb").readline(65536))
-                return bool(answer.get("ok"))
+                return answer if isinstance(answer, dict) else {}
+        except (OSError, ValueError):
+            return {}
         finally:
             os.close(handle)

@@ -35,6 +35,9 @@ class Control(Protocol):
     def ledger_answers(self) -> bool:
         """Whether the ledger service answers."""
 
+    def unlock_ledger(self, password: str) -> None:
+        """Hand over the database's password, if the service waits for it. Never raises."""
+
 
 class LedgerWrite(Protocol):
     """The part of the ledger that plans write to (botbottle.ledger.api)."""

@@ -55,8 +55,11 @@ def wait(op: AwaitReady, ref: Ref, tools: Tools) -> None:
 def _state(op: AwaitReady, tools: Tools) -> str:
     """Empty when ready, else what is missing."""
     if not op.control:  # the ledger service has no control socket
-        answers = tools.control.ledger_answers()
-        return "" if answers else "the ledger service does not answer"
+        if tools.control.ledger_answers():
+            return ""
+        if tools.vault.ledger:
+            tools.control.unlock_ledger(tools.vault.ledger)
+        return "the ledger service does not answer"
     status = tools.control.status(op.control)
     if status is None:
         return "the control socket does not answer"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from botbottle.ledger.api import Ledger
 
-__all__ = ["open_ledger"]
+__all__ = ["ledger_exists", "open_ledger"]
 
 
 def open_ledger(where: str, *, create: bool = True, read_only: bool = False) -> Ledger:
@@ -22,3 +22,11 @@ def open_ledger(where: str, *, create: bool = True, read_only: bool = False) -> 
     from botbottle.ledger.opening import open_ledger as opened
 
     return opened(where, create=create, read_only=read_only)
+
+
+def ledger_exists(where: str) -> bool:
+    """Whether there is a ledger at ``where``; makes nothing. Raises LedgerUnavailable when a
+    server cannot be asked."""
+    from botbottle.ledger.opening import ledger_exists as found
+
+    return found(where)

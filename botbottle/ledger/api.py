@@ -282,6 +282,10 @@ class Upkeep(Protocol):
         """Delete exchange rows, events and journal older than ``before``; sums, budgets and the
         audit are kept. Returns rows deleted."""
 
+    @property
+    def password(self) -> str:
+        """What the database was opened with, for the ledger service; empty when none is needed."""
+
     def version(self) -> int:
         """Cheap: grows whenever anybody has written (compare on one Ledger object only)."""
 

@@ -32,6 +32,7 @@ class Db(ABC):
     backend: str
     primary_key: str  # column definition of a generated 64-bit key
     without_rowid: str  # suffix of tables that are looked up by their primary key only
+    password = ""  # what the connection was made with, for a service that has to make its own
 
     def __init__(self) -> None:
         self._lock = threading.RLock()

@@ -20,13 +20,16 @@ QUICK_CHECK_BYTES = 16 * 2**20  # up to here a check at open costs a few millise
 
 
 def open_ledger(
-    where: str, *, create: bool = True, read_only: bool = False, busy_seconds: float = 5.0
+    where: str,
+    *,
+    create: bool = True,
+    read_only: bool = False,
+    busy_seconds: float = 5.0,
+    password: str = "",
 ) -> SqlLedger:
     """See ``botbottle.ledger.open_ledger``. ``busy_seconds`` bounds waiting for other writers."""
-    if where.startswith(("postgresql://", "postgres://")):
-        from botbottle.ledger.postgres import PostgresDb
-
-        return _ready(PostgresDb(where), "PostgreSQL", read_only)
+    if is_server(where):
+        return _ready(_server(where, password), "PostgreSQL", read_only)
     if where == ":memory:":
         return _ready(SqliteDb(where), where, False)
     path = Path(where.removeprefix("sqlite:///"))
@@ -41,6 +44,29 @@ def open_ledger(
         if not read_only:
             give_to_owner_of_directory(path.with_name(path.name + suffix))
     return _open_file(path, read_only, busy_seconds)
+
+
+def is_server(where: str) -> bool:
+    """Whether this is the address of a PostgreSQL database."""
+    return where.startswith(("postgresql://", "postgres://"))
+
+
+def _server(where: str, password: str = "") -> Db:
+    from botbottle.ledger.postgres import PostgresDb
+
+    return PostgresDb(where, password)
+
+
+def ledger_exists(where: str) -> bool:
+    """Whether there is a ledger at ``where``; makes nothing. Raises LedgerUnavailable when a
+    server cannot be asked."""
+    if not is_server(where):
+        return Path(where.removeprefix("sqlite:///")).exists()
+    db = _server(where)
+    try:
+        return migrations.current(db) > 0
+    finally:
+        db.close()
 
 
 def _open_file(path: Path, read_only: bool, busy_seconds: float) -> SqlLedger:

@@ -30,6 +30,11 @@ class SqlLedger(Accounts, Gate, Budgets, Usage, Journal, Supervision, Leases, Up
         self._noted = set()
         self._resets = {}
 
+    @property
+    def password(self) -> str:
+        """What the database was opened with; empty for a file or where none is needed."""
+        return self.db.password
+
 
 if TYPE_CHECKING:
 

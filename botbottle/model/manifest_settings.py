@@ -17,7 +17,9 @@ def _ledger(text: str) -> str:
         raise manifest.problem(
             "this is not a ledger address", "postgresql://host/database, or leave the key out"
         )
-    if "://" in text and "@" in text and ":" in text.split("://", 1)[1].rpartition("@")[0]:
+    address, _, query = text.partition("?")
+    named = ":" in address.partition("://")[2].rpartition("@")[0]
+    if named or "password=" in query.lower():
         raise manifest.problem(
             "the ledger address contains a password", "use PGPASSFILE or PGPASSWORD instead"
         )

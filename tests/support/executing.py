@@ -72,6 +72,9 @@ class FakeControl:
     def ledger_answers(self) -> bool:
         return self.ledger
 
+    def unlock_ledger(self, password: str) -> None:
+        raise AssertionError("no password was asked for")
+
 
 class FakeLedger:
     """Records calls; also a journal."""

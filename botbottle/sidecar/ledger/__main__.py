@@ -19,6 +19,7 @@ from typing import Any
 from botbottle import __version__, errors
 from botbottle.ledger.api import Ledger
 from botbottle.ledger.opening import open_ledger
+from botbottle.sidecar.ledger.locked import Waiting
 from botbottle.sidecar.ledger.rates import Rates
 from botbottle.sidecar.ledger.service import Service
 from botbottle.sidecar.ledger.sockets import Doors
@@ -39,7 +40,11 @@ def log(event: str, data: dict[str, Any]) -> None:
 async def serve(where: str, root: Path, stop: asyncio.Event) -> None:
     """Serve until ``stop``. While the ledger cannot be opened there are no sockets, which
     every client takes as a refusal."""
-    ledger = await _opened(where, stop)
+    waiting = Waiting(root)
+    try:
+        ledger = await _opened(where, waiting, stop)
+    finally:
+        waiting.close()
     if ledger is None:
         return
     rates = Rates()
@@ -55,19 +60,20 @@ async def serve(where: str, root: Path, stop: asyncio.Event) -> None:
         log("stopped", {})
 
 
-async def _opened(where: str, stop: asyncio.Event) -> Ledger | None:
-    """The ledger, as soon as it can be opened."""
+async def _opened(where: str, waiting: Waiting, stop: asyncio.Event) -> Ledger | None:
+    """The ledger, as soon as it can be opened; a password that is handed over is tried at once."""
     said = ""
     while not stop.is_set():
         try:
-            return open_ledger(where, busy_seconds=BUSY_SECONDS)
+            return open_ledger(where, busy_seconds=BUSY_SECONDS, password=waiting.password)
         except errors.LedgerTooNew:
             raise
         except errors.LedgerError as error:
+            await waiting.open()
             if str(error) != said:
-                said = str(error)
+                said = waiting.why = str(error)
                 log("unavailable", {"error": said, "code": error.code, "hint": error.hint})
-            await _pause(stop, OPEN_RETRY_SECONDS)
+            await waiting.handed(OPEN_RETRY_SECONDS)
     return None
 
 

@@ -1,0 +1,132 @@
+"""A service whose database asks for a password: it waits, refuses, and keeps what it is told in
+memory only."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from botbottle.control.adapter import ControlClient
+from botbottle.ledger.opening import ledger_exists, open_ledger
+from tests.ledger.guarded import Guarded, guarded
+from tests.ledger.worlds import register
+from tests.sidecar_ledger.support import Raw, World, wait_for
+
+pytestmark = pytest.mark.postgres
+
+
+@pytest.fixture
+def database() -> Iterator[Guarded]:
+    server = os.environ.get("BB_TEST_POSTGRES")
+    if not server:
+        pytest.skip("BB_TEST_POSTGRES is not set")
+    with guarded(server) as made:
+        yield made
+
+
+@contextmanager
+def service(root: Path, url: str) -> Iterator[subprocess.Popen[bytes]]:
+    """The service as a container runs it: no password in arguments or environment."""
+    argv = [sys.executable, "-m", "botbottle.sidecar.ledger", "--db", url, "--sockets", str(root)]
+    env = {k: v for k, v in os.environ.items() if not k.startswith("PG")}
+    log = (root.parent / "log").open("ab")
+    child = subprocess.Popen(argv, stderr=log, env=env)
+    try:
+        yield child
+    finally:
+        child.kill()
+        child.wait(10)
+        log.close()
+
+
+def test_nothing_is_served_until_the_right_password_was_handed_over(
+    home: Path, database: Guarded
+) -> None:
+    world, control = World(home, None), ControlClient(str(home / "s"))
+    with service(world.root, database.url):
+        wait_for(control.ledger_locked)
+        control.unlock_ledger("wrong")
+        control.unlock_ledger("x" * 5000)
+        assert control.ledger_locked() and not control.ledger_answers()
+        ledger = open_ledger(database.url, password=database.password)
+        register(ledger, "web")
+        assert not world.path("web").exists(), "no bottle has a socket"
+        control.unlock_ledger(database.password)
+        wait_for(control.ledger_answers)
+        assert not control.ledger_locked()
+        with Raw(world.socket("web")) as raw:
+            assert raw.admit()["ok"]
+        ledger.close()
+
+
+def test_the_password_is_nowhere_but_in_memory(home: Path, database: Guarded) -> None:
+    control = ControlClient(str(home / "s"))
+    with service(home / "s", database.url) as child:
+        wait_for(control.ledger_locked)
+        control.unlock_ledger(database.password)
+        wait_for(control.ledger_answers)
+        secret = database.password.encode()
+        for name in ("environ", "cmdline"):
+            seen = Path(f"/proc/{child.pid}/{name}").read_bytes()
+            assert seen and secret not in seen
+        files = [p for p in home.rglob("*") if p.is_file()]
+        assert files and not any(secret in p.read_bytes() for p in files)
+
+
+def test_a_service_that_was_killed_waits_for_the_password_again(
+    home: Path, database: Guarded
+) -> None:
+    control = ControlClient(str(home / "s"))
+    with service(home / "s", database.url) as child:
+        wait_for(control.ledger_locked)
+        control.unlock_ledger(database.password)
+        wait_for(control.ledger_answers)
+        child.send_signal(signal.SIGKILL)
+        child.wait(10)
+        assert not control.ledger_answers() and not control.ledger_locked()
+    with service(home / "s", database.url):
+        wait_for(control.ledger_locked)
+        control.unlock_ledger(database.password)
+        wait_for(control.ledger_answers)
+
+
+def test_malformed_callers_hand_over_nothing_and_end_nothing(home: Path, database: Guarded) -> None:
+    control = ControlClient(str(home / "s"))
+    frames = (b"", b"\n", b"[]\n", b"{}\n", b'{"v":1,"op":"unlock","password":7}\n', b"x" * 20_000)
+    with service(home / "s", database.url) as child:
+        wait_for(control.ledger_locked)
+        for frame in frames:
+            with socket.socket(socket.AF_UNIX) as channel:
+                channel.settimeout(10)
+                channel.connect(str(home / "s" / "service.sock"))
+                channel.sendall(frame)
+                channel.shutdown(socket.SHUT_WR)
+                with pytest.raises((json.JSONDecodeError, ConnectionError)):
+                    json.loads(channel.makefile("rb").readline())
+        assert child.poll() is None and control.ledger_locked()
+
+
+def test_the_socket_is_the_owners_alone(home: Path, database: Guarded) -> None:
+    with service(home / "s", database.url):
+        wait_for(ControlClient(str(home / "s")).ledger_locked)
+        assert (home / "s" / "service.sock").stat().st_mode & 0o777 == 0o600
+
+
+def test_an_empty_database_is_no_ledger_yet_and_looking_makes_none(
+    database: Guarded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PGPASSWORD", database.password)
+    assert not ledger_exists(database.url) and not ledger_exists(database.url)
+    made = open_ledger(database.url)
+    assert made.password == database.password, "as libpq found it: for the service"
+    made.close()
+    assert ledger_exists(database.url)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from typing import Annotated
 
@@ -33,8 +32,7 @@ def register(app: typer.Typer) -> None:
         finally:
             ledger.close()
         if json_:
-            document = {"format_version": "1.0", "rows": rows}
-            context.out.write(json.dumps(document, indent=2, sort_keys=True) + "\n")
+            context.document(rows=rows)
         else:
             context.out.writelines(line(r) for r in rows)
         if check is not None:

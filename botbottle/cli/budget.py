@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import getpass
-import json
 import time
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -148,7 +147,7 @@ def show_limits(context: Context, ledger: Ledger, as_json: bool) -> int:
     view = ledger.view(time.time())
     rows = [pool_row(pool, view.now) for pool in view.pools]
     if as_json:
-        context.out.write(json.dumps({"format_version": "1.0", "pools": rows}, indent=2) + "\n")
+        context.document(pools=rows)
         return 0
     for row in rows:
         end = row["exhausted_in"]

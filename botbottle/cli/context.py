@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, TextIO
 
+FORMAT_VERSION = "1.0"  # of every --json document: readers take unknown keys, no other major
+
 type ProgressMode = Literal["auto", "tty", "plain", "json", "quiet"]
 
 
@@ -40,6 +42,13 @@ class Context:
             return self.progress
         dumb = self.environ.get("TERM", "") == "dumb" or bool(self.environ.get("CI"))
         return "tty" if self.err.isatty() and not dumb else "plain"
+
+    def document(self, **fields: object) -> None:
+        """Print one JSON document on ``out``: the fields and the format's version."""
+        import json
+
+        whole = {"format_version": FORMAT_VERSION, **fields}
+        self.out.write(json.dumps(whole, indent=2, sort_keys=True, ensure_ascii=False) + "\n")
 
     @property
     def width(self) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from typing import Annotated, Any
 
@@ -27,8 +26,7 @@ def register(app: typer.Typer) -> None:
         with connect(find(context, name).paths.control) as sidecar:
             found = sidecar.denials(limit)
         if json_:
-            document = {"format_version": "1.0", "bottle": name, "denials": found}
-            context.out.write(json.dumps(document, indent=2, sort_keys=True) + "\n")
+            context.document(bottle=name, denials=found)
         else:
             context.out.writelines(line(d) for d in found)
         return 0

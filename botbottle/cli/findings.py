@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from typing import TYPE_CHECKING, Annotated
 
@@ -37,8 +36,7 @@ def register(app: typer.Typer) -> None:
                 canonical.plain(e) for e in ledger.events(account=key, kind="finding", limit=limit)
             ]
             if json_:
-                document = {"format_version": "1.0", "bottle": name, "findings": rows}
-                context.out.write(json.dumps(document, indent=2, sort_keys=True) + "\n")
+                context.document(bottle=name, findings=rows)
             else:
                 context.out.writelines(line(r) for r in rows)
             return 0

@@ -37,8 +37,7 @@ def register(app: typer.Typer) -> None:
         ledger, project = reading(context)
         found = [canonical.plain(g) for g in ledger.generations(project.id)]
         if json_:
-            document = {"format_version": "1.0", "generations": found}
-            context.out.write(json.dumps(document, indent=2, sort_keys=True) + "\n")
+            context.document(generations=found)
         else:
             context.out.writelines(line(g) for g in ledger.generations(project.id))
         return 0
@@ -55,8 +54,7 @@ def register(app: typer.Typer) -> None:
         ledger, project = reading(context)
         before, after = (document(ledger, pick(ledger, project.id, name)) for name in (old, new))
         if json_:
-            both = {"format_version": "1.0", "old": before, "new": after}
-            context.out.write(json.dumps(both, indent=2, sort_keys=True) + "\n")
+            context.document(old=before, new=after)
         else:
             context.out.write(unified(before, after, (old, new)))
         return 0

@@ -61,8 +61,7 @@ def show(context: Context, ledger: Ledger, everything: bool, as_json: bool) -> i
     found = ledger.proposals(status="" if everything else "pending", now=time.time())
     if as_json:
         rows = [canonical.plain(p) for p in found]
-        document = {"format_version": "1.0", "proposals": rows}
-        context.out.write(json.dumps(document, indent=2, sort_keys=True) + "\n")
+        context.document(proposals=rows)
     else:
         context.out.writelines(line(p, time.time()) for p in found)
     return 0

@@ -1,4 +1,4 @@
-"""``bb routes suggest NAME``: observed denials as a manifest patch for the operator to review."""
+"""``bb routes list | suggest NAME``: the active reach; denials as a patch for an operator."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ import typer
 
 from botbottle.cli.context import Context
 
+Name = Annotated[str, typer.Argument(help="The bottle.")]
+Json = Annotated[bool, typer.Option("--json", help="Print a JSON document.")]
+
 PROPOSABLE = ("no-route", "no-match", "git-fetch")
 
 
@@ -17,9 +20,7 @@ def register(app: typer.Typer) -> None:
     app.add_typer(group, name="routes")
 
     @group.command()
-    def suggest(
-        ctx: typer.Context, name: Annotated[str, typer.Argument(help="The bottle.")]
-    ) -> int:
+    def suggest(ctx: typer.Context, name: Name, json_: Json = False) -> int:
         """Turn what was refused into routes you may add. Nothing is changed."""
         context: Context = ctx.obj
         from botbottle.cli.instance import find
@@ -27,8 +28,10 @@ def register(app: typer.Typer) -> None:
 
         instance = find(context, name)
         with connect(instance.paths.control) as sidecar:
-            found = sidecar.denials(500)
-        wanted = group_denials(found)
+            wanted = group_denials(sidecar.denials(500))
+        if json_:
+            context.document(bottle=name, routes=[route(h, wanted[h]) for h in sorted(wanted)])
+            return 0
         if not wanted:
             context.err.write(f"bb routes: {name} was refused nothing that a route could allow\n")
             return 0
@@ -40,7 +43,7 @@ def register(app: typer.Typer) -> None:
         return 0
 
     @group.command("list")
-    def list_(ctx: typer.Context, name: Annotated[str, typer.Argument(help="The bottle.")]) -> int:
+    def list_(ctx: typer.Context, name: Name, json_: Json = False) -> int:
         """The reach that is active now, as the sidecar reports it."""
         context: Context = ctx.obj
         from botbottle.cli.instance import find
@@ -48,8 +51,11 @@ def register(app: typer.Typer) -> None:
         from botbottle.planner.reach import atoms
 
         with connect(find(context, name).paths.control) as sidecar:
-            status = sidecar.status()
-        context.out.writelines(f"{a}\n" for a in sorted(atoms(status.config)))
+            found = sorted(atoms(sidecar.status().config))
+        if json_:
+            context.document(bottle=name, reach=found)
+        else:
+            context.out.writelines(f"{a}\n" for a in found)
         return 0
 
 
@@ -64,6 +70,15 @@ def group_denials(denials: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, s
         method = str(denial.get("method", "GET")) or "GET"
         out.setdefault(host, {}).setdefault(prefix, set()).add(method)
     return out
+
+
+def route(host: str, prefixes: Mapping[str, set[str]]) -> dict[str, Any]:
+    """A narrow route as a manifest has it: observed path beginnings and methods only."""
+    matches = [
+        {"paths": [{"type": "prefix", "value": prefix}], "methods": sorted(methods)}
+        for prefix, methods in sorted(prefixes.items())
+    ]
+    return {"host": host, "matches": matches}
 
 
 def patch(wanted: Mapping[str, Mapping[str, set[str]]]) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -29,8 +28,7 @@ def register(app: typer.Typer) -> None:
         declared = load_declared(context, session)
         found = collect(session, declared)
         if json_:
-            document = {"format_version": "1.0", "project": declared.project.id, "bottles": found}
-            context.out.write(json.dumps(document, indent=2, sort_keys=True) + "\n")
+            context.document(project=declared.project.id, bottles=found)
         else:
             context.out.write(table(found))
         return 0

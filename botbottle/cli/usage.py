@@ -127,13 +127,8 @@ def _wire(groups: Sequence[str], found: UsageRow) -> dict[str, Any]:
 def write_json(
     context: Context, groups: Sequence[str], rows: Sequence[UsageRow], counted: list[str]
 ) -> None:
-    document = {
-        "format_version": "1.0",
-        "by": list(groups),
-        "budgets_count": counted,
-        "rows": [_wire(groups, r) for r in rows],
-    }
-    context.out.write(json.dumps(document, indent=2) + "\n")
+    wired = [_wire(groups, r) for r in rows]
+    context.document(by=list(groups), budgets_count=counted, rows=wired)
 
 
 def write_otel(context: Context, rows: Sequence[UsageRow], hours: Sequence[UsageRow]) -> None:

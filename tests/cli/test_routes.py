@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ruamel.yaml import YAML
 
-from botbottle.cli.routes import group_denials, patch
+from botbottle.cli.routes import group_denials, patch, route
 from botbottle.model.route import from_manifest
 
 
@@ -29,3 +29,9 @@ def test_denials_become_narrow_routes_that_parse() -> None:
 
 def test_attacks_are_never_suggested() -> None:
     assert group_denials([denial("a.example", "/", code="host-mismatch"), denial("", "/")]) == {}
+
+
+def test_as_json_they_are_the_same_routes() -> None:
+    found = group_denials([denial("b.example", "/it's"), denial("a.example", "/repos/x")])
+    written = YAML(typ="safe").load(patch(found))["egress"]["routes"]
+    assert [route(host, found[host]) for host in sorted(found)] == written

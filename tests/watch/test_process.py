@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import time
 import urllib.request
@@ -209,6 +210,24 @@ def test_a_failing_engine_is_no_empty_engine(watching: Watching) -> None:
     assert not watch.records("pass")
     watching.engine.status = 200
     watch.saw("pass")
+    assert watch.end() == 0
+
+
+def test_a_ledger_outage_is_survived_and_said(watching: Watching) -> None:
+    """Somebody holds the database for longer than a writer waits: the lease cannot be renewed,
+    which is no reason to end and none to write."""
+    watch = watching.start("watch")
+    watch.saw("pass")
+    holder = sqlite3.connect(HomePaths(str(watching.home)).ledger_db, isolation_level=None)
+    holder.execute("BEGIN IMMEDIATE")
+    failed = watch.saw("failed")[0]
+    assert failed["key"] == "lease" and failed["code"] == "BB3001"
+    holder.execute("ROLLBACK")
+    holder.close()
+    assert watch.saw("recovered")[0]["key"] == "lease"
+    before = len(watch.records("pass"))
+    watch.tell(signal.SIGHUP)
+    watch.saw("pass", before + 1)
     assert watch.end() == 0
 
 

@@ -55,7 +55,8 @@ def quote(source: Source, line: int) -> str:
 
 def mask(text: str) -> str:
     """``text`` with well-known credentials and passwords in addresses blacked out."""
-    return _PASSWORD.sub("://…@", _CREDENTIAL.sub("…", text))
+    text = _PARAMETER.sub(r"\1…", _CREDENTIAL.sub("…", text))
+    return _PASSWORD.sub("://…@", text)
 
 
 def mask_all(d: Diagnostic) -> Diagnostic:
@@ -82,6 +83,7 @@ def _snippet(source: Source, path: Path, line: int, column: int) -> str:
 
 _NAMES_OF_SECRETS = ("auth_token", "token_ref", "forge_token_env")
 _PASSWORD = re.compile(r"://[^/\s@]*:[^/\s@]*@")
+_PARAMETER = re.compile(r"([?&]password=)[^&\s]*", re.IGNORECASE)
 # Well-known shapes; the full rules belong to DLP, these need no engine.
 _CREDENTIAL = re.compile(
     r"(?:sk-ant-|sk-proj-|sk-(?=[A-Za-z0-9]{32})|gh[pousr]_(?=[A-Za-z0-9]{20})|github_pat_|glpat-"

@@ -8,8 +8,9 @@ from botbottle.engine.fake import FakeEngine
 from botbottle.model.plan import AwaitReady, Ref, StartContainer
 from botbottle.model.resources import SidecarStatus
 from botbottle.ui import events
+from botbottle.vault import MemoryVault
 from tests.support.engines import Lab
-from tests.support.executing import Bench
+from tests.support.executing import KEY, Bench, FakeControl
 
 READY = SidecarStatus(ready=True)
 
@@ -143,3 +144,33 @@ def test_a_start_that_somebody_undid_is_a_failure(lab: Lab, bench: Bench) -> Non
     bench.clock.at(0.1, lambda: lab.engine.remove_container(ref, kill=True))
     (failed,) = bench.run(starting(ref)).failed
     assert "removed" in failed.error.message
+
+
+class Locked(FakeControl):
+    """A ledger service that opens its database when it has the right password."""
+
+    def __init__(self, right: str) -> None:
+        super().__init__()
+        self.ledger, self.right = False, right
+        self.handed: list[str] = []
+
+    def unlock_ledger(self, password: str) -> None:
+        self.handed.append(password)
+        self.ledger = password == self.right
+
+
+def test_a_ledger_service_that_waits_is_given_the_password_of_its_database(
+    lab: Lab, bench: Bench
+) -> None:
+    bench.control, bench.vault = Locked("right"), MemoryVault(KEY, ledger="right")
+    assert bench.run(awaiting(lab.run(lab.spec()), control="")).ok
+    assert bench.control.handed == ["right"]
+    assert "right" not in repr(bench.vault)
+
+
+def test_without_a_password_nothing_is_handed_over_and_the_wait_ends(
+    lab: Lab, bench: Bench
+) -> None:
+    bench.control = Locked("right")
+    result = bench.run(awaiting(lab.run(lab.spec()), control="", seconds=1.0))
+    assert not result.ok and bench.control.handed == []

@@ -36,7 +36,8 @@ class Pace:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What is carried out for which verb. ``only``: these bottles; ``destroy``: to nothing."""
+    """What is carried out for which verb. ``only``: these bottles; ``destroy``: to nothing;
+    ``approves``: what is carried out becomes the reach that later plans compare with."""
 
     context: Context
     session: Session
@@ -44,6 +45,7 @@ class Run:
     verb: str
     only: tuple[str, ...] = ()
     destroy: bool = False
+    approves: bool = True
 
     def plan(self) -> Plan:
         return self.session.plan(self.declared, only=self.only, destroy=self.destroy)
@@ -125,6 +127,7 @@ class Run:
                 settle=pace.wait,
                 cancelled=interrupt,
                 only=self.only,
+                approve=self.approves,
             )
         finally:
             ledger.close()

@@ -9,6 +9,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "plan": ("plan", "Show what apply would change, and the reach each change adds."),
     "apply": ("apply", "Make it so: show the plan, ask, carry it out, verify."),
     "watch": ("watch", "Keep it so: repair drift and enforce budgets."),
+    "adopt": ("adopt", "Take over the files of a container that is not ours, by a copy."),
     "destroy": ("destroy", "Remove everything of this project from the engine."),
     "status": ("status", "Bottles, their state, budget and what holds them back."),
     "top": ("top", "The fleet in this terminal: watch it and steer it."),
@@ -48,7 +49,7 @@ VERBS: dict[str, tuple[str, str]] = {
 # How help shows them: every verb once, in the order in which people meet them.
 GROUPS: dict[str, tuple[str, ...]] = {
     "Manifests": ("init", "validate", "edit", "list", "info", "explain"),
-    "Plan and apply": ("plan", "apply", "watch", "destroy", "show"),
+    "Plan and apply": ("plan", "apply", "watch", "adopt", "destroy", "show"),
     "Bottles": ("status", "top", "attach", "logs", "routes", "denials", "findings", "proposals"),
     "Budgets and enforcement": (
         "usage", "budget", "cutoff", "freeze", "kill", "release", "resume", "freezes",

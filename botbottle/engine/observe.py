@@ -19,6 +19,7 @@ from botbottle.engine import decode
 from botbottle.engine.connection import Connection
 from botbottle.engine.errors import NotFound
 from botbottle.model import labels
+from botbottle.model.looks import look
 from botbottle.model.resources import (
     Observed,
     ObservedContainer,
@@ -68,7 +69,7 @@ class Observer:
         with ThreadPoolExecutor(THREADS, thread_name_prefix="bb-observe") as pool:
             listing = pool.submit(self._containers)
             networking = pool.submit(self._connection.get_json, "/networks")
-            volumes = pool.submit(self._volumes, home_id)
+            volumes = pool.submit(self._volumes, home_id, names)
             facts = pool.submit(self._engine_facts)
             raw = listing.result()
             missing = sorted(set(tags) - set(_proven(raw)))
@@ -80,7 +81,7 @@ class Observer:
             images = _images(raw, tags, imaging.result())
             known = facts.result()
         wanted, ours = set(names), {c.id for c in owned}
-        strangers = [c for c in listed if c.id not in ours and c.name in wanted]
+        strangers = [c for c in listed if c.id not in ours and (c.name in wanted or look(c.name))]
         return Observed(
             engine_id=known.engine_id,
             engine_version=self._connection.server,
@@ -104,10 +105,12 @@ class Observer:
             decode.image(i) for i in self._connection.get_json("/images/json", {"filters": filters})
         ]
 
-    def _volumes(self, home_id: str) -> tuple[ObservedVolume, ...]:
-        filters = {"label": [f"{labels.HOME}={home_id}"]}
-        found = self._connection.get_json("/volumes", {"filters": filters}).get("Volumes") or ()
-        return tuple(sorted((decode.volume(v) for v in found), key=lambda v: v.name))
+    def _volumes(self, home_id: str, names: Sequence[str]) -> tuple[ObservedVolume, ...]:
+        found = [decode.volume(v) for v in self._connection.get_json("/volumes")["Volumes"] or ()]
+        ours = (v for v in found if v.labels.get(labels.HOME) == home_id)
+        strangers = (v for v in found if v.labels.get(labels.HOME) != home_id)
+        shown = (v for v in strangers if v.name in names or look(v.name))
+        return tuple(sorted((*ours, *shown), key=lambda v: v.name))
 
     def _inspect(self, container: ObservedContainer) -> ObservedContainer | None:
         """A stopped container has nothing to inspect; one that is gone meanwhile is absent."""
@@ -161,7 +164,7 @@ def _networks(
     subnets: Sequence[str],
     containers: Iterable[ObservedContainer],
 ) -> tuple[ObservedNetwork, ...]:
-    """Ours, and strangers with one of our names or overlapping our (or wanted) subnets."""
+    """Ours, and strangers that look like ours or overlap our (or wanted) subnets."""
     attached = _attached(containers)
     networks = [decode.network(n, attached) for n in raw]
     ours = [n for n in networks if n.labels.get(labels.HOME) == home_id]
@@ -170,7 +173,8 @@ def _networks(
     strangers = [
         n
         for n in networks
-        if n.id not in owned and (n.name in names or any(taken(s) for s in n.subnets))
+        if n.id not in owned
+        and (n.name in names or look(n.name) or any(taken(s) for s in n.subnets))
     ]
     return tuple(sorted([*ours, *strangers], key=lambda n: (n.name, n.id)))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from botbottle.errors import Conflict, EngineError
+from botbottle.errors import Conflict, EngineError, Refused
 from botbottle.executor.api import Tools
 from botbottle.executor.names import Names
 from botbottle.model import canonical, labels, paths, plan
@@ -17,18 +17,27 @@ SHOWN = 5  # places named in a warning
 
 def save_volumes(op: plan.SaveVolumes, tools: Tools, names: Names) -> None:
     """Search the volumes for every credential at hand, copy them unless there is one, and list
-    the snapshot. The container does not run, so both readings see the same."""
+    the snapshot that they are part of, if any. The container does not run, so both readings see
+    the same."""
     ref = names.container(op.ref)
     marks = dict(op.labels)
     account = paths.account(marks.get(labels.PROJECT, ""), op.bottle)
     leaks = search(tools, (tools.engine.archive(ref, path) for path in op.paths))
+    if leaks and not op.snapshot:
+        raise Refused(
+            f"its files hold a real credential and were not copied: {shown(leaks)}",
+            code="BB7307",
+            where=op.resource,
+            hint="remove it there, then run the same command again",
+        )
     if leaks:
         refuse(op, tools, account, leaks)
     else:
         parts = (tools.engine.archive(ref, path) for path in op.paths)
         tools.engine.import_stream(joined(parts), tag=op.tag, labels=op.labels)
-    digest = canonical.digest(marks.get(labels.SPEC, ""))
-    tools.ledger.record_freeze(account, op.snapshot, digest, now=tools.clock.now())
+    if op.snapshot:
+        digest = canonical.digest(marks.get(labels.SPEC, ""))
+        tools.ledger.record_freeze(account, op.snapshot, digest, now=tools.clock.now())
 
 
 def search(tools: Tools, archives: Iterable[Iterable[bytes]]) -> tuple[str, ...]:
@@ -45,13 +54,17 @@ def search(tools: Tools, archives: Iterable[Iterable[bytes]]) -> tuple[str, ...]
 def refuse(op: plan.SaveVolumes, tools: Tools, account: str, leaks: tuple[str, ...]) -> None:
     """The bottle is stopped and keeps its volumes; only the copy is not made, as an image may
     be kept for long and moved elsewhere."""
-    shown = ", ".join(leaks[:SHOWN]) + (f" and {len(leaks) - SHOWN} more" if leaks[SHOWN:] else "")
-    tools.ledger.note_audit("snapshot-refused", account, by="bb", detail=shown)
+    tools.ledger.note_audit("snapshot-refused", account, by="bb", detail=shown(leaks))
     message = (
         f"BB7307 {op.bottle}: its volumes hold a real credential and were not copied into the "
-        f"snapshot: {shown}; bb resume works as long as the volumes are kept"
+        f"snapshot: {shown(leaks)}; bb resume works as long as the volumes are kept"
     )
     tools.emit(events.Note(ts=tools.clock.now(), level="warning", message=message))
+
+
+def shown(leaks: tuple[str, ...]) -> str:
+    """The first few places, and how many more there are."""
+    return ", ".join(leaks[:SHOWN]) + (f" and {len(leaks) - SHOWN} more" if leaks[SHOWN:] else "")
 
 
 def joined(archives: Iterable[Iterable[bytes]]) -> Iterator[bytes]:

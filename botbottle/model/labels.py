@@ -15,3 +15,4 @@ VERSION = PREFIX + "version"
 HOME = PREFIX + "home"  # short hash of the bb home directory: two homes never meet
 OP_ID = PREFIX + "op-id"
 BUDGET = PREFIX + "budget"  # of a snapshot: where the bottle's budgets stood
+ADOPTED = PREFIX + "adopted"  # of a volume: id of the container its files came from

@@ -30,6 +30,8 @@ def plan_agent(
 ) -> None:
     """The agent container, its files, the config in its right place, and its start."""
     name = want.spec.name
+    if volumes_taken(draft, want):
+        return
     volumes = plan_volumes(draft, want)
     agent = plan_container(
         draft,
@@ -131,6 +133,15 @@ def env_outdated(status: SidecarStatus | None, want: Wanted, agent: ContainerPla
         return all(mark for _, mark in want.env)
     held = dict(status.env)
     return any(mark and held.get(n) != mark for n, mark in want.env)
+
+
+def volumes_taken(draft: Draft, want: Wanted) -> bool:
+    """Whether somebody else's volume has a wanted name: an agent must not work on its data."""
+    found = [v.name for v in want.volumes if v.name in draft.index.strange_volumes]
+    for name in found:
+        text = f"the volume name {name} is taken by a volume that is not ours; it is left alone"
+        draft.notices.append(Notice("BB801", want.spec.name, text))
+    return bool(found)
 
 
 def plan_volumes(draft: Draft, want: Wanted) -> tuple[str, ...]:

@@ -121,17 +121,19 @@ class Index:
     container_ids: set[str]
     strange_networks: dict[str, ObservedNetwork]  # by name: whose home is not this one
     volumes: dict[str, list[ObservedVolume]]  # by bottle
-    volume_names: frozenset[str]  # of anybody
+    volume_names: frozenset[str]  # of this home
+    strange_volumes: frozenset[str]  # names that others hold
     image_tags: frozenset[str]
 
 
 def make_index(observed: Observed, home_id: str, project: str) -> Index:
     """Sort the observation once; ids give a stable order whatever the engine's order was."""
     strange = {n.name: n for n in _by_id(observed.networks) if n.labels.get(labels.HOME) != home_id}
-    named = frozenset(v.name for v in observed.volumes)
+    named = frozenset(v.name for v in observed.volumes if v.labels.get(labels.HOME) == home_id)
+    foreign = frozenset(v.name for v in observed.volumes) - named
     tags = frozenset(tag for image in observed.images for tag in image.tags)
     holders = {c.name: c for c in observed.containers}
-    index = Index({}, {}, holders, set(), strange, {}, named, tags)
+    index = Index({}, {}, holders, set(), strange, {}, named, foreign, tags)
     for c in sorted(observed.containers, key=lambda c: c.id):
         if owned(c.labels, home_id, project):
             index.containers.setdefault(_key(c.labels), []).append(c)

@@ -18,6 +18,7 @@ from botbottle.planner.collector import paused_collector
 from botbottle.planner.draft import Draft, owned
 from botbottle.planner.enforce import Standing, pools_by_scope, pools_of, standing
 from botbottle.planner.facts import Facts
+from botbottle.planner.lookalike import lookalikes
 from botbottle.planner.network import NetworkPlan
 from botbottle.planner.order import cuts_first
 from botbottle.planner.retire import plan_absent, plan_stopped
@@ -55,7 +56,7 @@ def plan(declared: Declared, observed: Observed, view: LedgerView, facts: Facts)
         changes=tuple(draft.changes),
         ops=names_first(draft, cuts_first(draft.ops, _networks_of(chosen))),
         reach=tuple(draft.reach),
-        notices=(*draft.notices, *analyze(draft, chosen, view)),
+        notices=(*draft.notices, *analyze(draft, chosen, view), *lookalikes(draft, wants)),
         budgets=budget_rows(chosen, view, declared.settings.budget_mode),
         held=tuple(_held(w) for w in chosen if not w.standing.free),
         unchanged=draft.unchanged,

@@ -14,12 +14,14 @@ from botbottle.engine.fake.stream import EventLog
 from botbottle.engine.fake.world import World
 from botbottle.errors import EngineUnreachable
 from botbottle.model import labels
+from botbottle.model.looks import look
 from botbottle.model.plan import Ref
 from botbottle.model.resources import (
     Observed,
     ObservedContainer,
     ObservedImage,
     ObservedNetwork,
+    ObservedVolume,
 )
 
 type Exec = Callable[[ObservedContainer, Sequence[str], bytes], ExecResult]
@@ -59,7 +61,11 @@ class FakeReader:
             self._check()
             world = self._seen()
             ours = {i for i, c in world.containers.items() if c.labels.get(labels.HOME) == home_id}
-            shown = [c for i, c in world.containers.items() if i in ours or c.name in names]
+            shown = [
+                c
+                for i, c in world.containers.items()
+                if i in ours or c.name in names or look(c.name)
+            ]
             networks = _visible_networks(world, home_id, names, subnets)
             images = {i.id: i for t in tags if (i := world.image(t))}
             return Observed(
@@ -75,7 +81,7 @@ class FakeReader:
                 ),
                 networks=networks,
                 images=tuple(images[i] for i in sorted(images)),
-                volumes=world.observed_volumes((labels.HOME, home_id)),
+                volumes=_visible_volumes(world, home_id, names),
             )
 
     def events(self) -> Iterator[Event | None]:
@@ -161,6 +167,15 @@ def overlap(one: str, other: str) -> bool:
     return ipaddress.ip_network(one).overlaps(ipaddress.ip_network(other))
 
 
+def _visible_volumes(
+    world: World, home_id: str, names: Sequence[str]
+) -> tuple[ObservedVolume, ...]:
+    found = (ObservedVolume(name, dict(marks)) for name, marks in sorted(world.volumes.items()))
+    return tuple(
+        v for v in found if v.labels.get(labels.HOME) == home_id or v.name in names or look(v.name)
+    )
+
+
 def _visible_networks(
     world: World, home_id: str, names: Sequence[str], subnets: Sequence[str]
 ) -> tuple[ObservedNetwork, ...]:
@@ -169,7 +184,7 @@ def _visible_networks(
     shown = [
         n
         for n in world.networks.values()
-        if n in ours or n.name in names or any(overlap(n.subnet, s) for s in wanted)
+        if n in ours or n.name in names or look(n.name) or any(overlap(n.subnet, s) for s in wanted)
     ]
     found = (world.observed_network(n) for n in shown)
     return tuple(sorted(found, key=lambda n: (n.name, n.id)))

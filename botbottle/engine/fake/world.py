@@ -21,7 +21,6 @@ from botbottle.model.resources import (
     ObservedContainer,
     ObservedImage,
     ObservedNetwork,
-    ObservedVolume,
     State,
 )
 
@@ -169,14 +168,6 @@ class World:
             internal=network.internal,
             subnets=(network.subnet,) if network.subnet else (),
             endpoints=tuple(sorted(c.id for c in self.attached(network.id))),
-        )
-
-    def observed_volumes(self, label: tuple[str, str]) -> tuple[ObservedVolume, ...]:
-        key, value = label
-        return tuple(
-            ObservedVolume(name, dict(marks))
-            for name, marks in sorted(self.volumes.items())
-            if marks.get(key) == value
         )
 
     def free_address(self, network: Network) -> str:

@@ -21,7 +21,8 @@ class CommitImage(Base):
 class SaveVolumes(Base):
     """Copy the volumes of a stopped container into the image ``tag``, then list the whole
     snapshot in the ledger. ``paths``: where the container has them; each lands in a directory
-    named like the last component of its path. ``snapshot``: tag of the file system's image."""
+    named like the last component of its path. ``snapshot``: tag of the file system's image;
+    empty: the copy belongs to no snapshot and none is listed."""
 
     ref: Ref
     tag: str

@@ -1,0 +1,28 @@
+"""Names that look like ours. A name proves nothing: what has no label of ours is never touched."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+_LOOKS = re.compile(
+    r"bb-(?:(?P<shared>ledger|outer)-[0-9a-f]{8}"
+    r"|(?P<bottle>[a-z][a-z0-9-]{0,23})-[0-9a-f]{8}-(?P<role>agent|egress|net|home|work))"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What a name says: ``role`` agent, egress, net, home, work, ledger or outer; the bottle's
+    name is cut after 24 characters and empty for what all bottles share."""
+
+    bottle: str
+    role: str
+
+
+def look(name: str) -> Look | None:
+    """The parts of a name that follows our pattern (planner.names), else None."""
+    found = _LOOKS.fullmatch(name)
+    if found is None:
+        return None
+    return Look(found["bottle"] or "", found["role"] or found["shared"])

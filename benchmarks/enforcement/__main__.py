@@ -89,8 +89,10 @@ async def cross(client: LedgerClient, turn: int) -> float:
     answer = await client.admit("claude", "m", input_tokens=10, allowance=10)
     assert isinstance(answer, Admitted), answer
     tokens = Tokens(output=2 * EXTRA)
-    used = Exchange("claude", "messages", "m", "api.example", f"msg-{turn}", tokens, Completeness.FINAL,
-                    time.time())  # fmt: skip
+    used = Exchange(
+        "claude", "messages", "m", "api.example", f"msg-{turn}", tokens, Completeness.FINAL,
+        time.time(),
+    )  # fmt: skip
     await client.settle(answer.lease, (used,))
     return time.time()
 

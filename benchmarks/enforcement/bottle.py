@@ -53,7 +53,8 @@ class Bench:
         return [*base, "-C", str(self.work), *args]
 
     def bb(self, *args: str) -> None:
-        subprocess.run(self.argv(*args), check=True, capture_output=True, cwd=ROOT)
+        done = subprocess.run(self.argv(*args), check=False, capture_output=True, cwd=ROOT)
+        assert done.returncode == 0, done.stderr.decode()[-2000:]
 
     def containers(self) -> list[str]:
         """The bottle's own, agent first."""

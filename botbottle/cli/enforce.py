@@ -70,7 +70,7 @@ def register(app: typer.Typer) -> None:
         reason: Reason = "",
         allow: Allow = None,
     ) -> int:
-        """Lift an operator's hold or a kill; shows what that changes first."""
+        """Lift an operator's hold or a kill."""
         return lift(ctx.obj, "release", names or [], all_, reason, allow=allow or ())
 
     @app.command()
@@ -85,7 +85,7 @@ def register(app: typer.Typer) -> None:
         ] = None,
         allow: Allow = None,
     ) -> int:
-        """Continue frozen bottles where they stopped, under today's manifests."""
+        """Continue frozen bottles, under today's manifests."""
         return lift(ctx.obj, "resume", names or [], all_, reason, budget or (), allow or ())
 
 

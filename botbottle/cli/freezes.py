@@ -42,7 +42,7 @@ def register(app: typer.Typer) -> None:
             bool, typer.Option("--scan", help="Search every layer for the credentials at hand.")
         ] = False,
     ) -> int:
-        """Snapshots of frozen bottles, with size and date; search them, remove old ones."""
+        """Snapshots of frozen bottles: list, search, remove old ones."""
         context: Context = ctx.obj
         age = parse_age(prune) if prune else None
         if keep and age is None:

@@ -149,7 +149,9 @@ def test_a_real_credential_in_a_layer_is_found(live: Live) -> None:
     context.mkdir()
     (context / "key").write_text(f"x {live.credentials[0]} y")
     base = live.inspect_image("agent-claude")
-    (context / "Dockerfile").write_text(f"FROM {base}\nCOPY key /opt/key\nUSER 0\nRUN rm -f /opt/key\n")
+    (context / "Dockerfile").write_text(
+        f"FROM {base}\nCOPY key /opt/key\nUSER 0\nRUN rm -f /opt/key\n"
+    )
     marks = [f"--label={k}={v}" for k, v in json.loads(docker("image", "inspect", freeze["image"]))
              [0]["Config"]["Labels"].items()]  # fmt: skip
     docker("build", "-q", "--network", "none", "-t", freeze["image"], *marks, str(context))

@@ -22,8 +22,10 @@ def lines(document: Mapping[str, Any], only: Iterable[str] = ()) -> list[str]:
     wanted = set(only)
     bottles = {b["name"]: b for b in document.get("bottles", ())}
     if wanted:
-        return list(_mapping({"bottles": {n: b for n, b in bottles.items() if n in wanted}}, 0))
-    return list(_mapping({"bottles": bottles, "settings": document.get("settings", {})}, 0))
+        chosen = {"bottles": {n: b for n, b in bottles.items() if n in wanted}}
+    else:
+        chosen = {"bottles": bottles, "settings": document.get("settings", {})}
+    return list(_mapping(_said(chosen), 0))
 
 
 def unified(
@@ -38,10 +40,17 @@ def unified(
     return "".join(f"{line}\n" for line in found)
 
 
+def _said(value: Any) -> Any:
+    """Without provenance and without what says nothing."""
+    if isinstance(value, Mapping):
+        kept = {k: _said(v) for k, v in value.items() if k not in _HIDDEN}
+        return {k: v for k, v in kept.items() if v not in _EMPTY}
+    return [_said(v) for v in value] if isinstance(value, list) else value
+
+
 def _mapping(value: Mapping[str, Any], depth: int) -> Iterator[str]:
     for key in sorted(value):
-        if key not in _HIDDEN and value[key] not in _EMPTY:
-            yield from _entry(f"{'  ' * depth}{key}:", value[key], depth + 1)
+        yield from _entry(f"{'  ' * depth}{key}:", value[key], depth + 1)
 
 
 def _entry(head: str, value: Any, depth: int) -> Iterator[str]:
@@ -55,7 +64,7 @@ def _entry(head: str, value: Any, depth: int) -> Iterator[str]:
         for item in value:
             yield from _item(item, depth)
     elif isinstance(value, str) and "\n" in value:
-        yield f"{head} |{'' if value.endswith(chr(10)) else '-'}"
+        yield f"{head} |2{'' if value.endswith(chr(10)) else '-'}"
         yield from (f"{pad}{line}".rstrip() for line in value.splitlines())
     else:
         yield f"{head} {json.dumps(value, ensure_ascii=False)}"

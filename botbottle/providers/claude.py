@@ -8,6 +8,7 @@ are refused.
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 from botbottle.providers.base import (
     AGENT_HOME,
@@ -76,13 +77,15 @@ OAUTH = Credential(
     files=(File(".claude.json", _first_run(OAUTH_PLACEHOLDER)),),
     aliases=("ANTHROPIC_AUTH_TOKEN",),
 )
+# The whole login of a Claude subscription, which the sidecar renews: it must be the bottle's own.
+LOGIN = replace(OAUTH, kind="login", variable="CLAUDE_CREDENTIALS_JSON", scheme="login", aliases=())
 
 CLAUDE = Provider(
     name="claude",
     budget="claude",
     image="claude",
     program="claude",
-    credentials=(API_KEY, OAUTH),
+    credentials=(API_KEY, OAUTH, LOGIN),
     launch=Launch(
         interactive=("claude", "--dangerously-skip-permissions"),
         headless=("claude", "--dangerously-skip-permissions", "--print"),

@@ -77,6 +77,7 @@ def test_interactive_argv_has_no_task() -> None:
         ("claude", "MY_OWN_NAME", "api-key"),
         ("codex", "", "api-key"),
         ("codex", "CODEX_AUTH_JSON", "chatgpt"),
+        ("claude", "CLAUDE_CREDENTIALS_JSON", "login"),
     ],
 )
 def test_the_variable_name_implies_the_way_to_log_in(name: str, variable: str, kind: str) -> None:
@@ -91,7 +92,7 @@ def test_the_setting_wins_over_the_variable_name() -> None:
 def test_an_unknown_way_to_log_in_lists_the_known_ones() -> None:
     with pytest.raises(UnknownSetting) as caught:
         provider("claude").credential("", {"credential": "magic"})
-    assert caught.value.known == ("api-key", "oauth")
+    assert caught.value.known == ("api-key", "oauth", "login")
 
 
 def test_settings_become_arguments() -> None:

@@ -85,6 +85,20 @@ def test_a_login_near_its_end_is_renewed_once_for_all_who_wait(tmp_path: Path) -
     assert json.loads(logins.text("L"))["claudeAiOauth"]["scopes"] == ["kept"]
 
 
+def test_who_comes_while_it_is_renewed_waits_for_the_outcome(tmp_path: Path) -> None:
+    provider = Provider(granted())
+    logins = provider.logins(tmp_path, claude(-1))
+
+    async def work() -> tuple[str, str]:
+        first = asyncio.create_task(logins.ready("L"))
+        while not provider.asked:
+            await asyncio.sleep(0)
+        return await logins.ready("L"), await first
+
+    assert asyncio.run(work()) == ("", "")
+    assert len(provider.asked) == 1
+
+
 def test_a_login_with_time_left_is_left_alone(tmp_path: Path) -> None:
     provider = Provider()
     logins = provider.logins(tmp_path, claude(3600))

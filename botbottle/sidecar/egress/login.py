@@ -92,12 +92,12 @@ def _jwt_end(token: str) -> float:
 
 
 def secrets_in(value: str) -> tuple[str, ...]:
-    """Every text of a login that must neither leave nor come back, the whole text first."""
+    """Every text of a login that must neither leave nor come back: its tokens. The rest of the
+    document is no secret, and parts of it (the account) do leave."""
     found = read(value)
     if found is None:
         return (value,)
-    parts = (found.token, found.refresh, *found.others)
-    return (value, *(part for part in parts if part))
+    return tuple(part for part in (found.token, found.refresh, *found.others) if part)
 
 
 def usable(value: str) -> bool:

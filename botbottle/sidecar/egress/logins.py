@@ -71,7 +71,7 @@ class Logins:
         if kept is None:
             return "it has not been delivered"
         problem = ""
-        if _due(kept):
+        if kept.lock.locked() or _due(kept):
             async with kept.lock:
                 if _due(kept):  # nobody renewed it while this one waited
                     problem = await self._renew(kept)

@@ -170,7 +170,9 @@ def _notices(parts: Parts) -> None:
 
     sender = Sender(parts.context.environ, parts.log, bell)
     parts.ending.callback(sender.close)
-    loop.notify = Notifier(parts.world.ledger, sender.put, parts.log).look
+    world = parts.world
+    notifier = Notifier(world.ledger, sender.put, parts.log, lambda: world.changes)
+    loop.notify = notifier.look
 
 
 def _recorder(parts: Parts) -> None:

@@ -39,11 +39,12 @@ type Log = Callable[[dict[str, Any]], None]
 
 @dataclass(slots=True)
 class Notifier:
-    """Reads the ledger when it changed and hands what is new to ``send``."""
+    """Reads the ledger when ``version`` moved and hands what is new to ``send``."""
 
     ledger: Ledger
     send: Callable[[Notice, Settings], None]
     log: Log
+    version: Callable[[], int]
     clock: Callable[[], float] = time.time
     _told: frozenset[str] = frozenset()
     _next: float = 0.0
@@ -76,7 +77,7 @@ class Notifier:
             self.send(notice, declared.settings)
 
     def _worth_reading(self, now: float) -> bool:
-        version = self.ledger.version()
+        version = self.version()
         if version == self._version and now < self._again:
             return False
         self._version, self._again = version, now + QUIET

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator
@@ -105,6 +106,9 @@ def _generator[T](items: Iterator[T]) -> Generator[T]:
     yield from items
 
 
+type Seen = tuple[str, int, int]  # path, size, time of change in ns
+
+
 class Manifests:
     """Notices edits of manifest files by size and time; cheap enough to ask twice a second."""
 
@@ -120,18 +124,23 @@ class Manifests:
         self._seen = now
         return True
 
-    def _signature(self) -> tuple[tuple[str, int, int], ...]:
-        return tuple(sorted(_stat(path) for root in self._roots() for path in _files(root)))
+    def _signature(self) -> list[Seen]:
+        return sorted(found for root in self._roots() for found in _files(str(root)))
 
 
-def _files(root: Path) -> Iterator[Path]:
-    for pattern in ("settings.yml", "bottles/*.md", "agents/*.md"):
-        yield from root.glob(pattern)
+def _files(root: str) -> Iterator[Seen]:
+    with contextlib.suppress(OSError):
+        found = os.stat(f"{root}/settings.yml")  # noqa: PTH116  # asked twice a second: no Path objects
+        yield root, found.st_size, found.st_mtime_ns
+    for folder in ("bottles", "agents"):
+        yield from _manifests(f"{root}/{folder}")
 
 
-def _stat(path: Path) -> tuple[str, int, int]:
-    try:
-        found = path.stat()
-    except OSError:
-        return str(path), 0, 0
-    return str(path), found.st_size, found.st_mtime_ns
+def _manifests(folder: str) -> Iterator[Seen]:
+    """A folder or file that is not there, or goes while it is looked at, is absent."""
+    with contextlib.suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name.endswith(".md"):
+                with contextlib.suppress(OSError):
+                    found = entry.stat()
+                    yield entry.path, found.st_size, found.st_mtime_ns

@@ -44,6 +44,7 @@ class LiveWorld:
     cancelled: Callable[[], bool]
     resume_dir: Path
     saw: Callable[[Inputs], None] = lambda _inputs: None
+    changes: int = 0  # how often somebody else had changed the ledger
     _version: int = -1
     _epoch: int = field(default=-1)
 
@@ -115,6 +116,7 @@ class LiveWorld:
         now = self.ledger.version()
         changed = now != self._version
         self._version = now
+        self.changes += changed
         return changed
 
     def files_changed(self) -> bool:
@@ -142,10 +144,16 @@ class LiveWorld:
         return f"bb watch of {held.holder}" if held else "another bb watch"
 
     def renew(self) -> bool:
+        """Also takes care that the renewal does not look like somebody's change: within the
+        transaction nobody else can write."""
         holder = f"{socket.gethostname()}:{os.getpid()}"
-        lease = self.ledger.acquire_lease(
-            self.lease_name, holder, ttl=LEASE_TTL, now=time.time(), info="bb watch"
-        )
+        with self.ledger.batch():
+            before = self.ledger.version()
+            lease = self.ledger.acquire_lease(
+                self.lease_name, holder, ttl=LEASE_TTL, now=time.time(), info="bb watch"
+            )
+            if before == self._version:
+                self._version = self.ledger.version()
         if lease is not None:
             self._epoch = lease.epoch
         return lease is not None

@@ -165,7 +165,9 @@ def denial(number: int, at: float) -> LedgerEvent:
 
 def test_denials_are_counted_over_a_minute_and_told_once(log: list[dict[str, Any]]) -> None:
     ledger, sent = Ledger(), []
-    made = Notifier(ledger, lambda n, _: sent.append(n.kind), log.append, lambda: ledger.now)  # type: ignore[arg-type]
+    made = Notifier(
+        ledger, lambda n, _: sent.append(n.kind), log.append, ledger.version, lambda: ledger.now
+    )  # type: ignore[arg-type]
     ledger.found = [denial(i, 900.0) for i in range(1, BURST)]
     ledger.found += [denial(i, 999.0) for i in range(50, 50 + BURST - 1)]
     made.look(declared())
@@ -180,7 +182,7 @@ def test_denials_are_counted_over_a_minute_and_told_once(log: list[dict[str, Any
 
 def test_the_ledger_is_read_at_most_once_a_second(log: list[dict[str, Any]]) -> None:
     ledger = Ledger()
-    made = Notifier(ledger, lambda *_: None, log.append, lambda: ledger.now)  # type: ignore[arg-type]
+    made = Notifier(ledger, lambda *_: None, log.append, ledger.version, lambda: ledger.now)  # type: ignore[arg-type]
     for _ in range(50):
         made.look(declared())
         ledger.now += 0.05
@@ -192,7 +194,7 @@ def test_a_ledger_that_does_not_change_is_read_when_a_window_may_have_ended(
     log: list[dict[str, Any]],
 ) -> None:
     ledger = Ledger()
-    made = Notifier(ledger, lambda *_: None, log.append, lambda: ledger.now)  # type: ignore[arg-type]
+    made = Notifier(ledger, lambda *_: None, log.append, ledger.version, lambda: ledger.now)  # type: ignore[arg-type]
     for _ in range(61):
         made.look(declared())
         ledger.now += 1.0
@@ -201,7 +203,7 @@ def test_a_ledger_that_does_not_change_is_read_when_a_window_may_have_ended(
 
 def test_a_ledger_in_trouble_raises_nothing_and_is_told_once(log: list[dict[str, Any]]) -> None:
     ledger = Ledger(broken=True)
-    made = Notifier(ledger, lambda *_: None, log.append, lambda: ledger.now)  # type: ignore[arg-type]
+    made = Notifier(ledger, lambda *_: None, log.append, ledger.version, lambda: ledger.now)  # type: ignore[arg-type]
     for _ in range(10):
         made.look(declared())
         ledger.now += 2.0

@@ -92,6 +92,24 @@ def test_an_estimate_that_does_not_fit_is_refused_before_anything_is_sent(live: 
     assert live.client("claude", "--script", '{"output": 50, "input_uncached": 9}')[0]["complete"]
 
 
+def test_an_exact_preflight_asks_the_provider_and_refuses_by_its_count(live: Live) -> None:
+    """The estimate admits the short question; the provider's count does not fit."""
+    live.bottle(extra="preflight: exact\n")
+    live.agent(extra="budget: {claude: 50000}\n")
+    live.apply()
+    much = {"path": "*/count_tokens", "times": 1, "script": {"input_uncached": 90_000}}
+    live.internet.ask("rules", much)
+    script = json.dumps({"output": 50, "input_uncached": 90, **NO_CACHE})
+    assert live.client("claude", "--script", script)[0]["status"] == 402
+    (counted,) = live.internet.requests("api.anthropic.com")
+    assert counted["target"].startswith("/v1/messages/count_tokens")
+    assert counted["auth"]["x-api-key"] == live.env["ANTHROPIC_API_KEY"]
+    assert rows(live) == {}, "counting is no spend"
+    live.internet.ask("rules", {**much, "script": {**NO_CACHE, "input_uncached": 90}})
+    assert live.client("claude", "--script", script)[0]["complete"]
+    assert ledger(live) == sent(live) and ledger(live)["output"] == 50
+
+
 def test_a_client_that_leaves_mid_stream_leaves_a_partial_row(running: Live) -> None:
     script = {"output": 5000, "input_uncached": 123, "events": 200, "delay": 0.05}
     answer = act(running, "leave", "6", **script, **NO_CACHE)

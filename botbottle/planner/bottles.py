@@ -14,6 +14,7 @@ from botbottle.planner.enforce import Standing
 from botbottle.planner.facts import Facts
 from botbottle.planner.names import Subnets, names, span
 from botbottle.planner.resume import snapshot_for
+from botbottle.planner.shared import outer_room
 from botbottle.planner.specs import agent_spec, egress_spec, files, network_spec
 from botbottle.planner.wanted import (
     SIDECAR_RECIPE,
@@ -35,7 +36,8 @@ def wants_of(
     if facts.destroy:
         return []
     existing = subnets_by_bottle(draft, settings.address_pool)
-    pool = Subnets(settings.address_pool, _taken(draft.observed))
+    taken = [*_taken(draft.observed), outer_room(draft, settings)]
+    pool = Subnets(settings.address_pool, taken)
     out = []
     for spec in sorted(declared.bottles, key=lambda b: b.name):
         subnet = existing.get(spec.name) or pool.take()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
-from ipaddress import IPv4Network, ip_network
+from ipaddress import IPv4Network
 
 from botbottle.errors import Refused
 
@@ -55,10 +55,32 @@ def outer_name(home_id: str) -> str:
     return f"bb-outer-{home_id}"
 
 
-def outer_subnet(pool: str) -> str:
-    """The last /20 of the pool: where sidecars face the world."""
-    last = int(ip_network(pool).broadcast_address) >> (32 - OUTER_PREFIX) << (32 - OUTER_PREFIX)
-    return str(IPv4Network((last, OUTER_PREFIX)))
+def outer_subnet(pool: str, taken: Iterable[str]) -> str:
+    """The last /20 of the pool that nobody has: where sidecars face the world. Another home's
+    outer network is taken, too. Raises Refused when there is none."""
+    size = 1 << (32 - OUTER_PREFIX)
+    first, last = _ipv4(pool)
+    spans = sorted(_spans(taken))
+    start = last // size * size
+    while any(a <= start + size - 1 and start <= b for a, b in spans):
+        start -= size
+        if start < first:
+            raise _used_up(pool)
+    return f"{_text(start)}/{OUTER_PREFIX}"
+
+
+def is_outer_subnet(subnet: str, pool: str) -> bool:
+    """Whether ``outer_subnet`` could have given this one out."""
+    found, (first, last) = span(subnet), _ipv4(pool)
+    return bool(found and first <= found[0] <= last and subnet.endswith(f"/{OUTER_PREFIX}"))
+
+
+def _used_up(pool: object) -> Refused:
+    return Refused(
+        f"the address pool {pool} is used up",
+        code="BB7010",
+        hint="set address_pool in settings.yml to a larger private range",
+    )
 
 
 def address(subnet: str, role: str) -> str:
@@ -72,7 +94,7 @@ class Subnets:
 
     def __init__(self, pool: str, taken: Iterable[str]) -> None:
         self._pool = IPv4Network(pool)
-        self._taken = sorted(_spans([*taken, outer_subnet(pool)]), reverse=True)
+        self._taken = sorted(_spans(taken), reverse=True)
         self._next = int(self._pool.network_address)
 
     def take(self) -> str:
@@ -84,11 +106,7 @@ class Subnets:
                 self._next = (last // size + 1) * size
         start, self._next = self._next, self._next + size
         if start + size - 1 > int(self._pool.broadcast_address):
-            raise Refused(
-                f"the address pool {self._pool} is used up",
-                code="BB7010",
-                hint="set address_pool in settings.yml to a larger private range",
-            )
+            raise _used_up(self._pool)
         return f"{_text(start)}/{BOTTLE_PREFIX}"
 
 

@@ -20,6 +20,7 @@ from botbottle.model.resources import ObservedContainer, ObservedNetwork
 from botbottle.planner.container import ContainerPlan, plan_container
 from botbottle.planner.draft import SHARED, Draft
 from botbottle.planner.images import plan_images
+from botbottle.planner.names import is_outer_subnet, outer_subnet
 from botbottle.planner.network import NetworkPlan, settle
 from botbottle.planner.specs import ledger_spec, outer_spec
 from botbottle.planner.wanted import SIDECAR_RECIPE
@@ -37,8 +38,16 @@ def _outer(draft: Draft, settings: Settings) -> dict[str, NetworkPlan]:
         found = [n for n in draft.observed.networks if n.name == settings.egress_network]
         ref = Ref(settings.egress_network, found[0].id if found else "")
         return {settings.egress_network: NetworkPlan(ref)}
-    spec = outer_spec(settings, draft.facts)
+    spec = outer_spec(outer_room(draft, settings), draft.facts)
     return {spec.name: settle(draft, spec, shared_networks(draft), SHARED, "outer")}
+
+
+def outer_room(draft: Draft, settings: Settings) -> str:
+    """The subnet of the outer network: the one it has, else a free one. Raises Refused."""
+    pool = settings.address_pool
+    have = [s for n in shared_networks(draft) for s in n.subnets if is_outer_subnet(s, pool)]
+    taken = (s for n in draft.observed.networks for s in n.subnets)
+    return have[0] if have else outer_subnet(pool, taken)
 
 
 def shared_networks(draft: Draft) -> tuple[ObservedNetwork, ...]:

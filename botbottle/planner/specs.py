@@ -10,7 +10,7 @@ from botbottle.model.bottle import BottleSpec, Settings
 from botbottle.model.paths import BottlePaths
 from botbottle.model.resources import Attachment, ContainerSpec, Limits, Mount, NetworkSpec
 from botbottle.planner.facts import Facts
-from botbottle.planner.names import Names, address, ledger_name, outer_name, outer_subnet
+from botbottle.planner.names import Names, address, ledger_name, outer_name
 from botbottle.planner.resume import MARK
 from botbottle.planner.wanted import SIDECAR_RECIPE, chosen, env_names, image_recipe, login
 from botbottle.providers import AGENT_HOME, TRUST_DIR, WORKSPACE, agent_env
@@ -28,12 +28,10 @@ def network_spec(spec: BottleSpec, called: Names, subnet: str) -> NetworkSpec:
     return NetworkSpec(called.network, "internal", spec.name, True, subnet, SEALED)
 
 
-def outer_spec(settings: Settings, facts: Facts) -> NetworkSpec:
+def outer_spec(subnet: str, facts: Facts) -> NetworkSpec:
     """The home's own outer network; sidecars on it cannot talk to each other."""
-    home = facts.paths.home_id
-    return NetworkSpec(
-        outer_name(home), "outer", "", False, outer_subnet(settings.address_pool), NO_NEIGHBOURS
-    )
+    name = outer_name(facts.paths.home_id)
+    return NetworkSpec(name, "outer", "", False, subnet, NO_NEIGHBOURS)
 
 
 def egress_spec(

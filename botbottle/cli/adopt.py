@@ -84,18 +84,22 @@ def find(session: Session, source: str, bottle: str) -> ObservedContainer:
 
 def candidates(session: Session, declared: Declared) -> list[ObservedContainer]:
     """Agents of other homes and projects, and unlabelled containers that look like one."""
-    from botbottle.model import labels
-    from botbottle.model.looks import look
     from botbottle.planner.draft import owned
 
     observed = session.observe(declared, session.facts(declared))
-    out = []
-    for found in observed.containers:
-        named = look(found.name)
-        agent = found.labels.get(labels.KIND, named.role if named else "") == "agent"
-        if agent and not owned(found.labels, session.paths.home_id, declared.project.id):
-            out.append(found)
-    return out
+    home_id, project = session.paths.home_id, declared.project.id
+    return [c for c in observed.containers if is_agent(c) and not owned(c.labels, home_id, project)]
+
+
+def is_agent(found: ObservedContainer) -> bool:
+    """By its label where a home made it, else by its name: any other label may be its image's."""
+    from botbottle.model import labels
+    from botbottle.model.looks import look
+
+    if labels.HOME in found.labels:
+        return found.labels.get(labels.KIND) == "agent"
+    named = look(found.name)
+    return named is not None and named.role == "agent"
 
 
 def listing(found: Iterable[ObservedContainer]) -> str:

@@ -23,6 +23,7 @@ from botbottle.executor import Result
 from botbottle.ledger.api import Ledger
 from botbottle.model.bottle import Declared
 from botbottle.model.paths import account
+from botbottle.model.sidecar_config import SidecarConfig
 from botbottle.session import Session, declared_or_raise
 from botbottle.ui.events import Event, OpDone
 
@@ -56,12 +57,27 @@ class Bench:
         done = subprocess.run(self.argv(*args), check=False, capture_output=True, cwd=ROOT)
         assert done.returncode == 0, done.stderr.decode()[-2000:]
 
+    def ids(self, kind: str) -> list[str]:
+        """Containers of one kind."""
+        marks = [f"dev.botbottle.home={self.session.paths.home_id}", f"dev.botbottle.kind={kind}"]
+        return [c["Id"] for c in self.api.containers(all=True, filters={"label": marks})]
+
     def containers(self) -> list[str]:
         """The bottle's own, agent first."""
-        label = f"dev.botbottle.home={self.session.paths.home_id}"
-        found = self.api.containers(all=True, filters={"label": [label]})
-        kinds = {c["Labels"]["dev.botbottle.kind"]: c["Id"] for c in found}
-        return [kinds["agent"], kinds["egress"]]
+        return [*self.ids("agent"), *self.ids("egress")]
+
+    def state(self, identity: str) -> str:
+        return str(self.api.inspect_container(identity)["State"]["Status"])
+
+    def volumes(self) -> list[str]:
+        mark = f"dev.botbottle.home={self.session.paths.home_id}"
+        return [v["Name"] for v in self.api.volumes({"label": mark})["Volumes"] or ()]
+
+    def active(self) -> SidecarConfig | None:
+        """What the sidecar says is active in it; None while none runs."""
+        control = self.session.paths.bottle(self.declared.project.id, NAME).control
+        status = ControlClient(self.session.paths.socket_root).status(control)
+        return status.config if status else None
 
     @contextlib.contextmanager
     def ledger(self) -> Iterator[Ledger]:
@@ -103,6 +119,8 @@ def bench(shutdown: str = "cutoff", budget: str = "1M") -> Iterator[Bench]:
     os.environ.setdefault("ANTHROPIC_API_KEY", "x-bench")
     for folder in ("bottles", "agents"):
         (work / "home" / folder).mkdir(parents=True)
+    # Away from the pool of whoever else uses this engine.
+    (work / "home/settings.yml").write_text(f"address_pool: 10.{20 + os.getpid() % 80}.0.0/16\n")
     (work / "home/bottles/base.md").write_text(
         "---\nagent_provider: {template: claude}\nsupervise: false\n"
         f"shutdown: {shutdown}\nbudget: {{claude: {budget}}}\n---\n"

@@ -38,6 +38,7 @@ class Facts:
 
     engine_id: str
     runtimes: tuple[str, ...]
+    storage: str  # directory of the engine's data, on its own host
 
 
 class Observer:
@@ -93,6 +94,10 @@ class Observer:
             volumes=volumes.result(),
         )
 
+    def storage(self) -> str:
+        """Asked for together with the other facts, which a snapshot needs, too: it is slow."""
+        return self._engine_facts().storage
+
     def _containers(self) -> list[dict[str, Any]]:
         data: list[dict[str, Any]] = self._connection.get_json("/containers/json", {"all": "1"})
         return data
@@ -126,7 +131,11 @@ class Observer:
     def _engine_facts(self) -> Facts:
         if self._facts is None:
             info = self._connection.get_json("/info")
-            self._facts = Facts(info.get("ID", ""), tuple(sorted(info.get("Runtimes") or ())))
+            self._facts = Facts(
+                info.get("ID", ""),
+                tuple(sorted(info.get("Runtimes") or ())),
+                str(info.get("DockerRootDir") or ""),
+            )
         return self._facts
 
 

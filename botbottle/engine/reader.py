@@ -71,7 +71,7 @@ class DockerReader:
     def storage(self) -> str:
         if not self.connection.endpoint.socket:
             return ""  # the same path here would be another disk
-        return str(self.connection.get_json("/info").get("DockerRootDir") or "")
+        return self._observer.storage()
 
     def archive(self, ref: Ref, path: str) -> Iterator[bytes]:
         return archives.directory(self.connection, ref, path)

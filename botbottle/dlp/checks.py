@@ -18,6 +18,7 @@ _JOSE = (
     "epk", "apu", "apv", "p2s", "p2c", "iv", "tag", "ver", "b64", "url", "nonce", "use",
     "iss", "ppt", "svt",
 )  # fmt: skip
+_DIGITS = b"0123456789"
 _BASE62 = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 
@@ -82,15 +83,18 @@ def b64_lenient(data: bytes) -> bytes:
 
 def mixed(value: bytes) -> bool:
     """Letters and digits both occur: a value, not an identifier made of words."""
-    return any(48 <= c <= 57 for c in value) and any(65 <= (c & 0xDF) <= 90 for c in value)
+    return bool(_count(value, _DIGITS)) and value.lower() != value.upper()
 
 
 def mixed_case(value: bytes) -> bool:
     """Upper case, lower case and digits all occur."""
-    cases = any(65 <= c <= 90 for c in value) and any(97 <= c <= 122 for c in value)
-    return cases and mixed(value)
+    return bool(_count(value, _DIGITS)) and value != value.lower() and value != value.upper()
 
 
 def has_digit(value: bytes) -> bool:
     """At least two digits."""
-    return sum(48 <= c <= 57 for c in value) >= 2
+    return _count(value, _DIGITS) >= 2
+
+
+def _count(value: bytes, members: bytes) -> int:
+    return len(value) - len(value.translate(None, members))

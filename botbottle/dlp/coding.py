@@ -6,7 +6,7 @@ import importlib
 import zlib
 from typing import Any
 
-from botbottle.dlp.layers import Budget
+from botbottle.dlp.budget import Budget
 
 
 def _optional(name: str) -> Any:

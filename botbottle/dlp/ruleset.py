@@ -15,7 +15,7 @@ from typing import Any
 
 from botbottle.dlp.boundary import left_ok, right_ok
 from botbottle.dlp.engines.base import Expression
-from botbottle.dlp.engines.linear import program
+from botbottle.dlp.engines.linear import program, secret_group
 from botbottle.dlp.entropy import shannon
 from botbottle.dlp.findings import Verdict
 from botbottle.dlp.placeholders import is_placeholder
@@ -136,8 +136,7 @@ class RuleSet:
 
 
 def _accept(target: Target, window: bytes, match: Any, low: int) -> Hit | None:
-    group = 1 if match.re.groups else 0
-    start, end = match.span(group)
+    start, end = match.span(secret_group(target.pattern))
     if start < 0 or start == end:
         return None
     if target.left and not left_ok(window, start):

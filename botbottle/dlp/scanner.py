@@ -30,8 +30,8 @@ from botbottle.dlp.injection import scan_text
 from botbottle.dlp.known.fragments import FragmentMemory
 from botbottle.dlp.known.index import KnownIndex, VariantSource
 from botbottle.dlp.known.variants import variants
-from botbottle.dlp.layers import RUNS, TRIGGERS
 from botbottle.dlp.message import Message
+from botbottle.dlp.runs import RUN_EXPRESSION
 from botbottle.dlp.settings import (
     FALLBACK_BODY,
     INBOUND,
@@ -41,6 +41,7 @@ from botbottle.dlp.settings import (
     Limits,
 )
 from botbottle.dlp.target import surfaces_of
+from botbottle.dlp.triggers import ESCAPES, TRIGGERS
 
 Headers = Iterable[tuple[str | bytes, str | bytes]]
 
@@ -71,8 +72,9 @@ class Scanner:
         self.limits = limits or Limits(body=_default_cap(engine))
         self.allow = allow or Allowlist()
         self.index = KnownIndex(secrets, canary, variants)
-        self.first_trigger = len(self.index.expressions)
-        self.known: Matcher = matcher([*self.index.expressions, *TRIGGERS], engine)
+        self.known: Matcher = matcher([*self.index.plain.expressions(), *TRIGGERS], engine)
+        squeezed = self.index.squeezed.expressions()
+        self.squeezed: Matcher | None = matcher(squeezed, engine) if squeezed else None
         self.runs: Matcher = _shared(engine)[0]
         self.triggers: tuple[Matcher, ...] = _shared(engine)[1:]
 
@@ -133,7 +135,10 @@ class Scanner:
             except Undecodable:
                 message.bound(Verdict.BLOCK, "undecodable", "body")
                 return
-        message.surface(plain, "body", form="urlencoded" in content_type.lower())
+        message.surface(plain, "body")
+        if "urlencoded" in content_type.lower() and b"+" in bytes(plain[:65536]):
+            spaced = bytes(plain).replace(b"+", b" ")
+            message.surface(spaced, "body>form", depth=1, origin=lambda _s, _e: (0, len(plain)))
 
     def scan_response(
         self,
@@ -163,10 +168,10 @@ def inbound(text: bytes, key: bytes, detectors: frozenset[str]) -> tuple[Finding
 
 def _line_breaks(message: Message, url: bytes, headers: Sequence[tuple[bytes, bytes]]) -> None:
     for offset, length in url_breaks(url):
-        message.add(Verdict.BLOCK, "crlf.injection", "url", offset, length, b"")
+        message.add(Verdict.BLOCK, "crlf.injection", "url", (offset, length), b"")
     for name, offset in header_breaks(headers):
         location = "header:" + name.decode("latin-1").lower()
-        message.add(Verdict.BLOCK, "crlf.injection", location, offset, 1, b"")
+        message.add(Verdict.BLOCK, "crlf.injection", location, (offset, 1), b"")
 
 
 def _bytes(value: str | bytes) -> bytes:
@@ -181,5 +186,5 @@ def _default_cap(engine: str) -> int:
 @lru_cache(maxsize=4)
 def _shared(engine: str) -> tuple[Matcher, ...]:
     """Matchers that depend on no secret: runs first, then one for each trigger."""
-    every = (replace(trigger, once=False) for trigger in TRIGGERS)
-    return (matcher(RUNS, engine), *(matcher([trigger], engine) for trigger in every))
+    every = (replace(trigger, once=False) for trigger in TRIGGERS[:ESCAPES])
+    return (matcher([RUN_EXPRESSION], engine), *(matcher([one], engine) for one in every))

@@ -18,8 +18,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from botbottle.dlp import FragmentMemory, Scanner, VariantCache, Verdict
-from botbottle.dlp.known.index import KnownIndex, squeeze
+from botbottle.dlp.known.index import KnownIndex
 from botbottle.dlp.known.parts import segments, weak
+from botbottle.dlp.known.squeeze import squeeze
 from botbottle.dlp.known.variants import variants
 from tests.dlp.conftest import ALNUM, PATIENT, alnum, github
 
@@ -256,8 +257,44 @@ def test_variants_are_distinct_and_contain_the_plain_form_first(rng: random.Rand
     assert len({(v.text, v.caseless) for v in found}) == len(found)
 
 
-def test_squeezing_keeps_letters_and_digits_only() -> None:
+def test_squeezing_leaves_nothing_of_separators_and_escapes() -> None:
     assert squeeze(b'ab" +\\n "cd-12') == b"abcd12"
+    assert squeeze(b"nightmaRe") == b"ighmae"
+
+
+_SEPARATORS = (
+    " ",
+    "\n",
+    "\\n",
+    "\\r\\n    ",
+    "', '",
+    '" + "',
+    '\\", \\"',
+    "-",
+    ".",
+    "/",
+    "\\t",
+    " & ",
+)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    seed=st.integers(0, 2**32),
+    sizes=st.lists(st.integers(1, 9), min_size=1, max_size=60),
+    separators=st.lists(st.sampled_from(_SEPARATORS), min_size=1, max_size=5),
+    size=st.sampled_from([0, 30, 300]),
+)
+def test_a_secret_in_uneven_pieces_with_any_separators_is_found(
+    seed: int, sizes: list[int], separators: list[str], size: int
+) -> None:
+    value = alnum(random.Random(seed), 36)
+    text, at = "", 0
+    for index in range(len(value)):
+        text += value[at : at + sizes[index % len(sizes)]] + separators[index % len(separators)]
+        at += sizes[index % len(sizes)]
+    scanner = Scanner({"S": value.encode()}, key=b"k", limits=PATIENT)
+    assert _leaks(scanner, _body(text.encode(), size))
 
 
 @pytest.mark.parametrize("value", [b"hunter2", b"correcthorse", b"0000000000"])
@@ -275,4 +312,4 @@ def test_structured_values_are_cut_into_their_secret_parts(rng: random.Random) -
 
 def test_an_index_of_a_hundred_secrets_stays_small(rng: random.Random) -> None:
     secrets = {f"S{i}": github(rng).encode() for i in range(100)}
-    assert len(KnownIndex(secrets, None).expressions) < 200 * 100
+    assert len(KnownIndex(secrets, None).plain) < 200 * 100

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 Buffer = bytes | bytearray | memoryview
 
@@ -25,8 +25,7 @@ class Expression:
     plain: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Candidates:
+class Candidates(NamedTuple):
     """``hits``: (expression index, end offset) in order of end; ``overflow``: cut at the limit."""
 
     hits: list[tuple[int, int]]

@@ -27,28 +27,29 @@ class HyperscanMatcher:
 
     def __init__(self, database: Any) -> None:
         self._database = database
+        self._scan = database.scan
         self._local = threading.local()
 
     def find(self, surface: Buffer, limit: int) -> Candidates:
         """Candidate ends in one pass; stops (``overflow``) once ``limit`` hits were seen."""
         hits: list[tuple[int, int]] = []
-        append = hits.append
 
         def on_match(index: int, _start: int, end: int, _flags: int, _context: object) -> bool:
-            append((index, end))
+            hits.append((index, end))
             return len(hits) >= limit
 
         try:
-            self._database.scan(surface, match_event_handler=on_match, scratch=self._scratch())
+            self._scan(surface, match_event_handler=on_match, scratch=self._scratch())
         except hyperscan.ScanTerminated:
-            return Candidates(hits, overflow=True)
-        return Candidates(hits)
+            return Candidates(hits, True)
+        return Candidates(hits, False)
 
     def _scratch(self) -> Any:
-        scratch = getattr(self._local, "scratch", None)
-        if scratch is None:
+        try:
+            return self._local.scratch
+        except AttributeError:
             scratch = self._local.scratch = hyperscan.Scratch(self._database)
-        return scratch
+            return scratch
 
     def dump(self) -> bytes:
         """The serialised database."""

@@ -11,6 +11,13 @@ _MAX_MEM = 64 << 20  # less, and RE2 logs "DFA out of memory" on the large rules
 
 
 @lru_cache(maxsize=4096)
+def secret_group(pattern: str) -> int:
+    """The number of the group that holds the secret: 1 when there is one, else the whole match."""
+    groups: int = program(pattern).groups
+    return min(1, groups)
+
+
+@lru_cache(maxsize=4096)
 def program(pattern: str) -> Any:
     """A compiled bytes program (Latin-1, ``.`` matches newlines)."""
     options = re2.Options()

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from botbottle.dlp.known.grams import WINDOW
-from botbottle.dlp.known.index import KnownHit
+from botbottle.dlp.known.measure import KnownHit
 
 Coverage = dict[tuple[str, int], int]  # (secret, segment) -> bit mask of the bytes seen
 

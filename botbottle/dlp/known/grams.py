@@ -20,7 +20,8 @@ WINDOW = 16  # secret bytes that count as a leak
 _GRAM = 8
 _WHOLE_GRAM = 12
 _PLAIN_GRAM, _PLAIN_STRIDE = 5, 4  # every run of 8 plain bytes holds one: fragments, splits
-_CHUNKS = {1: 8, 2: 4, 3: 3, 4: 2, 5: 2, 6: 2, 7: 2}  # chunk size: chunks in the literal
+# Chunk size: chunks in the literal. Larger chunks hold a plain gram of their own.
+_CHUNKS = {1: 8, 2: 4, 3: 3, 4: 2}
 _SEPARATORS = (
     b" ",
     b"\n",
@@ -46,10 +47,9 @@ class Gram:
     caseless: bool
 
 
-def grams(variant: Variant, public: int) -> Iterator[Gram]:
-    """The grams of one variant, none of them inside its public prefix."""
+def grams(variant: Variant, first: int) -> Iterator[Gram]:
+    """The grams of one variant that begin at ``first``, behind its public prefix, or later."""
     text = variant.text
-    first = math.ceil(public * variant.unit)
     size, stride = _shape(variant)
     last = len(text) - size
     if last <= 0:
@@ -68,7 +68,7 @@ def _shape(variant: Variant) -> tuple[int, int]:
     """(gram size, stride): every window of 16 secret bytes holds a gram."""
     if not variant.windows:
         return _WHOLE_GRAM, 4
-    if variant.codec == "plain":
+    if variant.codec in ("plain", "split"):
         return _PLAIN_GRAM, _PLAIN_STRIDE
     size = _GRAM if variant.unit < 2 else 12
     return size, max(1, int(WINDOW * variant.unit) - 2 - size + 1)

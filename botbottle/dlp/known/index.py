@@ -3,89 +3,84 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
-from botbottle.dlp.boundary import left_ok, right_ok
 from botbottle.dlp.checks import mixed
 from botbottle.dlp.engines.base import Expression
 from botbottle.dlp.findings import Verdict
-from botbottle.dlp.known.grams import WINDOW, grams, split_patterns
+from botbottle.dlp.known.grams import grams, split_patterns
+from botbottle.dlp.known.measure import FRAGMENT, SPLIT_TRIGGER, Entry, KnownHit, Owner, measure
 from botbottle.dlp.known.parts import Segment, segments, weak
+from botbottle.dlp.known.squeeze import squeeze
 from botbottle.dlp.known.variants import Variant, base64_forms, variants
 
-FRAGMENT = 8  # secret bytes; shorter runs are no evidence
 _LEAST = 4  # shorter values cannot be looked for at all
 _COMMON = frozenset(
     b"true false none null yes no on off root admin user test prod dev main".split()
 )
-_KEEP = bytes(c for c in range(256) if not (chr(c).isascii() and chr(c).isalnum()))
 
 VariantSource = Callable[[bytes], Sequence[Variant]]
 
 
-@dataclass(frozen=True, slots=True)
-class KnownHit:
-    """A run of a secret in the surface.
+class Literals:
+    """What to look for in one kind of surface, and who owns each literal."""
 
-    ``covered``: (from, to) in bytes of the segment. ``complete`` says that the run is a leak of
-    its own; otherwise it is a fragment that counts only together with others.
-    """
+    def __init__(self) -> None:
+        self._numbers: dict[tuple[bytes, bool], int] = {}
+        self._owners: list[tuple[Owner, ...]] = []
 
-    name: str
-    codec: str
-    verdict: Verdict
-    start: int
-    end: int
-    segment: int
-    covered: tuple[int, int]
-    complete: bool
+    def __len__(self) -> int:
+        return len(self._owners)
 
+    def add(self, text: bytes, caseless: bool, owner: Owner) -> None:
+        """Look for ``text`` on behalf of ``owner``."""
+        key = (text.lower() if caseless else text, caseless)
+        number = self._numbers.setdefault(key, len(self._owners))
+        if number == len(self._owners):
+            self._owners.append((owner,))
+        else:
+            self._owners[number] += (owner,)
 
-@dataclass(frozen=True, slots=True)
-class _Entry:
-    name: str
-    segment_id: int
-    segment: Segment
-    variant: Variant
-    verdict: Verdict
-    bounded: bool
+    def expressions(self) -> list[Expression]:
+        """One expression a literal, in the order of their numbers."""
+        return [
+            Expression(_regex(text), (text,), caseless=caseless, plain=True)
+            for text, caseless in self._numbers
+        ]
 
-    def needed(self) -> int:
-        """Bytes of the variant that make a leak: 16 secret bytes, or all of a shorter value."""
-        if self.bounded:
-            return len(self.variant.text)
-        usable = len(self.variant.text) - int(self.segment.public * self.variant.unit)
-        return max(1, min(usable, int(WINDOW * self.variant.unit) - 1))
-
-
-@dataclass(frozen=True, slots=True)
-class _Owner:
-    entry: _Entry
-    offset: int  # of the literal's end within the variant; -1: a split trigger
+    def confirm(self, surface: memoryview, hits: Sequence[tuple[int, int]]) -> Iterator[KnownHit]:
+        """Runs of secrets around the literal hits; each place of a segment once."""
+        done: dict[tuple[int, str], int] = {}
+        for index, end in hits:
+            for owner in self._owners[index] if index < len(self._owners) else ():
+                key = (owner.entry.segment_id, owner.entry.variant.codec)
+                if end <= done.get(key, -1):
+                    continue
+                hit = measure(surface, owner, end)
+                if hit is not None:
+                    done[key] = hit.end
+                    yield hit
 
 
 class KnownIndex:
-    """Immutable; built from the secrets' values, keeps them in memory and shows them nowhere."""
+    """Immutable; built from the secrets' values, keeps them in memory and shows them nowhere.
+
+    ``plain``: literals for surfaces as they are; ``squeezed``: for surfaces without separators.
+    """
 
     def __init__(
         self, secrets: Mapping[str, bytes], canary: bytes | None, source: VariantSource = variants
     ) -> None:
         self.skipped: list[str] = []
+        self.plain, self.squeezed = Literals(), Literals()
         self._source = source
-        self._owners: dict[tuple[bytes, bool], list[_Owner]] = {}
         self._texts: list[bytes] = []
         for name, value in secrets.items():
             self._add(name, value)
         if canary:
             self._add("canary", canary)
-        self.expressions = [
-            Expression(_regex(text), (text,), caseless=caseless, plain=True)
-            for text, caseless in self._owners
-        ]
-        self._table = list(self._owners.values())
 
     def __repr__(self) -> str:
-        return f"KnownIndex({len(self.expressions)} literals)"
+        return f"KnownIndex({len(self.plain)} literals)"
 
     def text(self, segment: int) -> bytes:
         """A segment's value, for its fingerprint; never log it."""
@@ -105,15 +100,24 @@ class KnownIndex:
                 self._add_strong(name, part)
 
     def _add_strong(self, name: str, part: Segment) -> None:
-        block, number = Verdict.BLOCK, len(self._texts) - 1
-        forms = [*self._source(part.text), *_squeezed(part.text)]
-        entries = [_Entry(name, number, part, form, block, False) for form in forms]
-        for entry in entries:
-            for gram in grams(entry.variant, part.public):
-                owner = _Owner(entry, gram.offset + len(gram.text))
-                self._own(gram.text, gram.caseless, owner)
-        for text in split_patterns(part):
-            self._own(text, True, _Owner(entries[0], -1))
+        number = len(self._texts) - 1
+        for form in self._source(part.text):
+            public = int(part.public * form.unit)
+            entry = Entry(name, number, part, form, public, Verdict.BLOCK)
+            self._add_grams(self.plain, entry)
+            if form.codec == "plain":
+                for text in split_patterns(part):
+                    self.plain.add(text, True, Owner(entry, SPLIT_TRIGGER))
+        short = squeeze(part.text)
+        if len(short) >= FRAGMENT:
+            form = Variant("split", short, len(short) / len(part.text), True, True)
+            public = len(squeeze(part.text[: part.public]))
+            self._add_grams(self.squeezed, Entry(name, number, part, form, public, Verdict.BLOCK))
+
+    def _add_grams(self, literals: Literals, entry: Entry) -> None:
+        for gram in grams(entry.variant, entry.public):
+            owner = Owner(entry, gram.offset + len(gram.text))
+            literals.add(gram.text, gram.caseless, owner)
 
     def _add_weak(self, name: str, part: Segment) -> None:
         """Plain and Base64 of the whole value, between boundaries: no windows, no noise."""
@@ -122,116 +126,9 @@ class KnownIndex:
         number = len(self._texts) - 1
         for form in forms:
             if len(form.text) >= _LEAST:
-                entry = _Entry(name, number, part, form, verdict, form.codec == "plain")
-                self._own(form.text, False, _Owner(entry, len(form.text)))
-
-    def _own(self, text: bytes, caseless: bool, owner: _Owner) -> None:
-        key = (text.lower() if caseless else text, caseless)
-        self._owners.setdefault(key, []).append(owner)
-
-    def confirm(
-        self, surface: memoryview, hits: Sequence[tuple[int, int]], *, squeezed: bool = False
-    ) -> Iterator[KnownHit]:
-        """Runs of secrets around the literal hits; each place of a segment once."""
-        done: dict[tuple[int, str], int] = {}
-        for index, end in hits:
-            if index >= len(self._table):
-                continue
-            for owner in self._table[index]:
-                key = (owner.entry.segment_id, owner.entry.variant.codec)
-                if end <= done.get(key, -1):
-                    continue
-                hit = _measure(surface, owner, end, squeezed)
-                if hit is not None:
-                    done[key] = hit.end
-                    yield hit
-
-
-def squeeze(data: bytes) -> bytes:
-    """Letters and digits only: what is left of a value split by quotes, blanks and operators."""
-    if b"\\" in data:
-        for escape in (b"\\n", b"\\r", b"\\t"):
-            data = data.replace(escape, b"")
-    return data.translate(None, _KEEP)
-
-
-def squeeze_fast(data: bytes) -> bytes:
-    """The same for whole surfaces; of the escapes only newlines are taken out."""
-    return b"".join(data.split(b"\\n")).translate(None, _KEEP)  # split: faster than replace
-
-
-def _squeezed(text: bytes) -> list[Variant]:
-    short = squeeze(text)
-    return [Variant("split", short, 1.0, caseless=True)] if 12 <= len(short) < len(text) else []
+                entry = Entry(name, number, part, form, 0, verdict, form.codec == "plain")
+                self.plain.add(form.text, False, Owner(entry, len(form.text)))
 
 
 def _regex(text: bytes) -> bytes:
     return b"".join(b"\\x%02x" % c for c in text)
-
-
-def _measure(surface: memoryview, owner: _Owner, end: int, squeezed: bool) -> KnownHit | None:
-    entry = owner.entry
-    if owner.offset < 0:
-        return _split(surface, entry, end)
-    if entry.variant.codec == "split" and not squeezed:
-        return None
-    low, high = _run(surface, entry.variant, owner.offset, end)
-    start = end - owner.offset
-    if entry.bounded and not _bounded(surface, start + low, start + high):
-        return None
-    unit = entry.variant.unit
-    from_public = max(low, int(entry.segment.public * unit))
-    complete = high - from_public >= entry.needed()
-    if not complete and (entry.variant.codec != "plain" or high - from_public < FRAGMENT):
-        return None
-    if not complete:
-        joined = _split(surface, entry, end)
-        if joined is not None:
-            return joined
-    codec = "split" if squeezed else entry.variant.codec
-    covered = (int(from_public / unit), int(high / unit))
-    return KnownHit(
-        entry.name, codec, entry.verdict, start + low, start + high, entry.segment_id, covered,
-        complete,
-    )  # fmt: skip
-
-
-def _run(surface: memoryview, variant: Variant, offset: int, end: int) -> tuple[int, int]:
-    """The longest run of the variant's text around the gram that ends at ``end``."""
-    text = variant.text.lower() if variant.caseless else variant.text
-    start = end - offset
-    window = bytes(surface[max(0, start) : max(0, start + len(text))])
-    window = window.lower() if variant.caseless else window
-    if window == text:
-        return 0, len(text)
-    shift = max(0, -start)
-    low = high = offset
-    while low > shift and window[low - 1 - shift] == text[low - 1]:
-        low -= 1
-    while high < len(text) and high - shift < len(window) and window[high - shift] == text[high]:
-        high += 1
-    return low, high
-
-
-def _split(surface: memoryview, entry: _Entry, end: int) -> KnownHit | None:
-    """A trigger for equal chunks: compare with the separators squeezed out."""
-    span = 8 * len(entry.segment.text) + 64
-    low = max(0, end - span)
-    window = squeeze(bytes(surface[low : end + span])).lower()
-    whole = squeeze(entry.segment.text).lower()
-    first = entry.segment.public
-    for at in range(first, max(first + 1, len(whole) - WINDOW + 1), 4):
-        piece = whole[at : at + WINDOW]
-        if len(piece) >= 8 and piece in window:
-            high = min(len(surface), end + span)
-            return KnownHit(
-                entry.name, "split", entry.verdict, low, high, entry.segment_id,
-                (at, at + len(piece)), True,
-            )  # fmt: skip
-    return None
-
-
-def _bounded(surface: memoryview, start: int, end: int) -> bool:
-    window = bytes(surface[max(0, start - 12) : end + 1])
-    at = min(12, start)
-    return left_ok(window, at) and right_ok(window, at + end - start)

@@ -43,7 +43,7 @@ RULES: tuple[Rule | Context, ...] = (
     token("greptile.key", r"(?:gpt|grp)_[A-Za-z0-9]{40,60}", "gpt_", "grp_", source="Greptile docs", entropy=3.6, check=mixed_case),
     token("devin.key", r"apk_(?:user_)?[A-Za-z0-9+/]{80,240}", "apk_", source="Devin docs: apk_ keys carry base64", entropy=3.6),
     token("devin.service-user", r"cog_[a-z2-7]{52}", "cog_", source="Devin docs: cog_ + 52 base32", entropy=3.2),
-    token("brave.search", r"BSA[A-Za-z0-9_\-]{26,30}", "bsa", source="Brave Search API: BSA prefix", entropy=3.6, left=True, right=True, check=mixed_case),
+    token("brave.search", r"BSA[A-Za-z0-9_\-]{26,30}", "bsa", source="Brave Search API: BSA prefix", entropy=3.6, left=True, right=True, check=mixed_case, apart=True),
     token("vercel.ai", r"vc[kpcri]_[A-Za-z0-9_\-]{52,60}", "vck_", "vcp_", "vcc_", "vcr_", "vci_", source="Vercel docs, token formats 2025: vck_, vcp_, vca_, vci_, vcr_", entropy=3.5),
     token("vercel.app", r"vca_[A-Za-z0-9_\-]{52,60}", "vca_", source="Vercel docs, token formats 2025", entropy=3.5),
     context("openai.context", "open[_-]?ai", r"[A-Za-z0-9_\-]{32,100}", source="OpenAI-compatible servers", entropy=3.6, check=mixed),

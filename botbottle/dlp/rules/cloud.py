@@ -74,7 +74,7 @@ RULES: tuple[Rule | Context, ...] = (
     context("alibaba.secret", "alibaba aliyun access[_-]?key[_-]?secret", r"[A-Za-z0-9]{30,44}", source="Alibaba Cloud docs: secrets of 30, STS of 44", check=mixed),
     token("alibaba.sts-token", r"CAIS[A-Za-z0-9+/]{36,1000}={0,2}", "cais", source="Alibaba Cloud STS docs: security tokens start CAIS", entropy=4.0, left=True, check=mixed_case),
     token("yandex.key", r"AQVN[A-Za-z0-9_\-]{35,38}", "aqvn", source="Yandex Cloud docs: API keys start AQVN"),
-    token("yandex.aws", r"YC[A-Za-z0-9_\-]{38}", "yc", source="Yandex Cloud docs: static keys start YC", entropy=3.6, left=True, right=True, check=mixed_case),
+    token("yandex.aws", r"YC[A-Za-z0-9_\-]{38}", "yc", source="Yandex Cloud docs: static keys start YC", entropy=3.6, left=True, right=True, check=mixed_case, apart=True),
     token("yandex.iam", r"t1\.[A-Z0-9a-z_\-]+[=]{0,2}\.[A-Z0-9a-z_\-]{80,90}[=]{0,2}", "t1.", source="Yandex Cloud docs: IAM tokens t1.", left=True),
     token("exoscale.key", r"EXO[0-9a-f]{24}", "exo", source="Exoscale docs: EXO + 24 hex", left=True, right=True, entropy=2.8),
     context("exoscale.secret", "exoscale", r"[A-Za-z0-9_\-]{40,44}", source="Exoscale docs: secrets of 43", check=mixed_case),

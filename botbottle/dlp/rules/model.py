@@ -27,12 +27,11 @@ Judge = Callable[[bytes, bytes], Verdict | None]
 _GAP = r"[\w.\- \t\[\]\"'\\(){}$|?\x60]{0,40}"
 _OPERATOR = r"[=:>,(]"
 _SEP = r"(?:[\s'\"\x60\\=:>|(\[{]|\\[nrt]|u00[0-9a-fA-F]{2}){0,20}"
-# In front of a token with a short prefix: Base64 of images and programs is full of such prefixes.
+# In front of a token whose short prefix Base64 of images and programs is full of.
 _APART = (
     r"(?:^|[^A-Za-z0-9_+]|\\[nrtbfv0ae]|%[0-9A-Fa-f]{2}|\\x[0-9A-Fa-f]{2}"
     r"|\\u[0-9A-Fa-f]{4}|[0-9;\[]m)"
 )
-_SHORT = 4
 _SEP_LOOSE = r"[\s'\"\x60\\=:>|(\[{nrtu0-9]{0,20}"
 
 
@@ -46,7 +45,8 @@ class Rule:
     per byte of the secret. ``left``/``right``: the secret may not be glued to a word character
     on that side. ``before``/``after``: bytes around the event in which the pattern is confirmed.
     ``check`` gets the secret and has the last word (checksums, headers that must decode); it may
-    answer with another verdict. ``judge`` gets what stands in front of the secret too.
+    answer with another verdict. ``judge`` gets what stands in front of the secret too. ``apart``:
+    the engine looks for the boundary as well (dearer a byte, cheaper where prefixes abound).
     """
 
     id: str
@@ -63,14 +63,14 @@ class Rule:
     check: Check | None = None
     judge: Judge | None = None
     placeholders: bool = True
+    apart: bool = False
 
     @property
     def expression(self) -> str:
         """The expression the engine runs to find candidates."""
         if self.anchor:
             return self.anchor
-        short = self.left and min(map(len, self.literals), default=0) <= _SHORT
-        return (_APART if short else "") + minimal(self.pattern)
+        return (_APART if self.apart else "") + minimal(self.pattern)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +114,7 @@ def token(
     before: int = 512,
     after: int = 512,
     placeholders: bool = True,
+    apart: bool = False,
 ) -> Rule:
     """A :class:`Rule` with the usual defaults."""
     return Rule(
@@ -131,6 +132,7 @@ def token(
         before=before,
         after=after,
         placeholders=placeholders,
+        apart=apart,
     )
 
 

@@ -51,7 +51,7 @@ RULES: tuple[Rule | Context, ...] = (
     token("snowflake.pat", r"(?i:snowflake)[\s\S]{0,40}?[=:]\s{0,3}\\*[\"']?([A-Za-z0-9_\-]{120,400})", "snowflake", source="Snowflake docs: programmatic access tokens", entropy=4.5),
     token("launchdarkly.key", r"(?:sdk|mob|api)-" + _UUID, "sdk-", "mob-", "api-", source="LaunchDarkly docs: sdk-<uuid>, mob-<uuid>, api-<uuid>", left=True),
     context("launchdarkly.context", "launchdarkly configcat amplitude jumpcloud fullstory segment[_-]", r"[A-Za-z0-9=_\-./]{32,60}", source="Vendor docs: opaque keys", entropy=3.2, check=mixed),
-    token("posthog.key", r"ph[cxas]_[A-Za-z0-9_\-]{36,56}", "phc_", "phx_", "pha_", "phs_", source="PostHog docs: phc_ project and phx_ personal keys", entropy=3.2, left=True, check=mixed_case),
+    token("posthog.key", r"ph[cxas]_[A-Za-z0-9_\-]{36,56}", "phc_", "phx_", "pha_", "phs_", source="PostHog docs: phc_ project and phx_ personal keys", entropy=3.2, left=True, check=mixed_case, apart=True),
     token("authress.key", r"(?:sc|ext|scauth|authress)_[A-Za-z0-9]{5,30}\.[A-Za-z0-9]{4,6}\.acc[_\-][A-Za-z0-9\-]{10,32}\.[A-Za-z0-9+/_=\-]{30,120}", ".acc", source="Authress docs: service client access keys"),
     context("okta.context", "okta ssws", r"00[\w=\-]{40}", source="Okta docs: SSWS tokens 00 + 40", entropy=3.0),
     token("clickhouse.key", r"4b1d[A-Za-z0-9]{38}", "4b1d", source="ClickHouse Cloud docs: API secrets start 4b1d", entropy=3.4, left=True, right=True, check=mixed_case),

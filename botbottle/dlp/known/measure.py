@@ -1,0 +1,128 @@
+"""From a literal's hit to what it proves: how much of which secret stands around it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from botbottle.dlp.boundary import left_ok, right_ok
+from botbottle.dlp.findings import Verdict
+from botbottle.dlp.known.grams import WINDOW
+from botbottle.dlp.known.parts import Segment
+from botbottle.dlp.known.squeeze import squeeze
+from botbottle.dlp.known.variants import Variant
+
+FRAGMENT = 8  # secret bytes; shorter runs are no evidence
+SPLIT_TRIGGER = -1  # as an owner's offset: the literal is several equal chunks, not a gram
+
+
+@dataclass(frozen=True, slots=True)
+class KnownHit:
+    """A run of a secret in the surface.
+
+    ``covered``: (from, to) in bytes of the segment. ``complete`` says that the run is a leak of
+    its own; otherwise it is a fragment that counts only together with others.
+    """
+
+    name: str
+    codec: str
+    verdict: Verdict
+    start: int
+    end: int
+    segment: int
+    covered: tuple[int, int]
+    complete: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One form of one segment. ``public``: leading bytes of the form that many values share."""
+
+    name: str
+    segment_id: int
+    segment: Segment
+    variant: Variant
+    public: int
+    verdict: Verdict
+    bounded: bool = False
+
+    def needed(self) -> int:
+        """Bytes of the variant that make a leak: 16 secret bytes, or all of a shorter value."""
+        if self.bounded:
+            return len(self.variant.text)
+        usable = len(self.variant.text) - self.public
+        return max(1, min(usable, int(WINDOW * self.variant.unit) - 1))
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """Whose literal it is; ``offset``: of the literal's end within the variant."""
+
+    entry: Entry
+    offset: int
+
+
+def measure(surface: memoryview, owner: Owner, end: int) -> KnownHit | None:
+    """What the literal that ends at ``end`` belongs to; None when it is a coincidence."""
+    entry = owner.entry
+    if owner.offset == SPLIT_TRIGGER:
+        return _split(surface, entry, end)
+    low, high = _run(surface, entry.variant, owner.offset, end)
+    start = end - owner.offset
+    if entry.bounded and not _bounded(surface, start + low, start + high):
+        return None
+    secret_from = max(low, entry.public)
+    complete = high - secret_from >= entry.needed()
+    codec = entry.variant.codec
+    if not complete and codec == "plain":
+        joined = _split(surface, entry, end)
+        if joined is not None:
+            return joined
+    if not complete and (codec not in ("plain", "split") or high - secret_from < FRAGMENT):
+        return None
+    unit = entry.variant.unit
+    return KnownHit(
+        entry.name, codec, entry.verdict, start + low, start + high, entry.segment_id,
+        (int(secret_from / unit), int(high / unit)), complete,
+    )  # fmt: skip
+
+
+def _run(surface: memoryview, variant: Variant, offset: int, end: int) -> tuple[int, int]:
+    """The longest run of the variant's text around the gram that ends at ``end``."""
+    text = variant.text.lower() if variant.caseless else variant.text
+    start = end - offset
+    window = bytes(surface[max(0, start) : max(0, start + len(text))])
+    window = window.lower() if variant.caseless else window
+    if window == text:
+        return 0, len(text)
+    shift = max(0, -start)
+    low = high = offset
+    while low > shift and window[low - 1 - shift] == text[low - 1]:
+        low -= 1
+    while high < len(text) and high - shift < len(window) and window[high - shift] == text[high]:
+        high += 1
+    return low, high
+
+
+def _split(surface: memoryview, entry: Entry, end: int) -> KnownHit | None:
+    """Compare with the separators squeezed out of the neighbourhood."""
+    span = 8 * len(entry.segment.text) + 64
+    low, high = max(0, end - span), min(len(surface), end + span)
+    window = squeeze(bytes(surface[low:high])).lower()
+    text = entry.segment.text
+    whole = squeeze(text).lower()
+    first = len(squeeze(text[: entry.segment.public]))
+    size = max(FRAGMENT, WINDOW * len(whole) // max(1, len(text)))
+    for at in range(first, max(first + 1, len(whole) - size + 1), 4):
+        piece = whole[at : at + size]
+        if len(piece) >= FRAGMENT and piece in window:
+            return KnownHit(
+                entry.name, "split", entry.verdict, low, high, entry.segment_id,
+                (at, at + len(piece)), True,
+            )  # fmt: skip
+    return None
+
+
+def _bounded(surface: memoryview, start: int, end: int) -> bool:
+    window = bytes(surface[max(0, start - 12) : end + 1])
+    at = min(12, start)
+    return left_ok(window, at) and right_ok(window, at + end - start)

@@ -1,0 +1,174 @@
+"""Runs of Base64 characters (hex and Base32 are such runs too): where they are, what they hold."""
+
+from __future__ import annotations
+
+import binascii
+from collections.abc import Iterator
+
+from botbottle.dlp.budget import Budget
+from botbottle.dlp.engines.base import Expression, Matcher
+from botbottle.dlp.engines.linear import program
+from botbottle.dlp.inflate import compressed
+from botbottle.dlp.wordlike import wordlike
+
+RUN = 42  # characters that make a run worth decoding
+SHORT = 21  # characters of a shorter run that begins like compressed data
+_ALPHABET = r"[A-Za-z0-9+/_\-]"
+_MORE = rf"(?:(?:\\+[rn]|[\r\n]|\\/){{1,4}}[ \t]{{0,8}}{_ALPHABET}{{4,}})*={{0,2}}"
+_BODY = rf"{_ALPHABET}+{_MORE}"
+_FULL = rf"{_ALPHABET}{{{RUN},}}{_MORE}"
+RUN_EXPRESSION = Expression(rf"{_ALPHABET}{{{RUN}}}".encode(), once=True)
+_WORDS = 0.72  # no random run of this length is as much like words, names of classes are
+_WINDOW, _WIDEST = 512, 64 * 1024
+_NOISE = bytes(
+    c for c in range(256) if not (chr(c).isascii() and chr(c).isalnum()) and c not in b"+/_-"
+)
+_HEX = b"0123456789abcdefABCDEF"
+_DIGITS = b"0123456789"
+_B32 = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz234567"
+# RFC 4648 section 6 digits as the digits of int(text, 32), which is linear for powers of two.
+_B32_DIGITS = bytes.maketrans(_B32, b"0123456789abcdefghijklmnop" * 2 + b"qrstuv")
+_STANDARD = bytes.maketrans(b"-_", b"+/")
+_IMAGES = (
+    b"\x89PNG",
+    b"\xff\xd8\xff",
+    b"GIF8",
+    b"RIFF",
+    b"wOF",
+    b"\x00\x01\x00\x00",
+    b"OTTO",
+    b"%PDF",
+)
+_TEXT = bytes([0, 9, 10, 13, *range(32, 127)])
+
+
+def spans(surface: memoryview, engine: Matcher) -> Iterator[tuple[int, int]]:
+    """Every run of at least :data:`RUN` characters, whole, in order.
+
+    The engine skips to the next run; where runs are dense a linear regex walks on from there.
+    """
+    at, size = 0, _WINDOW
+    while at + RUN <= len(surface):
+        hits, _ = engine.find(surface[at:], 1)
+        if not hits:
+            return
+        last = start = at + hits[0][1] - RUN
+        found = 0
+        for match in program(_FULL).finditer(bytes(surface[start : start + size])):
+            low, last = start + match.start(), start + match.end()
+            if last > start + size - 64:
+                last = run_end(surface, low)
+            found += 1
+            yield low, last
+        at = max(last, start + size - RUN)
+        size = min(size * 8, _WIDEST) if found > 3 else _WINDOW
+
+
+def run_end(surface: memoryview, start: int) -> int:
+    """Where the run that begins at ``start`` ends, continued over line breaks."""
+    size = 4096
+    while True:
+        window = surface[start : start + size].tobytes()
+        match = program(_BODY).match(window)
+        length = match.end() if match else SHORT
+        if length < size - 64 or start + size >= len(surface):
+            return start + length
+        size *= 16
+
+
+def short_spans(surface: memoryview, ends: list[int]) -> Iterator[tuple[int, int]]:
+    """Spans of the short runs whose beginning looks compressed."""
+    for end in ends[:64]:
+        yield end - SHORT, run_end(surface, end - SHORT)
+
+
+def worth(run: bytes) -> bool:
+    """False for identifiers, paths and rulers: Base64 mixes cases and digits, hex and Base32 show
+    in their alphabets."""
+    head = run[:256].rstrip(b"=")
+    if not head.translate(None, _HEX) or not head.translate(None, _B32):
+        return True
+    has_digit = len(head.translate(None, _DIGITS)) < len(head)
+    if not has_digit or head == head.lower() or head == head.upper():
+        return False
+    return not wordlike(head[:64], _WORDS)
+
+
+def decode_run(run: bytes, budget: Budget) -> Iterator[tuple[str, bytes]]:
+    """Plausible decodings of a run of Base64 characters: (layer, data)."""
+    if b"\\" in run:
+        run = run.replace(b"\\n", b"").replace(b"\\r", b"").replace(b"\\/", b"/")
+    clean = run.translate(None, _NOISE)
+    head = clean[:256]
+    if not head.translate(None, _HEX):
+        yield from _keep("hex", _unhex(clean), budget)
+        return
+    if not head.translate(None, _B32):
+        yield from _keep("base32", _unbase32(clean), budget)
+    for piece in _pieces(clean):
+        standard = piece.translate(_STANDARD)
+        for shift in range(4):
+            verdict = _sampled(standard, shift)
+            if verdict == "image":
+                return
+            if verdict:
+                yield from _keep("base64", _unbase64(standard[shift:]), budget)
+                break
+
+
+def _pieces(clean: bytes) -> list[bytes]:
+    """A run that mixes both alphabets is a path with something in it: judge its elements."""
+    if (b"/" in clean or b"+" in clean) and (b"_" in clean or b"-" in clean):
+        parts = [part for part in clean.split(b"/") if len(part) >= RUN]
+        return parts if b"+" not in clean else [clean]
+    return [clean]
+
+
+def _sampled(piece: bytes, shift: int) -> str:
+    """What the decoding would be, judged by up to three samples of 96 bytes."""
+    head = _sample(piece, shift)
+    if head.startswith(_IMAGES):
+        return "image"
+    if _texty(head) or compressed(head):
+        return "data"
+    if len(head) <= 48:
+        return ""  # all of it was judged
+    last = shift + (len(piece) - shift) // 4 * 4
+    if len(piece) <= 256:
+        return "data" if _texty(_sample(piece, max(shift, last - 64))) else ""
+    places = (shift + (len(piece) // 8) * 4, last - 128)
+    return "data" if any(_texty(_sample(piece, at)) for at in places) else ""
+
+
+def _sample(piece: bytes, at: int) -> bytes:
+    """Up to 96 bytes decoded from ``at`` on, whole groups of four characters only."""
+    return binascii.a2b_base64(piece[at : at + min(128, (len(piece) - at) // 4 * 4)])
+
+
+def _keep(layer: str, data: bytes, budget: Budget) -> Iterator[tuple[str, bytes]]:
+    if len(data) >= 8 and budget.take(len(data)):
+        yield layer, data
+
+
+def _texty(part: bytes) -> bool:
+    odd = len(part.translate(None, _TEXT))
+    return odd * 100 <= 8 * len(part) and len(part) >= 8 and part.count(0) * 3 <= 2 * len(part)
+
+
+def _unhex(run: bytes) -> bytes:
+    try:
+        return binascii.unhexlify(run[: len(run) // 2 * 2])
+    except binascii.Error:
+        return b""
+
+
+def _unbase64(run: bytes) -> bytes:
+    run = run[:-1] if len(run) % 4 == 1 else run
+    return binascii.a2b_base64(run + b"=="[: -len(run) % 4])
+
+
+def _unbase32(run: bytes) -> bytes:
+    run = run[: len(run) // 8 * 8]
+    if not run or run.translate(None, _B32):
+        return b""
+    return int(run.translate(_B32_DIGITS), 32).to_bytes(len(run) // 8 * 5, "big")

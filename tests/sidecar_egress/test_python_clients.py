@@ -40,7 +40,7 @@ def environment(rig: Rig) -> dict[str, str]:
     chosen = provider("claude")
     pairs = agent_env(chosen, chosen.credential("", {}), "127.0.0.1")
     port, public = rig.sidecar.ports["proxy"], str(rig.sidecar.ca.parent)
-    moved = {k: v.replace("/etc/botbottle", public).replace(":9099", f":{port}") for k, v in pairs}
+    moved = {k: v.replace("/etc/botbottle", public).replace("9099", str(port)) for k, v in pairs}
     return {**moved, "PATH": os.environ["PATH"], "HOME": public}
 
 

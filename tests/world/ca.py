@@ -68,6 +68,10 @@ class Authority:
             self._contexts[key] = self._load(self.leaf(name, fault))
         return self._contexts[key]
 
+    def chain(self, name: str) -> bytes:
+        """Certificate and private key in PEM for a server of a test's own."""
+        return self.leaf(name) + _pem(self._leaf_key)
+
     def leaf(self, name: str, fault: str = "") -> bytes:
         """Certificate chain in PEM for ``name``; ``fault`` makes it one that must be refused."""
         issuer_key = ec.generate_private_key(ec.SECP256R1()) if fault == "untrusted" else self._key

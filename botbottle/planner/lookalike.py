@@ -11,11 +11,16 @@ from botbottle.planner.draft import Draft
 from botbottle.planner.wanted import Wanted
 
 
-def lookalikes(draft: Draft, wants: Iterable[Wanted]) -> Iterator[Notice]:
-    """BB330: a container, network or volume with a name of our pattern and no label of any home.
-    Names that stand in the way of something wanted have a notice of their own (BB801)."""
+def lookalikes(draft: Draft, wants: Iterable[Wanted]) -> tuple[Notice, ...]:
+    """BB330: a container, network or volume with a name of our pattern and no label of any home,
+    in a stable order. Names that stand in the way of something wanted have a notice of their own
+    (BB801)."""
     if draft.facts.only:
-        return
+        return ()
+    return tuple(sorted(_found(draft, wants), key=lambda n: n.message))
+
+
+def _found(draft: Draft, wants: Iterable[Wanted]) -> Iterator[Notice]:
     observed, blocked = draft.observed, {n.message for n in draft.notices if n.code == "BB801"}
     declared = {w.spec.name for w in wants}
     taken = {v.labels.get(labels.ADOPTED, "") for v in observed.volumes}

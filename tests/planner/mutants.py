@@ -60,6 +60,12 @@ MUTANTS = (
     Mutant("a bottle's subnet changes at every plan", "bottles.py", "existing.get(spec.name) or pool.take()", "pool.take()"),
     Mutant("volumes go with a replaced agent", "agent.py", "if v.name not in have", "if True"),
     Mutant("an old reach stays while the config is the same", "reach.py", "    if old and (old.routes, old.learning) == (new.routes, new.learning):\n", "    if old:\n"),
+    Mutant("look-alikes come in the engine's order", "lookalike.py", "sorted(_found(draft, wants), key=lambda n: n.message)", "_found(draft, wants)"),
+    Mutant("pools come in the ledger's order", "analyze.py", "        for pool in sorted(view.pools, key=pool_key)\n        if pool_key(pool) in governs", "        for pool in view.pools\n        if pool_key(pool) in governs"),
+    Mutant("a stranger's volume is mounted", "agent.py", "    if volumes_taken(draft, want):\n", "    if False:\n"),
+    Mutant("a bottle with files is adopted over", "adopt.py", '    if draft.mine(name, "agent"):\n', "    if False:\n"),
+    Mutant("a running container is adopted", "adopt.py", "    if source.state in ALIVE:\n", "    if False:\n"),
+    Mutant("the copy goes before it was used", "adopt.py", "            after=(restored,),\n", ""),
     Mutant("what is observed decides the order", "draft.py", "sorted(observed.containers, key=lambda c: c.id)", "observed.containers"),
 )  # fmt: skip
 

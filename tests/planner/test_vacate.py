@@ -131,7 +131,7 @@ def test_only_one_bottle_means_that_no_other_is_touched(world: World) -> None:
 def test_a_container_of_anybody_else_keeps_the_name(world: World, owner: dict[str, str]) -> None:
     agent = of(world, "a")
     world.set(agent, name="moved")
-    marks = {**agent.labels, **owner} if owner else {}
+    marks = {**agent.labels, labels.BOTTLE: "other", **owner} if owner else {}
     stranger = replace(agent, id="zz", labels=marks, state="exited")
     world.observed = replace(world.observed, containers=(*world.observed.containers, stranger))
     made = world.plan(WANT)

@@ -262,6 +262,7 @@ class World:
         self.observed = replace(self.observed, containers=(*self.observed.containers, made))
 
     def _start(self, c: ObservedContainer) -> None:
+        assert c.state != "paused", "the engine refuses to start a paused container"
         for end in c.endpoints:
             for other in self.observed.containers:
                 clash = (

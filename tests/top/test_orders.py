@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from botbottle.cli.app import load_verb
+from botbottle.cli.group import load_verb
 from botbottle.ui.top import orders
 from botbottle.ui.top.orders import Order
 

@@ -18,6 +18,7 @@ from botbottle.dlp.allow import Allowed, Allowlist
 from botbottle.dlp.compiled import CompiledRules, default_rules, engine_name
 from botbottle.dlp.echo import EchoScrubber, EchoSecrets
 from botbottle.dlp.findings import Finding, Verdict, fingerprint, strongest
+from botbottle.dlp.injection_stream import InjectionStream
 from botbottle.dlp.known.cache import VariantCache
 from botbottle.dlp.known.fragments import FragmentMemory
 from botbottle.dlp.redact import CannotRedact, Redacted, RedactResult, redact
@@ -54,6 +55,7 @@ __all__ = [
     "EchoSecrets",
     "Finding",
     "FragmentMemory",
+    "InjectionStream",
     "Limits",
     "RedactResult",
     "Redacted",

@@ -12,7 +12,7 @@ sorting both lists and merging them.
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -63,6 +63,20 @@ def phrases(text: bytes, engine: str = AUTO) -> list[Phrase]:
     return sorted(found.values(), key=lambda phrase: phrase.start)
 
 
+def characters(text: bytes, found: Sequence[Phrase]) -> list[Phrase]:
+    """The phrases with spans in characters; ``found`` is sorted by start."""
+    if text.isascii():
+        return list(found)
+    out: list[Phrase] = []
+    at = count = 0
+    for phrase in found:
+        count += len(text[at : phrase.start].decode("utf-8", "replace"))
+        size = len(text[phrase.start : phrase.end].decode("utf-8", "replace"))
+        out.append(Phrase(count, count + size, phrase.jailbreak))
+        at = phrase.start
+    return out
+
+
 def closest(found: Sequence[Phrase]) -> tuple[Phrase, Phrase] | None:
     """The nearest disclosure/jailbreak pair, the earlier phrase first; None without a pair.
 
@@ -83,8 +97,11 @@ def scan_text(
     text: bytes, key: bytes, *, wide: bool = False, engine: str = AUTO
 ) -> tuple[Finding, ...]:
     """Findings in a response body; streamed text deltas are joined and scanned as well."""
-    joined = delta_text(text)
-    results = [_judge(normalise(part), key, wide, engine) for part in (text, joined) if part]
+    return worst(judge(part, key, wide, engine) for part in (text, delta_text(text)) if part)
+
+
+def worst(results: Iterable[tuple[Finding, ...]]) -> tuple[Finding, ...]:
+    """The findings that weigh most."""
     return max(results, key=_severity, default=())
 
 
@@ -92,11 +109,15 @@ def _severity(findings: tuple[Finding, ...]) -> int:
     return 2 if any(f.verdict is Verdict.BLOCK for f in findings) else int(bool(findings))
 
 
-def _judge(text: bytes, key: bytes, wide: bool, engine: str) -> tuple[Finding, ...]:
+def judge(text: bytes, key: bytes, wide: bool, engine: str = AUTO) -> tuple[Finding, ...]:
+    """The one finding of a text: the closest pair, else the first phrase, else a heuristic."""
+    text = normalise(text)
     found = phrases(text, engine)
-    pair = closest(found)
+    in_characters = characters(text, found)
+    pair = closest(in_characters)
     if pair is not None and _gap(*pair) <= GAP:
-        return (_finding(Verdict.BLOCK, RULE, text, pair[0], key),)
+        earlier = found[in_characters.index(pair[0])]
+        return (_finding(Verdict.BLOCK, RULE, text, earlier, key),)
     if found:
         return (_finding(Verdict.WARN, RULE, text, found[0], key),)
     return _heuristics(text, key, engine) if wide else ()

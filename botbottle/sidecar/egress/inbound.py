@@ -6,12 +6,10 @@ by piece with an overlap before each piece is passed on; a hit ends the connecti
 
 from __future__ import annotations
 
-from botbottle.dlp import Finding, Verdict
-from botbottle.dlp.scanner import inbound
+from botbottle.dlp import INJECTION_HEURISTICS, Finding, InjectionStream, Verdict
 from botbottle.meter.decode import ContentDecoder
 
 HELD = 256 * 1024  # bytes of a response that is held back whole
-OVERLAP = 2048  # bytes: several times the distance two phrases may have
 
 
 class InjectionFound(Exception):
@@ -22,23 +20,17 @@ class InboundScan:
     """Judges one response body as it streams past."""
 
     def __init__(self, key: bytes, detectors: frozenset[str], coding: str) -> None:
-        self._key, self._detectors = key, detectors
+        self._stream = InjectionStream(key, wide=INJECTION_HEURISTICS in detectors)
         self._decoder = ContentDecoder(coding)
-        self._tail = b""
         self.warned = False
 
     def feed(self, chunk: bytes) -> None:
         """Raises InjectionFound, or Undecodable for what cannot be looked into."""
         for piece in self._decoder.feed(chunk):
-            text = self._tail + piece
-            if blocked(self._findings(text)):
+            found = self._stream.feed(piece)
+            self.warned = self.warned or bool(found)
+            if blocked(found):
                 raise InjectionFound
-            self._tail = text[-OVERLAP:]
-
-    def _findings(self, text: bytes) -> tuple[Finding, ...]:
-        found = inbound(text, self._key, self._detectors)
-        self.warned = self.warned or bool(found)
-        return found
 
 
 def blocked(findings: tuple[Finding, ...]) -> bool:

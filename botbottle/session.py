@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from botbottle.load import Loaded, Overrides
 
 AGENT = "@agent"  # see executor.deliver: the start that kept values were delivered to
+FEW = 12  # images
 UNPRIVILEGED = 65532  # uid of sidecars when bb itself runs as root
 
 
@@ -147,8 +148,7 @@ class Session:
         listed = ledger.freezes() if ledger else ()
         if not listed:
             return {}, frozenset()
-        marked = self.engine.images(f"{labels.HOME}={self.paths.home_id}")
-        have = {tag for image in marked for tag in image.tags}
+        have = self._existing([t for f in listed for t in (f.image, volumes_tag(f.image))])
         found: dict[str, tuple[str, ...]] = {}
         for freeze in listed:
             project, _, name = freeze.account.rpartition("/")
@@ -156,6 +156,14 @@ class Session:
                 found[name] = (*found.get(name, ()), freeze.image)
         return found, frozenset(t for tags in found.values() for t in tags
                                 if volumes_tag(t) in have)  # fmt: skip
+
+    def _existing(self, tags: Sequence[str]) -> set[str]:
+        """Those of this home's snapshot tags that the engine has. A list of all images is dear:
+        a few are asked for one by one."""
+        if len(tags) <= FEW:
+            return {tag for tag in tags if self.engine.image_id(tag)}
+        marked = self.engine.images(f"{labels.HOME}={self.paths.home_id}")
+        return {tag for image in marked for tag in image.tags}
 
     def observe(self, declared: Declared, facts: Facts) -> Observed:
         """One snapshot of the engine and of what every running sidecar has active."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from botbottle.errors import Conflict, EngineError, Refused
 from botbottle.executor.api import Tools
@@ -13,16 +13,19 @@ from botbottle.ui import events
 
 END = bytes(1024)  # of a tar: two empty blocks
 SHOWN = 5  # places named in a warning
+KEPT = 16 * 1024**2  # bytes of volumes that are not read twice
+
+type Pieces = Iterable[bytes]
 
 
 def save_volumes(op: plan.SaveVolumes, tools: Tools, names: Names) -> None:
     """Search the volumes for every credential at hand, copy them unless there is one, and list
     the snapshot that they are part of, if any. The container does not run, so both readings see
     the same."""
-    ref = names.container(op.ref)
+    read = reading(tools, names.container(op.ref), op.paths)
     marks = dict(op.labels)
     account = paths.account(marks.get(labels.PROJECT, ""), op.bottle)
-    leaks = search(tools, (tools.engine.archive(ref, path) for path in op.paths))
+    leaks = search(tools, read())
     if leaks and not op.snapshot:
         raise Refused(
             f"its files hold a real credential and were not copied: {shown(leaks)}",
@@ -33,14 +36,32 @@ def save_volumes(op: plan.SaveVolumes, tools: Tools, names: Names) -> None:
     if leaks:
         refuse(op, tools, account, leaks)
     else:
-        parts = (tools.engine.archive(ref, path) for path in op.paths)
-        tools.engine.import_stream(joined(parts), tag=op.tag, labels=op.labels)
+        tools.engine.import_stream(joined(read()), tag=op.tag, labels=op.labels)
     if op.snapshot:
         digest = canonical.digest(marks.get(labels.SPEC, ""))
         tools.ledger.record_freeze(account, op.snapshot, digest, now=tools.clock.now())
 
 
-def search(tools: Tools, archives: Iterable[Iterable[bytes]]) -> tuple[str, ...]:
+def reading(tools: Tools, ref: Ref, places: Sequence[str]) -> Callable[[], Iterable[Pieces]]:
+    """A function that reads the volumes from the start each time. Small ones are asked of the
+    engine once and kept in memory meanwhile."""
+
+    def fresh() -> Iterator[Pieces]:
+        return (tools.engine.archive(ref, place) for place in places)
+
+    kept: list[list[bytes]] = []
+    left = KEPT
+    for archive in fresh():
+        kept.append([])
+        for piece in archive:
+            left -= len(piece)
+            if left < 0:
+                return fresh
+            kept[-1].append(piece)
+    return lambda: kept
+
+
+def search(tools: Tools, archives: Iterable[Pieces]) -> tuple[str, ...]:
     """``PATH (CREDENTIAL)`` of each place that holds one, sorted."""
     secrets = {name: value.encode() for name, value in tools.vault.known().items()}
     if not secrets:
@@ -67,7 +88,7 @@ def shown(leaks: tuple[str, ...]) -> str:
     return ", ".join(leaks[:SHOWN]) + (f" and {len(leaks) - SHOWN} more" if leaks[SHOWN:] else "")
 
 
-def joined(archives: Iterable[Iterable[bytes]]) -> Iterator[bytes]:
+def joined(archives: Iterable[Pieces]) -> Iterator[bytes]:
     """Several tars as one. Raises EngineError for one that is damaged or cut off."""
     from botbottle.dlp.packed import Damaged
 
@@ -79,7 +100,7 @@ def joined(archives: Iterable[Iterable[bytes]]) -> Iterator[bytes]:
     yield END
 
 
-def body(archive: Iterable[bytes]) -> Iterator[bytes]:
+def body(archive: Pieces) -> Iterator[bytes]:
     """A tar without its end, which may be padded: what follows it would not be read."""
     from botbottle.dlp.packed import Source
     from botbottle.dlp.tarstream import members

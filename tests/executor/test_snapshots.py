@@ -203,3 +203,16 @@ def test_a_tar_that_breaks_off_is_an_error(cut: int) -> None:
 def test_without_a_credential_at_hand_nothing_is_searched_for(lab: Lab, bench: Bench) -> None:
     bench.vault = MemoryVault(KEY)
     assert bench.run(*freeze(lab, agent(lab))).ok and lab.engine.image_id(f"{TAG}-volumes")
+
+
+def test_volumes_too_large_to_be_kept_are_read_again(
+    lab: Lab, keyed: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(snapshots, "KEPT", 100)
+    ref = agent(lab)
+    assert keyed.run(*freeze(lab, ref)).ok
+    fresh = volumes(lab, "fresh")
+    assert keyed.run(restore(lab, fresh)).ok
+    copy = lab.run(lab.spec("copy", mounts=fresh))
+    assert b"thought" in b"".join(lab.engine.archive(copy, "/workspace"))
+    assert b"mine" in b"".join(lab.engine.archive(copy, "/home/agent"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sized
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, TextIO
@@ -49,6 +49,12 @@ class Context:
 
         whole = {"format_version": FORMAT_VERSION, **fields}
         self.out.write(json.dumps(whole, indent=2, sort_keys=True, ensure_ascii=False) + "\n")
+
+    def note_empty(self, found: Sized, text: str) -> None:
+        """Say on ``err`` that there is nothing to show: silence could also mean a failure."""
+        if not found:
+            self.out.flush()
+            self.err.write(f"{text}\n")
 
     @property
     def width(self) -> int:

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from botbottle.cli.context import Context
+from botbottle.ui.visible import visible
 
 
 def register(app: typer.Typer) -> None:
@@ -20,15 +21,15 @@ def register(app: typer.Typer) -> None:
     ) -> int:
         """What a bottle's sidecar refused, and why."""
         context: Context = ctx.obj
-        from botbottle.cli.instance import find
-        from botbottle.control import connect
+        from botbottle.cli.instance import find, sidecar_of
 
-        with connect(find(context, name).paths.control) as sidecar:
+        with sidecar_of(find(context, name)) as sidecar:
             found = sidecar.denials(limit)
         if json_:
             context.document(bottle=name, denials=found)
         else:
             context.out.writelines(line(d) for d in found)
+            context.note_empty(found, f"bb denials: {name} was refused nothing")
         return 0
 
 
@@ -37,4 +38,4 @@ def line(denial: dict[str, Any]) -> str:
     stamp = time.strftime("%H:%M:%S", time.gmtime(float(denial.get("at", 0))))
     place = f"{denial.get('method', '')} {denial.get('host', '')}{denial.get('path', '')}".strip()
     text = f"{stamp}Z  {denial.get('code', '')}  {place}  {denial.get('reason', '')}"
-    return text + (f"  ({denial['remedy']})" if denial.get("remedy") else "") + "\n"
+    return visible(text + (f"  ({denial['remedy']})" if denial.get("remedy") else "")) + "\n"

@@ -9,6 +9,7 @@ import typer
 
 from botbottle.cli.context import Context
 from botbottle.model import canonical
+from botbottle.ui.visible import visible
 
 if TYPE_CHECKING:
     from botbottle.ledger.api import Ledger
@@ -39,6 +40,7 @@ def register(app: typer.Typer) -> None:
                 context.document(bottle=name, findings=rows)
             else:
                 context.out.writelines(line(r) for r in rows)
+                context.note_empty(rows, f"bb findings: nothing was seen in {name}")
             return 0
 
         return with_ledger(context, show)
@@ -49,4 +51,4 @@ def line(row: dict[str, object]) -> str:
     stamp = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(float(str(row["at"]))))
     data = row["data"] if isinstance(row["data"], dict) else {}
     rest = "  ".join(f"{k}={v}" for k, v in sorted(data.items()))
-    return f"{stamp}Z  {rest}\n"
+    return f"{stamp}Z  {visible(rest)}\n"

@@ -40,6 +40,7 @@ def register(app: typer.Typer) -> None:
             context.document(generations=found)
         else:
             context.out.writelines(line(g) for g in ledger.generations(project.id))
+            context.note_empty(found, "bb history: nothing was applied to its end yet")
         return 0
 
     @app.command(context_settings=PLACES)
@@ -56,7 +57,9 @@ def register(app: typer.Typer) -> None:
         if json_:
             context.document(old=before, new=after)
         else:
-            context.out.write(unified(before, after, (old, new)))
+            text = unified(before, after, (old, new))
+            context.out.write(text)
+            context.note_empty(text, "bb diff: no difference")
         return 0
 
     @app.command(context_settings=PLACES)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from botbottle.errors import Refused
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from botbottle.cli.context import Context
+    from botbottle.control import SidecarClient
     from botbottle.engine.reader import DockerReader
     from botbottle.model.bottle import BottleSpec
     from botbottle.model.paths import BottlePaths
@@ -45,6 +49,23 @@ def find(context: Context, name: str) -> Instance:
     home = HomePaths(str(context.home))
     called = names(home.home_id, spec.project, spec.name)
     return Instance(spec, called, home.bottle(spec.project, spec.name))
+
+
+@contextlib.contextmanager
+def sidecar_of(instance: Instance) -> Iterator[SidecarClient]:
+    """A connection to the bottle's egress sidecar. Raises SidecarUnreachable with the way out."""
+    from botbottle.control import SidecarUnreachable, connect
+
+    try:
+        client = connect(instance.paths.control)
+    except SidecarUnreachable as error:
+        name = instance.spec.name
+        raise SidecarUnreachable(
+            f"the egress sidecar of {name} does not answer",
+            hint=f"bb status says whether {name} runs; bb apply starts it",
+        ) from error
+    with client:
+        yield client
 
 
 def require_running(engine: DockerReader, instance: Instance) -> str:

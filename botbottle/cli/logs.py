@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import codecs
+from collections.abc import Iterable
 from typing import Annotated
 
 import typer
 
 from botbottle.cli.context import Context
-from botbottle.errors import UsageError
+from botbottle.errors import Refused, UsageError
 
 PARTS = ("agent", "egress", "ledger")
 
@@ -36,7 +38,26 @@ def register(app: typer.Typer) -> None:
         else:
             called = find(context, name).names
             target = called.agent if part == "agent" else called.egress
-        for chunk in connect(context.environ).logs(Ref(target), tail=tail, follow=follow):
-            context.out.write(chunk.decode("utf-8", "replace"))
-            context.out.flush()
+        engine = connect(context.environ)
+        if engine.container(Ref(target)) is None:
+            raise Refused(
+                f"{name} has no {part} container, so there is no output",
+                code="BB7008",
+                hint="bb status says what there is; bb apply starts it",
+            )
+        show(context, engine.logs(Ref(target), tail=tail, follow=follow))
         return 0
+
+
+def show(context: Context, chunks: Iterable[bytes]) -> None:
+    """The output as it comes; on a terminal without what would steer the terminal."""
+    from botbottle.ui.visible import visible
+
+    decode = codecs.getincrementaldecoder("utf-8")("replace").decode
+    terminal = context.out.isatty()
+    for chunk in chunks:
+        text = decode(chunk)
+        if terminal:
+            text = visible(text.replace("\r\n", "\n"), keep="\n\t")
+        context.out.write(text)
+        context.out.flush()

@@ -13,6 +13,7 @@ from botbottle.cli.budget import with_ledger
 from botbottle.cli.context import Context
 from botbottle.errors import UsageError
 from botbottle.model import canonical
+from botbottle.ui.visible import visible
 
 if TYPE_CHECKING:
     from botbottle.ledger.api import Ledger
@@ -64,6 +65,7 @@ def show(context: Context, ledger: Ledger, everything: bool, as_json: bool) -> i
         context.document(proposals=rows)
     else:
         context.out.writelines(line(p, time.time()) for p in found)
+        context.note_empty(found, "bb proposals: nothing is asked for")
     return 0
 
 
@@ -72,7 +74,8 @@ def line(found: Proposal, now: float) -> str:
     left = f"{found.expires_at - now:.0f} s left" if found.status == "pending" else found.status
     payload = json.dumps(dict(found.payload), sort_keys=True)
     text = f"{found.id}  {found.account}  {found.kind}  {left}  {payload[:200]}\n"
-    return text + (f"    because: {found.justification}\n" if found.justification else "")
+    why = visible(found.justification)
+    return text + (f"    because: {why}\n" if why else "")
 
 
 def decide(context: Context, ledger: Ledger, name: str, approved: bool, reason: str) -> int:

@@ -23,11 +23,10 @@ def register(app: typer.Typer) -> None:
     def suggest(ctx: typer.Context, name: Name, json_: Json = False) -> int:
         """Turn what was refused into routes you may add. Nothing is changed."""
         context: Context = ctx.obj
-        from botbottle.cli.instance import find
-        from botbottle.control import connect
+        from botbottle.cli.instance import find, sidecar_of
 
         instance = find(context, name)
-        with connect(instance.paths.control) as sidecar:
+        with sidecar_of(instance) as sidecar:
             wanted = group_denials(sidecar.denials(500))
         if json_:
             context.document(bottle=name, routes=[route(h, wanted[h]) for h in sorted(wanted)])
@@ -46,11 +45,10 @@ def register(app: typer.Typer) -> None:
     def list_(ctx: typer.Context, name: Name, json_: Json = False) -> int:
         """The reach that is active now, as the sidecar reports it."""
         context: Context = ctx.obj
-        from botbottle.cli.instance import find
-        from botbottle.control import connect
+        from botbottle.cli.instance import find, sidecar_of
         from botbottle.planner.reach import atoms
 
-        with connect(find(context, name).paths.control) as sidecar:
+        with sidecar_of(find(context, name)) as sidecar:
             found = sorted(atoms(sidecar.status().config))
         if json_:
             context.document(bottle=name, reach=found)

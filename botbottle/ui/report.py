@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from html import escape
 
 from botbottle.ui.chart import Bars, stacked
+from botbottle.ui.visible import visible
 
 CSS = """
 body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:70rem;padding:0 1rem;
@@ -121,11 +122,6 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[Cell]], numbers: frozens
 
 def _text(cell: Cell) -> str:
     return f"{cell:,}" if isinstance(cell, int) else escape(visible(cell))
-
-
-def visible(text: str) -> str:
-    """Control and direction characters made visible: agents choose some of these texts."""
-    return "".join(c if c.isprintable() or c == " " else f"\\u{ord(c):04x}" for c in text)
 
 
 def _usage(usage: tuple[Spent, ...]) -> str:

@@ -1,0 +1,56 @@
+"""Verbs that print what a bottle chose: paths, reasons, output."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import pytest
+
+from botbottle.cli import denials, findings, logs, proposals
+from botbottle.ledger.records import Proposal
+from tests.cli.fakes import Terminal, context
+
+EVIL = "\x1b]0;owned\x07\x1b[1A\x1b[2K"
+
+
+def proposal() -> Proposal:
+    known = {
+        "id": "p1", "account": "home/web", "kind": "egress-allow", "status": "pending",
+        "justification": f"please {EVIL}", "payload": {"host": EVIL},
+        "created_at": 0.0, "expires_at": 10.0,
+    }  # fmt: skip
+    names = Proposal.__dataclass_fields__
+    return Proposal(**{n: known.get(n, "") for n in names})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        denials.line({"at": 1, "host": "a", "path": f"/{EVIL}", "reason": EVIL, "remedy": EVIL}),
+        findings.line({"at": 1.0, "data": {"place": EVIL}}),
+        proposals.line(proposal(), 0.0),
+    ],
+)
+def test_no_escape_sequence_of_an_agent_reaches_the_terminal(text: str) -> None:
+    assert "\x1b" not in text and "\x07" not in text
+    assert "\\u001b" in text and text.endswith("\n")
+
+
+def shown(out: Any, *chunks: bytes) -> str:
+    made = context()
+    made.out = out
+    logs.show(made, chunks)
+    return str(out.getvalue())
+
+
+def test_logs_on_a_terminal_are_text_and_to_a_file_what_was_written() -> None:
+    raw = f"one\r\ntwo {EVIL}\n".encode()
+    assert shown(io.StringIO(newline=""), raw) == raw.decode()
+    on_terminal = shown(Terminal(), raw)
+    assert on_terminal.startswith("one\ntwo ") and "\x1b" not in on_terminal
+
+
+def test_a_character_cut_between_two_chunks_of_logs_stays_whole() -> None:
+    whole = "naïve".encode()
+    assert shown(io.StringIO(), whole[:3], whole[3:]) == "naïve"

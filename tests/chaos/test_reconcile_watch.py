@@ -12,20 +12,19 @@ import random
 import signal
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import pytest
 
 from botbottle.ledger import open_ledger
 from botbottle.model.paths import HomePaths
-from tests.support.live import SEALED, Internet, Live, docker, eventually
+from tests.chaos.reconciling import BOTTLES, Fleet, Strangers, check_end, stranger_name
+from tests.support.live import Live, docker, eventually
 
 pytestmark = [pytest.mark.chaos, pytest.mark.engine]
 
 FAULTS = 40
-BOTTLES = ("one", "two", "three")
 OPERATIONS_PER_FAULT = 13  # as many as it takes to make a whole bottle from nothing
 PATIENCE = 180
 
@@ -109,87 +108,6 @@ ACTS: tuple[Callable[[Vandal, str, int], None], ...] = (
 )  # fmt: skip
 
 
-def stranger_name(live: Live) -> str:
-    return f"bb-chaos-stranger-{live.home_id}"
-
-
-@dataclass
-class Strangers:
-    """A container, a network and a volume of somebody else, with names like ours."""
-
-    name: str
-
-    def make(self, image: str) -> None:
-        docker("network", "create", *SEALED, self.name)
-        docker("volume", "create", self.name)
-        docker("run", "-d", "--name", self.name, "--network", self.name, "-v", f"{self.name}:/v",
-               "--entrypoint", "python3", image, "-c", "import time; time.sleep(3600)")  # fmt: skip
-
-    def look(self) -> tuple[str, ...]:
-        shape = "{{.Id}} {{.State.StartedAt}} {{.State.Status}} {{json .NetworkSettings.Networks}}"
-        return (
-            docker("inspect", "-f", shape, self.name),
-            docker("network", "inspect", "-f", "{{.Id}} {{.Created}}", self.name),
-            docker("volume", "inspect", "-f", "{{.CreatedAt}}", self.name),
-        )
-
-    def remove(self) -> None:
-        docker("rm", "-f", self.name, check=False)
-        docker("network", "rm", self.name, check=False)
-        docker("volume", "rm", self.name, check=False)
-
-
-class Sealed(Internet):
-    """The outer side of the sidecars: a network that leads nowhere."""
-
-    ca = Path()
-
-    def start(self, image: str) -> None:
-        docker("network", "create", *SEALED, "--subnet", self.subnet, self.name)
-
-    def stop(self) -> None:
-        docker("network", "rm", self.name, check=False)
-
-
-class Fleet(Live):
-    """Three bottles and no upstream."""
-
-    def settings(self, extra: str = "") -> None:
-        self.write("settings.yml", f"egress_network: {self.internet.name}\n{extra}")
-
-
-@pytest.fixture(scope="module")
-def image() -> str:
-    from botbottle.engine.docker import connect
-    from botbottle.images import ensure, image_tag
-
-    engine = connect()
-    for name in ("sidecar", "agent-claude"):
-        ensure(engine, name)
-    engine.close()
-    return image_tag("sidecar")
-
-
-@pytest.fixture
-def fleet(image: str, tmp_path: Path) -> Iterator[Fleet]:
-    outer = Sealed(f"bb-chaos-outer-{tmp_path.name}", "11.215.7.0/24", tmp_path)
-    outer.stop()
-    outer.start(image)
-    made = Fleet(tmp_path, outer)
-    made.bottle()
-    for name in BOTTLES:
-        made.agent(name)
-    others = Strangers(stranger_name(made))
-    others.make(image)
-    try:
-        made.apply()
-        yield made
-    finally:
-        made.cleanup()
-        others.remove()
-        outer.stop()
-
-
 def log(fleet: Fleet) -> list[dict[str, object]]:
     path = fleet.home / "run/log/watch-home.jsonl"
     lines = path.read_text().splitlines() if path.exists() else []
@@ -207,18 +125,6 @@ def resume_damped(fleet: Fleet, told: set[str]) -> None:
         if stamp not in told:
             told.add(stamp)
             fleet.bb("resume-watch", str(record["bottle"]), code=None)
-
-
-def check_end(fleet: Fleet, strangers: Strangers, before: tuple[str, ...]) -> None:
-    """One resync, then: nothing to do, one live copy of each, agents on their own network only."""
-    once = fleet.bb("watch", "--once", code=None)
-    plan = fleet.bb("plan", "--detailed-exitcode", code=None)
-    assert plan.returncode == 0, f"{plan.stdout}\n{once.stderr[-3000:]}"
-    for name in BOTTLES:
-        assert len(fleet.containers(name, "egress")) == 1
-        (network,) = fleet.inspect(name)["NetworkSettings"]["Networks"]
-        assert docker("network", "inspect", "-f", "{{.Internal}}", network) == "true"
-    assert strangers.look() == before
 
 
 @pytest.mark.parametrize("seed", [1, 2])

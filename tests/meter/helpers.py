@@ -6,7 +6,16 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from botbottle.meter import Call, Meter, Reason, identify, read_request
+from botbottle.meter import (
+    Call,
+    Conversations,
+    Meter,
+    Reason,
+    Settlement,
+    WebSocketMeter,
+    identify,
+    read_request,
+)
 from botbottle.meter.request import Request
 from botbottle.model.usage import Exchange
 
@@ -80,3 +89,23 @@ MESSAGE_STOP = {"type": "message_stop"}
 def completed(response_id: str = "resp_1", kind: str = "completed", **usage: Any) -> dict[str, Any]:
     return {"type": f"response.{kind}", "response": {"id": response_id, "status": kind,
             "model": "gpt-z", "usage": usage or None}}  # fmt: skip
+
+
+def socket(path: str = "/v1/responses", known: Conversations | None = None) -> WebSocketMeter:
+    """The meter of a socket that was just opened."""
+    where = identify("api.openai.com", "GET", path, {"upgrade": "websocket"}, {})
+    assert where is not None
+    return WebSocketMeter(where, "ws", clock=clock, conversations=known)
+
+
+def ask(m: WebSocketMeter, kind: str = "response.create", **body: Any) -> str:
+    """A client frame is admitted and sent; the id of its admission."""
+    admission = m.client_frame(json.dumps({"type": kind, **body}).encode())
+    assert admission is not None
+    m.sent(admission)
+    return admission.request.request_id
+
+
+def answer(m: WebSocketMeter, *docs: Any) -> list[Settlement]:
+    """Frames of the provider's arrive."""
+    return [s for doc in docs for s in m.server_frame(json.dumps(doc).encode())]

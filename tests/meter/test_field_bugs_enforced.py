@@ -24,6 +24,7 @@ from .helpers import (
     CLAUDE,
     GEMINI,
     RESPONSES,
+    ask,
     call,
     clock,
     completed,
@@ -141,16 +142,9 @@ def test_bug_27_the_allowance_is_bounded_and_never_max_tokens() -> None:
     assert request(call(CLAUDE)).allowance == ALLOWANCE
 
 
-def _sent(m: WebSocketMeter, **body: object) -> str:
-    admission = m.client_frame(json.dumps({"type": "response.create", **body}).encode())
-    assert admission is not None
-    m.sent(admission)
-    return admission.request.request_id
-
-
 def test_bug_27_every_admission_of_a_socket_is_settled_exactly_once() -> None:
     m = WebSocketMeter(call(RESPONSES), "ws", clock=clock)
-    asked = [_sent(m, stream_id=lane) for lane in ("a", "b", "a", "c", "d")]
+    asked = [ask(m, stream_id=lane) for lane in ("a", "b", "a", "c", "d")]
     answers = [
         {**completed("resp_a", input_tokens=1, output_tokens=1), "stream_id": "a"},
         {"type": "error", "status": 400, "stream_id": "b", "error": {"code": "bad"}},

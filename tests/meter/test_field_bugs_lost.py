@@ -10,7 +10,7 @@ import brotli
 import pytest
 import zstandard
 
-from botbottle.meter import Meter, Reason, WebSocketMeter, unanswered
+from botbottle.meter import Meter, Reason, unanswered
 from botbottle.meter.websocket import MAX_OPEN
 from botbottle.model.usage import Completeness, Tokens
 
@@ -19,6 +19,8 @@ from .helpers import (
     CLAUDE,
     MESSAGE_STOP,
     RESPONSES,
+    answer,
+    ask,
     call,
     clock,
     completed,
@@ -28,6 +30,7 @@ from .helpers import (
     meter,
     only,
     request,
+    socket,
     sse,
     text_delta,
     whole,
@@ -149,47 +152,32 @@ def test_bug_06_a_plain_body_is_counted_when_its_last_byte_passes() -> None:
     assert only(feed(m, body[-1:])).tokens == Tokens(input_uncached=3, output=2)
 
 
-def _socket() -> WebSocketMeter:
-    return WebSocketMeter(call(RESPONSES), "ws-1", clock=clock)
-
-
-def _ask(m: WebSocketMeter, **body: object) -> str:
-    admission = m.client_frame(json.dumps({"type": "response.create", **body}).encode())
-    assert admission is not None
-    m.sent(admission)
-    return admission.request.request_id
-
-
-def _answer(m: WebSocketMeter, *docs: object) -> list:
-    return [s for doc in docs for s in m.server_frame(json.dumps(doc).encode())]
-
-
 def test_bug_07_every_response_of_a_socket_is_counted_not_only_the_last() -> None:
-    m, settled = _socket(), []
+    m, settled = socket(), []
     for at in range(3):
-        _ask(m)
-        settled += _answer(m, completed(f"resp_{at}", input_tokens=10 + at, output_tokens=1))
-    assert [s.request_id for s in settled] == ["ws-1:1", "ws-1:2", "ws-1:3"]
+        ask(m)
+        settled += answer(m, completed(f"resp_{at}", input_tokens=10 + at, output_tokens=1))
+    assert [s.request_id for s in settled] == ["ws:1", "ws:2", "ws:3"]
     assert [s.exchanges[0].tokens.input_uncached for s in settled] == [10, 11, 12]
 
 
 def test_bug_07_a_prewarm_zero_settles_only_its_own_admission() -> None:
-    m = _socket()
-    _ask(m, generate=False)
-    turn = _ask(m)
-    (first,) = _answer(m, completed("resp_0", input_tokens=0, output_tokens=0))
-    assert (first.request_id, first.exchanges) == ("ws-1:1", ())
-    (second,) = _answer(m, completed("resp_1", input_tokens=70, output_tokens=7))
+    m = socket()
+    ask(m, generate=False)
+    turn = ask(m)
+    (first,) = answer(m, completed("resp_0", input_tokens=0, output_tokens=0))
+    assert (first.request_id, first.exchanges) == ("ws:1", ())
+    (second,) = answer(m, completed("resp_1", input_tokens=70, output_tokens=7))
     assert second.request_id == turn
     assert second.exchanges[0].tokens.total == 77
 
 
 def test_bug_07_a_socket_keeps_a_bounded_number_of_open_responses() -> None:
-    m, settled = _socket(), []
+    m, settled = socket(), []
     for at in range(MAX_OPEN + 10):
-        _ask(m)
+        ask(m)
         created = {"type": "response.created", "response": {"id": f"resp_{at}"}}
-        settled += _answer(m, created)
+        settled += answer(m, created)
     assert len(settled) == 10
     assert all(s.exchanges[0].completeness is Completeness.PARTIAL for s in settled)
 

@@ -17,7 +17,13 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-HOSTS = ("api.anthropic.com", "api.openai.com", "api.example.org", "other.example.org")
+HOSTS = (
+    "api.anthropic.com",
+    "api.openai.com",
+    "generativelanguage.googleapis.com",
+    "api.example.org",
+    "other.example.org",
+)
 LABEL = "dev.botbottle.kind=test-world"
 SEALED = ("--internal", "-o", "com.docker.network.bridge.inhibit_ipv4=true")
 CLIENT = ROOT / "tests/world/bottle_client.cjs"

@@ -30,6 +30,7 @@ Approve = Annotated[
     str,
     typer.Option("--approve", envvar="BB_APPROVE", help="Apply only the plan with this digest."),
 ]
+Json = Annotated[bool, typer.Option("--json", help="Print what was done as a JSON document.")]
 Parallel = Annotated[
     int, typer.Option("--parallel", envvar="BB_PARALLEL", min=1, max=64, help="Ops at a time.")
 ]
@@ -45,6 +46,7 @@ def register(app: typer.Typer) -> None:
         yes: Yes = False,
         allow: Allow = None,
         approve: Approve = "",
+        json_: Json = False,
         only: Only = None,
         parallel: Parallel = 4,
         fail_fast: Annotated[
@@ -75,6 +77,7 @@ def register(app: typer.Typer) -> None:
         session.env_values.update(ask_env(context, session, declared, env_file, chosen))
         refuse_empty(declared, allow_empty=allow_empty)
         run = Run(context, session, declared, "apply", chosen)
+        run = run.for_machines() if json_ else run
         return run.go(consent, Pace(parallel=parallel, fail_fast=fail_fast, wait=wait))
 
 

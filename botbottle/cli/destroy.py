@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from botbottle.cli.apply import Allow, Approve, Parallel, Yes
+from botbottle.cli.apply import Allow, Approve, Json, Parallel, Yes
 from botbottle.cli.common import load_declared, open_session
 from botbottle.cli.consent import Consent
 from botbottle.cli.context import Context
@@ -23,6 +23,7 @@ def register(app: typer.Typer) -> None:
         yes: Yes = False,
         allow: Allow = None,
         approve: Approve = "",
+        json_: Json = False,
         parallel: Parallel = 4,
     ) -> int:
         """Remove everything of this project from the engine; the ledger's history stays."""
@@ -30,6 +31,7 @@ def register(app: typer.Typer) -> None:
         session = open_session(context)
         declared = load_declared(context, session)
         run = Run(context, session, declared, "destroy", destroy=True)
+        run = run.for_machines() if json_ else run
         # Naming the verb is the approval to destroy; what it shows is still asked about.
         consent = Consent(yes=yes, allow=(*(allow or ()), "destroy"), digest=approve)
         code = run.go(consent, Pace(parallel=parallel))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from botbottle.cli.apply import Allow, Approve, Yes
+from botbottle.cli.apply import Allow, Approve, Json, Yes
 from botbottle.cli.common import load_declared, open_session
 from botbottle.cli.consent import Consent
 from botbottle.cli.context import Context
@@ -71,6 +71,7 @@ def register(app: typer.Typer) -> None:
         yes: Yes = False,
         allow: Allow = None,
         approve: Approve = "",
+        json_: Json = False,
     ) -> int:
         """Apply an older desired set, with the same approvals as any plan."""
         context: Context = ctx.obj
@@ -83,6 +84,7 @@ def register(app: typer.Typer) -> None:
         finally:
             ledger.close()
         run = Run(context, session, declared, "undo")
+        run = run.for_machines() if json_ else run
         code = run.go(Consent(yes=yes, allow=tuple(allow or ()), digest=approve))
         context.err.write("the manifests are unchanged: the next bb apply follows them again\n")
         return code

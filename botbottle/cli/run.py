@@ -46,6 +46,12 @@ class Run:
     only: tuple[str, ...] = ()
     destroy: bool = False
     approves: bool = True
+    machine: Context | None = None  # gets the result as one JSON document; the text goes to stderr
+
+    def for_machines(self) -> Run:
+        """The same run with its result as a JSON document on stdout and its text on stderr."""
+        people = replace(self.context, out=self.context.err)
+        return replace(self, context=people, machine=self.context)
 
     def plan(self) -> Plan:
         return self.session.plan(self.declared, only=self.only, destroy=self.destroy)
@@ -62,6 +68,7 @@ class Run:
             if error := blocking_error(shown):
                 raise error
             if shown.empty:
+                self.document("nothing to do", shown)
                 return self.end(shown)
             settings = self.declared.settings
             check_limits(shown, settings.max_changes, 0 if self.destroy else settings.max_deletes)
@@ -91,6 +98,7 @@ class Run:
             now = self.plan()
             if now.empty:
                 self.say("another bb did this in the meantime; nothing is left to do")
+                self.document("nothing to do", now)
                 return self.end(now)
             approved = Consent(digest=shown.digest, saved=document(shown))
             if not approved.holds(now):
@@ -103,6 +111,7 @@ class Run:
         with graceful(self.context.err) as interrupt:
             result = self.execute(plan, pace, emit, interrupt)
         if result.interrupted:
+            self.document("interrupted", plan, result)
             return self.interrupted(result, interrupt)
         return self.conclude(plan, result)
 
@@ -147,6 +156,7 @@ class Run:
         from botbottle.cli.outcome import groups
 
         if not result.ok:
+            self.document("incomplete", plan, result)
             self.context.err.write(groups(result))
             raise ApplyIncomplete(
                 f"{len(result.done)} operations done, {len(result.failed)} failed, "
@@ -155,13 +165,35 @@ class Run:
             )
         second = self.plan()
         if not second.empty:
+            self.document("did not converge", plan, result)
             fields = ", ".join(sorted({op.id for op in second.ops}))
             raise BBError(
                 f"did not converge: a second plan still wants {fields}",
                 code="BB4001",
                 hint="bb plan --full shows the fields; if nobody else changes them, it is a bug",
             )
+        self.document("applied", plan, result)
         return self.end(plan)
+
+    def document(self, outcome: str, plan: Plan, result: Result | None = None) -> None:
+        """What was done, for machines: the three groups by op id."""
+        if self.machine is None:
+            return
+        failed = result.failed if result else ()
+        left = result.not_started if result else ()
+        self.machine.document(
+            verb=self.verb,
+            project=plan.project,
+            digest=plan.digest,
+            outcome=outcome,
+            done=[op.id for op in (result.done if result else ())],
+            failed=[
+                {"op": f.op.id, "code": f.error.code, "message": str(f.error), "hint": f.error.hint}
+                for f in failed
+            ],
+            not_started=[{"op": n.op.id, "why": n.why, "by": n.by} for n in left],
+            seconds=round(result.seconds, 3) if result else 0.0,
+        )
 
     def end(self, plan: Plan) -> int:
         """The stable last line, after the warning about policies that nobody would carry out."""

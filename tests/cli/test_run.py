@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
 from botbottle.cli.interrupt import Interrupt
+from botbottle.cli.run import Run
 from botbottle.errors import ApplyIncomplete, BBError, PlanStale, Refused, UsageError
 from botbottle.executor import Result
 from botbottle.executor.api import Failure, NotStarted
@@ -99,6 +101,46 @@ def test_an_interrupted_apply_says_what_is_left_and_how_to_go_on(
     result = Result((one,), (), (NotStarted(two, "interrupted"),))
     assert made.interrupted(result, interrupt) == code
     assert f"not started\n  {two.id}" in err(made) and "same command" in err(made)
+
+
+class TestForMachines:
+    def document(self, made: Run) -> Any:
+        assert made.machine is not None
+        return json.loads(made.machine.out.getvalue())  # type: ignore[attr-defined]
+
+    def test_the_result_is_one_document_and_the_text_goes_to_the_other_stream(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        world, want = World(), declared()
+        world.converge(want)
+        made = run(monkeypatch, world=world, want=want).for_machines()
+        assert go(made) == 0
+        found = self.document(made)
+        assert found["outcome"] == "nothing to do" and found["verb"] == "apply"
+        assert found["format_version"] == "1.0" and found["digest"] == made.plan().digest
+        assert "Nothing to do." in err(made)
+
+    def test_an_unfinished_one_has_the_three_groups(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        made = run(monkeypatch).for_machines()
+        plan = made.plan()
+        one, two, three = plan.ops[:3]
+        failed = Failure(two, BBError("disk is full", hint="make room"))
+        result = Result((one,), (failed,), (NotStarted(three, "blocked", two.id),))
+        with pytest.raises(ApplyIncomplete):
+            made.conclude(plan, result)
+        found = self.document(made)
+        assert found["outcome"] == "incomplete" and found["done"] == [one.id]
+        assert found["failed"] == [
+            {"op": two.id, "code": "BB1000", "message": "disk is full", "hint": "make room"}
+        ]
+        assert found["not_started"] == [{"op": three.id, "why": "blocked", "by": two.id}]
+
+    def test_what_is_refused_prints_no_document(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        made = run(monkeypatch).for_machines()
+        with pytest.raises(Refused):
+            go(made)
+        assert made.machine is not None
+        assert made.machine.out.getvalue() == ""  # type: ignore[attr-defined]
 
 
 def test_a_second_plan_that_is_not_empty_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:

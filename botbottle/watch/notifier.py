@@ -6,13 +6,15 @@ full queue drops notices (and says so), a command or webhook that hangs is given
 
 from __future__ import annotations
 
+import http.client
 import json
+import os
 import queue
 import shlex
+import signal
 import subprocess
 import threading
 import time
-import urllib.error
 import urllib.request
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -21,6 +23,7 @@ from typing import IO, Any
 
 from botbottle.errors import BBError
 from botbottle.ledger.api import Ledger
+from botbottle.ledger.records import LedgerEvent
 from botbottle.model.bottle import Declared, Settings
 from botbottle.watch.notify import BURST_SECONDS, Moment, Notice, notices
 
@@ -28,7 +31,8 @@ EVERY = 1.0  # seconds between readings
 QUIET = 30.0  # seconds after which a ledger that did not change is read all the same (windows end)
 WAITING = 100  # notices in the queue
 COMMAND_SECONDS = 5.0
-WEBHOOK_SECONDS = 2.0
+WEBHOOK_SECONDS = 2.0  # for each step of a call
+WEBHOOK_WHOLE = 5.0
 EVENTS = 200  # denials read at a time
 # A notification program needs these to reach a desktop; it gets no credential of the host.
 PASSED_ON = ("PATH", "HOME", "LANG", "DISPLAY", "WAYLAND_DISPLAY", "XDG_RUNTIME_DIR",
@@ -84,7 +88,7 @@ class Notifier:
         return True
 
     def _read(self, declared: Declared, now: float) -> Moment:
-        for event in self.ledger.events(kind="denial", after=self._last_event, limit=EVENTS):
+        for event in self._new_denials():
             self._last_event = max(self._last_event, event.id)
             self._denied.setdefault(event.account, deque(maxlen=EVENTS)).append(event.at)
         pending = self.ledger.proposals(status="pending", now=now)
@@ -94,9 +98,19 @@ class Notifier:
             tuple((p.id, p.account, p.kind) for p in pending),
         )
 
+    def _new_denials(self) -> list[LedgerEvent]:
+        """Since the last reading. When more came than are read at a time, the newest: one that
+        falls behind would count what is long over."""
+        last = self._last_event
+        page = self.ledger.events(kind="denial", after=last, limit=EVENTS)
+        if last and len(page) == EVENTS:
+            page = self.ledger.events(kind="denial", after=0, limit=EVENTS)
+        return [event for event in page if event.id > last]
+
 
 class Sender:
-    """Runs the command and calls the webhook of the settings, one notice at a time."""
+    """Runs the command and calls the webhook of the settings, one notice at a time. A webhook
+    that keeps an answer dripping is left to itself; while it does, no other is called."""
 
     def __init__(
         self, environ: Mapping[str, str], log: Log, bell: Callable[[], None] = lambda: None
@@ -106,6 +120,7 @@ class Sender:
         self._log = log
         self._bell = bell
         self._queue: queue.Queue[tuple[Notice, Settings] | None] = queue.Queue(WAITING)
+        self._calling: threading.Thread | None = None
         self._thread = threading.Thread(target=self._run, name="bb-notify", daemon=True)
         self._thread.start()
 
@@ -134,7 +149,7 @@ class Sender:
             body = json.dumps(notice.wire(time.time())).encode()
             for what, act in (
                 (settings.notify_command, self._command),
-                (settings.notify_webhook, webhook),
+                (settings.notify_webhook, self._webhook),
             ):
                 if what:
                     self._try(what, act, body)
@@ -142,21 +157,53 @@ class Sender:
     def _try(self, what: str, act: Callable[[str, bytes], None], body: bytes) -> None:
         try:
             act(what, body)
-        except (OSError, ValueError, subprocess.SubprocessError, urllib.error.URLError) as error:
+        except (
+            OSError,
+            ValueError,
+            subprocess.SubprocessError,
+            http.client.HTTPException,
+        ) as error:
             # The address may hold a token: the log gets the kind of failure only.
             self._log({"event": "notify-failed", "level": "warning", "why": type(error).__name__})
 
     def _command(self, command: str, body: bytes) -> None:
-        """Run without a shell, the notice on standard input. Raises on failure."""
-        subprocess.run(
+        """Run without a shell, the notice on standard input. One that is given up ends with
+        all that it has started. Raises on failure."""
+        with subprocess.Popen(
             shlex.split(command),
-            input=body,
+            stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             env=self._environ,
-            timeout=COMMAND_SECONDS,
-            check=True,
-        )
+            start_new_session=True,
+        ) as process:
+            try:
+                process.communicate(body, COMMAND_SECONDS)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)  # not reaped yet: its id is its own still
+                raise
+        if process.returncode:
+            raise subprocess.CalledProcessError(process.returncode, "notify_command")
+
+    def _webhook(self, address: str, body: bytes) -> None:
+        """Call it in a thread that is waited for only so long. Raises on failure."""
+        if self._calling is not None and self._calling.is_alive():
+            raise TimeoutError("the last call has not ended yet")
+        failed: list[Exception] = []
+
+        def call() -> None:
+            try:
+                webhook(address, body)
+            except (OSError, ValueError, http.client.HTTPException) as error:
+                failed.append(error)
+
+        self._calling = threading.Thread(target=call, name="bb-webhook", daemon=True)
+        self._calling.start()
+        self._calling.join(WEBHOOK_WHOLE)
+        if self._calling.is_alive():
+            raise TimeoutError("no whole answer in time")
+        if failed:
+            raise failed[0]
 
 
 class _Straight(urllib.request.HTTPRedirectHandler):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.server
 import json
+import socket
 import sys
 import threading
 import time
@@ -124,6 +126,55 @@ def test_a_command_that_hangs_holds_up_nobody(
     until(lambda: any(r["event"] == "notify-failed" for r in log))
 
 
+def test_a_command_that_is_given_up_ends_with_all_it_started(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, log: list[dict[str, Any]]
+) -> None:
+    monkeypatch.setattr(notifier, "COMMAND_SECONDS", 1.0)
+    started = tmp_path / "pid"
+    script = f"sleep 300 & echo $! > {started}.new; mv {started}.new {started}; wait"
+    sender = Sender({"PATH": "/usr/bin:/bin"}, log.append)
+    while not started.exists():  # a busy machine may need more than one attempt
+        sender.put(NOTICE, Settings(notify_command=f"sh -c '{script}'"))
+        until(lambda: log)
+        log.clear()
+    until(lambda: not running(int(started.read_text())))
+
+
+def running(process: int) -> bool:
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def test_a_webhook_that_drips_is_left_and_commands_go_on(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, log: list[dict[str, Any]]
+) -> None:
+    monkeypatch.setattr(notifier, "WEBHOOK_WHOLE", 0.2)
+    ended = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        calls: list[int] = []
+
+        def drip() -> None:
+            connection, _ = server.accept()
+            calls.append(1)
+            with connection, contextlib.suppress(OSError):
+                connection.sendall(b"HTTP/1.1 200 OK\r\nX: ")
+                while not ended.wait(0.05):
+                    connection.sendall(b"x")
+
+        threading.Thread(target=drip, daemon=True).start()
+        address = f"http://127.0.0.1:{server.getsockname()[1]}/token-in-the-path"
+        out = tmp_path / "out"
+        sender = Sender({"PATH": "/usr/bin:/bin"}, log.append)
+        sender.put(NOTICE, Settings(notify_webhook=address))
+        sender.put(NOTICE, Settings(notify_webhook=address, notify_command=keep(out)))
+        until(lambda: out.exists() and len(log) >= 2, 20.0)
+        ended.set()
+    assert calls == [1], "a second call would wait in the same place"
+    assert {r["why"] for r in log} == {"TimeoutError"} and "token" not in repr(log)
+
+
 def test_a_missing_command_is_said_and_the_next_notice_goes_out(
     hook: tuple[str, list[bytes]], log: list[dict[str, Any]]
 ) -> None:
@@ -150,7 +201,8 @@ class Ledger:
         if self.broken:
             raise LedgerUnavailable("gone")
         self.reads += 1
-        return tuple(e for e in self.found if e.id > after)[:limit]
+        found = tuple(e for e in self.found if e.id > after)
+        return found[:limit] if after else found[-limit:]
 
     def proposals(self, *, status: str, now: float) -> tuple[()]:
         return ()
@@ -178,6 +230,20 @@ def test_denials_are_counted_over_a_minute_and_told_once(log: list[dict[str, Any
     ledger.now, ledger.changes = 1003.0, 2
     made.look(declared())
     assert sent == ["denials"]
+
+
+def test_a_flood_of_denials_never_makes_the_reader_fall_behind(log: list[dict[str, Any]]) -> None:
+    ledger, sent = Ledger(), []
+    made = Notifier(
+        ledger, lambda n, _: sent.append(n.kind), log.append, ledger.version, lambda: ledger.now
+    )  # type: ignore[arg-type]
+    ledger.found = [denial(1, 10.0)]
+    made.look(declared())
+    ledger.found += [denial(i, 100.0) for i in range(2, 5000)]
+    ledger.found += [denial(i, 1001.0) for i in range(5000, 5000 + BURST)]
+    ledger.now, ledger.changes = 1002.0, 1
+    made.look(declared())
+    assert sent == ["denials"], "what is new counts, not the oldest that was not read yet"
 
 
 def test_the_ledger_is_read_at_most_once_a_second(log: list[dict[str, Any]]) -> None:

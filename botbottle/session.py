@@ -169,7 +169,7 @@ class Session:
         """One snapshot of the engine and of what every running sidecar has active."""
         home_id, project = self.paths.home_id, declared.project.id
         called = [names(home_id, project, b.name) for b in declared.bottles]
-        held = [n for c in called for n in (c.agent, c.egress, c.network)]
+        held = [n for c in called for n in (c.agent, c.egress, c.network, c.home, c.workspace)]
         held += [ledger_name(home_id), outer_name(home_id)]
         if declared.settings.egress_network:
             held.append(declared.settings.egress_network)
@@ -178,6 +178,7 @@ class Session:
             tags=tuple(facts.images.values()),
             names=held,
             subnets=(declared.settings.address_pool,),
+            lookalikes=True,
         )
         return replace(found, sidecars=self.statuses(found))
 

@@ -83,7 +83,7 @@ def find(session: Session, source: str, bottle: str) -> ObservedContainer:
 
 
 def candidates(session: Session, declared: Declared) -> list[ObservedContainer]:
-    """Agents of other homes and projects, and unlabelled containers that look like one."""
+    """Agents of other projects of this home, and unlabelled containers that look like one."""
     from botbottle.planner.draft import owned
 
     observed = session.observe(declared, session.facts(declared))
@@ -115,5 +115,5 @@ def _owner(found: ObservedContainer) -> str:
 
     if labels.HOME not in found.labels:
         return "no label of bb"
-    home, project = found.labels[labels.HOME], found.labels.get(labels.PROJECT, "")
-    return f"bottle {found.labels.get(labels.BOTTLE, '')} of project {project}, home {home}"
+    marks = found.labels
+    return f"bottle {marks.get(labels.BOTTLE, '')} of project {marks.get(labels.PROJECT, '')}"

@@ -19,7 +19,7 @@ from botbottle.engine import decode
 from botbottle.engine.connection import Connection
 from botbottle.engine.errors import NotFound
 from botbottle.model import labels
-from botbottle.model.looks import look
+from botbottle.model.looks import is_lookalike
 from botbottle.model.resources import (
     Observed,
     ObservedContainer,
@@ -29,6 +29,7 @@ from botbottle.model.resources import (
 )
 
 THREADS = 4
+type Shown = Callable[[str, Mapping[str, str]], bool]  # by name and labels
 _ALIVE = ("running", "paused", "restarting")
 
 
@@ -55,22 +56,23 @@ class Observer:
         tags: Sequence[str] = (),
         names: Sequence[str] = (),
         subnets: Sequence[str] = (),
+        lookalikes: bool = False,
     ) -> Observed:
         """See ``EngineRead.observe``. Any failing call raises; after that the engine may be
         another one (restarted, upgraded), so its facts are asked for again."""
         try:
-            return self._observe(home_id, tags, names, subnets)
+            return self._observe(home_id, tags, subnets, _shown(names, lookalikes))
         except BaseException:
             self._facts = None
             raise
 
     def _observe(
-        self, home_id: str, tags: Sequence[str], names: Sequence[str], subnets: Sequence[str]
+        self, home_id: str, tags: Sequence[str], subnets: Sequence[str], shown: Shown
     ) -> Observed:
         with ThreadPoolExecutor(THREADS, thread_name_prefix="bb-observe") as pool:
             listing = pool.submit(self._containers)
             networking = pool.submit(self._connection.get_json, "/networks")
-            volumes = pool.submit(self._volumes, home_id, names)
+            volumes = pool.submit(self._volumes, home_id, shown)
             facts = pool.submit(self._engine_facts)
             raw = listing.result()
             missing = sorted(set(tags) - set(_proven(raw)))
@@ -78,11 +80,11 @@ class Observer:
             listed = [decode.listed_container(c) for c in raw]
             owned = [c for c in listed if c.labels.get(labels.HOME) == home_id]
             inspected = _present(pool.map(self._inspect, owned))
-            networks = _networks(networking.result(), home_id, names, subnets, listed)
+            networks = _networks(networking.result(), home_id, subnets, shown, listed)
             images = _images(raw, tags, imaging.result())
             known = facts.result()
-        wanted, ours = set(names), {c.id for c in owned}
-        strangers = [c for c in listed if c.id not in ours and (c.name in wanted or look(c.name))]
+        ours = {c.id for c in owned}
+        strangers = [c for c in listed if c.id not in ours and shown(c.name, c.labels)]
         return Observed(
             engine_id=known.engine_id,
             engine_version=self._connection.server,
@@ -110,12 +112,10 @@ class Observer:
             decode.image(i) for i in self._connection.get_json("/images/json", {"filters": filters})
         ]
 
-    def _volumes(self, home_id: str, names: Sequence[str]) -> tuple[ObservedVolume, ...]:
+    def _volumes(self, home_id: str, shown: Shown) -> tuple[ObservedVolume, ...]:
         found = [decode.volume(v) for v in self._connection.get_json("/volumes")["Volumes"] or ()]
-        ours = (v for v in found if v.labels.get(labels.HOME) == home_id)
-        strangers = (v for v in found if v.labels.get(labels.HOME) != home_id)
-        shown = (v for v in strangers if v.name in names or look(v.name))
-        return tuple(sorted((*ours, *shown), key=lambda v: v.name))
+        kept = (v for v in found if v.labels.get(labels.HOME) == home_id or shown(v.name, v.labels))
+        return tuple(sorted(kept, key=lambda v: v.name))
 
     def _inspect(self, container: ObservedContainer) -> ObservedContainer | None:
         """A stopped container has nothing to inspect; one that is gone meanwhile is absent."""
@@ -137,6 +137,12 @@ class Observer:
                 str(info.get("DockerRootDir") or ""),
             )
         return self._facts
+
+
+def _shown(names: Sequence[str], lookalikes: bool) -> Shown:
+    """Which strangers to show: those with one of ``names`` and, when asked for, look-alikes."""
+    wanted = frozenset(names)
+    return lambda name, marks: name in wanted or (lookalikes and is_lookalike(name, marks))
 
 
 def _present(found: Iterable[ObservedContainer | None]) -> list[ObservedContainer]:
@@ -169,11 +175,11 @@ def _images(
 def _networks(
     raw: Sequence[Mapping[str, Any]],
     home_id: str,
-    names: Sequence[str],
     subnets: Sequence[str],
+    shown: Shown,
     containers: Iterable[ObservedContainer],
 ) -> tuple[ObservedNetwork, ...]:
-    """Ours, and strangers that look like ours or overlap our (or wanted) subnets."""
+    """Ours, and strangers that are asked for or overlap our (or wanted) subnets."""
     attached = _attached(containers)
     networks = [decode.network(n, attached) for n in raw]
     ours = [n for n in networks if n.labels.get(labels.HOME) == home_id]
@@ -182,8 +188,7 @@ def _networks(
     strangers = [
         n
         for n in networks
-        if n.id not in owned
-        and (n.name in names or look(n.name) or any(taken(s) for s in n.subnets))
+        if n.id not in owned and (shown(n.name, n.labels) or any(taken(s) for s in n.subnets))
     ]
     return tuple(sorted([*ours, *strangers], key=lambda n: (n.name, n.id)))
 

@@ -42,8 +42,11 @@ class DockerReader:
         tags: Sequence[str] = (),
         names: Sequence[str] = (),
         subnets: Sequence[str] = (),
+        lookalikes: bool = False,
     ) -> Observed:
-        found = self._observer.observe(home_id, tags=tags, names=names, subnets=subnets)
+        found = self._observer.observe(
+            home_id, tags=tags, names=names, subnets=subnets, lookalikes=lookalikes
+        )
         ours = [n for n in found.networks if n.labels.get(labels.HOME) == home_id]
         self._networks = frozenset([*(n.id for n in ours), *names])
         return found

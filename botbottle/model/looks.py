@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
+
+from botbottle.model import labels
 
 _LOOKS = re.compile(
     r"bb-(?:(?P<shared>ledger|outer)-[0-9a-f]{8}"
@@ -26,3 +29,8 @@ def look(name: str) -> Look | None:
     if found is None:
         return None
     return Look(found["bottle"] or "", found["role"] or found["shared"])
+
+
+def is_lookalike(name: str, marks: Mapping[str, str]) -> bool:
+    """A name of our pattern on something that no home ever labelled as its own."""
+    return labels.HOME not in marks and look(name) is not None

@@ -67,10 +67,14 @@ class Seeing(Fleet):
     def observe(self) -> Observed:
         home = HomePaths(self.home).home_id
         called = [names(home, "proj-1", name) for name in BOTTLES]
-        held = [n for c in called for n in (c.agent, c.egress, c.network)]
+        held = [n for c in called for n in (c.agent, c.egress, c.network, c.home, c.workspace)]
         held += [ledger_name(home), outer_name(home)]
         seen = self.engine.observe(
-            home, tags=tuple(FACTS.images.values()), names=held, subnets=("10.213.0.0/16",)
+            home,
+            tags=tuple(FACTS.images.values()),
+            names=held,
+            subnets=("10.213.0.0/16",),
+            lookalikes=True,
         )
         return replace(seen, sidecars=super().observe().sidecars)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from botbottle.engine.api import Event, ExecResult
 from botbottle.engine.errors import NotFound
@@ -14,7 +14,7 @@ from botbottle.engine.fake.stream import EventLog
 from botbottle.engine.fake.world import World
 from botbottle.errors import EngineUnreachable
 from botbottle.model import labels
-from botbottle.model.looks import look
+from botbottle.model.looks import is_lookalike
 from botbottle.model.plan import Ref
 from botbottle.model.resources import (
     Observed,
@@ -24,6 +24,7 @@ from botbottle.model.resources import (
     ObservedVolume,
 )
 
+type Shown = Callable[[str, Mapping[str, str]], bool]  # by name and labels
 type Exec = Callable[[ObservedContainer, Sequence[str], bytes], ExecResult]
 
 
@@ -56,17 +57,19 @@ class FakeReader:
         tags: Sequence[str] = (),
         names: Sequence[str] = (),
         subnets: Sequence[str] = (),
+        lookalikes: bool = False,
     ) -> Observed:
+        def shown_as(name: str, marks: Mapping[str, str]) -> bool:
+            return name in names or (lookalikes and is_lookalike(name, marks))
+
         with self._lock:
             self._check()
             world = self._seen()
             ours = {i for i, c in world.containers.items() if c.labels.get(labels.HOME) == home_id}
             shown = [
-                c
-                for i, c in world.containers.items()
-                if i in ours or c.name in names or look(c.name)
+                c for i, c in world.containers.items() if i in ours or shown_as(c.name, c.labels)
             ]
-            networks = _visible_networks(world, home_id, names, subnets)
+            networks = _visible_networks(world, home_id, subnets, shown_as)
             images = {i.id: i for t in tags if (i := world.image(t))}
             return Observed(
                 engine_id="FAKE",
@@ -81,7 +84,7 @@ class FakeReader:
                 ),
                 networks=networks,
                 images=tuple(images[i] for i in sorted(images)),
-                volumes=_visible_volumes(world, home_id, names),
+                volumes=_visible_volumes(world, home_id, shown_as),
             )
 
     def events(self) -> Iterator[Event | None]:
@@ -167,24 +170,22 @@ def overlap(one: str, other: str) -> bool:
     return ipaddress.ip_network(one).overlaps(ipaddress.ip_network(other))
 
 
-def _visible_volumes(
-    world: World, home_id: str, names: Sequence[str]
-) -> tuple[ObservedVolume, ...]:
+def _visible_volumes(world: World, home_id: str, shown: Shown) -> tuple[ObservedVolume, ...]:
     found = (ObservedVolume(name, dict(marks)) for name, marks in sorted(world.volumes.items()))
     return tuple(
-        v for v in found if v.labels.get(labels.HOME) == home_id or v.name in names or look(v.name)
+        v for v in found if v.labels.get(labels.HOME) == home_id or shown(v.name, v.labels)
     )
 
 
 def _visible_networks(
-    world: World, home_id: str, names: Sequence[str], subnets: Sequence[str]
+    world: World, home_id: str, subnets: Sequence[str], shows: Shown
 ) -> tuple[ObservedNetwork, ...]:
     ours = [n for n in world.networks.values() if n.labels.get(labels.HOME) == home_id]
     wanted = [*subnets, *(n.subnet for n in ours)]
     shown = [
         n
         for n in world.networks.values()
-        if n in ours or n.name in names or look(n.name) or any(overlap(n.subnet, s) for s in wanted)
+        if n in ours or shows(n.name, n.labels) or any(overlap(n.subnet, s) for s in wanted)
     ]
     found = (world.observed_network(n) for n in shown)
     return tuple(sorted(found, key=lambda n: (n.name, n.id)))

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from botbottle.model.bottle import BottleSpec, Limit, Scope
-from botbottle.model.plan import Notice
+from botbottle.model.plan import Notice, Reach
+from botbottle.model.resources import SidecarStatus
 from botbottle.model.route import Dlp, Route
-from tests.support.worlds import World, bottle, declared
+from botbottle.planner.reach import route_atoms
+from botbottle.planner.wanted import routes
+from tests.support.worlds import FACTS, World, bottle, declared
 
 
 def after(old: BottleSpec, new: BottleSpec | None) -> dict[str, Notice]:
@@ -64,3 +69,18 @@ def test_a_raised_budget_and_a_dropped_one() -> None:
 def test_removing_a_bottle_deletes_its_work() -> None:
     found = after(bottle(), None)
     assert found["BB320"].needs == found["BB321"].needs == "destroy"
+
+
+def test_reach_that_was_approved_is_not_asked_for_again_after_a_restart() -> None:
+    """The sidecar lost its configuration; what the last apply approved comes back unasked."""
+    world, spec = World(), bottle(routes=(Route("one.example"),))
+    world.converge(declared(spec))
+    (sidecar,) = world.by_kind("egress")
+    world.status(sidecar.id, SidecarStatus(ready=True, ledger=True))
+    approved = frozenset(a for r in routes(spec) for a in route_atoms(r))
+    made = world.plan(declared(spec), replace(FACTS, approved={"web": approved}))
+    assert made.needs == () and {c.reach for c in made.reach} == {Reach.NEUTRAL}
+    more = bottle(routes=(Route("one.example"), Route("two.example")))
+    wider = world.plan(declared(more), replace(FACTS, approved={"web": approved}))
+    assert wider.needs == ("widen",)
+    assert [c.text for c in wider.reach if c.reach is Reach.WIDENS] == ["two.example any method /*"]

@@ -197,6 +197,19 @@ def test_pieces_in_consecutive_requests_are_put_together(make: Make, rng: random
     assert send(value[12:], "bottle one, a.test")
 
 
+def test_of_a_value_with_a_public_beginning_the_rest_is_enough(
+    make: Make, rng: random.Random
+) -> None:
+    value = "vendor-live-" + alnum(rng, 14)
+    scanner, memory = make({"S": value.encode()}), FragmentMemory()
+    verdicts = [
+        scanner.scan_request("https://a.test/", [], part.encode(), memory=memory, scope="a")
+        for part in (value[12:21], value[18:])
+    ]
+    assert not verdicts[0]
+    assert [f.rule for f in verdicts[1]] == ["known_secret/fragments/S"]
+
+
 def test_fragments_are_forgotten_after_their_time_and_bounded_in_number(rng: random.Random) -> None:
     memory = FragmentMemory(scopes=3, seconds=10)
     for index in range(9):

@@ -11,7 +11,6 @@ from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from botbottle.dlp.known.grams import WINDOW
 from botbottle.dlp.known.measure import KnownHit
 
 Coverage = dict[tuple[str, int], int]  # (secret, segment) -> bit mask of the bytes seen
@@ -24,14 +23,14 @@ class _Seen:
 
 
 def merge(coverage: Coverage, hits: Iterable[KnownHit]) -> list[KnownHit]:
-    """Add the runs to ``coverage``; returns the hits that completed a leak of 16 bytes."""
+    """Add the runs to ``coverage``; returns the hits that completed a leak."""
     completed: list[KnownHit] = []
     for hit in hits:
         key = (hit.name, hit.segment)
         low, high = hit.covered
         mask = coverage.get(key, 0) | (((1 << (high - low)) - 1) << low)
         coverage[key] = mask
-        if mask.bit_count() >= WINDOW:
+        if mask.bit_count() >= hit.enough:
             completed.append(hit)
     return completed
 

@@ -20,7 +20,8 @@ class KnownHit:
     """A run of a secret in the surface.
 
     ``covered``: (from, to) in bytes of the segment. ``complete`` says that the run is a leak of
-    its own; otherwise it is a fragment that counts only together with others.
+    its own; otherwise it is a fragment that counts only together with others. ``enough``: bytes of
+    the segment that make a leak.
     """
 
     name: str
@@ -31,6 +32,7 @@ class KnownHit:
     segment: int
     covered: tuple[int, int]
     complete: bool
+    enough: int = WINDOW
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,7 @@ def measure(surface: memoryview, owner: Owner, end: int) -> KnownHit | None:
     return KnownHit(
         entry.name, codec, entry.verdict, start + low, start + high, entry.segment_id,
         (int(secret_from / unit), int(high / unit)), complete,
+        min(WINDOW, len(entry.segment.text) - entry.segment.public),
     )  # fmt: skip
 
 

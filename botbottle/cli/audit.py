@@ -1,16 +1,26 @@
-"""``bb audit``: what enforcement did, and whether the record is whole."""
+"""``bb audit``: what enforcement did, whether the record is whole, and a copy of all of it."""
 
 from __future__ import annotations
 
+import json
+import os
 import time
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from botbottle.cli.common import load_declared, open_session
 from botbottle.cli.context import Context
-from botbottle.errors import LedgerCorrupt
+from botbottle.errors import BBError, LedgerCorrupt
 from botbottle.model import canonical
+
+if TYPE_CHECKING:
+    from botbottle.ledger.api import Ledger
+    from botbottle.ledger.records import AuditCheck, AuditRow
+
+EVERY = 2**31  # rows: all
+HIDDEN = ("at", "hash", "prev")  # from lines for people
 
 
 def register(app: typer.Typer) -> None:
@@ -19,7 +29,15 @@ def register(app: typer.Typer) -> None:
         ctx: typer.Context,
         json_: Annotated[bool, typer.Option("--json", help="Print a JSON document.")] = False,
         verify: Annotated[bool, typer.Option("--verify", help="Check every link.")] = False,
-        head: Annotated[str, typer.Option("--head", help="A hash kept from before.")] = "",
+        head: Annotated[
+            str, typer.Option("--head", help="With --verify: a hash kept from before.")
+        ] = "",
+        limit: Annotated[
+            int, typer.Option("--limit", min=1, help="Show as many of the newest rows.")
+        ] = 1000,
+        export: Annotated[
+            Path | None, typer.Option("--export", help="Write every row to a new file, JSON lines.")
+        ] = None,
     ) -> int:
         """The enforcement record; verify its chain."""
         context: Context = ctx.obj
@@ -27,13 +45,15 @@ def register(app: typer.Typer) -> None:
         declared = load_declared(context, session)
         ledger = session.open_ledger(declared)
         try:
-            rows = [canonical.plain(r) for r in ledger.audit()]
-            check = ledger.verify_audit(head) if verify else None
+            rows = ledger.audit(limit=limit)
+            check = ledger.verify_audit(head) if verify or head else None
+            if export is not None:
+                write(context, ledger, export)
         finally:
             ledger.close()
         if json_:
-            context.document(rows=rows)
-        else:
+            context.document(rows=[canonical.plain(r) for r in rows])
+        elif export is None:
             context.out.writelines(line(r) for r in rows)
             context.note_empty(rows, "bb audit: nothing was ever enforced")
         if check is not None:
@@ -41,18 +61,32 @@ def register(app: typer.Typer) -> None:
         return 0
 
 
-def line(row: dict[str, object]) -> str:
+def line(row: AuditRow) -> str:
     """One row for people."""
-    stamp = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(float(str(row["at"]))))
-    rest = "  ".join(f"{k}={row[k]}" for k in sorted(row) if k not in ("at", "hash", "previous"))
+    stamp = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(row.at))
+    plain = canonical.plain(row)
+    rest = "  ".join(f"{k}={plain[k]}" for k in sorted(plain) if k not in HIDDEN)
     return f"{stamp}Z  {rest}\n"
 
 
-def report(context: Context, check: object) -> None:
-    """Say that the chain is whole, or raise LedgerCorrupt."""
-    if not getattr(check, "ok", False):
+def write(context: Context, ledger: Ledger, path: Path) -> None:
+    """All rows, oldest first, each with the hash that the next one names; only for the owner.
+    Raises BBError: no file is written over."""
+    rows = ledger.audit(limit=EVERY)
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise BBError(f"cannot write: {error.strerror}", where=str(path)) from error
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        file.writelines(json.dumps(canonical.plain(r), sort_keys=True) + "\n" for r in rows)
+    context.err.write(f"bb audit: {len(rows)} rows in {path}\n")
+
+
+def report(context: Context, check: AuditCheck) -> None:
+    """Say that the chain is whole, and its head, or raise LedgerCorrupt."""
+    if not check.ok:
         raise LedgerCorrupt(
-            f"the audit record was changed: {check}",
+            f"the audit record was changed: {check.problem}",
             hint="compare with a backup: bb ledger backup keeps them",
         )
-    context.err.write(f"audit record is whole: {check}\n")
+    context.err.write(f"audit record is whole: {check.rows} rows, head {check.head or 'none'}\n")

@@ -14,7 +14,6 @@ from typing import Any
 from botbottle.cli.context import Context
 from botbottle.control.adapter import ControlClient
 from botbottle.engine.api import EngineWrite
-from botbottle.load import find_project
 from botbottle.model.bottle import Declared
 from botbottle.session import Session
 from botbottle.ui.events import Event
@@ -113,17 +112,15 @@ def _log(parts: Parts) -> None:
 def _world(parts: Parts) -> LiveWorld:
     context, session, project = parts.context, parts.session, parts.declared.project.id
 
-    def roots() -> list[Path]:
-        found = find_project(context.cwd)
-        return [context.home, *([found / ".bot-bottle"] if found else [])]
-
+    root = parts.declared.project.root
+    folders = [context.home, *([Path(root) / ".bot-bottle"] if root else [])]
     session.ledger = session.open_ledger(parts.declared, write=True)
     return LiveWorld(
         session=session,
         engine=writing(context),
         control=ControlClient(session.paths.socket_root),
         ledger=session.ledger,
-        manifests=Manifests(roots),
+        manifests=Manifests(folders),
         project=project,
         emit=_emitter(parts),
         cancelled=parts.cancelled,

@@ -24,7 +24,9 @@ from botbottle.watch.select import Decision, Level, blocked_bottles, decide, una
 from botbottle.watch.sources import CONNECTED, PROJECT
 
 TICK = 0.1  # seconds between looks at the ledger
-FILES_EVERY = 0.5
+FILES_EVERY = 1.0
+LEDGER_SHARE = 400  # reading the ledger may take one such part of the time ...
+LEDGER_LATEST = 1.0  # ... but a change is never left unread for longer than this
 RESYNC = 30.0
 RENEW = 3.0  # seconds between renewals of the lease
 LOCK_RETRY = 1.0  # seconds until a pass is tried again that met the project's lock
@@ -86,6 +88,7 @@ class Watch:
     _next_resync: float = 0.0
     _next_files: float = 0.0
     _next_renew: float = 0.0
+    _next_ledger: float = 0.0
     _backoff: Backoff = field(init=False)  # of bottles and of the whole project
     _sources: Backoff = field(init=False)  # of what the loop looks at
     _said: frozenset[tuple[str, str]] = frozenset()
@@ -188,10 +191,13 @@ class Watch:
     def _poll_ledger(self) -> None:
         """A change in the ledger matters here only when it changes what a bottle may do."""
         self._unread |= self.world.ledger_changed()
-        if self.declared is None or not self._unread:
+        start = self.clock()
+        if self.declared is None or not self._unread or start < self._next_ledger:
             return
         now = self.world.standings(self.declared)
         self._unread = False
+        spent = self.clock() - start  # many sidecars' heartbeats change the ledger all the time
+        self._next_ledger = start + min(LEDGER_SHARE * spent, LEDGER_LATEST)
         for bottle in sorted(now.keys() | self._standing.keys()):
             if now.get(bottle) != self._standing.get(bottle):
                 self._backoff.forget(bottle)

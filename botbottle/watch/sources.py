@@ -6,7 +6,7 @@ import contextlib
 import os
 import threading
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -112,8 +112,8 @@ type Seen = tuple[str, int, int]  # path, size, time of change in ns
 class Manifests:
     """Notices edits of manifest files by size and time; cheap enough to ask twice a second."""
 
-    def __init__(self, roots: Callable[[], list[Path]]) -> None:
-        self._roots = roots
+    def __init__(self, folders: Sequence[Path]) -> None:
+        self._folders = [str(folder) for folder in folders]
         self._seen = self._signature()
 
     def changed(self) -> bool:
@@ -125,7 +125,7 @@ class Manifests:
         return True
 
     def _signature(self) -> list[Seen]:
-        return sorted(found for root in self._roots() for found in _files(str(root)))
+        return sorted(found for root in self._folders for found in _files(root))
 
 
 def _files(root: str) -> Iterator[Seen]:
@@ -137,10 +137,10 @@ def _files(root: str) -> Iterator[Seen]:
 
 
 def _manifests(folder: str) -> Iterator[Seen]:
-    """A folder or file that is not there, or goes while it is looked at, is absent."""
+    """A folder that is not there is empty. What goes while it is looked at cuts the look short,
+    and the next one differs."""
     with contextlib.suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
             if entry.name.endswith(".md"):
-                with contextlib.suppress(OSError):
-                    found = entry.stat()
-                    yield entry.path, found.st_size, found.st_mtime_ns
+                found = entry.stat()
+                yield entry.path, found.st_size, found.st_mtime_ns

@@ -50,6 +50,8 @@ class Fake:
     renew_raises: list[Exception] = field(default_factory=list)
     load_raises: list[Exception] = field(default_factory=list)
     loads: int = 0
+    reads: int = 0  # of the ledger
+    reading: Callable[[], None] = lambda: None  # what happens while the ledger is read
 
     def load(self) -> tuple[Declared | None, str]:
         self.edited = False
@@ -84,6 +86,8 @@ class Fake:
         return Result(done=plan.ops)
 
     def standings(self, want: Declared) -> Mapping[str, str]:
+        self.reads += 1
+        self.reading()
         if self.ledger_raises:
             raise self.ledger_raises.pop(0)
         states = states_of(want, self.world.view)
@@ -153,6 +157,28 @@ def test_a_crossed_budget_is_enforced_at_the_next_look_at_the_ledger(rig: Rig) -
     rig.fake.version += 1
     rig.settle()
     assert rig.fake.world.view.enforced["proj-1/web"].policy == "cutoff"
+
+
+def test_a_ledger_that_changes_all_the_time_is_read_for_a_small_part_of_it(rig: Rig) -> None:
+    """Heartbeats of many sidecars: a look that takes a millisecond is taken twice a second."""
+
+    def slow() -> None:
+        rig.now += 0.001
+
+    rig.fake.reading = slow
+    before, start = rig.fake.reads, rig.now
+    for _ in range(1000):
+        rig.fake.version += 1
+        rig.watch.step(0.0)
+        rig.now += 0.01
+    assert 20 <= rig.fake.reads - before <= 2 + (rig.now - start) / 0.4
+    rig.fake.reading = lambda: setattr(rig, "now", rig.now + 60.0)  # a machine that stood still
+    rig.settle(2.0)
+    rig.fake.reading = lambda: None
+    rig.fake.world.spend("web", 1000)
+    rig.fake.version += 1
+    rig.settle(1.5)
+    assert "proj-1/web" in rig.fake.world.view.enforced
 
 
 def test_usage_that_crosses_nothing_causes_no_pass(rig: Rig) -> None:

@@ -191,7 +191,7 @@ def home(tmp_path: Path) -> Path:
 def test_a_new_an_edited_and_a_removed_manifest_are_each_noticed_once(
     home: Path, name: str
 ) -> None:
-    manifests = Manifests(lambda: [home])
+    manifests = Manifests([home])
     assert not manifests.changed()
     for act in (
         lambda f: f.write_text("a"),
@@ -204,7 +204,7 @@ def test_a_new_an_edited_and_a_removed_manifest_are_each_noticed_once(
 
 
 def test_other_files_are_no_manifests(home: Path) -> None:
-    manifests = Manifests(lambda: [home])
+    manifests = Manifests([home])
     (home / "notes.txt").write_text("x")
     (home / "bottles/.base.md.swp~").write_text("x")
     assert not manifests.changed()

@@ -44,7 +44,7 @@ def live(ledger: Ledger, tmp_path: Path) -> LiveWorld:
         engine=lambda: None,  # type: ignore[arg-type,return-value]
         control=None,  # type: ignore[arg-type]
         ledger=ledger,
-        manifests=Manifests(lambda: [tmp_path]),
+        manifests=Manifests([tmp_path]),
         project="p",
         emit=lambda _event: None,
         cancelled=lambda: False,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -95,11 +96,12 @@ def parse_since(text: str) -> float | None:
     if not text:
         return None
     units = {"h": 3600, "d": 86400, "w": 7 * 86400}
-    if text[:-1].isdigit() and text[-1] in units:
-        return time.time() - int(text[:-1]) * units[text[-1]]
+    if re.fullmatch(r"\d{1,6}[hdw]", text, re.ASCII):
+        return max(0.0, time.time() - int(text[:-1]) * units[text[-1]])
     try:
-        return dt.datetime.fromisoformat(text).replace(tzinfo=dt.UTC).timestamp()
-    except ValueError as error:
+        moment = dt.datetime.fromisoformat(text)
+        return max(0.0, (moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)).timestamp())
+    except (ValueError, OverflowError) as error:
         raise UsageError(f"--since {text}: write 7d, 24h or a date like 2026-01-31") from error
 
 
@@ -152,7 +154,15 @@ def write_csv(context: Context, groups: Sequence[str], rows: Sequence[UsageRow])
         lineterminator="\n",
     )
     writer.writeheader()
-    writer.writerows(_wire(groups, r) for r in rows)
+    for row in rows:
+        wired = _wire(groups, row)
+        writer.writerow({k: _cell(v) if k in groups else v for k, v in wired.items()})
+
+
+def _cell(text: str) -> str:
+    """Text for a table program. A model's name comes from an agent, and what begins like a formula
+    would be run as one."""
+    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t")) else text
 
 
 def write_table(

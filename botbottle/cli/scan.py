@@ -45,13 +45,17 @@ def register(app: typer.Typer) -> None:
                 "--known-env", help="Also look for this variable's value, encoded or not."
             ),
         ] = None,
+        allow: Annotated[
+            str,
+            typer.Option("--allow", help="File of approved fingerprints; begun when missing."),
+        ] = "",
     ) -> int:
         """Scan text for secrets or injections; exit 1 when something was found."""
         context: Context = ctx.obj
         return scan_command(
             context, tuple(paths or ()), format_, direction, each_line=each_line,
             heuristics=heuristics, entropy=entropy, diff=diff, min_verdict=min_verdict,
-            known_env=tuple(known_env or ()),
+            known_env=tuple(known_env or ()), allow=allow,
         )  # fmt: skip
 
 
@@ -67,6 +71,7 @@ def scan_command(
     diff: bool,
     min_verdict: str,
     known_env: tuple[str, ...],
+    allow: str,
 ) -> int:
     """Run the scan; 0 without findings, 1 with (JSON lines: 0), 64 for a wrong command line."""
     from botbottle.dlp.command import ScanOptions, run, standard_input
@@ -81,6 +86,7 @@ def scan_command(
         entropy=entropy,
         diff=diff,
         minimum=min_verdict,
+        allow=allow,
         known={name: _value(name) for name in known_env},
     )
     return run(paths, options, context.out, standard_input())

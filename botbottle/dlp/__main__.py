@@ -22,6 +22,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--diff", action="store_true", help="what git has staged")
     parser.add_argument("--min-verdict", default="", help="block, token, supervise or warn")
     parser.add_argument("--known-env", action="append", default=[], metavar="NAME")
+    parser.add_argument("--allow", default="", metavar="FILE", help="approved fingerprints")
     given = parser.parse_args(arguments)
     options = ScanOptions(
         format=given.format,
@@ -31,6 +32,7 @@ def main(arguments: list[str] | None = None) -> int:
         entropy=given.entropy,
         diff=given.diff,
         minimum=given.min_verdict,
+        allow=given.allow,
         known={n: os.environb[n.encode()] for n in given.known_env if n.encode() in os.environb},
     )
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import gzip
 import json
 import re
@@ -15,6 +16,7 @@ from typing import BinaryIO, TextIO
 
 from botbottle import __version__
 from botbottle.dlp import report
+from botbottle.dlp.allow import Allowlist, BadAllowFile, empty_file, read_file
 from botbottle.dlp.findings import Finding, Verdict, strength
 from botbottle.dlp.injection import scan_text
 from botbottle.dlp.scanner import Scanner
@@ -31,7 +33,8 @@ class ScanOptions:
     """What the command line asked for.
 
     ``minimum``: the weakest verdict to report ("" picks ``supervise`` outbound and ``warn``
-    inbound and for JSON lines). ``known``: held secrets to look for, by name.
+    inbound and for JSON lines). ``known``: held secrets to look for, by name. ``allow``: a file of
+    approved fingerprints; it is begun when it does not exist.
     """
 
     format: str = "text"
@@ -43,6 +46,7 @@ class ScanOptions:
     minimum: str = ""
     known: Mapping[str, bytes] = field(default_factory=dict, repr=False)
     key: bytes = field(default=b"", repr=False)
+    allow: str = ""
 
 
 def run(paths: Sequence[str], options: ScanOptions, out: TextIO, stdin: BinaryIO) -> int:
@@ -64,12 +68,15 @@ class Judge:
     def __init__(self, options: ScanOptions) -> None:
         self._options = options
         self._key = options.key or secrets.token_bytes(16)
+        self._allow = Allowlist()
+        if options.allow:
+            self._key, self._allow = _approvals(Path(options.allow))
         self._least = strength(Verdict(options.minimum or _default_minimum(options)))
         self._scanner = None if options.inbound else self._outbound()
 
     def _outbound(self) -> Scanner:
         limits = Limits(body=_FILE_CAP, seconds=60.0)
-        return Scanner(self._options.known, key=self._key, limits=limits)
+        return Scanner(self._options.known, key=self._key, limits=limits, allow=self._allow)
 
     def findings(self, data: bytes) -> tuple[Finding, ...]:
         """Findings in ``data`` at or above the wanted verdict."""
@@ -79,6 +86,17 @@ class Judge:
             detectors = OUTBOUND_ALL if self._options.entropy else OUTBOUND
             found = self._scanner.scan(data, "body", detectors=detectors)
         return tuple(f for f in found if strength(f.verdict) <= self._least)
+
+
+def _approvals(path: Path) -> tuple[bytes, Allowlist]:
+    try:
+        if not path.exists():
+            path.write_text(empty_file())
+        return read_file(path.read_text())
+    except BadAllowFile as error:
+        raise UsageError(f"{path}: {error}") from error
+    except OSError as error:
+        raise UsageError(f"cannot read {path}: {error.strerror}") from error
 
 
 def _default_minimum(options: ScanOptions) -> str:
@@ -187,9 +205,17 @@ def added(diff: bytes) -> Iterator[tuple[str, bytes, int]]:
         elif in_hunk and line.startswith(b"+"):
             lines.append(line[1:])
         elif line.startswith(b"+++ "):
-            path = line[4:].removeprefix(b"b/").decode("utf-8", "replace")
+            path = _name(line[4:])
     if lines:
         yield path, b"\n".join(lines), start
+
+
+def _name(field: bytes) -> str:
+    """A diff's file name: git puts a tab behind blanks and C-quotes odd characters."""
+    name = field.rstrip(b"\t")
+    if name.startswith(b'"') and name.endswith(b'"'):
+        name = codecs.escape_decode(name[1:-1])[0]
+    return name.removeprefix(b"b/").decode("utf-8", "replace")
 
 
 def standard_input() -> BinaryIO:

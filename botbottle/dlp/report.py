@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 from botbottle.dlp.findings import Finding, Verdict
 
@@ -93,10 +94,8 @@ def _result(hit: Located, rules: Sequence[str]) -> dict[str, Any]:
     region = {
         "startLine": hit.line,
         "startColumn": hit.column,
-        "byteOffset": hit.finding.offset,
-        "byteLength": hit.finding.length,
     }
-    place = {"artifactLocation": {"uri": hit.path}, "region": region}
+    place = {"artifactLocation": {"uri": quote(hit.path)}, "region": region}
     return {
         "ruleId": hit.finding.rule,
         "ruleIndex": rules.index(hit.finding.rule),

@@ -135,3 +135,10 @@ def test_hunks_keep_their_place() -> None:
     diff = b"diff --git a/f b/f\n--- a/f\n+++ b/f\n@@ -1,0 +7,2 @@ x\n+++ a\n+b\n"
     diff += b"@@ -9 +12 @@\n-c\n+d\n"
     assert list(added(diff)) == [("f", b"++ a\nb", 7), ("f", b"d", 12)]
+
+
+def test_file_names_of_a_diff_are_read_as_git_writes_them() -> None:
+    names = {b"b/my file.py\t": "my file.py", b'"b/na\\303\\257ve\\t.py"': "naïve\t.py"}
+    for written, meant in names.items():
+        diff = b"diff --git a/x b/x\n+++ " + written + b"\n@@ -0,0 +1 @@\n+line\n"
+        assert list(added(diff)) == [(meant, b"line", 1)]

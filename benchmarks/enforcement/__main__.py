@@ -57,7 +57,7 @@ async def crossings(made: Bench, rounds: int) -> dict[str, Any]:
     found: list[float] = []
     asked = admitted = 0
     try:
-        await until(lambda: client.connected)
+        await until(lambda: client.connected and watched(made))
         for turn in range(rounds):
             before = rows(made, "enforce")
             crossed = await cross(client, turn)
@@ -100,6 +100,11 @@ async def cross(client: LedgerClient, turn: int) -> float:
 def rows(made: Bench, action: str) -> int:
     with made.ledger() as ledger:
         return sum(r.action == action for r in ledger.audit(account=made.key))
+
+
+def watched(made: Bench) -> bool:
+    with made.ledger() as ledger:
+        return ledger.view(time.time()).watch_alive
 
 
 async def until(met: Callable[[], bool]) -> None:

@@ -31,7 +31,8 @@ def old(live: Live) -> Iterator[str]:
 
 def shown(name: str) -> Any:
     found = json.loads(docker("inspect", name))[0]
-    return found["Id"], found["Name"], found["State"], found["Mounts"], found["NetworkSettings"]
+    mounts = sorted(found["Mounts"], key=lambda m: m["Destination"])  # the engine has no order
+    return found["Id"], found["Name"], found["State"], mounts, found["NetworkSettings"]
 
 
 def test_an_old_agent_s_files_are_taken_over_and_nothing_of_it_is_touched(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -68,7 +69,7 @@ def import_stream(
     """The same from pieces of a tar; nothing is kept of them here. What reading them raises ends
     the call, and then there is no image."""
     client = connection.client()
-    changes = [f"LABEL {json.dumps(k)}={json.dumps(v)}" for k, v in labels]
+    changes = [f"LABEL {_quoted(k)}={_quoted(v)}" for k, v in labels]
     params = [("fromSrc", "-"), ("repo", tag), *(("changes", c) for c in changes)]
     with sdk.translated(f"import {tag}", connection.address):
         answer = client.post(
@@ -142,6 +143,11 @@ def _json_lines(lines: Iterable[bytes]) -> Iterator[dict[str, Any]]:
 def _build_failed(tag: str, reason: str, last: deque[str]) -> ImageBuildFailed:
     output = "\n".join(last)
     return ImageBuildFailed(f"{reason}\n{output}" if output else reason, where=f"image {tag}")
+
+
+def _quoted(text: str) -> str:
+    """A word of a Dockerfile that stands for just this text: it would expand ``$NAME``."""
+    return '"' + re.sub(r'(["\\$])', r"\\\1", text) + '"'
 
 
 def _must_exist(connection: Connection, tag: str, verb: str) -> str:

@@ -565,6 +565,24 @@ def test_an_image_made_of_pieces_fills_volumes_that_are_empty_and_no_others(lab:
     assert any(b"thought" in layer for layer in layers)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"task": "echo $HOME ${X:-y} ${"}',
+        "a\\nb\\\\",
+        "say \"hi\" 'there'",
+        "schön ✓",
+        "# $(id) `id`",
+    ],
+)
+def test_a_label_of_an_image_made_of_pieces_is_kept_to_the_letter(lab: Lab, text: str) -> None:
+    tag = f"bbt-{lab.home}:label"
+    marks = (*lab.labels("snapshot"), (labels.SPEC, text))
+    lab.engine.import_stream(iter((bytes(1024),)), tag=tag, labels=marks)
+    (image,) = lab.engine.images(f"{labels.HOME}={lab.home}")
+    assert image.labels[labels.SPEC] == text
+
+
 def _is_tar(content: bytes) -> bool:
     return content[257:262] == b"ustar"
 

@@ -115,7 +115,7 @@ def test_memory_does_not_grow_with_the_body(own: Rig) -> None:
     before = own.sidecar.peak()
     reply = sends(own, pieces(128), 128 * MIB)
     assert digest(128).encode() in reply
-    assert own.sidecar.peak() - before < 8 * MIB
+    assert own.sidecar.peak() - before < 44 * MIB, "kept, the 88 MiB more would all be seen"
 
 
 @pytest.mark.parametrize("leak", [SECRET, TOKEN], ids=["secret", "token"])

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from botbottle.engine.api import EngineWrite
 from botbottle.errors import BBError
-from botbottle.model.bottle import Policy, Scope
+from botbottle.ledger.api import Recording, Registering
 from botbottle.model.plan import Op
 from botbottle.model.resources import SidecarStatus
 from botbottle.model.sidecar_config import SidecarConfig
@@ -39,48 +39,8 @@ class Control(Protocol):
         """Hand over the database's password, if the service waits for it. Never raises."""
 
 
-class LedgerWrite(Protocol):
-    """The part of the ledger that plans write to (botbottle.ledger.api)."""
-
-    def register(
-        self,
-        account: str,
-        scopes: Sequence[Scope],
-        *,
-        mode: Literal["nearest", "all"] = "nearest",
-        count: Sequence[str] = (),
-        agent: str = "",
-        ancestry: Sequence[str] = (),
-    ) -> None: ...
-
-    def retire(self, account: str) -> None: ...
-
-    def enforce(
-        self,
-        account: str,
-        policy: Policy,
-        trigger: str,
-        *,
-        before: str,
-        after: str,
-        lift: bool = False,
-        by: str = "bb",
-        now: float,
-    ) -> bool: ...
-
-    def record_freeze(
-        self, account: str, image: str, manifest_digest: str, *, now: float
-    ) -> None: ...
-
-    def note_audit(self, action: str, subject: str, *, by: str, detail: str = "") -> None: ...
-
-
-class Journal(Protocol):
-    """Intents and outcomes (botbottle.ledger.api). Both are durable when they return."""
-
-    def intent(self, run: str, project: str, *, op: str, op_id: str, resource: str) -> int: ...
-
-    def outcome(self, entry: int, outcome: str, detail: str = "") -> None: ...
+class LedgerWrite(Registering, Recording, Protocol):
+    """The part of the ledger that plans write to."""
 
 
 class Images(Protocol):

@@ -16,7 +16,6 @@ from botbottle.executor.api import (
     Control,
     Failure,
     Images,
-    Journal,
     LedgerWrite,
     NotStarted,
     Result,
@@ -27,6 +26,7 @@ from botbottle.executor.dag import Dag
 from botbottle.executor.handlers import carry_out
 from botbottle.executor.names import Names
 from botbottle.executor.report import about
+from botbottle.ledger.api import Journaling
 from botbottle.model.plan import Op, Plan, StartContainer
 from botbottle.ui import events
 from botbottle.vault import Vault
@@ -55,7 +55,7 @@ def execute(
     *,
     parallel: int = 4,
     fail_fast: bool = False,
-    journal: Journal | None = None,
+    journal: Journaling | None = None,
     run: str = "",
     emit: Callable[[events.Event], None] = lambda _event: None,
     cancelled: Callable[[], bool] = lambda: False,
@@ -124,7 +124,7 @@ class _Walk:
 
     plan: Plan
     tools: Tools
-    journal: Journal | None
+    journal: Journaling | None
     run: str
     fence: Callable[[], bool]
     fail_fast: bool

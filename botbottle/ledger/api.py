@@ -20,8 +20,8 @@ from botbottle.model.usage import Exchange, Tokens
 type Group = Literal["account", "agent", "bottle", "provider", "model", "day", "hour", "project"]
 
 
-class Accounts(Protocol):
-    """Who spends, from which pools."""
+class Registering(Protocol):
+    """Who may spend, from which pools."""
 
     def register(
         self,
@@ -38,6 +38,10 @@ class Accounts(Protocol):
 
     def retire(self, account: str) -> None:
         """The bottle is gone: no more admission, history kept. Unknown accounts are fine."""
+
+
+class Accounts(Registering, Protocol):
+    """Who spends."""
 
     def accounts(self, *, retired: bool = False) -> tuple[r.Account, ...]: ...
 
@@ -128,16 +132,8 @@ class Usage(Protocol):
         """The rollup of a scope in the current window, whatever governs (resets ignored)."""
 
 
-class Enforcement(Protocol):
-    """Standing orders, carried-out actions and their audit."""
-
-    def hold(
-        self, account: str, policy: Policy, *, by: str, reason: str = "", now: float
-    ) -> HoldRecord:
-        """An operator's command; replaces an earlier one of the same bottle. Audited."""
-
-    def release_hold(self, account: str, *, by: str, reason: str = "", now: float) -> bool:
-        """Lift operator commands and kills; whether there were any. Audited."""
+class Recording(Protocol):
+    """What was carried out, for ever."""
 
     def enforce(
         self,
@@ -155,16 +151,27 @@ class Enforcement(Protocol):
         name for the budget crossing). Once for each (account, policy, trigger): False when it
         is already there. A ``kill`` for a budget stands as a hold until released."""
 
-    def ask_resume(self, account: str, *, by: str, reason: str = "", now: float) -> bool:
-        """Mark a carried-out freeze as to be lifted: the reconciler brings the bottle back and
-        lifts it then. Whether the bottle is frozen. Audited once."""
-
-    def record_freeze(
-        self, account: str, image: str, manifest_digest: str, *, now: float
-    ) -> None: ...
+    def record_freeze(self, account: str, image: str, manifest_digest: str, *, now: float) -> None:
+        """List a snapshot image; ``now`` in seconds since the epoch."""
 
     def note_audit(self, action: str, subject: str, *, by: str, detail: str = "") -> None:
         """Audit something that only the caller knows, such as an approval."""
+
+
+class Enforcement(Recording, Protocol):
+    """Standing orders, carried-out actions and their audit."""
+
+    def hold(
+        self, account: str, policy: Policy, *, by: str, reason: str = "", now: float
+    ) -> HoldRecord:
+        """An operator's command; replaces an earlier one of the same bottle. Audited."""
+
+    def release_hold(self, account: str, *, by: str, reason: str = "", now: float) -> bool:
+        """Lift operator commands and kills; whether there were any. Audited."""
+
+    def ask_resume(self, account: str, *, by: str, reason: str = "", now: float) -> bool:
+        """Mark a carried-out freeze as to be lifted: the reconciler brings the bottle back and
+        lifts it then. Whether the bottle is frozen. Audited once."""
 
     def forget_freeze(self, account: str, image: str) -> bool: ...
 
@@ -180,12 +187,16 @@ class Enforcement(Protocol):
         """Check every link; ``head`` is a hash kept from before that must still be in it."""
 
 
-class Journal(Protocol):
-    """What bb was about to do and did, and what it wanted."""
+class Journaling(Protocol):
+    """Intents and outcomes of ops. Both are durable when they return."""
 
     def intent(self, run: str, project: str, *, op: str, op_id: str, resource: str) -> int: ...
 
     def outcome(self, entry: int, outcome: str, detail: str = "") -> None: ...
+
+
+class Journal(Journaling, Protocol):
+    """What bb was about to do and did, and what it wanted."""
 
     def journal(
         self, *, project: str = "", unfinished: bool = False, limit: int = 200

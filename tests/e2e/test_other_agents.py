@@ -8,9 +8,11 @@ freezing or killing its bottle ends it: what must hold is that nothing more is s
 from __future__ import annotations
 
 import json
+import platform
 import secrets
 import shutil
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -49,6 +51,8 @@ OPENCODE_SETTINGS = {
 def program(name: str) -> Path:
     """The folder of a program, fetched once."""
     place = CACHE / name / PLACES[name]
+    if name == "opencode" and platform.machine() != "x86_64":
+        pytest.skip("this package of opencode is for x86_64")
     if place.exists():
         return place
     npm = shutil.which("npm")
@@ -62,7 +66,7 @@ def program(name: str) -> Path:
     if done.returncode != 0:
         shutil.rmtree(new)
         pytest.skip(f"npm cannot fetch {PACKAGES[name]}")
-    if not (CACHE / name).exists():
+    with suppress(OSError):  # somebody else was first
         new.rename(CACHE / name)
     return place
 
@@ -79,7 +83,7 @@ def give(live: Live, name: str, settings: str, document: object) -> None:
 def run(live: Live, command: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         ["docker", "exec", live.container(), "sh", "-c", f"cd /workspace && {command}"],
-        check=False, text=True, capture_output=True, timeout=180,
+        check=False, text=True, capture_output=True, timeout=600,
     )  # fmt: skip
 
 
@@ -149,7 +153,7 @@ def test_opencode_gets_nothing_out_after_the_budget_and_a_kill_ends_it(opencode:
         found = opencode.json("denials", "web")["denials"]
         return sum(d["code"] == "budget" for d in found)
 
-    eventually(lambda: refusals() >= 2, 120)  # it asks again
+    eventually(lambda: refusals() >= 2, 300)  # it asks again
     assert metered(opencode) == [], "and nothing goes out"
     opencode.bb("kill", "web")
     opencode.apply()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
 import secrets
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -37,16 +39,41 @@ def guarded(server: str) -> Iterator[Guarded]:
         if not rules.exists() or not folder.is_absolute():
             pytest.skip("the PostgreSQL server is not this machine's own")
         connection.execute(f"CREATE ROLE {name} LOGIN PASSWORD '{password}'")
-        before = rules.read_text()
-        rules.write_text(f"local all {name} scram-sha-256\n{before}")
+        with _alone(rules):
+            rules.write_text(f"local all {name} scram-sha-256\n{rules.read_text()}")
         connection.execute("SELECT pg_reload_conf()")
     try:
         with fresh_database(server, name):
             with psycopg.connect(server, autocommit=True) as connection:
                 connection.execute(f"ALTER DATABASE {name} OWNER TO {name}")
-            yield Guarded(f"postgresql://{name}@/{name}?host={folder}", password, folder)
+            url = f"postgresql://{name}@/{name}?host={folder}"
+            _asks(url)
+            yield Guarded(url, password, folder)
     finally:
-        kept = [x for x in rules.read_text().splitlines(keepends=True) if name not in x]
-        rules.write_text("".join(kept))
+        with _alone(rules):
+            kept = [x for x in rules.read_text().splitlines(keepends=True) if name not in x]
+            rules.write_text("".join(kept))
         with psycopg.connect(server, autocommit=True) as connection:
             connection.execute(f"DROP ROLE IF EXISTS {name}")
+
+
+@contextmanager
+def _alone(rules: Path) -> Iterator[None]:
+    """Other tests change the same file."""
+    with rules.with_name("pg_hba.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _asks(url: str) -> None:
+    """Wait until the server has read its rules: a reload is not waited for by who asks for it."""
+    import psycopg
+
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        try:
+            psycopg.connect(url, password="wrong").close()
+        except psycopg.OperationalError:
+            return
+        time.sleep(0.02)
+    raise AssertionError("the server does not ask for a password")

@@ -1,11 +1,17 @@
 """Migrations: forward only, all or nothing, the same history for both databases."""
 
+from pathlib import Path
+
 import pytest
 
 from botbottle import errors
 from botbottle.ledger import migrations
+from botbottle.ledger.opening import is_server, open_ledger
 from botbottle.ledger.schema import STEPS
-from tests.ledger.worlds import register, spend
+from botbottle.ledger.sqlite import SqliteDb
+from botbottle.ledger.store import SqlLedger
+from botbottle.model.bottle import Limit
+from tests.ledger.worlds import admit, register, spend
 
 NEXT = (*STEPS, ("ALTER TABLE account ADD COLUMN colour TEXT NOT NULL DEFAULT ''",))
 BROKEN = (*STEPS, ("CREATE TABLE extra (x BIGINT)", "SELECT no_such_function()"))
@@ -30,6 +36,36 @@ def test_the_next_step_keeps_everything_there_is(ledger, now):
     assert migrations.migrate(ledger.db, "x", NEXT) == 0
 
 
+def made_by(where, steps):
+    """An empty ledger as the bb wrote it that knew these steps."""
+    if is_server(where):
+        from botbottle.ledger.postgres import PostgresDb
+
+        db = PostgresDb(where)
+    else:
+        Path(where).parent.mkdir()
+        Path(where).touch(0o600)
+        db = SqliteDb(where)
+    migrations.migrate(db, "x", steps)
+    return SqlLedger(db, "x")
+
+
+@pytest.mark.parametrize("version", range(1, len(STEPS)))
+def test_a_ledger_of_any_earlier_version_keeps_everything_there_is(where, now, version):
+    old = made_by(where, STEPS[:version])
+    register(old)
+    spend(old, 10, now)
+    old.close()
+    ledger = open_ledger(where)
+    assert migrations.current(ledger.db) == len(STEPS)
+    ledger.set_limit("bottle:dev", Limit("claude", 10), by="t")
+    assert admit(ledger, now).code == "budget-exhausted"
+    spend(ledger, 5, now)
+    assert ledger.usage([])[0].counted == 15
+    assert ledger.check().problems == ()
+    ledger.close()
+
+
 def test_a_step_that_fails_leaves_the_old_schema_whole(ledger):
     with pytest.raises(errors.LedgerUnavailable):
         migrations.migrate(ledger.db, "x", BROKEN)
@@ -49,8 +85,6 @@ def test_an_older_bb_refuses_the_newer_schema(ledger):
 
 
 def test_both_databases_have_the_same_tables_and_columns(ledger):
-    from botbottle.ledger.opening import open_ledger
-
     reference = open_ledger(":memory:")
     assert ledger.db.tables() == reference.db.tables()
     for table in reference.db.tables():

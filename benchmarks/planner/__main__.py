@@ -2,9 +2,11 @@
 
     python -m benchmarks.planner
 
-``create``: nothing exists yet. ``no-op``: everything exists and runs. ``destroy``: everything
-goes. ``digest`` is what an approval is bound to. The least of ``RUNS`` runs, in this process,
-with Python's own settings of the collector: neighbours on a shared machine only add.
+``floor``: making every op of the create plan once more, field by field, and nothing else; on a
+busy machine only the ratios to it mean anything. ``create``: nothing exists yet. ``no-op``:
+everything exists and runs. ``destroy``: everything goes. ``digest`` is what an approval is bound
+to. The least of ``RUNS`` runs, in this process, with Python's own settings of the collector:
+neighbours on a shared machine only add.
 """
 
 from __future__ import annotations
@@ -31,10 +33,11 @@ def main() -> None:
     times = last["bottles"] / first["bottles"]
     names = [name for name in first if name.endswith("_s")]
     growth = {name: round(last[name] / first[name] / times, 2) for name in names}
+    ratios = {name: round(last[name] / last["floor_s"], 2) for name in names}
     write(
         "planner",
         "python -m benchmarks.planner",
-        {"sizes": rows, "growth_per_bottle": growth},
+        {"sizes": rows, "growth_per_bottle": growth, "times_the_floor": ratios},
     )
 
 
@@ -48,6 +51,7 @@ def figures(size: int) -> dict[str, Any]:
     return {
         "bottles": size,
         "ops": len(made.ops),
+        "floor_s": best(lambda: [replace(op) for op in made.ops]),
         "create_s": best(lambda: plan(want, Observed(), LedgerView(), FACTS)),
         "no_op_s": best(lambda: plan(want, observed, view, FACTS)),
         "destroy_s": best(lambda: plan(want, observed, view, gone)),

@@ -176,15 +176,15 @@ def bare_freeze(made: Bench, turn: int) -> dict[str, float]:
 
 
 def ordered_freeze(made: Bench, _turn: int) -> dict[str, float]:
-    """``stopped``: the agent is committed and stopped; ``everything``: its volumes are searched
-    and copied, the sidecar is stopped and the row is written."""
+    """``stopped``: the agent has ended; ``committed``: so has its commit; ``everything``: its
+    volumes are searched and copied, the sidecar is stopped and the row is written."""
     order(made, "freeze")
     start = time.perf_counter()
     assert made.reconcile().ok
     end = time.perf_counter()
     return {
-        "paused": made.when("pause:") - start,
         "stopped": made.when(f"stop:{NAME}/agent") - start,
+        "committed": made.when("commit:") - start,
         "everything": end - start,
     }
 

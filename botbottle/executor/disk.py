@@ -28,7 +28,7 @@ def check_room(engine: EngineWrite, ref: Ref, where: str) -> None:
     if free is not None and free < NEEDED:
         raise Refused(
             f"{free >> 20} MiB are free for a snapshot, {NEEDED >> 20} MiB are needed; the bottle "
-            "was not paused",
+            "was not stopped",
             code="BB7305",
             where=where,
             hint="bb freezes --prune 30d makes room; bb cutoff needs none",

@@ -42,12 +42,12 @@ def carry_out(op: plan.Op, tools: Tools, names: Names, run: str) -> None:
             engine.start(names.container(op.ref))
         case plan.StopContainer():
             if op.kill:
+                if op.reason == "frozen":
+                    disk.check_room(engine, names.container(op.ref), op.resource)
                 engine.kill(names.container(op.ref))
             else:
                 engine.stop(names.container(op.ref), op.timeout)
         case plan.PauseContainer():
-            if op.reason == "frozen":
-                disk.check_room(engine, names.container(op.ref), op.resource)
             engine.pause(names.container(op.ref))
         case plan.UnpauseContainer():
             engine.unpause(names.container(op.ref))

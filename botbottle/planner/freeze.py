@@ -1,8 +1,9 @@
-"""A freeze: pause, snapshot, stop. Pure.
+"""A freeze: kill, then snapshot. Pure.
 
-The agent is stopped with a kill: it executes nothing after the pause, so the image, the volumes
-and what stays behind agree. Volumes are copied when it has stopped, so that however long that
-takes, nobody waits for it. An agent that was not running is copied as it is.
+The agent ends with a kill: no instruction of it runs after that, so the image, the volumes and
+what stays behind agree, just as after a pause. The engine's pause is not used, because it can
+fail: on a busy machine, and whenever the agent forks faster than the kernel freezes, which an
+agent could do on purpose. An agent that was not running any more is copied as it is.
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ from botbottle.model.ledger_view import EnforcementRecord, LedgerView
 from botbottle.model.plan import (
     Action,
     CommitImage,
-    PauseContainer,
     Ref,
     SaveVolumes,
     StopContainer,
@@ -29,18 +29,11 @@ def plan_freeze(draft: Draft, want: Wanted, view: LedgerView) -> tuple[str, ...]
     """Snapshot one agent and stop all; ids of the ops after which none runs. One that is still
     there but stopped is copied only until the ledger says that this freeze was carried out."""
     agents = sorted(draft.mine(want.spec.name, "agent"), key=lambda c: c.state not in ALIVE)
-    if not agents:
-        return ()
-    source, stops = agents[0], []
-    committed: tuple[str, ...] = ()
-    if source.state in ALIVE or not carried_out(want, view.enforced.get(want.account)):
-        committed = _commit(draft, want, source, view)
-    for agent in agents:
-        if agent.state in ALIVE:
-            stops.append(_stop(draft, want, agent, committed))
-    if committed:
-        _save(draft, want, source, (*committed, *stops), view)
-    return tuple(stops)
+    stops = tuple(_stop(draft, want, agent) for agent in agents if agent.state in ALIVE)
+    if stops or (agents and not carried_out(want, view.enforced.get(want.account))):
+        committed = _commit(draft, want, agents[0], stops, view)
+        _save(draft, want, agents[0], (committed,), view)
+    return stops
 
 
 def carried_out(want: Wanted, record: EnforcementRecord | None) -> bool:
@@ -59,37 +52,7 @@ def snapshot_tag(want: Wanted, home_id: str) -> str:
     return f"botbottle/snapshot-{want.spec.name}:{tail}"
 
 
-def _commit(
-    draft: Draft, want: Wanted, found: ObservedContainer, view: LedgerView
-) -> tuple[str, ...]:
-    """Pause what runs, then commit."""
-    name, ref = want.spec.name, Ref(found.name, found.id)
-    resource = f"{name}/agent"
-    paused: tuple[str, ...] = ()
-    if found.state == "running":
-        paused = (
-            draft.add(
-                PauseContainer(
-                    id=f"pause:{resource}", resource=resource, bottle=name, reason="frozen", ref=ref
-                )
-            ),
-        )
-    committed = draft.add(
-        CommitImage(
-            id=f"commit:{resource}",
-            resource=resource,
-            bottle=name,
-            reason="frozen",
-            after=paused,
-            ref=ref,
-            tag=snapshot_tag(want, draft.facts.paths.home_id),
-            labels=_marks(draft, want, "snapshot", view),
-        )
-    )
-    return (committed,)
-
-
-def _stop(draft: Draft, want: Wanted, found: ObservedContainer, after: tuple[str, ...]) -> str:
+def _stop(draft: Draft, want: Wanted, found: ObservedContainer) -> str:
     name = want.spec.name
     draft.change(f"{name}/agent", name, Action.STOP, "frozen")
     return draft.add(
@@ -98,9 +61,30 @@ def _stop(draft: Draft, want: Wanted, found: ObservedContainer, after: tuple[str
             resource=f"{name}/agent",
             bottle=name,
             reason="frozen",
-            after=after,
             ref=Ref(found.name, found.id),
             kill=True,
+        )
+    )
+
+
+def _commit(
+    draft: Draft,
+    want: Wanted,
+    found: ObservedContainer,
+    after: tuple[str, ...],
+    view: LedgerView,
+) -> str:
+    name = want.spec.name
+    return draft.add(
+        CommitImage(
+            id=f"commit:{name}/agent",
+            resource=f"{name}/agent",
+            bottle=name,
+            reason="frozen",
+            after=after,
+            ref=Ref(found.name, found.id),
+            tag=snapshot_tag(want, draft.facts.paths.home_id),
+            labels=_marks(draft, want, "snapshot", view),
         )
     )
 

@@ -6,6 +6,8 @@ import json
 import secrets
 from collections.abc import Iterable, Iterator
 
+import pytest
+
 from botbottle.dlp.archives import searching
 from botbottle.engine.docker import connect
 from tests.support.live import Live, docker
@@ -157,6 +159,48 @@ def test_a_real_credential_in_a_layer_is_found(live: Live) -> None:
     docker("build", "-q", "--network", "none", "-t", freeze["image"], *marks, str(context))
     done = live.bb("freezes", "--scan", code=1)
     assert "opt/key" in done.stdout and "ANTHROPIC_API_KEY" in done.stdout
+    remove_images(live)
+
+
+CLAUDE = ("claude", "--output-format", "json", "-p")
+CODEX = ("codex", "exec", "--skip-git-repo-check", "--json")
+TALKS = {
+    "claude": ((*CLAUDE, "remember heliotrope"), (*CLAUDE, "which word", "--continue")),
+    "codex": ((*CODEX, "remember heliotrope"), (*CODEX, "resume", "--last", "which word")),
+}
+
+
+@pytest.mark.parametrize("template", TALKS)
+def test_a_real_program_goes_on_with_its_conversation_from_the_snapshot(
+    live: Live, template: str
+) -> None:
+    """The transcript is in the home volume; after the resume it goes to the provider again."""
+    live.bottle(template=template)
+    live.apply()
+    first, second = TALKS[template]
+    live.bb("attach", "web", "--", *first)
+    live.bb("freeze", "web")
+    lose(live)
+    live.bb("resume", "web")
+    live.internet.reset()
+    live.bb("attach", "web", "--", *second)
+    sent = [json.dumps(q["json"]) for q in live.internet.requests() if q["metered"]]
+    assert any("which word" in text and "remember heliotrope" in text for text in sent)
+    remove_images(live)
+
+
+def test_what_would_widen_on_a_resume_needs_its_approval_and_nothing_is_lifted_before(
+    live: Live,
+) -> None:
+    live.apply()
+    live.bb("freeze", "web")
+    live.bottle(extra="egress: {routes: [{host: other.example.org}]}\n")
+    refused = live.bb("resume", "web", code=7)
+    assert "other.example.org" in refused.stdout and "bb resume web --allow widen" in refused.stderr
+    assert live.inspect()["State"]["Status"] == "exited"
+    assert live.bb("plan", "--detailed-exitcode").returncode == 0, "still frozen"
+    live.bb("resume", "web", "--allow", "widen")
+    assert live.inspect()["State"]["Status"] == "running"
     remove_images(live)
 
 

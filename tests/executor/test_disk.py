@@ -1,4 +1,4 @@
-"""A disk that is too full for a snapshot refuses before the bottle is paused."""
+"""A disk that is too full for a snapshot refuses before the bottle is stopped."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from botbottle.errors import BBError, EngineError, Refused
 from botbottle.executor import disk
 from botbottle.executor.handlers import carry_out
 from botbottle.executor.names import Names
-from botbottle.model.plan import PauseContainer, Ref
+from botbottle.model.plan import Ref, StopContainer
 
 
 class Engine:
-    """Says where its data is, and remembers what it was asked to pause."""
+    """Says where its data is, and remembers what it was asked to kill."""
 
     def __init__(self, directory: str, answer: ExecResult | BBError | None = None) -> None:
         self.directory = directory
         self.answer = answer or EngineError("no such program")
         self.asked: list[tuple[str, ...]] = []
-        self.paused: list[Ref] = []
+        self.stopped: list[Ref] = []
 
     def exec(
         self, ref: Ref, argv: tuple[str, ...], *, user: str = "", timeout: float
@@ -35,8 +35,8 @@ class Engine:
     def storage(self) -> str:
         return self.directory
 
-    def pause(self, ref: Ref) -> None:
-        self.paused.append(ref)
+    def kill(self, ref: Ref) -> None:
+        self.stopped.append(ref)
 
 
 class Tools:
@@ -45,11 +45,11 @@ class Tools:
         self.ledger = None
 
 
-def pause(engine: Engine, reason: str = "frozen") -> None:
-    op = PauseContainer(
-        id="pause", resource="web/agent", bottle="web", reason=reason, ref=Ref("a", "1")
+def stop(engine: Engine, reason: str = "frozen") -> None:
+    op = StopContainer(
+        id="stop", resource="web/agent", bottle="web", reason=reason, ref=Ref("a", "1"), kill=True
     )
-    carry_out(op, Tools(engine), Names(), "")  # type: ignore[arg-type]  # what a pause needs
+    carry_out(op, Tools(engine), Names(), "")  # type: ignore[arg-type]  # what a kill needs
 
 
 @pytest.fixture
@@ -58,47 +58,47 @@ def full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Engine:
     return Engine(str(tmp_path))
 
 
-def test_a_full_disk_refuses_before_pausing(full: Engine) -> None:
-    with pytest.raises(Refused, match="was not paused") as caught:
-        pause(full)
-    assert caught.value.code == "BB7305" and full.paused == []
+def test_a_full_disk_refuses_before_stopping(full: Engine) -> None:
+    with pytest.raises(Refused, match="was not stopped") as caught:
+        stop(full)
+    assert caught.value.code == "BB7305" and full.stopped == []
 
 
-def test_with_room_the_bottle_is_paused(tmp_path: Path) -> None:
+def test_with_room_the_bottle_is_stopped(tmp_path: Path) -> None:
     assert (disk.free_bytes(str(tmp_path)) or 0) > 0
     engine = Engine(str(tmp_path))
     disk_needed = disk.NEEDED
     disk.NEEDED = 1
     try:
-        pause(engine)
+        stop(engine)
     finally:
         disk.NEEDED = disk_needed
-    assert engine.paused == [Ref("a", "1")]
+    assert engine.stopped == [Ref("a", "1")]
 
 
 @pytest.mark.parametrize("directory", ["", "/nowhere/at/all"])
 def test_an_engine_whose_disk_cannot_be_seen_is_left_to_say_so_itself(directory: str) -> None:
     engine = Engine(directory)
-    pause(engine)
-    assert engine.paused and engine.asked == [disk.PROBE]
+    stop(engine)
+    assert engine.stopped and engine.asked == [disk.PROBE]
 
 
 def test_the_disk_of_another_machines_engine_is_seen_from_inside_the_container() -> None:
     engine = Engine("", ExecResult(0, b"100 4096\n", b""))
-    with pytest.raises(Refused, match="was not paused"):
-        pause(engine)
-    assert engine.paused == []
-    pause(roomy := Engine("", ExecResult(0, b"900000000 4096\n", b"")))
-    assert roomy.paused
+    with pytest.raises(Refused, match="was not stopped"):
+        stop(engine)
+    assert engine.stopped == []
+    stop(roomy := Engine("", ExecResult(0, b"900000000 4096\n", b"")))
+    assert roomy.stopped
 
 
 @pytest.mark.parametrize("answer", [b"", b"x y", b"1", b"-5 4096", b"5 0", b"1 2 3"])
 def test_an_answer_that_is_none_refuses_nothing(answer: bytes) -> None:
     engine = Engine("", ExecResult(0, answer, b""))
-    pause(engine)
-    assert engine.paused
+    stop(engine)
+    assert engine.stopped
 
 
-def test_a_pause_for_another_reason_needs_no_room(full: Engine) -> None:
-    pause(full, "test")
-    assert full.paused
+def test_a_kill_for_another_reason_needs_no_room(full: Engine) -> None:
+    stop(full, "test")
+    assert full.stopped

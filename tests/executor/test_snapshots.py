@@ -67,14 +67,13 @@ def about(name: str, *after: str) -> dict[str, object]:
 
 def freeze(lab: Lab, ref: Ref) -> tuple[plan.Op, ...]:
     return (
-        plan.PauseContainer(**about("pause"), ref=ref),  # type: ignore[arg-type]
+        plan.StopContainer(**about("stop"), ref=ref, kill=True),  # type: ignore[arg-type]
         plan.CommitImage(
-            **about("commit", "pause"),  # type: ignore[arg-type]
+            **about("commit", "stop"),  # type: ignore[arg-type]
             ref=ref, tag=TAG, labels=marks(lab, "snapshot"),
         ),
-        plan.StopContainer(**about("stop", "commit"), ref=ref, kill=True),  # type: ignore[arg-type]
         plan.SaveVolumes(
-            **about("save", "stop"),  # type: ignore[arg-type]
+            **about("save", "commit"),  # type: ignore[arg-type]
             ref=ref, tag=f"{TAG}-volumes", snapshot=TAG, paths=PATHS,
             labels=marks(lab, "snapshot-volumes"),
         ),
@@ -100,7 +99,7 @@ def test_a_snapshot_is_two_images_and_one_row(lab: Lab, keyed: Bench) -> None:
     ((kind, (account, image, digest)),) = keyed.ledger.calls
     assert (kind, account, image) == ("freeze", "test/web", TAG) and len(digest) == 16
     assert isinstance(lab.engine, FakeEngine)
-    assert [c.method for c in lab.engine.calls][-4:] == ["pause", "commit", "kill", "import_stream"]
+    assert [c.method for c in lab.engine.calls][-3:] == ["kill", "commit", "import_stream"]
 
 
 def test_what_changes_in_a_volume_later_does_not_change_the_snapshot(

@@ -209,15 +209,15 @@ class TestEnforcement:
         again = running.plan(want)
         assert again.empty and again.held[0].policy == "kill"
 
-    def test_a_freeze_pauses_commits_and_stops(self, running: World) -> None:
+    def test_a_freeze_kills_commits_and_copies_the_volumes(self, running: World) -> None:
         want = declared(bottle(shutdown="freeze"))
         running.spend("web", 1000)
         made = running.converge(want)
         names_ = kinds(made)
         assert (
-            names_.index("PauseContainer")
+            names_.index("StopContainer")
             < names_.index("CommitImage")
-            < names_.index("StopContainer")
+            < names_.index("SaveVolumes")
         )
         assert names_[-1] == "RecordEnforcement"
         assert running.plan(want).empty

@@ -48,7 +48,8 @@ class Ledger(World):
 
     def apply(self, op: Op) -> None:
         if isinstance(op, CommitImage):
-            assert self.container(op.ref).state != "running", "a snapshot of what still changes"
+            state = self.container(op.ref).state
+            assert state not in ("running", "paused"), "a snapshot of what may still change"
         elif isinstance(op, SaveVolumes):
             state = self.container(op.ref).state
             assert state not in ("running", "paused"), "volumes that may still change"

@@ -225,7 +225,7 @@ class World:
                     rows[op.account] = EnforcementRecord(op.account, op.policy, op.trigger, 0.0)
                 self.view = replace(self.view, enforced=rows)
             case CommitImage():
-                assert self.container(op.ref).state != "running", "a snapshot of what changes"
+                assert self.container(op.ref).state not in ("running", "paused")
             case SaveVolumes():
                 assert self.container(op.ref).state not in ("running", "paused")
             case RestoreVolumes():

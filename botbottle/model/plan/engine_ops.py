@@ -56,7 +56,7 @@ class StartContainer(Base):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StopContainer(Base):
-    """``kill``: at once and without a word to its programs, so what was paused stays as it was."""
+    """``kill``: at once and without a word to its programs, so nothing changes any more."""
 
     ref: Ref
     timeout: int = 2

@@ -127,7 +127,7 @@ class SidecarProcess:
             text=True,
         )
         threading.Thread(target=self._read, args=(self.process.stdout,), daemon=True).start()
-        wait_ready(self.folder / "control", seconds=30)
+        wait_ready(self.folder / "control", seconds=120)  # rules may be compiled first
         until(lambda: bool(self.ports), "the list of ports")
 
     def _read(self, stream: Any) -> None:
@@ -246,7 +246,7 @@ class Rig:
         return socket.create_connection(("127.0.0.1", self.sidecar.ports[port]), timeout=10)
 
 
-def until(done: Any, what: str, seconds: float = 15.0) -> None:
+def until(done: Any, what: str, seconds: float = 60.0) -> None:
     """Wait for a condition."""
     deadline = time.monotonic() + seconds
     while not done():

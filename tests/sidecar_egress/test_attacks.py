@@ -15,15 +15,24 @@ from tests.sidecar_egress.rig import ANTHROPIC, EXAMPLE, Rig, until
 OTHER = "other.example.com"
 
 
-def read(stream: socket.socket, seconds: float = 5) -> bytes:
-    stream.settimeout(seconds)
+def read(stream: socket.socket, seconds: float = 60) -> bytes:
+    """Everything until the end; after a whole response only a moment is waited for more."""
     data = b""
     try:
+        stream.settimeout(seconds)
         while piece := stream.recv(65536):
             data += piece
-    except (TimeoutError, OSError):
+            stream.settimeout(2 if _whole(data) else seconds)
+    except OSError:  # TimeoutError is one
         pass
     return data
+
+
+def _whole(data: bytes) -> bool:
+    """Whether ``data`` holds at least one response to its end, as far as its head tells."""
+    head, _, body = data.partition(b"\r\n\r\n")
+    size = head.lower().partition(b"content-length:")[2].split(b"\r\n")[0].strip()
+    return size.isdigit() and len(body) >= int(size)
 
 
 def exchange(rig: Rig, request: bytes, *, host: str = EXAMPLE, sni: str | None = None) -> bytes:

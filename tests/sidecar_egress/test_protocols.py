@@ -138,6 +138,15 @@ class Socket:
     def send_raw(self, data: bytes) -> None:
         self._tls.sendall(self._ws.send(BytesMessage(data)))
 
+    def exchange(self, parts: Sequence[Any]) -> list[str]:
+        """Send frames until they are not taken any more; what comes back until the end."""
+        try:
+            for part in parts:
+                self._tls.sendall(self._ws.send(part))
+            return list(self.texts())
+        except OSError:
+            return []
+
     def texts(self) -> Iterator[str]:
         parts = []
         for event in self._events():

@@ -46,6 +46,7 @@ class Passage:
     streamed: bool = False  # the body passes while it arrives
     agents: tuple[tuple[bytes, bytes], ...] = ()  # the headers as the agent sent them
     failure: str = ""
+    hidden: bool = False  # host and path hold what a log must not
     logged: bool = False
 
     @property

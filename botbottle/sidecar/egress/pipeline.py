@@ -23,7 +23,7 @@ from botbottle.sidecar.egress.layers import CutStream, response_of
 from botbottle.sidecar.egress.passage import Passage
 from botbottle.sidecar.egress.preflight import Preflight
 from botbottle.sidecar.egress.returning import is_short, scrub_head, scrub_trailers, tee_of
-from botbottle.sidecar.egress.scan import OutboundScan, Outgoing, detectors_of
+from botbottle.sidecar.egress.scan import OutboundScan, Outgoing, detectors_of, in_target
 from botbottle.sidecar.egress.signing import authority, signed
 from botbottle.sidecar.egress.sockets import Sockets
 from botbottle.sidecar.egress.stages import judge
@@ -156,6 +156,7 @@ class Pipeline:
         judged = await self._outbound.judge(
             active.scanner, route, message, supervised=active.config.supervise
         )
+        passage.hidden = in_target(judged.noted, url)
         self._sidecar.noted(passage, judged.noted)
         if judged.denial is not None:
             return judged.denial
@@ -272,7 +273,10 @@ class Pipeline:
         passage = passage_of(flow)
         if passage is None or passage.driver.closed:
             return
-        self._sidecar.log.write("block", "cut", **_where(passage))
+        where = passage.where
+        data = {"id": passage.id, "method": where.method}
+        data |= self._sidecar.place(passage, where.host, where.path)
+        self._sidecar.log.write("block", "cut", **data)
         if flow.websocket is not None:
             passage.driver.abort()
         else:
@@ -311,15 +315,3 @@ def _located(denial: Denial, flow: http.HTTPFlow, passage: Passage) -> Denial:
         denial.close,
         denial.response,
     )
-
-
-def _where(passage: Passage) -> dict[str, str]:
-    target = passage.target
-    if target is None:
-        return {"id": passage.id}
-    return {
-        "id": passage.id,
-        "host": target.host,
-        "method": target.method,
-        "path": target.path,
-    }

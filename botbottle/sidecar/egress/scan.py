@@ -61,6 +61,7 @@ class OutboundScan:
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
         self._memory = FragmentMemory()
+        self._remembers: Scanner | None = None  # whose secrets' pieces are in it
         self._approved: dict[str, float] = {}
         self._holds = 0
 
@@ -69,6 +70,8 @@ class OutboundScan:
     ) -> Judgement:
         """Scan a message and act on what was found."""
         detectors = detectors_of(route)
+        if scanner is not self._remembers:  # pieces of one value are none of its successor
+            self._remembers, self._memory = scanner, FragmentMemory()
         found = await self._scan(scanner, message, detectors, route.host)
         open_ = tuple(f for f in found if not self._is_approved(f))
         if not open_:
@@ -89,6 +92,8 @@ class OutboundScan:
     async def _scan(
         self, scanner: Scanner, message: Outgoing, detectors: frozenset[str], scope: str
     ) -> tuple[Finding, ...]:
+        memory = self._memory
+
         def work() -> tuple[Finding, ...]:
             return scanner.scan_request(
                 message.url,
@@ -97,7 +102,7 @@ class OutboundScan:
                 message.content_type,
                 message.coding,
                 detectors,
-                memory=self._memory,
+                memory=memory,
                 scope=scope,
             )
 
@@ -138,6 +143,18 @@ def detectors_of(route: Route) -> frozenset[str]:
 def on_match(route: Route) -> OnMatch:
     """What a route does with token-shaped text: providers' routes redact, others ask."""
     return route.dlp.outbound_on_match or ("redact" if route.provider else "supervise")
+
+
+def in_target(findings: Iterable[Finding], url: str) -> bool:
+    """Whether something was found in the host or the path, or may have been."""
+    query = url.find("?")
+
+    def there(finding: Finding) -> bool:
+        if finding.location == "url" and query >= 0 and finding.length:
+            return finding.offset < query
+        return finding.location.startswith(("url", "host"))
+
+    return any(there(f) for f in findings if f.verdict is not Verdict.WARN)
 
 
 def described(finding: Finding) -> dict[str, Any]:

@@ -285,26 +285,41 @@ class Sidecar:
         data = {
             "id": passage.id if passage else "",
             "code": denial.code,
-            "reason": denial.reason,
-            "host": denial.host,
+            "reason": self._shown(denial.reason),
             "method": denial.method,
-            "path": denial.path,
+            **self.place(passage, denial.host, denial.path),
         }
         if passage is not None and passage.failure:
             data["failure"] = passage.failure
         self.log.write("block", "denied", **data)
         self._report("denial", data)
 
+    def place(self, passage: Passage | None, host: str, path: str = "") -> dict[str, str]:
+        """Host and path as a log may have them."""
+        if passage is not None and passage.hidden:
+            return {"host": passage.way.host, "path": "[redacted]"}
+        return {"host": self._shown(host), "path": self._shown(path)}
+
+    def _host(self, passage: Passage) -> str:
+        return self.place(passage, passage.where.host)["host"]
+
+    def _shown(self, text: str) -> str:
+        """A text of the agent's without any secret that this sidecar knows."""
+        if self.active is None:
+            return text
+        return self.active.scrubber.clean(text.encode()).decode("utf-8", "replace")
+
     def noted(self, passage: Passage, findings: Iterable[Finding]) -> None:
         """Record what the scanners found, without the text."""
         for finding in findings:
-            data = {"id": passage.id, "host": passage.where.host, **described(finding)}
+            data = {"id": passage.id, "host": self._host(passage), **described(finding)}
             self.log.write("warn", "finding", **data)
             self._report("finding", data)
 
     def leaked(self, passage: Passage, secret: str) -> None:
         """A placeholder was sent to where it does not belong."""
-        data = {"id": passage.id, "host": passage.where.host, "rule": "placeholder", "name": secret}
+        data = {"id": passage.id, "host": self._host(passage), "rule": "placeholder"}
+        data["name"] = secret
         self.log.write("warn", "placeholder", **data)
         self._report("finding", data)
 
@@ -328,9 +343,8 @@ class Sidecar:
             "request",
             "passed",
             id=passage.id,
-            host=passage.target.host,
             method=passage.target.method,
-            path=passage.target.path,
+            **self.place(passage, passage.target.host, passage.target.path),
             status=flow.response.status_code,
             outcome=outcome,
             ms=round((time.monotonic() - passage.started) * 1000, 2),

@@ -69,18 +69,21 @@ def _entities(data: bytes) -> bytes:
     """
     at = data.find(b"&#")
     while at >= 0:
-        for form in set(_ENTITY.findall(data, at, at + _STRETCH)):
-            digits = form[2:-1]
-            code = int(digits[1:], 16) if digits[:1] in b"xX" else int(digits)
-            if 32 <= code < 127:
-                data = data.replace(form, bytes([code]))
-        at = data.find(b"&#", _passed(data, at))
+        shorter = _replaced(data, at)
+        # What follows has moved up, so the stretch is looked at again until nothing changes.
+        passed = at if len(shorter) < len(data) else at + _STRETCH - _LONGEST
+        data = shorter
+        at = data.find(b"&#", passed)
     return data.replace(b"&amp;", b"&")
 
 
-def _passed(data: bytes, at: int) -> int:
-    """Where to go on: behind what stays in the stretch, before a form that its end may have cut."""
-    return at + _STRETCH - _LONGEST if data.startswith(b"&#", at) else at
+def _replaced(data: bytes, at: int) -> bytes:
+    for form in set(_ENTITY.findall(data, at, at + _STRETCH)):
+        digits = form[2:-1]
+        code = int(digits[1:], 16) if digits[:1] in b"xX" else int(digits)
+        if 32 <= code < 127:
+            data = data.replace(form, bytes([code]))
+    return data
 
 
 def _slashes(data: bytes) -> bytes:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache, partial
 from itertools import islice
 from typing import TYPE_CHECKING
 
 from botbottle.dlp.budget import Budget
-from botbottle.dlp.engines.base import Buffer
+from botbottle.dlp.engines.base import Buffer, Candidates
 from botbottle.dlp.findings import Finding, Verdict, fingerprint, strength
 from botbottle.dlp.known.fragments import FragmentMemory, merge
 from botbottle.dlp.known.index import Literals
@@ -25,6 +27,14 @@ if TYPE_CHECKING:
 Origin = Callable[[int, int], tuple[int, int]]
 
 _SQUEEZE_CAP = 32 * 1024  # squeezing costs 0.6 ms/MB; larger surfaces rely on triggers
+
+
+_PARALLEL = 256 * 1024  # smaller surfaces are not worth a hand-over to another thread
+
+
+@cache
+def _pool() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(max_workers=2, thread_name_prefix="dlp")
 
 
 def as_sent(start: int, end: int) -> tuple[int, int]:
@@ -82,11 +92,12 @@ class Message:
             return
         view = memoryview(data)
         tokens = tokens and self._tokens
-        if tokens:
-            self._scan_tokens(view, location, origin)
         if not (self._known or tokens):
             return
-        triggers = self._scan_known(view, location, origin)
+        known = self._start_known(view)
+        if tokens:
+            self._scan_tokens(view, location, origin)
+        triggers = self._scan_known(view, location, origin, known())
         if self._known and len(view) <= _SQUEEZE_CAP:
             self._scan_squeezed(data, location, origin)
         if depth < self.scanner.limits.depth:
@@ -117,9 +128,18 @@ class Message:
             if self.late(location):
                 return
 
-    def _scan_known(self, view: memoryview, location: str, origin: Origin) -> dict[int, list[int]]:
+    def _start_known(self, view: memoryview) -> Callable[[], Candidates]:
+        """The pass for held secrets: on another core at once for a large surface, else later."""
+        find, limit = self.scanner.known.find, self.scanner.limits.events
+        if len(view) < _PARALLEL:
+            return partial(find, view, limit)
+        return _pool().submit(find, view, limit).result
+
+    def _scan_known(
+        self, view: memoryview, location: str, origin: Origin, found: Candidates
+    ) -> dict[int, list[int]]:
         """Report held secrets; returns the ends at which each trigger fired."""
-        hits, overflow = self.scanner.known.find(view, self.scanner.limits.events)
+        hits, overflow = found
         if overflow:
             self.bound(Verdict.BLOCK, "limit.events", location)
         if not hits:

@@ -42,12 +42,12 @@ _IMAGES = (
 _TEXT = bytes([0, 9, 10, 13, *range(32, 127)])
 
 
-def spans(surface: memoryview, engine: Matcher) -> Iterator[tuple[int, int]]:
-    """Every run of at least :data:`RUN` characters, whole, in order.
+def spans(surface: memoryview, engine: Matcher, at: int = 0) -> Iterator[tuple[int, int]]:
+    """Every run of at least :data:`RUN` characters from ``at`` on, whole, in order.
 
     The engine skips to the next run; where runs are dense a linear regex walks on from there.
     """
-    at, size = 0, _WINDOW
+    size = _WINDOW
     while at + RUN <= len(surface):
         hits, _ = engine.find(surface[at:], 1)
         if not hits:

@@ -16,7 +16,7 @@ _SHORT_COMPRESSED = (
 # need every place, or (runs) are looked for again from the start.
 TRIGGERS = (
     Expression(
-        rb"%(?:2[BbDdFf]|3[ADad]|40|5F|7E)[^0-9]|%25[2-7][0-9A-Fa-f]"
+        rb"%(?:2[BFbf]|3[AD])|%(?:2[Dd]|3[ad]|40|5F|7E)[^0-9]|%25[2-7][0-9A-Fa-f]"
         rb"|%[2-7][0-9A-Fa-f]%[2-7][0-9A-Fa-f]%[2-7]",
         (),
         once=True,

@@ -22,6 +22,7 @@ Span = tuple[int, int]
 _HIGH_ENTROPY = 4.5
 _GATHER = 64 * 1024  # bytes scanned together
 _SHORT = 4096  # decoded runs up to this size are gathered
+_ESCAPE = 64  # bytes; no escape that fires a trigger is longer
 _CLOCK = 32  # runs between looks at the clock, which costs a system call
 _GZIPS = 8  # gzip members looked into per surface
 
@@ -73,7 +74,7 @@ class Undo:
         view = self._view
         for index in sorted(fired):
             if index == triggers.RUN_TRIGGER:
-                self._runs()
+                self._runs(fired[index][0] - runs.RUN)
             elif index == triggers.SHORT_TRIGGER:
                 for begin, end in runs.short_spans(self._view, fired[index]):
                     self._decode(bytes(view[begin:end]), self._place(begin, end))
@@ -84,7 +85,7 @@ class Undo:
                 for member in inflate.unzip(bytes(view), self._message.budget):
                     self._scan(member, "zip", self._place(0, len(view)))
             else:
-                self._unescape(index)
+                self._unescape(index, fired[index][0])
         for layer, gathered in self._gathered.items():
             self._flush(layer, gathered)
 
@@ -96,11 +97,14 @@ class Undo:
             data, f"{self._location}>{layer}", depth=self._depth, origin=lambda _s, _e: place
         )
 
-    def _unescape(self, index: int) -> None:
-        """Undo one kind of escape around its occurrences; everywhere when they are many."""
-        view = self._view
-        hits, overflow = self._message.scanner.triggers[index].find(view, escapes.MANY)
-        ends = None if overflow else [end for _, end in hits]
+    def _unescape(self, index: int, first: int) -> None:
+        """Undo one kind of escape around its occurrences; everywhere when they are many.
+
+        ``first``: the end of the first occurrence.
+        """
+        view, skipped = self._view, max(0, first - _ESCAPE)
+        hits, overflow = self._message.scanner.triggers[index].find(view[skipped:], escapes.MANY)
+        ends = None if overflow else [end + skipped for _, end in hits]
         for low, high in escapes.windows(ends, len(view)):
             if self._message.late(self._location):
                 return
@@ -114,9 +118,9 @@ class Undo:
         if plain:
             self._scan(plain, kind, place)
 
-    def _runs(self) -> None:
+    def _runs(self, first: int) -> None:
         message, count = self._message, 0
-        for start, end in runs.spans(self._view, message.scanner.runs):
+        for start, end in runs.spans(self._view, message.scanner.runs, first):
             run = bytes(self._view[start:end])
             if not runs.worth(run):
                 continue

@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from urllib.parse import unquote_to_bytes
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from botbottle.dlp.compiled import matcher
 from botbottle.dlp.escapes import percent, unescape, windows
+from botbottle.dlp.triggers import TRIGGERS
 
+PERCENT = matcher(TRIGGERS[:1])
 PIECES = (b"%41", b"%fF", b"%25", b"%4", b"%", b"\\", b"\\u0041", b"\\n", b"u", b"0", b"g", b"\xff")
 
 
@@ -37,6 +41,11 @@ _FORMS = (
 )
 
 
+def test_references_that_move_up_are_undone_too() -> None:
+    coded = "&#9731;" + "x" * 1924 + "&#48;" * 18 + "&#49;"
+    assert unescape(3, coded.encode())[1].endswith(b"x" + b"0" * 18 + b"1")
+
+
 @given(st.lists(st.tuples(_TEXT, st.sampled_from(_FORMS)), max_size=8), st.integers(0, 2100))
 def test_numeric_references_are_undone_wherever_they_stand(
     parts: list[tuple[str, Callable[[int], str]]], lead: int
@@ -47,3 +56,15 @@ def test_numeric_references_are_undone_wherever_they_stand(
     name, undone = unescape(3, data.encode())
     assert name == "html"
     assert undone.decode() == "&#9731;" + "x" * lead + "".join(t + t for t, _ in parts)
+
+
+@pytest.mark.parametrize(
+    "text", [b"H4sIA%2F0v", b"ab%2B9", b"x%3D%3D", b"%67%68%70", b"%2567%2568", b"a%3Ab"]
+)
+def test_an_escape_that_can_be_of_encoded_data_fires_the_trigger(text: bytes) -> None:
+    assert PERCENT.find(text, 1).hits
+
+
+@pytest.mark.parametrize("text", [b"100%", b"%d of %d", b"%2d0", b"50%20off", b"%s%s"])
+def test_formats_and_blanks_do_not(text: bytes) -> None:
+    assert not PERCENT.find(text, 1).hits

@@ -32,7 +32,7 @@ def open_ledger(
         return _ready(_server(where, password), "PostgreSQL", read_only)
     if where == ":memory:":
         return _ready(SqliteDb(where), where, False)
-    path = Path(where.removeprefix("sqlite:///"))
+    path = Path(where)
     if create and not read_only:
         _create(path)
     if not path.exists():
@@ -61,7 +61,7 @@ def ledger_exists(where: str) -> bool:
     """Whether there is a ledger at ``where``; makes nothing. Raises LedgerUnavailable when a
     server cannot be asked."""
     if not is_server(where):
-        return Path(where.removeprefix("sqlite:///")).exists()
+        return Path(where).exists()
     db = _server(where)
     try:
         return migrations.current(db) > 0

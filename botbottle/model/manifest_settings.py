@@ -13,7 +13,7 @@ from botbottle.model.route import HOST_PATTERN
 
 
 def _ledger(text: str) -> str:
-    if text and not text.startswith(("postgresql://", "postgres://", "sqlite:///")):
+    if text and not text.startswith(("postgresql://", "postgres://")):
         raise manifest.problem(
             "this is not a ledger address", "postgresql://host/database, or leave the key out"
         )

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 type Fields = tuple[tuple[bytes, bytes], ...]
 
-SECONDS = 5.0  # for one count, everything included
+SECONDS = 10.0  # for one count, everything included
 AT_ONCE = 8  # counts of one sidecar; more wait, within their time
 _FIXED: Fields = (
     (b"content-type", b"application/json"),

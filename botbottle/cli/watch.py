@@ -13,7 +13,7 @@ import typer
 
 from botbottle.cli.common import load_declared, open_session
 from botbottle.cli.context import Context
-from botbottle.errors import Exit, Locked, UsageError
+from botbottle.errors import BBError, Exit, Locked, UsageError
 
 if TYPE_CHECKING:
     from botbottle.cli.watch_parts import Options, Parts
@@ -126,9 +126,11 @@ def run(parts: Parts, stopped: Callable[[], bool]) -> None:
 
 
 def one_pass(loop: Watch) -> int:
-    """Load, plan and carry out once; 1 when something failed."""
+    """Look and carry out once. Raises what held it up; 1 when an operation or a part failed."""
     result = loop.step(0.0)
-    failed = loop.passes == 0 or (result is not None and not result.ok)
+    if result is None and isinstance(loop.error, BBError):
+        raise loop.error
+    failed = loop.passes == 0 or loop.error is not None or (result is not None and not result.ok)
     return int(Exit.FAILURE) if failed else int(Exit.OK)
 
 

@@ -13,6 +13,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Sequence
+from io import FileIO
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -58,26 +59,31 @@ def lines(stream: TextIO, *, text: bool = False) -> Sink:
 
 
 class LogFile:
-    """JSON lines in a private file; when it is full, it becomes ``NAME.1``."""
+    """JSON lines in a private file; when it is full, it becomes ``NAME.1``. A write after ``close``
+    raises ValueError, which ``Log`` leaves out."""
 
     def __init__(self, path: Path, limit: int = LIMIT) -> None:
         self._path, self._limit = path, limit
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._handle = self._open()
+        self._file = self._open()
 
     def __call__(self, record: Record) -> None:
-        if os.fstat(self._handle).st_size >= self._limit:
-            self.close()
+        if self._file.tell() >= self._limit:
+            self._file.close()
             self._path.replace(self._path.with_name(self._path.name + ".1"))
-            self._handle = self._open()
-        os.write(self._handle, (json.dumps(record) + "\n").encode())
+            self._file = self._open()
+        self._file.write((json.dumps(record) + "\n").encode())
 
     def close(self) -> None:
-        os.close(self._handle)
+        self._file.close()
 
-    def _open(self) -> int:
-        flags = os.O_CREAT | os.O_APPEND | os.O_WRONLY | os.O_CLOEXEC
-        return os.open(self._path, flags, 0o600)
+    def _open(self) -> FileIO:
+        return FileIO(self._path, "ab", opener=private)
+
+
+def private(path: str, flags: int) -> int:
+    """An ``opener`` for files that are the owner's alone."""
+    return os.open(path, flags | os.O_CLOEXEC, 0o600)
 
 
 def line_of(record: Record) -> str:

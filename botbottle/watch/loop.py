@@ -77,6 +77,7 @@ class Watch:
     lost: bool = False  # somebody else enforces now
     stale: str = ""  # why the manifests on disk are not the ones in force
     passes: int = 0
+    error: Exception | None = None  # the newest that held up a pass, or a part of one
     notify: Callable[[Declared], None] = lambda _declared: None  # tells people; never blocks
     decided: Callable[[Decision], None] = lambda _decision: None  # sees each decision; for records
     alive: Callable[[], None] = lambda: None  # called at every step: the loop is not stuck
@@ -201,6 +202,7 @@ class Watch:
         for bottle in sorted(now.keys() | self._standing.keys()):
             if now.get(bottle) != self._standing.get(bottle):
                 self._backoff.forget(bottle)
+                self._backoff.forget(PROJECT)  # an order does not wait for something else's sake
                 self.queue.add(bottle)
         self._standing = now
 
@@ -235,6 +237,7 @@ class Watch:
         return result
 
     def _wait_for(self, held: Locked) -> None:
+        self.error = held
         self._backoff.retry(PROJECT, self.clock() + LOCK_RETRY)
         if not self._locked:
             self.log({"event": "waiting", "why": held.message})
@@ -294,6 +297,7 @@ class Watch:
         )
 
     def _trouble(self, patience: Backoff, key: str, error: Exception) -> None:
+        self.error = error
         permanent = isinstance(error, PERMANENT) and key in self._bottles
         delay = patience.failed(key, self.clock(), permanent=permanent)
         retry = None if permanent else round(delay, 2)

@@ -8,8 +8,8 @@ Plans hold no secret, and neither do their inputs; the file is private all the s
 
 from __future__ import annotations
 
+import contextlib
 import json
-import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +20,7 @@ from botbottle.errors import UsageError
 from botbottle.model import canonical
 from botbottle.model.plan import Plan
 from botbottle.watch.inputs import Inputs
+from botbottle.watch.log import private
 from botbottle.watch.select import Decision
 
 FORMAT = "1.0"
@@ -39,8 +40,7 @@ class Recorder:
         limit: int = LIMIT,
     ) -> None:  # fmt: skip
         try:
-            flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC
-            self._handle = os.open(path, flags, 0o600)
+            self._file = open(path, "x", encoding="utf-8", opener=private)  # noqa: SIM115  # Path.open has no opener
         except OSError as error:
             raise UsageError(f"--record {path}: {error.strerror}") from error
         self._log, self._left, self._off = log, limit, False
@@ -82,7 +82,8 @@ class Recorder:
 
     def close(self) -> None:
         self._off = True
-        os.close(self._handle)
+        with contextlib.suppress(OSError):
+            self._file.close()
 
     def _input(self, value: object) -> str:
         text = canonical.canonical(value)
@@ -98,12 +99,12 @@ class Recorder:
     def _raw(self, text: str) -> None:
         if self._off:
             return
-        data = (text + "\n").encode()
-        self._left -= len(data)
+        self._left -= len(text.encode()) + 1
         try:
             if self._left < 0:
                 raise OSError("the recording is full")
-            os.write(self._handle, data)
-        except OSError as error:
+            self._file.write(text + "\n")
+            self._file.flush()
+        except (OSError, ValueError) as error:
             self._off = True
             self._log({"event": "record-ended", "level": "warning", "why": str(error)})

@@ -155,6 +155,31 @@ def test_a_signal_in_the_middle_of_a_pass_ends_it_after_the_operation_in_flight(
     assert settled(running) and state(running) == "running"
 
 
+def test_a_lease_taken_away_in_the_middle_of_a_pass_stops_the_rest_of_it(
+    running: Live, watch: Callable[..., Watched]
+) -> None:
+    """Fencing: somebody else enforces now, so no further operation is started."""
+    ledger = open_ledger(HomePaths(str(running.home)).ledger_db, create=False, read_only=False)
+    with recording(os.environ["DOCKER_HOST"]) as proxy:
+        seen = watch(url=proxy.url)
+        proxy.delay("POST /containers/create", 3.0, times=1)
+        docker("rm", "-f", running.container(), running.container(kind="egress"))
+        seen.until(lambda: any("/containers/create" in str(r) for r in proxy.writes))
+        with ledger.batch():  # it renews every few seconds: nothing may come in between
+            mine = ledger.lease("watch/home")
+            assert mine is not None
+            ledger.drop_lease("watch/home", mine.epoch)
+            assert ledger.acquire_lease("watch/home", "elsewhere:1", ttl=3600, now=time.time())
+        seen.run.communicate(timeout=PATIENCE)
+    assert seen.run.returncode == 6
+    assert "fenced" in {r.get("why") for r in seen.records("op")}
+    assert state(running) != "running" and unfinished(running) == 0
+    held = ledger.lease("watch/home")
+    assert held is not None and held.holder == "elsewhere:1"
+    ledger.drop_lease("watch/home", held.epoch)
+    ledger.close()
+
+
 @pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize("write", [1, 4])
 def test_a_watch_killed_in_a_repair_is_finished_by_its_successor(

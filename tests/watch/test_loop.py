@@ -403,6 +403,16 @@ def test_a_ledger_outage_holds_up_nothing_longer_than_it_lasts(rig: Rig) -> None
     assert rig.events("recovered")[0]["key"] == "ledger"
 
 
+def test_an_order_does_not_wait_until_the_project_may_be_tried_again(rig: Rig) -> None:
+    """The ledger service cannot be started, say: everything waits, an order does not."""
+    for _ in range(8):
+        rig.watch._backoff.failed(PROJECT, rig.now)
+    rig.fake.world.spend("web", 1000)
+    rig.fake.version += 1
+    rig.settle()
+    assert "proj-1/web" in rig.fake.world.view.enforced
+
+
 def test_a_bug_in_a_pass_is_told_without_its_text_and_tried_again(rig: Rig) -> None:
     rig.fake.raises = [RuntimeError("sk-real-credential"), KeyError("sk-real-credential")]
     rig.stop_egress()

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from botbottle.ledger import open_ledger
+from botbottle.locking import project_lock
 from botbottle.model.paths import HomePaths
 from tests.support.live import eventually
 from tests.watch.conftest import AGENT, PATIENCE, Watching
@@ -229,6 +230,17 @@ def test_a_ledger_outage_is_survived_and_said(watching: Watching) -> None:
     watch.tell(signal.SIGHUP)
     watch.saw("pass", before + 1)
     assert watch.end() == 0
+
+
+def test_one_pass_says_by_its_code_what_became_of_it(watching: Watching) -> None:
+    assert watching.bb("watch", "--once").returncode == 0
+    with project_lock(HomePaths(str(watching.home)).lock("home"), "apply"):
+        assert watching.bb("watch", "--once").returncode == 0, "nothing to do needs no lock"
+    watching.engine.status = 500
+    assert watching.bb("watch", "--once").returncode not in (0, 6)
+    watching.engine.stop()
+    ran = watching.bb("watch", "--once")
+    assert ran.returncode == 8 and "BB8001" in ran.stderr
 
 
 def test_a_second_signal_ends_a_watch_that_an_engine_holds_up(watching: Watching) -> None:

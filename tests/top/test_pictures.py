@@ -63,7 +63,7 @@ def steady(svg: str) -> str:
 def styles(text: str) -> str:
     """The colours only: fonts name files on the web that no picture here needs."""
     rules = re.findall(r"\.terminal-r\d+ \{[^}]*\}", text)
-    return "<style>" + "\n".join(rules) + "</style>"
+    return "<style>text { font: 20px monospace }\n" + "\n".join(rules) + "</style>"
 
 
 @pytest.fixture(autouse=True)

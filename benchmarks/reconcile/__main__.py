@@ -38,7 +38,9 @@ def main() -> None:
     bench = Bench(given.bottles, given.runs, work, peers.install(ROOT / ".cache/bench"))
     try:
         data = bench.everything(cycles=not given.no_op_only)
-        command = f"python -m benchmarks.reconcile --bottles {given.bottles}"
+        flag = " --no-op-only" if given.no_op_only else ""
+        size = f"--bottles {given.bottles} --runs {given.runs}{flag}"
+        command = f"python -m benchmarks.reconcile {size}"
         write(f"reconcile-{given.bottles}", command, {"bottles": given.bottles, **data})
     finally:
         bench.clean()

@@ -90,7 +90,7 @@ def agent_spec(
     program, credential, _ = chosen(spec)
     fixed = _fixed_env(spec.template, spec.auth_token, spec.provider_settings)
     literal = {e.name: e.value for e in spec.env if e.kind == "literal"}
-    marks = {"BB_BOTTLE": spec.name, "BB_FILES": canonical.digest(copied)}
+    marks = {"BB_BOTTLE": spec.name, "BB_FILES": _print_of(copied)}
     image = facts.images[image_recipe(spec)]
     if snapshot:
         marks[MARK] = image
@@ -124,6 +124,11 @@ def agent_spec(
             pids=spec.resources.pids,
         ),
     )
+
+
+@lru_cache(maxsize=256)  # what bottles without a prompt copy is the same for all
+def _print_of(copied: tuple[tuple[tuple[str, str], ...], tuple[tuple[str, str], ...]]) -> str:
+    return canonical.digest(copied)
 
 
 @lru_cache(maxsize=256)

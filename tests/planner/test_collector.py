@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import weakref
 
 import pytest
 
@@ -38,3 +39,29 @@ def test_a_plan_leaves_no_cycle_behind() -> None:
         world.plan(declared(bottle(prompt="other"), bottle("b")))
         found = gc.collect()
     assert found == 0
+
+
+class Knot:
+    """Refers to itself, so only the collector can free it."""
+
+    def __init__(self) -> None:
+        self.itself = self
+
+
+def test_what_was_made_while_it_was_paused_is_still_collected() -> None:
+    with paused_collector():
+        seen = weakref.ref(Knot())
+        assert seen() is not None
+    gc.collect()
+    assert seen() is None
+
+
+def test_objects_that_somebody_froze_stay_frozen() -> None:
+    gc.freeze()
+    try:
+        frozen = gc.get_freeze_count()
+        with paused_collector():
+            pass
+        assert gc.get_freeze_count() == frozen > 0
+    finally:
+        gc.unfreeze()

@@ -89,6 +89,8 @@ def _group_end(pattern: str, index: int) -> int:
 
 def _branches(pattern: str) -> list[str]:
     """The alternatives of a top-level choice; one element when there is none."""
+    if "|" not in pattern:
+        return [pattern]
     cuts, index = [-1], 0
     while index < len(pattern):
         if pattern[index] == "|":

@@ -40,6 +40,7 @@ def asked(rig: Rig, path: str) -> list[dict[str, Any]]:
 
 @pytest.fixture
 def exact(own: Rig) -> Rig:
+    own.ledger.limit(Limit("claude", 10**9), Limit("codex", 10**9))
     own.standard(preflight="exact")
     return own
 
@@ -115,6 +116,12 @@ def test_a_spent_budget_asks_the_provider_nothing(exact: Rig) -> None:
     before = len(exact.world.requests())
     assert [turn(exact, "hi").status_code for _ in range(5)] == [402] * 5
     assert len(exact.world.requests()) == before
+
+
+def test_where_nothing_limits_nothing_is_counted(exact: Rig) -> None:
+    exact.ledger.limit()
+    assert turn(exact, "hi").status_code == 200
+    assert asked(exact, COUNT) == [] and len(asked(exact, TURN)) == 1
 
 
 def test_a_path_that_the_route_does_not_allow_is_not_asked(exact: Rig) -> None:

@@ -112,9 +112,11 @@ class Gate:
 
 
 def worth_counting(answer: Admitted | Refusal) -> bool:
-    """Whether a count could change the answer: a refusal for any other reason than the size of
-    the input must stay cheap, however often it is asked for."""
-    return isinstance(answer, Admitted) or (answer.code == "budget-exhausted" and answer.room > 0)
+    """Whether a count could change the answer: not where nothing limits, and a refusal for any
+    other reason than the size of the input must stay cheap, however often it is asked for."""
+    if isinstance(answer, Admitted):
+        return answer.room is not None
+    return answer.code == "budget-exhausted" and answer.room > 0
 
 
 def _no_ledger() -> Denial:

@@ -142,7 +142,7 @@ def test_a_signal_in_the_middle_of_a_pass_ends_it_after_the_operation_in_flight(
 ) -> None:
     with recording(os.environ["DOCKER_HOST"]) as proxy:
         seen = watch(url=proxy.url)
-        proxy.delay("POST /containers/create", 2.0, times=1)
+        proxy.delay("POST /containers/create", 5.0, times=1)
         docker("rm", "-f", running.container(), running.container(kind="egress"))
         seen.until(lambda: any("/containers/create" in str(r) for r in proxy.writes))
         assert seen.end() == 0
@@ -162,7 +162,7 @@ def test_a_lease_taken_away_in_the_middle_of_a_pass_stops_the_rest_of_it(
     ledger = open_ledger(HomePaths(str(running.home)).ledger_db, create=False, read_only=False)
     with recording(os.environ["DOCKER_HOST"]) as proxy:
         seen = watch(url=proxy.url)
-        proxy.delay("POST /containers/create", 3.0, times=1)
+        proxy.delay("POST /containers/create", 5.0, times=1)
         docker("rm", "-f", running.container(), running.container(kind="egress"))
         seen.until(lambda: any("/containers/create" in str(r) for r in proxy.writes))
         with ledger.batch():  # it renews every few seconds: nothing may come in between

@@ -133,7 +133,9 @@ class Message:
         find, limit = self.scanner.known.find, self.scanner.limits.events
         if len(view) < _PARALLEL:
             return partial(find, view, limit)
-        return _pool().submit(find, view, limit).result
+        future = _pool().submit(find, view, limit)
+        # Not begun when it is needed: the other core is busy, and waiting for it would be slower.
+        return lambda: find(view, limit) if future.cancel() else future.result()
 
     def _scan_known(
         self, view: memoryview, location: str, origin: Origin, found: Candidates

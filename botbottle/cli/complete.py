@@ -19,8 +19,16 @@ _AGENTS = {
     "release", "resume", "denials", "probe", "budget",
 }  # fmt: skip
 _CHOICES = {
-    "--format": ("text", "json", "github", "sarif"),
     "--progress": ("auto", "tty", "plain", "json", "quiet"),
+    "--allow": ("widen", "destroy", "budget"),
+    "--deny": ("widens",),
+    "--part": ("agent", "egress", "ledger"),
+    "--auto-apply": ("none", "safe", "all"),
+}
+_FORMATS = {
+    "plan": ("text", "json", "markdown"),
+    "validate": ("text", "json", "github", "sarif"),
+    "scan": ("text", "json", "sarif", "jsonl"),
 }
 
 SCRIPTS = {
@@ -52,6 +60,8 @@ def candidates(words: Sequence[str], environ: Mapping[str, str], cwd: Path) -> l
     if before and before[-1] in _CHOICES:
         return _starting(_CHOICES[before[-1]], last)
     home, here, rest = _globals(before, environ, cwd)
+    if before and before[-1] == "--format":
+        return _starting(_FORMATS.get(rest[0], ()) if rest else (), last)
     if not rest:
         return _starting(VERBS, last)
     return _starting(_of_verb(rest[0], home, here), last)

@@ -287,6 +287,9 @@ def test_exit_codes_of_the_reading_verbs(home: Path) -> None:
         (["-C", "/", "info", "a"], ["api"]),
         (["edit", "bottles/t"], ["bottles/top"]),
         (["validate", "--format", "s"], ["sarif"]),
+        (["plan", "--format", ""], ["json", "markdown", "text"]),
+        (["apply", "--yes", "--allow", "w"], ["widen"]),
+        (["plan", "--deny", ""], ["widens"]),
         (["version", ""], []),
     ],
 )

@@ -242,6 +242,9 @@ def test_no_record_of_a_request_has_the_secret_that_its_target_held(holder: Rig)
     assert [d["path"] for d in denials] == ["[redacted]", "/fine", "[redacted]", "/x"]
     assert [d["host"] for d in denials][2] == "*.wild.example.com"
     until(lambda: holder.sidecar.lines[-1]["event"] == "passed", "the last line")
+    last = holder.sidecar.lines[-1]
+    assert list(last["stages"]) == ["scan", "gate", "upstream"]
+    assert (last["id"] and last["path"].startswith("/[REDACTED")) or last["path"] == "[redacted]"
     told = json.dumps([*holder.sidecar.lines[before:], *denials])
     assert SECRET not in told and TOKEN not in told
     events = holder.ledger.ledger.events(limit=1000)

@@ -48,6 +48,19 @@ class Passage:
     failure: str = ""
     hidden: bool = False  # host and path hold what a log must not
     logged: bool = False
+    marks: list[tuple[str, float]] = field(default_factory=list)  # stage, when it was done
+
+    def done(self, stage: str) -> None:
+        """Note that a stage is over."""
+        self.marks.append((stage, time.monotonic()))
+
+    def stages(self) -> dict[str, float]:
+        """Milliseconds that each stage took, in the order of the way."""
+        before, spent = self.started, {}
+        for stage, at in self.marks:
+            spent[stage] = round((at - before) * 1000, 2)
+            before = at
+        return spent
 
     @property
     def where(self) -> Target:

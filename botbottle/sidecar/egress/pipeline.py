@@ -132,9 +132,12 @@ class Pipeline:
             passage.keys = (handshake.new_key(), flow.request.headers.pop(handshake.KEY))
         stripped = auth.strip(flow.request.headers.fields, passage.where.query)
         denial = await self._scan(flow, passage, stripped, body)
+        passage.done("scan")
         if denial is not None:
             return denial
-        return await self._gate.judge(flow, passage, flow.request.raw_content or b"")
+        denial = await self._gate.judge(flow, passage, flow.request.raw_content or b"")
+        passage.done("gate")
+        return denial
 
     async def _scan(
         self, flow: http.HTTPFlow, passage: Passage, stripped: auth.Signed, body: bytes
@@ -197,6 +200,7 @@ class Pipeline:
         passage, response = passage_of(flow), flow.response
         if passage is None or response is None or passage.denial is not None:
             return
+        passage.done("upstream")
         scrubber = passage.policy.scrubber
         if scrubber:
             scrub_head(response, scrubber)

@@ -347,6 +347,7 @@ class Sidecar:
             **self.place(passage, passage.target.host, passage.target.path),
             status=flow.response.status_code,
             outcome=outcome,
+            stages=passage.stages(),
             ms=round((time.monotonic() - passage.started) * 1000, 2),
         )
 

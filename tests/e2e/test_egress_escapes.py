@@ -1,0 +1,94 @@
+"""Ways out below HTTP, tried from inside a real bottle. Each has its positive control: the same
+works from a place that is not a bottle, or once the rule in question allows it.
+"""
+
+from __future__ import annotations
+
+import json
+from ipaddress import ip_network
+
+from tests.e2e.test_clients import ALLOWED, DENIED, REACH, ROUTES, curl, ip_of, live_network, node
+from tests.support.live import Live, docker
+
+DATAGRAM = """const s = require('node:dgram').createSocket(process.argv[3]);
+s.send('stolen', +process.argv[2], process.argv[1], e => { console.log(e ? e.code : 'sent');
+  s.close(); process.exit(e ? 1 : 0); });"""
+# family, type, protocol: what a program needs for ICMP, forged packets, and the link itself.
+RAW_SOCKETS = {"icmp": (2, 3, 1), "raw": (2, 3, 255), "ping": (2, 2, 1), "packet": (17, 3, 768)}
+SOCKET = "socket(S, %d, %d, %d) and print 'open' or print 'refused'"
+
+
+def opened(live: Live, numbers: tuple[int, int, int]) -> str:
+    """Perl is in every Debian image and asks the kernel directly."""
+    return live.shell(f'perl -e "{SOCKET % numbers}"').stdout
+
+
+def test_no_socket_below_tcp_and_udp_can_be_opened(live: Live) -> None:
+    live.bottle(extra=ROUTES)
+    live.apply()
+    assert opened(live, (2, 1, 6)) == "open", "an ordinary one can"
+    for kind, numbers in RAW_SOCKETS.items():
+        assert opened(live, numbers) == "refused", kind
+        probe = f"import socket; socket.socket{numbers}; print('open')"
+        assert docker("exec", live.internet.name, "python3", "-c", probe) == "open", kind
+
+
+def test_datagrams_and_other_ports_reach_nobody(live: Live) -> None:
+    live.bottle(extra=ROUTES)
+    live.apply()
+    far = ip_of(live.internet.name)
+    for port in ("53", "123", "443"):  # DNS, NTP, HTTP/3
+        node(live, DATAGRAM, far, port, "udp4")
+    for port in ("22", "80", "443", "8080"):
+        assert node(live, REACH, far, port)[0] == 1
+    assert node(live, DATAGRAM, "2001:db8::1", "443", "udp6")[0] == 1, "there is no IPv6"
+    truth = live.internet.ask("truth")
+    assert truth["requests"] == [] and truth["connections"] == [] and truth["dns"] == []
+    # The positive control: the bottle's own way works.
+    assert curl(live, f"https://{ALLOWED}/echo")[0] == "200"
+
+
+def test_the_bottle_has_no_neighbour_but_its_sidecar(live: Live) -> None:
+    live.bottle(extra=ROUTES)
+    live.apply()
+    routes = live.shell("cat /proc/net/route").stdout.splitlines()[1:]
+    assert all(line.split()[1] != "00000000" for line in routes), "no default route"
+    sidecar = ip_of(live.container("web", "egress"), live_network(live))
+    network = ip_network(f"{sidecar}/28", strict=False)
+    gateway = str(next(network.hosts()))  # where an ordinary network has the host
+    assert gateway not in (sidecar, ip_of(live.container("web")))
+    assert node(live, REACH, gateway, "22")[0] == 1
+    assert node(live, REACH, sidecar, "9099")[0] == 0
+    assert node(live, REACH, sidecar, "22")[0] == 1
+
+
+def test_nothing_in_the_bottle_leads_to_the_host_or_to_a_credential(live: Live) -> None:
+    live.bottle(extra=ROUTES)
+    live.apply()
+    found = live.shell("find / -xdev -type s 2>/dev/null; ls /var/run/docker.sock /run/bb 2>&1")
+    assert "docker.sock:" not in found.stdout.replace("cannot access '/var/run/docker.sock'", "")
+    assert "control.sock" not in found.stdout and "ledger.sock" not in found.stdout
+    texts = live.shell(
+        "cat /proc/[0-9]*/environ /proc/[0-9]*/cmdline /proc/mounts 2>/dev/null | tr '\\0' '\\n'"
+    ).stdout
+    assert "placeholder" in texts, "the positive control: environments were read"
+    assert not [c for c in live.credentials if c in texts]
+    caps = live.shell("grep -i cap /proc/self/status").stdout.split()
+    assert {c for c in caps if c.strip("0123456789abcdef") == ""} == {"0" * 16}
+    tried = live.shell("iptables -F || ip route add default via 10.0.0.1 || mount -t tmpfs x /mnt")
+    assert tried.returncode != 0
+
+
+def test_without_proxy_variables_the_same_rules_hold(live: Live) -> None:
+    """Programs that ignore or override the variables (escapes 13 and 14)."""
+    live.bottle(extra=ROUTES)
+    live.apply()
+    clean = "env -i PATH=$PATH CURL_CA_BUNDLE=$CURL_CA_BUNDLE "
+    clean += "curl -sS -m 30 -o /tmp/o -w '%{http_code}'"
+    for host, wanted in ((ALLOWED, "200"), (DENIED, "403")):
+        assert live.shell(f"{clean} https://{host}/echo").stdout == wanted
+    denial = json.loads(live.shell("cat /tmp/o").stdout)
+    assert (denial["code"], denial["host"]) == ("no-route", DENIED)
+    elsewhere = f"{clean} -x http://{ip_of(live.internet.name)}:80 https://{DENIED}/echo"
+    assert live.shell(elsewhere).stdout == "000", "a proxy of its own is out of reach"
+    assert live.internet.requests(DENIED) == []

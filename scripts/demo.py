@@ -22,12 +22,12 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+import demo_ledger  # noqa: E402 - after the path that it is found on
+
+from tests.support.live import Internet, docker  # noqa: E402
+
 KEYS = ("ANTHROPIC_API_KEY", "OPENAI_API_KEY")
-WORLD = "bb-demo-world"
-CLASSES = ("input_uncached", "cache_read", "cache_write_5m", "cache_write_1h", "output")
 WORLD_SUBNET = "11.213.7.0/24"  # public-looking; exists only inside the sealed network
-HOSTS = ("api.anthropic.com", "api.openai.com")
-LABEL = "dev.botbottle.kind=demo"
 AGENTS = {"demo-claude": ("claude", "cutoff"), "demo-codex": ("codex", "kill")}
 
 
@@ -40,24 +40,22 @@ class Demo:
     """State of one run; ``report`` collects what the last page says."""
 
     work: Path
-    real: bool
+    internet: Internet | None  # scripted; None: the real providers
     env: dict[str, str]
     report: list[str] = field(default_factory=list)
     secrets: list[str] = field(default_factory=list)
 
-    # -- running things -------------------------------------------------------------------
+    @property
+    def home(self) -> Path:
+        return self.work / "home"
+
+    def argv(self, *args: str) -> list[str]:
+        base = [sys.executable, "-m", "botbottle", "--home", str(self.home), "-C", str(self.work)]
+        return [*base, *args]
+
     def bb(self, *args: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-        argv = [
-            sys.executable,
-            "-m",
-            "botbottle",
-            "--home",
-            str(self.work / "home"),
-            "-C",
-            str(self.work),
-        ]
         done = subprocess.run(
-            [*argv, *args], check=False, env=self.env, text=True, capture_output=True, cwd=ROOT
+            self.argv(*args), check=False, env=self.env, text=True, capture_output=True, cwd=ROOT
         )
         for secret in self.secrets:
             if secret in done.stdout + done.stderr:
@@ -68,60 +66,23 @@ class Demo:
             )
         return done
 
-    def docker(self, *args: str, stdin: str | None = None, check: bool = True) -> str:
-        done = subprocess.run(
-            ["docker", *args],
-            check=False,
-            env=self.env,
-            text=True,
-            capture_output=True,
-            input=stdin,
-        )
-        if check and done.returncode != 0:
-            raise DemoFailed(f"docker {args[0]} failed: {done.stderr.strip()}")
-        return done.stdout.strip()
-
-    # -- the far side of the internet -----------------------------------------------------
-    def start_world(self) -> None:
-        from botbottle.images import image_tag
-
-        sealed = ("--internal", "-o", "com.docker.network.bridge.inhibit_ipv4=true")
-        self.docker("network", "create", "--label", LABEL, *sealed, "--subnet", WORLD_SUBNET, WORLD)
-        aliases = [arg for host in HOSTS for arg in ("--network-alias", host)]
-        self.docker(
-            "run", "-d", "--name", WORLD, "--label", LABEL, "--network", WORLD, *aliases,
-            "--user", "0:0", "-v", f"{ROOT / 'tests'}:/world/tests:ro",
-            "-v", f"{self.work / 'ca'}:/ca", "-w", "/world", image_tag("sidecar"),
-            "python3", "-m", "tests.world", "serve", "--listen", "0.0.0.0", "--tls-port", "443",
-            "--http-port", "80", "--control-port", "8080", "--ca-dir", "/ca",
-            "--max-seconds", "900",
-        )  # fmt: skip
-        for _ in range(150):
-            if (self.work / "ca/ca.pem").exists() and self.world("health", check=False):
-                return
-            time.sleep(0.1)
-        raise DemoFailed("the scripted upstream did not start: " + self.docker("logs", WORLD))
-
-    def world(self, verb: str, check: bool = True) -> Any:
-        text = self.docker("exec", WORLD, "python3", "-m", "tests.world", "ctl", verb, check=check)
-        return json.loads(text) if text.startswith(("{", "[")) else text
-
     # -- steps ----------------------------------------------------------------------------
     def prepare(self) -> None:
         from botbottle.engine.docker import connect
-        from botbottle.images import ensure
+        from botbottle.images import ensure, image_tag
 
         engine = connect(self.env)
         for name in ("sidecar", "agent-claude", "agent-codex"):
             started = time.monotonic()
             ensure(engine, name, lambda line: say(f"  {line}"))
             say(f"  image {name}: {time.monotonic() - started:.1f} s")
-        shutil.copytree(ROOT / "examples/.bot-bottle", self.work / "home")
-        (self.work / "ca").mkdir()
-        if not self.real:
-            self.start_world()
-            with (self.work / "home/settings.yml").open("a") as settings:
-                settings.write(f"egress_network: {WORLD}\negress_ca: {self.work / 'ca/ca.pem'}\n")
+        shutil.copytree(ROOT / "examples/.bot-bottle", self.home)
+        if self.internet is not None:
+            self.internet.start(image_tag("sidecar"))
+            with (self.home / "settings.yml").open("a") as settings:
+                settings.write(
+                    f"egress_network: {self.internet.name}\negress_ca: {self.internet.ca}\n"
+                )
 
     def apply(self) -> None:
         self.bb("validate")
@@ -131,27 +92,22 @@ class Demo:
         self.bb("apply", "--yes", "--allow", "widen")
         self.report.append(f"created 2 bottles in {time.monotonic() - started:.1f} s")
         for name in AGENTS:
-            held = self.docker("inspect", self.container(name))
+            held = docker("inspect", self.container(name))
             if any(secret in held for secret in self.secrets):
                 raise DemoFailed(f"the agent container of {name} holds a real credential")
 
     def container(self, bottle: str, kind: str = "agent") -> str:
+        wanted = {"bottle": bottle, "kind": kind, "home": self.home_id}
         filters = [
-            "--filter",
-            f"label=dev.botbottle.bottle={bottle}",
-            "--filter",
-            f"label=dev.botbottle.kind={kind}",
+            x for k, v in wanted.items() for x in ("--filter", f"label=dev.botbottle.{k}={v}")
         ]
-        found = self.docker(
-            "ps", "-aq", *filters, "--filter", f"label=dev.botbottle.home={self.home_id}"
-        )
-        return found.split()[0] if found else ""
+        return (docker("ps", "-aq", *filters).split() or [""])[0]
 
     @property
     def home_id(self) -> str:
         from botbottle.model.paths import HomePaths
 
-        return HomePaths(str(self.work / "home")).home_id
+        return HomePaths(str(self.home)).home_id
 
     def spend(self, bottle: str) -> list[dict[str, Any]]:
         """Requests from inside the bottle until one is refused or cut."""
@@ -161,9 +117,9 @@ class Demo:
         running = self.container(bottle)
         if not running:
             return []
-        text = self.docker(
+        text = docker(
             "exec", "-i", running, "node", "-", kind,
-            "--count", "60", "--until-refused", *(() if self.real else ("--script", script)),
+            "--count", "60", "--until-refused", *(("--script", script) if self.internet else ()),
             stdin=client, check=False,
         )  # fmt: skip
         return [json.loads(line) for line in text.splitlines() if line.startswith("{")]
@@ -182,18 +138,14 @@ class Demo:
         served = [a for a in answers if a.get("status") == 200]
         if not served or not (refused or gone):
             raise DemoFailed(f"{bottle}: expected answers, then a refusal; got {answers[-3:]}")
-        took = self.wait_for(bottle, policy) - self.crossing(bottle)
+        crossed = demo_ledger.crossing(demo_ledger.exchanges(self.home), bottle)
+        took = self.wait_for(bottle, policy) - crossed
         spent = self.usage().get((bottle, provider), 0)
         how = f"request {len(answers)} refused with {answers[-1]['status']}; " if refused else ""
         self.report.append(
             f"{bottle}: {len(served)} answers, {spent:,} tokens of a budget of 20,000; {how}"
             f"{policy} carried out {took:.2f} s after the crossing"
         )
-
-    def crossing(self, bottle: str) -> float:
-        """When the exchange that crossed the budget was recorded."""
-        rows = [r for r in self.exchanges().values() if r.account.endswith(f"/{bottle}")]
-        return max(r.recorded_at for r in rows)
 
     def wait_for_watch(self) -> None:
         for _ in range(300):
@@ -222,42 +174,18 @@ class Demo:
 
     def compare(self) -> None:
         """The ledger against what the upstream says it sent, response by response."""
-        if self.real:
+        if self.internet is None:
             return
-        truth = {
-            r["id"]: r["usage"]
-            for record in self.world("truth")["requests"]
-            for r in record["responses"]
-        }
-        rows = self.exchanges()
-        if rows.keys() != truth.keys():
-            raise DemoFailed(f"ledger and upstream differ in {sorted(rows.keys() ^ truth.keys())}")
-        cut = [r for r in rows.values() if r.completeness != "final"]
-        if len(cut) > len(AGENTS):
-            raise DemoFailed("more streams were cut than budgets crossed")
-        for response, usage in truth.items():
-            row = rows[response]
-            classes = CLASSES
-            if row in cut:  # Messages tell the exact input first; Responses tell it last
-                classes = CLASSES[:4] if row.provider == "claude" else ()
-            wrong = [c for c in classes if getattr(row.tokens, c) != usage.get(c, 0)]
-            if wrong:
-                raise DemoFailed(f"{response}: {wrong[0]} differs from what the upstream sent")
+        sent = [r for q in self.internet.requests() for r in q["responses"]]
+        truth = {r["id"]: r["usage"] for r in sent}
+        rows = demo_ledger.exchanges(self.home)
+        if wrong := demo_ledger.differences(rows, truth, len(AGENTS)):
+            raise DemoFailed(wrong[0])
+        cut = len(demo_ledger.cut(rows))
         self.report.append(
-            f"ledger = upstream, token for token, for {len(truth) - len(cut)} whole answers; "
-            f"{len(cut)} cut in mid-stream at the crossing and estimated"
+            f"ledger = upstream, token for token, for {len(truth) - cut} whole answers; "
+            f"{cut} cut in mid-stream at the crossing and estimated"
         )
-
-    def exchanges(self) -> dict[str, Any]:
-        from botbottle.ledger import open_ledger
-
-        ledger = open_ledger(
-            str(self.work / "home/ledger/bot-bottle.db"), create=False, read_only=True
-        )
-        try:
-            return {row.response_id: row for row in ledger.exchanges(limit=10_000)}
-        finally:
-            ledger.close()
 
     def held(self) -> None:
         """The second apply writes nothing, resurrects nothing and says how to go on."""
@@ -271,24 +199,23 @@ class Demo:
 
     def destroy(self) -> None:
         self.bb("destroy", "--yes")
-        self.stop_world()
+        if self.internet:
+            self.internet.stop()
         left = self.listing()
         if any(left.values()):
             raise DemoFailed(f"destroy left {left}")
         self.report.append("destroy: no container, network or volume left")
 
-    def stop_world(self) -> None:
-        self.docker("rm", "-f", WORLD, check=False)
-        self.docker("network", "rm", WORLD, check=False)
-
     def listing(self) -> dict[str, set[str]]:
         """What this demo made; others may use the same engine meanwhile."""
         found: dict[str, set[str]] = {"containers": set(), "networks": set(), "volumes": set()}
-        for label in (f"dev.botbottle.home={self.home_id}", LABEL):
-            mine = ("--filter", f"label={label}")
-            found["containers"] |= set(self.docker("ps", "-aq", *mine).split())
-            found["networks"] |= set(self.docker("network", "ls", "-q", *mine).split())
-            found["volumes"] |= set(self.docker("volume", "ls", "-q", *mine).split())
+        for mine in (
+            ("--filter", f"label=dev.botbottle.home={self.home_id}"),
+            ("--filter", "name=bb-demo-world"),
+        ):
+            found["containers"] |= set(docker("ps", "-aq", *mine).split())
+            found["networks"] |= set(docker("network", "ls", "-q", *mine).split())
+            found["volumes"] |= set(docker("volume", "ls", "-q", *mine).split())
         return found
 
 
@@ -309,17 +236,7 @@ def run(demo: Demo) -> None:
         demo.apply()
         step("watch, spend, cross the budget")
         log = (demo.work / "watch.log").open("wb")
-        argv = [
-            sys.executable,
-            "-m",
-            "botbottle",
-            "--home",
-            str(demo.work / "home"),
-            "-C",
-            str(demo.work),
-            "watch",
-        ]
-        watch = subprocess.Popen(argv, env=demo.env, cwd=ROOT, stderr=log, stdout=log)
+        watch = subprocess.Popen(demo.argv("watch"), env=demo.env, cwd=ROOT, stderr=log, stdout=log)
         demo.wait_for_watch()
         for bottle in AGENTS:
             demo.enforce(bottle)
@@ -335,7 +252,8 @@ def run(demo: Demo) -> None:
         if watch and watch.poll() is None:
             watch.kill()
         demo.bb("destroy", "--yes", check=False)
-        demo.stop_world()
+        if demo.internet:
+            demo.internet.stop()
 
 
 def main() -> int:
@@ -344,14 +262,15 @@ def main() -> int:
     made = [] if real else [f"sk-demo-{secrets.token_hex(16)}" for _ in KEYS]
     env.update(zip(KEYS, made, strict=False))
     work = Path(tempfile.mkdtemp(prefix="bb-demo-"))
-    demo = Demo(work, real, env, secrets=[env[k] for k in KEYS])
+    internet = None if real else Internet("bb-demo-world", WORLD_SUBNET, work)
+    demo = Demo(work, internet, env, secrets=[env[k] for k in KEYS])
     say(
         "botbottle demo, on "
         + ("the real providers" if real else "a scripted upstream (no API keys set)")
     )
     try:
         run(demo)
-    except DemoFailed as failure:
+    except (DemoFailed, AssertionError) as failure:
         print(f"\ndemo FAILED: {failure}\nfiles kept in {work}", file=sys.stderr)
         return 1
     step("report")

@@ -38,6 +38,11 @@ def asked(rig: Rig, path: str) -> list[dict[str, Any]]:
     return [r for r in rig.world.requests() if r["target"].partition("?")[0] == path]
 
 
+def reasons(rig: Rig) -> list[str]:
+    """Why counts failed, as the sidecar's log says."""
+    return [x["reason"] for x in rig.sidecar.lines if x["event"] == "not counted"]
+
+
 @pytest.fixture
 def exact(own: Rig) -> Rig:
     own.ledger.limit(Limit("claude", 10**9), Limit("codex", 10**9))
@@ -96,7 +101,7 @@ def test_counting_leaves_no_row_and_the_reservation_is_the_count(exact: Rig) -> 
 def test_without_an_answer_the_estimate_stands(exact: Rig, trouble: dict[str, Any]) -> None:
     exact.world.script(path=COUNT, **trouble)
     assert turn(exact, "hi").status_code == 200
-    assert any(line["event"] == "not counted" for line in exact.sidecar.lines)
+    until(lambda: len(reasons(exact)) == 1, "the log's line")
     exact.ledger.limit(Limit("claude", 100))
     assert turn(exact).status_code == 402, "and it still refuses"
 
@@ -104,8 +109,7 @@ def test_without_an_answer_the_estimate_stands(exact: Rig, trouble: dict[str, An
 def test_an_answer_that_does_not_come_is_not_waited_for_long(exact: Rig) -> None:
     exact.world.script(path=COUNT, first_delay=60.0)
     assert turn(exact, "hi").status_code == 200
-    reasons = [x["reason"] for x in exact.sidecar.lines if x["event"] == "not counted"]
-    assert reasons == ["TimeoutError"]
+    until(lambda: reasons(exact) == ["TimeoutError"], "the log's line")
 
 
 def test_a_spent_budget_asks_the_provider_nothing(exact: Rig) -> None:

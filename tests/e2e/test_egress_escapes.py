@@ -51,8 +51,6 @@ def test_datagrams_and_other_ports_reach_nobody(live: Live) -> None:
 def test_the_bottle_has_no_neighbour_but_its_sidecar(live: Live) -> None:
     live.bottle(extra=ROUTES)
     live.apply()
-    routes = live.shell("cat /proc/net/route").stdout.splitlines()[1:]
-    assert all(line.split()[1] != "00000000" for line in routes), "no default route"
     sidecar = ip_of(live.container("web", "egress"), live_network(live))
     network = ip_network(f"{sidecar}/28", strict=False)
     gateway = str(next(network.hosts()))  # where an ordinary network has the host

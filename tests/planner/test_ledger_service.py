@@ -15,8 +15,8 @@ from tests.support.worlds import FACTS, World, declared
 LOCKED = replace(FACTS, ledger_locked=True)
 
 
-def database(url: str, **settings: str) -> ContainerSpec:
-    return ledger_spec(Settings(ledger=url, **settings), FACTS)
+def database(url: str, network: str = "") -> ContainerSpec:
+    return ledger_spec(Settings(ledger=url, egress_network=network), FACTS)
 
 
 def sources(spec: ContainerSpec) -> set[str]:
@@ -47,7 +47,7 @@ def test_a_server_on_this_machine_is_reached_by_its_socket_directory_alone(url: 
 
 
 def test_a_server_by_name_is_reached_over_the_outer_network_and_nothing_is_mounted() -> None:
-    spec = database("postgresql://bb@db.example:5433/ledger", egress_network="corp")
+    spec = database("postgresql://bb@db.example:5433/ledger", network="corp")
     assert [n.network for n in spec.networks] == ["corp"]
     assert sources(spec) == {FACTS.paths.socket_root}
 

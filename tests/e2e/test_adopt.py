@@ -51,7 +51,8 @@ def test_an_old_agent_s_files_are_taken_over_and_nothing_of_it_is_touched(
     again = live.bb("adopt", "api", "--from", old, "--yes")
     assert "Nothing to do" in again.stdout
     assert shown(old) == before
-    assert "BB330" not in live.bb("plan").stdout, "what was taken over is not reported any more"
+    # Others may work on this engine and have look-alikes of their own.
+    assert old not in live.bb("plan").stdout, "what was taken over is not reported any more"
     live.apply()
     look = "cat ~/link /workspace/notes; stat -c '%a %u:%g' ~/d/own"
     assert live.shell(look, "api").stdout.split() == ["mine", "work", "600", "1000:1000"]

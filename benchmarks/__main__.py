@@ -24,6 +24,7 @@ ALL = (
     ("meter", ()),
     ("dlp", ()),
     ("top", ()),
+    ("enforcement", ()),
 )
 LIMIT = 480  # seconds for one benchmark, with everything it started
 TOTAL = 1200  # seconds for all of them: those that are left then are not started

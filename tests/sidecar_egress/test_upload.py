@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 import socket
 from collections.abc import Iterator
 
@@ -135,7 +134,6 @@ def test_a_body_with_a_secret_is_broken_off_and_the_secret_does_not_arrive(
         rig.configure(route, other, secrets={"T": SECRET.decode()})
         reply = sends(rig, body(), total, port=far.port)
         assert code_of(reply) == "dlp"
-        assert re.search(rb"ordinary text", far.received), "the first blocks did leave"
         assert leak[:12] not in far.received
         assert len(far.received) < total, "the upstream never saw a whole request"
 

@@ -55,7 +55,9 @@ def next_layer(driver: Driver, hook: layer.NextLayerHook) -> Waiting:
         driver.abort()
         return None
     known = driver.tunnel is not None or driver.listener == "tls"
-    nxt.layer = Http(context, HTTPMode.transparent if known else HTTPMode.regular)
+    http_layer = Http(context, HTTPMode.transparent if known else HTTPMode.regular)
+    nxt.layer = http_layer
+    driver.outer = driver.outer or http_layer
     return None
 
 

@@ -261,6 +261,18 @@ class Http(mhttp.HttpLayer):
         self.streams[stream_id] = Stream(self.context.fork(), stream_id)
         yield from self.event_to_child(self.streams[stream_id], events.Start())
 
+    def tunnel(self) -> layer.Layer | None:
+        """What is inside an open CONNECT tunnel, once all that is outside only passes bytes on."""
+        client = self.context.client
+        outside = cast(AgentHttp1, self.connections[client])
+        if len(self.connections) > 1 or len(self.streams) != 1 or outside.buf:
+            return None
+        (stream,) = self.streams.values()
+        settled = (
+            outside.state == outside.passthrough and stream._handle_event == stream.passthrough
+        )
+        return stream.child_layer if settled else None
+
     def _cut(self, event: CutStream) -> Commands:
         for stream in list(self.streams.values()):
             if getattr(stream, "flow", None) is event.flow:

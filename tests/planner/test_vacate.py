@@ -137,3 +137,15 @@ def test_a_container_of_anybody_else_keeps_the_name(world: World, owner: dict[st
     made = world.plan(WANT)
     assert [n.code for n in made.notices if n.bottle == "a"] == ["BB801"]
     assert not [op for op in made.ops if getattr(getattr(op, "ref", None), "id", "") == "zz"]
+
+
+def test_the_name_aside_is_taken_too(world: World) -> None:
+    """Somebody else of ours was given the very name that making way would use."""
+    right = names_of(world)
+    rotate(world, of(world, "a"), of(world, "b"))
+    first = next(op for op in world.plan(WANT).ops if op.id.startswith("vacate:"))
+    assert isinstance(first, RenameContainer)
+    world.set(of(world, "c"), name=first.name)
+    made = world.plan(WANT)
+    settled(world, made.ops)
+    assert names_of(world) == right

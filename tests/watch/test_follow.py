@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -122,20 +122,22 @@ def test_what_is_no_record_is_left_out(path: Path) -> None:
     assert [r["event"] for r in seen] == ["pass", "following"]
 
 
+HOLDER = """
+import fcntl, os, sys
+handle = os.open(sys.argv[1], os.O_CREAT | os.O_RDWR)
+fcntl.flock(handle, fcntl.LOCK_EX)
+print("held", flush=True)
+sys.stdin.read()
+"""
+
+
 def test_a_lock_of_another_process_is_seen(tmp_path: Path) -> None:
     lock = tmp_path / "lock"
-    ready, go = os.pipe(), os.pipe()
-    child = os.fork()
-    if child == 0:
-        handle = os.open(lock, os.O_CREAT | os.O_RDWR)
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        os.write(ready[1], b"x")
-        os.read(go[0], 1)
-        os._exit(0)
-    os.read(ready[0], 1)
-    assert held(lock)
-    os.write(go[1], b"x")
-    os.waitpid(child, 0)
+    argv = [sys.executable, "-c", HOLDER, str(lock)]
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdin and other.stdout
+        assert other.stdout.readline() == b"held\n"
+        assert held(lock)
+        other.stdin.close()
+        other.wait(60)
     assert not held(lock)
-    for end in (*ready, *go):
-        os.close(end)

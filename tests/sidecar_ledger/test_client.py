@@ -55,6 +55,26 @@ def test_a_request_is_admitted_followed_and_settled(bottle):
     assert bottle.ledger.usage([])[0].counted == 100
 
 
+def test_what_a_response_cost_is_booked_before_the_next_request_is_judged(bottle):
+    """Nothing waits for the settlement, and the agent may ask again at once: what the response
+    had reserved must not stand in the way."""
+    bottle.ledger.set_limit("bottle:dev", Limit("claude", 1_000), by="t")
+
+    async def scenario():
+        client = await connected(bottle)
+        first = await client.admit("claude", "m", input_tokens=100, allowance=5_000)
+        assert (first.reserved, first.room) == (1_000, 0), "all there is"
+        asking = client.settle(first.lease, [exchange(60, prompt=40)])
+        told = asyncio.Task(asking, loop=asyncio.get_running_loop(), eager_start=True)
+        second = await client.admit("claude", "m", input_tokens=100, allowance=5_000)
+        assert isinstance(second, Admitted), second
+        assert second.spent == 100
+        await told
+        await client.close(drain=60)
+
+    run(scenario())
+
+
 def test_a_refusal_comes_back_as_data(bottle):
     bottle.ledger.set_limit("bottle:dev", Limit("claude", 0), by="t")
 

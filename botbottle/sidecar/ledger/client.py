@@ -51,7 +51,6 @@ class LedgerClient:
             asyncio.create_task(coroutine)
             for coroutine in (
                 self._link.run(),
-                self._outbox.run(),
                 self._send_events(),
                 self._renew(),
             )
@@ -61,6 +60,7 @@ class LedgerClient:
         """Send what is waiting for at most ``drain`` seconds, then hang up. Returns the number
         of exchanges that could not be delivered."""
         left = await self._outbox.drain(drain)
+        self._outbox.stop()
         for task in self._tasks:
             task.cancel()
         for task in self._tasks:

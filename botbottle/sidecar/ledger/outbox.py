@@ -1,8 +1,13 @@
-"""Usage on its way to disk: kept in order, sent again until the service says it is there."""
+"""Usage on its way to disk: kept in order, sent again until the service says it is there.
+
+A settlement is written to the connection within ``put`` itself where that is possible. So it
+stands before the admission of whatever the agent asks next, however fast that comes.
+"""
 
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -27,16 +32,16 @@ class _Parcel:
 
 
 class Outbox:
-    """``put`` keeps, ``run`` delivers."""
+    """``put`` keeps and delivers; ``stop`` ends the delivering."""
 
     def __init__(self, link: Link) -> None:
         self._link = link
-        self._queue: asyncio.Queue[_Parcel] = asyncio.Queue()
-        self._slots = asyncio.Semaphore(IN_FLIGHT)
+        self._later: deque[_Parcel] = deque()
         self._tasks: set[asyncio.Task[None]] = set()
         self._idle = asyncio.Event()
         self._idle.set()
         self._parcels = 0
+        self._stopped = False
         self.waiting = 0
         self.rejected = 0  # exchanges that the service will never take
 
@@ -50,21 +55,28 @@ class Outbox:
         self.waiting += len(parcel.exchanges)
         self._parcels += 1
         self._idle.clear()
-        self._queue.put_nowait(parcel)
+        self._later.append(parcel)
+        self._send()
         return parcel.done
 
-    async def run(self) -> None:
-        """Deliver until cancelled."""
-        try:
-            while True:
-                parcel = await self._queue.get()
-                await self._slots.acquire()
-                task = asyncio.create_task(self._deliver(parcel))
+    def _send(self) -> None:
+        """Begin with what waits, in order, as far as there are slots."""
+        while self._later and len(self._tasks) < IN_FLIGHT and not self._stopped:
+            work = self._deliver(self._later.popleft())
+            task = asyncio.Task(work, loop=asyncio.get_running_loop(), eager_start=True)
+            if not task.done():
                 self._tasks.add(task)
-                task.add_done_callback(self._tasks.discard)
-        finally:
-            for task in self._tasks:
-                task.cancel()
+                task.add_done_callback(self._sent)
+
+    def _sent(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        self._send()
+
+    def stop(self) -> None:
+        """Deliver nothing more."""
+        self._stopped = True
+        for task in self._tasks:
+            task.cancel()
 
     async def drain(self, seconds: float) -> int:
         """Wait until all is delivered; the number of exchanges that are not."""
@@ -86,7 +98,6 @@ class Outbox:
             if not parcel.done.done():
                 parcel.done.set_result(answer)
         finally:
-            self._slots.release()
             self.waiting -= len(parcel.exchanges)
             self._parcels -= 1
             if not self._parcels:

@@ -120,7 +120,7 @@ def test_two_runs_at_once_get_two_engines(home: Path) -> None:
     finally:
         for process in (first, second):
             os.killpg(process.pid, signal.SIGTERM)
-            process.wait(30)
+            process.wait(120)
     assert eventually(lambda: traces(home) == [])
 
 
@@ -131,7 +131,7 @@ def test_however_the_run_ends_its_engine_ends_too(home: Path, number: signal.Sig
     assert process.stdout.readline() == "up\n"
     assert len(processes(home)) >= 2
     os.killpg(process.pid, number)
-    process.wait(30)
+    process.wait(120)
     assert eventually(lambda: traces(home) == []), traces(home)
 
 

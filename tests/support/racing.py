@@ -168,7 +168,8 @@ class Race:
             case "kill":
                 assert not agents and not self.bottle.ids("egress") and not self.bottle.volumes()
             case "freeze":
-                assert agents in ([], ["exited"]) and config is None
+                ended = ([], ["exited"], ["created"])  # created: it had not run yet
+                assert agents in ended and config is None, (agents, config)
             case _:
                 assert agents == ["running"]
                 assert config is not None and bool(config.routes) == state.free

@@ -138,13 +138,20 @@ def on_signals(stop: list[int], loop: Watch) -> None:
     """SIGTERM and SIGINT finish the operation in flight; SIGHUP reads everything again. These
     handlers only leave marks, because they may interrupt the loop anywhere. A second SIGTERM or
     SIGINT ends the process where it stands: what it was doing is in the journal, its locks go with
-    it, and the next pass of anybody looks at what is there."""
+    it, and the next pass of anybody looks at what is there. A SIGHUP that comes because the
+    terminal is gone ends it in order: nobody would find it again."""
+    terminal = os.isatty(0)
 
     def ending(number: int, _frame: object) -> None:
         if stop:
             os._exit(int(Exit.INTERRUPTED))
         stop.append(number)
 
+    def hung_up(number: int, _frame: object) -> None:
+        if terminal and not os.isatty(0):
+            stop.append(number)
+        loop.reload()
+
     signal.signal(signal.SIGTERM, ending)
     signal.signal(signal.SIGINT, ending)
-    signal.signal(signal.SIGHUP, lambda *_: loop.reload())
+    signal.signal(signal.SIGHUP, hung_up)

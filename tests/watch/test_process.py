@@ -335,3 +335,4 @@ def test_the_tmux_recipe_keeps_a_watch_running(watching: Watching) -> None:
         eventually(lambda: started() >= 2, PATIENCE)
     finally:
         subprocess.run([*server, "kill-server"], env=env, check=False)
+    eventually(lambda: '"event": "stopped"' in log.read_text(), PATIENCE)

@@ -45,9 +45,12 @@ def call(home: Path, *argv: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+RESET = ("env", "--default-signal=INT,HUP,QUIT,TERM")  # started by nohup or in the background
+
+
 def popen(home: Path, *argv: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [SCRIPT, "run", *argv],
+        [*RESET, SCRIPT, "run", *argv],
         env=environment(home),
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,

@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from botbottle.providers.base import (
+    ACCOUNT_PLACEHOLDER,
     AGENT_HOME,
     WORKSPACE,
     Credential,
@@ -37,11 +38,14 @@ from botbottle.providers.environment import (
     placeholder,
     proxy_env,
 )
+from botbottle.providers.hostlogin import HostLogin
 
 __all__ = [
+    "ACCOUNT_PLACEHOLDER",
     "AGENT_HOME",
     "BUNDLE_FILE",
     "CA_FILE",
+    "HOST_LOGINS",
     "PROVIDERS",
     "PROXY_PORT",
     "TRUST_DIR",
@@ -49,6 +53,7 @@ __all__ = [
     "Credential",
     "File",
     "Host",
+    "HostLogin",
     "Launch",
     "OptionalHost",
     "Provider",
@@ -61,6 +66,9 @@ __all__ = [
 ]
 
 PROVIDERS: Mapping[str, Provider] = {p.name: p for p in (CLAUDE, CODEX)}
+HOST_LOGINS: Mapping[str, HostLogin] = {
+    h.secret: h for p in PROVIDERS.values() for h in p.host_logins
+}
 
 
 def provider(name: str) -> Provider:

@@ -9,10 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from botbottle.model.route import Auth, AuthScheme, Dlp, Match, PathMatch, Route
 
+if TYPE_CHECKING:
+    from botbottle.providers.hostlogin import HostLogin
+
+# Stands in a credential's files for the account of the login, which is no secret.
+ACCOUNT_PLACEHOLDER = "botbottle-placeholder-account"
 AGENT_HOME = "/home/agent"
 WORKSPACE = "/workspace"
 
@@ -81,6 +86,11 @@ class Credential:
         auth = Auth(self.scheme, secret, self.header)
         return tuple(_route(host, auth, budget) for host in self.hosts)
 
+    @property
+    def of_account(self) -> bool:
+        """Whether the program must know the account of its login."""
+        return any(ACCOUNT_PLACEHOLDER in file.content for file in self.files)
+
     def placeholders(self, secret: str) -> tuple[tuple[str, str], ...]:
         """(placeholder, name of the secret it stands for), as SidecarConfig wants it."""
         return ((self.placeholder, secret),) if self.placeholder else ()
@@ -131,6 +141,7 @@ class Provider:
     env: tuple[tuple[str, str], ...] = ()
     files: tuple[File, ...] = ()
     optional_hosts: tuple[OptionalHost, ...] = ()
+    host_logins: tuple[HostLogin, ...] = ()
 
     @property
     def setting_names(self) -> tuple[str, ...]:
@@ -143,6 +154,17 @@ class Provider:
             return self._credential_of(kind)
         named = (c for c in self.credentials if auth_token in (c.variable, *c.aliases))
         return next(named, self.credentials[0])
+
+    def host_login(self, settings: Mapping[str, str]) -> HostLogin:
+        """The operator's own login to forward. Raises UnknownSetting: none of that kind, or (key
+        ``""``) none at all."""
+        known = tuple(h.credential.kind for h in self.host_logins)
+        kind = settings.get("credential", known[0] if known else "")
+        for found in self.host_logins:
+            if found.credential.kind == kind:
+                return found
+        key = "credential" if known else ""
+        raise UnknownSetting(key, f"{self.name} has no {kind or 'login'} to forward", known)
 
     def _credential_of(self, kind: str) -> Credential:
         known = tuple(c.kind for c in self.credentials)

@@ -20,7 +20,9 @@ from botbottle.providers.base import (
     OptionalHost,
     Provider,
 )
+from botbottle.providers.hostlogin import HostLogin
 
+PLACEHOLDER_END = 4102444800000  # ms since the epoch: 2100; the program never renews it
 API_KEY_PLACEHOLDER = "sk-ant-api03-botbottle-placeholder"
 OAUTH_PLACEHOLDER = "sk-ant-oat01-botbottle-placeholder"
 
@@ -80,12 +82,42 @@ OAUTH = Credential(
 # The whole login of a Claude subscription, which the sidecar renews: it must be the bottle's own.
 LOGIN = replace(OAUTH, kind="login", variable="CLAUDE_CREDENTIALS_JSON", scheme="login", aliases=())
 
+
+def _credentials() -> str:
+    """``.credentials.json`` as the program writes it, with nothing real in it."""
+    kept = {
+        "accessToken": OAUTH_PLACEHOLDER,
+        "refreshToken": "botbottle-placeholder-refresh",
+        "expiresAt": PLACEHOLDER_END,
+        "scopes": ["user:inference", "user:profile"],
+        "subscriptionType": None,
+    }
+    return json.dumps({"claudeAiOauth": kept}, sort_keys=True)
+
+
+# The operator's own login, of which the sidecar gets the access token alone.
+HOST = HostLogin(
+    program="claude",
+    secret="BB_HOST_CLAUDE_LOGIN",  # noqa: S106 - a name
+    credential=replace(
+        OAUTH,
+        scheme="oauth",
+        env=(),
+        files=(*OAUTH.files, File(".claude/.credentials.json", _credentials())),
+    ),
+    folder=".claude",
+    folder_variable="CLAUDE_CONFIG_DIR",
+    file=".credentials.json",
+    variable="CLAUDE_CODE_OAUTH_TOKEN",
+)
+
 CLAUDE = Provider(
     name="claude",
     budget="claude",
     image="claude",
     program="claude",
     credentials=(API_KEY, OAUTH, LOGIN),
+    host_logins=(HOST,),
     launch=Launch(
         interactive=("claude", "--dangerously-skip-permissions"),
         headless=("claude", "--dangerously-skip-permissions", "--print"),

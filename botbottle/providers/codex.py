@@ -8,11 +8,23 @@ unprivileged user namespaces that Codex's own needs are denied in it.
 
 from __future__ import annotations
 
+import base64
 import json
+from dataclasses import replace
 
-from botbottle.providers.base import Credential, File, Host, Launch, OptionalHost, Provider
+from botbottle.providers.base import (
+    ACCOUNT_PLACEHOLDER,
+    Credential,
+    File,
+    Host,
+    Launch,
+    OptionalHost,
+    Provider,
+)
+from botbottle.providers.hostlogin import HostLogin
 
 API_KEY_PLACEHOLDER = "sk-proj-botbottle-placeholder"
+FAR = 4102444800  # seconds since the epoch: 2100
 TOKEN_PLACEHOLDER = "botbottle-placeholder-chatgpt"  # noqa: S105 - not a credential, on purpose
 
 _QUIET = (
@@ -45,6 +57,28 @@ API_KEY = Credential(
     argv=_API_PROVIDER,
     aliases=("CODEX_API_KEY",),
 )
+
+
+def _jwt(claims: dict[str, object]) -> str:
+    """A well-formed token (RFC 7519) that nobody signed."""
+    parts = ({"alg": "none", "typ": "JWT"}, claims)
+    raw = [base64.urlsafe_b64encode(json.dumps(p, sort_keys=True).encode()) for p in parts]
+    return ".".join((*(part.rstrip(b"=").decode() for part in raw), TOKEN_PLACEHOLDER))
+
+
+def _auth() -> str:
+    """``auth.json`` of a ChatGPT login, with nothing real in it but the account: the program
+    compares that with what the provider answers."""
+    tokens = {
+        "access_token": TOKEN_PLACEHOLDER,
+        "refresh_token": "botbottle-placeholder-refresh",
+        "id_token": _jwt({"email": "agent@botbottle.invalid", "exp": FAR}),
+        "account_id": ACCOUNT_PLACEHOLDER,
+    }
+    document = {"auth_mode": "chatgpt", "tokens": tokens, "last_refresh": "2100-01-01T00:00:00Z"}
+    return json.dumps(document, sort_keys=True)
+
+
 CHATGPT = Credential(
     kind="chatgpt",
     variable="CODEX_AUTH_JSON",
@@ -56,14 +90,29 @@ CHATGPT = Credential(
         ),
     ),
     placeholder=TOKEN_PLACEHOLDER,
+    files=(File(".codex/auth.json", _auth()),),
 )
+# The whole login of a ChatGPT account, which the sidecar renews: it must be the bottle's own.
+LOGIN = replace(CHATGPT, kind="login", scheme="login", aliases=())
+
+_HOST = HostLogin(
+    program="codex",
+    secret="BB_HOST_CODEX_LOGIN",  # noqa: S106 - a name
+    credential=CHATGPT,
+    folder=".codex",
+    folder_variable="CODEX_HOME",
+    file="auth.json",
+)
+# The operator's own logins: of the one the sidecar gets the access token alone.
+HOST_LOGINS = (_HOST, replace(_HOST, secret="BB_HOST_CODEX_KEY", credential=API_KEY))  # noqa: S106
 
 CODEX = Provider(
     name="codex",
     budget="codex",
     image="codex",
     program="codex",
-    credentials=(API_KEY, CHATGPT),
+    credentials=(API_KEY, CHATGPT, LOGIN),
+    host_logins=HOST_LOGINS,
     launch=Launch(
         interactive=("codex", *_FREE, *_QUIET),
         headless=("codex", "exec", "--skip-git-repo-check", *_FREE, *_QUIET),

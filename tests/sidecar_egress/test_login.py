@@ -9,7 +9,8 @@ import time
 import pytest
 
 from botbottle.model.route import Auth
-from botbottle.sidecar.egress import auth, login
+from botbottle.providers import login
+from botbottle.sidecar.egress import auth
 from tests.sidecar_egress.rig import EXAMPLE, Rig
 from tests.sidecar_egress.test_attacks import code_of, exchange, get
 
@@ -40,9 +41,9 @@ def test_a_codex_login_brings_its_account() -> None:
 
 @pytest.mark.parametrize("make", [claude, codex])
 def test_an_expired_login_is_of_no_use(make: object) -> None:
-    assert login.usable(make(600))  # type: ignore[operator]
-    assert not login.usable(make(-1))  # type: ignore[operator]
-    assert not login.usable(make(5))  # type: ignore[operator]
+    for seconds, ended in ((600, False), (-1, True), (5, True)):
+        found = login.read(make(seconds))  # type: ignore[operator]
+        assert found is not None and found.expired(time.time()) is ended
 
 
 @pytest.mark.parametrize(
@@ -66,6 +67,11 @@ def test_every_token_of_a_login_is_scrubbed() -> None:
 def test_an_expired_login_refuses_and_a_fresh_one_passes(rig: Rig) -> None:
     route = rig.route(EXAMPLE, auth=Auth("oauth", "L"))
     rig.configure(route, secrets={"L": claude(-1)})
+    reply = exchange(rig, get())
+    assert code_of(reply) == "login-expired"
+    assert b"runs `claude` once on the host, then bb apply" in reply
+    assert rig.world.requests(0) == []
+    rig.configure(route, secrets={"L": "no login"})
     assert code_of(exchange(rig, get())) == "missing-secret"
     rig.configure(route, secrets={"L": claude(600)})
     assert code_of(exchange(rig, get())) == ""

@@ -20,7 +20,8 @@ import pytest
 
 from botbottle.model.sidecar_config import SidecarConfig
 from botbottle.providers import agent_env, provider
-from botbottle.providers.base import Credential, File
+from botbottle.providers.base import ACCOUNT_PLACEHOLDER, Credential
+from botbottle.providers.hostlogin import forwarded
 from tests.sidecar_egress.rig import KEY, ROOT, LedgerProcess, SidecarProcess, until
 from tests.world import World
 from tests.world.dialects.oauth import access_after
@@ -78,7 +79,7 @@ def run(
         home = folder / "home"
         for file in (*chosen.files, *credential.files):
             (home / file.path).parent.mkdir(parents=True, exist_ok=True)
-            (home / file.path).write_text(file.content)
+            (home / file.path).write_text(file.content.replace(ACCOUNT_PLACEHOLDER, ACCOUNT))
         env = {
             key: value.replace("/etc/botbottle", str(folder / "public")).replace(
                 ":9099", f":{sidecar.ports['proxy']}"
@@ -119,9 +120,9 @@ def test_a_turn_completes_and_the_ledger_is_exact(
     assert all("sk-real-credential" in value for value in sent), "no placeholder ever arrives"
 
 
-def claude_login(refresh: str) -> str:
-    """A login whose access token has ended."""
-    found = {"accessToken": "sk-ant-oat01-ended", "refreshToken": refresh, "expiresAt": 1000}
+def claude_login(refresh: str, access: str = "sk-ant-oat01-ended", ends: int = 1000) -> str:
+    """A login, by default one whose access token has ended."""
+    found = {"accessToken": access, "refreshToken": refresh, "expiresAt": ends}
     return json.dumps({"claudeAiOauth": found})
 
 
@@ -143,10 +144,7 @@ def claude_way() -> Credential:
 
 
 def codex_way() -> Credential:
-    """bb's own has no file with the account yet (docs/egress.md)."""
-    placeholder = codex_tokens(jwt({"exp": 4102444800}), "placeholder")
-    plain = provider("codex").credential("", {"credential": "chatgpt"})
-    return replace(plain, scheme="login", files=(File(".codex/auth.json", placeholder),))
+    return provider("codex").credential("", {"credential": "login"})
 
 
 LOGINS = {
@@ -167,3 +165,34 @@ def test_a_turn_with_a_login_that_has_ended_is_renewed_on_the_way(
     assert set(sent) == {f"Bearer {access_after(refresh)}"}
     home = "".join(p.read_text(errors="replace") for p in tmp_path.glob("home/**/*") if p.is_file())
     assert refresh not in home and access_after(refresh) not in home
+
+
+FAR = 4102444800
+HOSTS_OWN = {
+    "claude": ({}, lambda kept: claude_login(kept, "sk-ant-oat01-of-the-host", 1000 * FAR),
+               "sk-ant-oat01-of-the-host"),
+    "codex": ({}, lambda kept: codex_tokens(jwt({"exp": FAR}), kept), jwt({"exp": FAR})),
+    "codex-key": ({"credential": "api-key"},
+                  lambda kept: json.dumps({"OPENAI_API_KEY": "sk-of-the-host", "kept": kept}),
+                  "sk-of-the-host"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", HOSTS_OWN)
+def test_a_turn_with_the_hosts_own_login_takes_its_access_token_alone(
+    upstream: World, tmp_path: Path, case: str
+) -> None:
+    settings, text, token = HOSTS_OWN[case]
+    kept = f"world-refresh-{secrets.token_hex(16)}"
+    name = case.partition("-")[0]
+    own = provider(name).host_login(settings)
+    value = forwarded(own, text(kept))
+    assert kept not in value
+    rows = run(name, tmp_path, upstream, way=own.credential, value=value)
+    assert rows and {r.completeness for r in rows} == {"final"}
+    records = upstream.requests(2)
+    sent = [r["auth"].get("authorization") for r in records if r["metered"]]
+    assert sent and set(sent) == {f"Bearer {token}"}
+    assert "placeholder" not in str([r["auth"] for r in records])
+    home = "".join(p.read_text(errors="replace") for p in tmp_path.glob("home/**/*") if p.is_file())
+    assert token not in home and kept not in home

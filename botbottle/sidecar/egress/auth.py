@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from botbottle.model.route import Auth
-from botbottle.sidecar.egress import login
+from botbottle.providers import login
 
 type Fields = tuple[tuple[bytes, bytes], ...]
 

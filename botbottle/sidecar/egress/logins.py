@@ -11,7 +11,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
-from botbottle.sidecar.egress import login
+from botbottle.providers import login
 from botbottle.sidecar.egress.asking import Answer, NoAnswer, Question
 from botbottle.sidecar.egress.refresh import Endpoint, NotRenewed, question, renewed
 from botbottle.sidecar.egress.sealed import Sealed
@@ -75,7 +75,7 @@ class Logins:
             async with kept.lock:
                 if _due(kept):  # nobody renewed it while this one waited
                     problem = await self._renew(kept)
-        return "" if login.usable(kept.text) else problem or "it has expired"
+        return "" if _usable(kept) else problem or "it has expired"
 
     async def _renew(self, kept: _Owned) -> str:
         """Why it was not renewed, or ''."""
@@ -94,6 +94,11 @@ class Logins:
         except OSError:
             return "it was renewed but cannot be kept over a restart"
         return ""
+
+
+def _usable(kept: _Owned) -> bool:
+    found = login.read(kept.text)
+    return found is not None and not found.expired(time.time())
 
 
 def _due(kept: _Owned) -> bool:

@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from botbottle.providers.login import CLAUDE, read
 from botbottle.sidecar.egress.asking import Question
-from botbottle.sidecar.egress.login import CLAUDE, read
 
 _FIELDS = ((b"content-type", b"application/json"), (b"accept", b"application/json"))
 

@@ -8,12 +8,14 @@ not certain, and nothing is asked of the ledger for one that has no route.
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from botbottle.meter import Kind, identify, refusal
 from botbottle.model.route import Route
-from botbottle.sidecar.egress import git, handshake, login
+from botbottle.providers import login
+from botbottle.sidecar.egress import git, handshake
 from botbottle.sidecar.egress.active import Active
 from botbottle.sidecar.egress.denial import Denial
 from botbottle.sidecar.egress.match import Query
@@ -22,6 +24,7 @@ from botbottle.sidecar.egress.target import Claim, resolve
 
 _METHOD = re.compile(r"[A-Z][A-Z-]{0,31}")
 _REFUSED_METHODS = frozenset({"CONNECT", "TRACE", "TRACK", "PRI"})
+EXPIRED = "login-expired"
 _OVERRIDES = ("x-http-method-override", "x-http-method", "x-method-override")
 
 
@@ -124,10 +127,22 @@ def _secret(passage: Passage, head: Head, active: Active) -> Denial | None:
     if active.secret_of(route) is None:
         name = route.auth.secret if route.auth else ""
         return Denial("missing-secret", f"the credential {name} has not been delivered")
-    forwarded = route.auth is not None and route.auth.scheme == "oauth"
-    if forwarded and not login.usable(active.secret_of(route) or ""):
-        return Denial("missing-secret", "the forwarded login has expired or is none")
+    if route.auth is not None and route.auth.scheme == "oauth":
+        return _lasting(passage, head, active, login.read(active.secret_of(route) or ""))
     return None
+
+
+def _lasting(
+    passage: Passage, head: Head, active: Active, found: login.Login | None
+) -> Denial | None:
+    """A login that nobody here renews: once it has ended, a model client is told in its own
+    dialect, so that it stops and shows why instead of asking again."""
+    if found is None:
+        return Denial("missing-secret", "the forwarded login is none")
+    if not found.expired(time.time()):
+        return None
+    text = f"the forwarded {found.program} login has expired; {login.renewal(found.program)}"
+    return refuse_call(passage, head, active, EXPIRED, text) or Denial(EXPIRED, text)
 
 
 def _call(passage: Passage, head: Head, active: Active) -> Denial | None:

@@ -1,20 +1,20 @@
 """Logins of agent programs, as their own files hold them.
 
-A forwarded login is the JSON text of the program's file: Claude Code's ``.credentials.json`` or
-Codex's ``auth.json``. With the scheme ``oauth`` its access token is used while it lasts; with
-``login`` the sidecar owns the login and renews it (see ``logins``).
+A login is the JSON text of the program's file: Claude Code's ``.credentials.json`` or Codex's
+``auth.json``. With the scheme ``oauth`` its access token is used while it lasts; with ``login``
+the sidecar owns the login and renews it (``sidecar.egress.logins``). Pure: read by both sides.
 """
 
 from __future__ import annotations
 
 import base64
 import json
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 CLAUDE, CODEX = "claude", "codex"
+ACCOUNT_HEADER = "chatgpt-account-id"
 LEEWAY = 30.0  # seconds before the end at which a token counts as expired
 
 
@@ -63,13 +63,13 @@ def _codex(document: Mapping[str, Any]) -> Login | None:
     found = document.get("tokens")
     if not isinstance(found, dict) or not isinstance(found.get("access_token"), str):
         return None
-    account, identity = _text(found, "account_id"), _text(found, "id_token")
+    belongs, identity = _text(found, "account_id"), _text(found, "id_token")
     return Login(
         program=CODEX,
         token=found["access_token"],
         refresh=_text(found, "refresh_token"),
         expires=_jwt_end(found["access_token"]),
-        headers=(("chatgpt-account-id", account),) if account else (),
+        headers=((ACCOUNT_HEADER, belongs),) if belongs else (),
         others=(identity,) if identity else (),
     )
 
@@ -91,6 +91,11 @@ def _jwt_end(token: str) -> float:
         return 0.0
 
 
+def renewal(program: str) -> str:
+    """What the agent is told to ask for when a login that only its owner renews has ended."""
+    return f"the operator runs `{program}` once on the host, then bb apply"
+
+
 def secrets_in(value: str) -> tuple[str, ...]:
     """Every text of a login that must neither leave nor come back: its tokens. The rest of the
     document is no secret, and parts of it (the account) do leave."""
@@ -100,7 +105,7 @@ def secrets_in(value: str) -> tuple[str, ...]:
     return tuple(part for part in (found.token, found.refresh, *found.others) if part)
 
 
-def usable(value: str) -> bool:
-    """Whether a secret's text holds a login that has not expired."""
+def account(value: str) -> str:
+    """The account that a login belongs to, which its program must know; '' when there is none."""
     found = read(value)
-    return found is not None and not found.expired(time.time())
+    return dict(found.headers).get(ACCOUNT_HEADER, "") if found else ""

@@ -22,6 +22,7 @@ from botbottle.engine.api import EngineRead
 from botbottle.errors import ManifestError
 from botbottle.images import image_tag
 from botbottle.load.env import EnvValues
+from botbottle.load.hostlogin import HostLogins
 from botbottle.model import labels
 from botbottle.model.bottle import BottleSpec, Declared
 from botbottle.model.ledger_view import LedgerView
@@ -34,6 +35,7 @@ from botbottle.planner.names import ledger_name, names, outer_name
 from botbottle.planner.plan import plan
 from botbottle.planner.resume import volumes_tag
 from botbottle.planner.wanted import SIDECAR_RECIPE, env_names, image_recipe, routes
+from botbottle.providers import HOST_LOGINS, login
 
 
 class ControlRead(Protocol):
@@ -71,6 +73,10 @@ class Session:
     overrides: Overrides | None = None
     env_values: dict[str, Mapping[str, str]] = field(default_factory=dict)
     ledger: Ledger | None = None
+    logins: HostLogins = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.logins = HostLogins(self.environ)
 
     @property
     def paths(self) -> HomePaths:
@@ -96,16 +102,17 @@ class Session:
         key = self.key()
         base = declared.settings.base_image
         recipes = {SIDECAR_RECIPE, *(image_recipe(b) for b in declared.bottles)}
-        wanted = {r.auth.secret for b in declared.bottles for r in routes(b) if r.auth}
+        wanted = sorted({r.auth.secret for b in declared.bottles for r in routes(b) if r.auth})
+        values = {n: v for n in wanted if (v := self.credential(n))}
         known, saved = self.snapshots(declared)
         return Facts(
             paths=self.paths,
             sidecar_user=sidecar_user(),
             images={name: image_tag(name, base) for name in sorted(recipes)},
             bb_version=__version__,
-            secrets={
-                n: fingerprint(key, self.environ[n]) for n in sorted(wanted) if self.environ.get(n)
-            },
+            secrets={n: fingerprint(key, v) for n, v in values.items()},
+            accounts={n: a for n, v in values.items() if (a := login.account(v))},
+            lacking={n: w for n in wanted if n in HOST_LOGINS and (w := self.logins.find(n).why)},
             env=self.env_marks(declared, key),
             approved=self.approved(declared),
             upstream_ca=read_ca(declared.settings.egress_ca),
@@ -116,6 +123,13 @@ class Session:
             saved=saved,
             ledger_locked=bool(declared.settings.ledger) and self.control.ledger_locked(),
         )
+
+    def credential(self, name: str) -> str:
+        """The value behind a name that routes use: the operator's own login, or a host variable.
+        '' when there is none."""
+        if name in HOST_LOGINS:
+            return self.logins.find(name).text
+        return self.environ.get(name, "")
 
     def env_marks(self, declared: Declared, key: bytes) -> dict[str, tuple[tuple[str, str], ...]]:
         """Bottle → (variable, fingerprint) of the values at hand: given for this run, else from

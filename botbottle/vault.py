@@ -11,6 +11,7 @@ from typing import NoReturn, Protocol
 
 from botbottle.errors import MissingValue
 from botbottle.model.sidecar_config import fingerprint
+from botbottle.providers.login import texts
 
 
 class Vault(Protocol):
@@ -24,7 +25,7 @@ class Vault(Protocol):
         """Value of a credential by the name routes use. Raises MissingValue."""
 
     def known(self) -> Mapping[str, str]:
-        """Every credential of this run, name → value: to be searched for, nothing else."""
+        """Every credential of this run, name → text: to be searched for, nothing else."""
 
     def env(self, bottle: str) -> Mapping[str, str]:
         """Asked and copied variables of a bottle, name → value."""
@@ -59,12 +60,12 @@ class MemoryVault:
         value = self._secrets.get(name, "")
         if not value:
             raise MissingValue(
-                f"no value for the credential {name}", hint=f"set {name} in the environment"
+                f"no value for the credential {name}", hint="bb plan says where it comes from"
             )
         return value
 
     def known(self) -> Mapping[str, str]:
-        return {name: value for name, value in self._secrets.items() if value}
+        return texts({name: value for name, value in self._secrets.items() if value})
 
     def env(self, bottle: str) -> Mapping[str, str]:
         return dict(self._env.get(bottle, {}))

@@ -148,9 +148,11 @@ def search(session: Session, declared: Declared, rows: list[dict[str, Any]]) -> 
     """Search every layer of every snapshot, with what is packed in them, for the credentials at
     hand; adds ``leaks`` to each row, and ``searched_for`` (names). Whether there is any."""
     from botbottle.dlp.archives import searching
+    from botbottle.providers import login
 
     names = session.facts(declared).secrets
-    secrets = {n: session.environ[n].encode() for n in names if session.environ.get(n)}
+    values = {n: v for n in names if (v := session.credential(n))}
+    secrets = {n: text.encode() for n, text in login.texts(values).items()}
     if not secrets:
         raise Refused("no credential is at hand to search for", code="BB7308",
                       hint="export the host variables that the bottles use")  # fmt: skip

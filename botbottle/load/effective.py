@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from botbottle.load import findings
 from botbottle.load.extends import Resolver
+from botbottle.load.forwarding import login_checks
 from botbottle.load.merge import Leaf, Policy, fold
 from botbottle.load.parse import Agent
 from botbottle.load.policy import git_user
@@ -66,6 +67,7 @@ def effective(
         *found,
         *_incomplete(agent, policy),
         *_settings(policy),
+        *login_checks(policy),
     ]
 
 

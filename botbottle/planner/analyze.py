@@ -19,7 +19,7 @@ from botbottle.planner.draft import Draft
 from botbottle.planner.enforce import governing, pool_key, pools_by_scope
 from botbottle.planner.reach import weakened_dlp
 from botbottle.planner.unmetered import unmetered_routes
-from botbottle.planner.wanted import Wanted, providers_of
+from botbottle.planner.wanted import Wanted, chosen, providers_of
 
 
 def analyze(draft: Draft, wants: Sequence[Wanted], view: LedgerView) -> tuple[Notice, ...]:
@@ -49,7 +49,8 @@ def _widened(draft: Draft) -> Iterable[Notice]:
 
 
 def _policy(draft: Draft, want: Wanted) -> Iterable[Notice]:
-    """BB302 weaker DLP, BB303 supervision off, BB304 first use of a home bottle by a project."""
+    """BB302 weaker DLP, BB303 supervision off, BB304 first use of a home bottle by a project,
+    BB307 the operator's own login."""
     name = want.spec.name
     if not draft.ops_of(name):
         return
@@ -63,8 +64,19 @@ def _policy(draft: Draft, want: Wanted) -> Iterable[Notice]:
     if want.spec.layer == "project" and kept is None and not draft.mine(name, "agent"):
         bottle = want.spec.ancestry[0] if want.spec.ancestry else ""
         yield Notice("BB304", name, f"the project's agent uses the home bottle {bottle!r}", "widen")
+    if want.spec.forward_host_credentials and not _forwarded_before(draft, want, old):
+        text = f"forwards this machine's own {want.spec.template} login (its access token)"
+        yield Notice("BB307", name, f"new credential: {text}", "widen")
     if want.spec.learning:
         yield Notice("BB305", name, "learning mode lets unlisted hosts through", "widen")
+
+
+def _forwarded_before(draft: Draft, want: Wanted, old: SidecarConfig | None) -> bool:
+    """Whether the bottle uses that login already, or was approved to."""
+    _, _, secret = chosen(want.spec)
+    approved = draft.facts.approved.get(want.spec.name, frozenset())
+    held = old is not None and secret in old.secret_names
+    return held or any(f" with {secret} " in atom for atom in approved)
 
 
 def _active(draft: Draft, want: Wanted) -> SidecarConfig | None:

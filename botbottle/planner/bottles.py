@@ -9,6 +9,7 @@ from botbottle.model.ledger_view import LedgerView
 from botbottle.model.paths import account
 from botbottle.model.resources import Observed, VolumeSpec
 from botbottle.model.sidecar_config import Hold, SidecarConfig
+from botbottle.planner.accounts import account_of
 from botbottle.planner.draft import Draft
 from botbottle.planner.enforce import Standing
 from botbottle.planner.facts import Facts
@@ -44,7 +45,9 @@ def wants_of(
         record = view.enforced.get(account(spec.project, spec.name))
         base, agents = facts.images[image_recipe(spec)], draft.mine(spec.name, "agent")
         snapshot = snapshot_for(spec, base, record, agents, facts)
-        out.append(wanted(spec, settings, states[spec.name], subnet, facts, snapshot))
+        belongs = account_of(spec, agents, facts)
+        state = states[spec.name]
+        out.append(wanted(spec, settings, state, subnet, facts, snapshot, belongs))
     return out
 
 
@@ -76,15 +79,17 @@ def wanted(
     subnet: str,
     facts: Facts,
     snapshot: str = "",
+    belongs: str = "",
 ) -> Wanted:
     """Everything one bottle needs, given its subnet and standing. ``snapshot``: the image that
-    a resumed agent is made from; its workspace is its own and is not copied anew."""
+    a resumed agent is made from; its workspace is its own and is not copied anew. ``belongs``:
+    the account of its login."""
     program, _, _ = chosen(spec)
     called = names(facts.paths.home_id, spec.project, spec.name)
     paths = facts.paths.bottle(spec.project, spec.name)
     config = sidecar_config(spec, settings, state, facts.upstream_ca)
     needed = config.secret_names
-    texts, trees = files(spec, program, facts)
+    texts, trees = files(spec, program, facts, belongs)
     return Wanted(
         spec=spec,
         account=account(spec.project, spec.name),
@@ -93,7 +98,7 @@ def wanted(
         mode=mode_of(spec, state),
         network=network_spec(spec, called, subnet),
         egress=egress_spec(spec, settings, called, paths, subnet, facts),
-        agent=agent_spec(spec, called, paths, subnet, facts, (texts, trees), snapshot),
+        agent=agent_spec(spec, called, paths, subnet, facts, (texts, trees), snapshot, belongs),
         volumes=(VolumeSpec(called.home, spec.name), VolumeSpec(called.workspace, spec.name)),
         config=config,
         secrets=tuple((n, facts.secrets[n]) for n in needed if n in facts.secrets),

@@ -14,10 +14,12 @@ class Facts:
 
     ``sidecar_user`` is ``uid:gid`` of sidecars and ledger service. ``images`` maps a recipe to
     its content-addressed tag. ``secrets`` maps the name of a host variable to the fingerprint
-    of its value (absent: the variable is not set). ``env`` maps a bottle to (variable,
-    fingerprint) of its asked and copied values. ``upstream_ca`` is PEM text. ``skills_dir`` is
-    the host directory of skills. ``only`` restricts to bottles by name. ``destroy`` plans to
-    nothing at all, including the shared ledger service when no other project needs it.
+    of its value (absent: the variable is not set); for an operator's own login that cannot be
+    used ``lacking`` says why. ``accounts`` maps a login to the account it belongs to. ``env``
+    maps a bottle to (variable, fingerprint) of its asked and copied values. ``upstream_ca`` is PEM
+    text. ``skills_dir`` is the host directory of skills. ``only`` restricts to bottles by name.
+    ``destroy`` plans to nothing at all, including the shared ledger service when no other project
+    needs it.
     ``snapshots`` maps a bottle to the tags of its existing snapshots, newest first; ``saved`` are
     those whose volumes exist as an image, too. ``ledger_locked``: the ledger service waits for the
     password of its database.
@@ -28,6 +30,8 @@ class Facts:
     images: Mapping[str, str]
     bb_version: str
     secrets: Mapping[str, str] = field(default_factory=dict)
+    accounts: Mapping[str, str] = field(default_factory=dict)
+    lacking: Mapping[str, str] = field(default_factory=dict)
     env: Mapping[str, tuple[tuple[str, str], ...]] = field(default_factory=dict)
     approved: Mapping[str, frozenset[str]] = field(default_factory=dict)
     upstream_ca: str = ""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from botbottle.model import labels
 from botbottle.model.bottle import BottleSpec
@@ -49,9 +50,20 @@ def volumes_tag(snapshot: str) -> str:
 
 def _stored(found: Mapping[str, str]) -> tuple[str, str]:
     """(image, mark) of the spec that a container was made from."""
+    return str(_spec(found).get("image", "")), stored_env(found).get(MARK, "")
+
+
+def stored_env(found: Mapping[str, str]) -> dict[str, str]:
+    """The variables of the spec that a container was made from, by its labels."""
+    try:
+        return {str(name): str(value) for name, value in _spec(found).get("env", ())}
+    except (ValueError, TypeError):
+        return {}  # labels of a stranger's making: nothing to keep
+
+
+def _spec(found: Mapping[str, str]) -> dict[str, Any]:
     try:
         spec = json.loads(found.get(labels.SPEC, "{}"))
-        env = {str(name): str(value) for name, value in spec.get("env", ())}
-        return str(spec.get("image", "")), env.get(MARK, "")
-    except (ValueError, TypeError, AttributeError):
-        return "", ""  # labels of a stranger's making: nothing to keep
+    except ValueError:
+        return {}
+    return spec if isinstance(spec, dict) else {}

@@ -23,15 +23,18 @@ def status_of(draft: Draft, egress: ContainerPlan) -> SidecarStatus | None:
 
 
 def secrets_known(draft: Draft, want: Wanted, egress: ContainerPlan) -> bool:
-    """Whether every credential is at hand or already in the running sidecar."""
+    """Whether every credential is at hand or already in the running sidecar. A login that has
+    ended is told also while the sidecar still holds it: soon it refuses."""
     status = status_of(draft, egress)
     held = {name for name, _ in status.secrets} if status else set()
-    lacking = [n for n in want.missing if n not in held]
-    for name in lacking:
-        draft.notices.append(
-            Notice("BB290", want.spec.name, f"the host variable {name} is not set; export it first")
-        )
-    return not lacking
+    for name in want.missing:
+        why = draft.facts.lacking.get(name, "")
+        if name not in held:
+            text = why or f"the host variable {name} is not set; export it first"
+            draft.notices.append(Notice("BB290", want.spec.name, text))
+        elif why:
+            draft.notices.append(Notice("BB291", want.spec.name, why))
+    return held.issuperset(want.missing)
 
 
 def push_needed(status: SidecarStatus | None, want: Wanted) -> bool:

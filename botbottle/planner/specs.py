@@ -9,11 +9,12 @@ from botbottle.model import canonical
 from botbottle.model.bottle import BottleSpec, Settings
 from botbottle.model.paths import BottlePaths
 from botbottle.model.resources import Attachment, ContainerSpec, Limits, Mount, NetworkSpec
+from botbottle.planner.accounts import ACCOUNT
 from botbottle.planner.facts import Facts
 from botbottle.planner.names import Names, address, ledger_name, outer_name
 from botbottle.planner.resume import MARK
 from botbottle.planner.wanted import SIDECAR_RECIPE, chosen, env_names, image_recipe, login
-from botbottle.providers import AGENT_HOME, TRUST_DIR, WORKSPACE, agent_env
+from botbottle.providers import ACCOUNT_PLACEHOLDER, AGENT_HOME, TRUST_DIR, WORKSPACE, agent_env
 from botbottle.providers.base import Credential, Provider
 
 SYSTEM_BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
@@ -85,15 +86,19 @@ def agent_spec(
     facts: Facts,
     copied: tuple[tuple[tuple[str, str], ...], tuple[tuple[str, str], ...]],
     snapshot: str = "",
+    account: str = "",
 ) -> ContainerSpec:
     """The agent: one internal network, no capability, no credential."""
     program, credential, _ = chosen(spec)
-    fixed = _fixed_env(spec.template, spec.auth_token, spec.provider_settings)
+    forward = spec.forward_host_credentials
+    fixed = _fixed_env(spec.template, spec.auth_token, spec.provider_settings, forward)
     literal = {e.name: e.value for e in spec.env if e.kind == "literal"}
     marks = {"BB_BOTTLE": spec.name, "BB_FILES": _print_of(copied)}
     image = facts.images[image_recipe(spec)]
     if snapshot:
         marks[MARK] = image
+    if account:
+        marks[ACCOUNT] = account
     if asked := env_names(spec):
         marks["BB_ENV"] = " ".join(asked)  # names only: a new value replaces no container
     return ContainerSpec(
@@ -133,10 +138,10 @@ def _print_of(copied: tuple[tuple[tuple[str, str], ...], tuple[tuple[str, str], 
 
 @lru_cache(maxsize=256)
 def _fixed_env(
-    template: str, token: str, settings: tuple[tuple[str, str], ...]
+    template: str, token: str, settings: tuple[tuple[str, str], ...], forward: bool
 ) -> tuple[tuple[str, str], ...]:
     """Variables that are the same for every bottle that logs in to one program in one way."""
-    program, credential, _ = login(template, token, settings)
+    program, credential, _ = login(template, token, settings, forward)
     return agent_env(program, credential, "egress", SIDECARS)
 
 
@@ -160,11 +165,15 @@ def _git_env(spec: BottleSpec) -> dict[str, str]:
 
 
 def files(
-    spec: BottleSpec, program: Provider, facts: Facts
+    spec: BottleSpec, program: Provider, facts: Facts, account: str = ""
 ) -> tuple[tuple[tuple[str, str], ...], tuple[tuple[str, str], ...]]:
-    """(texts, trees) copied into the agent: program settings, prompt, skills, workspace."""
+    """(texts, trees) copied into the agent: program settings, prompt, skills, workspace.
+    ``account``: of its login."""
     _, credential, _ = chosen(spec)
-    texts = [(f"{AGENT_HOME}/{f.path}", f.content) for f in (*program.files, *credential.files)]
+    own = (*program.files, *credential.files)
+    texts = [
+        (f"{AGENT_HOME}/{f.path}", f.content.replace(ACCOUNT_PLACEHOLDER, account)) for f in own
+    ]
     if spec.prompt:
         texts.append((f"{AGENT_HOME}/{program.prompt_path}", spec.prompt))
     trees = [

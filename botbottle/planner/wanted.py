@@ -46,31 +46,39 @@ class Wanted:
 
 
 def chosen(spec: BottleSpec) -> tuple[Provider, Credential, str]:
-    """Provider, way to log in, and the name of the host variable that holds the credential."""
-    return login(spec.template, spec.auth_token, spec.provider_settings)
+    """Provider, way to log in, and the name of what holds the credential: a host variable, or
+    the operator's own login."""
+    forward = spec.forward_host_credentials
+    return login(spec.template, spec.auth_token, spec.provider_settings, forward)
 
 
 @lru_cache(maxsize=256)  # a fleet has few templates and many bottles
-def login(template: str, token: str, settings: Settings) -> tuple[Provider, Credential, str]:
+def login(
+    template: str, token: str, settings: Settings, forward: bool
+) -> tuple[Provider, Credential, str]:
     """``chosen`` by the fields that decide it."""
     program = provider(template)
+    if forward:
+        own = program.host_login(dict(settings))
+        return program, own.credential, own.secret
     credential = program.credential(token, dict(settings))
     return program, credential, token or credential.variable
 
 
 @lru_cache(maxsize=256)
 def _own_routes(
-    template: str, token: str, settings: Settings
+    template: str, token: str, settings: Settings, forward: bool
 ) -> tuple[tuple[Route, ...], frozenset[str]]:
     """The routes that come with a program, and their hosts."""
-    program, credential, secret = login(template, token, settings)
+    program, credential, secret = login(template, token, settings, forward)
     own = credential.routes(secret, program.budget)
     return own, frozenset(r.host for r in own)
 
 
 def routes(spec: BottleSpec) -> tuple[Route, ...]:
     """Provider routes first: they win for their host."""
-    own, hosts = _own_routes(spec.template, spec.auth_token, spec.provider_settings)
+    forward = spec.forward_host_credentials
+    own, hosts = _own_routes(spec.template, spec.auth_token, spec.provider_settings, forward)
     return (*own, *(r for r in spec.routes if r.host not in hosts))
 
 

@@ -96,6 +96,16 @@ def renewal(program: str) -> str:
     return f"the operator runs `{program}` once on the host, then bb apply"
 
 
+def texts(values: Mapping[str, str]) -> dict[str, str]:
+    """Credentials as texts to search for: each token of a login, anything else as it is. The
+    first of a name keeps it, the others are ``NAME.1`` and so on."""
+    return {
+        f"{name}.{number}" if number else name: text
+        for name, value in values.items()
+        for number, text in enumerate(secrets_in(value))
+    }
+
+
 def secrets_in(value: str) -> tuple[str, ...]:
     """Every text of a login that must neither leave nor come back: its tokens. The rest of the
     document is no secret, and parts of it (the account) do leave."""

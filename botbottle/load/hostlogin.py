@@ -1,0 +1,119 @@
+"""The operator's own logins, read from where their programs keep them.
+
+Nothing is written there, and nothing but what ``providers.hostlogin`` takes is kept: the refresh
+token is dropped as soon as the file is parsed. An unchanged file is read once.
+
+A file that others may read is refused: the programs write theirs for the owner alone, so it is
+either not a login of theirs or one that has leaked; one that others may write could be exchanged
+for a login of somebody else, who would then get every prompt.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from botbottle.providers import HOST_LOGINS, HostLogin, login
+from botbottle.providers.hostlogin import NoLogin, claude, forwarded
+
+MAX_BYTES = 256 * 1024
+
+type Identity = tuple[int, int, int, int, int]  # device, inode, size, times of change in ns
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A login's text for the sidecar, or '' and ``why``: what is wrong and what to do."""
+
+    text: str = field(default="", repr=False)
+    why: str = ""
+
+
+class Unusable(Exception):
+    """A file that is not used; the text says why and what to do, and quotes nothing of it."""
+
+
+class HostLogins:
+    """The host logins of one user. ``clock``: seconds since the epoch."""
+
+    def __init__(self, environ: Mapping[str, str], clock: Callable[[], float] = time.time) -> None:
+        self._environ, self._clock = environ, clock
+        self._read: dict[str, tuple[Identity, str]] = {}
+
+    def find(self, name: str) -> Found:
+        """The login of this name (one of ``HOST_LOGINS``) as it is now."""
+        own = HOST_LOGINS[name]
+        place = own.variable
+        try:
+            if given := self._environ.get(own.variable, ""):
+                text = claude(given)
+            else:
+                place = str(self.path(own))
+                text = self._from_file(own, Path(place))
+        except Unusable as error:
+            return Found(why=str(error))
+        found = login.read(text)
+        if found is not None and found.expired(self._clock()):
+            return Found(why=f"the login in {place} has expired: {_again(own)}")
+        return Found(text)
+
+    def path(self, own: HostLogin) -> Path:
+        """Where the program keeps its login."""
+        if named := self._environ.get(own.folder_variable, ""):
+            return Path(named).expanduser() / own.file
+        home = self._environ.get("HOME", "") or str(Path.home())
+        return Path(home) / own.folder / own.file
+
+    def _from_file(self, own: HostLogin, path: Path) -> str:
+        try:
+            handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        except FileNotFoundError:
+            raise Unusable(f"there is no login at {path}: {_missing(own)}") from None
+        except OSError as error:
+            raise Unusable(f"{path} cannot be read: {error.strerror}") from None
+        with os.fdopen(handle, "rb") as file:
+            found = os.fstat(file.fileno())
+            _check(path, found)
+            seen = (
+                found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+            )  # fmt: skip
+            known = self._read.get(own.secret)
+            if known is not None and known[0] == seen:
+                return known[1]
+            text = _taken(own, path, file.read(MAX_BYTES + 1))
+        self._read[own.secret] = (seen, text)
+        return text
+
+
+def _check(path: Path, found: os.stat_result) -> None:
+    """Raises Unusable unless it is a plain file of this user and for this user alone."""
+    if not stat.S_ISREG(found.st_mode):
+        raise Unusable(f"{path} is not a regular file")
+    if found.st_uid != os.geteuid():
+        raise Unusable(f"{path} belongs to another user")
+    if found.st_mode & 0o077:
+        raise Unusable(f"{path} is open to other users: chmod 600 {path}, then log in again")
+
+
+def _taken(own: HostLogin, path: Path, data: bytes) -> str:
+    if len(data) > MAX_BYTES:
+        raise Unusable(f"{path} is too large for a login")
+    try:
+        return forwarded(own, data.decode())
+    except UnicodeDecodeError:
+        raise Unusable(f"{path} is not a login: it is not text; {_again(own)}") from None
+    except NoLogin as error:
+        raise Unusable(f"{path} is not a login: {error}; {_again(own)}") from None
+
+
+def _again(own: HostLogin) -> str:
+    return f"{own.renewal}, then bb apply"
+
+
+def _missing(own: HostLogin) -> str:
+    other = f", or set {own.variable}" if own.variable else ""
+    return f"{_again(own)}{other}"

@@ -50,5 +50,6 @@ def line(row: dict[str, object]) -> str:
     """One finding for people: rule, place, fingerprint."""
     stamp = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(float(str(row["at"]))))
     data = row["data"] if isinstance(row["data"], dict) else {}
-    rest = "  ".join(f"{k}={v}" for k, v in sorted(data.items()))
-    return f"{stamp}Z  {visible(rest)}\n"
+    rest = "  ".join(f"{k}={v}" for k, v in sorted(data.items()) if k != "allowed_by")
+    who = f"  allowed by {data['allowed_by']}" if "allowed_by" in data else ""
+    return f"{stamp}Z  {visible(rest + who)}\n"

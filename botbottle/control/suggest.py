@@ -10,7 +10,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from botbottle.model.route import Match, PathMatch, Route, RouteError, from_flat
+from botbottle.model.reading import RouteError
+from botbottle.model.route import Match, PathMatch, Route, from_flat
 
 _WANTED = frozenset({"no-route", "no-match"})
 _MOST_PATHS = 8  # more different first segments than that: the whole host

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+from botbottle.dlp.findings import NOTHING
+
 
 @dataclass(frozen=True, slots=True)
 class Allowed:
@@ -28,10 +30,14 @@ class Allowlist:
 
     def allows(self, rule: str, fingerprint: str, now: float) -> bool:
         """True when the finding was approved and the approval still holds at ``now``."""
+        return self.approval(rule, fingerprint, now) is not None
+
+    def approval(self, rule: str, fingerprint: str, now: float) -> Allowed | None:
+        """The approval that lets a finding pass at ``now`` (seconds since the epoch)."""
         entry = self._entries.get(fingerprint)
-        if entry is None or (entry.rule and entry.rule != rule):
-            return False
-        return not entry.expires or now < entry.expires
+        if entry is None or fingerprint == NOTHING or (entry.rule and entry.rule != rule):
+            return None
+        return entry if not entry.expires or now < entry.expires else None
 
     def __len__(self) -> int:
         return len(self._entries)

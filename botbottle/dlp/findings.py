@@ -12,6 +12,7 @@ import hashlib
 import hmac
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Final
 
 
 class Verdict(enum.StrEnum):
@@ -23,6 +24,9 @@ class Verdict(enum.StrEnum):
     WARN = "warn"  # worth a log line, never stops a request
 
 
+_DIGITS = 16  # 64 bits: an agent that may try values for weeks meets no approved one by chance
+NOTHING: Final = "0" * _DIGITS
+
 _ORDER = {v: i for i, v in enumerate(Verdict)}
 
 
@@ -33,8 +37,9 @@ class Finding:
     ``location`` names the surface (``url``, ``host``, ``path``, ``header:<name>``, ``body``,
     ``response body``), followed by ``>layer`` for each decoding that led to it
     (``body>base64``). ``offset`` and ``length`` are bytes in that surface *as sent*; for a hit
-    inside a decoded layer they span the encoded run. ``fingerprint`` is 8 hex digits of a keyed
-    HMAC-SHA-256 of the secret.
+    inside a decoded layer they span the encoded run. ``fingerprint`` is 16 hex digits of a keyed
+    HMAC-SHA-256 of the secret; all zeros where there is none (a bound was reached). ``allowed``:
+    who let it pass and why, where it was.
     """
 
     verdict: Verdict
@@ -43,11 +48,17 @@ class Finding:
     offset: int
     length: int
     fingerprint: str
+    allowed: str = ""
 
     @property
     def end(self) -> int:
         """Offset of the first byte after the hit."""
         return self.offset + self.length
+
+    @property
+    def of_value(self) -> bool:
+        """Whether it is about a value that can be told again by its fingerprint."""
+        return self.fingerprint != NOTHING
 
     @property
     def layered(self) -> bool:
@@ -66,5 +77,7 @@ def strongest(findings: Iterable[Finding]) -> Verdict | None:
 
 
 def fingerprint(key: bytes, secret: bytes) -> str:
-    """8 hex digits of HMAC-SHA-256(key, secret)."""
-    return hmac.new(key, secret, hashlib.sha256).hexdigest()[:8]
+    """16 hex digits of HMAC-SHA-256(key, secret); NOTHING for an empty one."""
+    if not secret:
+        return NOTHING
+    return hmac.new(key, secret, hashlib.sha256).hexdigest()[:_DIGITS]

@@ -196,8 +196,8 @@ class Message:
         scanner, now = self.scanner, time.time()
         findings: list[Finding] = []
         for verdict, rule, location, start, length, secret in self._found:
-            mark = fingerprint(scanner.key, secret) if secret else "00000000"
-            fixed = verdict is Verdict.BLOCK
+            mark = fingerprint(scanner.key, secret)
+            fixed = verdict is Verdict.BLOCK or scanner.owns(mark)
             if fixed or not scanner.allow.allows(rule, mark, now):
                 findings.append(Finding(verdict, rule, location, start, length, mark))
         findings.sort(key=lambda f: (strength(f.verdict), f.location, f.offset))

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from botbottle.dlp.findings import Finding, Verdict
@@ -56,8 +56,12 @@ def redact(
     content_type: str = "",
     content_encoding: str = "",
     detectors: frozenset[str] = OUTBOUND,
+    allowed: Callable[[Finding], bool] = lambda _: False,
 ) -> RedactResult:
-    """Replace every TOKEN finding of this request by ``[REDACTED:<rule>:<fingerprint>]``."""
+    """Replace every TOKEN finding of this request by ``[REDACTED:<rule>:<8 hex digits>]``.
+
+    The digits are the first of the fingerprint. ``allowed``: what may remain; a BLOCK never may.
+    """
     target = url.encode() if isinstance(url, str) else url
     cut = [f for f in findings if f.verdict is Verdict.TOKEN]
     reason = _refusal(cut, headers, target, content_encoding) or _structure(cut, body)
@@ -75,7 +79,8 @@ def redact(
     again = scanner.scan_request(
         fixed.url, fixed.headers, fixed.body, content_type, content_encoding, detectors
     )
-    if any(f.verdict in (Verdict.TOKEN, Verdict.BLOCK) for f in again):
+    open_ = (f for f in again if f.verdict is Verdict.BLOCK or not allowed(f))
+    if any(f.verdict in (Verdict.TOKEN, Verdict.BLOCK) for f in open_):
         return CannotRedact("remains")
     return fixed
 
@@ -134,8 +139,8 @@ def _merged(findings: Sequence[Finding]) -> list[tuple[int, int, Finding]]:
 
 def _marker(finding: Finding, url: bool) -> bytes:
     if url:
-        return f"REDACTED-{finding.rule}-{finding.fingerprint}".encode()
-    return f"[REDACTED:{finding.rule}:{finding.fingerprint}]".encode()
+        return f"REDACTED-{finding.rule}-{finding.fingerprint[:8]}".encode()
+    return f"[REDACTED:{finding.rule}:{finding.fingerprint[:8]}]".encode()
 
 
 def _header(name: bytes, value: bytes, cut: Sequence[Finding]) -> tuple[bytes, bytes]:

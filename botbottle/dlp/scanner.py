@@ -25,7 +25,7 @@ from botbottle.dlp.compiled import (
 )
 from botbottle.dlp.crlf import header_breaks, url_breaks
 from botbottle.dlp.engines.base import Buffer, Matcher
-from botbottle.dlp.findings import Finding, Verdict
+from botbottle.dlp.findings import Finding, Verdict, fingerprint
 from botbottle.dlp.injection import scan_text
 from botbottle.dlp.known.fragments import FragmentMemory
 from botbottle.dlp.known.index import KnownIndex, VariantSource
@@ -72,6 +72,7 @@ class Scanner:
         self.limits = limits or Limits(body=_default_cap(engine))
         self.allow = allow or Allowlist()
         self.index = KnownIndex(secrets, canary, variants)
+        self._own = frozenset(fingerprint(key, text) for text in self.index.texts())
         self.known: Matcher = matcher([*self.index.plain.expressions(), *TRIGGERS], engine)
         squeezed = self.index.squeezed.expressions()
         self.squeezed: Matcher | None = matcher(squeezed, engine) if squeezed else None
@@ -80,6 +81,10 @@ class Scanner:
 
     def __repr__(self) -> str:
         return f"Scanner({self.index!r})"
+
+    def owns(self, mark: str) -> bool:
+        """Whether a fingerprint is that of a held secret: nobody can approve one."""
+        return mark in self._own
 
     @property
     def unscannable(self) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Sequence
 
 from botbottle.load.compose import instances
@@ -32,8 +33,10 @@ def cross_checks(
 ) -> list[Diagnostic]:
     """What the files say together."""
     found = [*_unused(library, resolver, items), *_instance_clash(library, items)]
+    now = time.time()
     for item in items:
         found += _route_checks(item.policy.routes)
+        found += expired(item.policy.routes, now)
     return found
 
 
@@ -174,6 +177,20 @@ def _route_checks(routes: Sequence[RouteLeaf]) -> Iterable[Diagnostic]:
                 yield finding
                 break
         by_host.setdefault(key, []).append(leaf)
+
+
+def expired(routes: Sequence[RouteLeaf], now: float) -> Iterable[Diagnostic]:
+    """Approvals that hold no more at ``now`` (seconds since the epoch)."""
+    for leaf in routes:
+        for approval in leaf.route.dlp.allow:
+            if approval.ends <= now:
+                yield _warning(
+                    "BB2311",
+                    f"the approval of {approval.fingerprint} for {leaf.route.host} ended with "
+                    f"{approval.until}: the value is acted on again",
+                    leaf.origin,
+                    "remove it, or give it a later day",
+                )
 
 
 def _pair(earlier: RouteLeaf, later: RouteLeaf) -> Diagnostic | None:

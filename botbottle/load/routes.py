@@ -10,7 +10,8 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from botbottle.model.route import Route, RouteError, from_manifest
+from botbottle.model.reading import RouteError
+from botbottle.model.route import Route, from_manifest
 
 type Path = tuple[str | int, ...]
 type Problem = tuple[Path, str, str]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from botbottle.model.approval import DAY_PATTERN, FINGERPRINT_PATTERN
 from botbottle.model.route import (
     AUTH_SCHEMES,
     HEADER_TYPES,
@@ -70,11 +71,32 @@ _MATCH = _mapping(
     }
 )
 
+_APPROVAL = _mapping(
+    {
+        "fingerprint": {
+            "type": "string",
+            "pattern": f"^{FINGERPRINT_PATTERN.pattern}$",
+            "description": "As bb findings prints it; never the value.",
+        },
+        "reason": {"type": "string", "minLength": 1},
+        "until": {
+            "type": "string",
+            "pattern": f"^{DAY_PATTERN.pattern}$",
+            "description": "The last day (UTC) on which it holds.",
+        },
+        "rule": {"type": "string", "description": "Only findings of this rule."},
+    },
+    "fingerprint",
+    "reason",
+    "until",
+)
+
 _DLP = _mapping(
     {
         "outbound_detectors": _list(_one_of(OUTBOUND_DETECTORS)),
         "inbound_detectors": _list(_one_of(INBOUND_DETECTORS)),
         "outbound_on_match": _one_of(ON_MATCH),
+        "allow": _list(_APPROVAL),
     }
 )
 

@@ -14,6 +14,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, cast, get_args
 
+from botbottle.model.approval import Approval, read_approval
+from botbottle.model.reading import RouteError, boolean, choice, listing, mapping, text
+
 type PathType = Literal["exact", "prefix", "regex"]
 type HeaderType = Literal["exact", "regex"]
 type AuthScheme = Literal["Bearer", "token", "basic", "header", "query", "sigv4", "oauth", "login"]
@@ -31,16 +34,6 @@ HOST_PATTERN = re.compile(
 METHOD_PATTERN = re.compile(r"[A-Z][A-Z-]{0,31}")
 NAME_PATTERN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 HEADER_PATTERN = re.compile(r"[a-z0-9!#$%&'*+.^_`|~-]+")
-
-
-class RouteError(ValueError):
-    """A route that cannot be meant: ``path`` is the key path inside the route."""
-
-    def __init__(self, path: str, message: str, hint: str = "") -> None:
-        super().__init__(f"{path}: {message}" if path else message)
-        self.path = path
-        self.message = message
-        self.hint = hint
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -84,11 +77,16 @@ class Auth:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Dlp:
-    """Detectors of a route; ``None`` means the default set of its kind of route."""
+    """Detectors of a route; ``None`` means the default set of its kind of route.
+
+    ``allow``: values that may pass, in the order of their fingerprints; never one of the sidecar's
+    own credentials.
+    """
 
     outbound_detectors: tuple[str, ...] | None = None
     inbound_detectors: tuple[str, ...] | None = None
     outbound_on_match: OnMatch | None = None
+    allow: tuple[Approval, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -153,6 +151,8 @@ def _dlp_to_flat(dlp: Dlp) -> dict[str, Any]:
         out["inbound_detectors"] = list(dlp.inbound_detectors)
     if dlp.outbound_on_match is not None:
         out["outbound_on_match"] = dlp.outbound_on_match
+    if dlp.allow:
+        out["allow"] = [approval.to_flat() for approval in dlp.allow]
     return out
 
 
@@ -174,19 +174,19 @@ _MANIFEST_KEYS = {
 
 def from_flat(raw: object) -> Route:
     """Parse the flat form. Raises RouteError with the key path of the first mistake."""
-    data = _mapping(raw, "", _FLAT_KEYS)
+    data = mapping(raw, "", _FLAT_KEYS)
     scheme, secret = data.get("auth_scheme"), data.get("token_env")
     if (scheme is None) != (secret is None):
         raise RouteError("auth_scheme", "auth_scheme and token_env belong together")
     auth = None
     if scheme is not None:
         auth = _auth({"scheme": scheme, "token_ref": secret, "name": data.get("auth_name", "")})
-    return _route(data, auth, _string(data.get("provider", ""), "provider"))
+    return _route(data, auth, text(data.get("provider", ""), "provider"))
 
 
 def from_manifest(raw: object) -> Route:
     """Parse the manifest form. Raises RouteError with the key path of the first mistake."""
-    data = _mapping(raw, "", _MANIFEST_KEYS)
+    data = mapping(raw, "", _MANIFEST_KEYS)
     auth = _auth(data["auth"]) if data.get("auth") is not None else None
     return _route(data, auth, "")
 
@@ -197,20 +197,21 @@ def _route(data: Mapping[str, Any], auth: Auth | None, provider: str) -> Route:
         port=_port(data.get("port", 443)),
         auth=auth,
         matches=tuple(
-            _match(m, f"matches[{i}]") for i, m in enumerate(_list(data.get("matches"), "matches"))
+            _match(m, f"matches[{i}]")
+            for i, m in enumerate(listing(data.get("matches"), "matches"))
         ),
         git_fetch=_git(data.get("git")),
         dlp=_dlp(data.get("dlp")),
         provider=provider,
-        allow_private=_bool(data.get("allow_private", False), "allow_private"),
-        stream_uploads=_bool(data.get("stream_uploads", False), "stream_uploads"),
+        allow_private=boolean(data.get("allow_private", False), "allow_private"),
+        stream_uploads=boolean(data.get("stream_uploads", False), "stream_uploads"),
     )
 
 
 def _host(data: Mapping[str, Any]) -> str:
     if "host" not in data:
         raise RouteError("host", "a route needs a host", "host: api.example.com")
-    host = _string(data["host"], "host").lower()
+    host = text(data["host"], "host").lower()
     if not HOST_PATTERN.fullmatch(host) or len(host) > 253:
         raise RouteError(
             "host",
@@ -229,41 +230,41 @@ def _port(raw: object) -> int:
 
 
 def _auth(raw: object) -> Auth:
-    data = _mapping(raw, "auth", {"scheme", "token_ref", "name"})
+    data = mapping(raw, "auth", {"scheme", "token_ref", "name"})
     for key in ("scheme", "token_ref"):
         if key not in data:
             raise RouteError(f"auth.{key}", f"auth needs {key}")
-    scheme = _choice(data["scheme"], "auth.scheme", AUTH_SCHEMES)
-    secret = _string(data["token_ref"], "auth.token_ref")
+    scheme = choice(data["scheme"], "auth.scheme", AUTH_SCHEMES)
+    secret = text(data["token_ref"], "auth.token_ref")
     if not NAME_PATTERN.fullmatch(secret):
         raise RouteError("auth.token_ref", f"{secret!r} is not the name of a variable")
-    name = _string(data.get("name", ""), "auth.name")
+    name = text(data.get("name", ""), "auth.name")
     if (scheme in ("header", "query")) != bool(name):
         raise RouteError("auth.name", "the schemes header and query, and only they, need a name")
     return Auth(cast(AuthScheme, scheme), secret, name.lower() if scheme == "header" else name)
 
 
 def _match(raw: object, path: str) -> Match:
-    data = _mapping(raw, path, {"paths", "methods", "headers"})
+    data = mapping(raw, path, {"paths", "methods", "headers"})
     paths = tuple(
         _path(p, f"{path}.paths[{i}]")
-        for i, p in enumerate(_list(data.get("paths"), f"{path}.paths"))
+        for i, p in enumerate(listing(data.get("paths"), f"{path}.paths"))
     )
     methods = tuple(
         _method(m, f"{path}.methods[{i}]")
-        for i, m in enumerate(_list(data.get("methods"), f"{path}.methods"))
+        for i, m in enumerate(listing(data.get("methods"), f"{path}.methods"))
     )
     headers = tuple(
         _header(h, f"{path}.headers[{i}]")
-        for i, h in enumerate(_list(data.get("headers"), f"{path}.headers"))
+        for i, h in enumerate(listing(data.get("headers"), f"{path}.headers"))
     )
     return Match(paths, methods, headers)
 
 
 def _path(raw: object, path: str) -> PathMatch:
-    data = _mapping(raw, path, {"type", "value"})
-    kind = _choice(data.get("type", "prefix"), f"{path}.type", PATH_TYPES)
-    value = _string(data.get("value"), f"{path}.value")
+    data = mapping(raw, path, {"type", "value"})
+    kind = choice(data.get("type", "prefix"), f"{path}.type", PATH_TYPES)
+    value = text(data.get("value"), f"{path}.value")
     if kind == "regex":
         _regex(value, f"{path}.value")
     elif not value.startswith("/"):
@@ -272,19 +273,19 @@ def _path(raw: object, path: str) -> PathMatch:
 
 
 def _method(raw: object, path: str) -> str:
-    value = _string(raw, path).upper()
+    value = text(raw, path).upper()
     if not METHOD_PATTERN.fullmatch(value):
         raise RouteError(path, f"{value!r} is not an HTTP method")
     return value
 
 
 def _header(raw: object, path: str) -> HeaderMatch:
-    data = _mapping(raw, path, {"name", "value", "type"})
-    name = _string(data.get("name"), f"{path}.name").lower()
+    data = mapping(raw, path, {"name", "value", "type"})
+    name = text(data.get("name"), f"{path}.name").lower()
     if not HEADER_PATTERN.fullmatch(name):
         raise RouteError(f"{path}.name", f"{name!r} is not a header name")
-    kind = _choice(data.get("type", "exact"), f"{path}.type", HEADER_TYPES)
-    value = _string(data.get("value"), f"{path}.value")
+    kind = choice(data.get("type", "exact"), f"{path}.type", HEADER_TYPES)
+    value = text(data.get("value"), f"{path}.value")
     if kind == "regex":
         _regex(value, f"{path}.value")
     return HeaderMatch(name, value, cast(HeaderType, kind))
@@ -306,68 +307,41 @@ def _regex(value: str, path: str) -> None:
 def _git(raw: object) -> bool:
     if raw is None:
         return False
-    return _bool(_mapping(raw, "git", {"fetch"}).get("fetch", False), "git.fetch")
+    return boolean(mapping(raw, "git", {"fetch"}).get("fetch", False), "git.fetch")
 
 
 def _dlp(raw: object) -> Dlp:
     if raw is None:
         return Dlp()
-    data = _mapping(raw, "dlp", {"outbound_detectors", "inbound_detectors", "outbound_on_match"})
+    known = {"outbound_detectors", "inbound_detectors", "outbound_on_match", "allow"}
+    data = mapping(raw, "dlp", known)
     on_match = data.get("outbound_on_match")
     return Dlp(
-        _detectors(data.get("outbound_detectors"), "dlp.outbound_detectors", OUTBOUND_DETECTORS),
-        _detectors(data.get("inbound_detectors"), "dlp.inbound_detectors", INBOUND_DETECTORS),
-        None
+        outbound_detectors=_detectors(
+            data.get("outbound_detectors"), "dlp.outbound_detectors", OUTBOUND_DETECTORS
+        ),
+        inbound_detectors=_detectors(
+            data.get("inbound_detectors"), "dlp.inbound_detectors", INBOUND_DETECTORS
+        ),
+        outbound_on_match=None
         if on_match is None
-        else cast(OnMatch, _choice(on_match, "dlp.outbound_on_match", ON_MATCH)),
+        else cast(OnMatch, choice(on_match, "dlp.outbound_on_match", ON_MATCH)),
+        allow=_allow(data.get("allow")),
     )
+
+
+def _allow(raw: object) -> tuple[Approval, ...]:
+    found: dict[str, Approval] = {}
+    for number, item in enumerate(listing(raw, "dlp.allow")):
+        path = f"dlp.allow[{number}]"
+        approval = read_approval(item, path)
+        if approval.fingerprint in found:
+            raise RouteError(f"{path}.fingerprint", "is in the list twice")
+        found[approval.fingerprint] = approval
+    return tuple(sorted(found.values()))
 
 
 def _detectors(raw: object, path: str, known: Sequence[str]) -> tuple[str, ...] | None:
     if raw is None:
         return None
-    return tuple(_choice(d, f"{path}[{i}]", known) for i, d in enumerate(_list(raw, path)))
-
-
-def _mapping(raw: object, path: str, known: set[str]) -> Mapping[str, Any]:
-    if not isinstance(raw, Mapping):
-        raise RouteError(path, "must be a mapping")
-    for key in raw:
-        if key not in known:
-            where = f"{path}.{key}" if path else str(key)
-            raise RouteError(where, f"unknown key {key!r}", _did_you_mean(str(key), known))
-    return raw
-
-
-def _list(raw: object, path: str) -> Sequence[object]:
-    if raw is None:
-        return ()
-    if isinstance(raw, str) or not isinstance(raw, Sequence):
-        raise RouteError(path, "must be a list")
-    return raw
-
-
-def _string(raw: object, path: str) -> str:
-    if not isinstance(raw, str):
-        raise RouteError(path, "must be a string")
-    return raw
-
-
-def _bool(raw: object, path: str) -> bool:
-    if not isinstance(raw, bool):
-        raise RouteError(path, "must be true or false")
-    return raw
-
-
-def _choice(raw: object, path: str, known: Sequence[str]) -> str:
-    value = _string(raw, path)
-    if value not in known:
-        raise RouteError(path, f"{value!r} is not one of {', '.join(known)}")
-    return value
-
-
-def _did_you_mean(key: str, known: set[str]) -> str:
-    import difflib
-
-    close = difflib.get_close_matches(key, sorted(known), 1)
-    return f"did you mean {close[0]!r}?" if close else f"known keys: {', '.join(sorted(known))}"
+    return tuple(choice(d, f"{path}[{i}]", known) for i, d in enumerate(listing(raw, path)))

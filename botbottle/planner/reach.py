@@ -27,7 +27,7 @@ def atoms(config: SidecarConfig | None) -> frozenset[Atom]:
 
 
 def route_atoms(route: Route) -> Iterable[Atom]:
-    """One line per method and path rule of a route."""
+    """One line per method and path rule of a route, and per value that leak detection lets pass."""
     where = f"{route.host}:{route.port}" if route.port != 443 else route.host
     tail = "".join(
         (
@@ -45,6 +45,9 @@ def route_atoms(route: Route) -> Iterable[Atom]:
             for path in match.paths or (None,):
                 rule = "/*" if path is None else _path(path.type, path.value)
                 yield f"{where} {method} {rule}{headers}{tail}"
+    for approval in route.dlp.allow:
+        rule = f" as {approval.rule}" if approval.rule else ""
+        yield f"{where} with the value {approval.fingerprint}{rule} ({approval.words})"
 
 
 def _path(kind: str, value: str) -> str:
@@ -104,9 +107,10 @@ _DEFAULT = frozenset({"token_patterns", "known_secrets"})
 
 
 def weaker(old: Dlp, new: Dlp) -> bool:
-    """Whether a detector was dropped or the answer to a match became milder."""
+    """Whether a detector was dropped, a value let pass, or the answer to a match is milder."""
     had = _DEFAULT if old.outbound_detectors is None else set(old.outbound_detectors)
     has = _DEFAULT if new.outbound_detectors is None else set(new.outbound_detectors)
     inbound = set(old.inbound_detectors or ()) - set(new.inbound_detectors or ())
     milder = _STRENGTH[new.outbound_on_match] < _STRENGTH[old.outbound_on_match]
-    return bool(had - has) or bool(inbound) or milder
+    more = set(new.allow) - set(old.allow)
+    return bool(had - has) or bool(inbound) or milder or bool(more)

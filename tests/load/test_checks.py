@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from botbottle.load import load
 from botbottle.load.checks import covers
+from botbottle.model.diagnostic import Severity
 from botbottle.model.route import HeaderMatch, Match, PathMatch, Route
 from botbottle.sidecar.egress.match import Query, RouteIndex
 from tests.load.homes import BASE, write
@@ -26,6 +27,34 @@ def said(tmp_path: Path, first: str, second: str) -> list[tuple[str, str, str]]:
         },
     )
     return [(d.code, str(d.origin), str(d.related[0][0])) for d in load(tmp_path).diagnostics]
+
+
+LISTED = """\
+egress:
+  routes:
+    - host: a.example
+      dlp:
+        allow:
+          - {fingerprint: b5b794c21f0a9d33, reason: fixture, until: %s}
+"""
+
+
+def listed(tmp_path: Path, until: str) -> list[tuple[str, str, Severity]]:
+    files = {"bottles/web": f"{BASE}\n{LISTED % until}", "agents/web": "bottle: web"}
+    write(tmp_path, files)
+    return [(d.code, d.message, d.severity) for d in load(tmp_path).diagnostics]
+
+
+def test_an_approval_that_ran_out_is_a_warning(tmp_path: Path) -> None:
+    ((code, message, severity),) = listed(tmp_path, "2020-01-31")
+    assert (code, severity) == ("BB2311", Severity.WARNING)
+    assert "b5b794c21f0a9d33" in message and "2020-01-31" in message
+    assert listed(tmp_path, "9999-01-31") == []
+
+
+def test_an_approval_without_an_end_is_an_error(tmp_path: Path) -> None:
+    ((code, message, severity),) = listed(tmp_path, "")
+    assert (code, severity) == ("BB2120", Severity.ERROR) and "needs an end" in message
 
 
 PLACES = ("home:bottles/web.md:3", "home:bottles/top.md:3")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from botbottle.model.approval import Approval
 from botbottle.model.bottle import BottleSpec, Limit, Scope
 from botbottle.model.plan import Notice, Reach
 from botbottle.model.resources import SidecarStatus
@@ -40,6 +41,27 @@ def test_a_dropped_detector_weakens() -> None:
     found = after(strict, bottle(routes=(none,)))
     assert "one.example" in found["BB302"].message and found["BB302"].needs == "widen"
     assert "BB302" not in after(bottle(routes=(none,)), strict)
+
+
+def test_a_value_that_may_pass_weakens_and_is_shown_with_its_reason_and_end() -> None:
+    approval = Approval(fingerprint="b5b794c21f0a9d33", reason="fixture", until="2027-01-31")
+    strict = bottle(routes=(Route("one.example"),))
+    listed = bottle(routes=(Route("one.example", dlp=Dlp(allow=(approval,))),))
+    found = after(strict, listed)
+    assert found["BB301"].needs == found["BB302"].needs == "widen"
+    assert not {"BB301", "BB302"} & after(listed, strict).keys()
+    longer = replace(approval, until="2028-01-31")
+    later = bottle(routes=(Route("one.example", dlp=Dlp(allow=(longer,))),))
+    assert {"BB301", "BB302"} <= after(listed, later).keys()
+
+
+def test_what_leak_detection_lets_pass_is_reach() -> None:
+    world, approval = World(), Approval("b5b794c21f0a9d33", "fixture", "2027-01-31", "github.token")
+    world.converge(declared(bottle(routes=(Route("one.example"),))))
+    listed = bottle(routes=(Route("one.example", dlp=Dlp(allow=(approval,))),))
+    gained = [c.text for c in world.plan(declared(listed)).reach if c.reach is Reach.WIDENS]
+    value = "the value b5b794c21f0a9d33 as github.token (fixture, until 2027-01-31)"
+    assert gained == [f"one.example with {value}"]
 
 
 def test_supervision_switched_off() -> None:

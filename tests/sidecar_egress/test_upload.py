@@ -29,7 +29,7 @@ SCANNER = Scanner({"T": SECRET}, key=b"k")
 
 def through(chunks: list[bytes]) -> tuple[bytes, bool]:
     """(what left, whether the upload was refused)"""
-    upload, left = Upload(SCANNER, OUTBOUND, lambda found: None), b""
+    upload, left = Upload(SCANNER, OUTBOUND, tuple, lambda found: None), b""
     try:
         for chunk in (*chunks, b""):
             left += b"".join(upload(chunk))

@@ -74,6 +74,7 @@ class KnownIndex:
         self.plain, self.squeezed = Literals(), Literals()
         self._source = source
         self._texts: list[bytes] = []
+        self._values: list[bytes] = []
         for name, value in secrets.items():
             self._add(name, value)
         if canary:
@@ -86,7 +87,13 @@ class KnownIndex:
         """A segment's value, for its fingerprint; never log it."""
         return self._texts[segment]
 
+    def texts(self) -> Iterator[bytes]:
+        """Every value, and every part of one that is looked for; for fingerprints, as above."""
+        yield from self._values
+        yield from self._texts
+
     def _add(self, name: str, value: bytes) -> None:
+        self._values.append(value)
         parts = segments(value)
         if not any(len(part.text) >= _LEAST for part in parts):
             self.skipped.append(name)

@@ -76,9 +76,11 @@ class Pipeline:
         await self._leave(flow, passage)
         if passage.denial is None:
             passage.streamed = True
+            scanner, route = passage.policy.scanner, passage.way
             flow.request.stream = Upload(
-                passage.policy.scanner,
-                detectors_of(passage.way),
+                scanner,
+                detectors_of(route),
+                lambda found: self._outbound.approvals.marked(scanner, route, found),
                 lambda found: self._sidecar.noted(passage, found),
             )
 

@@ -10,12 +10,12 @@ refused; a hold that nobody decides is a refusal.
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from botbottle.dlp import (
+    KNOWN_SECRETS,
     OUTBOUND,
     Finding,
     FragmentMemory,
@@ -25,13 +25,13 @@ from botbottle.dlp import (
     redact,
 )
 from botbottle.model.route import OnMatch, Route
+from botbottle.sidecar.egress.allowed import Approvals
 from botbottle.sidecar.egress.denial import Denial
 from botbottle.sidecar.egress.gate import Ledger, LedgerDown
 
 OFF_LOOP = 64 * 1024  # bytes of body from which scanning leaves the event loop
 HOLD_SECONDS = 300.0
 MAX_HOLDS = 16
-APPROVED_SECONDS = 3600.0
 KIND = "egress-token-allow"
 
 
@@ -58,11 +58,11 @@ class Judgement:
 class OutboundScan:
     """The outbound stage. Remembers approvals and fragments across requests."""
 
-    def __init__(self, ledger: Ledger) -> None:
+    def __init__(self, ledger: Ledger, approvals: Approvals | None = None) -> None:
+        self.approvals = approvals or Approvals()
         self._ledger = ledger
         self._memory = FragmentMemory()
         self._remembers: Scanner | None = None  # whose secrets' pieces are in it
-        self._approved: dict[str, float] = {}
         self._holds = 0
 
     async def judge(
@@ -72,22 +72,21 @@ class OutboundScan:
         detectors = detectors_of(route)
         if scanner is not self._remembers:  # pieces of one value are none of its successor
             self._remembers, self._memory = scanner, FragmentMemory()
-        found = await self._scan(scanner, message, detectors, route.host)
-        open_ = tuple(f for f in found if not self._is_approved(f))
-        if not open_:
-            return Judgement(message, noted=found)
+        raw = await self._scan(scanner, message, detectors, route.host)
+        found = self.approvals.marked(scanner, route, raw) if raw else raw
+        open_ = tuple(f for f in found if not f.allowed)
         if blocked := _of(open_, Verdict.BLOCK):
-            return Judgement(message, _denial(blocked[0]), open_)
+            return Judgement(message, _denial(blocked[0]), found)
         policy = on_match(route)
         tokens, vague = _of(open_, Verdict.TOKEN), _of(open_, Verdict.SUPERVISE)
-        if policy == "redact":
-            return _redacted(scanner, message, tokens, detectors, open_)
-        if not tokens and not vague:
-            return Judgement(message, noted=open_)
-        first = (tokens or vague)[0]
+        if policy == "redact" and tokens:
+            fresh = self._redacted(scanner, route, message, tokens, detectors)
+            return replace(fresh, noted=found)
+        if policy == "redact" or not (tokens or vague):
+            return Judgement(message, noted=found)
         if policy == "supervise" and supervised and await self._held((*tokens, *vague), route):
-            return Judgement(message, noted=open_)
-        return Judgement(message, _denial(first), open_)
+            return Judgement(message, noted=found)
+        return Judgement(message, _denial((tokens or vague)[0]), found)
 
     async def _scan(
         self, scanner: Scanner, message: Outgoing, detectors: frozenset[str], scope: str
@@ -108,10 +107,6 @@ class OutboundScan:
 
         return work() if len(message.body) < OFF_LOOP else await asyncio.to_thread(work)
 
-    def _is_approved(self, finding: Finding) -> bool:
-        known = finding.verdict is Verdict.BLOCK
-        return not known and self._approved.get(finding.fingerprint, 0) > time.monotonic()
-
     async def _held(self, findings: tuple[Finding, ...], route: Route) -> bool:
         """Ask an operator; True only for an approval."""
         if self._holds >= MAX_HOLDS:
@@ -129,15 +124,38 @@ class OutboundScan:
         finally:
             self._holds -= 1
         if approved:
-            until = time.monotonic() + APPROVED_SECONDS
-            self._approved |= {f.fingerprint: until for f in findings if f.fingerprint}
+            self.approvals.remember(route, findings)
         return approved
+
+    def _redacted(
+        self, scanner: Scanner, route: Route, message: Outgoing, tokens: tuple[Finding, ...],
+        detectors: frozenset[str],
+    ) -> Judgement:  # fmt: skip
+        result = redact(
+            scanner,
+            tokens,
+            url=message.url,
+            headers=message.headers,
+            body=message.body,
+            content_type=message.content_type,
+            content_encoding=message.coding,
+            detectors=detectors,
+            allowed=lambda f: bool(self.approvals.marked(scanner, route, (f,))[0].allowed),
+        )
+        if not isinstance(result, Redacted):
+            reason = f"{tokens[0].rule} found and cannot be cut out ({result.reason})"
+            return Judgement(message, Denial("dlp", reason))
+        url = result.url.decode("utf-8", "surrogateescape")
+        kind, coding = message.content_type, message.coding
+        return Judgement(Outgoing(url, result.headers, result.body, kind, coding))
 
 
 def detectors_of(route: Route) -> frozenset[str]:
-    """Outbound detectors of a route; CR/LF injection is looked for in any case."""
+    """Outbound detectors of a route; CR/LF injection is looked for in any case, and held secrets
+    wherever a list lets values pass."""
     named = route.dlp.outbound_detectors
-    return OUTBOUND if named is None else frozenset(named)
+    detectors = OUTBOUND if named is None else frozenset(named)
+    return detectors | {KNOWN_SECRETS} if route.dlp.allow else detectors
 
 
 def on_match(route: Route) -> OnMatch:
@@ -159,7 +177,8 @@ def in_target(findings: Iterable[Finding], url: str) -> bool:
 
 def described(finding: Finding) -> dict[str, Any]:
     """A finding for logs, events and operators: never the text itself."""
-    return {
+    who = {"allowed_by": finding.allowed} if finding.allowed else {}
+    return who | {
         "rule": finding.rule,
         "verdict": str(finding.verdict),
         "location": finding.location,
@@ -175,30 +194,3 @@ def _of(findings: Iterable[Finding], verdict: Verdict) -> tuple[Finding, ...]:
 
 def _denial(finding: Finding) -> Denial:
     return Denial("dlp", f"{finding.rule} found in {finding.location}")
-
-
-def _redacted(
-    scanner: Scanner,
-    message: Outgoing,
-    tokens: tuple[Finding, ...],
-    detectors: frozenset[str],
-    noted: tuple[Finding, ...],
-) -> Judgement:
-    if not tokens:
-        return Judgement(message, noted=noted)
-    result = redact(
-        scanner,
-        tokens,
-        url=message.url,
-        headers=message.headers,
-        body=message.body,
-        content_type=message.content_type,
-        content_encoding=message.coding,
-        detectors=detectors,
-    )
-    if not isinstance(result, Redacted):
-        denial = Denial("dlp", f"{tokens[0].rule} found and cannot be cut out ({result.reason})")
-        return Judgement(message, denial, noted)
-    url = result.url.decode("utf-8", "surrogateescape")
-    fresh = Outgoing(url, result.headers, result.body, message.content_type, message.coding)
-    return Judgement(fresh, noted=noted)

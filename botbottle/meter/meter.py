@@ -102,6 +102,11 @@ class Meter:
         """Tokens of this response so far, approximately, until the row is made; then zero."""
         return Tokens() if self.committed else self._rows.so_far(self._reader.tally)
 
+    @property
+    def exact(self) -> bool:
+        """True when ``running`` is the provider's own final count, although the end is not here."""
+        return not self.committed and self._rows.exact(self._reader.tally)
+
     def feed(self, chunk: bytes) -> list[Exchange]:
         """The next bytes as received; the rows whose terminal event was in them."""
         if self.committed:
@@ -230,7 +235,7 @@ class Meter:
 
     def _guess_output(self, tally: Tally) -> None:
         guess = max(self._bytes, self._expected) // BYTES_PER_TOKEN
-        bound = self._request.max_output * self._request.choices
+        bound = self._request.bound
         tally.thought(min(guess, bound) if bound else guess)
 
     def _unread_results(self) -> list[Exchange]:

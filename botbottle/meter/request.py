@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +18,21 @@ from botbottle.meter.tally import as_dict, as_list, as_str, n
 
 ALLOWANCE = 8_192  # output tokens reserved when the request asks for more or does not say
 MAX_BATCH = 10_000  # requests of one batch that get a row of their own at creation
+
+TOP = ""  # the document itself
+_SNAKE, _CAMEL = "max_output_tokens", "maxOutputTokens"
+# Where a dialect's provider reads how much it may generate, reasoning included: (objects, names).
+# It heeds no other spelling, so a small number in one would say nothing about the response.
+LIMITS: Mapping[Dialect, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    Dialect.ANTHROPIC: ((TOP,), ("max_tokens",)),
+    Dialect.OPENAI_CHAT: ((TOP,), ("max_completion_tokens", "max_tokens")),
+    Dialect.OPENAI_RESPONSES: ((TOP,), (_SNAKE,)),
+    Dialect.GEMINI: (("generationConfig", "generation_config"), (_CAMEL, _SNAKE)),
+    Dialect.GEMINI_INTERACTIONS: (("generation_config",), (_SNAKE,)),
+    Dialect.BEDROCK_INVOKE: ((TOP, "inferenceConfig"), ("max_tokens", "maxTokens")),
+    Dialect.BEDROCK_CONVERSE: (("inferenceConfig",), ("maxTokens",)),
+    Dialect.OLLAMA: (("options",), ("num_predict",)),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +50,8 @@ class Request:
     """Facts of one request. ``request_id`` is the sidecar's own, unique per request.
 
     ``input_estimate`` is in tokens and includes a stored conversation. ``max_output`` is what
-    the client allows (0: not said); ``allowance`` is the bounded part of it worth reserving.
-    ``readable`` is False when the body was not a JSON object.
+    the client allows for each choice (0: not said); ``allowance`` is the bounded part of it
+    worth reserving. ``readable`` is False when the body was not a JSON object.
     """
 
     request_id: str
@@ -55,13 +71,16 @@ class Request:
         """Output tokens to reserve. Never ``max_output`` itself: clients ask for 128,000."""
         return min(self.max_output or ALLOWANCE, ALLOWANCE) * self.choices
 
+    @property
+    def bound(self) -> int:
+        """Output tokens that the provider stops at, reasoning included; 0: not said."""
+        return self.max_output * self.choices
 
-def _max_output(doc: dict[str, Any]) -> int:
-    names = ("max_output_tokens", "max_completion_tokens", "max_tokens", "num_predict")
-    config = ("inferenceConfig", "generationConfig", "generation_config", "options")
-    places = [doc, *(as_dict(doc.get(name)) for name in config)]
-    camel = ("maxTokens", "maxOutputTokens")
-    return max(n(place.get(name)) for place in places for name in (*names, *camel))
+
+def _max_output(doc: dict[str, Any], dialect: Dialect) -> int:
+    places, names = LIMITS.get(dialect, ((), ()))
+    found = (doc if place == TOP else as_dict(doc.get(place)) for place in places)
+    return max((n(holder.get(name)) for holder in found for name in names), default=0)
 
 
 def _choices(doc: dict[str, Any]) -> int:
@@ -79,7 +98,7 @@ def _context(doc: dict[str, Any], conversations: Conversations | None) -> int:
 def _batch_item(item: dict[str, Any]) -> BatchItem:
     params = as_dict(item.get("params"))
     size = estimate_document(params, Dialect.ANTHROPIC)
-    allowance = min(_max_output(params) or ALLOWANCE, ALLOWANCE)
+    allowance = min(_max_output(params, Dialect.ANTHROPIC) or ALLOWANCE, ALLOWANCE)
     return BatchItem(as_str(item.get("custom_id")), as_str(params.get("model")), size, allowance)
 
 
@@ -105,7 +124,7 @@ def from_document(
         request_id=request_id,
         model=call.model or as_str(doc.get("model")),  # a path that names one decides
         input_estimate=estimate_document(doc, call.dialect) + _context(doc, conversations),
-        max_output=_max_output(as_dict(body)),
+        max_output=_max_output(as_dict(body), call.dialect),
         choices=_choices(as_dict(body)),
         streams=doc.get("stream") is True or "stream" in call.path.rpartition("/")[2],
         tells_usage=asked or not chat_stream,

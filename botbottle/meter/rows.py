@@ -17,6 +17,8 @@ Clock = Callable[[], float]  # seconds since the epoch
 # draws from 0..999), so a short id of theirs is completed with the sidecar's own.
 UNIQUE_IDS = frozenset({CLAUDE, CODEX, GEMINI, AZURE, BEDROCK})
 LONG_ID = 20
+# How often the running estimate was over the truth at the most, in halves: docs/metering.md.
+ESTIMATE_OVER = 5
 MAX_TEXT = 256  # characters of an id or model that reach the ledger
 
 
@@ -80,13 +82,26 @@ class Rows:
         rows = self.all_of(tally, completeness, note)
         return [self.exchange(tally, tokens, completeness, note), *rows[1:]]
 
+    def exact(self, tally: Tally) -> bool:
+        """Whether the numbers in hand are final. With several choices the first one that ends
+        may bring numbers while the others go on."""
+        return tally.complete and self.request.choices == 1
+
     def so_far(self, tally: Tally) -> Tokens:
         """Tokens this response has cost up to now, as far as anyone can tell."""
         known = tally.tokens
-        output = tally.output_estimate
+        output = known.output if self.exact(tally) else self._output(tally)
         if tally.input_known:
             return Tokens(
                 known.input_uncached, known.cache_read, known.cache_write_5m,
                 known.cache_write_1h, output, min(known.reasoning, output),
             )  # fmt: skip
         return Tokens(input_uncached=self.request.input_estimate, output=output)
+
+    def _output(self, tally: Tally) -> int:
+        """The estimate, where it can be true: a provider that was told a limit stops there. Only
+        more than the estimate's error allows for shows that this one does not."""
+        guess, bound = tally.output_estimate, self.request.bound
+        if bound < guess <= bound * ESTIMATE_OVER // 2:
+            return max(bound, tally.tokens.output)
+        return guess

@@ -35,7 +35,7 @@ MUTANTS = (
     Mutant(1, "rows.py", "Tokens(input_uncached=self.request.input_estimate, output=output)", "Tokens()"),
     Mutant(2, CLAUDE, "self.tally.unbilled = not self._usage", "self.tally.unbilled = True"),
     Mutant(2, RESPONSES, "self.tally.unbilled = nothing and turned_away", "self.tally.unbilled = True"),
-    Mutant(3, "rows.py", "output = tally.output_estimate", "output = known.output"),
+    Mutant(3, "rows.py", "self.exact(tally) else self._output(tally)", "self.exact(tally) else known.output"),
     Mutant(3, CLAUDE, "self.tally.thought(n(delta.get(\"estimated_tokens\")))", "pass"),
     Mutant(4, "decode.py", "            if piece:\n                self._raw", "            if piece and self._z.eof:\n                self._raw"),
     Mutant(4, "meter.py", "; last event cut short\" if", "\" if"),

@@ -6,6 +6,7 @@ terminal event are passed on.
 
 Mid-stream the running cost is reported to the ledger whenever it grew by a step, and the stream
 is cut when the ledger says so, or when it went on beyond what was last allowed without an answer.
+A cut is carried out a turn of the event loop after it was decided, and decided again then.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from botbottle.meter import Call, Conversations, Meter, Reason, Request, unanswe
 from botbottle.model.usage import Exchange
 from botbottle.sidecar.egress.gate import Ledger, LedgerDown
 
+EXHAUSTED = "budget-exhausted"  # why the ledger ends a stream for what it has cost
 STEP = 64  # tokens of growth worth a report while the pool is nearly empty
 STEP_SHARE = 16  # otherwise a report each time 1/16 of the room was used
 PATIENCE = 1  # chunks beyond what was allowed that may pass while the ledger is asked
@@ -53,6 +55,7 @@ class Spend:
         self._reported = 0  # tokens at the last report
         self._beyond = 0  # chunks that passed beyond what was allowed, unanswered
         self._task: asyncio.Task[None] | None = None
+        self._stopping = self._lost = False
         self.was_cut = False
 
     @property
@@ -61,8 +64,9 @@ class Spend:
         return self._lease
 
     def cut(self) -> None:
-        """Stop the stream: the lease is lost."""
-        self._cut()
+        """Stop the stream unless it is over: nobody vouches for it any more."""
+        self._lost = True
+        self._stop()
 
     def sending(self) -> None:
         """The request goes upstream: from now on it may cost."""
@@ -114,13 +118,13 @@ class Spend:
 
     def _watch(self, meter: Meter) -> None:
         """Report growth, and cut when what is known of the pool is used up."""
-        if self._allowed is None or self.was_cut:
+        if self._allowed is None or self._stopping or self.was_cut:
             return
         total = meter.running.total
         left = self._allowed - total
         self._beyond = self._beyond + 1 if left < 0 else 0
         if self._beyond > PATIENCE:
-            self._cut()
+            self._stop()
         elif self._task is None and (
             left < 0 or total - self._reported >= max(STEP, left // STEP_SHARE)
         ):
@@ -133,19 +137,37 @@ class Spend:
         try:
             answer = await self._ledger.progress(self._lease, tokens)
         except LedgerDown:
-            self._cut()  # nobody can say that there is room left
+            self.cut()  # nobody can say that there is room left
             return
         finally:
             self._task = None
         if answer.room is not None:
             self._allowed = tokens.total + answer.room
-        if answer.cut and not self._over:
-            self._cut()
+        if answer.cut and answer.reason == EXHAUSTED:
+            self._stop()
+        elif answer.cut:
+            self.cut()
 
-    def _cut(self) -> None:
-        if not self.was_cut and not self._over:
-            self.was_cut = True
-            asyncio.get_running_loop().call_soon(self._cut_stream)
+    def _stop(self) -> None:
+        """Cut in the loop's next turn: this one may be inside a step of the layers."""
+        if not (self._stopping or self.was_cut or self._over):
+            self._stopping = True
+            asyncio.get_running_loop().call_soon(self._stop_now)
+
+    def _stop_now(self) -> None:
+        """What came since the decision counts: a response that is over is not cut any more, nor
+        one that crossed by its estimate alone and whose final numbers fit."""
+        self._stopping = False
+        if self._over or (self._fits() and not self._lost):
+            self._beyond = 0
+            return
+        self.was_cut = True
+        self._cut_stream()
+
+    def _fits(self) -> bool:
+        meter, allowed = self._meter, self._allowed
+        exact = meter is not None and meter.exact
+        return exact and (allowed is None or meter.running.total <= allowed)
 
 
 def _eager(work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:

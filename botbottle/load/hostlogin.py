@@ -69,34 +69,36 @@ class HostLogins:
         return Path(home) / own.folder / own.file
 
     def _from_file(self, own: HostLogin, path: Path) -> str:
+        handle = -1
         try:
+            # Without waiting: what lies there may be a pipe that nobody writes to.
             handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+            seen = _checked(path, os.fstat(handle))
+            known = self._read.get(own.secret)
+            if known is None or known[0] != seen:
+                with os.fdopen(handle, "rb", closefd=False) as file:
+                    known = (seen, _taken(own, path, file.read(MAX_BYTES + 1)))
+                self._read[own.secret] = known
+            return known[1]
         except FileNotFoundError:
             raise Unusable(f"there is no login at {path}: {_missing(own)}") from None
         except OSError as error:
             raise Unusable(f"{path} cannot be read: {error.strerror}") from None
-        with os.fdopen(handle, "rb") as file:
-            found = os.fstat(file.fileno())
-            _check(path, found)
-            seen = (
-                found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
-            )  # fmt: skip
-            known = self._read.get(own.secret)
-            if known is not None and known[0] == seen:
-                return known[1]
-            text = _taken(own, path, file.read(MAX_BYTES + 1))
-        self._read[own.secret] = (seen, text)
-        return text
+        finally:
+            if handle >= 0:
+                os.close(handle)
 
 
-def _check(path: Path, found: os.stat_result) -> None:
-    """Raises Unusable unless it is a plain file of this user and for this user alone."""
+def _checked(path: Path, found: os.stat_result) -> Identity:
+    """Which file it is, and in which state. Raises Unusable unless it is a plain file of this
+    user and for this user alone."""
     if not stat.S_ISREG(found.st_mode):
         raise Unusable(f"{path} is not a regular file")
     if found.st_uid != os.geteuid():
         raise Unusable(f"{path} belongs to another user")
     if found.st_mode & 0o077:
         raise Unusable(f"{path} is open to other users: chmod 600 {path}, then log in again")
+    return (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
 
 
 def _taken(own: HostLogin, path: Path, data: bytes) -> str:

@@ -1,0 +1,113 @@
+"""The host's login on its way through a run: the token in the vault, fingerprints elsewhere."""
+
+from __future__ import annotations
+
+import json
+import pickle
+import time
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from botbottle.applying import vault_of
+from botbottle.load.env import EnvValues
+from botbottle.model import canonical
+from botbottle.model.bottle import Declared
+from botbottle.model.sidecar_config import fingerprint
+from botbottle.session import Session
+from tests.support.worlds import bottle, declared
+
+NAME = "BB_HOST_CLAUDE_LOGIN"
+REFRESH = "sk-ant-ort01-the-refresh-token"
+
+
+def session(tmp_path: Path, **environ: str) -> Session:
+    class Nobody:
+        def kept_env(self, _: str) -> EnvValues:
+            return EnvValues({})
+
+        def ledger_locked(self) -> bool:
+            return False
+
+    home = tmp_path / "bb"
+    (home / "run").mkdir(parents=True, exist_ok=True)
+    (home / "run/fingerprint.key").write_bytes(b"k" * 32)
+    given = {"HOME": str(tmp_path), "ANTHROPIC_API_KEY": "sk-plain", **environ}
+    return Session(home, tmp_path, given, cast(Any, None), cast(Any, Nobody()))
+
+
+def log_in(tmp_path: Path, access: str, seconds: float = 3600) -> None:
+    path = tmp_path / ".claude/.credentials.json"
+    path.parent.mkdir(exist_ok=True)
+    ends = int((time.time() + seconds) * 1000)
+    kept = {"accessToken": access, "refreshToken": REFRESH, "expiresAt": ends}
+    new = path.with_suffix(".new")
+    new.write_text(json.dumps({"claudeAiOauth": kept}))
+    new.chmod(0o600)
+    new.replace(path)
+
+
+@pytest.fixture
+def want() -> Declared:
+    return declared(bottle(forward_host_credentials=True), bottle("plain"))
+
+
+def test_a_renewed_login_changes_the_fingerprint_and_an_unchanged_one_does_not(
+    tmp_path: Path, want: Declared
+) -> None:
+    made = session(tmp_path)
+    log_in(tmp_path, "first-access")
+    first = made.facts(want).secrets
+    assert set(first) == {NAME, "ANTHROPIC_API_KEY"}
+    assert made.facts(want).secrets == first
+    log_in(tmp_path, "other-access")
+    assert made.facts(want).secrets[NAME] != first[NAME]
+
+
+def test_what_the_planner_is_told_holds_no_token(tmp_path: Path, want: Declared) -> None:
+    log_in(tmp_path, "the-access-token")
+    made = session(tmp_path).facts(want)
+    shown = canonical.canonical(made.secrets) + canonical.canonical(made.lacking) + repr(made)
+    assert "the-access-token" not in shown and REFRESH not in shown
+
+
+def test_the_vault_has_the_access_token_and_what_was_planned(
+    tmp_path: Path, want: Declared
+) -> None:
+    log_in(tmp_path, "the-access-token")
+    made = session(tmp_path)
+    facts = made.facts(want)
+    vault = vault_of(made, facts.secrets)
+    value = vault.secret(NAME)
+    assert json.loads(value)["claudeAiOauth"]["accessToken"] == "the-access-token"
+    assert REFRESH not in value
+    assert fingerprint(vault.key, value) == facts.secrets[NAME]
+    assert vault.known()[NAME] == "the-access-token", "searched for as it would be found"
+
+
+def test_a_missing_login_is_lacking_and_a_variable_of_its_name_is_no_login(
+    tmp_path: Path, want: Declared
+) -> None:
+    made = session(tmp_path, **{NAME: "from-the-environment"}).facts(want)
+    assert NAME not in made.secrets
+    assert str(tmp_path / ".claude/.credentials.json") in made.lacking[NAME]
+
+
+def test_no_login_is_read_that_no_bottle_uses(tmp_path: Path) -> None:
+    log_in(tmp_path, "unused")
+    made = session(tmp_path)
+    assert set(made.facts(declared(bottle("plain"))).secrets) == {"ANTHROPIC_API_KEY"}
+    assert pickle.dumps(made.logins._read) == pickle.dumps({})
+
+
+def test_nothing_is_written_to_the_login(tmp_path: Path, want: Declared) -> None:
+    log_in(tmp_path, "access")
+    path = tmp_path / ".claude/.credentials.json"
+    before, data = path.stat(), path.read_bytes()
+    path.chmod(0o400)
+    made = session(tmp_path)
+    vault_of(made, made.facts(want).secrets)
+    after = path.stat()
+    assert path.read_bytes() == data and list(path.parent.iterdir()) == [path]
+    assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)

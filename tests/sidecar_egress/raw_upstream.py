@@ -16,11 +16,13 @@ type Talk = Callable[[socket.socket, bytes], None]  # connection, request head
 
 
 class RawUpstream:
-    """A TLS server (HTTP/1.1 only) on a free loopback port, one connection at a time."""
+    """A TLS server on a free loopback port, one connection at a time."""
 
-    def __init__(self, authority: Authority, host: str, talk: Talk) -> None:
+    def __init__(
+        self, authority: Authority, host: str, talk: Talk, *, alpn: str = "http/1.1"
+    ) -> None:
         context = authority._load(authority.leaf(host))  # its own: the cached one is shared
-        context.set_alpn_protocols(["http/1.1"])
+        context.set_alpn_protocols([alpn])
         self._talk, self._context = talk, context
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = int(self._listener.getsockname()[1])

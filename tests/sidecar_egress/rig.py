@@ -166,8 +166,13 @@ class SidecarProcess:
         text = Path(f"/proc/{self.process.pid}/statm").read_text().split()[1]
         return int(text) * os.sysconf("SC_PAGE_SIZE")
 
+    def forget_peak(self) -> int:
+        """Start measuring ``peak`` anew; returns the resident set."""
+        Path(f"/proc/{self.process.pid}/clear_refs").write_text("5")  # proc(5)
+        return self.peak()
+
     def peak(self) -> int:
-        """The largest resident set so far, in bytes."""
+        """The largest resident set since the start or ``forget_peak``, in bytes."""
         lines = Path(f"/proc/{self.process.pid}/status").read_text().splitlines()
         return next(int(x.split()[1]) * 1024 for x in lines if x.startswith("VmHWM"))
 

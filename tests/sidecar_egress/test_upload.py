@@ -111,10 +111,10 @@ def test_a_large_body_passes_where_the_route_allows_it(rig: Rig, announced: bool
 def test_memory_does_not_grow_with_the_body(own: Rig) -> None:
     own.configure(own.route(EXAMPLE, stream_uploads=True))
     sends(own, pieces(40), 40 * MIB)
-    before = own.sidecar.peak()
+    before = own.sidecar.forget_peak()
     reply = sends(own, pieces(128), 128 * MIB)
     assert digest(128).encode() in reply
-    assert own.sidecar.peak() - before < 44 * MIB, "kept, the 88 MiB more would all be seen"
+    assert own.sidecar.peak() - before <= 8 * MIB
 
 
 @pytest.mark.parametrize("leak", [SECRET, TOKEN], ids=["secret", "token"])

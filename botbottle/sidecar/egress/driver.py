@@ -20,6 +20,10 @@ from mitmproxy.connection import Client, Connection, ConnectionState, Server
 from mitmproxy.proxy import commands, events, layer, mode_specs
 from mitmproxy.proxy.context import Context
 
+from botbottle.sidecar.egress.link import Link
+from botbottle.sidecar.egress.pressure import Pressure
+from botbottle.sidecar.egress.windows import Grant
+
 if TYPE_CHECKING:
     from botbottle.sidecar.egress.layers import Http
     from botbottle.sidecar.egress.sidecar import Sidecar
@@ -28,74 +32,6 @@ type Listener = Literal["proxy", "tls", "plain"]
 
 _REGULAR = mode_specs.ProxyMode.parse("regular")
 IDLE_TIMEOUT = 600.0  # seconds without a byte in either direction
-
-
-class Link(asyncio.Protocol):
-    """One TCP connection, of the agent or of an upstream."""
-
-    def __init__(self, driver: Driver, connection: Connection) -> None:
-        self._driver = driver
-        self.connection = connection
-        self.transport: asyncio.Transport | None = None
-        self._ended = False
-        self._out: list[bytes] = []
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = cast(asyncio.Transport, transport)
-        self._driver.opened(self)
-
-    def data_received(self, data: bytes) -> None:
-        self._driver.feed(events.DataReceived(self.connection, data))
-
-    def eof_received(self) -> bool:
-        self.connection.state &= ~ConnectionState.CAN_READ
-        self._end()
-        return self.connection.state is ConnectionState.CAN_WRITE
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self.connection.state = ConnectionState.CLOSED
-        self._end()
-        self._driver.lost(self)
-
-    def _end(self) -> None:
-        if not self._ended:
-            self._ended = True
-            self._driver.feed(events.ConnectionClosed(self.connection))
-
-    def pause_writing(self) -> None:
-        self._driver.hold_reading(self)
-
-    def resume_writing(self) -> None:
-        self._driver.resume_reading(self)
-
-    def write(self, data: bytes) -> None:
-        """Keep ``data`` for the end of this step."""
-        self._out.append(data)
-
-    def flush(self) -> None:
-        """Hand everything written in this step to the transport."""
-        if self._out:
-            out, self._out = self._out, []
-            if self.transport and not self.transport.is_closing():
-                self.transport.write(out[0] if len(out) == 1 else b"".join(out))
-
-    def close(self, *, half: bool = False) -> None:
-        """Close after what was written; ``half``: only our direction."""
-        self.flush()
-        if not half:
-            self.connection.state = ConnectionState.CLOSED
-            if self.transport:
-                self.transport.close()
-        elif self.connection.state & ConnectionState.CAN_WRITE:
-            self.connection.state &= ~ConnectionState.CAN_WRITE
-            if self.transport and self.transport.can_write_eof():
-                self.transport.write_eof()
-
-    def abort(self) -> None:
-        """Drop the connection and whatever was not sent yet."""
-        self._out.clear()
-        if self.transport:
-            self.transport.abort()
 
 
 class Driver:
@@ -111,12 +47,12 @@ class Driver:
         self._opening: dict[Connection, tuple[commands.OpenConnection, asyncio.Task[None]]] = {}
         self._tasks: set[asyncio.Future[Any]] = set()
         self._timers: set[asyncio.TimerHandle] = set()
-        self._blocked: set[Link] = set()
         self._watch: asyncio.TimerHandle | None = None
         self._touched = self._loop.time()
         self.client = Client(
             peername=("", 0), sockname=("", 0), proxy_mode=_REGULAR, state=ConnectionState.OPEN
         )
+        self.pressure = Pressure(self.client, self._links)
         self.context = Context(self.client, cast(Any, sidecar.options))
         self._layer: layer.Layer = layer.NextLayer(self.context, ask_on_start=True)
         self.closed = False
@@ -144,16 +80,15 @@ class Driver:
             return
         connection.state = ConnectionState.OPEN
         command, _ = self._opening.pop(connection)
-        if self._blocked:
-            link.transport.pause_reading()
         self.feed(events.OpenConnectionCompleted(command, None))
 
     def lost(self, link: Link) -> None:
         """A transport is gone."""
         self._links.pop(link.connection, None)
-        self.resume_reading(link)
         if link.connection is self.client:
             self._finish()
+        else:
+            self.drained()
 
     def _finish(self) -> None:
         self.closed = True
@@ -192,22 +127,17 @@ class Driver:
         else:
             self._watch = self._loop.call_later(left + 1, self._check_idle)
 
-    def hold_reading(self, slow: Link) -> None:
-        """A peer reads slowly: stop reading everywhere until it caught up."""
-        self._blocked.add(slow)
-        for link in self._links.values():
-            if link.transport and not link.transport.is_closing():
-                link.transport.pause_reading()
+    def filled(self) -> None:
+        """A peer reads slowly: whoever sends to it must wait."""
+        self._give(self.pressure.everywhere())
 
-    def resume_reading(self, link: Link) -> None:
-        """The slow peer caught up, or is gone."""
-        if link not in self._blocked:
-            return
-        self._blocked.discard(link)
-        if not self._blocked:
-            for each in self._links.values():
-                if each.transport and not each.transport.is_closing():
-                    each.transport.resume_reading()
+    def drained(self) -> None:
+        """A peer caught up, or is gone."""
+        self._give(self.pressure.again())
+
+    def _give(self, grants: list[Grant]) -> None:
+        for grant in grants:
+            self.feed(grant)
 
     # -- events and commands -------------------------------------------------------------------
 
@@ -232,6 +162,9 @@ class Driver:
             self._enter()
         for link in list(self._links.values()):
             link.flush()
+        if isinstance(event, events.DataReceived):
+            self._give(self.pressure.look((event.connection,)))
+        self.drained()
 
     def _enter(self) -> None:
         """Talk to what is inside an open tunnel directly: the layers around it would hand every

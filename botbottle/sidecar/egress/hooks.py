@@ -58,6 +58,7 @@ def next_layer(driver: Driver, hook: layer.NextLayerHook) -> Waiting:
     http_layer = Http(context, HTTPMode.transparent if known else HTTPMode.regular)
     nxt.layer = http_layer
     driver.outer = driver.outer or http_layer
+    driver.pressure.http = http_layer
     return None
 
 

@@ -18,6 +18,7 @@ from mitmproxy.net.http.validate import validate_headers
 from mitmproxy.proxy import commands, events, layer
 from mitmproxy.proxy.context import Context
 from mitmproxy.proxy.layers import http as mhttp
+from mitmproxy.proxy.layers import tls
 from mitmproxy.proxy.layers.http import HTTPMode, SendHttp
 from mitmproxy.proxy.layers.http import _events as hevents
 from mitmproxy.proxy.layers.http import _hooks as hooks
@@ -26,6 +27,7 @@ from mitmproxy.proxy.layers.http._http1 import Http1Server
 from botbottle.sidecar.egress.denial import Denial
 from botbottle.sidecar.egress.frames import Messages
 from botbottle.sidecar.egress.upload import MAX_BODY, UploadRefused
+from botbottle.sidecar.egress.windows import AgentHttp2, Grant, WorldClient
 
 if TYPE_CHECKING:
     from botbottle.sidecar.egress.sidecar import Sidecar
@@ -252,9 +254,21 @@ class Http(mhttp.HttpLayer):
         if isinstance(event, CutStream):
             yield from self._cut(event)
             return
-        if isinstance(event, events.Start) and self.context.client.alpn != b"h2":
-            self.connections[self.context.client] = AgentHttp1(self.context.fork())
+        if isinstance(event, Grant):
+            yield from self.event_to_child(self.connections[event.connection], event)
+            return
+        if isinstance(event, events.Start):
+            kind = AgentHttp2 if self.context.client.alpn == b"h2" else AgentHttp1
+            self.connections[self.context.client] = kind(self.context.fork())
         yield from super()._handle_event(event)
+
+    def event_to_child(self, child: layer.Layer, event: events.Event) -> Commands:
+        """As the original; a new upstream connection gets windows that are kept to."""
+        if isinstance(event, events.Start) and isinstance(child, tls.ServerTLSLayer):
+            before = child.child_layer
+            before.context.layers.remove(before)
+            child.child_layer = WorldClient(before.context)
+        return super().event_to_child(child, event)
 
     def make_stream(self, stream_id: int) -> Commands:
         """As the original, with bb's stream."""

@@ -21,11 +21,12 @@ from botbottle.sidecar.egress.active import Active, compile_active
 from botbottle.sidecar.egress.asking import Answer, Question, post
 from botbottle.sidecar.egress.authority import Authority
 from botbottle.sidecar.egress.denial import Denial
-from botbottle.sidecar.egress.driver import Driver, Link, Listener
+from botbottle.sidecar.egress.driver import Driver, Listener
 from botbottle.sidecar.egress.gate import Ledger
 from botbottle.sidecar.egress.heads import passage_of
 from botbottle.sidecar.egress.hooks import HOOKS, HTTPS
 from botbottle.sidecar.egress.layers import response_of
+from botbottle.sidecar.egress.link import Link
 from botbottle.sidecar.egress.log import Log
 from botbottle.sidecar.egress.logins import Logins
 from botbottle.sidecar.egress.match import Query

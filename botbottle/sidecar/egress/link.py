@@ -1,0 +1,111 @@
+"""One TCP connection as mitmproxy's layers see it: bytes in become events, bytes out leave once
+per step."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Protocol, cast
+
+from mitmproxy.connection import Connection, ConnectionState
+from mitmproxy.proxy import events
+
+GLUT = 1024 * 1024  # bytes that wait for a peer at which the peer itself is not read any more
+
+
+class Owner(Protocol):
+    """Who is told what happens on a link."""
+
+    def opened(self, link: Link) -> None: ...
+    def lost(self, link: Link) -> None: ...
+    def feed(self, event: events.Event) -> None: ...
+    def filled(self) -> None: ...
+    def drained(self) -> None: ...
+
+
+class Link(asyncio.Protocol):
+    """A connection of the agent or of an upstream. ``full``: its peer reads too slowly."""
+
+    def __init__(self, owner: Owner, connection: Connection) -> None:
+        self._owner = owner
+        self.connection = connection
+        self.transport: asyncio.Transport | None = None
+        self.full = False
+        self._ended = False
+        self._reading = True
+        self._out: list[bytes] = []
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.Transport, transport)
+        self._owner.opened(self)
+
+    def data_received(self, data: bytes) -> None:
+        self._owner.feed(events.DataReceived(self.connection, data))
+
+    def eof_received(self) -> bool:
+        self.connection.state &= ~ConnectionState.CAN_READ
+        self._end()
+        return self.connection.state is ConnectionState.CAN_WRITE
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.connection.state = ConnectionState.CLOSED
+        self._end()
+        self._owner.lost(self)
+
+    def _end(self) -> None:
+        if not self._ended:
+            self._ended = True
+            self._owner.feed(events.ConnectionClosed(self.connection))
+
+    def pause_writing(self) -> None:
+        self.full = True
+        self._owner.filled()
+
+    def resume_writing(self) -> None:
+        self.full = False
+        self._owner.drained()
+
+    @property
+    def glutted(self) -> bool:
+        """Whether so much waits for the peer that nothing it says may add to it."""
+        transport = self.transport
+        return self.full and transport is not None and transport.get_write_buffer_size() > GLUT
+
+    def read(self, *, wanted: bool) -> None:
+        """Read from the peer, or leave what it sends to the kernel."""
+        transport = self.transport
+        if wanted is self._reading or transport is None or transport.is_closing():
+            return
+        self._reading = wanted
+        if wanted:
+            transport.resume_reading()
+        else:
+            transport.pause_reading()
+
+    def write(self, data: bytes) -> None:
+        """Keep ``data`` for the end of this step."""
+        self._out.append(data)
+
+    def flush(self) -> None:
+        """Hand everything written in this step to the transport."""
+        if self._out:
+            out, self._out = self._out, []
+            if self.transport and not self.transport.is_closing():
+                self.transport.write(out[0] if len(out) == 1 else b"".join(out))
+
+    def close(self, *, half: bool = False) -> None:
+        """Close after what was written; ``half``: only our direction."""
+        self.flush()
+        if not half:
+            self.connection.state = ConnectionState.CLOSED
+            if self.transport:
+                self.transport.close()
+        elif self.connection.state & ConnectionState.CAN_WRITE:
+            self.connection.state &= ~ConnectionState.CAN_WRITE
+            if self.transport and self.transport.can_write_eof():
+                self.transport.write_eof()
+
+    def abort(self) -> None:
+        """Drop the connection and whatever was not sent yet."""
+        self._out.clear()
+        if self.transport:
+            self.transport.abort()

@@ -1,0 +1,143 @@
+"""HTTP/2 whose peer may send no more than what can be passed on.
+
+mitmproxy's connections grant 2 GiB of flow-control window and give every byte back as it comes, so
+whatever one side cannot take is kept here. These have windows of ordinary size per stream
+(RFC 9113, 5.2), and give them back only when asked to. The window of the whole connection stays
+open: one stream that waits must not stop the others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass
+from typing import Any
+
+from h2.config import H2Configuration
+from h2.stream import StreamState
+from mitmproxy.connection import Connection
+from mitmproxy.proxy import commands, events
+from mitmproxy.proxy.context import Context
+from mitmproxy.proxy.layers import http as mhttp
+from mitmproxy.proxy.layers.http._http1 import Http1Client
+from mitmproxy.proxy.layers.http._http2 import Http2Client, Http2Server
+from mitmproxy.proxy.layers.http._http_h2 import BufferedH2Connection
+
+type Commands = Generator[commands.Command, Any, Any]
+
+AGENT_WINDOW = 256 * 1024  # bytes of a stream from the agent, which is near
+WORLD_WINDOW = 2 * 1024 * 1024  # bytes of a stream from an upstream, which may be far
+_WHOLE = 1024 * 1024  # bytes after which the connection's window is filled up again
+_RECEIVING = (StreamState.OPEN, StreamState.HALF_CLOSED_LOCAL)
+
+
+@dataclass(unsafe_hash=True)
+class Grant(events.Event):
+    """Let the peer of ``connection`` send as much as it did, on these streams of it."""
+
+    connection: Connection
+    streams: tuple[int, ...]
+
+
+class Windowed(BufferedH2Connection):
+    """``owed``: stream → bytes that came and were not given back."""
+
+    def __init__(self, config: H2Configuration, window: int) -> None:
+        super().__init__(config)
+        self.local_settings.initial_window_size = window
+        self.local_settings.acknowledge()
+        self.owed: dict[int, int] = {}
+        self._least = window // 4  # bytes worth a frame
+        self._whole = 0
+
+    def acknowledge_received_data(self, acknowledged_size: int, stream_id: int) -> None:
+        """Note what came; the stream's window stays as it is."""
+        if acknowledged_size:
+            self.owed[stream_id] = self.owed.get(stream_id, 0) + acknowledged_size
+            self._whole += acknowledged_size
+        if self._whole >= _WHOLE:
+            self.increment_flow_control_window(self._whole)
+            self._whole = 0
+
+    def due(self) -> list[int]:
+        """Streams that are owed enough to tell; ended ones are forgotten."""
+        for stream_id in [s for s in self.owed if not self._receives(s)]:
+            del self.owed[stream_id]
+        return [s for s, size in self.owed.items() if size >= self._least]
+
+    def _receives(self, stream_id: int) -> bool:
+        stream = self.streams.get(stream_id)
+        return stream is not None and stream.state_machine.state in _RECEIVING
+
+    def grant(self, streams: tuple[int, ...]) -> bytes:
+        """Give the windows of these streams back; returns what to send."""
+        for stream_id in streams:
+            if self._receives(stream_id) and (size := self.owed.pop(stream_id, 0)):
+                self.increment_flow_control_window(size, stream_id)
+        return bytes(self.data_to_send() or b"")
+
+
+class AgentHttp2(Http2Server):
+    """HTTP/2 towards the agent."""
+
+    h2_conn: Windowed
+
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        self.h2_conn = Windowed(self.h2_conf, AGENT_WINDOW)
+
+    def _handle_event(self, event: events.Event) -> Commands:
+        if isinstance(event, Grant):
+            if update := self.h2_conn.grant(event.streams):
+                yield commands.SendData(self.conn, update)
+        else:
+            yield from super()._handle_event(event)
+
+    def outside(self, stream_id: int) -> int:
+        """The number that the other layers know a stream of this connection by."""
+        return stream_id
+
+    def keeps(self, stream_id: int) -> bool:
+        """Whether something of a stream waits here for its window."""
+        return bool(self.h2_conn.stream_buffers.get(stream_id))
+
+
+class WorldHttp2(Http2Client):
+    """HTTP/2 towards an upstream."""
+
+    h2_conn: Windowed
+
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        self.h2_conn = Windowed(self.h2_conf, WORLD_WINDOW)
+        self.h2_conn.local_settings.enable_push = 0
+        self.h2_conn.local_settings.acknowledge()
+
+    def _handle_event(self, event: events.Event) -> Commands:
+        if isinstance(event, Grant):
+            if update := self.h2_conn.grant(event.streams):
+                yield commands.SendData(self.conn, update)
+        else:
+            yield from super()._handle_event(event)
+
+    def outside(self, stream_id: int) -> int:
+        """The number that the other layers know a stream of this connection by; 0 for none."""
+        return self.their_stream_id.get(stream_id, 0)
+
+    def keeps(self, stream_id: int) -> bool:
+        """Whether something of a stream waits here, for its window or for its turn."""
+        ours = self.our_stream_id.get(stream_id, 0)
+        return stream_id in self.stream_queue or bool(self.h2_conn.stream_buffers.get(ours))
+
+
+class WorldClient(mhttp.HttpClient):
+    """A connection to an upstream: HTTP/2 as above where both agreed on it."""
+
+    def _handle_event(self, event: events.Event) -> Commands:
+        server = self.context.server
+        error = None if server.connected else (yield commands.OpenConnection(server))
+        if not error:
+            kind = WorldHttp2 if server.alpn == b"h2" else Http1Client
+            self.child_layer = kind(self.context)
+            self._handle_event = self.child_layer.handle_event  # type: ignore[method-assign]
+            yield from self.child_layer.handle_event(event)
+        yield mhttp.RegisterHttpConnection(server, error)

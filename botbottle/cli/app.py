@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 from typer._click.exceptions import ClickException, NoArgsIsHelpError
 
-from botbottle.cli.context import Context, ProgressMode, default_home
+from botbottle.cli.context import Context, ProgressMode, home_directory, working_directory
 from botbottle.cli.group import LazyGroup, as_usage_error
 from botbottle.errors import Exit
 
@@ -70,10 +70,12 @@ def root(
         raise typer.Exit
     if progress not in ("auto", "tty", "plain", "json", "quiet"):
         raise typer.BadParameter(f"{progress!r} is not one of auto, tty, plain, json, quiet")
+    if not lock_timeout >= 0:  # neither below zero nor NaN, which would wait forever
+        raise typer.BadParameter(f"--lock-timeout {lock_timeout}: write seconds, 0 or more")
     mode: ProgressMode = progress  # type: ignore[assignment]  # checked above
     ctx.obj = Context(
-        home=home.expanduser().absolute() if home else default_home(os.environ),
-        cwd=(directory or Path()).absolute(),
+        home=home_directory(home, os.environ),
+        cwd=working_directory(directory),
         progress=mode,
         events=events,
         lock_timeout=lock_timeout,

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from botbottle.cli.common import load_declared, open_session
+from botbottle.cli.common import open_session, show_diagnostics
 from botbottle.cli.context import Context
 from botbottle.errors import UsageError
 
 if TYPE_CHECKING:
     from botbottle.ledger.api import Ledger
-    from botbottle.model.bottle import Window
+    from botbottle.model.bottle import Limit, Window
 
 Scope = Annotated[str, typer.Argument(help="Scope key as bb budget show prints it, e.g. global.")]
 Provider = Annotated[str, typer.Argument(help="Budget key, e.g. claude.")]
@@ -43,16 +43,14 @@ def register(app: typer.Typer) -> None:
         reason: Reason = "",
     ) -> int:
         """An operator's limit: wins over the manifest's until cleared."""
-        from botbottle.budget.limits import parse_limit
-
-        limit = parse_limit(provider, amount)
+        limit = parse_amount(provider, amount)
 
         def change(ledger: Ledger) -> int:
             require(ledger, scope)
             ledger.set_limit(scope, limit, by=getpass.getuser(), reason=reason)
             return say(ctx.obj, f"{scope} {provider}: {limit.tokens:,} tokens{per(limit.window)}")
 
-        return with_ledger(ctx.obj, change, write=True)
+        return with_ledger(ctx.obj, change, write=True, provider=provider)
 
     @group.command()
     def clear(
@@ -94,18 +92,39 @@ def register(app: typer.Typer) -> None:
             )
             return say(ctx.obj, f"{scope} {provider}: {forgiven:,} tokens forgiven")
 
-        return with_ledger(ctx.obj, change, write=True)
+        return with_ledger(ctx.obj, change, write=True, provider=provider)
 
 
-def with_ledger(context: Context, use: Any, *, write: bool = False) -> int:
-    """Run ``use(ledger)`` on the project's ledger and close it."""
+def with_ledger(context: Context, use: Any, *, write: bool = False, provider: str = "") -> int:
+    """Run ``use(ledger)`` on the project's ledger and close it.
+
+    Raises UsageError for a ``provider`` that does not exist: its limit would hold nothing back.
+    """
+    from botbottle.load.budgets import unknown_provider
+    from botbottle.session import declared_or_raise
+
     session = open_session(context)
-    declared = load_declared(context, session)
+    loaded = session.load()
+    show_diagnostics(context, loaded)
+    declared = declared_or_raise(loaded)
+    if provider and (problem := unknown_provider(provider, loaded.resolver.library.known)):
+        raise UsageError(problem[0], hint=problem[1])
     ledger = session.open_ledger(declared, write=write)
     try:
         return int(use(ledger))
     finally:
         ledger.close()
+
+
+def parse_amount(provider: str, amount: str) -> Limit:
+    """``5M/day`` as a limit. Raises UsageError."""
+    from botbottle.budget.limits import parse_limit
+
+    try:
+        return parse_limit(provider, amount)
+    except ValueError as error:
+        message, _, hint = str(error).partition("; ")
+        raise UsageError(message, hint=hint or "write for example 5M or 200k/day") from error
 
 
 def require(ledger: Ledger, scope: str) -> None:
@@ -156,6 +175,7 @@ def show_limits(context: Context, ledger: Ledger, as_json: bool) -> int:
         context.out.write(
             f"{row['scope']}  {row['provider']}  {spent}  reserved {row['reserved']:,}{tail}\n"
         )
+    context.note_empty(rows, "bb budget: nothing limits any bottle")
     return 0
 
 

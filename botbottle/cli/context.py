@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, TextIO
 
+from botbottle.errors import UsageError
+
 FORMAT_VERSION = "1.0"  # of every --json document: readers take unknown keys, no other major
 
 type ProgressMode = Literal["auto", "tty", "plain", "json", "quiet"]
@@ -70,8 +72,27 @@ class Context:
         return stream.isatty()
 
 
-def default_home(environ: Mapping[str, str]) -> Path:
-    """``BB_HOME`` or ``~/.bot-bottle``."""
-    if given := environ.get("BB_HOME"):
-        return Path(given).expanduser().absolute()
-    return Path(environ.get("HOME") or "~").expanduser().absolute() / ".bot-bottle"
+def home_directory(given: Path | None, environ: Mapping[str, str]) -> Path:
+    """``--home`` or ``BB_HOME``, else ``~/.bot-bottle``; it may not exist yet.
+
+    Raises UsageError for something that is no directory.
+    """
+    try:
+        home = (given or Path(environ.get("HOME") or "~") / ".bot-bottle").expanduser().absolute()
+    except (OSError, RuntimeError) as error:  # no current directory; no such user
+        raise UsageError("there is no home directory", hint="give --home DIR or BB_HOME") from error
+    if os.path.lexists(home) and not home.is_dir():
+        raise UsageError("the bb home is not a directory", where=str(home), hint="give --home DIR")
+    return home
+
+
+def working_directory(given: Path | None) -> Path:
+    """``-C``, else the current directory. Raises UsageError when there is none: a plan of
+    nowhere would be empty, and look like success."""
+    try:
+        directory = (given or Path()).absolute()
+    except FileNotFoundError as error:
+        raise UsageError("the current directory was removed", hint="give -C DIR") from error
+    if not directory.is_dir():
+        raise UsageError("there is no such directory", where=str(directory), hint="give -C DIR")
+    return directory

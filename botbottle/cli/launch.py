@@ -50,6 +50,10 @@ def ask_env(
             if file is not None or any(n not in known for n in wanted):
                 lacking.append(spec)
     if not lacking:
+        if file is not None:
+            from botbottle.load import read_env_file
+
+            read_env_file(context.cwd / file)  # nobody needs it, but a wrong name is told
         return {}
     from botbottle.cli.env_values import env_values
 

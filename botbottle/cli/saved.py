@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from botbottle.model.plan import Plan
 
 MAJOR = "1"
+WRITE = "bb plan --out FILE writes one"
 
 
 def save(made: Plan, path: Path) -> None:
@@ -27,7 +28,11 @@ def save(made: Plan, path: Path) -> None:
         new.replace(path)
     except OSError as error:
         new.unlink(missing_ok=True)
-        raise BBError(f"the plan cannot be saved: {error.strerror}", where=str(path)) from error
+        raise BBError(
+            f"the plan cannot be saved: {error.strerror}",
+            where=str(path),
+            hint="name a file in a directory that you can write to",
+        ) from error
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -36,11 +41,11 @@ def read(path: Path) -> dict[str, Any]:
         data = json.loads(path.read_text("utf-8"))
         major, digest = str(data["format_version"]).split(".")[0], data["digest"]
     except OSError as error:
-        raise BBError(f"the plan cannot be read: {error.strerror}", where=str(path)) from error
-    except (ValueError, KeyError, TypeError) as error:
         raise BBError(
-            "not a plan of bb", where=str(path), hint="bb plan --out FILE writes one"
+            f"the plan cannot be read: {error.strerror}", where=str(path), hint=WRITE
         ) from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise BBError("not a plan of bb", where=str(path), hint=WRITE) from error
     if major != MAJOR or not isinstance(digest, str):
         raise BBError(
             f"a plan of format {data['format_version']}; this bb reads {MAJOR}.x",

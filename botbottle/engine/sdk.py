@@ -43,7 +43,8 @@ def client(endpoint: Endpoint, version: str, timeout: float) -> APIClient:
         made.trust_env = False
         return made
     except docker.errors.DockerException as error:
-        raise EngineUnreachable(f"{endpoint.url}: {error}", hint=errors.TLS_HINT) from error
+        hint = errors.TLS_HINT if endpoint.tls else errors.START_HINT
+        raise EngineUnreachable(f"{endpoint.url}: {error}", hint=hint) from error
 
 
 def _tls(endpoint: Endpoint) -> TLSConfig | bool:

@@ -23,14 +23,8 @@ def parse_budget(
     problems: list[Problem] = []
     for provider, amount in sorted(raw.items()):
         path = ("budget", provider)
-        if provider not in known.budgets and provider not in known.budget_keys():
-            problems.append(
-                (
-                    path,
-                    f"no provider is called {provider!r}",
-                    did_you_mean(provider, known.budget_keys()),
-                )
-            )
+        if unknown := unknown_provider(provider, known):
+            problems.append((path, *unknown))
             continue
         try:
             limits.append(parse_limit(provider, amount))
@@ -38,3 +32,10 @@ def parse_budget(
             message, _, hint = str(error).partition("; ")
             problems.append((path, message, hint or "for example 5000000, 200k or 5M/day"))
     return tuple(limits), problems
+
+
+def unknown_provider(provider: str, known: Known) -> tuple[str, str] | None:
+    """(message, hint) for a budget key that no provider has; None for one that exists."""
+    if provider in known.budgets or provider in known.budget_keys():
+        return None
+    return f"no provider is called {provider!r}", did_you_mean(provider, known.budget_keys())

@@ -11,6 +11,7 @@ from botbottle.load.compose import specs
 from botbottle.load.effective import Effective, Overrides, effective
 from botbottle.load.extends import Resolver
 from botbottle.load.findings import mask_all, quote
+from botbottle.load.launch_checks import budget_checks, home_checks
 from botbottle.load.layers import Layers, layers
 from botbottle.load.library import Library
 from botbottle.load.settings import to_settings
@@ -54,7 +55,7 @@ def load(
     for name in library.bottle_folder.entries:
         resolver.policy(name)
     items, diagnostics = _compose(library, resolver, library.agent_entries, overrides)
-    diagnostics += folder_checks(library)
+    diagnostics += [*home_checks(found), *folder_checks(library)]
     diagnostics += cross_checks(library, resolver, items)
     return _loaded(library, resolver, items, diagnostics, overrides)
 
@@ -107,7 +108,7 @@ def _loaded(
     overrides: Overrides | None,
 ) -> Loaded:
     settings = to_settings(library.settings)
-    diagnostics = [_quoted(d, library) for d in diagnostics]
+    diagnostics = [_quoted(d, library) for d in (*budget_checks(library, overrides), *diagnostics)]
     found = in_order(
         [mask_all(d) for d in (*library.diagnostics, *resolver.diagnostics, *diagnostics)]
     )

@@ -278,9 +278,9 @@ def test_the_same_files_give_the_same_report(home: Path, project: Path) -> None:
     )
 
 
-def test_a_home_that_does_not_exist_is_empty(tmp_path: Path) -> None:
+def test_a_home_that_does_not_exist_is_empty_and_said_to_be_missing(tmp_path: Path) -> None:
     loaded = load(tmp_path / "none", tmp_path)
-    assert loaded.diagnostics == ()
+    assert codes(loaded.diagnostics) == ["BB2004"] and loaded.errors == ()
     assert names_of(loaded) == []
 
 

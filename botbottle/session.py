@@ -33,7 +33,7 @@ from botbottle.model.sidecar_config import fingerprint
 from botbottle.planner.facts import Facts
 from botbottle.planner.names import ledger_name, names, outer_name
 from botbottle.planner.plan import plan
-from botbottle.planner.resume import volumes_tag
+from botbottle.planner.resume import candidates, volumes_tag
 from botbottle.planner.wanted import SIDECAR_RECIPE, env_names, image_recipe, routes
 from botbottle.providers import HOST_LOGINS, login
 
@@ -47,8 +47,9 @@ class ControlRead(Protocol):
     def kept_env(self, control_dir: str) -> Mapping[str, str]:
         """The agent's variables in the sidecar's memory; empty while it does not answer."""
 
-    def ledger_locked(self) -> bool:
-        """Whether the ledger service runs but cannot open its database."""
+    def ledger_locked(self, password: str = "") -> bool:
+        """Whether the ledger service runs but cannot use its database, or uses another password
+        than this one, if one is given."""
 
 
 if TYPE_CHECKING:
@@ -56,7 +57,6 @@ if TYPE_CHECKING:
     from botbottle.load import Loaded, Overrides
 
 AGENT = "@agent"  # see executor.deliver: the start that kept values were delivered to
-FEW = 12  # images
 UNPRIVILEGED = 65532  # uid of sidecars when bb itself runs as root
 
 
@@ -104,7 +104,6 @@ class Session:
         recipes = {SIDECAR_RECIPE, *(image_recipe(b) for b in declared.bottles)}
         wanted = sorted({r.auth.secret for b in declared.bottles for r in routes(b) if r.auth})
         values = {n: v for n in wanted if (v := self.credential(n))}
-        known, saved = self.snapshots(declared)
         return Facts(
             paths=self.paths,
             sidecar_user=sidecar_user(),
@@ -119,8 +118,6 @@ class Session:
             skills_dir=str(Path(self.environ.get("HOME", "~")).expanduser() / ".claude/skills"),
             only=tuple(only),
             destroy=destroy,
-            snapshots=known,
-            saved=saved,
             ledger_locked=bool(declared.settings.ledger) and self.control.ledger_locked(),
         )
 
@@ -155,29 +152,26 @@ class Session:
         known = {**{n: v for n, v in kept.items() if n in wanted}, **found, **given}
         return EnvValues(known)
 
-    def snapshots(self, declared: Declared) -> tuple[dict[str, tuple[str, ...]], frozenset[str]]:
-        """Bottle → snapshots that the ledger lists and the engine still has, newest first; and
-        those among them whose volumes it has, too."""
-        ledger = self.reading(declared)
-        listed = ledger.freezes() if ledger else ()
-        if not listed:
-            return {}, frozenset()
-        have = self._existing([t for f in listed for t in (f.image, volumes_tag(f.image))])
-        found: dict[str, tuple[str, ...]] = {}
-        for freeze in listed:
-            project, _, name = freeze.account.rpartition("/")
-            if project == declared.project.id and freeze.image in have:
-                found[name] = (*found.get(name, ()), freeze.image)
-        return found, frozenset(t for tags in found.values() for t in tags
-                                if volumes_tag(t) in have)  # fmt: skip
+    def with_snapshots(
+        self, declared: Declared, facts: Facts, observed: Observed, view: LedgerView
+    ) -> Facts:
+        """The facts with those snapshots that a plan could ask for and the engine still has. A
+        list of all images is dear: the few are asked for one by one, none where nothing is
+        frozen and nothing was resumed."""
+        known, saved = {}, set()
+        for name, (tags, made) in candidates(declared.project.id, observed, view).items():
+            have = self._usable(tags, made)
+            saved |= {tag for tag in have if self.engine.image_id(volumes_tag(tag))}
+            known[name] = have
+        return replace(facts, snapshots=known, saved=frozenset(saved))
 
-    def _existing(self, tags: Sequence[str]) -> set[str]:
-        """Those of this home's snapshot tags that the engine has. A list of all images is dear:
-        a few are asked for one by one."""
-        if len(tags) <= FEW:
-            return {tag for tag in tags if self.engine.image_id(tag)}
-        marked = self.engine.images(f"{labels.HOME}={self.paths.home_id}")
-        return {tag for image in marked for tag in image.tags}
+    def _usable(self, tags: Sequence[str], made: frozenset[str]) -> tuple[str, ...]:
+        """The newest that exists, and those that a container was made from."""
+        found: list[str] = []
+        for tag in tags:
+            if (not found or tag in made) and self.engine.image_id(tag):
+                found.append(tag)
+        return tuple(found)
 
     def observe(self, declared: Declared, facts: Facts) -> Observed:
         """One snapshot of the engine and of what every running sidecar has active."""
@@ -267,6 +261,12 @@ class Session:
             self.ledger.close()
             self.ledger = None
 
+    def _old_password(self, declared: Declared) -> bool:
+        """Whether the ledger service uses another password than this process. Not a question for
+        ``bb watch``, whose own may be the older one."""
+        ledger = self.reading(declared) if declared.settings.ledger else None
+        return ledger is not None and self.control.ledger_locked(ledger.password)
+
     def plan(
         self,
         declared: Declared,
@@ -277,8 +277,10 @@ class Session:
     ) -> Plan:
         """Observe once and plan."""
         facts = self.facts(declared, only=only, destroy=destroy)
+        facts = replace(facts, ledger_locked=facts.ledger_locked or self._old_password(declared))
         observed = self.observe(declared, facts)
-        return plan(declared, observed, view or self.view(declared), facts)
+        view = view or self.view(declared)
+        return plan(declared, observed, view, self.with_snapshots(declared, facts, observed, view))
 
 
 def declared_or_raise(loaded: Loaded) -> Declared:

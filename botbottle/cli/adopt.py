@@ -68,6 +68,7 @@ class Adoption(Run):
         copied = session.engine.image_id(adopted_tag(self.only[0], found)) is not None
         observed = session.observe(declared, facts)
         view = session.view(declared)
+        facts = session.with_snapshots(declared, facts, observed, view)
         return adoption(declared, observed, view, facts, self.only[0], found, under_way=copied)
 
 

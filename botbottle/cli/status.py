@@ -40,7 +40,9 @@ def collect(session: Session, declared: Declared) -> list[dict[str, Any]]:
     observed = session.observe(declared, facts)
     from botbottle.planner.plan import plan
 
-    made = plan(declared, observed, session.view(declared), facts)
+    view = session.view(declared)
+    facts = session.with_snapshots(declared, facts, observed, view)
+    made = plan(declared, observed, view, facts)
     return [row(b, observed, made, session) for b in sorted(declared.bottles, key=lambda b: b.name)]
 
 

@@ -33,7 +33,7 @@ class Budgets(Pools):
                 pools=self._pools(now),
                 holds=self._holds(),
                 enforced=self._enforced(),
-                freezes=self._newest_freezes(),
+                freezes=self._freezes(),
                 registered=self._registered(),
                 watch_alive=self._watch_alive(now),
             )
@@ -209,9 +209,14 @@ class Budgets(Pools):
         rows = self.db.query("SELECT account, policy, source, at FROM enforcement")
         return {row[0]: enforcement_record(*row) for row in rows}
 
-    def _newest_freezes(self) -> dict[str, FreezeRecord]:
-        rows = self.db.query("SELECT account, image, manifest_digest, at FROM snapshot ORDER BY at")
-        return {row[0]: FreezeRecord(*row) for row in rows}
+    def _freezes(self) -> dict[str, tuple[FreezeRecord, ...]]:
+        rows = self.db.query(
+            "SELECT account, image, manifest_digest, at FROM snapshot ORDER BY at DESC, image"
+        )
+        found: dict[str, list[FreezeRecord]] = {}
+        for row in rows:
+            found.setdefault(row[0], []).append(FreezeRecord(*row))
+        return {account: tuple(listed) for account, listed in found.items()}
 
     def _registered(self) -> dict[str, str]:
         rows = self.db.query("SELECT name, registration FROM account WHERE retired_at IS NULL")

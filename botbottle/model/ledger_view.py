@@ -76,15 +76,15 @@ class FreezeRecord:
 @dataclass(frozen=True, slots=True)
 class LedgerView:
     """The reading. ``now`` is the ledger's clock (epoch seconds), ``version`` grows with every
-    change. ``registered`` maps an account to the digest of its registration
-    (``registration_digest``)."""
+    change. ``freezes`` maps an account to its listed snapshots, newest first; ``registered`` maps
+    one to the digest of its registration (``registration_digest``)."""
 
     now: float = 0.0
     version: int = 0
     pools: tuple[Pool, ...] = ()
     holds: Mapping[str, HoldRecord] = field(default_factory=dict)
     enforced: Mapping[str, EnforcementRecord] = field(default_factory=dict)
-    freezes: Mapping[str, FreezeRecord] = field(default_factory=dict)
+    freezes: Mapping[str, tuple[FreezeRecord, ...]] = field(default_factory=dict)
     registered: Mapping[str, str] = field(default_factory=dict)
     watch_alive: bool = False
 

@@ -26,13 +26,15 @@ ALIVE = ("running", "paused", "restarting")
 
 
 def plan_freeze(draft: Draft, want: Wanted, view: LedgerView) -> tuple[str, ...]:
-    """Snapshot one agent and stop all; ids of the ops after which none runs. One that is still
-    there but stopped is copied only until the ledger says that this freeze was carried out."""
+    """Snapshot one agent and stop all; ids of the ops after which the sidecars stop: stopping
+    them meanwhile would slow the commit down. An agent that is still there but stopped is copied
+    only until the ledger says that this freeze was carried out."""
     agents = sorted(draft.mine(want.spec.name, "agent"), key=lambda c: c.state not in ALIVE)
     stops = tuple(_stop(draft, want, agent) for agent in agents if agent.state in ALIVE)
     if stops or (agents and not carried_out(want, view.enforced.get(want.account))):
         committed = _commit(draft, want, agents[0], stops, view)
         _save(draft, want, agents[0], (committed,), view)
+        return (*stops, committed)
     return stops
 
 

@@ -13,8 +13,8 @@ from typing import Any
 
 from botbottle.model import labels
 from botbottle.model.bottle import BottleSpec
-from botbottle.model.ledger_view import EnforcementRecord
-from botbottle.model.resources import ObservedContainer
+from botbottle.model.ledger_view import EnforcementRecord, LedgerView
+from botbottle.model.resources import Observed, ObservedContainer
 from botbottle.planner.facts import Facts
 
 MARK = "BB_RESUMED"  # variable of a resumed agent: the image its recipe asked for at that time
@@ -41,6 +41,26 @@ def snapshot_for(
         return known[0] if resuming else ""
     kept = {image for image, mark in made if image in known and mark == base}
     return next((tag for tag in known if tag in kept), "")
+
+
+def candidates(
+    project: str, observed: Observed, view: LedgerView
+) -> dict[str, tuple[tuple[str, ...], frozenset[str]]]:
+    """Bottle → (listed snapshots that a plan could ask for, newest first; those among them that
+    a container was made from). For others the engine need not be asked whether they exist."""
+    if not view.freezes:
+        return {}
+    marked = (c.labels for c in observed.containers if MARK in c.labels.get(labels.SPEC, ""))
+    made = frozenset(_stored(found)[0] for found in marked)
+    out = {}
+    for key, listed in sorted(view.freezes.items()):
+        owner, _, name = key.rpartition("/")
+        record = view.enforced.get(key)
+        frozen = record is not None and record.policy == "freeze"
+        tags = tuple(f.image for f in listed if frozen or f.image in made)
+        if owner == project and tags:
+            out[name] = (tags, made.intersection(tags))
+    return out
 
 
 def volumes_tag(snapshot: str) -> str:

@@ -57,6 +57,7 @@ class LiveWorld:
         facts = self.session.facts(declared)
         observed = self.session.observe(declared, facts)
         view = self.ledger.view(time.time())
+        facts = self.session.with_snapshots(declared, facts, observed, view)
         self.saw(Inputs(declared=declared, observed=observed, view=view, facts=facts))
         return plan(declared, observed, view, facts)
 

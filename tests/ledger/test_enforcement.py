@@ -156,10 +156,10 @@ def test_snapshots_are_kept_newest_first_and_the_view_has_the_newest_of_each(led
     ledger.record_freeze(WEB, "snap:1", "d1", now=now)
     ledger.record_freeze(WEB, "snap:2", "d2", now=now + 1)
     assert [f.image for f in ledger.freezes()] == ["snap:2", "snap:1"]
-    assert ledger.view(now).freezes[WEB].image == "snap:2"
+    assert [f.image for f in ledger.view(now).freezes[WEB]] == ["snap:2", "snap:1"]
     assert ledger.forget_freeze(WEB, "snap:2")
     assert not ledger.forget_freeze(WEB, "snap:2")
-    assert ledger.view(now).freezes[WEB].image == "snap:1"
+    assert [f.image for f in ledger.view(now).freezes[WEB]] == ["snap:1"]
 
 
 def test_what_only_the_caller_knows_can_be_audited_too(ledger):

@@ -54,6 +54,10 @@ class World(Protocol):
 
     def observe(self, declared: Declared, facts: Facts) -> Observed: ...
 
+    def with_snapshots(
+        self, declared: Declared, facts: Facts, observed: Observed, view: LedgerView
+    ) -> Facts: ...
+
     def reading(self, declared: Declared) -> Ledger | None: ...
 
     def view(self, declared: Declared) -> LedgerView: ...
@@ -215,7 +219,9 @@ class LiveSource:
             self._well("manifests")
         facts = world.facts(declared)
         observed = world.observe(declared, facts)
-        made = plan(declared, observed, world.view(declared), facts)
+        view = world.view(declared)
+        facts = world.with_snapshots(declared, facts, observed, view)
+        made = plan(declared, observed, view, facts)
         with self._lock:
             self._seen = replace(
                 self._seen,

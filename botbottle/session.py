@@ -12,7 +12,6 @@ import os
 import secrets
 import time
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -43,6 +42,9 @@ class ControlRead(Protocol):
 
     def status(self, control_dir: str) -> SidecarStatus | None:
         """What is active in the sidecar behind this directory; None while it does not answer."""
+
+    def statuses(self, control_dirs: Sequence[str]) -> Sequence[SidecarStatus | None]:
+        """``status`` of each, in order."""
 
     def kept_env(self, control_dir: str) -> Mapping[str, str]:
         """The agent's variables in the sidecar's memory; empty while it does not answer."""
@@ -199,18 +201,16 @@ class Session:
             and c.labels.get(labels.HOME) == self.paths.home_id
             and c.state == "running"
         ]
-        if not running:
-            return {}
-        with ThreadPoolExecutor(min(8, len(running))) as pool:
-            answers = pool.map(self._status_of, running)
-            return dict(zip((c.id for c in running), answers, strict=True))
+        answers = self.control.statuses([self._control_dir(c.labels) for c in running])
+        return {c.id: self._marked(c, a) for c, a in zip(running, answers, strict=True)}
 
-    def _status_of(self, found: ObservedContainer) -> SidecarStatus | None:
-        directory = self._control_dir(found.labels)
-        status = self.control.status(directory)
+    def _marked(
+        self, found: ObservedContainer, status: SidecarStatus | None
+    ) -> SidecarStatus | None:
+        """The status with fingerprints of the values that the sidecar keeps for its agent."""
         if status is None or not self.env_values.get(found.labels.get(labels.BOTTLE, "")):
             return status
-        kept = dict(self.control.kept_env(directory))
+        kept = dict(self.control.kept_env(self._control_dir(found.labels)))
         agent, key = kept.pop(AGENT, ""), self.key()
         marks = tuple((n, fingerprint(key, v)) for n, v in sorted(kept.items()))
         return replace(status, env=marks, env_agent=agent)

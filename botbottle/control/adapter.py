@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 import socket
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +17,7 @@ from botbottle.model.sidecar_config import SidecarConfig
 
 PROBE = "service.sock"
 TIMEOUT = 2.0  # seconds
+AT_ONCE = 8  # sidecars
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,16 @@ class ControlClient:
                 return client.status()
         except (SidecarUnreachable, EngineError):
             return None
+
+    def statuses(self, control_dirs: Sequence[str]) -> list[SidecarStatus | None]:
+        """``status`` of each, in order. A few are asked at a time; no thread waits for one."""
+        found: list[SidecarStatus | None] = []
+        waiting: deque[Callable[[], SidecarStatus | None]] = deque()
+        for directory in control_dirs:
+            if len(waiting) == AT_ONCE:
+                found.append(waiting.popleft()())
+            waiting.append(_asked(directory))
+        return [*found, *(answer() for answer in waiting)]
 
     def configure(
         self, control_dir: str, config: SidecarConfig, secrets: Mapping[str, str], key: bytes
@@ -84,3 +96,25 @@ class ControlClient:
             return {}
         finally:
             os.close(handle)
+
+
+def _asked(control_dir: str) -> Callable[[], SidecarStatus | None]:
+    """Ask one sidecar; the returned function waits for its answer and hangs up."""
+    try:
+        client = connect(control_dir, timeout=TIMEOUT)
+    except SidecarUnreachable:
+        return lambda: None
+
+    def answer() -> SidecarStatus | None:
+        with client:
+            try:
+                return asked()
+            except (SidecarUnreachable, EngineError):
+                return None
+
+    try:
+        asked = client.ask_status()
+    except SidecarUnreachable:
+        client.close()
+        return lambda: None
+    return answer

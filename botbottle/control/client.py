@@ -6,7 +6,7 @@ import json
 import os
 import socket
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -57,6 +57,11 @@ class SidecarClient:
         """What the sidecar says is active in it."""
         return _status(self.details())
 
+    def ask_status(self) -> Callable[[], SidecarStatus]:
+        """``status`` in two halves: asks now; the returned function waits for the answer."""
+        self._send({"op": "status"})
+        return lambda: _status(self._reply()["status"])
+
     def details(self) -> dict[str, Any]:
         """The status with counters for people, as plain data."""
         return dict(self._ask({"op": "status"})["status"])
@@ -95,13 +100,20 @@ class SidecarClient:
         return int(self._ask({"op": "cut", "message": message})["streams"])
 
     def _ask(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        self._send(request)
+        return self._reply()
+
+    def _send(self, request: Mapping[str, Any]) -> None:
         try:
             self._channel.sendall(json.dumps(request).encode() + b"\n")
+        except OSError as error:
+            raise _silent(error) from None
+
+    def _reply(self) -> dict[str, Any]:
+        try:
             reply = json.loads(self._line())
         except (OSError, ValueError) as error:
-            raise SidecarUnreachable(
-                f"the egress sidecar did not answer ({type(error).__name__})"
-            ) from None
+            raise _silent(error) from None
         if not reply.get("ok"):
             raise SidecarRefused(f"the egress sidecar refused: {reply.get('error', 'no reason')}")
         return dict(reply)
@@ -116,6 +128,10 @@ class SidecarClient:
                 raise ValueError("reply too long")
         line, _, self._buffer = self._buffer.partition(b"\n")
         return line
+
+
+def _silent(error: Exception) -> SidecarUnreachable:
+    return SidecarUnreachable(f"the egress sidecar did not answer ({type(error).__name__})")
 
 
 def _status(data: Mapping[str, Any]) -> SidecarStatus:

@@ -53,6 +53,9 @@ class EngineRead(Protocol):
     def ping(self) -> str:
         """API version. Raises EngineUnreachable."""
 
+    def begin(self) -> None:
+        """An ``observe`` follows at once: an engine may be asked already. Never raises."""
+
     def observe(
         self,
         home_id: str,
@@ -66,8 +69,8 @@ class EngineRead(Protocol):
         projects), any stranger that holds one of ``names`` or overlaps a subnet of ours or one
         of ``subnets``, with ``lookalikes`` also those of ``model.looks.is_lookalike``, and the
         images behind ``tags`` (labels and size may be missing). At most 3 + (owned running)
-        GETs, one more when ``tags`` names an image that no container uses and one more the first
-        time (the engine's own facts). ``sidecars`` is left empty. A failing call raises: never a
+        GETs, one more when ``tags`` names an image that no container uses. ``sidecars`` is left
+        empty. A failing call raises: never a
         snapshot with holes."""
 
     def events(self) -> Iterator[Event | None]:

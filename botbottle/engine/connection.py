@@ -7,10 +7,11 @@ then on; so negotiation costs no request of its own.
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
@@ -46,7 +47,28 @@ class Connection:
 
     def get_json(self, path: str, params: Params | None = None) -> Any:
         """Answer of ``GET /vVERSION/path``. Raises EngineError, EngineUnreachable, Transient."""
-        reply = self._get(path, params or {})
+        return self._decoded(path, self._get(path, params or {}))
+
+    def ask_json(self, path: str, params: Params | None = None) -> Callable[[], Any]:
+        """``get_json`` in two halves: sends the request; the returned function waits for the
+        answer. Both raise what ``get_json`` raises. Call it once, and soon."""
+        try:
+            answer = self.wire().ask(self._target(path, params or {}))
+        except OSError as error:
+            raise errors.from_os_error(error, self.address) from error
+        return functools.partial(self._answer, path, params or {}, answer)
+
+    def _answer(self, path: str, params: Params, answer: Callable[[], Reply]) -> Any:
+        try:
+            reply = answer()
+        except OSError as error:
+            raise errors.from_os_error(error, self.address) from error
+        self._learn(reply)
+        if reply.status == 400 and self._renegotiate(_message(reply.body)):
+            reply = self._get(path, params)
+        return self._decoded(path, reply)
+
+    def _decoded(self, path: str, reply: Reply) -> Any:
         if reply.status >= 400:
             raise errors.from_status(reply.status, _message(reply.body), call=f"GET {path}")
         try:

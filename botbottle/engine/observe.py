@@ -4,20 +4,24 @@ The container list is asked for unfiltered: one answer then holds our containers
 hold our names, and who is attached to which network (the network list leaves that out). It also
 proves which image a tag stands for, as Docker shows a container's tag only while the tag still
 points to the container's image; the image list is asked only for tags that it does not prove.
-Engine facts (id, runtimes) are asked for once per connection.
+Nothing here waits in a thread of its own: a few requests are in flight and answers are read in
+the order of asking.
 """
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
+import time
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
 
 from botbottle.engine import decode
 from botbottle.engine.connection import Connection
 from botbottle.engine.errors import NotFound
+from botbottle.errors import BBError
 from botbottle.model import labels
 from botbottle.model.looks import is_lookalike
 from botbottle.model.resources import (
@@ -28,26 +32,36 @@ from botbottle.model.resources import (
     ObservedVolume,
 )
 
-THREADS = 4
+LANES = 4  # requests in flight
+FRESH = 1.0  # seconds that lists which were asked for ahead stay good
 type Shown = Callable[[str, Mapping[str, str]], bool]  # by name and labels
+type Later = Callable[[], Any]  # waits for an answer
 _ALIVE = ("running", "paused", "restarting")
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
-    """What does not change while an engine runs."""
+class _Lists:
+    """The three lists, asked for at ``since`` (monotonic seconds)."""
 
-    engine_id: str
-    runtimes: tuple[str, ...]
-    storage: str  # directory of the engine's data, on its own host
+    since: float
+    containers: Later
+    networks: Later
+    volumes: Later
 
 
 class Observer:
-    """Takes snapshots; keeps nothing but the engine's facts."""
+    """Takes snapshots. Keeps nothing but the engine's data directory and what was asked ahead."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._facts: Facts | None = None
+        self._storage: str | None = None
+        self._asked: _Lists | None = None
+
+    def begin(self) -> None:
+        """Ask for the lists now; an ``observe`` that follows at once reads the answers. An engine
+        that cannot be asked is that call's to report."""
+        with contextlib.suppress(BBError):
+            self._asked = self._ask()
 
     def observe(
         self,
@@ -60,49 +74,51 @@ class Observer:
     ) -> Observed:
         """See ``EngineRead.observe``. Any failing call raises; after that the engine may be
         another one (restarted, upgraded), so its facts are asked for again."""
+        shown = _shown(names, lookalikes)
         try:
-            return self._observe(home_id, tags, subnets, _shown(names, lookalikes))
-        except BaseException:
-            self._facts = None
-            raise
-
-    def _observe(
-        self, home_id: str, tags: Sequence[str], subnets: Sequence[str], shown: Shown
-    ) -> Observed:
-        with ThreadPoolExecutor(THREADS, thread_name_prefix="bb-observe") as pool:
-            listing = pool.submit(self._containers)
-            networking = pool.submit(self._connection.get_json, "/networks")
-            volumes = pool.submit(self._volumes, home_id, shown)
-            facts = pool.submit(self._engine_facts)
-            raw = listing.result()
-            missing = sorted(set(tags) - set(_proven(raw)))
-            imaging = pool.submit(self._images, missing)
+            raw, lists = self._containers()
             listed = [decode.listed_container(c) for c in raw]
             owned = [c for c in listed if c.labels.get(labels.HOME) == home_id]
-            inspected = _present(pool.map(self._inspect, owned))
-            networks = _networks(networking.result(), home_id, subnets, shown, listed)
-            images = _images(raw, tags, imaging.result())
-            known = facts.result()
+            inspected = self._inspected(owned)
+            networks = _networks(lists.networks(), home_id, subnets, shown, listed)
+            volumes = _volumes(lists.volumes(), home_id, shown)
+            images = _images(raw, tags, self._images(sorted(set(tags) - set(_proven(raw)))))
+        except BaseException:
+            self._storage = None
+            raise
         ours = {c.id for c in owned}
         strangers = [c for c in listed if c.id not in ours and shown(c.name, c.labels)]
         return Observed(
-            engine_id=known.engine_id,
             engine_version=self._connection.server,
             api_version=self._connection.version,
-            runtimes=known.runtimes,
             containers=tuple(sorted([*inspected, *strangers], key=lambda c: (c.name, c.id))),
             networks=networks,
             images=images,
-            volumes=volumes.result(),
+            volumes=volumes,
         )
 
     def storage(self) -> str:
-        """Asked for together with the other facts, which a snapshot needs, too: it is slow."""
-        return self._engine_facts().storage
+        """Directory of the engine's data, on its own host. Asked for once."""
+        if self._storage is None:
+            info = self._connection.get_json("/info")
+            self._storage = str(info.get("DockerRootDir") or "")
+        return self._storage
 
-    def _containers(self) -> list[dict[str, Any]]:
-        data: list[dict[str, Any]] = self._connection.get_json("/containers/json", {"all": "1"})
-        return data
+    def _ask(self) -> _Lists:
+        ask = self._connection.ask_json
+        return _Lists(
+            time.monotonic(),
+            ask("/containers/json", {"all": "1"}),
+            ask("/networks"),
+            ask("/volumes"),
+        )
+
+    def _containers(self) -> tuple[list[dict[str, Any]], _Lists]:
+        """The list of containers, and the other lists under way."""
+        asked, self._asked = self._asked, None
+        if asked is None or time.monotonic() - asked.since > FRESH:
+            asked = self._ask()
+        return asked.containers(), asked
 
     def _images(self, tags: Sequence[str]) -> list[ObservedImage]:
         if not tags:
@@ -112,31 +128,18 @@ class Observer:
             decode.image(i) for i in self._connection.get_json("/images/json", {"filters": filters})
         ]
 
-    def _volumes(self, home_id: str, shown: Shown) -> tuple[ObservedVolume, ...]:
-        found = [decode.volume(v) for v in self._connection.get_json("/volumes")["Volumes"] or ()]
-        kept = (v for v in found if v.labels.get(labels.HOME) == home_id or shown(v.name, v.labels))
-        return tuple(sorted(kept, key=lambda v: v.name))
-
-    def _inspect(self, container: ObservedContainer) -> ObservedContainer | None:
+    def _inspected(self, owned: Iterable[ObservedContainer]) -> list[ObservedContainer]:
         """A stopped container has nothing to inspect; one that is gone meanwhile is absent."""
-        if container.state not in _ALIVE:
-            return container
-        try:
-            return decode.inspected_container(
-                self._connection.get_json(f"/containers/{container.id}/json")
-            )
-        except NotFound:
-            return None
-
-    def _engine_facts(self) -> Facts:
-        if self._facts is None:
-            info = self._connection.get_json("/info")
-            self._facts = Facts(
-                info.get("ID", ""),
-                tuple(sorted(info.get("Runtimes") or ())),
-                str(info.get("DockerRootDir") or ""),
-            )
-        return self._facts
+        found = [c for c in owned if c.state not in _ALIVE]
+        waiting: deque[Later] = deque()
+        for container in owned:
+            if container.state in _ALIVE:
+                if len(waiting) == LANES:
+                    found += _present(waiting.popleft())
+                waiting.append(self._connection.ask_json(f"/containers/{container.id}/json"))
+        for answer in waiting:
+            found += _present(answer)
+        return found
 
 
 def _shown(names: Sequence[str], lookalikes: bool) -> Shown:
@@ -145,8 +148,17 @@ def _shown(names: Sequence[str], lookalikes: bool) -> Shown:
     return lambda name, marks: name in wanted or (lookalikes and is_lookalike(name, marks))
 
 
-def _present(found: Iterable[ObservedContainer | None]) -> list[ObservedContainer]:
-    return [c for c in found if c is not None]
+def _present(answer: Later) -> list[ObservedContainer]:
+    try:
+        return [decode.inspected_container(answer())]
+    except NotFound:
+        return []
+
+
+def _volumes(raw: Mapping[str, Any], home_id: str, shown: Shown) -> tuple[ObservedVolume, ...]:
+    found = [decode.volume(v) for v in raw["Volumes"] or ()]
+    kept = (v for v in found if v.labels.get(labels.HOME) == home_id or shown(v.name, v.labels))
+    return tuple(sorted(kept, key=lambda v: v.name))
 
 
 def _proven(raw: Iterable[Mapping[str, Any]]) -> dict[str, str]:

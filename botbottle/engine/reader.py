@@ -35,6 +35,9 @@ class DockerReader:
     def ping(self) -> str:
         return self.connection.ping()
 
+    def begin(self) -> None:
+        self._observer.begin()
+
     def observe(
         self,
         home_id: str,

@@ -5,7 +5,8 @@ Imported only when needed (the import costs more than a whole no-op plan).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,7 @@ from botbottle.errors import BBError, EngineUnreachable
 if TYPE_CHECKING:
     from botbottle.engine.wire import Stream
 
+_THREADS = 4  # for requests whose answers are read later
 _POOL = 16  # kept connections; more than the executor has threads
 
 
@@ -124,6 +126,7 @@ class SdkWire:
     def __init__(self, endpoint: Endpoint, timeout: float) -> None:
         self._client = client(endpoint, "1.41", timeout)
         self._timeout = timeout
+        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="bb-ask")
 
     def get(self, target: str) -> Reply:
         """One GET; raises OSError when the connection fails."""
@@ -131,12 +134,17 @@ class SdkWire:
         headers = {k.lower(): v for k, v in response.headers.items()}
         return Reply(response.status_code, headers, response.content)
 
+    def ask(self, target: str) -> Callable[[], Reply]:
+        """One GET in another thread; the returned function waits for it."""
+        return self._threads.submit(self.get, target).result
+
     def stream(self, target: str) -> Stream:
         """An answer read as it comes, without a read timeout."""
         return _SdkStream(self._send(target, stream=True))
 
     def close(self) -> None:
         """Close all connections."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
         self._client.close()
 
     def _send(self, target: str, *, stream: bool) -> requests.Response:

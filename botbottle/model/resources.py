@@ -219,10 +219,8 @@ class Observed:
     ``sidecars`` maps a container id to its status, ``None`` where it does not answer.
     """
 
-    engine_id: str = ""
     engine_version: str = ""
     api_version: str = ""
-    runtimes: tuple[str, ...] = ()
     containers: tuple[ObservedContainer, ...] = ()
     networks: tuple[ObservedNetwork, ...] = ()
     images: tuple[ObservedImage, ...] = ()

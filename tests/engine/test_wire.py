@@ -6,6 +6,7 @@ import contextlib
 import socket
 import tempfile
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -105,6 +106,63 @@ def test_a_kept_connection_that_was_closed_meanwhile_is_opened_anew() -> None:
         wire = UnixWire(script.path)
         assert [wire.get("/a").body, wire.get("/b").body] == [b"[1]", b"[2]"]
         assert script.connections == 2
+
+
+def test_the_engine_works_on_a_request_before_its_answer_is_read() -> None:
+    with serving(ok(b"[1]")) as script:
+        answer = UnixWire(script.path).ask("/a")
+        for _ in range(500):
+            if script.seen:
+                break
+            time.sleep(0.01)
+        assert script.seen == ["GET /a HTTP/1.1"]
+        assert answer().body == b"[1]"
+
+
+def test_answers_come_to_those_who_asked_in_whatever_order_they_are_read() -> None:
+    with serving(ok(b"[1]"), ok(b"[2]"), keep=False) as script:
+        wire = UnixWire(script.path)
+        first = wire.ask("/a")
+        second = wire.ask("/b")
+        assert (second().body, first().body) == (b"[2]", b"[1]")
+
+
+def test_a_kept_connection_that_was_closed_is_replaced_for_a_request_sent_ahead() -> None:
+    with serving(ok(b"[1]"), ok(b"[2]"), keep=False) as script:
+        wire = UnixWire(script.path)
+        assert wire.get("/a").body == b"[1]"
+        assert wire.ask("/b")().body == b"[2]"
+
+
+def test_an_answer_nobody_reads_leaves_no_connection_open() -> None:
+    with serving(ok(b"[1]")) as script:
+        answer = UnixWire(script.path).ask("/a")
+        inside = answer.args[0].socket  # type: ignore[attr-defined]  # a partial
+        assert inside.fileno() >= 0
+        del answer
+        assert inside.fileno() == -1
+
+
+def test_a_request_sent_ahead_also_finds_the_version_that_the_engine_speaks() -> None:
+    too_old = "client version 1.41 is too old. Minimum supported API version is 1.44, please"
+    with serving(status(400, too_old), ok(b"[7]")) as script:
+        found = connection(script)
+        assert found.ask_json("/x")() == [7]
+        assert found.version == "1.44"
+
+
+def test_a_refusal_of_a_request_sent_ahead_is_told_by_kind() -> None:
+    with serving(status(404, "No such container")) as script, pytest.raises(NotFound):
+        connection(script).ask_json("/x")()
+
+
+def test_an_engine_that_hangs_is_not_asked_again_for_what_was_sent_ahead() -> None:
+    with serving(ok(b"[]"), b"HTTP/1.1 200 OK\r\n") as script:
+        found = connection(script, timeout=0.2)
+        found.get_json("/a")
+        with pytest.raises(EngineUnreachable, match="time"):
+            found.ask_json("/b")()
+        assert script.connections == 1
 
 
 def test_chunked_answers_are_joined() -> None:

@@ -40,7 +40,6 @@ class FakeReader:
         self.seals = True
         self.up = True
         self.data_dir = ""
-        self.runtimes: tuple[str, ...] = ("runc",)
         self.on_exec: Exec = lambda _container, _argv, _stdin: ExecResult(0, b"", b"")
         self.event_log = EventLog(self.faults)
         self._past: list[World] = []
@@ -49,6 +48,9 @@ class FakeReader:
     def ping(self) -> str:
         self._check()
         return "1.41"
+
+    def begin(self) -> None:
+        """Nothing takes time here."""
 
     def observe(
         self,
@@ -72,10 +74,8 @@ class FakeReader:
             networks = _visible_networks(world, home_id, subnets, shown_as)
             images = {i.id: i for t in tags if (i := world.image(t))}
             return Observed(
-                engine_id="FAKE",
                 engine_version="20.10.24",
                 api_version="1.41",
-                runtimes=self.runtimes,
                 containers=tuple(
                     sorted(
                         (c.observed(full=c.alive and c.id in ours) for c in shown),

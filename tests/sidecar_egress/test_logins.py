@@ -16,8 +16,8 @@ import pytest
 from botbottle.model.route import Auth, Route
 from botbottle.model.sidecar_config import SidecarConfig, fingerprint
 from botbottle.providers import login
-from botbottle.sidecar.egress import refresh
 from botbottle.sidecar.egress import logins as logins_module
+from botbottle.sidecar.egress import refresh
 from botbottle.sidecar.egress import sidecar as sidecar_module
 from botbottle.sidecar.egress.asking import Answer, NoAnswer, Question
 from botbottle.sidecar.egress.logins import Logins

@@ -20,6 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 HOSTS = (
     "api.anthropic.com",
     "api.openai.com",
+    "chatgpt.com",
     "generativelanguage.googleapis.com",
     "api.example.org",
     "other.example.org",

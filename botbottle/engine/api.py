@@ -22,6 +22,7 @@ from botbottle.model.resources import (
     ObservedContainer,
     ObservedImage,
     ObservedNetwork,
+    ObservedVolume,
     VolumeSpec,
 )
 
@@ -86,6 +87,9 @@ class EngineRead(Protocol):
     def network(self, ref: Ref) -> ObservedNetwork | None:
         """One network; None when there is none. One GET. A name that several networks hold
         raises."""
+
+    def volume(self, name: str) -> ObservedVolume | None:
+        """One volume, whoever owns it; None when there is none. One GET."""
 
     def image_id(self, tag: str) -> str | None:
         """Id of a local image, or None."""

@@ -10,7 +10,12 @@ from botbottle.engine import decode
 from botbottle.engine.connection import Connection
 from botbottle.engine.errors import NotFound
 from botbottle.model.plan import Ref
-from botbottle.model.resources import ObservedContainer, ObservedImage, ObservedNetwork
+from botbottle.model.resources import (
+    ObservedContainer,
+    ObservedImage,
+    ObservedNetwork,
+    ObservedVolume,
+)
 
 INHIBIT = "com.docker.network.bridge.inhibit_ipv4"
 
@@ -32,6 +37,14 @@ def network(connection: Connection, ref: Ref) -> ObservedNetwork | None:
     """One network with who is attached. A name that several hold raises."""
     try:
         return decode.network(connection.get_json(f"/networks/{ref.id or ref.name}"))
+    except NotFound:
+        return None
+
+
+def volume(connection: Connection, name: str) -> ObservedVolume | None:
+    """One volume by name."""
+    try:
+        return decode.volume(connection.get_json(f"/volumes/{name}"))
     except NotFound:
         return None
 

@@ -21,6 +21,7 @@ from botbottle.model.resources import (
     ObservedContainer,
     ObservedImage,
     ObservedNetwork,
+    ObservedVolume,
 )
 
 
@@ -67,6 +68,9 @@ class DockerReader:
 
     def network(self, ref: Ref) -> ObservedNetwork | None:
         return lookup.network(self.connection, ref)
+
+    def volume(self, name: str) -> ObservedVolume | None:
+        return lookup.volume(self.connection, name)
 
     def image_id(self, tag: str) -> str | None:
         return lookup.image_id(self.connection, tag)

@@ -8,6 +8,7 @@ from botbottle.executor.api import Tools
 from botbottle.executor.names import Names
 from botbottle.model import canonical, plan
 from botbottle.model.fragment import attached_to
+from botbottle.model.fragment import volume as volume_fragment
 from botbottle.model.resources import ObservedContainer, ObservedNetwork
 
 
@@ -41,6 +42,9 @@ def met(op: plan.Op, tools: Tools, names: Names) -> bool:
         status = tools.control.status(op.control)
         active = status.config_hash if status else ""
         return active in ("", op.expect, op.config.config_hash)
+    if isinstance(op, plan.RemoveVolume):
+        volume = tools.engine.volume(op.name)
+        return volume is None or op.expect == volume_fragment(volume.name, volume.labels)
     return op.expect == current(op, tools.engine, names)
 
 
@@ -66,4 +70,6 @@ def _what(op: plan.Op) -> str:
             return "the networks it is attached to"
         case plan.PushConfig():
             return "the configuration that is active in the sidecar"
+        case plan.RemoveVolume():
+            return f"the volume {op.name} is not the one that was seen; it"
     return "it"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from botbottle.model import fragment
 from botbottle.model.ledger_view import LedgerView
 from botbottle.model.plan import (
     Action,
@@ -11,7 +12,7 @@ from botbottle.model.plan import (
     RetireAccount,
     StopContainer,
 )
-from botbottle.model.resources import ObservedContainer
+from botbottle.model.resources import ObservedContainer, ObservedVolume
 from botbottle.planner.draft import Draft
 from botbottle.planner.freeze import ALIVE, plan_freeze
 from botbottle.planner.network import drop_network
@@ -64,7 +65,7 @@ def plan_absent(draft: Draft, name: str, account: str, reason: str, *, registere
     )
     gone = (*removed, *(n for n in networks if n))
     for volume in draft.my_volumes(name):
-        gone = (*gone, _remove_volume(draft, volume.name, name, removed, reason))
+        gone = (*gone, _remove_volume(draft, volume, name, removed, reason))
     if registered:
         draft.add(
             RetireAccount(
@@ -102,16 +103,17 @@ def _remove(
 
 
 def _remove_volume(
-    draft: Draft, volume: str, name: str, after: tuple[str, ...], reason: str
+    draft: Draft, volume: ObservedVolume, name: str, after: tuple[str, ...], reason: str
 ) -> str:
-    draft.change(f"{name}/volume", name, Action.REMOVE, reason, note=volume)
+    draft.change(f"{name}/volume", name, Action.REMOVE, reason, note=volume.name)
     return draft.add(
         RemoveVolume(
-            id=f"remove:volume:{volume}",
+            id=f"remove:volume:{volume.name}",
             resource=f"{name}/volume",
             bottle=name,
             reason=reason,
             after=after,
-            name=volume,
+            expect=fragment.volume(volume.name, volume.labels),
+            name=volume.name,
         )
     )

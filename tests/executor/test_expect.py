@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 
 from botbottle.engine.api import EngineWrite
-from botbottle.model import plan
+from botbottle.model import labels, plan
 from botbottle.model.bottle import Declared
 from botbottle.model.fragment import attached_to
-from botbottle.model.resources import Attachment, SidecarStatus
+from botbottle.model.fragment import volume as volume_fragment
+from botbottle.model.resources import Attachment, SidecarStatus, VolumeSpec
 from botbottle.model.route import Route
 from botbottle.model.sidecar_config import SidecarConfig
 from tests.support.engines import Lab
@@ -128,3 +129,53 @@ def test_the_planner_says_which_configuration_each_delivery_replaces() -> None:
     assert isinstance(tighten, plan.PushConfig) and full.expect == tighten.config.config_hash
     (only,) = planned(declared(bottle(routes=())), world, plan.PushConfig).values()
     assert only.expect == active
+
+
+def remove_home(lab: Lab) -> plan.RemoveVolume:
+    """The removal of a volume that an observation saw just now."""
+    lab.engine.create_volume(VolumeSpec(lab.name("home"), "web"), seen_labels(lab, "run1"))
+    (found,) = lab.engine.observe(lab.home).volumes
+    return plan.RemoveVolume(
+        id="remove",
+        resource="web/volume",
+        bottle="web",
+        reason="not-declared",
+        name=found.name,
+        expect=volume_fragment(found.name, found.labels),
+    )
+
+
+def seen_labels(lab: Lab, run: str) -> tuple[tuple[str, str], ...]:
+    return (*lab.labels("volume"), (labels.OP_ID, f"{run}/volume:web/home"))
+
+
+def test_the_volume_that_was_seen_is_removed_and_may_be_gone_already(
+    lab: Lab, bench: Bench
+) -> None:
+    op = remove_home(lab)
+    assert bench.run(op).ok
+    assert lab.engine.volume(op.name) is None
+    assert bench.run(op).ok
+
+
+@pytest.mark.parametrize("run", ["", "run2"])
+def test_a_volume_that_was_replaced_in_between_is_not_removed(
+    lab: Lab, bench: Bench, run: str
+) -> None:
+    """By a stranger's without labels, or by one of ours that another run made."""
+    op = remove_home(lab)
+    lab.engine.remove_volume(op.name)
+    lab.engine.create_volume(VolumeSpec(op.name, "web"), seen_labels(lab, run) if run else ())
+    (failure,) = bench.run(op).failed
+    assert failure.error.code == "BB5000" and op.name in str(failure.error)
+    assert lab.engine.volume(op.name) is not None
+    if not run:
+        lab.engine.remove_volume(op.name)
+
+
+def test_a_planned_removal_expects_the_volume_as_it_was_seen() -> None:
+    world, gone = World(), declared(bottle(state="absent"))
+    world.converge(declared(bottle()))
+    removals = [op for op in world.plan(gone).ops if isinstance(op, plan.RemoveVolume)]
+    seen = {v.name: volume_fragment(v.name, v.labels) for v in world.observed.volumes}
+    assert {op.name: op.expect for op in removals} == seen and seen

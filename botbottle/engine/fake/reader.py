@@ -113,6 +113,12 @@ class FakeReader:
             except NotFound:
                 return None
 
+    def volume(self, name: str) -> ObservedVolume | None:
+        with self._lock:
+            self._check()
+            marks = self.world.volumes.get(name)
+            return None if marks is None else ObservedVolume(name, dict(marks))
+
     def image_id(self, tag: str) -> str | None:
         self._check()
         found = self.world.image(tag)

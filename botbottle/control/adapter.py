@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import socket
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -13,7 +14,7 @@ from typing import Any
 from botbottle.control.client import SidecarUnreachable, connect
 from botbottle.errors import EngineError
 from botbottle.model.resources import SidecarStatus
-from botbottle.model.sidecar_config import SidecarConfig
+from botbottle.model.sidecar_config import SidecarConfig, fingerprint
 
 PROBE = "service.sock"
 TIMEOUT = 2.0  # seconds
@@ -67,16 +68,24 @@ class ControlClient:
         except (SidecarUnreachable, EngineError):
             return {}
 
-    def ledger_answers(self) -> bool:
-        """Whether the ledger service says hello on its probe socket."""
-        return bool(self._ask_service({"op": "hello"}).get("ok"))
+    def ledger_answers(self, password: str = "") -> bool:
+        """Whether the ledger service says hello on its probe socket, and uses this ``password``,
+        if one is given."""
+        nonce = secrets.token_hex(16)
+        answer = self._ask_service({"op": "hello", "nonce": nonce})
+        shown = fingerprint(nonce.encode(), password)
+        return bool(answer.get("ok")) and (not password or answer.get("password") == shown)
 
-    def ledger_locked(self) -> bool:
-        """Whether the ledger service runs but cannot open its database."""
-        return self._ask_service({"op": "hello"}).get("code") == "locked"
+    def ledger_locked(self, password: str = "") -> bool:
+        """Whether the ledger service runs but cannot use its database, or uses another password
+        than this one, if one is given."""
+        answer = self._ask_service({"op": "hello"})
+        if answer.get("ok"):
+            return bool(password) and not self.ledger_answers(password)
+        return answer.get("code") == "locked"
 
     def unlock_ledger(self, password: str) -> None:
-        """Hand over the database's password, if the service waits for it."""
+        """Hand over the database's password."""
         self._ask_service({"op": "unlock", "password": password})
 
     def _ask_service(self, frame: Mapping[str, Any]) -> dict[str, Any]:

@@ -32,11 +32,11 @@ class Control(Protocol):
     def keep_env(self, control_dir: str, values: Mapping[str, str]) -> None:
         """Keep the agent's variables in the sidecar's memory. Raises BBError."""
 
-    def ledger_answers(self) -> bool:
-        """Whether the ledger service answers."""
+    def ledger_answers(self, password: str = "") -> bool:
+        """Whether the ledger service answers, and uses this ``password``, if one is given."""
 
     def unlock_ledger(self, password: str) -> None:
-        """Hand over the database's password, if the service waits for it. Never raises."""
+        """Hand over the database's password. Never raises."""
 
 
 class LedgerWrite(Registering, Recording, Protocol):

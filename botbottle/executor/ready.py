@@ -55,7 +55,7 @@ def wait(op: AwaitReady, ref: Ref, tools: Tools) -> None:
 def _state(op: AwaitReady, tools: Tools) -> str:
     """Empty when ready, else what is missing."""
     if not op.control:  # the ledger service has no control socket
-        if tools.control.ledger_answers():
+        if tools.control.ledger_answers(tools.vault.ledger):
             return ""
         if tools.vault.ledger:
             tools.control.unlock_ledger(tools.vault.ledger)

@@ -297,6 +297,10 @@ class Upkeep(Protocol):
     def password(self) -> str:
         """What the database was opened with, for the ledger service; empty when none is needed."""
 
+    def rekey(self, password: str) -> None:
+        """The database's password is another one now: connect with it. Raises LedgerUnavailable
+        when the server refuses it; the connection there was is kept then."""
+
     def version(self) -> int:
         """Cheap: grows whenever anybody has written (compare on one Ledger object only)."""
 

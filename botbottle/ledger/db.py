@@ -150,4 +150,9 @@ class Db(ABC):
         """A copy in the backend's own form, if it has one."""
 
     @abstractmethod
+    def rekey(self, password: str) -> None:
+        """Connect anew with another password and keep to it. Raises LedgerUnavailable when it
+        is refused; the connection there was is kept then. Nothing to do for a file."""
+
+    @abstractmethod
     def close(self) -> None: ...

@@ -39,7 +39,7 @@ class PostgresDb(Db):
         super().__init__()
         self._url = url
         self._given = password or None
-        self._c = self._connect()
+        self._c = self._connect(self._given)
         self.password = self._c.info.password
         if self._c.info.server_version < OLDEST:
             raise errors.LedgerUnavailable(
@@ -47,11 +47,11 @@ class PostgresDb(Db):
                 hint="the ledger needs PostgreSQL 14 or newer",
             )
 
-    def _connect(self) -> psycopg.Connection[Row]:
+    def _connect(self, password: str | None) -> psycopg.Connection[Row]:
         with _mapped():
             return psycopg.connect(
                 self._url,
-                password=self._given,
+                password=password,
                 autocommit=True,
                 connect_timeout=5,
                 application_name="botbottle",
@@ -62,7 +62,13 @@ class PostgresDb(Db):
     def _fresh(self) -> None:
         """Outside a transaction, replace a connection that was lost."""
         if self._c.closed or self._c.broken:
-            self._c = self._connect()
+            self._c = self._connect(self._given)
+
+    def rekey(self, password: str) -> None:
+        with self._lock:
+            replaced, self._c = self._c, self._connect(password)
+            self._given = self.password = password
+            replaced.close()
 
     def query(self, sql: str, *params: Any) -> list[Row]:
         with self._lock, _mapped():

@@ -155,6 +155,9 @@ class SqliteDb(Db):
                 target.close()
         return True
 
+    def rekey(self, password: str) -> None:
+        """A file has no password."""
+
     def close(self) -> None:
         with suppress(sqlite3.Error):
             self._c.close()

@@ -35,6 +35,9 @@ class SqlLedger(Accounts, Gate, Budgets, Usage, Journal, Supervision, Leases, Up
         """What the database was opened with; empty for a file or where none is needed."""
         return self.db.password
 
+    def rekey(self, password: str) -> None:
+        self.db.rekey(password)
+
 
 if TYPE_CHECKING:
 

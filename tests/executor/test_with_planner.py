@@ -65,7 +65,7 @@ class Sidecars:
             self.active[running] = status
             return status
 
-    def ledger_answers(self) -> bool:
+    def ledger_answers(self, password: str = "") -> bool:
         return any(
             c.labels.get(lb.KIND) == "ledger" and c.state == "running"
             for c in self.engine.world.containers.values()

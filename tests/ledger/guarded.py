@@ -7,7 +7,7 @@ import secrets
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -22,6 +22,23 @@ class Guarded:
     url: str
     password: str = field(repr=False)
     folder: Path
+    server: str = ""  # the same server, as its owner
+
+    def changed(self) -> Guarded:
+        """The role's password is another one now; connections that are open stay."""
+        return replace(self, password=self._own("ALTER ROLE {role} PASSWORD '{new}'"))
+
+    def hang_up(self) -> None:
+        """End every connection of the role."""
+        self._own("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '{role}'")
+
+    def _own(self, sql: str) -> str:
+        import psycopg
+
+        role, new = self.url.split("//")[1].split("@")[0], secrets.token_urlsafe(18)
+        with psycopg.connect(self.server, autocommit=True) as connection:
+            connection.execute(sql.format(role=role, new=new))
+        return new
 
 
 @contextmanager
@@ -48,7 +65,7 @@ def guarded(server: str) -> Iterator[Guarded]:
                 connection.execute(f"ALTER DATABASE {name} OWNER TO {name}")
             url = f"postgresql://{name}@/{name}?host={folder}"
             _asks(url)
-            yield Guarded(url, password, folder)
+            yield Guarded(url, password, folder, server)
     finally:
         with _alone(rules):
             kept = [x for x in rules.read_text().splitlines(keepends=True) if name not in x]

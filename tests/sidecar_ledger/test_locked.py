@@ -19,7 +19,7 @@ from botbottle.control.adapter import ControlClient
 from botbottle.ledger.opening import ledger_exists, open_ledger
 from tests.ledger.guarded import Guarded, guarded
 from tests.ledger.worlds import register
-from tests.sidecar_ledger.support import Raw, World, wait_for
+from tests.sidecar_ledger.support import Raw, World, row, wait_for
 
 pytestmark = pytest.mark.postgres
 
@@ -97,6 +97,82 @@ def test_a_service_that_was_killed_waits_for_the_password_again(
         wait_for(control.ledger_locked)
         control.unlock_ledger(database.password)
         wait_for(control.ledger_answers)
+
+
+@pytest.fixture
+def unlocked(home: Path, database: Guarded) -> Iterator[tuple[World, ControlClient]]:
+    """A service with the password and one bottle."""
+    world, control = World(home, None), ControlClient(str(home / "s"))
+    ledger = open_ledger(database.url, password=database.password)
+    register(ledger, "web")
+    ledger.close()
+    with service(world.root, database.url):
+        wait_for(control.ledger_locked)
+        control.unlock_ledger(database.password)
+        wait_for(lambda: control.ledger_answers(database.password))
+        yield world, control
+
+
+def test_a_changed_password_reaches_the_running_service_and_is_used_from_then_on(
+    unlocked: tuple[World, ControlClient], database: Guarded
+) -> None:
+    world, control = unlocked
+    with Raw(world.socket("web")) as raw:
+        new = database.changed()
+        assert raw.admit()["ok"], "a connection that is open goes on"
+        assert control.ledger_locked(new.password) and not control.ledger_answers(new.password)
+        assert control.ledger_answers() and not control.ledger_locked(database.password)
+        control.unlock_ledger(new.password)
+        wait_for(lambda: control.ledger_answers(new.password))
+        assert not control.ledger_locked(new.password)
+        new.hang_up()
+        wait_for(lambda: raw.admit()["ok"])
+
+
+def test_with_the_old_password_alone_nothing_is_admitted_once_the_connection_is_lost(
+    unlocked: tuple[World, ControlClient], database: Guarded
+) -> None:
+    world, control = unlocked
+    with Raw(world.socket("web")) as raw:
+        assert raw.settle(row(response_id="before"))["ok"]
+        new = database.changed()
+        new.hang_up()
+        wait_for(control.ledger_locked)
+        assert raw.admit()["code"] == "unavailable"
+        control.unlock_ledger(database.password)
+        control.unlock_ledger("wrong")
+        assert raw.settle(row(response_id="lost"))["code"] == "unavailable"
+        control.unlock_ledger(new.password)
+        wait_for(lambda: control.ledger_answers(new.password))
+        wait_for(lambda: raw.settle(row(response_id="after"))["ok"])
+    ledger = open_ledger(database.url, password=new.password)
+    assert {x.response_id for x in ledger.exchanges()} == {"before", "after"}
+    ledger.close()
+
+
+def test_a_wrong_password_harms_no_service_that_works(
+    unlocked: tuple[World, ControlClient], database: Guarded
+) -> None:
+    world, control = unlocked
+    with Raw(world.socket("web")) as raw:
+        control.unlock_ledger("wrong")
+        for _ in range(20):
+            assert raw.admit()["ok"] and control.ledger_answers(database.password)
+        database.hang_up()
+        wait_for(lambda: raw.admit()["ok"])
+
+
+def test_hello_shows_a_password_only_as_a_mark_that_depends_on_the_question(
+    unlocked: tuple[World, ControlClient], database: Guarded
+) -> None:
+    world, _ = unlocked
+    marks = set()
+    for nonce in ("", "a", "b"):
+        with Raw(world.root / "service.sock") as raw:
+            answer = raw.ask("hello", nonce=nonce)
+        assert database.password not in json.dumps(answer)
+        marks.add(answer["password"])
+    assert len(marks) == 3 and all(len(mark) == 8 for mark in marks)
 
 
 def test_malformed_callers_hand_over_nothing_and_end_nothing(home: Path, database: Guarded) -> None:

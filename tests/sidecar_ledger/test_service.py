@@ -7,8 +7,8 @@ import pytest
 
 from botbottle import __version__
 from botbottle.model.bottle import Limit
-from botbottle.sidecar.ledger.__main__ import POLL_SECONDS
 from botbottle.sidecar.ledger.connection import Connection
+from botbottle.sidecar.ledger.follow import POLL_SECONDS
 from botbottle.sidecar.ledger.handlers import Caller
 from botbottle.sidecar.ledger.rates import Rates
 from botbottle.sidecar.ledger.service import TURN, Service
@@ -149,10 +149,14 @@ def test_a_bottle_that_comes_back_gets_a_socket_again(service, web):
 
 
 def test_the_probe_socket_says_hello_and_nothing_else(service):
-    with Raw(service.root / "service.sock") as probe:
-        assert probe.ask("hello")["account"] == ""
-        assert probe.admit()["code"] == "unknown-account"
-        assert probe.settle(row())["code"] == "unknown-account"
+    def asked(op, **fields):
+        with Raw(service.root / "service.sock") as probe:
+            return probe.ask(op, **fields)
+
+    wait_for(lambda: asked("hello")["ok"])
+    assert asked("hello")["account"] == ""
+    for op, fields in (("admit", {"provider": "claude"}), ("settle", {"exchanges": [row()]})):
+        assert asked(op, **fields)["code"] == "unknown-account"
     assert service.ledger.usage([]) == ()
 
 

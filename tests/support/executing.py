@@ -69,7 +69,7 @@ class FakeControl:
     def keep_env(self, control_dir: str, values: Mapping[str, str]) -> None:
         self.env[control_dir] = dict(values)
 
-    def ledger_answers(self) -> bool:
+    def ledger_answers(self, password: str = "") -> bool:
         return self.ledger
 
     def unlock_ledger(self, password: str) -> None:

@@ -12,20 +12,18 @@ import signal
 import sys
 import time
 from collections.abc import Coroutine, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from botbottle import __version__, errors
 from botbottle.ledger.api import Ledger
 from botbottle.ledger.opening import open_ledger
-from botbottle.sidecar.ledger.locked import Waiting
+from botbottle.sidecar.ledger.follow import Follower
+from botbottle.sidecar.ledger.probe import Probe
 from botbottle.sidecar.ledger.rates import Rates
 from botbottle.sidecar.ledger.service import Service
 from botbottle.sidecar.ledger.sockets import Doors
 
-POLL_SECONDS = 0.02  # how soon a new account gets its socket
-UPKEEP_SECONDS = 30.0
 OPEN_RETRY_SECONDS = 1.0
 BUSY_SECONDS = 2.0  # how long a batch waits for another writer before it is refused
 
@@ -38,74 +36,52 @@ def log(event: str, data: dict[str, Any]) -> None:
 
 
 async def serve(where: str, root: Path, stop: asyncio.Event) -> None:
-    """Serve until ``stop``. While the ledger cannot be opened there are no sockets, which
-    every client takes as a refusal."""
-    waiting = Waiting(root)
+    """Serve until ``stop``. While the ledger cannot be opened there are no sockets of bottles,
+    which every client takes as a refusal."""
+    probe = Probe(root)
     try:
-        ledger = await _opened(where, waiting, stop)
+        ledger = await _opened(where, probe, stop)
+        if ledger is None:
+            return
+        try:
+            await probe.open()
+            await _serve(ledger, root, probe, stop)
+        finally:
+            ledger.close()
+            log("stopped", {})
     finally:
-        waiting.close()
-    if ledger is None:
-        return
+        probe.close()
+
+
+async def _serve(ledger: Ledger, root: Path, probe: Probe, stop: asyncio.Event) -> None:
     rates = Rates()
-    service = Service(ledger, rates=rates, log=log)
-    doors = Doors(service, root, rates.connections)
+    doors = Doors(Service(ledger, rates=rates, log=log), root, rates.connections)
+    log("started", {"version": __version__})
     try:
-        await doors.open_probe()
-        log("started", {"version": __version__})
-        await _follow(ledger, doors, stop)
+        await Follower(ledger, doors, probe, log).run(stop)
     finally:
         doors.close()
-        ledger.close()
-        log("stopped", {})
 
 
-async def _opened(where: str, waiting: Waiting, stop: asyncio.Event) -> Ledger | None:
+async def _opened(where: str, probe: Probe, stop: asyncio.Event) -> Ledger | None:
     """The ledger, as soon as it can be opened; a password that is handed over is tried at once."""
-    said = ""
+    password, said = "", ""
     while not stop.is_set():
         try:
-            return open_ledger(where, busy_seconds=BUSY_SECONDS, password=waiting.password)
+            ledger = open_ledger(where, busy_seconds=BUSY_SECONDS, password=password)
         except errors.LedgerTooNew:
             raise
         except errors.LedgerError as error:
-            await waiting.open()
+            await probe.open()
             if str(error) != said:
-                said = waiting.why = str(error)
+                said = probe.why = str(error)
                 log("unavailable", {"error": said, "code": error.code, "hint": error.hint})
-            await waiting.handed(OPEN_RETRY_SECONDS)
+            await probe.handed(OPEN_RETRY_SECONDS)
+            password = probe.take() or password
+        else:
+            probe.used, probe.why = ledger.password, ""
+            return ledger
     return None
-
-
-async def _follow(ledger: Ledger, doors: Doors, stop: asyncio.Event) -> None:
-    """Keep the sockets equal to the accounts."""
-    seen, upkeep, complaints = -1, 0.0, set[str]()
-
-    def failed(account: str, error: OSError) -> None:
-        nonlocal seen
-        seen = -1  # try again
-        if account not in complaints:
-            complaints.add(account)
-            log("socket", {"account": account, "error": str(error)})
-
-    while not stop.is_set():
-        try:
-            revision = ledger.revision()
-            if revision != seen:
-                seen = revision
-                await doors.update({a.name for a in ledger.accounts()}, failed)
-            if time.monotonic() > upkeep:
-                upkeep = time.monotonic() + UPKEEP_SECONDS
-                ledger.forget_leases(time.time())
-        except errors.LedgerError as error:
-            log("unavailable", {"error": str(error), "code": error.code})
-            await _pause(stop, OPEN_RETRY_SECONDS)
-        await _pause(stop, POLL_SECONDS)
-
-
-async def _pause(stop: asyncio.Event, seconds: float) -> None:
-    with suppress(TimeoutError):
-        await asyncio.wait_for(stop.wait(), seconds)
 
 
 def only_one(root: Path, seconds: float = 10.0) -> int:

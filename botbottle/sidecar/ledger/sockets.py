@@ -68,14 +68,10 @@ class Doors:
         self._most = most
         self._doors: dict[str, Door] = {}
 
-    async def open_probe(self) -> None:
-        """``service.sock``, for the owner only: answers hello, knows no account."""
-        await self._open("", self._root / "service.sock", 0o600)
-
     async def update(self, accounts: set[str], failed: Callable[[str, OSError], None]) -> None:
         """Open what is new, close what is gone. ``failed`` hears of sockets that cannot be
         made; they are tried again at the next update."""
-        for account in self._doors.keys() - accounts - {""}:
+        for account in self._doors.keys() - accounts:
             self._doors.pop(account).close()
         for account in sorted(accounts - self._doors.keys()):
             project, _, name = account.rpartition("/")

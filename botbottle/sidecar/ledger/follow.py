@@ -1,0 +1,82 @@
+"""What the service does beside its batches: it follows the ledger's accounts, its owner's
+password and its own upkeep."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from contextlib import suppress
+
+from botbottle import errors
+from botbottle.ledger.api import Ledger
+from botbottle.sidecar.ledger.probe import Probe
+from botbottle.sidecar.ledger.service import Log
+from botbottle.sidecar.ledger.sockets import Doors
+
+POLL_SECONDS = 0.02  # how soon a new account gets its socket
+RETRY_SECONDS = 1.0  # while the ledger cannot be used
+UPKEEP_SECONDS = 30.0
+
+
+class Follower:
+    """One for each service; belongs to its event loop."""
+
+    def __init__(self, ledger: Ledger, doors: Doors, probe: Probe, log: Log) -> None:
+        self._ledger, self._doors, self._probe, self._log = ledger, doors, probe, log
+        self._seen = -1  # revision of the accounts that have their sockets
+        self._upkeep = 0.0
+        self._complaints: set[str] = set()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Until ``stop``. An error of the ledger is told to the probe and tried again."""
+        while not stop.is_set():
+            try:
+                self._rekey()
+                await self._accounts()
+                self._forget()
+                self._probe.why = ""
+            except errors.LedgerError as error:
+                self._complain(error)
+                await self._probe.handed(RETRY_SECONDS)
+            await _pause(stop, POLL_SECONDS)
+
+    def _rekey(self) -> None:
+        """A password that was handed over is used from now on, if the server takes it."""
+        password = self._probe.take()
+        if password is None or password == self._ledger.password:
+            return
+        try:
+            self._ledger.rekey(password)
+        except errors.LedgerError as error:  # the connection there was goes on, if it can
+            self._log("password refused", {"error": str(error), "code": error.code})
+        else:
+            self._probe.used = self._ledger.password
+            self._log("password changed", {})
+
+    async def _accounts(self) -> None:
+        """Keep the sockets equal to the accounts."""
+        revision = self._ledger.revision()
+        if revision != self._seen:
+            self._seen = revision
+            await self._doors.update({a.name for a in self._ledger.accounts()}, self._failed)
+
+    def _failed(self, account: str, error: OSError) -> None:
+        self._seen = -1  # try again
+        if account not in self._complaints:
+            self._complaints.add(account)
+            self._log("socket", {"account": account, "error": str(error)})
+
+    def _forget(self) -> None:
+        if time.monotonic() > self._upkeep:
+            self._upkeep = time.monotonic() + UPKEEP_SECONDS
+            self._ledger.forget_leases(time.time())
+
+    def _complain(self, error: errors.LedgerError) -> None:
+        if self._probe.why != str(error):
+            self._probe.why = str(error)
+            self._log("unavailable", {"error": str(error), "code": error.code})
+
+
+async def _pause(stop: asyncio.Event, seconds: float) -> None:
+    with suppress(TimeoutError):
+        await asyncio.wait_for(stop.wait(), seconds)

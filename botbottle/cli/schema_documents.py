@@ -222,12 +222,45 @@ def _diagnostics() -> Schema:
     }
 
 
+def _outcome() -> Schema:
+    text, count = {"type": "string"}, {"type": "number", "minimum": 0}
+    failed = {"op": text, "code": text, "message": text, "hint": {"type": ["string", "null"]}}
+    left = {
+        "op": text,
+        "why": {"enum": ["blocked", "interrupted", "fenced", "fail-fast"]},
+        "by": text,
+    }
+    ends = ["nothing to do", "applied", "incomplete", "did not converge", "interrupted"]
+    fields = {
+        "format_version": {"type": "string", "pattern": r"^1\.[0-9]+$"},
+        "verb": text,
+        "project": text,
+        "digest": {"type": "string", "pattern": "^[0-9a-f]{16}$"},
+        "outcome": {"enum": ends},
+        "done": {"type": "array", "items": text},
+        "failed": {"type": "array", "items": _closed(failed)},
+        "not_started": {"type": "array", "items": _closed(left)},
+        "seconds": count,
+    }
+    return {
+        "description": "What apply, destroy, undo, cutoff, freeze, kill, release and resume did: "
+        "ids of the plan's ops in three groups.",
+        **_closed(fields),
+    }
+
+
+def _closed(fields: Schema) -> Schema:
+    """An object that has all of these fields; readers take others, too."""
+    return {"type": "object", "properties": fields, "required": sorted(fields)}
+
+
 _MAKERS: dict[str, Callable[[], Schema]] = {
     "agent": _agent,
     "bottle": _bottle,
     "denial": _denial,
     "diagnostics": _diagnostics,
     "events": _events,
+    "outcome": _outcome,
     "plan": _plan,
     "settings": _settings,
 }
@@ -238,6 +271,7 @@ _TITLES = {
     "denial": "denial body",
     "diagnostics": "output of bb validate --format json",
     "events": "event stream, one JSON object a line",
+    "outcome": "what a verb did (--json)",
     "plan": "plan document",
     "settings": "settings.yml",
 }

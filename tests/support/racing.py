@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 
 from benchmarks.enforcement.bottle import NAME, Bench
 from botbottle.applying import carry_out
-from botbottle.cli.enforce import release_one
+from botbottle.cli.lifting import release_one
 from botbottle.control.adapter import ControlClient
 from botbottle.errors import BBError, Refused
 from botbottle.ledger.api import Ledger

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from botbottle.cli.enforce import release_one, require_room, suppose
 from botbottle.cli.launch import parse_budget
+from botbottle.cli.lifting import release_one, require_room, suppose
 from botbottle.errors import Refused, UsageError
 from botbottle.ledger import open_ledger
 from botbottle.model.bottle import Limit

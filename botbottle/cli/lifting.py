@@ -1,0 +1,163 @@
+"""Lifting orders and carried-out actions: shown first, approved, then written.
+
+Nothing is written when a bottle to resume would be held again at once, or what would come back
+is not approved.
+"""
+
+from __future__ import annotations
+
+import getpass
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from botbottle.cli.consent import Consent, ask
+from botbottle.cli.context import Context
+from botbottle.cli.launch import parse_budget
+from botbottle.cli.ordering import carry_out, targets, writing
+from botbottle.cli.plan import write_plan
+from botbottle.cli.run import Run
+from botbottle.errors import Refused
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from botbottle.ledger.api import Ledger
+    from botbottle.model.bottle import Declared, Limit
+    from botbottle.model.ledger_view import LedgerView
+    from botbottle.model.plan import Plan
+
+
+def lift(
+    context: Context,
+    verb: str,
+    names: Sequence[str],
+    everyone: bool,
+    reason: str,
+    budget: Sequence[str] = (),
+    allow: Sequence[str] = (),
+    *,
+    json_: bool = False,
+) -> int:
+    """Show what would come back and get it approved, then withdraw orders and latched actions and
+    let the reconciler do it. ``budget`` limits go to the bottles' most specific scope."""
+    from botbottle.model.paths import account
+
+    limits = [parse_budget(text) for text in budget]
+    session, declared, chosen = targets(context, names, everyone)
+    run = Run(context, session, declared, verb, chosen)
+    run = run.for_machines() if json_ else run
+    ledger = writing(session, declared)
+    try:
+        view = ledger.view(time.time())
+        supposed = suppose(view, declared, chosen, limits)
+        if verb == "resume":
+            require_room(declared, chosen, supposed)
+        shown = session.plan(declared, only=chosen, view=supposed)
+        approve(run, shown, allow)
+        raise_budgets(ledger, declared, chosen, limits, reason)
+        lifted = [
+            release_one(ledger, account(declared.project.id, n), view.enforced, reason)
+            for n in chosen
+        ]
+    finally:
+        ledger.close()
+    if not any(lifted):
+        context.err.write(f"bb {verb}: nothing held {', '.join(chosen)} back by order\n")
+    return carry_out(run, Consent(yes=True, allow=(*allow, *shown.needs)))
+
+
+def suppose(
+    view: LedgerView, declared: Declared, chosen: tuple[str, ...], limits: Sequence[Limit]
+) -> LedgerView:
+    """The ledger as it will be when the chosen bottles are lifted and have these limits."""
+    from botbottle.model.ledger_view import Pool
+    from botbottle.model.paths import account
+
+    keys = {account(declared.project.id, name) for name in chosen}
+    scopes = [spec.scopes[0].key for spec in declared.bottles if spec.name in chosen]
+    pools = {(p.scope, p.provider, p.window): p for p in view.pools}
+    for scope in scopes:
+        for limit in limits:
+            key = (scope, limit.provider, limit.window)
+            old = pools.get(key, Pool(*key, 0, 0))
+            pools[key] = replace(old, limit=limit.tokens, override=True, refused=False)
+    resumed = {
+        k: replace(r, resume=True) if k in keys else r
+        for k, r in view.enforced.items()
+        if k not in keys or r.policy == "freeze"
+    }
+    holds = {k: h for k, h in view.holds.items() if k not in keys}
+    return replace(view, pools=tuple(sorted(pools.values())), holds=holds, enforced=resumed)
+
+
+def approve(run: Run, shown: Plan, allow: Sequence[str]) -> None:
+    """Show the plan. The command itself is the approval of what is harmless; the rest needs
+    ``--allow``, or a yes at a terminal. Raises Refused and what an apply would be blocked by."""
+    from botbottle.approval import blocking_error, parse_allow
+
+    context, given = run.context, parse_allow(allow)
+    write_plan(context, shown, "text")
+    if error := blocking_error(shown):
+        raise error
+    missing = [need for need in shown.needs if need not in given]
+    if not missing:
+        return
+    if not context.interactive:
+        raise Refused(
+            f"what would come back needs approval to {', '.join(missing)}",
+            code="BB7002",
+            hint=f"bb {run.verb} {' '.join(run.only)} --allow {','.join(shown.needs)}",
+        )
+    ask(context, run.verb, shown, Consent())
+
+
+def raise_budgets(
+    ledger: Ledger,
+    declared: Declared,
+    chosen: tuple[str, ...],
+    limits: Sequence[Limit],
+    reason: str,
+) -> None:
+    """An operator's limits for each chosen bottle, where its own scope begins."""
+    for spec in declared.bottles:
+        if spec.name in chosen:
+            for limit in limits:
+                ledger.set_limit(spec.scopes[0].key, limit, by=getpass.getuser(), reason=reason)
+
+
+def require_room(declared: Declared, chosen: tuple[str, ...], view: LedgerView) -> None:
+    """Raises Refused when a used-up budget would freeze, cut or kill a resumed bottle again."""
+    from botbottle.planner.plan import states_of
+
+    bare = replace(view, holds={}, enforced={})
+    states = states_of(declared, bare)
+    for name in chosen:
+        if not states[name].free:
+            raise Refused(
+                f"{name} would be held again at once: {states[name].message}",
+                code="BB7306",
+                hint=f"bb resume {name} --budget PROVIDER=TOKENS, or {states[name].way_out}",
+            )
+
+
+def release_one(ledger: Ledger, key: str, enforced: object, reason: str) -> bool:
+    """Lift the hold and the carried-out action of one bottle; whether there was either. A frozen
+    bottle is marked to be resumed: the reconciler lifts the freeze when it runs again."""
+    by, now = getpass.getuser(), time.time()
+    lifted = ledger.release_hold(key, by=by, reason=reason, now=now)
+    record = enforced.get(key) if isinstance(enforced, dict) else None
+    if record is not None and record.policy == "freeze":
+        return ledger.ask_resume(key, by=by, reason=reason, now=now) or lifted
+    if record is not None:
+        ledger.enforce(
+            key,
+            record.policy,
+            record.trigger_id,
+            before="held",
+            after="released",
+            lift=True,
+            by=by,
+            now=now,
+        )
+    return lifted or record is not None

@@ -1,0 +1,68 @@
+"""What an operator's orders and their lifting share: which bottles, the ledger, the pass."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from botbottle.cli.common import known_bottles, load_declared, open_session
+from botbottle.cli.consent import Consent, ask
+from botbottle.cli.context import Context
+from botbottle.cli.plan import write_plan
+from botbottle.cli.run import Pace, Run
+from botbottle.errors import PlanStale, Refused, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from botbottle.ledger.api import Ledger
+    from botbottle.model.bottle import Declared
+    from botbottle.session import Session
+
+TRIES = 3  # the world may move between the plan and the lock
+
+
+def targets(
+    context: Context, names: Sequence[str], everyone: bool
+) -> tuple[Session, Declared, tuple[str, ...]]:
+    """Session, manifests, and the named bottles. Raises UsageError for unknown names."""
+    if bool(names) == everyone:
+        raise UsageError("name the bottles, or say --all")
+    session = open_session(context)
+    declared = load_declared(context, session)
+    chosen = known_bottles(declared, names) or sorted(b.name for b in declared.bottles)
+    return session, declared, tuple(chosen)
+
+
+def writing(session: Session, declared: Declared) -> Ledger:
+    """The ledger for writing. Raises Refused before the first apply."""
+    from pathlib import Path
+
+    if not declared.settings.ledger and not Path(session.paths.ledger_db).exists():
+        raise Refused("nothing was ever applied here", code="BB7009", hint="bb apply")
+    return session.open_ledger(declared, write=True)
+
+
+def carry_out(run: Run, consent: Consent, *, show: bool = False) -> int:
+    """The reconciler's pass for these bottles; a watch that was faster leaves nothing to do, and
+    one that was half-way leads to another plan, which is the same order still. The guards
+    against a typo in the manifests (max_changes, max_deletes) do not hold up an order."""
+    from botbottle.approval import blocking_error
+
+    run.context.lock_timeout = max(run.context.lock_timeout, 15.0)
+    with run.events() as emit:
+        for attempt in range(1, TRIES + 1):
+            shown = run.plan()
+            if show and attempt == 1:
+                write_plan(run.context, shown, "text")
+            if error := blocking_error(shown):
+                raise error
+            if shown.empty:
+                run.document("nothing to do", shown)
+                break
+            ask(run.context, run.verb, shown, consent)
+            try:
+                return run.locked(shown, Pace(), emit)
+            except PlanStale:
+                if attempt == TRIES:
+                    raise
+    return run.end(shown)

@@ -12,7 +12,7 @@ from typing import Literal
 
 from botbottle.model import canonical
 from botbottle.model.bottle import BottleSpec, Policy
-from botbottle.model.ledger_view import EnforcementRecord, LedgerView, Pool
+from botbottle.model.ledger_view import EnforcementRecord, HoldRecord, LedgerView, Pool
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,24 +42,31 @@ def standing(
     view: LedgerView,
     pools: Mapping[tuple[str, str], tuple[Pool, ...]],
 ) -> Standing:
-    """An operator's order, else an exhausted governing pool, else a latched kill or freeze.
+    """An operator's order, else an exhausted governing pool, else a latched kill or freeze. Only
+    a freeze stands before the order of a cutoff, which would start the agent again.
     ``pools``: the view's, by ``pools_by_scope``; sorted once for all bottles."""
-    hold = view.holds.get(account)
-    if hold:
-        return Standing(
-            hold.policy,
-            hold.trigger,
-            hold.id,
-            hold.reason or f"{hold.policy} by the operator",
-            way_out(spec.name, hold.policy),
-        )
-    for pool in governing(spec, providers, mode, pools):
-        if pool.exhausted:
-            return _budget_standing(spec, pool)
-    return _latched(spec, view.enforced.get(account))
+    ordered = _ordered(spec, view.holds.get(account))
+    if ordered.policy in ("freeze", "kill"):
+        return ordered
+    exhausted = (p for p in governing(spec, providers, mode, pools) if p.exhausted)
+    pool = next(exhausted, None)
+    otherwise = _latched(spec, view.enforced.get(account)) if pool is None else _spent(spec, pool)
+    return otherwise if ordered.free or otherwise.policy == "freeze" else ordered
 
 
-def _budget_standing(spec: BottleSpec, pool: Pool) -> Standing:
+def _ordered(spec: BottleSpec, hold: HoldRecord | None) -> Standing:
+    if hold is None:
+        return FREE
+    return Standing(
+        hold.policy,
+        hold.trigger,
+        hold.id,
+        hold.reason or f"{hold.policy} by the operator",
+        way_out(spec.name, hold.policy),
+    )
+
+
+def _spent(spec: BottleSpec, pool: Pool) -> Standing:
     window = f" this {pool.window}" if pool.window else ""
     return Standing(
         spec.shutdown,

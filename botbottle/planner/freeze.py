@@ -28,14 +28,20 @@ ALIVE = ("running", "paused", "restarting")
 def plan_freeze(draft: Draft, want: Wanted, view: LedgerView) -> tuple[str, ...]:
     """Snapshot one agent and stop all; ids of the ops after which the sidecars stop: stopping
     them meanwhile would slow the commit down. An agent that is still there but stopped is copied
-    only until the ledger says that this freeze was carried out."""
-    agents = sorted(draft.mine(want.spec.name, "agent"), key=lambda c: c.state not in ALIVE)
+    only until the ledger says that this freeze was carried out; also one that never ran, as its
+    volumes hold the work of the one that it replaces."""
+    agents = sorted(draft.mine(want.spec.name, "agent"), key=_idleness)
     stops = tuple(_stop(draft, want, agent) for agent in agents if agent.state in ALIVE)
     if stops or (agents and not carried_out(want, view.enforced.get(want.account))):
         committed = _commit(draft, want, agents[0], stops, view)
         _save(draft, want, agents[0], (committed,), view)
         return (*stops, committed)
     return stops
+
+
+def _idleness(agent: ObservedContainer) -> int:
+    """What runs comes first, and what never ran last."""
+    return 0 if agent.state in ALIVE else 2 if agent.state == "created" else 1
 
 
 def carried_out(want: Wanted, record: EnforcementRecord | None) -> bool:

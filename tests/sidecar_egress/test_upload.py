@@ -117,6 +117,23 @@ def test_memory_does_not_grow_with_the_body(own: Rig) -> None:
     assert own.sidecar.peak() - before <= 8 * MIB
 
 
+def test_a_body_that_was_sent_is_not_kept(own: Rig) -> None:
+    """A flow is part of a cycle that is collected much later; its body must not wait for that."""
+    body = WORDS[: MIB - 1]
+    head = f"POST /x HTTP/1.1\r\nHost: {EXAMPLE}\r\nContent-Length: {len(body)}\r\n\r\n"
+    with own.tunnel(EXAMPLE) as tls:
+        tls.settimeout(60)
+        for number in range(60):
+            if number == 10:
+                before = own.sidecar.forget_peak()
+            tls.sendall(head.encode() + body)
+            answer = b""
+            while b'"status":404' not in answer:
+                answer += tls.recv(65536)
+    grown = own.sidecar.peak() - before
+    assert grown <= 6 * MIB, f"{grown / MIB:.1f} MiB"
+
+
 @pytest.mark.parametrize("leak", [SECRET, TOKEN], ids=["secret", "token"])
 def test_a_body_with_a_secret_is_broken_off_and_the_secret_does_not_arrive(
     rig: Rig, leak: bytes

@@ -5,8 +5,12 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from botbottle.sidecar.egress.app import Settings, run
-from botbottle.sidecar.egress.ledgerlink import connect
+from botbottle.sidecar.egress import lean
+
+lean.leave_out("ruamel.yaml", "mitmproxy_rs")  # 5 MiB: its configuration files, local capture
+
+from botbottle.sidecar.egress.app import Settings, run  # noqa: E402 - imports mitmproxy
+from botbottle.sidecar.egress.ledgerlink import connect  # noqa: E402
 
 _DEFAULT = Settings()
 

@@ -6,6 +6,7 @@ import asyncio
 import functools
 import signal
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from botbottle.sidecar.egress.resolve import Resolver, read_hosts
 from botbottle.sidecar.egress.sidecar import Sidecar
 
 HEARTBEAT = 5.0  # seconds
+SCANNERS = 2  # threads for large bodies; each keeps 5 MiB of the scanners' scratch
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,11 +110,12 @@ def _own_address(listen: str) -> str:
 
 async def run(settings: Settings, connect: Callable[[Settings], Ledger]) -> None:
     """Run until SIGTERM or SIGINT."""
+    loop = asyncio.get_running_loop()
+    loop.set_default_executor(ThreadPoolExecutor(SCANNERS, "scan"))
     app = App(settings, connect)
     await app.start()
     memory.settle()
     stopping = asyncio.Event()
-    loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
     beating = asyncio.create_task(app.beat())

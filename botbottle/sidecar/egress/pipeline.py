@@ -203,6 +203,7 @@ class Pipeline:
         if passage is None or response is None or passage.denial is not None:
             return
         passage.done("upstream")
+        flow.request.data.content = None  # it was sent: a flow is garbage of the slow kind
         scrubber = passage.policy.scrubber
         if scrubber:
             scrub_head(response, scrubber)
@@ -264,6 +265,7 @@ class Pipeline:
     def end(self, flow: http.HTTPFlow, reason: Reason) -> None:
         """Settle whatever is open for a flow. Idempotent."""
         self._sidecar.live.pop(flow.id, None)
+        flow.request.data.content = None
         passage = passage_of(flow)
         if passage is None:
             return

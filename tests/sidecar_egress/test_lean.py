@@ -1,0 +1,38 @@
+"""What is left out of mitmproxy changes nothing but cost."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import subprocess
+import sys
+import textwrap
+
+from mitmproxy import http
+
+LOADED = """
+import sys
+from botbottle.sidecar.egress import __main__
+print([sys.modules[name].__spec__ for name in ("ruamel.yaml", "mitmproxy_rs")])
+print("mitmproxy.optmanager" in sys.modules)
+try: sys.modules["ruamel.yaml"].YAML
+except AttributeError: print("raises")
+"""
+
+
+def test_what_only_other_uses_of_mitmproxy_need_is_not_loaded() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", LOADED], check=True, capture_output=True, text=True
+    )
+    assert done.stdout.split("\n") == ["[None, None]", "True", "raises", ""]
+
+
+def test_the_check_that_is_left_out_only_looks_at_types() -> None:
+    """If mitmproxy comes to do more there, this fails, and lean.py must be looked at again."""
+    for kind in (http.MessageData, http.RequestData, http.ResponseData):
+        assert ("__post_init__" in vars(kind)) is (kind is http.MessageData)
+    (made,) = ast.parse(textwrap.dedent(inspect.getsource(http.MessageData.__post_init__))).body
+    called = {ast.unparse(n.func) for n in ast.walk(made) if isinstance(n, ast.Call)}
+    assert called == {"fields", "getattr", "typecheck.check_option_type"}
+    stored = [n for n in ast.walk(made) if isinstance(n, ast.Attribute | ast.Subscript)]
+    assert not [n for n in stored if isinstance(n.ctx, ast.Store)]

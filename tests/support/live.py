@@ -24,6 +24,7 @@ HOSTS = (
     "generativelanguage.googleapis.com",
     "api.example.org",
     "other.example.org",
+    "platform.claude.com",
 )
 LABEL = "dev.botbottle.kind=test-world"
 SEALED = ("--internal", "-o", "com.docker.network.bridge.inhibit_ipv4=true")

@@ -27,7 +27,7 @@ _CREDENTIAL = re.compile(
     rb"private|webhook|login|user",
     re.IGNORECASE,
 )
-_NAME_TAIL = re.compile(rb"[\w.\- ]*$")
+_NAME_TAIL = re.compile(rb"[\w.\- +/]*$")
 _DIGESTS = (
     b"sha256=",
     b"sha256-",

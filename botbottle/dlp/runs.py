@@ -78,14 +78,14 @@ def run_end(surface: memoryview, start: int) -> int:
 
 def short_spans(surface: memoryview, ends: list[int]) -> Iterator[tuple[int, int]]:
     """Spans of the short runs whose beginning looks compressed."""
-    for end in ends[:64]:
+    for end in ends:
         yield end - SHORT, run_end(surface, end - SHORT)
 
 
 def worth(run: bytes) -> bool:
     """False for identifiers, paths and rulers: Base64 mixes cases and digits, hex and Base32 show
     in their alphabets."""
-    head = run[:256].rstrip(b"=")
+    head = _digits(run[:256])
     if not head.translate(None, _HEX) or not head.translate(None, _B32):
         return True
     has_digit = len(head.translate(None, _DIGITS)) < len(head)
@@ -96,9 +96,7 @@ def worth(run: bytes) -> bool:
 
 def decode_run(run: bytes, budget: Budget) -> Iterator[tuple[str, bytes]]:
     """Plausible decodings of a run of Base64 characters: (layer, data)."""
-    if b"\\" in run:
-        run = run.replace(b"\\n", b"").replace(b"\\r", b"").replace(b"\\/", b"/")
-    clean = run.translate(None, _NOISE)
+    clean = _digits(run)
     head = clean[:256]
     if not head.translate(None, _HEX):
         yield from _keep("hex", _unhex(clean), budget)
@@ -114,6 +112,13 @@ def decode_run(run: bytes, budget: Budget) -> Iterator[tuple[str, bytes]]:
             if verdict:
                 yield from _keep("base64", _unbase64(standard[shift:]), budget)
                 break
+
+
+def _digits(run: bytes) -> bytes:
+    """A run without line breaks and padding."""
+    if b"\\" in run:
+        run = run.replace(b"\\n", b"").replace(b"\\r", b"").replace(b"\\/", b"/")
+    return run.translate(None, _NOISE)
 
 
 def _pieces(clean: bytes) -> list[bytes]:

@@ -41,7 +41,7 @@ from botbottle.dlp.settings import (
     Limits,
 )
 from botbottle.dlp.target import surfaces_of
-from botbottle.dlp.triggers import ESCAPES, TRIGGERS
+from botbottle.dlp.triggers import ESCAPES, PACKED, TRIGGERS
 
 Headers = Iterable[tuple[str | bytes, str | bytes]]
 
@@ -77,7 +77,8 @@ class Scanner:
         squeezed = self.index.squeezed.expressions()
         self.squeezed: Matcher | None = matcher(squeezed, engine) if squeezed else None
         self.runs: Matcher = _shared(engine)[0]
-        self.triggers: tuple[Matcher, ...] = _shared(engine)[1:]
+        self.packed: Matcher = _shared(engine)[1]
+        self.triggers: tuple[Matcher, ...] = _shared(engine)[2:]
 
     def __repr__(self) -> str:
         return f"Scanner({self.index!r})"
@@ -190,6 +191,7 @@ def _default_cap(engine: str) -> int:
 
 @lru_cache(maxsize=4)
 def _shared(engine: str) -> tuple[Matcher, ...]:
-    """Matchers that depend on no secret: runs first, then one for each trigger."""
+    """Matchers that depend on no secret: runs, compressed data, then one for each trigger."""
     every = (replace(trigger, once=False) for trigger in TRIGGERS[:ESCAPES])
-    return (matcher([RUN_EXPRESSION], engine), *(matcher([one], engine) for one in every))
+    packed = matcher([expression for _, expression in PACKED], engine)
+    return (matcher([RUN_EXPRESSION], engine), packed, *(matcher([one], engine) for one in every))

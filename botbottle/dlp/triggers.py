@@ -31,6 +31,13 @@ TRIGGERS = (
     Expression(rb"PK\x03\x04", (b"pk\x03\x04",), once=True),
     RUN_EXPRESSION,
 )
+# Beginnings of compressed data in decoded bytes: (length, expression).
+PACKED = (
+    (2, Expression(rb"\x78[\x01\x5e\x9c\xda]")),
+    (4, Expression(rb"\x28\xb5\x2f\xfd", (b"\x28\xb5\x2f\xfd",))),
+    (7, Expression(rb"BZh[1-9]1AY", (b"bzh",))),
+    (6, Expression(rb"\xfd7zXZ\x00", (b"\xfd7zxz\x00",))),
+)
 ESCAPES = 6  # the first six
 SHORT_TRIGGER = 6
 GZIP_TRIGGER = 7

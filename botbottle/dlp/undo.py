@@ -1,16 +1,20 @@
 """Everything that can be undone in one surface, scanned as surfaces of their own.
 
 Cheap triggers (found in the same pass as the held secrets) say which views are worth making.
-Short decoded runs are gathered and scanned together, so that a body of ten thousand Base64 words
-costs a few scans, not ten thousand.
+Short decoded runs are gathered and scanned together; where runs are close to each other, the whole
+stretch is decoded instead (see ``dense``).
 """
 
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections import deque
+from collections.abc import Callable
+from functools import partial
+from itertools import islice
 from typing import TYPE_CHECKING
 
-from botbottle.dlp import escapes, inflate, runs, triggers
+from botbottle.dlp import dense, escapes, inflate, runs, triggers
 from botbottle.dlp.entropy import shannon
 from botbottle.dlp.findings import Verdict
 
@@ -18,6 +22,7 @@ if TYPE_CHECKING:
     from botbottle.dlp.message import Message, Origin
 
 Span = tuple[int, int]
+Place = Callable[[], Span]  # worked out only where something is found
 
 _HIGH_ENTROPY = 4.5
 _GATHER = 64 * 1024  # bytes scanned together
@@ -25,6 +30,9 @@ _SHORT = 4096  # decoded runs up to this size are gathered
 _ESCAPE = 64  # bytes; no escape that fires a trigger is longer
 _CLOCK = 32  # runs between looks at the clock, which costs a system call
 _GZIPS = 8  # gzip members looked into per surface
+_PACKED = 512  # beginnings of compressed data looked into per surface
+_PACKED_SIZE = 64 * 1024  # bytes from such a beginning in a stretch
+_CROWD = 8  # runs that show that a stretch goes on
 
 
 class Gathered:
@@ -32,10 +40,10 @@ class Gathered:
 
     def __init__(self) -> None:
         self._starts: list[int] = []
-        self._places: list[Span] = []
+        self._places: list[Place] = []
         self.data = bytearray()
 
-    def add(self, data: bytes, place: Span) -> None:
+    def add(self, data: bytes, place: Place) -> None:
         """Append one run's bytes."""
         self._starts.append(len(self.data))
         self._places.append(place)
@@ -44,7 +52,7 @@ class Gathered:
 
     def place(self, start: int, _end: int) -> Span:
         """The run that byte ``start`` of the joined bytes was decoded from."""
-        return self._places[bisect_right(self._starts, start) - 1]
+        return self._places[bisect_right(self._starts, start) - 1]()
 
 
 class Undo:
@@ -76,8 +84,7 @@ class Undo:
             if index == triggers.RUN_TRIGGER:
                 self._runs(fired[index][0] - runs.RUN)
             elif index == triggers.SHORT_TRIGGER:
-                for begin, end in runs.short_spans(self._view, fired[index]):
-                    self._decode(bytes(view[begin:end]), self._place(begin, end))
+                self._compressed_runs(fired[index])
             elif index == triggers.GZIP_TRIGGER:
                 for end in fired[index][:_GZIPS]:
                     self._inflate("gzip", bytes(view[end - 3 :]), self._place(end - 3, end))
@@ -89,12 +96,12 @@ class Undo:
         for layer, gathered in self._gathered.items():
             self._flush(layer, gathered)
 
-    def _place(self, start: int, end: int) -> Span:
-        return self._origin(start, end)
+    def _place(self, start: int, end: int) -> Place:
+        return partial(self._origin, start, end)
 
-    def _scan(self, data: bytes, layer: str, place: Span) -> None:
+    def _scan(self, data: bytes, layer: str, place: Place) -> None:
         self._message.surface(
-            data, f"{self._location}>{layer}", depth=self._depth, origin=lambda _s, _e: place
+            data, f"{self._location}>{layer}", depth=self._depth, origin=lambda _s, _e: place()
         )
 
     def _unescape(self, index: int, first: int) -> None:
@@ -113,14 +120,36 @@ class Undo:
             if undone != window and self._message.budget.take(len(undone)):
                 self._scan(undone, name, self._place(low, high))
 
-    def _inflate(self, kind: str, data: bytes, place: Span) -> None:
+    def _inflate(self, kind: str, data: bytes, place: Place) -> None:
         plain = inflate.inflate(kind, data, self._message.budget)
         if plain:
             self._scan(plain, kind, place)
 
+    def _compressed_runs(self, ends: list[int]) -> None:
+        for begin, end in runs.short_spans(self._view, ends[:_PACKED]):
+            if self._message.late(self._location):
+                return
+            self._decode(bytes(self._view[begin:end]), self._place(begin, end))
+        if len(ends) > _PACKED:
+            self._message.bound(Verdict.SUPERVISE, "limit.runs", self._location)
+
     def _runs(self, first: int) -> None:
+        at: int | None = first
+        if self._depth > 1 and self._crowded(first):  # what was decoded is often alike
+            at = self._dense(first)
+        while at is not None:
+            at = self._sparse(at)
+            if at is not None:
+                at = self._dense(at)
+
+    def _sparse(self, first: int) -> int | None:
+        """Look at one run after the other; where they come to be close, returns the place."""
         message, count = self._message, 0
+        lately: deque[int] = deque(maxlen=dense.FEW)
         for start, end in runs.spans(self._view, message.scanner.runs, first):
+            if len(lately) == dense.FEW and start - lately[0] < dense.FEW * dense.APART:
+                return start
+            lately.append(start)
             run = bytes(self._view[start:end])
             if not runs.worth(run):
                 continue
@@ -128,13 +157,59 @@ class Undo:
             late = count % _CLOCK == 0 and message.late(self._location)
             if late or count > message.scanner.limits.runs:
                 message.bound(Verdict.SUPERVISE, "limit.runs", self._location)
-                return
+                return None
             place = self._place(start, end)
             if message.entropy and shannon(run[:256]) >= _HIGH_ENTROPY:
-                message.add(Verdict.WARN, "entropy.high", self._location, place, run)
+                message.add(Verdict.WARN, "entropy.high", self._location, place(), run)
             self._decode(run, place)
+        return None
 
-    def _decode(self, run: bytes, place: Span) -> None:
+    def _dense(self, at: int) -> int | None:
+        """Decode stretches from ``at`` on while runs are close; returns where they no more are."""
+        size = dense.FIRST
+        while at < len(self._view):
+            end = min(len(self._view), at + size)
+            self._stretch(dense.Stretch(bytes(self._view[at:end]), at))
+            if end == len(self._view) or self._message.late(self._location):
+                return None
+            if not self._crowded(end):
+                return end - dense.OVERLAP
+            at, size = end - dense.OVERLAP, min(4 * size, dense.LARGEST)
+        return None
+
+    def _crowded(self, at: int) -> bool:
+        ahead = self._view[at : at + _CROWD * dense.APART]
+        return (
+            sum(1 for _ in islice(runs.spans(ahead, self._message.scanner.runs), _CROWD)) == _CROWD
+        )
+
+    def _stretch(self, stretch: dense.Stretch) -> None:
+        for layer, data, span in stretch.views():
+            location = f"{self._location}>{layer}"
+
+            def origin(start: int, end: int, span: Callable[[int, int], Span] = span) -> Span:
+                low, length = span(start, end)
+                return self._origin(low, low + length)
+
+            self._message.surface(data, location, depth=self._depth, origin=origin)
+            self._packed(data, layer, origin)
+
+    def _packed(self, data: bytes, layer: str, origin: Origin) -> None:
+        """Compressed data that begins anywhere in a decoded stretch."""
+        hits, overflow = self._message.scanner.packed.find(data, _PACKED)
+        if overflow:
+            self._message.bound(Verdict.SUPERVISE, "limit.runs", self._location)
+        for index, end in hits:
+            start = end - triggers.PACKED[index][0]
+            kind = inflate.compressed(data[start : start + 8])
+            plain = kind and inflate.inflate(
+                kind, data[start : start + _PACKED_SIZE], self._message.budget
+            )
+            if plain:
+                name = f"{layer}>{kind}"
+                self._gathered.setdefault(name, Gathered()).add(plain, partial(origin, start, end))
+
+    def _decode(self, run: bytes, place: Place) -> None:
         for layer, data in runs.decode_run(run, self._message.budget):
             if len(data) > _SHORT or inflate.compressed(data[:8]) or data[:2] == b"PK":
                 self._scan(data, layer, place)

@@ -4,11 +4,13 @@
 from __future__ import annotations
 
 from botbottle.dlp.checks import has_digit, mixed, mixed_case
+from botbottle.dlp.findings import Verdict
 from botbottle.dlp.rules.model import Context, Rule, context, token
 from botbottle.dlp.wordlike import wordlike
 
 _UUID = r"(?i:[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})"
 _AWS = "AWS IAM docs, unique identifiers: AKIA, ASIA, ABIA, ACCA + 16 base32; secret keys of 40"
+_SIGNED = "Microsoft security utilities: the signature stands at a fixed place, the length is fixed"
 _AZURE = "Microsoft security docs: keys carry signatures (JQQJ99 ... AZDO/ACOG, 7Q~/8Q~, +AStg)"
 
 
@@ -37,8 +39,13 @@ RULES: tuple[Rule | Context, ...] = (
     token("gcp.key-base64", r"QUl6YV[A-Za-z0-9+/]{46,50}", "qul6yv", source="Base64 of AIza..."),
     context("gcp.client-secret", "google clientSecret client_secret client.secret", r"[A-Za-z0-9_\-]{24}", source="Google Identity docs: older client secrets of 24", entropy=3.6, check=mixed),
     token("azure.ad-secret", r"(?:[^A-Za-z0-9_~.\-]|^|\\[nrt])([A-Za-z0-9_~.\-]{3}\dQ~[A-Za-z0-9_~.\-]{31,34})", "7q~", "8q~", "9q~", "6q~", "5q~", "4q~", "3q~", "2q~", "1q~", "0q~", source=_AZURE, entropy=3.3),
-    token("azure.devops-pat", r"[A-Za-z0-9]{50,90}JQQJ9[A-Za-z0-9]{4,20}(?:AZDO|ACOG|AStg|ACDb|AIoT|APIM)?[A-Za-z0-9]{0,8}", "jqqj9", source=_AZURE),
-    token("azure.identifiable", r"[A-Za-z0-9+/]{40,90}(?:AZDO|ACOG|\+AStg?|\+ACR|AzCa|\+ACDb|AIoT|APIM|ACAAAA|AzFu|AzSe|ASbE?|\+ASb|\+AEh)[A-Za-z0-9+/]{4,8}={0,2}", "azdo", "acog", "+ast", "+acdb", "aiot", "apim", "acaaaa", "azfu", "azse", "azca", "+acr", "asb", "+aeh", source=_AZURE, entropy=4.2, left=True, check=mixed_case),
+    token("azure.devops-pat", r"[A-Za-z0-9]{50,90}JQQJ\d[\dDH][A-Za-z0-9]{6,40}(?:==)?", "jqqj", source=_AZURE),
+    token("azure.key-64-bytes", r"[A-Za-z0-9+/]{76}(?:\+ASt|\+ABa|ACDb|APIM)[A-Za-z0-9+/]{5}[AQgw]==", "+ast", "+aba", "acdb", "apim", anchor=r"(?:\+ASt|\+ABa|ACDb|APIM)[A-Za-z0-9+/]{5}[AQgw]==", source=_SIGNED, entropy=4.2, left=True, check=mixed_case),
+    token("azure.key-32-bytes", r"[A-Za-z0-9+/]{33}(?:AIoT|AzCa|AZEG|\+ASb|\+AEh|\+ARm)[A-P][A-Za-z0-9+/]{5}=", "aiot", "azca", "azeg", "+asb", "+aeh", "+arm", anchor=r"(?:AIoT|AzCa|AZEG|\+ASb|\+AEh|\+ARm)[A-P][A-Za-z0-9+/]{5}=", source=_SIGNED, entropy=4.0, left=True, check=mixed_case),
+    token("azure.key-39-bytes", r"[A-Za-z0-9+/]{42}(?:AzSe|\+ACR)[A-D][A-Za-z0-9+/]{5}", "azse", "+acr", anchor=r"(?:AzSe|\+ACR)[A-D][A-Za-z0-9+/]{5}", source=_SIGNED, entropy=4.0, left=True, right=True, check=mixed_case),
+    token("azure.key-40-bytes", r"[\w\-+/]{44}AzFu[\w\-+/]{5}[AQgw]==", "azfu", source=_SIGNED, entropy=4.0, left=True, check=mixed_case),
+    token("azure.key-63-bytes", r"[A-Za-z0-9]{76}(?:AZDO|ACOG)[A-Za-z0-9]{4}", "azdo", "acog", anchor=r"(?:AZDO|ACOG)[A-Za-z0-9]{4}", source=_SIGNED, entropy=4.2, left=True, right=True, check=mixed_case),
+    token("azure.identifiable", r"[A-Za-z0-9+/]{40,90}(?:AZDO|ACOG|\+AStg?|\+ACR|AzCa|\+ACDb|AIoT|APIM|ACAAAA|AzFu|AzSe|ASbE?|\+ASb|\+AEh)[A-Za-z0-9+/]{4,8}={0,2}", "azdo", "acog", "+ast", "+acdb", "aiot", "apim", "acaaaa", "azfu", "azse", "azca", "+acr", "asb", "+aeh", source=_AZURE, verdict=Verdict.WARN, right=True, entropy=4.2, left=True, check=mixed_case),
     token("azure.account-key", r"(?i:AccountKey)\s{0,3}=\s{0,3}([A-Za-z0-9+/]{80,88}={0,2})", "accountkey", source="Azure Storage docs: connection strings, 64-byte key in base64"),
     token("azure.storage-key", r"(?i:key|storage|account|azure|cosmos|batch|secret)[\w.\-]{0,24}[^A-Za-z0-9+/]{1,12}(?:\\[nrt])?([A-Za-z0-9+/]{86}==)", "==", anchor=r"[^A-Za-z0-9+/][A-Za-z0-9+/]{86}==", source="Azure Storage docs: account keys are 64 bytes in base64", entropy=4.6, left=True, check=mixed_case),
     token("azure.shared-access", r"(?i:SharedAccessKey|;Secret|hub[\w]{0,12}Key|SharedSecret\w{0,8})\\*[\"']?\s{0,3}[=:]\s{0,3}\\*[\"']?([A-Za-z0-9+/]{34,46}=?={0,2})", "sharedaccesskey", ";secret", "hub", "sharedsecret", source="Azure Service Bus and App Configuration docs: 32-byte keys in base64", entropy=3.3, check=mixed),

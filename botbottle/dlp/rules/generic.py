@@ -32,7 +32,8 @@ _HARMLESS = re.compile(
     rb"idempotency|dedup|checksum|integrity|cancel|verify|known|resource)[_\-. ]?(?:page)?[_\-. ]?(?:token|key)|"
     rb"signature|key[_\-]?id|fingerprint|thumbprint|digest"
 )
-_PLAIN_KEY = re.compile(rb"(?i)^(?:key|auth|id)[^a-z]*$")
+_PLAIN_KEY = re.compile(rb"(?i)(?:^|[+/])(?:key|auth|id)[^a-z]*$")
+_PADDED = re.compile(rb"([A-Za-z0-9+/]{16,64})={1,2}[\\nr\s\"',]*$")  # the end of a Base64 word
 _PUBLIC = (
     b"MFkwEwYHKoZIzj0",
     b"MIIBIjANBgkq",
@@ -82,13 +83,19 @@ def assigned(lead: bytes, value: bytes) -> Verdict | None:
         return Verdict.WARN if mixed(value) and has_digit(value) and len(value) >= 24 else None
     if _HARMLESS.search(lead) or value.startswith(_PUBLIC):
         return None
-    if spelled(value):
+    if spelled(value) or _behind_base64(lead):
         return Verdict.WARN
     if _NAMED.search(lead) and not _PLAIN_KEY.search(lead):
         return Verdict.SUPERVISE
     if _UUID.fullmatch(value) or all(c in _HEX for c in value) or len(value) < 24:
         return Verdict.WARN
     return Verdict.SUPERVISE if mixed(value) and shannon(value) >= 4.0 else Verdict.WARN
+
+
+def _behind_base64(lead: bytes) -> bool:
+    """The operator is a Base64 word's padding, and the key was part of that word."""
+    word = _PADDED.search(lead)
+    return word is not None and mixed_case(word[1]) and not wordlike(word[1])
 
 
 def password(lead: bytes, value: bytes) -> Verdict | None:

@@ -1,0 +1,132 @@
+"""Many runs close together, decoded as one stretch at every alignment.
+
+To look at each of twenty thousand Base64 words is the interpreter's work, not the decoder's. Where
+runs are close, whatever is no digit of the code becomes one, so that positions stay, and the whole
+stretch is decoded at each alignment that a word can have: 4 for Base64, 2 for hex, 8 for Base32
+(RFC 4648 sections 4, 8 and 6). Every word is whole in one of them. The others are noise, in which
+neither a rule nor a held secret is met by chance. A stretch is one number, and its alignments are
+that number shifted by some bits.
+
+Blanks and line breaks are left out first: words may be continued on the next line.
+"""
+
+from __future__ import annotations
+
+import binascii
+from bisect import bisect_right
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import accumulate
+from math import gcd
+
+FEW = 64  # runs that are looked at one by one before their distance is judged
+APART = 750  # bytes from run to run, below which a stretch costs less than its runs
+FIRST, LARGEST = 64 * 1024, 1024 * 1024  # bytes of one stretch
+OVERLAP = 6 * 1024  # bytes that two stretches share, for what lies across their border
+_BLOCK = 1024
+_RUN = b"d" * 42
+
+type Span = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """A digit holds ``bits``; ``number`` is linear (the base is a power of two)."""
+
+    layer: str
+    bits: int
+    table: bytes
+    number: Callable[[bytes], int]
+
+    def aligned(self, text: bytes) -> Iterator[tuple[int, bytes]]:
+        """(digits left out in front, bytes) for each alignment."""
+        text = text.translate(self.table)
+        text += self.table[:1] * (-len(text) % 8)
+        number, size = self.number(text), len(text) * self.bits // 8
+        for shift in range(8 // gcd(8, self.bits)):
+            left = (len(text) - shift) * self.bits
+            yield shift, (number >> left % 8).to_bytes(size, "big")[-(left // 8) :]
+
+
+def _table(alphabet: bytes, digits: bytes) -> bytes:
+    """Other bytes become the digit zero."""
+    places = bytearray(digits[:1] * 256)
+    for letter, digit in zip(alphabet, digits, strict=True):
+        places[letter] = digit
+    return bytes(places)
+
+
+def _base64(text: bytes) -> int:
+    return int.from_bytes(binascii.a2b_base64(text), "big")
+
+
+_UPPER, _LOWER = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ", b"abcdefghijklmnopqrstuvwxyz"
+_TEN = b"0123456789"
+_STANDARD = _UPPER + _LOWER + _TEN + b"+/"
+_THIRTY_TWO = b"0123456789abcdefghijklmnopqrstuv"  # digits of int(text, 32)
+_BASE64 = Code("base64", 6, _table(_STANDARD + b"-_", _STANDARD + b"+/"), _base64)
+_HEX = Code("hex", 4, _table(_TEN + b"ABCDEFabcdef", _TEN + b"abcdef" * 2), lambda t: int(t, 16))
+_BASE32 = Code(
+    "base32",
+    5,
+    _table(_UPPER + b"234567" + _LOWER, _THIRTY_TWO + _THIRTY_TWO[:26]),
+    lambda t: int(t, 32),
+)
+_MARKS = tuple(
+    (code, _table(b"\0" + alphabet, b" " + b"d" * len(alphabet)))
+    for code, alphabet in (
+        (_HEX, _TEN + b"ABCDEFabcdef"),
+        (_BASE32, _UPPER + b"234567"),
+        (_BASE32, _LOWER + b"234567"),
+    )
+)
+
+
+class Stretch:
+    """A stretch of a surface. ``start``: its place there."""
+
+    def __init__(self, data: bytes, start: int) -> None:
+        self._data = data
+        self._start = start
+        self._text = joined(data)
+        self._kept: list[int] = []
+
+    def views(self) -> Iterator[tuple[str, bytes, Callable[[int, int], Span]]]:
+        """(layer, bytes, what a span of them was decoded from) for each code and alignment."""
+        for code in self._codes() if self._text else ():
+            for shift, data in code.aligned(self._text):
+                yield code.layer, data, self._origin(code, shift)
+
+    def _codes(self) -> tuple[Code, ...]:
+        """Base64, and what else there are long runs of."""
+        found = {c.layer: c for c, marks in _MARKS if _RUN in self._text.translate(marks)}
+        return _BASE64, *found.values()
+
+    def _origin(self, code: Code, shift: int) -> Callable[[int, int], Span]:
+        def span(start: int, end: int) -> Span:
+            low = self._place(shift + start * 8 // code.bits)
+            high = self._place(shift + end * 8 // code.bits)
+            return self._start + low, max(1, high - low)
+
+        return span
+
+    def _place(self, at: int) -> int:
+        """Where the byte ``at`` of the joined text was, to a few bytes."""
+        if not self._kept:
+            blocks = range(0, len(self._data), _BLOCK)
+            sizes = (len(joined(self._data[b : b + _BLOCK])) for b in blocks)
+            self._kept = list(accumulate(sizes, initial=0))
+        block = max(0, bisect_right(self._kept, at) - 1) * _BLOCK
+        left = at - self._kept[block // _BLOCK]
+        piece = self._data[block : block + _BLOCK]
+        place = bisect_right(range(len(piece)), left, key=lambda n: len(joined(piece[:n])))
+        return min(len(self._data), block + max(0, place - 1))
+
+
+def joined(data: bytes) -> bytes:
+    """``data`` without blanks and line breaks, escaped ones included."""
+    if b"\\" in data:
+        for slashes in (4, 2, 1):  # JSON in JSON in JSON doubles them
+            for letter in b"nr":
+                data = data.replace(b"\\" * slashes + bytes([letter]), b"")
+    return data.translate(None, b" \t\r\n")

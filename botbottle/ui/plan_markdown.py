@@ -32,8 +32,9 @@ def render(plan: Plan) -> str:
         "</details>",
         "",
     ]
-    needs = f" --allow {','.join(plan.needs)}" if plan.needs else ""
-    lines += [f"Approve: `bb apply --approve {plan.digest}{needs}`", ""]
+    # The digest stands for this very plan with all that it needs: no --allow beside it.
+    covers = f" (covers: {', '.join(plan.needs)})" if plan.needs else ""
+    lines += [f"Approve: `bb apply --approve {plan.digest}`{covers}", ""]
     return "\n".join(lines)
 
 

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from botbottle.model.plan import Action, BudgetRow, Change, FieldChange, Notice, Plan, Reach
 
 WIDTH = 72
+NAMED = 4  # bottles that a budget's line names
 COUNTED = (Action.CREATE, Action.START, Action.UPDATE, Action.REPLACE, Action.STOP, Action.REMOVE)
 NAMES = {
     "spec-changed": "cannot change on a live container",
@@ -26,6 +27,8 @@ NAMES = {
     "should-not-run": "declared stopped",
     "attachments": "network attachments differ",
     "extra-copy": "a second copy exists",
+    "retention-count": "more than freezes.keep",
+    "retention-age": "older than freezes.max_days",
 }
 
 
@@ -130,8 +133,16 @@ def _budget(row: BudgetRow) -> str:
     elif row.exhausted_at is not None:
         text += f"  lasts until about {_moment(row.exhausted_at)} at this rate"
     if row.governs:
-        text += f"  governs {', '.join(row.governs)}"
+        text += f"  governs {_few(row.governs)}"
     return text
+
+
+def _few(bottles: tuple[str, ...]) -> str:
+    """The first names, and how many more there are; the JSON document has all."""
+    left = len(bottles) - NAMED
+    if left <= 1:  # "and 1 more" is no shorter than a name
+        return ", ".join(bottles)
+    return f"{', '.join(bottles[:NAMED])} and {left} more"
 
 
 def _moment(epoch: float) -> str:

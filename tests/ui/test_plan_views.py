@@ -76,6 +76,18 @@ class TestText:
         text = plan_text.render(Plan("p", budgets=(BudgetRow("global", "claude", "", 1, 100),)))
         assert "lasts" not in text and "used up" not in text
 
+    @pytest.mark.parametrize(
+        ("count", "words"),
+        [(1, "b0"), (5, "b0, b1, b2, b3, b4"), (6, "b0, b1, b2, b3 and 2 more")],
+    )
+    def test_a_pool_of_many_bottles_names_the_first_and_counts_the_rest(
+        self, count: int, words: str
+    ) -> None:
+        row = BudgetRow("global", "claude", "", 1, 100, tuple(f"b{n}" for n in range(count)))
+        made = Plan("p", budgets=(row,))
+        assert plan_text.render(made).splitlines()[-1].endswith(f"  governs {words}")
+        assert len(plan_json.document(made)["budgets"][0]["governs"]) == count
+
     def test_nothing_to_do_hides_nothing(self) -> None:
         world = World()
         world.converge(declared())
@@ -83,9 +95,10 @@ class TestText:
 
 
 class TestMarkdown:
-    def test_the_digest_and_what_it_needs_are_in_the_command(self, plan: Plan) -> None:
+    def test_the_digest_is_all_that_the_command_needs(self, plan: Plan) -> None:
         last = plan_markdown.render(plan).splitlines()[-1]
-        assert last == f"Approve: `bb apply --approve {plan.digest} --allow budget,destroy,widen`"
+        command = f"bb apply --approve {plan.digest}"
+        assert last == f"Approve: `{command}` (covers: budget, destroy, widen)"
 
     def test_no_field_breaks_out_of_its_place(self, plan: Plan) -> None:
         """A value with back-quotes, pipes or HTML stays inside its cell or fence."""

@@ -77,6 +77,8 @@ def carry_out(op: plan.Op, tools: Tools, names: Names, run: str) -> None:
             snapshots.restore_volumes(op, tools)
         case plan.RemoveImage():
             engine.remove_image(op.tag)
+        case plan.ForgetSnapshot():
+            ledger.forget_freeze(op.account, op.image)
         case plan.RegisterAccount():
             ledger.register(
                 op.account,

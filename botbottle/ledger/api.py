@@ -154,6 +154,9 @@ class Recording(Protocol):
     def record_freeze(self, account: str, image: str, manifest_digest: str, *, now: float) -> None:
         """List a snapshot image; ``now`` in seconds since the epoch."""
 
+    def forget_freeze(self, account: str, image: str) -> bool:
+        """Take a snapshot off the list; whether it was on it."""
+
     def note_audit(self, action: str, subject: str, *, by: str, detail: str = "") -> None:
         """Audit something that only the caller knows, such as an approval."""
 
@@ -172,8 +175,6 @@ class Enforcement(Recording, Protocol):
     def ask_resume(self, account: str, *, by: str, reason: str = "", now: float) -> bool:
         """Mark a carried-out freeze as to be lifted: the reconciler brings the bottle back and
         lifts it then. Whether the bottle is frozen. Audited once."""
-
-    def forget_freeze(self, account: str, image: str) -> bool: ...
 
     def freezes(self) -> tuple[FreezeRecord, ...]:
         """All snapshots, newest first."""
@@ -296,6 +297,14 @@ class Upkeep(Protocol):
     @property
     def password(self) -> str:
         """What the database was opened with, for the ledger service; empty when none is needed."""
+
+    @property
+    def transactions(self) -> int:
+        """Write transactions that this object has begun."""
+
+    def relieve(self) -> None:
+        """Do now, beside everything else, what a later commit would have to wait for; called
+        every few hundred transactions, by one thread at a time (any)."""
 
     def rekey(self, password: str) -> None:
         """The database's password is another one now: connect with it. Raises LedgerUnavailable

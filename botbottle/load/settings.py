@@ -35,6 +35,9 @@ def to_settings(document: SettingsDoc | None) -> Settings:
     for name in ("cache_read", "cache_write", "input"):
         if (value := getattr(keys.count, name, None)) is not None:
             chosen[f"count_{name}"] = value
+    for name in ("keep", "max_days", "remove"):
+        if (value := getattr(keys.freezes, name, None)) is not None:
+            chosen[f"freezes_{name}"] = value
     hosts = sorted((name, p.hosts) for name, p in (keys.providers or {}).items())
     return Settings(
         budgets=document.budget, provider_hosts=tuple(hosts), origins=_origins(document), **chosen

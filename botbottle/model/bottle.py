@@ -142,7 +142,8 @@ class Settings:
     ``count_*`` say which token classes a budget counts (output always counts).
     ``egress_network`` names an existing network for the sidecars' outer side instead of our
     own; ``egress_ca`` a PEM file that the sidecars trust besides the public CAs (both for hosts
-    behind a TLS-inspecting company proxy).
+    behind a TLS-inspecting company proxy). ``freezes_*``: how many snapshots of each bottle stay
+    and for how many days (0: any), and whether removing the others asks first.
     """
 
     budgets: tuple[Limit, ...] = ()
@@ -162,6 +163,9 @@ class Settings:
     preflight: Literal["off", "estimate", "exact"] = "off"
     notify_command: str = ""
     notify_webhook: str = ""
+    freezes_keep: int = 5
+    freezes_max_days: int = 0
+    freezes_remove: Literal["ask", "auto"] = "ask"
     origins: Mapping[str, tuple[Origin, ...]] = field(default_factory=dict, compare=False)
 
 

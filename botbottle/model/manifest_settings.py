@@ -56,6 +56,14 @@ class ProviderHostKeys(Keys):
     hosts: tuple[Annotated[Text, AfterValidator(_host)], ...] = ()
 
 
+class FreezesKeys(Keys):
+    """``freezes``: how long snapshots stay."""
+
+    keep: manifest.whole(1, 1_000_000) | None = None  # type: ignore[valid-type]
+    max_days: manifest.whole(1, 36_500) | None = None  # type: ignore[valid-type]
+    remove: Literal["ask", "auto"] | None = None
+
+
 class SettingsFile(Keys):
     """``settings.yml``."""
 
@@ -74,3 +82,4 @@ class SettingsFile(Keys):
     preflight: Literal["off", "estimate", "exact"] | None = None
     notify_command: Text | None = None
     notify_webhook: Text | None = None
+    freezes: FreezesKeys | None = None

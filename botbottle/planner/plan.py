@@ -21,6 +21,7 @@ from botbottle.planner.facts import Facts
 from botbottle.planner.lookalike import lookalikes
 from botbottle.planner.network import NetworkPlan
 from botbottle.planner.order import cuts_first
+from botbottle.planner.retention import plan_retention
 from botbottle.planner.retire import plan_absent, plan_stopped
 from botbottle.planner.shared import plan_shared, retire_shared
 from botbottle.planner.vacate import make_way, names_first
@@ -51,6 +52,8 @@ def plan(declared: Declared, observed: Observed, view: LedgerView, facts: Facts)
         plan_absent(draft, name, key, reason, registered=key in view.registered)
     if facts.destroy:
         retire_shared(draft)
+    elif not facts.only:
+        plan_retention(draft, declared.settings, view)
     return Plan(
         project=declared.project.id,
         changes=tuple(draft.changes),

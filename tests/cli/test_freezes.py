@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from botbottle.cli.freezes import newest, parse_age, position, row, table
+from botbottle.cli.freezes import position, row, table
+from botbottle.cli.freezes_prune import newest, parse_age
 from botbottle.errors import UsageError
 from botbottle.model import labels
 from botbottle.model.ledger_view import FreezeRecord
@@ -34,13 +35,16 @@ def test_size_and_a_missing_image_are_shown() -> None:
         volumes: ObservedImage("v", (volumes,), size=1_200_000),
         OLD.image: ObservedImage("o", (OLD.image,), size=5_000_000),
     }
-    rows = [row(f, images, {"p/web"}) for f in (NEW, OLD, OTHER)]
+    doomed = {OLD.image: "retention-age"}
+    rows = [row(f, images, {"p/web"}, doomed) for f in (NEW, OLD, OTHER)]
+    assert [r["retention"] for r in rows] == [None, "retention-age", None]
     assert [r["size"] for r in rows] == [5_000_000, 5_000_000, None]
     assert [r["own"] for r in rows] == [1_200_000, None, None]
     assert rows[0]["budget"] == [{"scope": "global", "spent": 7}] and rows[1]["budget"] == []
     text = table(rows)
     assert "web  5 MB  1.2 MB own  frozen" in text
     assert "web  5 MB  volumes not copied" in text
+    assert "snapshot-web:1  goes next: retention-age\n" in text
     assert "api  missing  volumes not copied  not frozen now" in text
 
 

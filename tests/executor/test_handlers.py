@@ -267,12 +267,14 @@ def test_every_other_op_is_one_call_of_the_engine(lab: Lab, bench: Bench) -> Non
         plan.RemoveNetwork(**about("8"), ref=net),  # type: ignore[arg-type]
         plan.RemoveVolume(**about("9"), name=lab.name("vol")),  # type: ignore[arg-type]
         plan.RemoveImage(**about("10"), tag="old:1"),  # type: ignore[arg-type]
+        plan.ForgetSnapshot(**about("11"), account="test/web", image="old:1"),  # type: ignore[arg-type]
     ]
     assert bench.run(*ops).ok
     assert [c.method for c in fake(lab).calls] == [
         "pause", "unpause", "update", "connect", "disconnect", "stop", "remove_container",
         "remove_network", "remove_volume", "remove_image",
     ]  # fmt: skip
+    assert ("forget", ("test/web", "old:1")) in bench.ledger.calls
     world = fake(lab).world
     assert (world.containers, world.networks, world.volumes) == ({}, {}, {})
 

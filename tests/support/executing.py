@@ -97,6 +97,10 @@ class FakeLedger:
     def record_freeze(self, account: str, image: str, manifest_digest: str, *, now: float) -> None:
         self.calls.append(("freeze", (account, image, manifest_digest)))
 
+    def forget_freeze(self, account: str, image: str) -> bool:
+        self.calls.append(("forget", (account, image)))
+        return True
+
     def note_audit(self, action: str, subject: str, *, by: str, detail: str = "") -> None:
         self.calls.append((action, (subject, detail)))
 

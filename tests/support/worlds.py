@@ -20,6 +20,7 @@ from botbottle.model.plan import (
     CreateNetwork,
     CreateVolume,
     DeliverEnv,
+    ForgetSnapshot,
     DisconnectNetwork,
     EnsureImage,
     Op,
@@ -239,6 +240,9 @@ class World:
                     if status and c.labels[labels.BOTTLE] == op.bottle:
                         mark = f"{agent.id} {agent.started_at}"
                         self.status(c.id, replace(status, env=op.names, env_agent=mark))
+            case ForgetSnapshot():
+                kept = tuple(f for f in self.view.freezes[op.account] if f.image != op.image)
+                self.view = replace(self.view, freezes={**self.view.freezes, op.account: kept})
             case CopyFiles() | RemoveImage():
                 pass
             case _:

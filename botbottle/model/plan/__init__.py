@@ -45,7 +45,12 @@ from botbottle.model.plan.inner_ops import (
     RetireAccount,
 )
 from botbottle.model.plan.ops import Op, op_wire
-from botbottle.model.plan.snapshot_ops import CommitImage, RestoreVolumes, SaveVolumes
+from botbottle.model.plan.snapshot_ops import (
+    CommitImage,
+    ForgetSnapshot,
+    RestoreVolumes,
+    SaveVolumes,
+)
 
 __all__ = [
     "FORMAT_VERSION",
@@ -64,6 +69,7 @@ __all__ = [
     "DisconnectNetwork",
     "EnsureImage",
     "FieldChange",
+    "ForgetSnapshot",
     "Held",
     "Notice",
     "Op",

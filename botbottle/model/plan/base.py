@@ -21,7 +21,7 @@ class Base:
 
     id: str
     resource: str  # "web/agent", "web/egress", "web/internal", "ledger"
-    bottle: str  # "" for resources of the whole project or home
+    bottle: str  # "" for the whole project or home; "web/snapshots" for what is kept of "web"
     reason: str  # machine code, may grow: readers treat unknown ones as unspecified
     after: tuple[str, ...] = ()
     expect: str = ""

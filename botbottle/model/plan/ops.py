@@ -32,7 +32,12 @@ from botbottle.model.plan.inner_ops import (
     RegisterAccount,
     RetireAccount,
 )
-from botbottle.model.plan.snapshot_ops import CommitImage, RestoreVolumes, SaveVolumes
+from botbottle.model.plan.snapshot_ops import (
+    CommitImage,
+    ForgetSnapshot,
+    RestoreVolumes,
+    SaveVolumes,
+)
 
 type Op = (
     EnsureImage | CreateNetwork | RemoveNetwork | CreateVolume | RemoveVolume | CreateContainer
@@ -40,7 +45,7 @@ type Op = (
     | StopContainer | PauseContainer | UnpauseContainer | RemoveContainer | RenameContainer
     | UpdateContainer | ConnectNetwork | DisconnectNetwork | AwaitReady | PushConfig
     | DeliverEnv | CopyFiles | CommitImage | SaveVolumes | RestoreVolumes | RemoveImage
-    | RegisterAccount | RetireAccount | RecordEnforcement
+    | ForgetSnapshot | RegisterAccount | RetireAccount | RecordEnforcement
 )  # fmt: skip
 
 

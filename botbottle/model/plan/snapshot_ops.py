@@ -38,3 +38,11 @@ class RestoreVolumes(Base):
 
     spec: ContainerSpec
     labels: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForgetSnapshot(Base):
+    """Take a snapshot whose images are gone off the ledger's list."""
+
+    account: str
+    image: str

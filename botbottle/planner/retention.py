@@ -1,0 +1,105 @@
+"""Retention: which snapshots of a bottle are superfluous, and the ops that remove them. Pure.
+
+The ops belong to a bottle key of their own, ``NAME/snapshots``: an approval that they wait for,
+or an engine that refuses one, holds up nothing of the bottle itself. They are planned for the
+whole project only, so an operator's order about one bottle never removes a snapshot.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from botbottle.model.bottle import Settings
+from botbottle.model.ledger_view import FreezeRecord, LedgerView
+from botbottle.model.plan import Action, ForgetSnapshot, Notice, RemoveImage, SaveVolumes
+from botbottle.planner.draft import Draft
+from botbottle.planner.resume import volumes_tag
+
+DAY = 86_400
+COUNT, AGE = "retention-count", "retention-age"
+
+
+def superfluous(
+    settings: Settings,
+    listed: Sequence[FreezeRecord],
+    needed: frozenset[str],
+    now: float,
+    coming: int = 0,
+) -> dict[str, str]:
+    """Image → reason code of the snapshots that retention removes. ``listed``: one bottle's,
+    newest first; ``needed``: images that stay whatever their age; ``coming``: snapshots that the
+    same plan takes. Age counts in whole hours, so that two looks in a row agree."""
+    limit = settings.freezes_max_days * DAY
+    moment = now // 3600 * 3600
+    found = {}
+    for place, freeze in enumerate(listed, start=coming):
+        if freeze.image in needed:
+            continue
+        if place >= settings.freezes_keep:
+            found[freeze.image] = COUNT
+        elif limit and moment - freeze.at > limit:
+            found[freeze.image] = AGE
+    return found
+
+
+def needed_by(account: str, view: LedgerView, usable: Iterable[str]) -> frozenset[str]:
+    """Images that a bottle may be resumed from or a container was made from. ``usable``: those
+    of them that the engine has; while the bottle is held, its newest snapshot stays in any case."""
+    listed = view.freezes.get(account, ())
+    held = account in view.enforced or account in view.holds
+    return frozenset((*usable, *(f.image for f in listed[:1] if held)))
+
+
+def plan_retention(draft: Draft, settings: Settings, view: LedgerView) -> None:
+    """Remove superfluous snapshots of every bottle of this project, declared or not."""
+    for account, listed in sorted(view.freezes.items()):
+        project, _, name = account.rpartition("/")
+        if project != draft.project:
+            continue
+        saves = [op for op in draft.ops_of(name) if isinstance(op, SaveVolumes) and op.snapshot]
+        fresh = {op.snapshot for op in saves} - {f.image for f in listed}
+        needed = needed_by(account, view, draft.facts.snapshots.get(name, ()))
+        found = superfluous(settings, listed, needed, view.now, len(fresh))
+        after = tuple(op.id for op in saves)
+        for image, reason in sorted(found.items()):
+            _remove(draft, account, name, image, reason, after)
+        if found and settings.freezes_remove == "ask":
+            draft.notices.append(_notice(f"{name}/snapshots", found))
+
+
+def _notice(key: str, found: Mapping[str, str]) -> Notice:
+    """BB322: work that was saved is removed."""
+    many = f"{len(found)} snapshot{'s' if len(found) > 1 else ''}"
+    return Notice("BB322", key, f"deletes {many} beyond freezes.keep or max_days", "destroy")
+
+
+def _remove(
+    draft: Draft, account: str, name: str, image: str, reason: str, after: tuple[str, ...]
+) -> None:
+    """Images first: a row without an image is shown as missing, never the reverse."""
+    key, resource = f"{name}/snapshots", f"{name}/snapshot"
+    draft.change(resource, key, Action.REMOVE, reason, note=image)
+    for tag in (image, volumes_tag(image)):
+        after = (
+            draft.add(
+                RemoveImage(
+                    id=f"remove:{tag}",
+                    resource=resource,
+                    bottle=key,
+                    reason=reason,
+                    after=after,
+                    tag=tag,
+                )
+            ),
+        )
+    draft.add(
+        ForgetSnapshot(
+            id=f"forget:{image}",
+            resource=resource,
+            bottle=key,
+            reason=reason,
+            after=after,
+            account=account,
+            image=image,
+        )
+    )

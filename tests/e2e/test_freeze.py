@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 
+import jsonschema
 import pytest
 
 from botbottle.dlp.archives import searching
@@ -51,7 +53,9 @@ def test_a_lost_bottle_is_resumed_from_its_snapshot_with_its_work(live: Live) ->
     live.shell(f"echo {mark} > /workspace/planted")
     before = live.shell("cd /home/agent && ls -lanR --time-style=+%s . /workspace").stdout
     assert live.client("claude")[0]["status"] == 200
-    live.bb("freeze", "web", "--reason", "overnight")
+    frozen = json.loads(live.bb("freeze", "web", "--reason", "overnight", "--json").stdout)
+    jsonschema.validate(frozen, json.loads(Path("schemas/outcome.json").read_text()))
+    assert frozen["outcome"] == "applied" and "commit:web/agent" in frozen["done"]
     (freeze,) = live.json("freezes")["freezes"]
     assert freeze["bottle"] == "web" and freeze["frozen"]
     assert freeze["size"] > freeze["own"] > 0 and freeze["manifest_digest"]
@@ -65,7 +69,7 @@ def test_a_lost_bottle_is_resumed_from_its_snapshot_with_its_work(live: Live) ->
 
     lose(live)
     assert live.bb("plan", "--detailed-exitcode").returncode == 0, "frozen: nothing to do"
-    live.bb("resume", "web")
+    assert json.loads(live.bb("resume", "web", "--json").stdout)["verb"] == "resume"
     assert live.inspect()["Config"]["Image"] == freeze["image"]
     assert live.shell("cat /workspace/notes /home/agent/d/own").stdout == "thought\nmine\n"
     after = live.shell("cd /home/agent && ls -lanR --time-style=+%s . /workspace").stdout

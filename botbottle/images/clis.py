@@ -27,6 +27,39 @@ class Cli:
 
 _CLAUDE = "@anthropic-ai/claude-code-linux-{}@2.1.330"
 _CODEX = "@openai/codex@0.169.0-linux-{}"
+_NODE = "node-linux-{}@22.23.3"
+_PI = Platform(
+    "@earendil-works/pi-coding-agent@1.5.2",
+    "mUWI04rqF1Vd/m1q+Ps1XeWsTXEVvRUnsmRa83I3Dzua0Tx5bYS93imeqtIfrXf7PkkaR6ERz+AuQhIJlom5yA==",
+    "package/",
+)
+
+# Debian's Node.js is too old for pi. It is no part of the other images.
+NODE = Cli(
+    name="node",
+    program="bin/node",
+    keep=("bin/node", "LICENSE"),
+    platforms=(
+        (
+            "x86_64",
+            Platform(
+                _NODE.format("x64"),
+                "qHnz5tFsHoj/WM+uRENVjWONi5hVvmwrgq8A4V76KpuVNAc4+jwK8x4gwbob"
+                "E9BtHNg/AKR2583eYorLF/c7ng==",
+                "package/",
+            ),
+        ),
+        (
+            "aarch64",
+            Platform(
+                _NODE.format("arm64"),
+                "l3DAHZreylo+p9QXDtsOrjG2JXJqVzYXnAGmIQNOUNARcMppTO2cmewVQP+3"
+                "6tjJnSE+dzpMNtgW+c3oiDvXtA==",
+                "package/",
+            ),
+        ),
+    ),
+)
 
 CLIS = {
     cli.name: cli
@@ -81,5 +114,22 @@ CLIS = {
                 ),
             ),
         ),
+        Cli(
+            name="pi",
+            program="dist/bundle/cli.js",
+            keep=(
+                "package.json",
+                "dist/bundle/",
+                "dist/modes/interactive/",
+                "dist/core/export-html/",
+            ),
+            platforms=(("x86_64", _PI), ("aarch64", _PI)),
+        ),
     )
 }
+RUNTIMES = {"pi": NODE}  # what a command's image needs beside it
+
+
+def parts(name: str) -> tuple[Cli, ...]:
+    """The packages of one provider's image: its command, then what runs that."""
+    return (CLIS[name], *((RUNTIMES[name],) if name in RUNTIMES else ()))

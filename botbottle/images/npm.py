@@ -14,24 +14,29 @@ import tarfile
 from pathlib import Path
 
 from botbottle.errors import ImageBuildFailed
-from botbottle.images.clis import CLIS, Cli, Platform
+from botbottle.images.clis import Cli, Platform, parts
 from botbottle.images.context import Context
 
 TIMEOUT = 600  # seconds for one download of about 170 MB
 
 
 def add(context: Context, name: str, arch: str, workdir: Path) -> None:
-    """Put a provider's command into a build context as ``opt/NAME`` and ``bin/NAME``.
+    """Put a provider's command, and what runs it, into a build context as ``opt/NAME`` and
+    ``bin/NAME``.
 
     Raises ImageBuildFailed: no npm, no package for ``arch``, no download, or a wrong hash.
     """
-    cli = CLIS[name]
-    platform = dict(cli.platforms).get(arch)
-    if platform is None:
-        raise ImageBuildFailed(f"{name} publishes no package for {arch}", where=f"agent-{name}")
-    archive = fetch(platform, name, workdir)
-    verify(archive, platform)
-    repack(archive, cli, platform, context)
+    for cli in parts(name):
+        platform = dict(cli.platforms).get(arch)
+        if platform is None:
+            raise ImageBuildFailed(
+                f"{cli.name} publishes no package for {arch}", where=f"agent-{name}"
+            )
+        folder = workdir / cli.name
+        folder.mkdir()
+        archive = fetch(platform, name, folder)
+        verify(archive, platform)
+        repack(archive, cli, platform, context)
 
 
 def fetch(platform: Platform, name: str, workdir: Path) -> Path:

@@ -3,7 +3,8 @@
 ::
 
     base-agent ── agent-base ─┬─ agent-claude      Debian packages, then a user, then a CLI
-                              └─ agent-codex
+                              ├─ agent-codex
+                              └─ agent-pi
     base-sidecar ── sidecar-deps ── sidecar        Debian's Python, then wheels, then our code
     agent-base or any other ── custom              a bottle's own Dockerfile (``custom``)
 
@@ -143,7 +144,8 @@ def _content_digest(content: str) -> str:
         for name, data in package_files().items():
             digest.update(f"\0{name}\0{len(data)}\0".encode() + data)
     elif content.startswith("cli:"):
-        digest.update(repr(clis.CLIS[content.removeprefix("cli:")]).encode())
+        for part in clis.parts(content.removeprefix("cli:")):
+            digest.update(repr(part).encode())
     return digest.hexdigest()
 
 

@@ -13,7 +13,7 @@ class Known:
     """``budgets``: some keys a budget may have; ``budget_keys`` has all. ``templates``: values
     of agent_provider.template."""
 
-    budgets: frozenset[str] = frozenset(PROVIDERS)
+    budgets: frozenset[str] = frozenset(p.budget for p in PROVIDERS.values())
     templates: frozenset[str] = frozenset(PROVIDERS)
 
     def with_contrib(self, names: Collection[str]) -> Known:

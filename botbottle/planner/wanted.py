@@ -71,7 +71,7 @@ def _own_routes(
 ) -> tuple[tuple[Route, ...], frozenset[str]]:
     """The routes that come with a program, and their hosts."""
     program, credential, secret = login(template, token, settings, forward)
-    own = credential.routes(secret, program.budget)
+    own = credential.routes(secret, credential.budget or program.budget)
     return own, frozenset(r.host for r in own)
 
 

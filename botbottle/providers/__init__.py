@@ -39,6 +39,7 @@ from botbottle.providers.environment import (
     proxy_env,
 )
 from botbottle.providers.hostlogin import HostLogin
+from botbottle.providers.pi import PI
 
 __all__ = [
     "ACCOUNT_PLACEHOLDER",
@@ -65,7 +66,7 @@ __all__ = [
     "proxy_env",
 ]
 
-PROVIDERS: Mapping[str, Provider] = {p.name: p for p in (CLAUDE, CODEX)}
+PROVIDERS: Mapping[str, Provider] = {p.name: p for p in (CLAUDE, CODEX, PI)}
 HOST_LOGINS: Mapping[str, HostLogin] = {
     h.secret: h for p in PROVIDERS.values() for h in p.host_logins
 }

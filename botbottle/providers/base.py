@@ -67,7 +67,8 @@ class Credential:
     """One way to log in.
 
     ``variable`` is the host variable used when the bottle names none. ``env`` and ``files`` give
-    the program something to send: placeholders, which the sidecar strips and replaces.
+    the program something to send: placeholders, which the sidecar strips and replaces. ``budget``
+    is the key its tokens spend where that is not the program's own.
     """
 
     kind: str
@@ -79,6 +80,7 @@ class Credential:
     env: tuple[tuple[str, str], ...] = ()
     files: tuple[File, ...] = ()
     argv: tuple[str, ...] = ()
+    budget: str = ""
     aliases: tuple[str, ...] = ()  # host variable names that imply this kind
 
     def routes(self, secret: str, budget: str) -> tuple[Route, ...]:

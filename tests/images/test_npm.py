@@ -7,6 +7,7 @@ import hashlib
 import io
 import stat
 import tarfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -105,6 +106,32 @@ def test_npms_last_words_are_in_the_error(tmp_path: Path, monkeypatch: pytest.Mo
     work.mkdir()
     with pytest.raises(ImageBuildFailed, match="E404"):
         npm.fetch(pinned(b""), "demo", work)
+
+
+def test_what_runs_a_command_comes_with_it_and_is_checked_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command, runtime = package(("package/bin/demo", b"JS")), package(("package/bin/node", b"ELF"))
+    made = {"demo@1.0.0": command, "node@1.0.0": runtime}
+
+    def fetched(platform: clis.Platform, _: str, folder: Path) -> Path:
+        (folder / "p.tgz").write_bytes(made[platform.spec])
+        return folder / "p.tgz"
+
+    def cli(name: str) -> clis.Cli:
+        pin = replace(pinned(made[f"{name}@1.0.0"]), spec=f"{name}@1.0.0")
+        return clis.Cli(name, f"bin/{name}", ("bin/",), (("x86_64", pin),))
+
+    monkeypatch.setattr(npm, "fetch", fetched)
+    monkeypatch.setitem(clis.CLIS, "demo", cli("demo"))
+    monkeypatch.setitem(clis.RUNTIMES, "demo", cli("node"))
+    context, work = Context(), tmp_path / "work"
+    work.mkdir()
+    npm.add(context, "demo", "x86_64", work)
+    assert names(context) == ["opt/demo/bin/demo", "bin/demo", "opt/node/bin/node", "bin/node"]
+    made["node@1.0.0"] += b"\0"
+    with pytest.raises(ImageBuildFailed, match="not the package that was pinned"):
+        npm.add(Context(), "demo", "x86_64", tmp_path)
 
 
 def test_an_architecture_without_a_package_is_named(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import json
 
 import pytest
 
+from botbottle.meter.hosts import METERED_HOSTS
 from botbottle.model.route import from_flat
 from botbottle.providers import (
     PROVIDERS,
@@ -78,6 +79,8 @@ def test_interactive_argv_has_no_task() -> None:
         ("codex", "", "api-key"),
         ("codex", "CODEX_AUTH_JSON", "chatgpt"),
         ("claude", "CLAUDE_CREDENTIALS_JSON", "login"),
+        ("pi", "", "api-key"),
+        ("pi", "OPENAI_API_KEY", "openai"),
     ],
 )
 def test_the_variable_name_implies_the_way_to_log_in(name: str, variable: str, kind: str) -> None:
@@ -159,3 +162,10 @@ def test_providers_cannot_be_changed() -> None:
 
 def test_a_placeholder_names_its_secret_and_nothing_else() -> None:
     assert placeholder("GITHUB_TOKEN") == "botbottle-placeholder-github-token"
+
+
+def test_every_program_finds_its_hosts_metered_under_the_budget_it_spends() -> None:
+    for chosen, credential in EVERY:
+        budget = credential.budget or chosen.budget
+        for host in credential.hosts:
+            assert METERED_HOSTS[host.name] == budget, (chosen.name, credential.kind)

@@ -5,7 +5,8 @@ the plans whose name contains PLAN run). Subjects: the sidecar with all stages o
 outbound scan, credential injection, scrubbing), the same with meter and ledger, stock mitmdump of
 the same version, srt's TLS-terminating proxy, squid with ssl-bump; TLS on both sides of each.
 
-Every plan runs in rounds that alternate between the subjects; a figure is the median round.
+Every plan runs in rounds that alternate between the subjects; a figure is the median round. Rounds
+end when the plan's share of ``BENCH_SECONDS`` (200) is used up, but two are always made.
 ``cpu_ms_each`` is the processor time of the proxy per request or event: on a machine that has
 something else to do it is the figure to compare. ``BENCH_ROUNDS`` changes the number of rounds.
 """
@@ -18,16 +19,18 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 from benchmarks import frame
-from benchmarks.egress import lag, peers
+from benchmarks.egress import held, lag, peers, reload, starting
 from benchmarks.egress.subjects import ROOT, Subject, certificate, mitmdump, sidecar
 
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "5"))
+SECONDS = float(os.environ.get("BENCH_SECONDS", "200"))  # for all plans together
 STOCK, STREAMING, OURS, METERED = "mitmdump", "mitmdump+stream", "sidecar", "metered"
 ALL = (STOCK, OURS, "srt", "squid")
 STREAMS = (STREAMING, OURS, METERED, "srt", "squid")
@@ -77,11 +80,15 @@ def measured(
     """All rounds of one plan on every subject it is for."""
     names = [n for n in (STREAMS if plan["kind"] == "sse" else ALL) if n in subjects]
     rounds: dict[str, list[dict[str, float]]] = {"direct": [], **{n: [] for n in names}}
+    end = time.monotonic() + SECONDS / len(PLANS)
     for number in range(ROUNDS):
+        if number >= 2 and time.monotonic() > end:
+            break
         turn = names if number % 2 else names[::-1]
         for name in ("direct", *turn):
             rounds[name].append(round_of(subjects.get(name), upstream, cert, plan))
-    return {name: middle(found) for name, found in rounds.items()}
+    made = {"rounds": len(rounds["direct"])}
+    return {name: {**middle(found), **made} for name, found in rounds.items()}
 
 
 def ratios(found: dict[str, dict[str, float]]) -> dict[str, dict[str, float]]:
@@ -154,11 +161,22 @@ def run(folder: Path, only: str) -> dict[str, Any]:
                 figures[name] = measured(plan, subjects, upstream, cert)
                 figures[name]["ours_against"] = ratios(figures[name])
                 show(name, figures[name])
-        if only in lag.NAME:
-            figures[lag.NAME] = lag.measure(subjects[OURS], upstream)
-            print(lag.NAME, json.dumps(figures[lag.NAME]), flush=True)
+        for name, extra in extras(subjects[OURS], upstream, str(folder / "rules")).items():
+            if only in name:
+                figures[name] = extra()
+                print(name, json.dumps(figures[name]), flush=True)
         figures["after_mib"] = {n: s.memory() for n, s in subjects.items()}
         return figures
+
+
+def extras(ours: Subject, upstream: int, rules: str) -> dict[str, Callable[[], dict[str, Any]]]:
+    """What is measured on the sidecar alone."""
+    return {
+        lag.NAME: lambda: lag.measure(ours, upstream),
+        held.NAME: lambda: held.measure(rules),
+        reload.NAME: lambda: reload.measure(ours, upstream),
+        starting.NAME: lambda: starting.measure(rules),
+    }
 
 
 def show(name: str, figures: dict[str, Any]) -> None:

@@ -11,6 +11,7 @@ import json
 import statistics
 import subprocess
 import sys
+from dataclasses import replace
 from typing import Any
 
 from benchmarks.egress.subjects import CREDENTIAL, ROOT, Subject
@@ -18,8 +19,8 @@ from botbottle.control import connect
 from botbottle.model.route import Auth, Dlp, Match, PathMatch, Route
 
 NAME = "delay beside 1 MB scans"
-ROUNDS = 5
-PLAN = {"kind": "beside", "events": 1500, "gap": 1000, "body": 1_000_000}
+ROUNDS = 3
+PLAN = {"kind": "beside", "events": 1000, "gap": 1000, "body": 1_000_000}
 CONDITIONS: dict[str, dict[str, Any]] = {
     "alone": {**PLAN, "connections": 1},
     "beside unscanned bodies": {**PLAN, "connections": 3, "path": "/unscanned"},
@@ -56,8 +57,6 @@ def _configure(subject: Subject, upstream: int) -> None:
     with connect(subject.ca.parent.parent / "control") as control:
         status = control.status()
         assert status.config is not None
-        from dataclasses import replace
-
         config = replace(status.config, routes=(plain, scanned))
         control.configure(config, {"TOKEN": CREDENTIAL}, b"k" * 32)
 

@@ -86,6 +86,7 @@ def summary(delays: list[float], seconds: float) -> dict[str, float]:
         "p50_ms": round(statistics.median(ordered), 3),
         "p99_ms": round(ordered[min(len(ordered) - 1, int(len(ordered) * 0.99))], 3),
         "per_second": round(len(ordered) / seconds, 1),
+        "count": len(ordered),
     }
 
 

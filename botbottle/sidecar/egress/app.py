@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import signal
+import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from botbottle.sidecar.egress.sidecar import Sidecar
 
 HEARTBEAT = 5.0  # seconds
 SCANNERS = 2  # threads for large bodies; each keeps 5 MiB of the scanners' scratch
+SWITCH = 0.0005  # seconds; the interpreter's own 5 ms would be what a stream waits beside a scan
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,10 +110,16 @@ def _own_address(listen: str) -> str:
     return socket.gethostbyname(socket.gethostname())
 
 
+def prepare(loop: asyncio.AbstractEventLoop) -> None:
+    """Threads for scans, which give way to the event loop after ``SWITCH`` at the latest."""
+    loop.set_default_executor(ThreadPoolExecutor(SCANNERS, "scan"))
+    sys.setswitchinterval(SWITCH)
+
+
 async def run(settings: Settings, connect: Callable[[Settings], Ledger]) -> None:
     """Run until SIGTERM or SIGINT."""
     loop = asyncio.get_running_loop()
-    loop.set_default_executor(ThreadPoolExecutor(SCANNERS, "scan"))
+    prepare(loop)
     app = App(settings, connect)
     await app.start()
     memory.settle()

@@ -26,8 +26,10 @@ from botbottle.model.plan import Plan
 from botbottle.model.usage import Completeness, Exchange, Tokens
 from botbottle.planner.enforce import Standing
 from botbottle.planner.plan import states_of
+from botbottle.planner.resume import volumes_tag
 from botbottle.ui.events import Event, OpDone, OpStarted
 
+NEVER = "0001-01-01T00:00:00Z"  # the engine's word for a start that has not been
 PASSES = 6  # at most, until nothing is left to do
 ORDERS: tuple[Policy, ...] = ("cutoff", "freeze", "kill")
 
@@ -168,11 +170,22 @@ class Race:
             case "kill":
                 assert not agents and not self.bottle.ids("egress") and not self.bottle.volumes()
             case "freeze":
-                ended = ([], ["exited"], ["created"])  # created: it had not run yet
-                assert agents in ended and config is None, (agents, config)
+                assert agents in ([], ["exited"], ["created"]) and config is None, (agents, config)
+                self.kept()
             case _:
                 assert agents == ["running"]
                 assert config is not None and bool(config.routes) == state.free
+
+    def kept(self) -> None:
+        """An agent that is still there has a snapshot with its volumes, also one that never ran:
+        they hold the work of the one that it was to replace."""
+        for identity in self.bottle.ids("agent"):
+            seen = self.bottle.api.inspect_container(identity)["State"]
+            assert (seen["Status"] == "created") == (seen["StartedAt"] == NEVER), seen
+            with self.bottle.ledger() as ledger:
+                newest = next(f.image for f in ledger.freezes() if f.account == self.bottle.key)
+            for tag in (newest, volumes_tag(newest)):
+                assert self.bottle.engine.image_id(tag), tag
 
     def one_row_each(self) -> None:
         """Between two liftings no trigger has two rows, and the one in force has its row."""

@@ -26,7 +26,7 @@ def _forwarding(policy: Policy) -> Iterator[Diagnostic]:
         yield _error(
             "forward_host_credentials and auth_token name two different logins",
             asked.origin,
-            "keep one of them",
+            "keep one of them; a bottle that names its template inherits neither",
             ((named.origin, "auth_token"),),
         )
     template = policy.value(f"{_AT}.template", "claude")

@@ -49,7 +49,7 @@ class HostLogins:
         own = HOST_LOGINS[name]
         place = own.variable
         try:
-            if given := self._environ.get(own.variable, ""):
+            if given := self._environ.get(own.variable, "").strip():
                 text = claude(given)
             else:
                 place = str(self.path(own))

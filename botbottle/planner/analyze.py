@@ -65,7 +65,9 @@ def _policy(draft: Draft, want: Wanted) -> Iterable[Notice]:
         bottle = want.spec.ancestry[0] if want.spec.ancestry else ""
         yield Notice("BB304", name, f"the project's agent uses the home bottle {bottle!r}", "widen")
     if want.spec.forward_host_credentials and not _forwarded_before(draft, want, old):
-        text = f"forwards this machine's own {want.spec.template} login (its access token)"
+        _, credential, _ = chosen(want.spec)
+        part = "access token" if credential.scheme == "oauth" else "API key"
+        text = f"this machine's own {want.spec.template} login (its {part}) is forwarded"
         yield Notice("BB307", name, f"new credential: {text}", "widen")
     if want.spec.learning:
         yield Notice("BB305", name, "learning mode lets unlisted hosts through", "widen")

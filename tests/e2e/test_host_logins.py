@@ -9,6 +9,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -107,8 +108,9 @@ def memory(pid: int) -> bytes:
             span, rights, *_ = line.split()
             start, end = (int(x, 16) for x in span.split("-"))
             if rights.startswith("rw"):
-                mem.seek(start)
-                found.append(mem.read(end - start))
+                with suppress(OSError):  # it was given back meanwhile
+                    mem.seek(start)
+                    found.append(mem.read(end - start))
     return b"\0".join(found)
 
 

@@ -33,6 +33,17 @@ def test_a_claude_login_is_a_bearer_token() -> None:
     assert signed.headers == ((b"authorization", b"Bearer sk-ant-oat01-real"),)
 
 
+@pytest.mark.parametrize("token", ["a\r\nx-evil: 1", "a\0", "a\nb"])
+def test_a_token_that_would_be_two_headers_is_refused_and_not_quoted(token: str) -> None:
+    for document in (
+        {"claudeAiOauth": {"accessToken": token}},
+        {"tokens": {"access_token": "fine", "account_id": token}},
+    ):
+        with pytest.raises(ValueError, match="line break") as caught:
+            auth.inject(auth.Signed((), ""), Auth("oauth", "S"), json.dumps(document))
+        assert token not in str(caught.value)
+
+
 def test_a_codex_login_brings_its_account() -> None:
     signed = auth.inject(auth.Signed((), ""), Auth("oauth", "S"), codex(600))
     assert dict(signed.headers)[b"chatgpt-account-id"] == b"acct-1"
@@ -69,6 +80,7 @@ def test_an_expired_login_refuses_and_a_fresh_one_passes(rig: Rig) -> None:
     rig.configure(route, secrets={"L": claude(-1)})
     reply = exchange(rig, get())
     assert code_of(reply) == "login-expired"
+    assert b"HTTP/1.1 403 " in reply
     assert b"runs `claude` once on the host, then bb apply" in reply
     assert rig.world.requests(0) == []
     rig.configure(route, secrets={"L": "no login"})

@@ -57,8 +57,10 @@ def run(
     websockets: bool = False,
     way: Credential | None = None,
     value: str = "sk-real-credential-000111222",
+    refused: str = "",
 ) -> list[Any]:
-    """One headless turn with a way to log in; returns the rows of the ledger."""
+    """One headless turn with a way to log in; returns the rows of the ledger, or, when it must
+    end ``refused`` with this code, the sidecar's denials."""
     upstream.reset()
     ledger = LedgerProcess(folder)
     (folder / "hosts-file").write_text(f"{ADDRESS} {HOSTS}\n")
@@ -94,6 +96,10 @@ def run(
             argv, env=env, cwd=home, stdin=subprocess.DEVNULL, capture_output=True, timeout=60,
             check=False,
         )  # fmt: skip
+        if refused:
+            assert done.returncode != 0 and refused.encode() in done.stdout + done.stderr
+            with sidecar.control() as control:
+                return list(control.denials(100))
         assert done.returncode == 0, done.stderr[-2000:]
         until(lambda: bool(ledger.rows()), "a row")
         sidecar.stop()
@@ -168,6 +174,8 @@ def test_a_turn_with_a_login_that_has_ended_is_renewed_on_the_way(
 
 
 FAR = 4102444800
+# Requests until it gives up: Claude Code asks once for a model, Codex never comes to that.
+MOST = {"claude": 8, "codex": 40}
 HOSTS_OWN = {
     "claude": ({}, lambda kept: claude_login(kept, "sk-ant-oat01-of-the-host", 1000 * FAR),
                "sk-ant-oat01-of-the-host"),
@@ -196,3 +204,18 @@ def test_a_turn_with_the_hosts_own_login_takes_its_access_token_alone(
     assert "placeholder" not in str([r["auth"] for r in records])
     home = "".join(p.read_text(errors="replace") for p in tmp_path.glob("home/**/*") if p.is_file())
     assert token not in home and kept not in home
+
+
+@pytest.mark.parametrize("name", ["claude", "codex"])
+def test_a_client_whose_login_has_ended_stops_soon_and_shows_why(
+    upstream: World, tmp_path: Path, name: str
+) -> None:
+    own = provider(name).host_login({})
+    text = {"claude": claude_login("r"), "codex": codex_tokens(jwt({"exp": 1000}), "r")}[name]
+    words = f"the operator runs `{name}` once on the host, then bb apply"
+    denials = run(
+        name, tmp_path, upstream, way=own.credential, value=forwarded(own, text), refused=words
+    )
+    assert {d["code"] for d in denials} == {"login-expired"}
+    assert len(denials) <= MOST[name], [d["path"] for d in denials]
+    assert upstream.requests(0) == []

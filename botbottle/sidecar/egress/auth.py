@@ -82,8 +82,8 @@ def inject(request: Signed, auth: Auth, value: str) -> Signed:
 
     Raises ValueError, without the value, for one that cannot be sent in a header.
     """
-    if auth.scheme not in LOGINS and ("\r" in value or "\n" in value or "\0" in value):
-        raise ValueError("a credential has a line break or NUL")
+    if auth.scheme not in LOGINS:
+        _one_line(value)
     match auth.scheme:
         case "Bearer" | "token":
             return _header(request, b"authorization", f"{auth.scheme} {value}")
@@ -101,10 +101,17 @@ def inject(request: Signed, auth: Auth, value: str) -> Signed:
             raise ValueError("sigv4 signs the whole request")
 
 
+def _one_line(value: str) -> None:
+    if "\r" in value or "\n" in value or "\0" in value:
+        raise ValueError("a credential has a line break or NUL")
+
+
 def _login(request: Signed, value: str) -> Signed:
     found = login.read(value)
     if found is None:
         raise ValueError("the credential is not a login")
+    for text in (found.token, *(text for _, text in found.headers)):
+        _one_line(text)
     for name, text in found.headers:
         request = _header(request, name.encode(), text)
     return _header(request, b"authorization", f"Bearer {found.token}")

@@ -45,7 +45,7 @@ _KINDS: dict[str, tuple[int, str, str]] = {
     # State.
     "not-configured": (503, "wait until bb has configured this bottle", ""),
     "missing-secret": (503, "ask the operator to run bb apply with the credential set", ""),
-    "login-expired": (503, "ask the operator to renew the login on the host", ""),
+    "login-expired": (403, "ask the operator to renew the login on the host", ""),
     "held": (403, "the bottle is cut off; ask the operator", "budget-status"),
     "budget": (403, "the budget is spent; ask the operator", "budget-status"),
     "no-ledger": (503, "the ledger does not answer; try again later", ""),

@@ -11,7 +11,7 @@ import json
 import os
 import secrets
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -153,7 +153,7 @@ def codex_way() -> Credential:
     return provider("codex").credential("", {"credential": "login"})
 
 
-LOGINS = {
+LOGINS: dict[str, tuple[Callable[[], Credential], Callable[[str], str]]] = {
     "claude": (claude_way, claude_login),
     "codex": (codex_way, lambda refresh: codex_tokens(jwt({"exp": 1000}), refresh)),
 }
@@ -176,7 +176,7 @@ def test_a_turn_with_a_login_that_has_ended_is_renewed_on_the_way(
 FAR = 4102444800
 # Requests until it gives up: Claude Code asks once for a model, Codex never comes to that.
 MOST = {"claude": 8, "codex": 40}
-HOSTS_OWN = {
+HOSTS_OWN: dict[str, tuple[dict[str, str], Callable[[str], str], str]] = {
     "claude": ({}, lambda kept: claude_login(kept, "sk-ant-oat01-of-the-host", 1000 * FAR),
                "sk-ant-oat01-of-the-host"),
     "codex": ({}, lambda kept: codex_tokens(jwt({"exp": FAR}), kept), jwt({"exp": FAR})),

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from botbottle.model.route import Match, PathMatch
+from botbottle.model.route import Auth, Match, PathMatch
 from tests.sidecar_egress import tools
 from tests.sidecar_egress.rig import EXAMPLE, Rig
 from tests.sidecar_egress.test_python_clients import environment
@@ -133,7 +133,8 @@ def fails(data, context): context.abort(grpc.StatusCode.NOT_FOUND, "nothing here
 one, down, up = (grpc.unary_unary_rpc_method_handler, grpc.unary_stream_rpc_method_handler,
                  grpc.stream_unary_rpc_method_handler)
 methods = {"Unary": one(lambda d, c: d.upper()), "Fails": one(fails),
-           "Down": down(lambda d, c: iter([d, d, d])), "Up": up(lambda i, c: b"".join(i))}
+           "Down": down(lambda d, c: iter([d, d, d])), "Up": up(lambda i, c: b"".join(i)),
+           "Talk": grpc.stream_stream_rpc_method_handler(lambda i, c: (d.upper() for d in i))}
 server = grpc.server(ThreadPoolExecutor(4))
 for name in ("t.S", "other.S"):
     server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(name, methods),))
@@ -160,9 +161,51 @@ def grpc_port(rig: Rig, tmp_path: Path) -> Iterator[int]:
         server.terminate()
 
 
+TALK = """
+import sys; sys.path.insert(0, sys.argv[1])
+import grpc, json, queue
+same = lambda data: data
+def talk(words):
+    said, heard = queue.Queue(), []
+    said.put(words[0])
+    answers = talks(iter(said.get, None), timeout=60)
+    try:
+        for answer in answers:  # each answer comes before the next word is said
+            heard.append(answer.decode())
+            said.put(words[len(heard)] if len(heard) < len(words) else None)
+    except grpc.RpcError as error: heard.append(error.code().name)
+    return heard
+with grpc.secure_channel(sys.argv[2], grpc.ssl_channel_credentials()) as channel:
+    talks = channel.stream_stream("/t.S/Talk", request_serializer=same, response_deserializer=same)
+    secret = sys.argv[3].encode()
+    print(json.dumps([talk([b"one", b"two", b"x" * 200_000, b"four"]),
+                      talk([b"one", b"key " + secret, b"three"]),
+                      talk([secret[:9], secret[9:], b"three"])]))
+"""
+
+
+def test_a_grpc_conversation_passes_where_the_route_streams(rig: Rig, grpc_port: int) -> None:
+    """Nobody waits for the end of the request; a secret ends it before it has left whole."""
+    secret = "real-secret-value-0123"
+    rig.configure(
+        rig.route(EXAMPLE, port=grpc_port, auth=Auth("Bearer", "T"), stream_uploads=True),
+        secrets={"T": secret},
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", TALK, str(tools.grpcio()), f"{EXAMPLE}:{grpc_port}", secret],
+        env=environment(rig), check=False, capture_output=True, text=True, timeout=180,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-1500:]
+    whole, leaked, cut = json.loads(done.stdout)
+    assert whole == ["ONE", "TWO", "X" * 200_000, "FOUR"]
+    assert (len(leaked), leaked[0]) == (2, "ONE"), "and then the stream's end"
+    assert len(cut) == 2, "the second part of the secret was not answered"
+    assert [d["code"] for d in rig.sidecar.control().denials(2)] == ["dlp", "dlp"]
+
+
 def test_grpc_passes_where_a_route_allows_it(rig: Rig, grpc_port: int) -> None:
-    """Calls and answers in one or many messages, the status in the trailers; bidirectional
-    conversations do not pass: a request is judged whole."""
+    """Calls and answers in one or many messages, the status in the trailers; a
+    request is judged whole."""
     service = (Match((PathMatch("prefix", "/t.S"),), ("POST",)),)
     rig.configure(rig.route(EXAMPLE, port=grpc_port, matches=service))
     done = subprocess.run(

@@ -17,6 +17,7 @@ from botbottle.meter import Conversations, Reason
 from botbottle.sidecar.egress import auth, git, handshake, sigv4
 from botbottle.sidecar.egress.admission import Gate
 from botbottle.sidecar.egress.denial import Denial
+from botbottle.sidecar.egress.grpc import Conversation, is_grpc
 from botbottle.sidecar.egress.heads import KEY, head_of, joined, passage_of
 from botbottle.sidecar.egress.inbound import InboundScan, blocked
 from botbottle.sidecar.egress.layers import CutStream, response_of
@@ -77,7 +78,8 @@ class Pipeline:
         if passage.denial is None:
             passage.streamed = True
             scanner, route = passage.policy.scanner, passage.way
-            flow.request.stream = Upload(
+            talks = is_grpc(flow.request.headers.get("content-type", ""))
+            flow.request.stream = (Conversation if talks else Upload)(
                 scanner,
                 detectors_of(route),
                 lambda found: self._outbound.approvals.marked(scanner, route, found),

@@ -56,10 +56,15 @@ class Upload:
     def _judge(self, raw: tuple[Finding, ...]) -> None:
         found = self._marked(raw)
         self._noted(found)
-        for finding in found:
-            if finding.verdict is not Verdict.WARN and not finding.allowed:
-                reason = f"{finding.rule} found in the body, which is not kept and cannot be cut"
-                raise UploadRefused(Denial("dlp", reason))
+        refuse(found)
+
+
+def refuse(found: Iterable[Finding]) -> None:
+    """Raise UploadRefused for what is neither a warning nor allowed."""
+    for finding in found:
+        if finding.verdict is not Verdict.WARN and not finding.allowed:
+            reason = f"{finding.rule} found in the body, which is not kept and cannot be cut"
+            raise UploadRefused(Denial("dlp", reason))
 
 
 def may_stream(passage: Passage, length: int | None, coding: str) -> bool:

@@ -84,12 +84,15 @@ class Books:
         self.leases.forget()
         self._stamp = None
 
-    def begin(self) -> None:
-        """Once in each transaction: is the copy still true?"""
+    def begin(self) -> bool:
+        """Once in each transaction: is the copy still true? False: it was thrown away, and
+        whatever else was read from the database may have changed, too."""
         stamp = self._db.others()
-        if stamp is None or stamp != self._stamp:
+        true = stamp is not None and stamp == self._stamp
+        if not true:
             self.forget()
         self._stamp = stamp
+        return true
 
     def names(self, now: float) -> dict[Window, str]:
         """Bucket of each window; all windows change on the hour only."""

@@ -150,6 +150,11 @@ class Db(ABC):
         """A copy in the backend's own form, if it has one."""
 
     @abstractmethod
+    def relieve(self) -> None:
+        """Do now, beside everything else, what a later commit would have to wait for. For one
+        thread at a time, which need not be the one that writes."""
+
+    @abstractmethod
     def rekey(self, password: str) -> None:
         """Connect anew with another password and keep to it. Raises LedgerUnavailable when it
         is refused; the connection there was is kept then. Nothing to do for a file."""

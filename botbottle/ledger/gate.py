@@ -204,16 +204,23 @@ class Gate(Spending, Pools):
     def _config(self, account: str) -> _Config | None:
         """The account as it is in this transaction."""
         if self._checked != self.db.transactions:
-            self.books.begin()
-            revision = int(self.db.value("SELECT value FROM counter WHERE name = 'revision'"))
-            if revision != self._revision:
-                self._configs, self._noted, self._revision = {}, set(), revision
-                self.books.forget()
-                self._load_resets()
+            own = self._checked < 0
+            if not self.books.begin() or own:
+                self._compare()
+            if own:  # it may yet be undone, and its number be somebody else's then
+                self._revision = -1
             self._checked = self.db.transactions
         if account not in self._configs:
             self._configs[account] = self._load_config(account)
         return self._configs[account]
+
+    def _compare(self) -> None:
+        """Somebody has written (others, or this object itself): was it accounts or limits?"""
+        revision = int(self.db.value("SELECT value FROM counter WHERE name = 'revision'"))
+        if revision != self._revision:
+            self._configs, self._noted, self._revision = {}, set(), revision
+            self.books.forget()
+            self._load_resets()
 
     def _load_config(self, account: str) -> _Config | None:
         row = self.db.one(

@@ -64,6 +64,9 @@ class PostgresDb(Db):
         if self._c.closed or self._c.broken:
             self._c = self._connect(self._given)
 
+    def relieve(self) -> None:
+        """The server does its own."""
+
     def rekey(self, password: str) -> None:
         with self._lock:
             replaced, self._c = self._c, self._connect(password)

@@ -35,6 +35,13 @@ class SqlLedger(Accounts, Gate, Budgets, Usage, Journal, Supervision, Leases, Up
         """What the database was opened with; empty for a file or where none is needed."""
         return self.db.password
 
+    @property
+    def transactions(self) -> int:
+        return self.db.transactions
+
+    def relieve(self) -> None:
+        self.db.relieve()
+
     def rekey(self, password: str) -> None:
         self.db.rekey(password)
 

@@ -179,6 +179,28 @@ def test_a_limit_set_on_another_connection_counts_from_the_very_next_request(led
     assert admit(ledger, now).code == "budget-exhausted"
 
 
+def test_a_limit_that_was_undone_is_forgotten_whoever_sets_the_next(ledger, second, now):
+    register(ledger)
+    admitted(admit(ledger, now))
+    with pytest.raises(RuntimeError), ledger.batch():
+        ledger.set_limit("bottle:dev", Limit("claude", 1), by="t")
+        assert isinstance(admit(ledger, now, prompt=500), Refusal)
+        raise RuntimeError("undone")
+    second.set_limit("bottle:dev", Limit("claude", 1000), by="t")
+    assert admitted(admit(ledger, now, prompt=500)).limit == 1000
+    admitted(admit(ledger, now))
+    second.set_limit("bottle:dev", Limit("claude", 1), by="t")
+    assert isinstance(admit(ledger, now), Refusal)
+
+
+def test_an_own_change_of_a_limit_counts_at_once_and_in_every_later_transaction(ledger, now):
+    register(ledger)
+    for limit in (1, 10_000, 1):
+        ledger.set_limit("bottle:dev", Limit("claude", limit), by="t")
+        for _ in range(2):
+            assert isinstance(admit(ledger, now, prompt=5, output=5), Refusal) == (limit == 1)
+
+
 def test_in_all_mode_a_shared_pool_stops_a_bottle_that_has_its_own_budget(ledger, now):
     register(ledger, "near", agent=1000)
     register(ledger, "strict", mode="all", agent=1000)

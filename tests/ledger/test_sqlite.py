@@ -102,6 +102,41 @@ def test_the_version_moves_with_commits_of_both_connections(db):
     other.close()
 
 
+def alone(db):
+    """The rows that are in the file itself, without its log."""
+    with sqlite3.connect(f"file:{db.path}?immutable=1", uri=True) as file:
+        return file.execute("SELECT count(*) FROM t").fetchone()[0]
+
+
+def test_relieving_copies_the_log_beside_an_open_transaction_and_loses_nothing(db):
+    for n in range(50):
+        db.run("INSERT INTO t VALUES (?)", n)
+    with db.write():
+        db.run("INSERT INTO t VALUES (50)")
+        relieving = threading.Thread(target=db.relieve)
+        relieving.start()
+        relieving.join(60)
+        assert not relieving.is_alive(), "it waits for no writer"
+        assert alone(db) == 50, "what was committed, and no more"
+    db.relieve()
+    assert alone(db) == 51 == db.value("SELECT count(*) FROM t")
+
+
+def test_relieving_is_not_taken_for_anothers_commit(db):
+    with db.write():
+        before = db.others()
+        db.run("INSERT INTO t VALUES (1)")
+    db.relieve()
+    with db.write():
+        assert db.others() == before, "what the gate keeps in memory is still true"
+
+
+def test_a_ledger_in_memory_has_no_log_to_relieve():
+    memory = SqliteDb(":memory:")
+    memory.relieve()
+    memory.close()
+
+
 @pytest.mark.parametrize(
     ("code", "kind", "hint"),
     [

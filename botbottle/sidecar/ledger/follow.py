@@ -16,6 +16,7 @@ from botbottle.sidecar.ledger.sockets import Doors
 POLL_SECONDS = 0.02  # how soon a new account gets its socket
 RETRY_SECONDS = 1.0  # while the ledger cannot be used
 UPKEEP_SECONDS = 30.0
+RELIEVE = 250  # transactions after which the log of the database is worth copying
 
 
 class Follower:
@@ -25,6 +26,7 @@ class Follower:
         self._ledger, self._doors, self._probe, self._log = ledger, doors, probe, log
         self._seen = -1  # revision of the accounts that have their sockets
         self._upkeep = 0.0
+        self._relieved = 0
         self._complaints: set[str] = set()
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -34,6 +36,7 @@ class Follower:
                 self._rekey()
                 await self._accounts()
                 self._forget()
+                await self._relieve()
                 self._probe.why = ""
             except errors.LedgerError as error:
                 self._complain(error)
@@ -70,6 +73,13 @@ class Follower:
         if time.monotonic() > self._upkeep:
             self._upkeep = time.monotonic() + UPKEEP_SECONDS
             self._ledger.forget_leases(time.time())
+
+    async def _relieve(self) -> None:
+        """In a thread: the batches go on."""
+        begun = self._ledger.transactions
+        if begun - self._relieved >= RELIEVE:
+            self._relieved = begun
+            await asyncio.to_thread(self._ledger.relieve)
 
     def _complain(self, error: errors.LedgerError) -> None:
         if self._probe.why != str(error):

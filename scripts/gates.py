@@ -75,6 +75,8 @@ STATIC = (
     Gate("docstrings", tool("interrogate", "-q", "-iImMsp", "--fail-under", "60", "botbottle")),
     Gate("types", tool("mypy")),
 )
+# Installs one where that may be done; where not, the test that wants one is skipped.
+BROWSER = Gate("browser", ("scripts/browser",))
 UNIT = Gate("unit tests", pytest("unit", FAST, *workers("2")), report="unit")
 E2E = Gate("end-to-end tests", (*STAGE, *pytest("e2e", REAL)), report="e2e", loud=True)
 CHAOS = Gate("chaos", (*STAGE, *pytest("chaos", "chaos")), report="chaos", loud=True)
@@ -84,7 +86,7 @@ TARGETS = {
     "unit": (UNIT,),
     "e2e": (E2E,),
     "chaos": (CHAOS,),
-    "test": (*STATIC, UNIT, E2E),
+    "test": (*STATIC, BROWSER, UNIT, E2E),
 }
 
 

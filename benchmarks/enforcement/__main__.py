@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import functools
 import signal
 import statistics
 import subprocess
@@ -24,6 +25,7 @@ from typing import Any
 from benchmarks.enforcement.bottle import NAME, Bench, bench
 from benchmarks.frame import ROOT, compiled, write
 from botbottle.ledger.records import Admitted
+from botbottle.model.bottle import Policy
 from botbottle.model.usage import Completeness, Exchange, Tokens
 from botbottle.sidecar.ledger.client import LedgerClient
 
@@ -71,7 +73,7 @@ async def crossings(made: Bench, rounds: int) -> dict[str, Any]:
                 found.append(ledger.audit(limit=1)[-1].at - crossed)
             lifted = rows(made, "lift")
             made.bb("budget", "set", f"agent:{made.key}", "claude", str((turn + 2) * 2 * EXTRA))
-            await until(lambda before=lifted: rows(made, "lift") > before)  # type: ignore[misc]
+            await until(functools.partial(more_rows, made, "lift", lifted))
     finally:
         await client.close()
         watch.send_signal(signal.SIGTERM)
@@ -100,6 +102,10 @@ async def cross(client: LedgerClient, turn: int) -> float:
 def rows(made: Bench, action: str) -> int:
     with made.ledger() as ledger:
         return sum(r.action == action for r in ledger.audit(account=made.key))
+
+
+def more_rows(made: Bench, action: str, before: int) -> bool:
+    return rows(made, action) > before
 
 
 def watched(made: Bench) -> bool:
@@ -189,9 +195,9 @@ def ordered_freeze(made: Bench, _turn: int) -> dict[str, float]:
     }
 
 
-def order(made: Bench, policy: str) -> None:
+def order(made: Bench, policy: Policy) -> None:
     with made.ledger() as ledger:
-        ledger.hold(made.key, policy, by="bench", now=time.time())  # type: ignore[arg-type]
+        ledger.hold(made.key, policy, by="bench", now=time.time())
 
 
 def spread(seconds: list[float]) -> dict[str, float]:

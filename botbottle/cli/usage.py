@@ -16,11 +16,21 @@ from botbottle.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from botbottle.ledger.api import Group
     from botbottle.ledger.records import UsageRow
 
-GROUPS = ("account", "agent", "bottle", "provider", "model", "day", "hour", "project")
+GROUPS: tuple[Group, ...] = (
+    "account",
+    "agent",
+    "bottle",
+    "provider",
+    "model",
+    "day",
+    "hour",
+    "project",
+)
 FORMATS = ("table", "json", "csv", "otel")
-OTEL_GROUPS = ("account", "agent", "provider", "model")
+OTEL_GROUPS: tuple[Group, ...] = ("account", "agent", "provider", "model")
 CLASSES = (
     "input_uncached",
     "cache_read",
@@ -52,7 +62,7 @@ def register(app: typer.Typer) -> None:
         begin = parse_since(since)
         ledger = session.open_ledger(declared)
         try:
-            rows = ledger.usage(groups, since=begin)  # type: ignore[arg-type]  # checked
+            rows = ledger.usage(groups, since=begin)
             hours = ledger.usage(("hour",), since=begin) if form == "otel" else ()
         finally:
             ledger.close()
@@ -69,13 +79,14 @@ def register(app: typer.Typer) -> None:
         return 0
 
 
-def parse_groups(text: str) -> tuple[str, ...]:
+def parse_groups(text: str) -> tuple[Group, ...]:
     """Group names in order. Raises UsageError."""
-    groups = tuple(g.strip() for g in text.split(",") if g.strip())
-    for group in groups:
-        if group not in GROUPS:
+    known = {str(group): group for group in GROUPS}
+    asked = [g.strip() for g in text.split(",") if g.strip()]
+    for group in asked:
+        if group not in known:
             raise UsageError(f"--by {group}: not one of {', '.join(GROUPS)}")
-    return groups
+    return tuple(known[group] for group in asked)
 
 
 def parse_format(text: str, *, json_: bool, csv_: bool) -> str:

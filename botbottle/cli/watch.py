@@ -18,8 +18,9 @@ from botbottle.errors import BBError, Exit, Locked, UsageError
 if TYPE_CHECKING:
     from botbottle.cli.watch_parts import Options, Parts
     from botbottle.watch.loop import Watch
+    from botbottle.watch.select import Level
 
-LEVELS = ("none", "safe", "all")
+LEVELS: tuple[Level, ...] = ("none", "safe", "all")
 
 
 def register(app: typer.Typer) -> None:
@@ -51,15 +52,22 @@ def register(app: typer.Typer) -> None:
         from botbottle.cli.watch_parts import Options
 
         context: Context = ctx.obj
-        if auto not in LEVELS:
-            raise UsageError(f"--auto-apply {auto}: not one of {', '.join(LEVELS)}")
+        level = level_of(auto)
         if follow:
             refuse_with_follow(once=once, record=bool(record), metrics=bool(metrics))
             from botbottle.cli.watch_follow import follow_project
 
             return follow_project(context)
-        options = Options(level=auto, record=record, metrics=metrics, heartbeat=heartbeat)  # type: ignore[arg-type]  # checked against LEVELS
+        options = Options(level=level, record=record, metrics=metrics, heartbeat=heartbeat)
         return start(context, options, once=once)
+
+
+def level_of(text: str) -> Level:
+    """One of LEVELS. Raises UsageError."""
+    for level in LEVELS:
+        if text == level:
+            return level
+    raise UsageError(f"--auto-apply {text}: not one of {', '.join(LEVELS)}")
 
 
 def refuse_with_follow(**given: bool) -> None:

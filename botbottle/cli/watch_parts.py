@@ -143,15 +143,15 @@ def writing(context: Context) -> Callable[[], EngineWrite]:
 
 def _emitter(parts: Parts) -> Callable[[Event], None]:
     """Events of a run: progress, the log, and a sign of life."""
-    quiet = "json" if parts.context.progress_mode == "json" else "quiet"
-    show = renderer(quiet, parts.context.err)  # type: ignore[arg-type]  # one of the modes
+    as_json = parts.context.progress_mode == "json"
+    show = renderer("json" if as_json else "quiet", parts.context.err)
 
     def emit(event: Event) -> None:
         parts.heartbeat.beat()
         record = op_record(event)
         if record is not None:
             parts.log(record)
-        if quiet == "json":
+        if as_json:
             show(event)
 
     return emit

@@ -11,7 +11,7 @@ import pytest
 
 from botbottle.dlp import Scanner, Verdict, strongest
 from botbottle.dlp.wordlike import wordlike
-from tests.dlp.conftest import alnum
+from tests.dlp.conftest import PATIENT, alnum
 
 Make = Callable[..., Scanner]
 SHAPES = (
@@ -99,3 +99,22 @@ def test_a_password_with_three_kinds_of_characters_is_supervised(make: Make) -> 
     assert strongest(scanner.scan(b'password = "correct horse"')) in (None, Verdict.WARN)
     assert strongest(scanner.scan(b"password=getpass.getpass(prompt)")) in (None, Verdict.WARN)
     assert strongest(scanner.scan(b'password = "${DB_PASSWORD}"')) in (None, Verdict.WARN)
+
+
+@pytest.mark.parametrize("shape", ['["{}", "{}"]', "{}=\n{}", '{}==", "{}', "{}=\\r\\n{}"])
+def test_a_name_inside_a_random_word_is_no_name(make: Make, shape: str) -> None:
+    """Lists of Base64: the padding looks like an operator, letters like a key's name."""
+    rng = random.Random(8)
+    value = base64.b64encode(rng.randbytes(36)).decode()
+    scan = make({})
+    noise = f"{alnum(rng, 17)}7qKey"
+    assert strongest(scan.scan(shape.format(noise, value).encode())) in (None, Verdict.WARN)
+    assert strongest(scan.scan(f'"stripeSecretKey": "{value}"'.encode())) is Verdict.SUPERVISE
+
+
+def test_lists_of_random_words_are_no_false_alarm(make: Make) -> None:
+    rng = random.Random(9)
+    words = [base64.b64encode(rng.randbytes(rng.randrange(12, 70))).decode() for _ in range(4000)]
+    for body in (json.dumps(words), "\r\n".join(words), " ".join(words)):
+        found = make({}, limits=PATIENT).scan(body.encode())
+        assert strongest(found) in (None, Verdict.WARN), found

@@ -33,7 +33,7 @@ RULES: tuple[Rule | Context, ...] = (
     token("flutterwave.live", r"FLW(?:PUBK|SECK)-[0-9a-h]{32}-X", "flwpubk", "flwseck", source="Flutterwave docs: FLWSECK-<32>-X"),
     token("lob.key", r"(?:live|test)_(?:pub_)?[0-9a-f]{31,35}", "live_", "test_", source="Lob docs: live_/test_ + 35 hex", entropy=2.8, left=True, right=True),
     token("gocardless.token", r"(?i:gocardless)[\s\S]{0,60}?(live_[A-Za-z0-9_=\-]{40})", "gocardless", source="GoCardless docs: live_ + 40", entropy=3.0),
-    token("easypost.key", r"EZ[AT]K[A-Za-z0-9]{54}", "ezak", "eztk", source="EasyPost docs: EZAK/EZTK + 54", entropy=3.0),
+    token("easypost.key", r"EZ[AT]K[A-Za-z0-9]{54}", "ezak", "eztk", source="EasyPost docs: EZAK/EZTK + 54", entropy=3.0, left=True),
     token("shippo.token", r"shippo_(?:live|test)_[0-9a-fA-F]{40}", "shippo_", source="Shippo docs: shippo_live_/shippo_test_ + 40 hex"),
     token("duffel.token", r"duffel_(?:live|test)_[\w\-=]{40,46}", "duffel_", source="Duffel docs: duffel_live_ + 43"),
     token("checkout.key", r"sk_(?:sbox_|test_)?(?:[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}|[a-z2-7]{26}[a-z2-7*#$=]{1,4})", "sk_", source="Checkout.com docs: sk_<uuid>", entropy=2.8, left=True),

@@ -28,7 +28,7 @@ RULES: tuple[Rule | Context, ...] = (
     token("gitlab.prefixed", r"gl(?:cbt|dt|ft|ffct|imt|oas|ptt|rt|rtr|soat|wt|agent)-[\w\-]{18,80}(?:\.[0-9a-z]{2})?(?:\.[0-9a-z]{7,9})?", "glcbt-", "gldt-", "glft-", "glffct-", "glimt-", "gloas-", "glptt-", "glrt-", "glrtr-", "glsoat-", "glwt-", "glagent-", source=_GITLAB, entropy=2.8),
     token("gitlab.runner-registration", r"GR1348941[\w\-]{20}", "gr1348941", source=_GITLAB),
     token("gitlab.session", r"_gitlab_session=([0-9a-z]{32})", "_gitlab_session", source=_GITLAB, entropy=2.8),
-    token("atlassian.token", r"AT[AC]TT3[A-Za-z0-9_\-=]{100,240}", "atatt3", "atctt3", source=_ATLASSIAN, entropy=3.5),
+    token("atlassian.token", r"AT[ACS]TT3[A-Za-z0-9_\-=]{100,240}", "atatt3", "atctt3", "atstt3", source=_ATLASSIAN, entropy=3.5),
     token("bitbucket.app-password", r"ATBB[A-Za-z0-9_=.\-]{28,40}", "atbb", source="Bitbucket Cloud docs: app passwords start ATBB", entropy=3.4, left=True),
     context("bitbucket.client", "bitbucket", r"[a-z0-9=_\-]{32,64}", source="Bitbucket OAuth consumers: key of 32, secret of 64 characters", check=mixed),
     context("gitea.token", "gitea forgejo gitter gogs", r"[a-z0-9_\-]{40}", source="Gitea docs: tokens are 40 hex", check=mixed),

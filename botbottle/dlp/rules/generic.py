@@ -33,7 +33,7 @@ _HARMLESS = re.compile(
     rb"signature|key[_\-]?id|fingerprint|thumbprint|digest"
 )
 _PLAIN_KEY = re.compile(rb"(?i)(?:^|[+/])(?:key|auth|id)[^a-z]*$")
-_PADDED = re.compile(rb"([A-Za-z0-9+/]{16,64})={1,2}[\\nr\s\"',]*$")  # the end of a Base64 word
+_NAME = re.compile(rb"([\w+/\-]{14,96})[^\w+/\-]*(?:\\+[nrt][^\w+/\-]*)*$")
 _PUBLIC = (
     b"MFkwEwYHKoZIzj0",
     b"MIIBIjANBgkq",
@@ -83,7 +83,7 @@ def assigned(lead: bytes, value: bytes) -> Verdict | None:
         return Verdict.WARN if mixed(value) and has_digit(value) and len(value) >= 24 else None
     if _HARMLESS.search(lead) or value.startswith(_PUBLIC):
         return None
-    if spelled(value) or _behind_base64(lead):
+    if spelled(value) or _behind_noise(lead):
         return Verdict.WARN
     if _NAMED.search(lead) and not _PLAIN_KEY.search(lead):
         return Verdict.SUPERVISE
@@ -92,10 +92,10 @@ def assigned(lead: bytes, value: bytes) -> Verdict | None:
     return Verdict.SUPERVISE if mixed(value) and shannon(value) >= 4.0 else Verdict.WARN
 
 
-def _behind_base64(lead: bytes) -> bool:
-    """The operator is a Base64 word's padding, and the key was part of that word."""
-    word = _PADDED.search(lead)
-    return word is not None and mixed_case(word[1]) and not wordlike(word[1])
+def _behind_noise(lead: bytes) -> bool:
+    """The key is a part of a random word, as in lists of Base64, whose padding looks like "="."""
+    name = _NAME.search(lead)
+    return name is not None and mixed_case(name[1]) and not wordlike(name[1])
 
 
 def password(lead: bytes, value: bytes) -> Verdict | None:

@@ -5,13 +5,16 @@ from __future__ import annotations
 
 from botbottle.dlp.checks import checksum_or_random, has_digit, mixed, mixed_case
 from botbottle.dlp.rules.model import Context, Rule, context, token
+from botbottle.dlp.wordlike import wordlike
 
 _UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 
 
 def registry_value(value: bytes) -> bool:
     """A token or Base64, not an identifier from source code."""
-    return value.startswith(b"npm_") or (has_digit(value) and mixed(value))
+    if value.startswith(b"npm_") or (has_digit(value) and mixed(value)):
+        return True
+    return mixed_case(value) and not wordlike(value)
 
 
 RULES: tuple[Rule | Context, ...] = (
@@ -35,5 +38,5 @@ RULES: tuple[Rule | Context, ...] = (
     token("sidekiq.credential", r"(?i:BUNDLE_(?:ENTERPRISE|GEMS)__CONTRIBSYS__COM).{0,32}?([0-9a-f]{8}:[0-9a-f]{8})", "contribsys", source="Sidekiq wiki: Bundler credentials for gems.contribsys.com are 8 hex : 8 hex"),
     token("sidekiq.url", r"(?i:https?:(?:\\*/){2})([0-9a-f]{8}:[0-9a-f]{8})@(?:gems|enterprise)\.contribsys\.com", "contribsys", source="Sidekiq wiki: gem source URLs"),
     token("prefect.key", r"pn[ub]_[A-Za-z0-9]{36}", "pnu_", "pnb_", source="Prefect docs: pnu_ + 36", entropy=3.2),
-    token("thunderstore.token", r"tss_[A-Za-z0-9]{28,40}", "tss_", source="Thunderstore docs: tss_ prefix", entropy=3.4, check=mixed_case),
+    token("thunderstore.token", r"tss_[A-Za-z0-9]{28,40}", "tss_", source="Thunderstore docs: tss_ prefix", entropy=3.4, check=mixed_case, left=True),
 )  # fmt: skip

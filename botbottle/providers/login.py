@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -50,12 +51,11 @@ def _claude(document: Mapping[str, Any]) -> Login | None:
     found = document.get("claudeAiOauth")
     if not isinstance(found, dict) or not isinstance(found.get("accessToken"), str):
         return None
-    ends = found.get("expiresAt")
     return Login(
         program=CLAUDE,
         token=found["accessToken"],
         refresh=_text(found, "refreshToken"),
-        expires=ends / 1000 if isinstance(ends, int | float) else 0.0,
+        expires=_seconds(found.get("expiresAt"), 1000),
     )
 
 
@@ -86,9 +86,18 @@ def _jwt_end(token: str) -> float:
         return 0.0
     try:
         claims = json.loads(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
-        return float(claims["exp"])
-    except (ValueError, KeyError, TypeError):
+        return _seconds(claims["exp"], 1)
+    except (ValueError, KeyError, TypeError, RecursionError):
         return 0.0
+
+
+def _seconds(value: object, parts: int) -> float:
+    """A point in time given in parts of a second; 0 for anything that is none."""
+    try:
+        found = float(value) / parts if isinstance(value, int | float) else 0.0
+    except OverflowError:
+        return 0.0
+    return found if math.isfinite(found) else 0.0
 
 
 def renewal(program: str) -> str:

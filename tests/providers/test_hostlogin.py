@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import base64
 import json
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from botbottle.providers import HOST_LOGINS, PROVIDERS, HostLogin, UnknownSetting, login, provider
 from botbottle.providers.hostlogin import PREFIX, NoLogin, forwarded
 
 CLAUDE, CODEX = HOST_LOGINS["BB_HOST_CLAUDE_LOGIN"], HOST_LOGINS["BB_HOST_CODEX_LOGIN"]
+NAMES = st.sampled_from(
+    ["claudeAiOauth", "tokens", "accessToken", "access_token", "refreshToken", "expiresAt",
+     "account_id", "OPENAI_API_KEY"]
+)  # fmt: skip
 KEY = HOST_LOGINS["BB_HOST_CODEX_KEY"]
 CLAUDE_FILE = {
     "claudeAiOauth": {
@@ -73,6 +80,47 @@ def test_anything_else_is_no_login_and_is_not_quoted(own: HostLogin, text: str) 
     with pytest.raises(NoLogin) as caught:
         forwarded(own, text)
     assert "SECRET" not in str(caught.value)
+
+
+@pytest.mark.parametrize("token", ["a\nb", "a\r\nx: y", "a\0", "\ud800", "ü"])
+def test_what_cannot_stand_in_a_header_is_no_token(token: str) -> None:
+    files = {
+        CLAUDE.secret: {"claudeAiOauth": {"accessToken": token}},
+        CODEX.secret: {"tokens": {"access_token": token}},
+        KEY.secret: {"OPENAI_API_KEY": token},
+    }
+    for name, document in files.items():
+        with pytest.raises(NoLogin):
+            forwarded(HOST_LOGINS[name], json.dumps(document))
+
+
+@pytest.mark.parametrize("ends", [True, None, "1", [], -1, 10**400, float("inf"), float("nan")])
+def test_an_end_that_is_no_time_is_not_known(ends: object) -> None:
+    document = {"claudeAiOauth": {"accessToken": "a", "expiresAt": ends}}
+    taken = login.read(forwarded(CLAUDE, json.dumps(document)))
+    assert taken is not None and taken.expires <= 1
+    claims = base64.urlsafe_b64encode(json.dumps({"exp": ends}).encode()).decode().rstrip("=")
+    found = login.read(json.dumps({"tokens": {"access_token": f"h.{claims}.s"}}))
+    assert found is not None and found.expires <= 1
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(NAMES, inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@given(JSON)
+def test_whatever_the_file_holds_it_is_a_login_or_none(document: object) -> None:
+    text = json.dumps(document)
+    for own in HOST_LOGINS.values():
+        try:
+            taken = forwarded(own, text)
+        except NoLogin:
+            continue
+        assert login.secrets_in(taken)
+        assert "refresh" not in taken.lower()
 
 
 def test_the_login_of_another_program_is_none() -> None:

@@ -12,6 +12,7 @@ from botbottle.model.plan import (
     StartContainer,
 )
 from botbottle.model.resources import SidecarStatus, VolumeSpec
+from botbottle.planner.about import about
 from botbottle.planner.container import ContainerPlan, plan_container
 from botbottle.planner.draft import Draft, volume_labels
 from botbottle.planner.network import NetworkPlan
@@ -66,11 +67,7 @@ def _copy(draft: Draft, want: Wanted, agent: ContainerPlan) -> str:
     name = want.spec.name
     return draft.add(
         CopyFiles(
-            id=f"copy:{name}/agent",
-            resource=f"{name}/agent",
-            bottle=name,
-            reason="new-container",
-            after=agent.ready,
+            **about(f"copy:{name}/agent", name, "agent", "new-container", agent.ready),
             ref=agent.ref,
             files=want.trees,
             texts=want.texts,
@@ -85,11 +82,7 @@ def _start_agent(draft: Draft, want: Wanted, agent: ContainerPlan, after: tuple[
         draft.change(f"{name}/agent", name, Action.START, reason, drift=True)
     start = draft.add(
         StartContainer(
-            id=f"start:{name}/agent",
-            resource=f"{name}/agent",
-            bottle=name,
-            reason=reason,
-            after=after,
+            **about(f"start:{name}/agent", name, "agent", reason, after),
             expect=attached_to(a.network for a in want.agent.networks),
             ref=agent.ref,
         )
@@ -110,11 +103,7 @@ def deliver_env(
         return
     draft.add(
         DeliverEnv(
-            id=f"env:{name}/agent",
-            resource=f"{name}/agent",
-            bottle=name,
-            reason=reason,
-            after=after,
+            **about(f"env:{name}/agent", name, "agent", reason, after),
             expect=attached_to(a.network for a in want.agent.networks),
             ref=agent.ref,
             control=want.paths.control,
@@ -154,10 +143,7 @@ def _create_volume(draft: Draft, want: Wanted, volume: VolumeSpec) -> str:
     name = want.spec.name
     return draft.add(
         CreateVolume(
-            id=f"create:volume:{volume.name}",
-            resource=f"{name}/volume",
-            bottle=name,
-            reason="missing",
+            **about(f"create:volume:{volume.name}", name, "volume", "missing"),
             spec=volume,
             labels=volume_labels(draft.facts, want.spec.project, volume),
         )

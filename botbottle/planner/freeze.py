@@ -10,19 +10,15 @@ from __future__ import annotations
 
 from botbottle.model import canonical, labels
 from botbottle.model.ledger_view import EnforcementRecord, LedgerView
-from botbottle.model.plan import (
-    Action,
-    CommitImage,
-    Ref,
-    SaveVolumes,
-    StopContainer,
-)
+from botbottle.model.plan import CommitImage, Ref, SaveVolumes
 from botbottle.model.resources import ObservedContainer
+from botbottle.planner.about import about, stop
 from botbottle.planner.draft import Draft, owner_labels
 from botbottle.planner.resume import volumes_tag
 from botbottle.planner.wanted import Wanted
 
 ALIVE = ("running", "paused", "restarting")
+FROZEN = "frozen"
 
 
 def plan_freeze(draft: Draft, want: Wanted, view: LedgerView) -> tuple[str, ...]:
@@ -30,8 +26,10 @@ def plan_freeze(draft: Draft, want: Wanted, view: LedgerView) -> tuple[str, ...]
     them meanwhile would slow the commit down. An agent that is still there but stopped is copied
     only until the ledger says that this freeze was carried out; also one that never ran, as its
     volumes hold the work of the one that it replaces."""
-    agents = sorted(draft.mine(want.spec.name, "agent"), key=_idleness)
-    stops = tuple(_stop(draft, want, agent) for agent in agents if agent.state in ALIVE)
+    name = want.spec.name
+    agents = sorted(draft.mine(name, "agent"), key=_idleness)
+    alive = [agent for agent in agents if agent.state in ALIVE]
+    stops = tuple(stop(draft, agent, name, "agent", FROZEN, kill=True) for agent in alive)
     if stops or (agents and not carried_out(want, view.enforced.get(want.account))):
         committed = _commit(draft, want, agents[0], stops, view)
         _save(draft, want, agents[0], (committed,), view)
@@ -60,36 +58,13 @@ def snapshot_tag(want: Wanted, home_id: str) -> str:
     return f"botbottle/snapshot-{want.spec.name}:{tail}"
 
 
-def _stop(draft: Draft, want: Wanted, found: ObservedContainer) -> str:
-    name = want.spec.name
-    draft.change(f"{name}/agent", name, Action.STOP, "frozen")
-    return draft.add(
-        StopContainer(
-            id=f"stop:{name}/agent:{found.id[:12]}",
-            resource=f"{name}/agent",
-            bottle=name,
-            reason="frozen",
-            ref=Ref(found.name, found.id),
-            kill=True,
-        )
-    )
-
-
 def _commit(
-    draft: Draft,
-    want: Wanted,
-    found: ObservedContainer,
-    after: tuple[str, ...],
-    view: LedgerView,
+    draft: Draft, want: Wanted, found: ObservedContainer, after: tuple[str, ...], view: LedgerView
 ) -> str:
     name = want.spec.name
     return draft.add(
         CommitImage(
-            id=f"commit:{name}/agent",
-            resource=f"{name}/agent",
-            bottle=name,
-            reason="frozen",
-            after=after,
+            **about(f"commit:{name}/agent", name, "agent", FROZEN, after),
             ref=Ref(found.name, found.id),
             tag=snapshot_tag(want, draft.facts.paths.home_id),
             labels=_marks(draft, want, "snapshot", view),
@@ -104,11 +79,7 @@ def _save(
     tag = snapshot_tag(want, draft.facts.paths.home_id)
     return draft.add(
         SaveVolumes(
-            id=f"save:{name}/agent",
-            resource=f"{name}/agent",
-            bottle=name,
-            reason="frozen",
-            after=after,
+            **about(f"save:{name}/agent", name, "agent", FROZEN, after),
             ref=Ref(found.name, found.id),
             tag=volumes_tag(tag),
             snapshot=tag,

@@ -4,17 +4,11 @@ from __future__ import annotations
 
 from botbottle.model import fragment
 from botbottle.model.ledger_view import LedgerView
-from botbottle.model.plan import (
-    Action,
-    Ref,
-    RemoveContainer,
-    RemoveVolume,
-    RetireAccount,
-    StopContainer,
-)
+from botbottle.model.plan import Action, Ref, RemoveContainer, RemoveVolume, RetireAccount
 from botbottle.model.resources import ObservedContainer, ObservedVolume
+from botbottle.planner.about import about, stop
 from botbottle.planner.draft import Draft
-from botbottle.planner.freeze import ALIVE, plan_freeze
+from botbottle.planner.freeze import ALIVE, FROZEN, plan_freeze
 from botbottle.planner.network import drop_network
 from botbottle.planner.wanted import Wanted
 
@@ -25,33 +19,12 @@ def plan_stopped(draft: Draft, want: Wanted, view: LedgerView) -> None:
     """Stop what runs, agent first; create nothing. A freeze takes its snapshot on the way."""
     name = want.spec.name
     freezing = want.standing.policy == "freeze"
-    reason = "frozen" if freezing else "should-not-run"
+    reason = FROZEN if freezing else "should-not-run"
     previous = plan_freeze(draft, want, view) if freezing else ()
     for role in ROLES[1:] if freezing else ROLES:
         for found in draft.mine(name, role):
             if found.state in ALIVE:
-                previous = (*previous, _stop(draft, found, name, role, previous, reason))
-
-
-def _stop(
-    draft: Draft,
-    found: ObservedContainer,
-    name: str,
-    role: str,
-    after: tuple[str, ...],
-    reason: str,
-) -> str:
-    draft.change(f"{name}/{role}", name, Action.STOP, reason)
-    return draft.add(
-        StopContainer(
-            id=f"stop:{name}/{role}:{found.id[:12]}",
-            resource=f"{name}/{role}",
-            bottle=name,
-            reason=reason,
-            after=after,
-            ref=Ref(found.name, found.id),
-        )
-    )
+                previous = (*previous, stop(draft, found, name, role, reason, previous))
 
 
 def plan_absent(draft: Draft, name: str, account: str, reason: str, *, registered: bool) -> None:
@@ -68,14 +41,7 @@ def plan_absent(draft: Draft, name: str, account: str, reason: str, *, registere
         gone = (*gone, _remove_volume(draft, volume, name, removed, reason))
     if registered:
         draft.add(
-            RetireAccount(
-                id=f"retire:{name}",
-                resource=f"{name}/account",
-                bottle=name,
-                reason=reason,
-                after=gone,
-                account=account,
-            )
+            RetireAccount(**about(f"retire:{name}", name, "account", reason, gone), account=account)
         )
         draft.change(f"{name}/account", name, Action.REMOVE, reason)
 
@@ -89,17 +55,9 @@ def _remove(
     reason: str,
 ) -> str:
     draft.change(f"{name}/{role}", name, Action.REMOVE, reason)
-    return draft.add(
-        RemoveContainer(
-            id=f"remove:{name}/{role}:{found.id[:12]}",
-            resource=f"{name}/{role}",
-            bottle=name,
-            reason=reason,
-            after=after if role == "egress" else (),
-            ref=Ref(found.name, found.id),
-            kill=True,
-        )
-    )
+    needed = after if role == "egress" else ()
+    told = about(f"remove:{name}/{role}:{found.id[:12]}", name, role, reason, needed)
+    return draft.add(RemoveContainer(**told, ref=Ref(found.name, found.id), kill=True))
 
 
 def _remove_volume(
@@ -108,11 +66,7 @@ def _remove_volume(
     draft.change(f"{name}/volume", name, Action.REMOVE, reason, note=volume.name)
     return draft.add(
         RemoveVolume(
-            id=f"remove:volume:{volume.name}",
-            resource=f"{name}/volume",
-            bottle=name,
-            reason=reason,
-            after=after,
+            **about(f"remove:volume:{volume.name}", name, "volume", reason, after),
             expect=fragment.volume(volume.name, volume.labels),
             name=volume.name,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from functools import lru_cache
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -171,8 +172,9 @@ def files(
     ``account``: of its login."""
     _, credential, _ = chosen(spec)
     own = (*program.files, *credential.files)
+    belongs = json.dumps(account)[1:-1]  # it stands inside a JSON text
     texts = [
-        (f"{AGENT_HOME}/{f.path}", f.content.replace(ACCOUNT_PLACEHOLDER, account)) for f in own
+        (f"{AGENT_HOME}/{f.path}", f.content.replace(ACCOUNT_PLACEHOLDER, belongs)) for f in own
     ]
     if spec.prompt:
         texts.append((f"{AGENT_HOME}/{program.prompt_path}", spec.prompt))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -94,6 +95,14 @@ def test_codex_is_told_the_account_of_the_login_and_no_token() -> None:
     (copied,) = (op for op in made.ops if isinstance(op, CopyFiles))
     (auth,) = (text for path, text in copied.texts if path.endswith(".codex/auth.json"))
     assert '"account_id": "acct-7"' in auth and "botbottle-placeholder-chatgpt" in auth
+
+
+def test_an_odd_account_is_still_one_text_of_the_file() -> None:
+    odd = '", "access_token": "x'
+    made = World().plan(declared(CHATGPT), facts(odd))
+    (copied,) = (op for op in made.ops if isinstance(op, CopyFiles))
+    (auth,) = (text for path, text in copied.texts if path.endswith(".codex/auth.json"))
+    assert json.loads(auth)["tokens"]["account_id"] == odd
 
 
 def test_another_account_makes_another_agent() -> None:

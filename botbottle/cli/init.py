@@ -98,7 +98,7 @@ def register(app: typer.Typer) -> None:
     def init(
         ctx: typer.Context,
         name: Annotated[str, typer.Option("--name", help="Of the bottle and its agent.")] = "dev",
-        provider: Annotated[str, typer.Option("--provider", help="claude|codex")] = "claude",
+        provider: Annotated[str, typer.Option("--provider", help="claude|codex|pi")] = "claude",
         budget: Annotated[str, typer.Option("--budget", help="Such as 5M/day.")] = "5M/day",
         allow: Annotated[
             list[str] | None, typer.Option("--allow", help="A further host; repeatable.")

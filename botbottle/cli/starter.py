@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-PROVIDERS = {"claude": "ANTHROPIC_API_KEY", "codex": "OPENAI_API_KEY"}
+# Template → host variable of its credential, and the budget that its tokens spend.
+PROVIDERS = {"claude": "ANTHROPIC_API_KEY", "codex": "OPENAI_API_KEY", "pi": "ANTHROPIC_API_KEY"}
+BUDGETS = {"claude": "claude", "codex": "codex", "pi": "claude"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +24,11 @@ class Choices:
     def variable(self) -> str:
         """The host variable of the provider's credential."""
         return PROVIDERS[self.provider]
+
+    @property
+    def key(self) -> str:
+        """The budget that the provider's tokens spend."""
+        return BUDGETS[self.provider]
 
 
 def files(choices: Choices) -> dict[str, str]:
@@ -40,7 +47,7 @@ def _settings(choices: Choices) -> str:
 # The pool above all bottles. The most specific budget governs; with budget_mode: all every
 # scope must have room.
 budget:
-  {choices.provider}: 20M/day
+  {choices.key}: 20M/day
 budget_mode: nearest
 
 # What happens to a bottle whose budget is spent: cutoff (runs on, nothing leaves), freeze
@@ -70,7 +77,7 @@ agent_provider:
 
 # Tokens this bottle and all that extend it may spend together.
 budget:
-  {choices.provider}: {choices.budget}
+  {choices.key}: {choices.budget}
 
 {egress}
 # Variables for the agent: literal text, "?" to be asked at apply time, ${{NAME}} to copy one.

@@ -19,9 +19,10 @@ from botbottle.cli.explain import explain_query
 from botbottle.cli.info import show_info
 from botbottle.cli.init import write_starter
 from botbottle.cli.list import show_list
-from botbottle.cli.starter import PROVIDERS, Choices
+from botbottle.cli.starter import BUDGETS, PROVIDERS, Choices
 from botbottle.errors import Exit, ManifestError, Refused, UsageError
 from botbottle.load import load
+from botbottle.providers import PROVIDERS as REGISTRY
 from tests.cli_manifests.run import bb
 from tests.load.homes import BASE, write
 
@@ -103,6 +104,11 @@ def test_init_as_a_process_asks_nothing_without_a_terminal(tmp_path: Path) -> No
     assert bb("--home", home, "validate", cwd=tmp_path).code == 0
     again = bb("--home", home, "init", cwd=tmp_path)
     assert (again.code, "already there" in again.err) == (7, True)
+
+
+def test_the_starter_knows_every_provider_as_it_is() -> None:
+    assert {p.name: p.credential("", {}).variable for p in REGISTRY.values()} == PROVIDERS
+    assert {p.name: p.budget for p in REGISTRY.values()} == BUDGETS
 
 
 # edit

@@ -10,6 +10,7 @@ import sys
 def main() -> None:
     """Run ``bb`` and exit with its code."""
     args = sys.argv[1:]
+    open_streams()
     # No package that happens to be installed gets to look at manifests through pydantic, and its
     # search for such plugins would read the metadata of every installed package.
     os.environ["PYDANTIC_DISABLE_PLUGINS"] = "__all__"
@@ -29,6 +30,22 @@ def main() -> None:
     from botbottle.cli.app import main as run
 
     sys.exit(run(args))
+
+
+def open_streams() -> None:
+    """Put /dev/null where a standard stream was closed (``2>&-``, some cron jobs).
+
+    Python leaves such a stream None, and the next file that is opened, a ledger for one, would
+    get its number: what some library then writes to "standard error" would land in the ledger.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # the lowest free number, which is this one
+        if getattr(sys, name) is None:
+            mode = "r" if number == 0 else "w"
+            setattr(sys, name, os.fdopen(number, mode, encoding="utf-8", closefd=False))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,11 @@
 """Plan, create, change and destroy N bottles against Docker Compose v5, pyinfra, Ansible, a floor.
 
-    python -m benchmarks.reconcile [--bottles 10] [--runs 5]      needs DOCKER_HOST
+    python -m benchmarks.reconcile [--bottles N ...] [--runs 5] [--no-op-only] [--alone]
+
+Needs DOCKER_HOST. Without ``--bottles``: 10, with every tool, then 50 against Compose and pyinfra;
+about four minutes on two cores. ``--alone`` leaves every other tool out (200 bottles take another
+four minutes: their sidecars are real). ``--ansible`` asks Ansible at any size, which takes about a
+second a container.
 
 The peers are installed into ``.cache/bench`` from the machine's own package source. All tools
 make the same containers: per bottle one sealed network, one two-homed and one inner container of
@@ -17,7 +22,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -26,89 +31,126 @@ from benchmarks.reconcile import peers
 from benchmarks.reconcile.homes import change_one, write_home
 from tests.support.recording import recording
 
+SMALL = 10  # bottles up to which every tool takes part, and the cycle is run twice
+USUAL = (10, 50)
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--bottles", type=int, default=10)
-    parser.add_argument("--runs", type=int, default=5)
-    parser.add_argument("--no-op-only", action="store_true", help="leave create and destroy out")
+    parser.add_argument("--bottles", type=int, nargs="+", default=USUAL)
+    parser.add_argument("--runs", type=int, default=5, help="of what changes nothing")
+    parser.add_argument("--no-op-only", action="store_true", help="leave change and destroy out")
+    parser.add_argument("--alone", action="store_true", help="leave the other tools out")
+    parser.add_argument("--ansible", action="store_true", help="ask Ansible at any size")
     given = parser.parse_args()
     compiled()
+    tools = peers.install(ROOT / ".cache/bench")
+    for size in given.bottles:
+        figures_of(size, given, tools)
+
+
+def figures_of(size: int, given: argparse.Namespace, tools: peers.Tools) -> None:
+    """Measure one size and write its file."""
     work = Path(tempfile.mkdtemp(prefix="bb-bench-"))
-    bench = Bench(given.bottles, given.runs, work, peers.install(ROOT / ".cache/bench"))
+    bench = Bench(
+        n=size, runs=given.runs, work=work, tools=tools, alone=given.alone,
+        ansible=given.ansible or size <= SMALL,
+    )  # fmt: skip
+    options = [o for o in ("no-op-only", "alone", "ansible") if vars(given)[o.replace("-", "_")]]
+    words = ["python -m benchmarks.reconcile", f"--bottles {size} --runs {given.runs}"]
     try:
-        data = bench.everything(cycles=not given.no_op_only)
-        flag = " --no-op-only" if given.no_op_only else ""
-        size = f"--bottles {given.bottles} --runs {given.runs}{flag}"
-        command = f"python -m benchmarks.reconcile {size}"
-        write(f"reconcile-{given.bottles}", command, {"bottles": given.bottles, **data})
+        data = bench.everything(cycles=0 if given.no_op_only else 2 if size <= SMALL else 1)
+        command = " ".join([*words, *(f"--{o}" for o in options)])
+        write(f"reconcile-{size}", command, {"bottles": size, **data})
     finally:
         bench.clean()
         shutil.rmtree(work, ignore_errors=True)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Bench:
-    """``n`` bottles, each scenario ``runs`` times, all tools in turn."""
+    """``n`` bottles, all tools in turn; what changes nothing ``runs`` times."""
 
     n: int
     runs: int
     work: Path
     tools: peers.Tools
+    alone: bool
+    ansible: bool
+    found: dict[str, list[Sample]] = field(default_factory=dict)
 
     @property
     def env(self) -> dict[str, str]:
         return {**os.environ, "ANTHROPIC_API_KEY": "x", "OPENAI_API_KEY": "x"}
 
-    def everything(self, *, cycles: bool) -> dict[str, Any]:
+    def everything(self, *, cycles: int) -> dict[str, Any]:
+        """``cycles`` times create, change one and destroy; what changes nothing in between."""
         write_home(self.work / "home", self.n)
         files = peers.write(self.work, self.n)
-        figures = self.cycles(files) if cycles else {}
-        self.bb("apply", "--yes", "--allow", "widen")
-        self.compose(files.compose, "up", "-d", "--no-build")
-        figures |= self.no_op(files)
+        self.warm()
+        self.create(files)
+        no_op = self.no_op(files)
         requests = self.requests()
+        for turn in range(cycles):
+            if turn:
+                self.create(files)
+            self.change(files, turn)
+            self.destroy(files)
+        figures = {name: summary(samples) for name, samples in self.found.items()} | no_op
         return {"figures": figures, "requests": requests, "ratios": ratios(figures)}
 
-    def cycles(self, files: peers.Files) -> dict[str, Any]:
-        """Create, change one, destroy, one tool after the other, ``runs`` times."""
-        found: dict[str, list[Sample]] = {}
-
-        def note(name: str, sample: Sample) -> None:
-            found.setdefault(name, []).append(sample)
-
-        self.bb("apply", "--yes", "--allow", "widen")  # images are there from now on
+    def warm(self) -> None:
+        """Images and the outer network are there from now on; what is timed makes containers."""
+        self.bb("apply", "--yes", "--allow", "widen", "--only", "bench0")
         self.bb("destroy", "--yes")
-        for turn in range(self.runs):
-            note("create: bb", self.bb("apply", "--yes", "--allow", "widen"))
-            change_one(self.work / "home", turn)
-            note("change one: bb", self.bb("apply", "--yes", "--allow", "widen"))
-            note("destroy: bb", self.bb("destroy", "--yes"))
-            note("create: compose", self.compose(files.compose, "up", "-d", "--no-build"))
-            changed = self.compose(files.changed, "up", "-d", "--no-build")
-            note("change one: compose", changed)
-            note("destroy: compose", self.compose(files.changed, "down", "-v", "-t", "2"))
-            note("create: floor", self.floor("up"))
+
+    def note(self, name: str, sample: Sample) -> None:
+        self.found.setdefault(name, []).append(sample)
+
+    def create(self, files: peers.Files) -> None:
+        self.note("create: bb", self.bb("apply", "--yes", "--allow", "widen"))
+        if self.alone:
+            return
+        self.note("create: compose", self.compose(files.compose, "up", "-d", "--no-build"))
+        if self.n <= SMALL:
+            self.note("create: floor", self.floor("up"))
             self.floor("down")
-        return {name: summary(samples) for name, samples in found.items()}
+
+    def change(self, files: peers.Files, turn: int) -> None:
+        change_one(self.work / "home", turn)
+        self.note("change one: bb", self.bb("apply", "--yes", "--allow", "widen"))
+        if not self.alone:
+            changed = self.compose(files.changed, "up", "-d", "--no-build")
+            self.note("change one: compose", changed)
+
+    def destroy(self, files: peers.Files) -> None:
+        self.note("destroy: bb", self.bb("destroy", "--yes"))
+        if not self.alone:
+            gone = self.compose(files.changed, "down", "-v", "-t", "2")
+            self.note("destroy: compose", gone)
 
     def no_op(self, files: peers.Files) -> dict[str, Any]:
         """Everything is as declared: what it costs to find that out."""
         commands = {
             "no-op: bb plan": lambda: self.bb("plan", "--detailed-exitcode"),
             "no-op: bb apply": lambda: self.bb("apply", "--yes"),
-            "no-op: compose": lambda: self.compose(files.compose, "up", "-d", "--no-build"),
-            "no-op: pyinfra": lambda: run(
+        }
+        if not self.alone:
+            commands["no-op: compose"] = lambda: self.compose(
+                files.compose, "up", "-d", "--no-build"
+            )
+            commands["no-op: pyinfra"] = lambda: run(
                 # --yes would skip the detection of changes
                 [self.tools.pyinfra, "@local", "--dry", str(files.pyinfra)],
                 env=self.env, cwd=self.work,
-            ),
-        }  # fmt: skip
+            )  # fmt: skip
         figures = measure(commands, self.runs)
+        if self.alone or not self.ansible:
+            return figures
         ansible = [self.tools.ansible, "--check", "-i", "localhost,", "-c", "local"]
         env = self.tools.ansible_env(self.env)
         once = run([*ansible, str(files.ansible)], env=env, cwd=self.work)
-        return figures | {"no-op: ansible": summary([once])}  # about a second a container
+        return figures | {"no-op: ansible": summary([once])}
 
     def requests(self) -> dict[str, int]:
         """Requests of one no-op plan, counted by a proxy before the engine's socket."""
@@ -134,7 +176,8 @@ class Bench:
         """Whatever happened: nothing of ours stays on the engine."""
         home = ["--home", str(self.work / "home"), "-C", str(self.work), "destroy", "--yes"]
         down = [self.tools.compose, "-p", "bbbench", "down", "-v", "-t", "1", "--remove-orphans"]
-        for argv in ([sys.executable, "-m", "botbottle", *home], down):
+        ours = [sys.executable, "-m", "botbottle", *home]
+        for argv in (ours, *(() if self.alone else (down,))):
             subprocess.run(argv, env=self.env, cwd=ROOT, check=False, capture_output=True)
 
 

@@ -71,6 +71,7 @@ def register(app: typer.Typer) -> None:
         """
         context: Context = ctx.obj
         session = open_session(context, overrides(budget, bottle))
+        session.engine.begin()  # it works while the manifests are read
         declared = load_declared(context, session)
         consent = consent_of(file, approve, yes=yes, allow=allow)
         chosen = known_bottles(declared, only or ())

@@ -61,6 +61,7 @@ def register(app: typer.Typer) -> None:
         context: Context = ctx.obj
         form = form_of("json" if json_ else output, diff=diff, deny=deny)
         session = open_session(context, overrides(budget, bottle))
+        session.engine.begin()  # it works while the manifests are read
         declared = load_declared(context, session)
         chosen = known_bottles(declared, only or ())
         made = session.plan(declared, only=chosen)

@@ -18,6 +18,8 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
+import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -125,15 +127,24 @@ def package_files() -> dict[str, bytes]:
     Read once per process, so that the tag and the image are made of the same bytes even while
     somebody edits the files.
     """
-    root = Path(str(files("botbottle")))
-    found = [root / name for name in SIDECAR_MODULES]
+    root = str(files("botbottle"))
+    found = [*SIDECAR_MODULES]
     for part in SIDECAR_PARTS:
-        found += [p for p in (root / part).rglob("*") if p.is_file() and _ships(p)]
-    return {f"botbottle/{p.relative_to(root).as_posix()}": p.read_bytes() for p in sorted(found)}
+        found += _below(root, part)
+    found.sort(key=lambda name: name.split("/"))
+    return {f"botbottle/{name}": Path(root, name).read_bytes() for name in found}
 
 
-def _ships(path: Path) -> bool:
-    return "__pycache__" not in path.parts and not path.name.startswith(".")
+def _below(root: str, folder: str) -> Iterator[str]:
+    """Paths below ``root`` of the files in a folder and its folders. Every plan asks, so this is
+    ``os.scandir``: it knows what is a file without asking about each."""
+    with os.scandir(f"{root}/{folder}") as entries:
+        for entry in entries:
+            if entry.is_dir():
+                if entry.name != "__pycache__":
+                    yield from _below(root, f"{folder}/{entry.name}")
+            elif not entry.name.startswith("."):
+                yield f"{folder}/{entry.name}"
 
 
 def _content_digest(content: str) -> str:

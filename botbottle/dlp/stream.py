@@ -55,9 +55,10 @@ class StreamScanner:
         return tuple(found)
 
     def _judge(self, end: int) -> Iterator[Finding]:
-        window = memoryview(self._buffer)[: end - self._base]
+        # A copy: whatever still holds what it looked at (a cycle, a thread) would forbid the buffer
+        # to shrink.
+        window = bytes(memoryview(self._buffer)[: end - self._base])
         results = self._scanner.scan(window, self._location, detectors=self._detectors)
-        window.release()
         low, high = self._next, self._next + BLOCK
         self._advance(high)
         for finding in results:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from typing import Any, cast
 
 import pytest
 from hypothesis import given, settings
@@ -62,3 +63,21 @@ def test_memory_stays_bounded(rng: random.Random) -> None:
     for _ in range(40):
         stream.feed(alnum(rng, 100).encode() * 100 + b" " * 10_000)
         assert len(stream._buffer) <= BLOCK + 3 * OVERLAP + 20_000
+
+
+class Keeping:
+    """A scanner of which something (a cycle, a thread) still looks at the bytes afterwards."""
+
+    def __init__(self) -> None:
+        self.kept: list[memoryview] = []
+
+    def scan(self, data: Any, location: str, **options: Any) -> Any:
+        self.kept.append(memoryview(data))
+        return SCANNER.scan(data, location, **options)
+
+
+def test_a_pass_that_still_holds_the_bytes_does_not_end_the_stream() -> None:
+    data, keeping = _data(random.Random(1), 3 * BLOCK), Keeping()
+    stream = StreamScanner(cast(Scanner, keeping))
+    assert [*stream.feed(data), *stream.finish()] == _pump(data, [])
+    assert len(keeping.kept) > 2

@@ -118,6 +118,7 @@ def test_a_turn_of_claude_pays_with_the_hosts_login_which_stays_hidden(
     live: Live, claude: Login
 ) -> None:
     token = claude.claude()
+    before, data = claude.path.stat(), claude.path.read_bytes()
     plan = live.bb("plan").stdout
     assert "BB307" in plan and "with BB_HOST_CLAUDE_LOGIN (oauth)" in plan
     live.apply()
@@ -127,6 +128,10 @@ def test_a_turn_of_claude_pays_with_the_hosts_login_which_stays_hidden(
     assert {r["auth"]["authorization"] for r in metered(live)} == {f"Bearer {token}"}
     assert_hidden(live, claude)
     assert live.bb("plan", "--detailed-exitcode").returncode == 0
+    after = claude.path.stat()  # and the file was only read
+    assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+    assert claude.path.read_bytes() == data
+    assert list(claude.path.parent.iterdir()) == [claude.path]
 
 
 def test_a_turn_of_codex_pays_with_the_hosts_login_which_stays_hidden(
@@ -216,15 +221,3 @@ def test_a_login_that_ended_on_the_host_is_told_and_the_bottle_goes_on(
     assert live.snapshot() == before
     assert live.client("claude")[-1]["status"] == 200
     assert metered(live)[-1]["auth"]["authorization"] == f"Bearer {token}"
-
-
-def test_the_file_is_only_read(live: Live, claude: Login) -> None:
-    claude.claude()
-    before, data = claude.path.stat(), claude.path.read_bytes()
-    live.apply()
-    after = claude.path.stat()
-    assert (after.st_ino, after.st_mtime_ns, after.st_mode) == (
-        before.st_ino, before.st_mtime_ns, before.st_mode
-    )  # fmt: skip
-    assert claude.path.read_bytes() == data
-    assert list(claude.path.parent.iterdir()) == [claude.path]

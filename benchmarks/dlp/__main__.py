@@ -1,8 +1,9 @@
 """Measure the DLP library and write benchmarks/results/dlp.json.
 
-    BB_CORPORA=DIR python -m benchmarks.dlp [--quick] [--only recall|speed|compare]
+    BB_CORPORA=DIR BB_RIVALS=DIR python -m benchmarks.dlp [--quick] [--only recall|speed|compare]
 
-Without ``BB_CORPORA`` recall on the labelled sets is left out.
+Without ``BB_CORPORA`` recall on the labelled sets is left out; without ``BB_RIVALS`` (see
+``compare``) so are gitleaks and Kingfisher, and the results say so.
 """
 
 from __future__ import annotations

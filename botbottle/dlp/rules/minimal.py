@@ -19,7 +19,8 @@ def minimal(pattern: str) -> str:
     if len(branches) > 1:
         return "|".join(minimal(branch) for branch in branches)
     while True:
-        quantifier = _QUANTIFIER.search(pattern)
+        ends = pattern.endswith(("}", "*", "+", "?"))  # else the search reads all for nothing
+        quantifier = _QUANTIFIER.search(pattern) if ends else None
         if quantifier is not None and not _escaped(pattern, quantifier.start()):
             least = _least(quantifier)
             body = pattern[: quantifier.start()]

@@ -68,7 +68,7 @@ class Gate(Spending, Pools):
                 if not decision.busy and admission.only_crumbs(decision.pool):
                     self._note_refused(decision.pool, now)
                 return _refused(decision.pool, decision.busy, input_tokens, now)
-            return self._reserve(account, provider, decision, now)
+            return self._reserve(config.spender, provider, decision, now)
 
     def _note_refused(self, pool: PoolState, now: float) -> None:
         """Let the reconciler see it. Written once for each limit and window: a storm of refused
@@ -100,15 +100,14 @@ class Gate(Spending, Pools):
         return None
 
     def _reserve(
-        self, account: str, provider: str, decision: admission.Decision, now: float
+        self, spender: Spender, provider: str, decision: admission.Decision, now: float
     ) -> Admitted:
-        lease = Lease(
-            secrets.token_hex(12), account, provider, decision.reserve, now + LEASE_SECONDS
-        )
+        identity, until = secrets.token_hex(12), now + LEASE_SECONDS
+        lease = Lease(identity, spender.name, provider, decision.reserve, until)
         self.books.leases.put(lease, now)
         pool = decision.pool
         if pool is None:
-            return Admitted(lease.id, lease.expires, decision.reserve)
+            return Admitted(lease.id, lease.expires, decision.reserve, count=spender.count)
         return Admitted(
             lease.id,
             lease.expires,
@@ -118,6 +117,7 @@ class Gate(Spending, Pools):
             pool.window,
             pool.limit,
             pool.spent,
+            spender.count,
         )
 
     def progress(self, account: str, lease: str, tokens: Tokens, *, now: float) -> Progress:

@@ -31,7 +31,8 @@ type ProposalStatus = Literal["pending", "approved", "rejected", "expired"]
 class Admitted:
     """A request may be sent. ``lease`` names the reservation of ``reserved`` tokens until
     ``expires``; ``room`` is what is left in the tightest governing pool after it, and ``scope``,
-    ``limit``, ``spent``, ``window`` describe that pool (empty and None: nothing governs)."""
+    ``limit``, ``spent``, ``window`` describe that pool (empty and None: nothing governs).
+    ``count`` names the token classes that these amounts are of (empty: all)."""
 
     lease: str
     expires: float
@@ -41,6 +42,7 @@ class Admitted:
     window: Window = ""
     limit: int | None = None
     spent: int = 0
+    count: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

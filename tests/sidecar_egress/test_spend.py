@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from botbottle.budget.counting import counted
 from botbottle.ledger.records import Admitted, Progress
 from botbottle.meter import Conversations, Reason
 from botbottle.model.usage import Completeness, Exchange, Tokens
@@ -38,7 +39,8 @@ CROSSES = Progress(True, -100, "budget-exhausted")
 class Book(NoLedger):
     """A ledger that keeps what it is told. ``answer`` is the next answer to a report."""
 
-    def __init__(self) -> None:
+    def __init__(self, count: tuple[str, ...] = ()) -> None:
+        self.count = count
         self.rows: list[Exchange] = []
         self.settled: list[str] = []
         self.released: list[str] = []
@@ -46,7 +48,7 @@ class Book(NoLedger):
         self.answer: Callable[[Tokens], Coroutine[Any, Any, Progress]] = self.fine
 
     async def fine(self, tokens: Tokens) -> Progress:
-        return Progress(False, ROOM - tokens.total)
+        return Progress(False, ROOM - counted(tokens, self.count))
 
     async def progress(self, lease: str, tokens: Tokens) -> Progress:
         assert lease == LEASE, "a lease that went back is not reported on"
@@ -76,14 +78,20 @@ class Book(NoLedger):
 class Running:
     """A request whose response has begun."""
 
-    def __init__(self, room: int = ROOM, reserved: int = 200, **body: Any) -> None:
-        self.book, self.cuts = Book(), 0
+    def __init__(
+        self,
+        room: int = ROOM,
+        reserved: int = 200,
+        count: tuple[str, ...] = (),
+        start: bytes = START,
+    ) -> None:
+        self.book, self.cuts = Book(count), 0
         where = call(CLAUDE)
-        admitted = Admitted(LEASE, 0.0, reserved, room)
-        self.spend = Spend(self.book, where, request(where, **body), admitted, self.cut)
+        admitted = Admitted(LEASE, 0.0, reserved, room, count=count)
+        self.spend = Spend(self.book, where, request(where), admitted, self.cut)
         self.spend.sending()
         self.spend.responding(200, SSE, Conversations())
-        self.spend.feed(START)
+        self.spend.feed(start)
 
     def cut(self) -> None:
         """As the pipeline does: the stream ends here, and its end is told at once."""
@@ -275,6 +283,33 @@ def test_without_an_answer_one_chunk_more_than_allowed_passes_and_then_the_strea
         it.spend.feed(LONG)
         await turn()
         assert it.cuts == 1 and it.row().note == Reason.CUT.value
+        never.cancel()
+
+    run(scenario())
+
+
+CACHED = sse(message_start(input_tokens=100, cache_read_input_tokens=50_000))
+
+
+@pytest.mark.parametrize(("count", "cuts"), [(("input_uncached", "output"), 0), ((), 1)])
+def test_tokens_that_the_budget_does_not_count_cut_nothing(
+    count: tuple[str, ...], cuts: int
+) -> None:
+    """A large cache is read before the ledger can have answered; where it counts, it crosses."""
+
+    async def scenario() -> None:
+        it = Running(count=count, start=CACHED)
+        never: asyncio.Future[Progress] = asyncio.get_running_loop().create_future()
+
+        async def answer(_tokens: Tokens) -> Progress:
+            return await never
+
+        it.book.answer = answer
+        it.spend.feed(sse(text_delta("one")))
+        it.spend.feed(sse(text_delta("two")))
+        await turn()
+        assert it.cuts == cuts
+        it.spend.close(Reason.CLIENT_GONE)
         never.cancel()
 
     run(scenario())

@@ -187,6 +187,33 @@ def test_a_running_request_survives_a_short_silence_within_its_room_and_no_longe
     run(scenario())
 
 
+def test_in_a_silence_only_what_the_budget_counts_is_held_against_a_request(bottle, monkeypatch):
+    bottle.ledger.set_limit("bottle:dev", Limit("claude", 1_000), by="t")
+    register(bottle.ledger, "web", count=("output",))
+    monkeypatch.setattr(client_module, "GRACE_SECONDS", 1000.0)
+
+    async def scenario():
+        client = await connected(bottle)
+        admitted = await client.admit("claude", "m", input_tokens=0, allowance=100)
+        assert admitted.count == ("output",)
+        client._timeout = 0.05
+        client._link._path = "/nowhere"
+        client._link._writer.close()
+        await asyncio.sleep(0.1)
+        read = Tokens(cache_read=50_000, output=500)
+        assert (await client.progress(admitted.lease, read)).cut is False
+        assert (await client.progress(admitted.lease, Tokens(output=1_000))).cut is True
+        await client.close(drain=0)
+
+    run(scenario())
+
+
+def test_a_class_that_the_sidecar_does_not_know_makes_everything_count():
+    assert client_module._classes({"count": ["output", "cache_read"]}) == ("output", "cache_read")
+    assert client_module._classes({"count": ["output", "of_next_year"]}) == ()
+    assert client_module._classes({}) == ()
+
+
 def test_quiet_leases_are_renewed_and_a_hold_reaches_them(bottle, monkeypatch):
     monkeypatch.setattr(client_module, "RENEW_SECONDS", 0.05)
     cuts = []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Awaitable, Callable
 
+from botbottle.budget.counting import counted
 from botbottle.ledger.records import Admitted, Refusal
 from botbottle.meter import (
     Call,
@@ -44,6 +45,7 @@ class SocketSpend:
         self._meter = WebSocketMeter(call, prefix, clock=time.time, conversations=conversations)
         self._leases: dict[str, Admitted] = {}
         self._allowed: int | None = None
+        self._classes: tuple[str, ...] = ()
         self._reported = 0
         self._asking = self._closed = False
         self.was_cut = False
@@ -68,6 +70,7 @@ class SocketSpend:
             self._give_back(answer)
             return refusal_frame(message=NO_LEDGER, stream_id=admission.stream_id)
         self._leases[request.request_id] = answer
+        self._classes = answer.count
         self._allow(answer.room)
         self._meter.sent(admission)
         return None
@@ -128,12 +131,17 @@ class SocketSpend:
         """What may be used without asking again, after an answer of the ledger."""
         if room is not None:
             reserved = sum(a.reserved for a in self._leases.values())
-            self._allowed = self._meter.running.total + reserved + room
+            self._allowed = self._used + reserved + room
+
+    @property
+    def _used(self) -> int:
+        """Counted tokens of all responses in flight so far."""
+        return counted(self._meter.running, self._classes)
 
     async def _watch(self) -> None:
-        if self._allowed is None or self._asking:
+        if self._allowed is None or self._asking or self._closed:
             return
-        total = self._meter.running.total
+        total = self._used
         left = self._allowed - total
         if left < 0 or total - self._reported >= max(STEP, left // STEP_SHARE):
             await self._report(total)
@@ -154,6 +162,6 @@ class SocketSpend:
             self._cut()
 
     def _cut(self) -> None:
-        if not self.was_cut:
+        if not (self.was_cut or self._closed):
             self.was_cut = True
             self._cut_socket(refusal_frame(message=CROSSED))

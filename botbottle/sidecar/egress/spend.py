@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
+from botbottle.budget.counting import counted
 from botbottle.ledger.records import Admitted
 from botbottle.meter import Call, Conversations, Meter, Reason, Request, unanswered
 from botbottle.model.usage import Exchange
@@ -48,11 +49,12 @@ class Spend:
         self._ledger, self._call, self._request = ledger, call, request
         self._lease = admitted.lease if admitted else ""
         self._allowed = _allowed(admitted)
+        self._count = admitted.count if admitted else ()
         self._cut_stream = cut
         self._meter: Meter | None = None
         self._sent = False
         self._over = False
-        self._reported = 0  # tokens at the last report
+        self._reported = 0  # counted tokens at the last report
         self._beyond = 0  # chunks that passed beyond what was allowed, unanswered
         self._task: asyncio.Task[None] | None = None
         self._stopping = self._lost = False
@@ -120,7 +122,7 @@ class Spend:
         """Report growth, and cut when what is known of the pool is used up."""
         if self._allowed is None or self._stopping or self.was_cut:
             return
-        total = meter.running.total
+        total = counted(meter.running, self._count)
         left = self._allowed - total
         self._beyond = self._beyond + 1 if left < 0 else 0
         if self._beyond > PATIENCE:
@@ -142,7 +144,7 @@ class Spend:
         finally:
             self._task = None
         if answer.room is not None:
-            self._allowed = tokens.total + answer.room
+            self._allowed = counted(tokens, self._count) + answer.room
         if answer.cut and answer.reason == EXHAUSTED:
             self._stop()
         elif answer.cut:
@@ -166,8 +168,9 @@ class Spend:
 
     def _fits(self) -> bool:
         meter, allowed = self._meter, self._allowed
-        exact = meter is not None and meter.exact
-        return exact and (allowed is None or meter.running.total <= allowed)
+        if meter is None or not meter.exact:
+            return False
+        return allowed is None or counted(meter.running, self._count) <= allowed
 
 
 def _eager(work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:

@@ -11,8 +11,10 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import Any
 
+from botbottle.budget.counting import CLASSES, counted
 from botbottle.ledger.records import Admitted, Progress, Refusal, Settled
 from botbottle.model.usage import Exchange, Tokens
 from botbottle.sidecar.ledger import wire
@@ -22,6 +24,15 @@ from botbottle.sidecar.ledger.outbox import Outbox
 GRACE_SECONDS = 10.0  # running requests go on so long without a ledger (within their room)
 RENEW_SECONDS = 30.0  # a quiet request's lease is renewed so often
 MAX_EVENTS = 200  # events that wait; more are dropped and counted
+
+
+@dataclass(slots=True)
+class _Running:
+    """An admitted request: counted tokens it may reach without asking, what it used so far."""
+
+    allowed: int
+    count: tuple[str, ...]
+    tokens: Tokens = field(default_factory=Tokens)
 
 
 class LedgerClient:
@@ -39,7 +50,7 @@ class LedgerClient:
         self._outbox = Outbox(self._link)
         self._timeout = timeout
         self._on_cut = on_cut
-        self._leases: dict[str, tuple[Tokens, int]] = {}  # used so far, allowed without asking
+        self._leases: dict[str, _Running] = {}
         self._answered = time.monotonic()
         self._events: asyncio.Queue[dict[str, Any]] = asyncio.Queue(MAX_EVENTS)
         self.dropped_events = 0
@@ -108,32 +119,34 @@ class LedgerClient:
             return Refusal("unavailable", str(error), provider, retry_after=1.0)
         if not reply.get("ok"):
             return _refusal(reply, provider)
-        admitted = Admitted(**{k: reply[k] for k in _ADMITTED if k in reply})
+        known = {k: reply[k] for k in _ADMITTED if k in reply}
+        admitted = Admitted(**known, count=_classes(reply))
         spare = wire.MAX_TOKENS if admitted.room is None else admitted.room
-        self._leases[admitted.lease] = (Tokens(), admitted.reserved + spare)
+        self._leases[admitted.lease] = _Running(admitted.reserved + spare, admitted.count)
         return admitted
 
     async def progress(self, lease: str, tokens: Tokens) -> Progress:
         """Report all that a running request has used so far; must it be cut?"""
         if lease not in self._leases:
             return Progress(True, 0, "unknown-lease")
-        allowed = self._leases[lease][1]
-        self._leases[lease] = (tokens, allowed)
+        running = self._leases[lease]
+        running.tokens = tokens
         try:
             frame = {"op": "progress", "lease": lease, "tokens": wire.tokens_to_wire(tokens)}
             reply = await self._ask(frame)
         except (Unavailable, wire.BadRequest):
-            return self._alone(tokens, allowed)
+            return self._alone(running)
         if not reply.get("ok"):
-            return self._alone(tokens, allowed)
-        if lease in self._leases and reply.get("room") is not None:
-            self._leases[lease] = (tokens, tokens.total + max(0, int(reply["room"])))
+            return self._alone(running)
+        if reply.get("room") is not None:
+            running.allowed = counted(tokens, running.count) + max(0, int(reply["room"]))
         return Progress(bool(reply["cut"]), reply.get("room"), str(reply.get("reason", "")))
 
-    def _alone(self, tokens: Tokens, allowed: int) -> Progress:
+    def _alone(self, running: _Running) -> Progress:
         """Without an answer: within what was last allowed, and not for long."""
         silent = time.monotonic() - self._answered > max(GRACE_SECONDS, self._timeout)
-        return Progress(silent or tokens.total >= allowed, None, "unavailable")
+        beyond = counted(running.tokens, running.count) >= running.allowed
+        return Progress(silent or beyond, None, "unavailable")
 
     async def settle(self, lease: str, exchanges: Sequence[Exchange]) -> Settled:
         """Book usage and give the lease back; returns when it is on disk, however long that
@@ -223,14 +236,20 @@ class LedgerClient:
         """Keep the leases of quiet requests, and cut those that have lost theirs."""
         while True:
             await asyncio.sleep(RENEW_SECONDS)
-            for lease, (tokens, _) in list(self._leases.items()):
-                answer = await self.progress(lease, tokens)
+            for lease, running in list(self._leases.items()):
+                answer = await self.progress(lease, running.tokens)
                 if answer.cut and self._on_cut is not None and lease in self._leases:
                     self._on_cut(lease, answer.reason)
 
 
 _ADMITTED = ("lease", "expires", "reserved", "room", "scope", "window", "limit", "spent")
 _REFUSED = ("scope", "window", "limit", "spent", "room", "retry_after", "policy")
+
+
+def _classes(reply: Mapping[str, Any]) -> tuple[str, ...]:
+    """What the budget counts; everything when the service names a class that is not known."""
+    told = tuple(reply.get("count") or ())
+    return told if set(told) <= set(CLASSES) else ()
 
 
 def _refusal(reply: Mapping[str, Any], provider: str) -> Refusal:

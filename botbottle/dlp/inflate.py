@@ -10,6 +10,7 @@ import zlib
 from collections.abc import Iterator
 
 from botbottle.dlp.budget import Budget
+from botbottle.dlp.coding import unzstd
 
 
 def compressed(data: bytes) -> str:
@@ -50,8 +51,6 @@ def _decompress(kind: str, data: bytes, cap: int) -> bytes:
         return bz2.BZ2Decompressor().decompress(data, cap)
     if kind == "xz":
         return lzma.LZMADecompressor(memlimit=64 << 20).decompress(data, cap)
-    from botbottle.dlp.coding import unzstd
-
     return unzstd(data, cap)
 
 

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache, partial
 from itertools import islice
-from typing import TYPE_CHECKING
 
 from botbottle.dlp.budget import Budget
 from botbottle.dlp.engines.base import Buffer, Candidates
@@ -18,13 +17,8 @@ from botbottle.dlp.known.measure import KnownHit
 from botbottle.dlp.known.squeeze import squeeze
 from botbottle.dlp.ruleset import Hit
 from botbottle.dlp.settings import ENTROPY, KNOWN_SECRETS, TOKEN_PATTERNS
+from botbottle.dlp.tools import Origin, Tools
 from botbottle.dlp.undo import Undo
-
-if TYPE_CHECKING:
-    from botbottle.dlp.scanner import Scanner
-
-# Where bytes (start, end) of a surface came from: (offset, length) in the surface as sent.
-Origin = Callable[[int, int], tuple[int, int]]
 
 _SQUEEZE_CAP = 32 * 1024  # squeezing costs 0.6 ms/MB; larger surfaces rely on triggers
 
@@ -45,7 +39,7 @@ def as_sent(start: int, end: int) -> tuple[int, int]:
 class Message:
     """Mutable, one thread, one message."""
 
-    def __init__(self, scanner: Scanner, detectors: frozenset[str]) -> None:
+    def __init__(self, scanner: Tools, detectors: frozenset[str]) -> None:
         self.scanner = scanner
         self.entropy = ENTROPY in detectors
         self._tokens = TOKEN_PATTERNS in detectors

@@ -12,16 +12,12 @@ from collections import deque
 from collections.abc import Callable
 from functools import partial
 from itertools import islice
-from typing import TYPE_CHECKING
 
 from botbottle.dlp import dense, escapes, inflate, runs, triggers
 from botbottle.dlp.entropy import shannon
 from botbottle.dlp.findings import Verdict
+from botbottle.dlp.tools import Origin, Sink, Span
 
-if TYPE_CHECKING:
-    from botbottle.dlp.message import Message, Origin
-
-Span = tuple[int, int]
 Place = Callable[[], Span]  # worked out only where something is found
 
 _HIGH_ENTROPY = 4.5
@@ -59,7 +55,7 @@ class Undo:
     """The views of one surface."""
 
     def __init__(
-        self, message: Message, view: memoryview, location: str, depth: int, origin: Origin
+        self, message: Sink, view: memoryview, location: str, depth: int, origin: Origin
     ) -> None:
         self._message = message
         self._view = view

@@ -302,6 +302,10 @@ class Upkeep(Protocol):
     def transactions(self) -> int:
         """Write transactions that this object has begun."""
 
+    def replaced(self) -> bool:
+        """Whether another file has taken the ledger's place; nothing can be written then, and
+        opening it anew is the way out."""
+
     def relieve(self) -> None:
         """Do now, beside everything else, what a later commit would have to wait for; called
         every few hundred transactions, by one thread at a time (any)."""

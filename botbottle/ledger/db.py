@@ -150,6 +150,10 @@ class Db(ABC):
         """A copy in the backend's own form, if it has one."""
 
     @abstractmethod
+    def replaced(self) -> bool:
+        """Whether another database has taken the place of the one that is open."""
+
+    @abstractmethod
     def relieve(self) -> None:
         """Do now, beside everything else, what a later commit would have to wait for. For one
         thread at a time, which need not be the one that writes."""

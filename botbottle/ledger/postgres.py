@@ -64,6 +64,9 @@ class PostgresDb(Db):
         if self._c.closed or self._c.broken:
             self._c = self._connect(self._given)
 
+    def replaced(self) -> bool:
+        return False
+
     def relieve(self) -> None:
         """The server does its own."""
 

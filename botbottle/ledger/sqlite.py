@@ -6,6 +6,7 @@ once and ignores the busy timeout, so writers always begin as writers.
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -49,6 +50,7 @@ class SqliteDb(Db):
                 check_same_thread=False,
                 cached_statements=256,
             )
+        self._place = None if memory else _place(path)
         self._patiently(lambda: self._setup(read_only))
 
     def _setup(self, read_only: bool) -> None:
@@ -98,7 +100,18 @@ class SqliteDb(Db):
             raise mapped(error, self.path) from error
 
     def begin_write(self) -> None:
+        """What went into a file that has lost its place would be lost: refused instead."""
         self.run("BEGIN IMMEDIATE")
+        if self.replaced():
+            self.rollback()
+            raise errors.LedgerUnavailable(
+                "another file has taken the ledger's place",
+                where=self.path,
+                hint="restart what has the old one open: `bb watch`, the ledger service",
+            )
+
+    def replaced(self) -> bool:
+        return self._place is not None and self._place != _place(self.path)
 
     def begin_read(self) -> None:
         self.run("BEGIN")
@@ -180,6 +193,15 @@ class SqliteDb(Db):
             with suppress(sqlite3.Error):
                 if connection is not None:
                     connection.close()
+
+
+def _place(path: str) -> tuple[int, int] | None:
+    """Which file is at this path, if any."""
+    try:
+        found = os.stat(path)  # noqa: PTH116 - in every transaction, so without a Path
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _is_busy(error: sqlite3.Error) -> bool:

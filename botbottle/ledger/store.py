@@ -39,6 +39,9 @@ class SqlLedger(Accounts, Gate, Budgets, Usage, Journal, Supervision, Leases, Up
     def transactions(self) -> int:
         return self.db.transactions
 
+    def replaced(self) -> bool:
+        return self.db.replaced()
+
     def relieve(self) -> None:
         self.db.relieve()
 

@@ -117,6 +117,11 @@ class Process:
         self._child = subprocess.Popen([*command, *arguments], stderr=subprocess.DEVNULL)
         wait_for(self.answers)
 
+    @property
+    def pid(self) -> int:
+        assert self._child is not None
+        return self._child.pid
+
     def answers(self) -> bool:
         """Whether the service says hello."""
         try:

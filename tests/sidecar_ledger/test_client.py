@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from botbottle.budget.counting import CLASSES
 from botbottle.ledger.records import Admitted, Progress, Refusal
 from botbottle.model.bottle import Limit
 from botbottle.model.usage import Tokens
@@ -211,7 +212,7 @@ def test_in_a_silence_only_what_the_budget_counts_is_held_against_a_request(bott
 def test_a_class_that_the_sidecar_does_not_know_makes_everything_count():
     assert client_module._classes({"count": ["output", "cache_read"]}) == ("output", "cache_read")
     assert client_module._classes({"count": ["output", "of_next_year"]}) == ()
-    assert client_module._classes({}) == ()
+    assert client_module._classes({}) == client_module._classes({"count": CLASSES}) == ()
 
 
 def test_quiet_leases_are_renewed_and_a_hold_reaches_them(bottle, monkeypatch):

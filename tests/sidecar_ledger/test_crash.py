@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import resource
 import shutil
 import sqlite3
 import subprocess
@@ -12,10 +13,13 @@ from contextlib import suppress
 
 import pytest
 
+from botbottle import errors
 from botbottle.ledger.opening import open_ledger
+from botbottle.ledger.records import Admitted
+from botbottle.ledger.restoring import restore
 from botbottle.model.bottle import Limit
 from botbottle.sidecar.ledger.client import LedgerClient
-from tests.ledger.worlds import exchange, register
+from tests.ledger.worlds import exchange, register, spend
 from tests.sidecar_ledger.support import Raw, row, wait_for
 
 
@@ -132,6 +136,78 @@ def test_a_ledger_that_cannot_be_written_refuses_and_recovers(world, process):
         assert raw.ask("hello")["ok"]
         world.ledger.db.run("DROP TRIGGER full")
         assert raw.admit()["ok"]
+
+
+def test_a_disk_without_room_refuses_and_what_was_acknowledged_stays(world, process):
+    """No file of the service may grow: the next page of the log cannot be written."""
+    register(world.ledger, "web")
+    with Raw(world.socket("web")) as raw:
+        assert raw.settle(row(response_id="before"))["recorded"] == 1
+        log = world.db.with_name(world.db.name + "-wal").stat().st_size
+        _, most = resource.prlimit(process.pid, resource.RLIMIT_FSIZE)
+        resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (log, most))
+        codes = {raw.settle(row(response_id=f"no-{n}")).get("code") for n in range(5)}
+        assert codes == {"unavailable"} == {raw.admit()["code"]}
+        resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (most, most))
+        assert raw.settle(row(response_id="after"))["recorded"] == 1
+        assert raw.admit()["ok"]
+    assert {x.response_id for x in world.ledger.exchanges()} == {"before", "after"}
+    assert world.ledger.check().problems == ()
+
+
+def test_a_ledger_that_was_replaced_is_written_no_more_and_its_successor_is_opened(world, process):
+    register(world.ledger, "web")
+    backup = world.home / "backup.db"
+    world.ledger.backup(str(backup))
+    with Raw(world.socket("web")) as raw:
+        assert raw.settle(row(response_id="old"))["recorded"] == 1
+        restore(str(world.db), str(backup))
+        with suppress(OSError, AssertionError):  # refused, or hung up on: never acknowledged
+            assert raw.settle(row(response_id="between"))["code"] == "unavailable"
+    with pytest.raises(errors.LedgerUnavailable, match="place"):
+        register(world.ledger, "other")
+
+    def told():
+        with suppress(OSError, AssertionError), Raw(world.path("web")) as again:
+            return again.settle(row(response_id="new")).get("ok")
+
+    wait_for(told)
+    successor = open_ledger(str(world.db))
+    assert {x.response_id for x in successor.exchanges()} == {"new"}
+    assert successor.check().problems == ()
+    successor.close()
+
+
+def test_a_ledger_that_was_taken_away_refuses_and_none_is_made_in_its_place(world, process):
+    register(world.ledger, "web")
+    with Raw(world.socket("web")) as raw:
+        assert raw.admit()["ok"]
+        aside = world.home / "aside.db"
+        world.db.rename(aside)
+        wait_for(lambda: not process.answers())
+        wait_for(lambda: not world.path("web").exists())
+        assert not world.db.exists()
+        aside.rename(world.db)
+    wait_for(process.answers)
+    with Raw(world.socket("web")) as raw:
+        assert raw.admit()["ok"]
+
+
+def test_a_clock_that_goes_back_admits_no_more_than_the_pool_has(world):
+    """Reservations of what is the future now still count, and so does what was spent in it."""
+    account = register(world.ledger, "web")
+    world.ledger.set_limit("bottle:dev", Limit("claude", 1000), by="t")
+    now = time.time()
+    gate = open_ledger(str(world.db))
+
+    def asked(at):
+        answer = gate.admit(account, "claude", "m", input_tokens=0, allowance=600, now=at)
+        return answer.reserved if isinstance(answer, Admitted) else 0
+
+    assert [asked(now), asked(now - 3600), asked(now - 7200)] == [600, 400, 0]
+    spend(gate, 1000, now)
+    assert [asked(now - 3600), asked(now - 86400)] == [0, 0]
+    gate.close()
 
 
 def test_a_damaged_ledger_refuses_and_does_not_hang(world, process):

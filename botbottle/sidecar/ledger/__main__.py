@@ -37,18 +37,16 @@ def log(event: str, data: dict[str, Any]) -> None:
 
 async def serve(where: str, root: Path, stop: asyncio.Event) -> None:
     """Serve until ``stop``. While the ledger cannot be opened there are no sockets of bottles,
-    which every client takes as a refusal."""
+    which every client takes as a refusal. When another file takes its place, that is opened."""
     probe = Probe(root)
     try:
-        ledger = await _opened(where, probe, stop)
-        if ledger is None:
-            return
-        try:
-            await probe.open()
-            await _serve(ledger, root, probe, stop)
-        finally:
-            ledger.close()
-            log("stopped", {})
+        while (ledger := await _opened(where, probe, stop)) is not None:
+            try:
+                await probe.open()
+                await _serve(ledger, root, probe, stop)
+            finally:
+                ledger.close()
+                log("stopped", {})
     finally:
         probe.close()
 
@@ -65,10 +63,12 @@ async def _serve(ledger: Ledger, root: Path, probe: Probe, stop: asyncio.Event) 
 
 async def _opened(where: str, probe: Probe, stop: asyncio.Event) -> Ledger | None:
     """The ledger, as soon as it can be opened; a password that is handed over is tried at once."""
-    password, said = "", ""
+    password, said, again = probe.used, "", probe.opened
     while not stop.is_set():
         try:
-            ledger = open_ledger(where, busy_seconds=BUSY_SECONDS, password=password)
+            ledger = open_ledger(
+                where, create=not again, busy_seconds=BUSY_SECONDS, password=password
+            )
         except errors.LedgerTooNew:
             raise
         except errors.LedgerError as error:
@@ -79,7 +79,7 @@ async def _opened(where: str, probe: Probe, stop: asyncio.Event) -> Ledger | Non
             await probe.handed(OPEN_RETRY_SECONDS)
             password = probe.take() or password
         else:
-            probe.used, probe.why = ledger.password, ""
+            probe.used, probe.why, probe.opened = ledger.password, "", True
             return ledger
     return None
 

@@ -247,9 +247,10 @@ _REFUSED = ("scope", "window", "limit", "spent", "room", "retry_after", "policy"
 
 
 def _classes(reply: Mapping[str, Any]) -> tuple[str, ...]:
-    """What the budget counts; everything when the service names a class that is not known."""
+    """What the budget counts, empty for everything: also when the service names a class that is
+    not known here."""
     told = tuple(reply.get("count") or ())
-    return told if set(told) <= set(CLASSES) else ()
+    return told if set(told) < set(CLASSES) else ()
 
 
 def _refusal(reply: Mapping[str, Any], provider: str) -> Refusal:

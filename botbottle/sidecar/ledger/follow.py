@@ -30,8 +30,9 @@ class Follower:
         self._complaints: set[str] = set()
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Until ``stop``. An error of the ledger is told to the probe and tried again."""
-        while not stop.is_set():
+        """Until ``stop``, or until the ledger has to be opened anew. An error of the ledger is
+        told to the probe and tried again."""
+        while not (stop.is_set() or self._ledger.replaced()):
             try:
                 self._rekey()
                 await self._accounts()

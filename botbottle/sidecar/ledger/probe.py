@@ -35,6 +35,7 @@ class Probe:
         self._server: asyncio.Server | None = None
         self._arrived = asyncio.Event()
         self._handed: str | None = None
+        self.opened = False  # at least once
         self.used = ""  # the password that the open ledger was opened with
         self.why = "starting"  # why the ledger cannot be used; empty when it can
 

@@ -9,18 +9,18 @@ run the loop in virtual time.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 from botbottle.errors import Locked, ManifestError, Refused
 from botbottle.executor import Result
 from botbottle.model.bottle import Declared
 from botbottle.model.plan import Plan
+from botbottle.watch.acting import World
 from botbottle.watch.backoff import Backoff, Damper
 from botbottle.watch.failure import record_of
 from botbottle.watch.queue import WorkQueue
-from botbottle.watch.select import Decision, Level, blocked_bottles, decide, unapproved_bottles
+from botbottle.watch.select import Decision, Level, counts, decide, left_alone
 from botbottle.watch.sources import CONNECTED, PROJECT
 
 TICK = 0.1  # seconds between looks at the ledger
@@ -32,34 +32,6 @@ RENEW = 3.0  # seconds between renewals of the lease
 LOCK_RETRY = 1.0  # seconds until a pass is tried again that met the project's lock
 SOURCE_RETRY = 5.0  # longest wait for a source in trouble
 PERMANENT = (ManifestError, Refused)  # of one bottle: wait for new input
-
-
-class World(Protocol):
-    """Everything the loop acts on."""
-
-    def load(self) -> tuple[Declared | None, str]:
-        """The declared set, or None and why not."""
-
-    def plan(self, declared: Declared) -> Plan: ...
-
-    def locked(self) -> AbstractContextManager[None]:
-        """The project's lock. Raises Locked when somebody else has it."""
-
-    def execute(self, declared: Declared, plan: Plan) -> Result:
-        """Carry out; the lock is held."""
-
-    def standings(self, declared: Declared) -> Mapping[str, str]:
-        """Bottle → what enforcement makes of it now; cheap, reads only the ledger."""
-
-    def ledger_changed(self) -> bool: ...
-
-    def files_changed(self) -> bool: ...
-
-    def resumed(self) -> tuple[str, ...]:
-        """Bottles an operator released from the damper since the last call."""
-
-    def renew(self) -> bool:
-        """Renew the right to enforce; False when somebody else has it now."""
 
 
 @dataclass(slots=True)
@@ -322,12 +294,7 @@ class Watch:
                 "pass": self.passes,
                 "trigger": list(keys),
                 "observed_ms": round(1000 * (observed - start), 1),
-                "planned": len(decision.plan.ops),
-                "allowed": len(decision.part.ops),
-                "done": len(result.done) if result else 0,
-                "failed": len(result.failed) if result else 0,
-                "not_started": len(result.not_started) if result else 0,
-                "held": len(decision.plan.held),
+                **counts(decision, result),
                 "ms": round(1000 * (now - start), 1),
                 "next": round(max(0.0, self._next_resync - now), 1),
                 **({"manifests": "last good"} if self.stale else {}),
@@ -336,9 +303,7 @@ class Watch:
 
     def _tell(self, plan: Plan) -> None:
         """Say once what the loop will not do by itself, and again when it changes."""
-        told = {(b, "blocked") for b in blocked_bottles(plan)}
-        if self.level == "safe":
-            told |= {(b, "needs bb apply") for b in unapproved_bottles(plan)}
+        told = left_alone(plan, self.level)
         for bottle, why in sorted(told - self._said):
             self.log({"event": "left-alone", "level": "warning", "bottle": bottle, "why": why})
-        self._said = frozenset(told)
+        self._said = told

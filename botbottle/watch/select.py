@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from botbottle.model.plan import Op, Plan
+
+if TYPE_CHECKING:
+    from botbottle.executor import Result
 
 type Level = Literal["none", "safe", "all"]
 
@@ -35,6 +38,14 @@ def allowed(plan: Plan, level: Level, waiting: frozenset[str] = frozenset()) -> 
     return replace(plan, ops=tuple(_within(op, ids) for op in kept))
 
 
+def left_alone(plan: Plan, level: Level) -> frozenset[tuple[str, str]]:
+    """(bottle, why) of what a watch at ``level`` will not do by itself."""
+    told = {(b, "blocked") for b in blocked_bottles(plan)}
+    if level == "safe":
+        told |= {(b, "needs bb apply") for b in unapproved_bottles(plan)}
+    return frozenset(told)
+
+
 def _within(op: Op, ids: set[str]) -> Op:
     """Dependencies on ops that are left out are dropped: those belong to other bottles, or to
     shared resources that exist already."""
@@ -54,3 +65,15 @@ class Decision:
 def decide(plan: Plan, level: Level, waiting: frozenset[str]) -> Decision:
     """The decision of one pass; depends on nothing else."""
     return Decision(plan=plan, part=allowed(plan, level, waiting), level=level, waiting=waiting)
+
+
+def counts(decision: Decision, result: Result | None) -> dict[str, int]:
+    """What became of a pass, for the log; ``result`` None: nothing was carried out."""
+    return {
+        "planned": len(decision.plan.ops),
+        "allowed": len(decision.part.ops),
+        "done": len(result.done) if result else 0,
+        "failed": len(result.failed) if result else 0,
+        "not_started": len(result.not_started) if result else 0,
+        "held": len(decision.plan.held),
+    }

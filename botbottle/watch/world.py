@@ -32,7 +32,7 @@ LEASE_TTL = 10.0  # seconds
 
 @dataclass(slots=True)
 class LiveWorld:
-    """``loop.World`` on real parts. ``saw`` is told what each plan was made from."""
+    """``acting.World`` on real parts. ``saw`` is told what each plan was made from."""
 
     session: Session
     engine: Callable[[], EngineWrite]  # writing needs the docker SDK: loaded at the first write

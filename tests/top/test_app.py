@@ -1,55 +1,20 @@
-"""The dashboard under a pilot: what it shows, and that nothing happens unconfirmed."""
+"""The dashboard under a pilot: what it shows, and how it is moved about in."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 import pytest
 
 pytest.importorskip("textual", reason="the extra botbottle[top] is not installed")
-
 from textual.pilot import Pilot
-from textual.widgets import Button, Input, Static
+from textual.widgets import Input, Static
 
 from botbottle.ui.top.app import Top
-from botbottle.ui.top.screens import Confirm, Proposals, Reading
+from botbottle.ui.top.screens import Confirm
 from botbottle.ui.top.table import CURSOR, FleetTable
-from tests.top.fakes import NOW, FakeSource, Notebook, large, row, small
-
-WIDE = (140, 40)
-
-
-def drive(
-    steps: Callable[[Top, Pilot[None]], Awaitable[None]],
-    *,
-    source: FakeSource | None = None,
-    runner: Notebook | None = None,
-    size: tuple[int, int] = WIDE,
-) -> None:
-    async def go() -> None:
-        app = Top(source or FakeSource(), runner, lambda: NOW)
-        async with app.run_test(size=size) as pilot:
-            await pilot.pause()
-            await steps(app, pilot)
-
-    asyncio.run(go())
-
-
-def screen(app: Top) -> str:
-    """What a person sees, line by line."""
-    width, height = app.size
-    strips = app.screen._compositor.render_strips()
-    assert len(strips) == height
-    return "\n".join(s.text.rstrip() for s in strips if s.cell_length <= width)
-
-
-def names(app: Top) -> list[str]:
-    """The bottles on the screen, from its first words."""
-    table = app.query_one(FleetTable)
-    lines = screen(app).splitlines()[table.region.y + 1 : table.region.bottom]
-    return [line.replace(CURSOR, " ").split()[0] for line in lines if line.strip()]
+from tests.top.driving import drive, names, screen
+from tests.top.fakes import FakeSource, Notebook, large, row, small
 
 
 def test_each_bottle_has_a_line_that_is_readable_without_colour() -> None:
@@ -144,133 +109,6 @@ def test_details_show_usage_routes_denials_and_audit() -> None:
             assert part in text, part
 
     drive(steps)
-
-
-@pytest.mark.parametrize(("key", "verb"), [("c", "cutoff"), ("f", "freeze")])
-def test_a_hold_is_carried_out_only_when_confirmed(key: str, verb: str) -> None:
-    notes = Notebook()
-    source = FakeSource()
-
-    async def steps(app: Top, pilot: Pilot[None]) -> None:
-        for leave in ("escape", "n", "enter"):  # Enter presses what has the focus: Cancel
-            await pilot.press(key)
-            assert isinstance(app.screen, Confirm)
-            assert f"$ bb {verb} api" in screen(app)
-            await pilot.press(leave)
-            assert not isinstance(app.screen, Confirm)
-        await app.workers.wait_for_complete()
-        assert notes.done == []
-        await pilot.press(key, "y")
-        await app.workers.wait_for_complete()
-        await pilot.pause()
-        assert source.hurries == 1
-
-    drive(steps, source=source, runner=notes)
-    assert notes.done == [(verb, "--", "api")]
-
-
-def test_a_kill_needs_the_name_typed() -> None:
-    notes = Notebook()
-
-    async def steps(app: Top, pilot: Pilot[None]) -> None:
-        await pilot.press("k", *"ap", "enter")
-        assert isinstance(app.screen, Confirm), "a wrong name leaves the dialog open"
-        assert app.screen.query_one("#confirm", Button).disabled
-        app.screen.action_confirm()
-        await pilot.pause()
-        assert isinstance(app.screen, Confirm) and notes.done == []
-        await pilot.press("escape", "k", *"api", "enter", "enter")
-        await app.workers.wait_for_complete()
-        await pilot.pause()
-
-    drive(steps, runner=notes)
-    assert notes.done == [("kill", "--", "api")]
-
-
-def test_a_reason_goes_into_the_command_and_is_never_an_option() -> None:
-    notes = Notebook()
-
-    async def steps(app: Top, pilot: Pilot[None]) -> None:
-        await pilot.press("c", "shift+tab")
-        app.screen.query_one("#reason", Input).focus()
-        await pilot.press(*"--all", "enter", "enter")
-        await app.workers.wait_for_complete()
-        await pilot.pause()
-
-    drive(steps, runner=notes)
-    assert notes.done == [("cutoff", "--reason=--all", "--", "api")]
-
-
-def test_resume_is_offered_only_for_what_is_held() -> None:
-    notes = Notebook()
-
-    async def steps(app: Top, pilot: Pilot[None]) -> None:
-        await pilot.press("r")
-        assert not isinstance(app.screen, Confirm)
-        await pilot.press("down", "r", "y")
-        await app.workers.wait_for_complete()
-        await pilot.pause()
-
-    drive(steps, runner=notes)
-    assert notes.done == [("release", "--", "docs")]
-
-
-def test_a_budget_is_written_confirmed_and_set() -> None:
-    notes = Notebook()
-
-    async def steps(app: Top, pilot: Pilot[None]) -> None:
-        await pilot.press("b", *"2M/day", "enter")
-        assert "bb budget set agent:proj-1/x claude 2M/day" in screen(app)
-        await pilot.press("y")
-        await app.workers.wait_for_complete()
-        await pilot.pause()
-
-    drive(steps, runner=notes)
-    assert notes.done == [("budget", "set", "--", "agent:proj-1/x", "claude", "2M/day")]
-
-
-@pytest.mark.parametrize(("key", "verb"), [("a", "approve"), ("x", "reject")])
-def test_a_proposal_is_decided_after_a_confirmation(key: str, verb: str) -> None:
-    notes = Notebook()
-
-    async def steps(app: Top, pilot: Pilot[None]) -> None:
-        await pilot.press("p")
-        assert isinstance(app.screen, Proposals) and "needs a package" in screen(app)
-        await pilot.press(key)
-        assert isinstance(app.screen, Confirm) and notes.done == []
-        await pilot.press("y")
-        await app.workers.wait_for_complete()
-        await pilot.pause()
-
-    drive(steps, runner=notes)
-    assert notes.done == [("proposals", verb, "--", "abc123")]
-
-
-def test_what_a_failed_command_said_is_shown() -> None:
-    notes = Notebook(7, "error BB7000: no\x1b[2J[/b]")
-
-    async def steps(app: Top, pilot: Pilot[None]) -> None:
-        await pilot.press("c", "y")
-        await app.workers.wait_for_complete()
-        await pilot.pause()
-        assert isinstance(app.screen, Reading)
-        assert "exit 7" in screen(app) and "BB7000: no·[2J[/b]" in screen(app)
-
-    drive(steps, runner=notes)
-
-
-def test_read_only_refuses_every_key_that_changes_something() -> None:
-    async def steps(app: Top, pilot: Pilot[None]) -> None:
-        await pilot.press("down")  # a held bottle, so that resume would apply
-        for key in "cfkrb":
-            await pilot.press(key)
-            assert not isinstance(app.screen, Confirm), key
-            assert len(app.screen_stack) == 1, key
-        await pilot.press("p", "a")
-        assert len(app.screen_stack) == 1
-        await app.workers.wait_for_complete()
-
-    drive(steps, runner=None)
 
 
 @pytest.mark.parametrize("width", [60, 80, 100, 200])

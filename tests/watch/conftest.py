@@ -20,6 +20,7 @@ import pytest
 from botbottle.cli.app import main
 from tests.support.live import ROOT, eventually
 from tests.support.stub_engine import StubEngine, stub_engine
+from tests.watch.looping import Rig
 
 PATIENCE = 90  # seconds: a bound for a broken test, never what is tested
 AGENT = "---\nbottle: base\nstate: stopped\n---\nwork\n"
@@ -135,3 +136,8 @@ def watching(tmp_path: Path) -> Iterator[Watching]:
         made.manifest("agents/web.md", AGENT)
         yield made
         made.close()
+
+
+@pytest.fixture
+def rig() -> Rig:
+    return Rig()

@@ -1,6 +1,6 @@
 """The state of an engine that exists only in memory.
 
-Small on purpose: the states and rules that the contract tests (tests/engine/test_contract.py)
+Small on purpose: the states and rules that the contract tests (tests/engine/test_contract*.py)
 hold against a real engine, and nothing that they do not.
 """
 

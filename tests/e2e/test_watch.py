@@ -17,7 +17,7 @@ import pytest
 from botbottle.ledger import open_ledger
 from botbottle.model.paths import HomePaths
 from tests.support.live import Live, docker, eventually
-from tests.support.recording import recording
+from tests.support.recording import Recorder, recording
 
 PATIENCE = 120  # seconds: a bound for a broken test, never what is tested
 
@@ -94,6 +94,22 @@ def unfinished(live: Live) -> int:
         ledger.close()
 
 
+def fight(live: Live, seen: Watched) -> None:
+    """Kill the agent whenever it runs, until the watch gives up."""
+    while not seen.records("damped"):
+        seen.until(lambda: state(live) == "running" or seen.records("damped"))
+        docker("kill", live.container(), check=False)
+
+
+def in_a_repair(live: Live, watch: Callable[..., Watched], proxy: Recorder) -> Watched:
+    """A watch that makes a lost bottle anew, while the engine takes its time over a create."""
+    seen = watch(url=proxy.url)
+    proxy.delay("POST /containers/create", 5.0, times=1)
+    docker("rm", "-f", live.container(), live.container(kind="egress"))
+    seen.until(lambda: any("/containers/create" in str(r) for r in proxy.writes))
+    return seen
+
+
 def test_what_somebody_breaks_is_repaired_and_the_flight_can_be_replayed(
     running: Live, watch: Callable[..., Watched], tmp_path: Path
 ) -> None:
@@ -123,9 +139,7 @@ def test_a_fight_is_given_up_loudly_and_taken_up_again_when_told(
     running: Live, watch: Callable[..., Watched]
 ) -> None:
     seen = watch()
-    while not seen.records("damped"):
-        seen.until(lambda: state(running) == "running" or seen.records("damped"))
-        docker("kill", running.container(), check=False)
+    fight(running, seen)
     assert seen.records("damped")[0]["next"] == "bb resume-watch web"
     docker("kill", running.container(), check=False)
     passes = len(seen.records("pass"))
@@ -141,10 +155,7 @@ def test_a_signal_in_the_middle_of_a_pass_ends_it_after_the_operation_in_flight(
     running: Live, watch: Callable[..., Watched]
 ) -> None:
     with recording(os.environ["DOCKER_HOST"]) as proxy:
-        seen = watch(url=proxy.url)
-        proxy.delay("POST /containers/create", 5.0, times=1)
-        docker("rm", "-f", running.container(), running.container(kind="egress"))
-        seen.until(lambda: any("/containers/create" in str(r) for r in proxy.writes))
+        seen = in_a_repair(running, watch, proxy)
         assert seen.end() == 0
         made = [r for r in proxy.writes if "/containers/create" in str(r)]
     assert len(made) >= 1 and unfinished(running) == 0, "no journal is left open"
@@ -161,10 +172,7 @@ def test_a_lease_taken_away_in_the_middle_of_a_pass_stops_the_rest_of_it(
     """Fencing: somebody else enforces now, so no further operation is started."""
     ledger = open_ledger(HomePaths(str(running.home)).ledger_db, create=False, read_only=False)
     with recording(os.environ["DOCKER_HOST"]) as proxy:
-        seen = watch(url=proxy.url)
-        proxy.delay("POST /containers/create", 5.0, times=1)
-        docker("rm", "-f", running.container(), running.container(kind="egress"))
-        seen.until(lambda: any("/containers/create" in str(r) for r in proxy.writes))
+        seen = in_a_repair(running, watch, proxy)
         with ledger.batch():  # it renews every few seconds: nothing may come in between
             mine = ledger.lease("watch/home")
             assert mine is not None
@@ -233,9 +241,7 @@ def test_an_order_is_carried_out_although_somebody_fights_over_the_bottle(
 ) -> None:
     """The damper gives up repairs, never enforcement."""
     seen = watch()
-    while not seen.records("damped"):
-        seen.until(lambda: state(running) == "running" or seen.records("damped"))
-        docker("kill", running.container(), check=False)
+    fight(running, seen)
     ledger = open_ledger(HomePaths(str(running.home)).ledger_db, create=False, read_only=False)
     ledger.hold("home/web", "kill", by="test", reason="enough", now=time.time())
     ledger.close()

@@ -12,7 +12,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.widgets import Footer, Input, Static
 
-from botbottle.ui.top import arrange, orders, pane, text
+from botbottle.ui.top import arrange, looks, orders, pane, text
 from botbottle.ui.top.model import Detail, Fleet, Row
 from botbottle.ui.top.orders import Order, Runner
 from botbottle.ui.top.screens import Amount, Confirm, Proposals, Reading
@@ -20,22 +20,6 @@ from botbottle.ui.top.source import Source
 from botbottle.ui.top.table import FleetTable
 
 DETAIL_SECONDS = 2.0  # between two looks at the same bottle's details
-HELP = """\
-↑ ↓        choose a bottle          enter, d   details on or off
-/          filter: words and held, drift, proposals, denials
-s          next order: name, trouble, budget, left, burn, activity, denials
-c          cutoff: stop traffic     f          freeze: snapshot and stop
-k          kill (type the name)     r          resume or release
-b          set a budget             p          decide proposals
-R          look again now           q          quit
-
-Every key that changes something shows its bb command and asks first.
-
-●  running   ○  stopped or absent   ‖  paused   ✂  cut off
-❄  frozen    ✕  killed              !  broken   ?  not known yet
-▲  80 % of a budget                 !  used up
-P  proposal waits   H  held   ~  drift   D  denials
-"""
 
 
 class Top(App[None]):
@@ -43,22 +27,7 @@ class Top(App[None]):
 
     TITLE = "bb top"
     ENABLE_COMMAND_PALETTE = False
-    CSS = """
-    #head { height: 1; text-style: bold; }
-    #problems { height: auto; max-height: 3; }
-    #words { display: none; height: 3; }
-    #words.on { display: block; }
-    #fleet { height: 1fr; }
-    #detail { height: 55%; border-top: solid $foreground; padding: 0 1; display: none; }
-    #detail.on { display: block; }
-    ModalScreen { align: center middle; }
-    .dialog { width: 90%; max-width: 90; height: auto; max-height: 90%; border: solid $foreground;
-              padding: 0 1; background: $surface; }
-    .dialog.tall { height: auto; }
-    .title { text-style: bold; }
-    .buttons { height: 3; align-horizontal: right; }
-    Label { width: 100%; }
-    """
+    CSS = looks.CSS
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("question_mark", "help", "Help", key_display="?"),
         Binding("slash", "filter", "Filter", key_display="/"),
@@ -199,7 +168,7 @@ class Top(App[None]):
 
     # -- looking --------------------------------------------------------------------------
     def action_help(self) -> None:
-        self.push_screen(Reading("keys and signs", HELP))
+        self.push_screen(Reading("keys and signs", looks.HELP))
 
     def action_sort(self) -> None:
         names = list(arrange.SORTS)

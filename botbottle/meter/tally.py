@@ -81,9 +81,11 @@ class Tally:
     sides: list[Side] = field(default_factory=list)
 
     def wrote(self, *texts: str) -> None:
-        """One event's pieces of output passed; each that is not empty is at least one token."""
+        """One event's pieces of output passed; each that is not empty is at least one token, and
+        numbers that came before it are not the final ones."""
         for text in texts:
             if text:
+                self.complete = False
                 self.deltas += 1
                 self.weight += weigh(text)
 

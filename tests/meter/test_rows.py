@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from botbottle.meter import Meter, Reason
 from botbottle.meter.rows import ESTIMATE_OVER, Rows
 from botbottle.meter.tally import Tally
-from botbottle.model.usage import Tokens
+from botbottle.model.usage import Completeness, Tokens
 
 from .helpers import (
     CHAT,
@@ -149,6 +149,13 @@ def test_final_numbers_count_before_the_end_is_there() -> None:
     assert (m.exact, m.running.output) == (True, 90)
     assert only(m.close(Reason.CUT)).tokens.output == 90
     assert not m.exact, "nothing runs any more"
+
+
+def test_numbers_that_more_output_follows_were_not_final() -> None:
+    m = interrupted(SIX_TOKENS)
+    feed(m, sse(message_delta(output_tokens=3), *[text_delta(SIX_TOKENS)] * 9))
+    assert (m.exact, m.running.output) == (False, 60)
+    assert only(m.close(Reason.CUT)).completeness is Completeness.PARTIAL
 
 
 def test_numbers_that_one_of_several_choices_brings_are_not_the_end() -> None:

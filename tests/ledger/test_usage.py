@@ -1,11 +1,14 @@
 """Reports: grouped sums that agree with the rows, whatever the grouping."""
 
 import random
+import time
+from datetime import datetime
 
 import pytest
 
+from botbottle.model.bottle import Limit
 from botbottle.model.usage import Completeness, Tokens
-from tests.ledger.worlds import exchange, register, spend
+from tests.ledger.worlds import exchange, pool, register, spend
 
 DAY = 1_795_046_400.0  # 2026-11-19 00:00 UTC
 
@@ -111,3 +114,33 @@ def test_exchanges_are_listed_newest_first_and_paged(ledger, now):
     assert [r.counted for r in page] == [5, 4]
     assert [r.counted for r in ledger.exchanges(before=page[-1].id, limit=2)] == [3, 2]
     assert ledger.exchanges(account="p/other") == ()
+
+
+@pytest.fixture(params=["America/New_York", "Pacific/Kiritimati", "Australia/Lord_Howe"])
+def elsewhere(request, monkeypatch):
+    """The host's own time zone: one that changes its clocks, the first to see a day, one that
+    changes by half an hour."""
+    before = time.tzname
+    monkeypatch.setenv("TZ", request.param)
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+    assert time.tzname == before
+
+
+@pytest.mark.parametrize("day", ["2026-03-08", "2026-11-01", "2026-04-05", "2026-10-04"])
+def test_a_day_is_utcs_also_where_clocks_change_on_it(ledger, elsewhere, day):
+    register(ledger)
+    ledger.set_limit("bottle:dev", Limit("claude", 1000, "day"), by="t")
+    start = datetime.fromisoformat(f"{day}T00:00:00+00:00").timestamp()
+    for at, tokens in ((start - 1, 7), (start, 20), (start + 86_399, 30), (start + 86_400, 400)):
+        spend(ledger, tokens, at)
+    assert [(r.keys[0], r.counted) for r in ledger.usage(["day"])][1:2] == [(day, 50)]
+    assert [r.counted for r in ledger.usage(["day"])] == [7, 50, 400]
+    assert pool(ledger, start + 86_399, window="day").spent == 50
+    assert [r.counted for r in ledger.usage(["hour"], since=start, until=start + 86_400)] == [
+        20,
+        30,
+    ]
+    assert len({hour.keys[0] for hour in ledger.usage(["hour"])}) == 4

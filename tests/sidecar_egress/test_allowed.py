@@ -16,8 +16,8 @@ from botbottle.sidecar.egress.allowed import APPROVED_SECONDS, Approvals
 from botbottle.sidecar.egress.gate import Ledger
 from botbottle.sidecar.egress.scan import Judgement, OutboundScan, Outgoing
 from botbottle.sidecar.egress.upload import Upload, UploadRefused
+from tests.sidecar_egress.raw_client import code_of, exchange, get, reached
 from tests.sidecar_egress.rig import EXAMPLE, Rig
-from tests.sidecar_egress.test_attacks import code_of, exchange, get, reached
 
 KEY = b"a key of the home"
 TOKEN = "ghp_" + "A1b2C3d4E5f6G7h8I9j0" + "K1l2M3n4O5p6Q7r8"

@@ -16,8 +16,8 @@ from wsproto.events import BytesMessage, TextMessage
 from wsproto.extensions import PerMessageDeflate
 
 from botbottle.model.route import Auth, Dlp
+from tests.sidecar_egress.raw_client import code_of, exchange, get, reached, read
 from tests.sidecar_egress.rig import ANTHROPIC, EXAMPLE, Rig, until
-from tests.sidecar_egress.test_attacks import code_of, exchange, get, reached, read
 from tests.sidecar_egress.test_protocols import Socket, client
 
 OTHER = "other.example.com"

@@ -6,8 +6,8 @@ import random
 import socket
 import ssl
 
+from tests.sidecar_egress.raw_client import code_of, exchange, get
 from tests.sidecar_egress.rig import EXAMPLE, Rig
-from tests.sidecar_egress.test_attacks import code_of, exchange, get
 
 SEEDS = (
     get(),

@@ -18,9 +18,9 @@ from wsproto.events import AcceptConnection, CloseConnection, Ping, Pong, Reques
 from wsproto.utilities import generate_accept_token
 
 from botbottle.model.route import Auth, Route
+from tests.sidecar_egress.raw_client import code_of, exchange, get, reached, read
 from tests.sidecar_egress.raw_upstream import RawUpstream, answering
 from tests.sidecar_egress.rig import EXAMPLE, Rig, until
-from tests.sidecar_egress.test_attacks import code_of, exchange, get, reached, read
 
 SECRET = "real-secret-value-0123"
 TOKEN = "ghp_" + "A1b2C3d4E5f6G7h8I9j0" + "K1l2M3n4O5p6Q7r8"

@@ -11,8 +11,8 @@ import pytest
 from botbottle.model.route import Auth
 from botbottle.providers import login
 from botbottle.sidecar.egress import auth
+from tests.sidecar_egress.raw_client import code_of, exchange, get
 from tests.sidecar_egress.rig import EXAMPLE, Rig
-from tests.sidecar_egress.test_attacks import code_of, exchange, get
 
 
 def claude(seconds: float) -> str:

@@ -23,8 +23,8 @@ from botbottle.sidecar.egress.asking import Answer, NoAnswer, Question
 from botbottle.sidecar.egress.logins import Logins
 from botbottle.sidecar.egress.refresh import ENDPOINTS, Endpoint, NotRenewed
 from botbottle.sidecar.egress.sealed import Sealed
+from tests.sidecar_egress.inside import Inside
 from tests.sidecar_egress.rig import EXAMPLE
-from tests.sidecar_egress.test_faults import Inside
 from tests.world import World
 from tests.world.dialects.oauth import access_after, refresh_after
 

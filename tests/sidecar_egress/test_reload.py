@@ -13,8 +13,8 @@ import pytest
 
 from botbottle.model.route import Auth, Match, PathMatch, RouteError
 from botbottle.model.sidecar_config import Hold, fingerprint
+from tests.sidecar_egress.raw_client import code_of, exchange, get
 from tests.sidecar_egress.rig import ANTHROPIC, EXAMPLE, KEY, OPENAI, Rig, until
-from tests.sidecar_egress.test_attacks import code_of, exchange, get
 
 
 def stream(rig: Rig, host: str) -> Any:

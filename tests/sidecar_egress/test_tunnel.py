@@ -8,8 +8,8 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
+from tests.sidecar_egress.raw_client import code_of, exchange, get, read
 from tests.sidecar_egress.rig import EXAMPLE, Rig, until
-from tests.sidecar_egress.test_attacks import code_of, exchange, get, read
 
 PLAIN = "other.example.com"
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from botbottle.dlp import OUTBOUND, Scanner
 from botbottle.model.route import Auth
 from botbottle.sidecar.egress.upload import MAX_BODY, Upload, UploadRefused
+from tests.sidecar_egress.raw_client import code_of, read
 from tests.sidecar_egress.raw_upstream import RawUpstream
 from tests.sidecar_egress.rig import ANTHROPIC, EXAMPLE, Rig
-from tests.sidecar_egress.test_attacks import code_of, read
 
 SECRET = b"real-secret-value-0123"
 TOKEN = b"ghp_" + b"A1b2C3d4E5f6G7h8I9j0" + b"K1l2M3n4O5p6Q7r8"

@@ -8,23 +8,19 @@ of the pipeline gives it back.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from mitmproxy import http
 
 from botbottle.ledger.records import Admitted, Refusal
 from botbottle.meter import Call, Conversations, Kind, Reason, Request, read_request, refusal
 from botbottle.sidecar.egress.denial import Denial
-from botbottle.sidecar.egress.gate import LedgerDown
+from botbottle.sidecar.egress.gate import LedgerDown, worth_counting
 from botbottle.sidecar.egress.passage import Passage
+from botbottle.sidecar.egress.ports import Shared
 from botbottle.sidecar.egress.preflight import Outgoing, Preflight
 from botbottle.sidecar.egress.spend import Spend
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from botbottle.sidecar.egress.sidecar import Sidecar
 
 _OFF_LOOP = 256 * 1024  # bytes of body from which parsing leaves the event loop
 
@@ -40,7 +36,7 @@ class Gate:
 
     def __init__(
         self,
-        sidecar: Sidecar,
+        sidecar: Shared,
         conversations: Conversations,
         preflight: Preflight,
         cut: Callable[[http.HTTPFlow], None],
@@ -109,14 +105,6 @@ class Gate:
         if len(leaving.body) < _OFF_LOOP:
             return read_request(*arguments)
         return await asyncio.to_thread(read_request, *arguments)
-
-
-def worth_counting(answer: Admitted | Refusal) -> bool:
-    """Whether a count could change the answer: not where nothing limits, and a refusal for any
-    other reason than the size of the input must stay cheap, however often it is asked for."""
-    if isinstance(answer, Admitted):
-        return answer.room is not None
-    return answer.code == "budget-exhausted" and answer.room > 0
 
 
 def _no_ledger() -> Denial:

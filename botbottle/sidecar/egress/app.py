@@ -13,7 +13,7 @@ from pathlib import Path
 
 from botbottle.sidecar.egress import control, dns, lean, memory
 from botbottle.sidecar.egress.authority import open_authority, publish
-from botbottle.sidecar.egress.driver import Listener
+from botbottle.sidecar.egress.carrier import Listener
 from botbottle.sidecar.egress.gate import Ledger
 from botbottle.sidecar.egress.log import Log
 from botbottle.sidecar.egress.resolve import Resolver, read_hosts

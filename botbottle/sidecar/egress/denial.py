@@ -13,7 +13,7 @@ an MCP tool of the supervise sidecar, or is empty.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 FORMAT = "botbottle-denial/1"
@@ -78,6 +78,10 @@ class Denial:
     response: tuple[int, tuple[tuple[str, str], ...], bytes] | None = field(
         default=None, repr=False
     )
+
+    def at(self, method: str, host: str, path: str) -> Denial:
+        """The same of this request; what is not known of it is empty."""
+        return replace(self, method=method[:32], host=host, path=path)
 
     @property
     def status(self) -> int:

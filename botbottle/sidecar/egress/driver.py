@@ -14,30 +14,48 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Coroutine
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import Any, Protocol, cast
 
 from mitmproxy.connection import Client, Connection, ConnectionState, Server
 from mitmproxy.proxy import commands, events, layer, mode_specs
 from mitmproxy.proxy.context import Context
 
+from botbottle.sidecar.egress.carrier import Listener
+from botbottle.sidecar.egress.layers import Http
 from botbottle.sidecar.egress.link import Link
+from botbottle.sidecar.egress.log import Log
+from botbottle.sidecar.egress.options import LayerOptions
 from botbottle.sidecar.egress.pressure import Pressure
 from botbottle.sidecar.egress.windows import Grant
 
-if TYPE_CHECKING:
-    from botbottle.sidecar.egress.layers import Http
-    from botbottle.sidecar.egress.sidecar import Sidecar
-
-type Listener = Literal["proxy", "tls", "plain"]
+type Waiting = Coroutine[Any, Any, None] | None
 
 _REGULAR = mode_specs.ProxyMode.parse("regular")
 IDLE_TIMEOUT = 600.0  # seconds without a byte in either direction
 
 
+class Owner(Protocol):
+    """What a driver needs of the sidecar."""
+
+    connect_timeout: float  # seconds for one address
+    drivers: set[Driver]
+    log: Log
+    options: LayerOptions
+
+    def hook(self, driver: Driver, command: commands.StartHook) -> Waiting:
+        """Answer a hook of mitmproxy's layers."""
+
+    async def addresses(self, host: str, port: int) -> tuple[str, ...]:
+        """Addresses to connect to for a judged target. Raises OSError with a denial code."""
+
+    def gone(self, driver: Driver) -> None:
+        """The client connection ended."""
+
+
 class Driver:
     """One client connection with all upstream connections opened for it."""
 
-    def __init__(self, sidecar: Sidecar, listener: Listener) -> None:
+    def __init__(self, sidecar: Owner, listener: Listener) -> None:
         self.sidecar = sidecar
         self.listener: Listener = listener
         self._loop = asyncio.get_running_loop()

@@ -96,3 +96,11 @@ class NoLedger:
 
     def heartbeat(self, status: Mapping[str, Any]) -> None:
         """Nobody listens."""
+
+
+def worth_counting(answer: Admitted | Refusal) -> bool:
+    """Whether a count could change the answer: not where nothing limits, and a refusal for any
+    other reason than the size of the input must stay cheap, however often it is asked for."""
+    if isinstance(answer, Admitted):
+        return answer.room is not None
+    return answer.code == "budget-exhausted" and answer.room > 0

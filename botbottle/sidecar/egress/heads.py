@@ -2,28 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from mitmproxy import http
 
+from botbottle.sidecar.egress.carrier import Carrier
 from botbottle.sidecar.egress.layers import AUTHORITY
-from botbottle.sidecar.egress.passage import Passage
 from botbottle.sidecar.egress.stages import Head
 from botbottle.sidecar.egress.target import Claim
 
-if TYPE_CHECKING:
-    from botbottle.sidecar.egress.driver import Driver
-
-KEY = "bb"  # where a flow keeps its passage
 _PORTS = {"tls": 443, "plain": 80}
 
 
-def passage_of(flow: http.HTTPFlow) -> Passage | None:
-    """The passage of a flow, or None for a flow that never had its head judged."""
-    return flow.metadata.get(KEY)
-
-
-def head_of(flow: http.HTTPFlow, driver: Driver) -> Head:
+def head_of(flow: http.HTTPFlow, driver: Carrier) -> Head:
     """The head as pure data. mitmproxy's own idea of host and port is not used: it is derived
     from what is checked here."""
     request = flow.request

@@ -1,11 +1,13 @@
 """Binds mitmproxy's hooks to the sidecar: which layer comes next, TLS, and the four moments of a
 request. Hooks that return None are done; a coroutine is awaited before the layers go on."""
 
+# ruff: noqa: ARG001 - all hooks have one signature
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any, Protocol
 
+from mitmproxy.http import HTTPFlow
 from mitmproxy.net.tls import starts_like_tls_record
 from mitmproxy.proxy import layer
 from mitmproxy.proxy.commands import StartHook
@@ -15,15 +17,32 @@ from mitmproxy.proxy.layers.http import HTTPMode
 from mitmproxy.proxy.layers.http import _hooks as http
 
 from botbottle.sidecar.egress.denial import Denial
+from botbottle.sidecar.egress.driver import Driver, Waiting
 from botbottle.sidecar.egress.layers import Http
+from botbottle.sidecar.egress.log import Log
+from botbottle.sidecar.egress.pipeline import Pipeline
 from botbottle.sidecar.egress.target import canonical_host
-
-if TYPE_CHECKING:
-    from botbottle.sidecar.egress.driver import Driver
-
-type Waiting = Coroutine[Any, Any, None] | None
+from botbottle.sidecar.egress.tls import AgentSide, WorldSide
 
 HTTPS = 443
+
+
+class Desk(Protocol):
+    """What the hooks need of the sidecar."""
+
+    agent_side: AgentSide
+    log: Log
+    pipeline: Pipeline
+
+    @property
+    def world_side(self) -> WorldSide:
+        """TLS towards the world. Raises LookupError before the first configuration."""
+
+    def judge_connect(self, host: str, port: int) -> Denial | None:
+        """Whether CONNECT may open a tunnel."""
+
+    def deny(self, flow: HTTPFlow, driver: Driver, denial: Denial) -> None:
+        """Refuse a CONNECT."""
 
 
 def client_data(nxt: layer.NextLayer) -> bytes:
@@ -34,7 +53,7 @@ def client_data(nxt: layer.NextLayer) -> bytes:
     )
 
 
-def next_layer(driver: Driver, hook: layer.NextLayerHook) -> Waiting:
+def next_layer(desk: Desk, driver: Driver, hook: layer.NextLayerHook) -> Waiting:
     """Choose the protocol: TLS where a record starts, otherwise HTTP; never raw bytes."""
     nxt = hook.data
     context = nxt.context
@@ -62,32 +81,30 @@ def next_layer(driver: Driver, hook: layer.NextLayerHook) -> Waiting:
     return None
 
 
-def client_hello(driver: Driver, hook: tls.TlsClienthelloHook) -> Waiting:
+def client_hello(desk: Desk, driver: Driver, hook: tls.TlsClienthelloHook) -> Waiting:
     """A program that connected by name: the name is in the SNI, or the connection ends."""
     context = hook.data.context
     if driver.listener == "tls":
         host = canonical_host(context.client.sni or "")
         if isinstance(host, Denial):
-            driver.sidecar.log.write(
-                "block", "denied", code=host.code, reason="TLS without a valid SNI"
-            )
+            desk.log.write("block", "denied", code=host.code, reason="TLS without a valid SNI")
             driver.abort()
             return None
         context.server.address = (host, HTTPS)
     return None
 
 
-def tls_agent(driver: Driver, hook: tls.TlsStartClientHook) -> Waiting:
+def tls_agent(desk: Desk, driver: Driver, hook: tls.TlsStartClientHook) -> Waiting:
     """Present a certificate for the name the program asked for."""
     context = hook.data.context
     address = context.server.address
     named = canonical_host(context.client.sni or (address[0] if address else ""))
     if not isinstance(named, Denial):
-        hook.data.ssl_conn = driver.sidecar.agent_side.connection(named)
+        hook.data.ssl_conn = desk.agent_side.connection(named)
     return None
 
 
-def tls_world(driver: Driver, hook: tls.TlsStartServerHook) -> Waiting:
+def tls_world(desk: Desk, driver: Driver, hook: tls.TlsStartServerHook) -> Waiting:
     """Verify the upstream for the name of the route, offer what the agent offered."""
     server, client = hook.data.conn, hook.data.context.client
     address = getattr(server, "address", None)
@@ -96,58 +113,58 @@ def tls_world(driver: Driver, hook: tls.TlsStartServerHook) -> Waiting:
     offers = [p for p in (b"h2", b"http/1.1") if p in client.alpn_offers]
     server.alpn_offers = tuple(offers)
     server.sni = address[0]
-    hook.data.ssl_conn = driver.sidecar.world_side.connection(address[0], offers)
+    hook.data.ssl_conn = desk.world_side.connection(address[0], offers)
     return None
 
 
-def connect(driver: Driver, hook: http.HttpConnectHook) -> Waiting:
+def connect(desk: Desk, driver: Driver, hook: http.HttpConnectHook) -> Waiting:
     """CONNECT opens a tunnel only to a port that some route uses; what is inside is judged there,
     where a refusal can be read by the program that caused it."""
     flow = hook.flow
     if driver.listener != "proxy" or driver.tunnel is not None:
         denial: Denial | None = Denial("proxy-form", "CONNECT is for the proxy port", close=True)
     else:
-        denial = driver.sidecar.judge_connect(flow.request.host, flow.request.port)
+        denial = desk.judge_connect(flow.request.host, flow.request.port)
     if denial is not None:
-        driver.sidecar.deny(flow, driver, denial)
+        desk.deny(flow, driver, denial)
         return None
     driver.tunnel = (flow.request.host, flow.request.port)
     return None
 
 
-def request_headers(driver: Driver, hook: http.HttpRequestHeadersHook) -> Waiting:
-    return driver.sidecar.pipeline.head(hook.flow, driver)
+def request_headers(desk: Desk, driver: Driver, hook: http.HttpRequestHeadersHook) -> Waiting:
+    return desk.pipeline.head(hook.flow, driver)
 
 
-def request(driver: Driver, hook: http.HttpRequestHook) -> Waiting:
-    return driver.sidecar.pipeline.body(hook.flow)
+def request(desk: Desk, driver: Driver, hook: http.HttpRequestHook) -> Waiting:
+    return desk.pipeline.body(hook.flow)
 
 
-def response_headers(driver: Driver, hook: http.HttpResponseHeadersHook) -> Waiting:
-    driver.sidecar.pipeline.response_head(hook.flow)
+def response_headers(desk: Desk, driver: Driver, hook: http.HttpResponseHeadersHook) -> Waiting:
+    desk.pipeline.response_head(hook.flow)
     return None
 
 
-def response(driver: Driver, hook: http.HttpResponseHook) -> Waiting:
-    driver.sidecar.pipeline.finished(hook.flow)
+def response(desk: Desk, driver: Driver, hook: http.HttpResponseHook) -> Waiting:
+    desk.pipeline.finished(hook.flow)
     return None
 
 
-def error(driver: Driver, hook: http.HttpErrorHook) -> Waiting:
-    driver.sidecar.pipeline.failed(hook.flow)
+def error(desk: Desk, driver: Driver, hook: http.HttpErrorHook) -> Waiting:
+    desk.pipeline.failed(hook.flow)
     return None
 
 
-def websocket_message(driver: Driver, hook: websocket.WebsocketMessageHook) -> Waiting:
-    return driver.sidecar.pipeline.sockets.message(hook.flow)
+def websocket_message(desk: Desk, driver: Driver, hook: websocket.WebsocketMessageHook) -> Waiting:
+    return desk.pipeline.sockets.message(hook.flow)
 
 
-def websocket_end(driver: Driver, hook: websocket.WebsocketEndHook) -> Waiting:
-    driver.sidecar.pipeline.failed(hook.flow)
+def websocket_end(desk: Desk, driver: Driver, hook: websocket.WebsocketEndHook) -> Waiting:
+    desk.pipeline.failed(hook.flow)
     return None
 
 
-HOOKS: dict[type[StartHook], Callable[[Driver, Any], Waiting]] = {
+HOOKS: dict[type[StartHook], Callable[[Desk, Driver, Any], Waiting]] = {
     layer.NextLayerHook: next_layer,
     tls.TlsClienthelloHook: client_hello,
     tls.TlsStartClientHook: tls_agent,
@@ -161,5 +178,3 @@ HOOKS: dict[type[StartHook], Callable[[Driver, Any], Waiting]] = {
     websocket.WebsocketMessageHook: websocket_message,
     websocket.WebsocketEndHook: websocket_end,
 }
-
-__all__ = ["HOOKS", "HTTPS", "Waiting"]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 from mitmproxy import flow as mflow
 from mitmproxy import http
@@ -26,11 +26,10 @@ from mitmproxy.proxy.layers.http._http1 import Http1Server
 
 from botbottle.sidecar.egress.denial import Denial
 from botbottle.sidecar.egress.frames import Messages
+from botbottle.sidecar.egress.options import LayerOptions
+from botbottle.sidecar.egress.refusals import Refusals
 from botbottle.sidecar.egress.upload import MAX_BODY, UploadRefused
 from botbottle.sidecar.egress.windows import AgentHttp2, Grant, WorldClient
-
-if TYPE_CHECKING:
-    from botbottle.sidecar.egress.sidecar import Sidecar
 
 type Commands = Generator[commands.Command, Any, Any]
 
@@ -67,7 +66,7 @@ class Stream(mhttp.HttpStream):
         """As the original; from here on the request may cost."""
         done = yield from super().make_server_connection()
         if done:
-            _sidecar(self).sending(self.flow)
+            _options(self).sending(self.flow)
         return done
 
     def flow_done(self) -> Commands:
@@ -87,7 +86,7 @@ class Stream(mhttp.HttpStream):
         if isinstance(event, hevents.ResponseProtocolError) and self._unanswered:
             self.flow.error = mflow.Error(event.message)
             yield hooks.HttpErrorHook(self.flow)
-            denial = _sidecar(self).upstream_failed(self.flow, event.message)
+            denial = _refusals(self).upstream_failed(self.flow, event.message)
             yield from self._answer(denial)
             return
         yield from super().handle_protocol_error(event)
@@ -117,13 +116,13 @@ class Stream(mhttp.HttpStream):
         if not problem:
             return False
         if request:
-            denial = _sidecar(self).malformed(self.flow, problem)
+            denial = _refusals(self).malformed(self.flow, problem)
         else:
             self.flow.response = None
             self.flow.error = mflow.Error(problem)
             yield commands.CloseConnection(self.flow.server_conn)
             yield hooks.HttpErrorHook(self.flow)
-            denial = _sidecar(self).upstream_failed(self.flow, f"upstream-protocol: {problem}")
+            denial = _refusals(self).upstream_failed(self.flow, f"upstream-protocol: {problem}")
         yield from self._answer(denial)
         return True
 
@@ -140,7 +139,7 @@ class Stream(mhttp.HttpStream):
             yield hooks.HttpRequestHeadersHook(self.flow)  # known now, so that no byte is read
             if self.flow.request.stream:
                 return False
-        denial = _sidecar(self).denial_of(self.flow) or _sidecar(self).too_large(self.flow)
+        denial = _refusals(self).already(self.flow) or _refusals(self).too_large(self.flow)
         yield from self._answer(denial)
         return True
 
@@ -149,7 +148,7 @@ class Stream(mhttp.HttpStream):
         try:
             yield from super().state_stream_request_body(event)
         except UploadRefused as refused:
-            denial = _sidecar(self).refused(self.flow, refused.denial)
+            denial = _refusals(self).refused(self.flow, refused.denial)
             if self._unanswered:
                 code = hevents.ErrorCode.CANCEL
                 cancel = hevents.RequestProtocolError(self.stream_id, "refused", code)
@@ -167,7 +166,7 @@ class Stream(mhttp.HttpStream):
     def _answer(self, denial: Denial) -> Commands:
         """Answer in place of the upstream and be done with the stream."""
         http2 = self.flow.request.is_http2
-        response = response_of(denial, _sidecar(self).request_id(self.flow), http2=http2)
+        response = response_of(denial, _refusals(self).request_id(self.flow), http2=http2)
         if self.client_state != self.state_done and not http2:
             response.headers["connection"] = "close"  # unread body: the framing ends here
         self.flow.response = response
@@ -203,8 +202,12 @@ def _layer_of(stream: Stream) -> mhttp.HttpLayer:
     return cast(mhttp.HttpLayer, stream.context.layers[at - 1])
 
 
-def _sidecar(stream: Stream) -> Sidecar:
-    return cast("Sidecar", stream.context.options.sidecar)
+def _options(stream: Stream) -> LayerOptions:
+    return cast(LayerOptions, stream.context.options)
+
+
+def _refusals(stream: Stream) -> Refusals:
+    return _options(stream).refusals
 
 
 class AgentHttp1(Http1Server):

@@ -6,18 +6,21 @@ times per request.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from botbottle.sidecar.egress.sidecar import Sidecar
+from mitmproxy import http
+
+from botbottle.sidecar.egress.refusals import Refusals
 
 
 @dataclass(slots=True)
 class LayerOptions:
-    """Values for ``context.options``. ``sidecar`` is how bb's own layers find their way back."""
+    """Values for ``context.options``. The first two are how bb's own layers find their way back;
+    ``sending`` is told that a request goes upstream."""
 
-    sidecar: Sidecar = field(repr=False)
+    refusals: Refusals = field(repr=False)
+    sending: Callable[[http.HTTPFlow], None] = field(repr=False)
     body_size_limit: None = None  # bb's own stream layer limits request bodies
     stream_large_bodies: None = None
     store_streamed_bodies: bool = False

@@ -6,19 +6,19 @@ import itertools
 import secrets
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
+from mitmproxy import http
+
+from botbottle.meter import Call
 from botbottle.model.route import Route
 from botbottle.sidecar.egress.active import Active
+from botbottle.sidecar.egress.carrier import Carrier
 from botbottle.sidecar.egress.denial import Denial
+from botbottle.sidecar.egress.socket_spend import SocketSpend
+from botbottle.sidecar.egress.spend import Spend
 from botbottle.sidecar.egress.target import Target
 
-if TYPE_CHECKING:
-    from botbottle.meter import Call
-    from botbottle.sidecar.egress.driver import Driver
-    from botbottle.sidecar.egress.socket_spend import SocketSpend
-    from botbottle.sidecar.egress.spend import Spend
-
+KEY = "bb"  # where a flow keeps its passage
 _PREFIX = secrets.token_hex(4)  # unique per start of the sidecar
 _COUNT = itertools.count(1)
 
@@ -31,7 +31,7 @@ def _next_id() -> str:
 class Passage:
     """One request. Fields are filled in by the stages; ``denial`` ends the passage."""
 
-    driver: Driver
+    driver: Carrier
     active: Active | None
     id: str = field(default_factory=_next_id)
     started: float = field(default_factory=time.monotonic)
@@ -63,6 +63,16 @@ class Passage:
         return spent
 
     @property
+    def host(self) -> str:
+        """The target's host; '' before there is a target."""
+        return self.target.host if self.target else ""
+
+    @property
+    def path(self) -> str:
+        """The target's path; '' before there is a target."""
+        return self.target.path if self.target else ""
+
+    @property
     def where(self) -> Target:
         """The target. Raises LookupError before the target stage."""
         if self.target is None:
@@ -82,3 +92,8 @@ class Passage:
         if self.active is None:
             raise LookupError("not configured")
         return self.active
+
+
+def passage_of(flow: http.HTTPFlow) -> Passage | None:
+    """The passage of a flow, or None for a flow that never had its head judged."""
+    return flow.metadata.get(KEY)

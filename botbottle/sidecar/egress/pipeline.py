@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Coroutine
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from mitmproxy import http
 from mitmproxy.net.http.http1 import expected_http_body_size
@@ -16,12 +16,14 @@ from mitmproxy.net.http.http1 import expected_http_body_size
 from botbottle.meter import Conversations, Reason
 from botbottle.sidecar.egress import auth, git, handshake, sigv4
 from botbottle.sidecar.egress.admission import Gate
+from botbottle.sidecar.egress.carrier import Carrier
 from botbottle.sidecar.egress.denial import Denial
 from botbottle.sidecar.egress.grpc import Conversation, is_grpc
-from botbottle.sidecar.egress.heads import KEY, head_of, joined, passage_of
+from botbottle.sidecar.egress.heads import head_of, joined
 from botbottle.sidecar.egress.inbound import InboundScan, blocked
 from botbottle.sidecar.egress.layers import CutStream, response_of
-from botbottle.sidecar.egress.passage import Passage
+from botbottle.sidecar.egress.passage import KEY, Passage, passage_of
+from botbottle.sidecar.egress.ports import Shared
 from botbottle.sidecar.egress.preflight import Preflight
 from botbottle.sidecar.egress.returning import is_short, scrub_head, scrub_trailers, tee_of
 from botbottle.sidecar.egress.scan import OutboundScan, Outgoing, detectors_of, in_target
@@ -30,18 +32,13 @@ from botbottle.sidecar.egress.sockets import Sockets
 from botbottle.sidecar.egress.stages import judge
 from botbottle.sidecar.egress.upload import Upload, may_stream
 
-if TYPE_CHECKING:
-    from botbottle.sidecar.egress.driver import Driver
-    from botbottle.sidecar.egress.sidecar import Sidecar
-
-
 _BODILESS = frozenset({"GET", "HEAD", "OPTIONS", "DELETE"})
 
 
 class Pipeline:
     """All requests of one sidecar."""
 
-    def __init__(self, sidecar: Sidecar) -> None:
+    def __init__(self, sidecar: Shared) -> None:
         self._sidecar = sidecar
         self._conversations = Conversations()
         self._outbound = OutboundScan(sidecar.ledger)
@@ -51,7 +48,7 @@ class Pipeline:
 
     # -- request -------------------------------------------------------------------------------
 
-    def head(self, flow: http.HTTPFlow, driver: Driver) -> Coroutine[Any, Any, None] | None:
+    def head(self, flow: http.HTTPFlow, driver: Carrier) -> Coroutine[Any, Any, None] | None:
         """Judge the head of a request; a denial is set as its response. Done once."""
         if passage_of(flow) is not None:
             return None
@@ -83,7 +80,7 @@ class Pipeline:
                 scanner,
                 detectors_of(route),
                 lambda found: self._outbound.approvals.marked(scanner, route, found),
-                lambda found: self._sidecar.noted(passage, found),
+                lambda found: self._sidecar.records.noted(passage, found),
             )
 
     def body(self, flow: http.HTTPFlow) -> Coroutine[Any, Any, None] | None:
@@ -164,7 +161,7 @@ class Pipeline:
             active.scanner, route, message, supervised=active.config.supervise
         )
         passage.hidden = in_target(judged.noted, url)
-        self._sidecar.noted(passage, judged.noted)
+        self._sidecar.records.noted(passage, judged.noted)
         if judged.denial is not None:
             return judged.denial
         flow.request.trailers = None
@@ -180,13 +177,13 @@ class Pipeline:
             raw = text.encode()
             in_headers = any(raw in value for _, value in message.headers)
             if raw in message.body or in_headers or text in message.url:
-                self._sidecar.leaked(passage, secret)
+                self._sidecar.records.leaked(passage, secret)
 
     def deny(self, flow: http.HTTPFlow, passage: Passage, denial: Denial) -> None:
         """Answer with a denial; whatever was admitted is given back."""
-        passage.denial = denial = _located(denial, flow, passage)
+        passage.denial = denial = denial.at(flow.request.method, passage.host, passage.path)
         flow.response = response_of(denial, passage.id, http2=flow.request.is_http2)
-        self._sidecar.denied(denial, passage)
+        self._sidecar.records.denied(denial, passage)
         if passage.spend is not None:
             passage.spend.close(Reason.CLIENT_GONE)
         self._sidecar.live.pop(flow.id, None)
@@ -240,7 +237,7 @@ class Pipeline:
             passage.spend.close(Reason.COMPLETE)
         if passage.socket is None:
             self._sidecar.live.pop(flow.id, None)
-        self._sidecar.passed(flow, passage, "complete")
+        self._sidecar.records.passed(flow, passage, "complete")
 
     def _injected(self, flow: http.HTTPFlow, passage: Passage) -> bool:
         """Judge a response that was held back whole; a refused one is replaced."""
@@ -251,7 +248,7 @@ class Pipeline:
         coding = response.headers.get("content-encoding", "")
         raw = response.raw_content or b""
         found = passage.policy.scanner.scan_response((), raw, "", coding, detectors)
-        self._sidecar.noted(passage, found)
+        self._sidecar.records.noted(passage, found)
         if not blocked(found):
             response.raw_content = passage.policy.scrubber.clean(raw)
             return False
@@ -276,7 +273,7 @@ class Pipeline:
         if passage.socket is not None:
             passage.socket.close(reason)
         if passage.denial is None:
-            self._sidecar.passed(flow, passage, reason.value)
+            self._sidecar.records.passed(flow, passage, reason.value)
 
     def cut(self, flow: http.HTTPFlow) -> None:
         """End a stream in flight now, on both sides."""
@@ -285,7 +282,7 @@ class Pipeline:
             return
         where = passage.where
         data = {"id": passage.id, "method": where.method}
-        data |= self._sidecar.place(passage, where.host, where.path)
+        data |= self._sidecar.records.place(passage, where.host, where.path)
         self._sidecar.log.write("block", "cut", **data)
         if flow.websocket is not None:
             passage.driver.abort()
@@ -312,16 +309,3 @@ def _length(request: http.Request) -> int | None:
     if request.is_http2 and "content-length" not in request.headers:
         return 0 if request.method in _BODILESS else None
     return expected_http_body_size(request)
-
-
-def _located(denial: Denial, flow: http.HTTPFlow, passage: Passage) -> Denial:
-    target = passage.target
-    return Denial(
-        denial.code,
-        denial.reason,
-        target.host if target else "",
-        flow.request.method[:32],
-        target.path if target else "",
-        denial.close,
-        denial.response,
-    )

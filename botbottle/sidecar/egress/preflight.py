@@ -10,17 +10,14 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from botbottle.meter import Call, count_request, parse_count
 from botbottle.sidecar.egress.asking import NoAnswer, Question, post
 from botbottle.sidecar.egress.match import Query
+from botbottle.sidecar.egress.passage import Passage
+from botbottle.sidecar.egress.ports import Shared
 from botbottle.sidecar.egress.signing import authority, signed
 from botbottle.sidecar.egress.sigv4 import CannotSign, Unsigned
-
-if TYPE_CHECKING:
-    from botbottle.sidecar.egress.passage import Passage
-    from botbottle.sidecar.egress.sidecar import Sidecar
 
 type Fields = tuple[tuple[bytes, bytes], ...]
 
@@ -49,7 +46,7 @@ class Outgoing:
 class Preflight:
     """Counts for one sidecar."""
 
-    def __init__(self, sidecar: Sidecar) -> None:
+    def __init__(self, sidecar: Shared) -> None:
         self._sidecar = sidecar
         self._slots = asyncio.Semaphore(AT_ONCE)
 

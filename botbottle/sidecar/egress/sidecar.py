@@ -3,27 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from mitmproxy import http
 from mitmproxy.proxy.commands import StartHook
 
 import botbottle
-from botbottle.dlp import Finding, VariantCache, default_rules
+from botbottle.dlp import VariantCache, default_rules
 from botbottle.meter import Reason
 from botbottle.model.sidecar_config import Hold, SidecarConfig
 from botbottle.sidecar.egress import memory
 from botbottle.sidecar.egress.active import Active, compile_active
 from botbottle.sidecar.egress.asking import Answer, Question, post
 from botbottle.sidecar.egress.authority import Authority
+from botbottle.sidecar.egress.carrier import Listener
 from botbottle.sidecar.egress.denial import Denial
-from botbottle.sidecar.egress.driver import Driver, Listener
+from botbottle.sidecar.egress.driver import Driver, Waiting
 from botbottle.sidecar.egress.gate import Ledger
-from botbottle.sidecar.egress.heads import passage_of
 from botbottle.sidecar.egress.hooks import HOOKS, HTTPS
 from botbottle.sidecar.egress.layers import response_of
 from botbottle.sidecar.egress.link import Link
@@ -31,19 +30,15 @@ from botbottle.sidecar.egress.log import Log
 from botbottle.sidecar.egress.logins import Logins
 from botbottle.sidecar.egress.match import Query
 from botbottle.sidecar.egress.options import LayerOptions
-from botbottle.sidecar.egress.passage import Passage
+from botbottle.sidecar.egress.passage import Passage, passage_of
 from botbottle.sidecar.egress.pipeline import Pipeline
+from botbottle.sidecar.egress.records import Records
 from botbottle.sidecar.egress.refresh import Endpoint
+from botbottle.sidecar.egress.refusals import Refusals
 from botbottle.sidecar.egress.resolve import Resolver
-from botbottle.sidecar.egress.scan import described
 from botbottle.sidecar.egress.sealed import Sealed
 from botbottle.sidecar.egress.target import canonical_host
 from botbottle.sidecar.egress.tls import AgentSide, WorldSide
-
-if TYPE_CHECKING:
-    from botbottle.sidecar.egress.hooks import Waiting
-
-_EVENTS_PER_SECOND = 20  # denials reported to the ledger; a retry storm must stay cheap
 
 
 class Sidecar:
@@ -70,16 +65,17 @@ class Sidecar:
         self.live: dict[str, http.HTTPFlow] = {}
         self.agent_side = AgentSide(authority)
         self._world_side: WorldSide | None = None  # made with the first configuration
-        self.options = LayerOptions(self)
-        self.pipeline = Pipeline(self)
-        self.counts = {"passed": 0, "denied": 0}
+        self.records = Records(
+            self.log, ledger, lambda: self.active.scrubber if self.active else None
+        )
         self.ledger.on_cut = self._lease_lost
         self._resolver = resolver
         self._trust = ""
         self.logins = Logins(Sealed(keep), self._ask_endpoint, self._renewed)
+        self.pipeline = Pipeline(self)
+        self.options = LayerOptions(Refusals(self.records, self.live), self.pipeline.sending)
         self._forms = VariantCache()
         default_rules()  # compiled or read now, not during the first configuration
-        self._window = (0, 0)  # (second, events reported in it)
 
     # -- configuration -------------------------------------------------------------------------
 
@@ -166,8 +162,8 @@ class Sidecar:
             "detail": "" if active else "not configured",
             "connections": len(self.drivers),
             "streams": len(self.live),
-            "passed": self.counts["passed"],
-            "denied": self.counts["denied"],
+            "passed": self.records.counts["passed"],
+            "denied": self.records.counts["denied"],
         }
 
     @property
@@ -186,7 +182,7 @@ class Sidecar:
     def hook(self, driver: Driver, command: StartHook) -> Waiting:
         """Answer a hook of mitmproxy's layers."""
         handler = HOOKS.get(type(command))
-        return handler(driver, command) if handler else None
+        return handler(self, driver, command) if handler else None
 
     async def addresses(self, host: str, port: int) -> tuple[str, ...]:
         """Addresses to connect to for a judged target. Raises OSError with a denial code."""
@@ -225,132 +221,7 @@ class Sidecar:
         """Refuse a CONNECT."""
         passage = Passage(driver, self.active)
         flow.response = response_of(denial, passage.id, http2=False)
-        self.denied(denial, passage)
-
-    def malformed(self, flow: http.HTTPFlow, problem: str) -> Denial:
-        """Framing or headers that cannot be trusted."""
-        denial = Denial("bad-request", problem[:200], close=True)
-        return self._protocol_denial(flow, denial)
-
-    def too_large(self, flow: http.HTTPFlow) -> Denial:
-        """A request body over the limit."""
-        return self.refused(flow, Denial("too-large", "the request body is too large"))
-
-    def refused(self, flow: http.HTTPFlow, denial: Denial) -> Denial:
-        """A body that may not leave, whole or in part."""
-        self.live.pop(flow.id, None)
-        return self._protocol_denial(flow, denial)
-
-    def denial_of(self, flow: http.HTTPFlow) -> Denial | None:
-        """The denial of a request that was refused already."""
-        passage = passage_of(flow)
-        return passage.denial if passage else None
-
-    def upstream_failed(self, flow: http.HTTPFlow, message: str) -> Denial:
-        """An upstream that could not be reached or did not answer properly."""
-        code, _, rest = message.partition(": ")
-        if code not in ("dns", "private-address", "upstream", "upstream-protocol"):
-            tls = "certificate verify failed" in message.lower()
-            code, rest = ("upstream-tls" if tls else "upstream"), message
-        return self._protocol_denial(flow, Denial(code, rest[:300]))
-
-    def _protocol_denial(self, flow: http.HTTPFlow, denial: Denial) -> Denial:
-        passage = passage_of(flow)
-        if passage is not None:
-            target = passage.target
-            passage.denial = denial = Denial(
-                denial.code,
-                denial.reason,
-                target.host if target else "",
-                flow.request.method[:32],
-                target.path if target else "",
-                denial.close,
-            )
-        self.denied(denial, passage)
-        return denial
-
-    def request_id(self, flow: http.HTTPFlow) -> str:
-        """The id a denial carries."""
-        passage = passage_of(flow)
-        return passage.id if passage else ""
-
-    def sending(self, flow: http.HTTPFlow) -> None:
-        """A request goes upstream."""
-        self.pipeline.sending(flow)
-
-    # -- records -------------------------------------------------------------------------------
-
-    def denied(self, denial: Denial, passage: Passage | None) -> None:
-        """Log a denial and report it."""
-        self.counts["denied"] += 1
-        data = {
-            "id": passage.id if passage else "",
-            "code": denial.code,
-            "reason": self._shown(denial.reason),
-            "method": denial.method,
-            **self.place(passage, denial.host, denial.path),
-        }
-        if passage is not None and passage.failure:
-            data["failure"] = passage.failure
-        self.log.write("block", "denied", **data)
-        self._report("denial", data)
-
-    def place(self, passage: Passage | None, host: str, path: str = "") -> dict[str, str]:
-        """Host and path as a log may have them."""
-        if passage is not None and passage.hidden:
-            return {"host": passage.way.host, "path": "[redacted]"}
-        return {"host": self._shown(host), "path": self._shown(path)}
-
-    def _host(self, passage: Passage) -> str:
-        return self.place(passage, passage.where.host)["host"]
-
-    def _shown(self, text: str) -> str:
-        """A text of the agent's without any secret that this sidecar knows."""
-        if self.active is None:
-            return text
-        return self.active.scrubber.clean(text.encode()).decode("utf-8", "replace")
-
-    def noted(self, passage: Passage, findings: Iterable[Finding]) -> None:
-        """Record what the scanners found, without the text."""
-        for finding in findings:
-            data = {"id": passage.id, "host": self._host(passage), **described(finding)}
-            self.log.write("warn", "finding", **data)
-            self._report("finding", data)
-
-    def leaked(self, passage: Passage, secret: str) -> None:
-        """A placeholder was sent to where it does not belong."""
-        data = {"id": passage.id, "host": self._host(passage), "rule": "placeholder"}
-        data["name"] = secret
-        self.log.write("warn", "placeholder", **data)
-        self._report("finding", data)
-
-    def _report(self, kind: str, data: Mapping[str, Any]) -> None:
-        """Tell the ledger, but never more often than it stays cheap."""
-        second, reported = self._window
-        now = int(time.monotonic())
-        self._window = (now, 1) if now != second else (second, reported + 1)
-        if self._window[1] <= _EVENTS_PER_SECOND:
-            self.ledger.event(kind, data)
-
-    def passed(self, flow: http.HTTPFlow, passage: Passage, outcome: str) -> None:
-        """Log a request that went through, once."""
-        if passage.logged:
-            return
-        passage.logged = True
-        self.counts["passed"] += 1
-        if not self.log.requests or passage.target is None or flow.response is None:
-            return
-        self.log.write(
-            "request",
-            "passed",
-            id=passage.id,
-            method=passage.target.method,
-            **self.place(passage, passage.target.host, passage.target.path),
-            status=flow.response.status_code,
-            outcome=outcome,
-            stages=passage.stages(),
-            ms=round((time.monotonic() - passage.started) * 1000, 2),
-        )
+        self.records.denied(denial, passage)
 
     async def stop(self) -> None:
         """Settle everything that is open."""

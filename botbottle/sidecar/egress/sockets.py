@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Coroutine
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 from mitmproxy import http
 from mitmproxy.proxy.layers.websocket import WebSocketMessageInjected
@@ -13,14 +13,11 @@ from wsproto.frame_protocol import Opcode
 
 from botbottle.meter import Conversations, Kind
 from botbottle.sidecar.egress.admission import outgoing
-from botbottle.sidecar.egress.heads import passage_of
-from botbottle.sidecar.egress.passage import Passage
+from botbottle.sidecar.egress.passage import Passage, passage_of
+from botbottle.sidecar.egress.ports import Shared
 from botbottle.sidecar.egress.preflight import Preflight
 from botbottle.sidecar.egress.scan import OutboundScan, Outgoing
 from botbottle.sidecar.egress.socket_spend import SocketSpend
-
-if TYPE_CHECKING:
-    from botbottle.sidecar.egress.sidecar import Sidecar
 
 
 class Sockets:
@@ -28,7 +25,7 @@ class Sockets:
 
     def __init__(
         self,
-        sidecar: Sidecar,
+        sidecar: Shared,
         outbound: OutboundScan,
         conversations: Conversations,
         preflight: Preflight,
@@ -102,9 +99,9 @@ class Sockets:
             Outgoing("", (), message.content),
             supervised=active.config.supervise,
         )
-        self._sidecar.noted(passage, judged.noted)
+        self._sidecar.records.noted(passage, judged.noted)
         if judged.denial is not None:
-            self._sidecar.denied(judged.denial, passage)
+            self._sidecar.records.denied(judged.denial, passage)
             return False
         message.content = judged.message.body
         return True

@@ -1,0 +1,57 @@
+"""The denials that the protocol layers give: what is malformed, too large, or has no upstream."""
+
+from __future__ import annotations
+
+from mitmproxy import http
+
+from botbottle.sidecar.egress.denial import Denial
+from botbottle.sidecar.egress.passage import passage_of
+from botbottle.sidecar.egress.records import Records
+
+_UPSTREAM = ("dns", "private-address", "upstream", "upstream-protocol")
+
+
+class Refusals:
+    """``live``: the flows in flight, from which a refused one is taken out."""
+
+    def __init__(self, records: Records, live: dict[str, http.HTTPFlow]) -> None:
+        self._records, self._live = records, live
+
+    def malformed(self, flow: http.HTTPFlow, problem: str) -> Denial:
+        """Framing or headers that cannot be trusted."""
+        return self._deny(flow, Denial("bad-request", problem[:200], close=True))
+
+    def too_large(self, flow: http.HTTPFlow) -> Denial:
+        """A request body over the limit."""
+        return self.refused(flow, Denial("too-large", "the request body is too large"))
+
+    def refused(self, flow: http.HTTPFlow, denial: Denial) -> Denial:
+        """A body that may not leave, whole or in part."""
+        self._live.pop(flow.id, None)
+        return self._deny(flow, denial)
+
+    def upstream_failed(self, flow: http.HTTPFlow, message: str) -> Denial:
+        """An upstream that could not be reached or did not answer properly."""
+        code, _, rest = message.partition(": ")
+        if code not in _UPSTREAM:
+            tls = "certificate verify failed" in message.lower()
+            code, rest = ("upstream-tls" if tls else "upstream"), message
+        return self._deny(flow, Denial(code, rest[:300]))
+
+    def already(self, flow: http.HTTPFlow) -> Denial | None:
+        """The denial of a request that was refused before."""
+        passage = passage_of(flow)
+        return passage.denial if passage else None
+
+    def request_id(self, flow: http.HTTPFlow) -> str:
+        """The id a denial carries."""
+        passage = passage_of(flow)
+        return passage.id if passage else ""
+
+    def _deny(self, flow: http.HTTPFlow, denial: Denial) -> Denial:
+        passage = passage_of(flow)
+        if passage is not None:
+            denial = denial.at(flow.request.method, passage.host, passage.path)
+            passage.denial = denial
+        self._records.denied(denial, passage)
+        return denial

@@ -1,0 +1,51 @@
+"""Requests byte for byte as a test writes them, and what comes back."""
+
+from __future__ import annotations
+
+import json
+import socket
+from typing import Any
+
+from tests.sidecar_egress.rig import EXAMPLE, Rig
+
+
+def read(stream: socket.socket, seconds: float = 60) -> bytes:
+    """Everything until the end; after a whole response only a moment is waited for more."""
+    data = b""
+    try:
+        stream.settimeout(seconds)
+        while piece := stream.recv(65536):
+            data += piece
+            stream.settimeout(2 if _whole(data) else seconds)
+    except OSError:  # TimeoutError is one
+        pass
+    return data
+
+
+def _whole(data: bytes) -> bool:
+    """Whether ``data`` holds at least one response to its end, as far as its head tells."""
+    head, _, body = data.partition(b"\r\n\r\n")
+    size = head.lower().partition(b"content-length:")[2].split(b"\r\n")[0].strip()
+    return size.isdigit() and len(body) >= int(size)
+
+
+def exchange(rig: Rig, request: bytes, *, host: str = EXAMPLE, sni: str | None = None) -> bytes:
+    with rig.tunnel(host, sni=sni) as tls:
+        tls.sendall(request.replace(b"PORT", str(rig.world.tls_port).encode()))
+        return read(tls)
+
+
+def get(path: str = "/x", host: str = EXAMPLE, extra: str = "") -> bytes:
+    return f"GET {path} HTTP/1.1\r\nHost: {host}\r\n{extra}Connection: close\r\n\r\n".encode()
+
+
+def code_of(reply: bytes) -> str:
+    """The denial code of an answer, '' for an answer of the upstream."""
+    head, _, body = reply.partition(b"\r\n\r\n")
+    if b"x-botbottle-denied" not in head.lower():
+        return ""
+    return str(json.loads(body)["code"])
+
+
+def reached(rig: Rig, settle: float = 0.2) -> list[dict[str, Any]]:
+    return rig.world.requests(settle_seconds=settle)

@@ -16,8 +16,7 @@ from botbottle.meter import (
     WebSocketMeter,
     refusal_frame,
 )
-from botbottle.sidecar.egress.admission import worth_counting
-from botbottle.sidecar.egress.gate import Ledger, LedgerDown
+from botbottle.sidecar.egress.gate import Ledger, LedgerDown, worth_counting
 from botbottle.sidecar.egress.spend import STEP, STEP_SHARE
 
 NO_LEDGER = "the budget cannot be checked now; try again later"

@@ -119,8 +119,10 @@ def bench(shutdown: str = "cutoff", budget: str = "1M") -> Iterator[Bench]:
     os.environ.setdefault("ANTHROPIC_API_KEY", "x-bench")
     for folder in ("bottles", "agents"):
         (work / "home" / folder).mkdir(parents=True)
-    # Away from the pool of whoever else uses this engine.
-    (work / "home/settings.yml").write_text(f"address_pool: 10.{20 + os.getpid() % 80}.0.0/16\n")
+    # Away from the pool of whoever else uses this engine; and no round removes what another took.
+    (work / "home/settings.yml").write_text(
+        f"address_pool: 10.{20 + os.getpid() % 80}.0.0/16\nfreezes: {{keep: 1000}}\n"
+    )
     (work / "home/bottles/base.md").write_text(
         "---\nagent_provider: {template: claude}\nsupervise: false\n"
         f"shutdown: {shutdown}\nbudget: {{claude: {budget}}}\n---\n"

@@ -174,7 +174,8 @@ class _Connection:
 
     def __del__(self) -> None:
         """An answer that nobody came to read because another call failed."""
-        self.close()
+        with contextlib.suppress(AttributeError):  # no socket could be made
+            self.close()
 
     def send(self, target: str) -> None:
         self.socket.sendall(f"GET {target} HTTP/1.1\r\nHost: docker\r\n\r\n".encode("ascii"))

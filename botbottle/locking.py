@@ -58,7 +58,7 @@ def _acquire(
             if clock() >= deadline:
                 raise Locked(
                     f"another bb works on this project: {holder(file)}",
-                    hint="wait for it, or give --lock-timeout SECONDS",
+                    hint="wait for it, or let bb wait: bb --lock-timeout SECONDS …",
                 ) from None
         if waiting and not told:
             waiting(f"waiting for {holder(file)}")

@@ -13,6 +13,9 @@ from botbottle.errors import UsageError
 
 _WORDS = {"path": "PATH", "int": "N", "int range": "N", "float": "N", "float range": "N"}
 
+# Options of bb itself (cli/app.py), which people also try behind the verb.
+BEFORE_THE_VERB = {"-C", "--home", "--progress", "--events", "--lock-timeout"}
+
 
 class LazyGroup(typer.core.TyperGroup):
     """A group that imports a verb's module when the verb runs or shows its own help."""
@@ -77,4 +80,8 @@ def as_usage_error(error: ClickException) -> UsageError:
     """What the parser complains of, in the form of every other error of bb."""
     context = getattr(error, "ctx", None)
     where = str(context.command_path) if context is not None else "bb"
-    return UsageError(error.format_message().rstrip("."), hint=f"{where} --help")
+    message = error.format_message().rstrip(".")
+    if where != "bb" and (option := getattr(error, "option_name", "")) in BEFORE_THE_VERB:
+        verb = where.removeprefix("bb ")
+        return UsageError(message, hint=f"it goes before the verb: bb {option} … {verb}")
+    return UsageError(message, hint=f"{where} --help")

@@ -85,7 +85,9 @@ def ask_choices(context: Context, given: Choices) -> Choices:
     def ask(question: str, default: str) -> str:
         context.err.write(f"{question} [{default}]: ")
         context.err.flush()
-        return context.stdin.readline().strip() or default
+        if not (line := context.stdin.readline()):  # Ctrl-D is no answer
+            raise Refused("nothing was written", code="BB7007", hint="bb init --yes does not ask")
+        return line.strip() or default
 
     provider = ask(f"provider ({', '.join(PROVIDERS)})", given.provider)
     budget = ask("token budget", given.budget)

@@ -7,6 +7,7 @@ import io
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -16,8 +17,10 @@ import pytest
 from botbottle import errors
 from botbottle.cli.app import main
 from botbottle.cli.context import Context
+from botbottle.cli.init import ask_choices
 from botbottle.cli.launch import ask_env
 from botbottle.cli.report import SURROUNDINGS, report
+from botbottle.cli.starter import Choices
 from botbottle.cli.verbs import GROUPS, VERBS
 from tests.cli_manifests.run import bb
 
@@ -141,6 +144,8 @@ def test_help_shows_every_verb_once_and_in_a_group() -> None:
         (("apply", "--parallel", "many"), "next: bb apply --help"),
         (("info",), "Missing argument 'NAME'"),
         (("--nope",), "next: bb --help"),
+        (("apply", "--lock-timeout", "5"), "goes before the verb: bb --lock-timeout … apply"),
+        (("budget", "show", "--home", "x"), "goes before the verb: bb --home … budget show"),
     ],
 )
 def test_a_wrong_command_line_says_what_is_wrong_and_where_to_look(
@@ -264,3 +269,38 @@ def test_no_file_gets_the_number_of_a_closed_stream(number: int) -> None:
         [sys.executable, "-c", script], cwd=Path(__file__).parents[2], check=False, timeout=60
     )
     assert ran.returncode == 0
+
+
+def test_ctrl_d_at_a_question_of_init_writes_nothing(tmp_path: Path) -> None:
+    context = Context(home=tmp_path, cwd=tmp_path, stdin=io.StringIO("claude\n"), err=io.StringIO())
+    with pytest.raises(errors.Refused, match="nothing was written"):
+        ask_choices(context, Choices("dev", "claude", "5M", ()))
+    context.stdin = io.StringIO("\n1M\n\n")
+    assert ask_choices(context, Choices("dev", "claude", "5M", ())).budget == "1M"
+
+
+@pytest.mark.parametrize("args", [("scan", "FILE"), ("freezes", "--help")])
+def test_a_plain_installation_has_what_its_verbs_need(
+    args: tuple[str, ...], tmp_path: Path
+) -> None:
+    """``pip install botbottle`` without extras: what only an extra brings is not there."""
+    (tmp_path / "FILE").write_text("nothing\n")
+    script = (
+        "import sys\n"
+        "for name in ('hyperscan', 'mitmproxy', 'uvloop', 'psycopg', 'textual'):\n"
+        "    sys.modules[name] = None\n"
+        "from botbottle.cli.app import main\n"
+        "import botbottle.executor.snapshots\n"
+        f"sys.exit(main({[str(tmp_path / a) if a == 'FILE' else a for a in args]!r}))"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", script], cwd=Path(__file__).parents[2],
+        capture_output=True, text=True, check=False, timeout=120,
+    )  # fmt: skip
+    assert ran.returncode == 0, ran.stderr
+
+
+def test_what_a_plain_installation_needs_is_declared() -> None:
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
+    core = {re.split(r"[<>=\[]", line)[0] for line in project["dependencies"]}
+    assert {"ahocorasick-rs", "google-re2", "brotli", "zstandard"} <= core

@@ -7,16 +7,15 @@ whatever lies between its words in the stream, and however the stream was cut.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import codecs
 from dataclasses import replace
 
 from botbottle.dlp.findings import Finding
-from botbottle.dlp.injection import GAP, LONGEST, judge, worst
-from botbottle.dlp.sse import event_text
+from botbottle.dlp.injection import GAP, LONGEST, judge, normalise, worst
+from botbottle.dlp.sse import Deltas
 
 # Bytes of either text that are kept: a pair of phrases and the gap, up to four bytes a character.
 KEPT = 4 * (GAP + 2 * LONGEST)
-LINE = 256 * 1024  # bytes of a line of the event stream; of a longer one only the raw text counts
 
 
 class _Tail:
@@ -25,12 +24,16 @@ class _Tail:
     def __init__(self, key: bytes, wide: bool) -> None:
         self._key, self._wide = key, wide
         self._text, self._base = b"", 0
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
 
     def feed(self, more: bytes) -> tuple[Finding, ...]:
         """Findings in what is kept and ``more``; offsets count from the beginning of the text."""
+        plain = more.isascii() and not self._decoder.getstate()[0]
+        more = more if plain else self._decoder.decode(more).encode()
         if not more:
             return ()
-        text = self._text + more
+        # What is kept has no invisible characters: they take no room between two phrases.
+        text = normalise(self._text + more)
         found = judge(text, self._key, self._wide)
         moved = tuple(replace(finding, offset=finding.offset + self._base) for finding in found)
         self._text = text[-KEPT:]
@@ -44,20 +47,9 @@ class InjectionStream:
     def __init__(self, key: bytes, *, wide: bool = False) -> None:
         self._raw = _Tail(key, wide)
         self._spelled = _Tail(key, wide)
-        self._line = bytearray()
-        self._skipping = False
+        self._deltas = Deltas()
 
     def feed(self, piece: bytes) -> tuple[Finding, ...]:
         """Findings that involve this piece or the text shortly before it, the gravest text's."""
-        spelled = b"".join(self._deltas(piece))
+        spelled = self._deltas.feed(piece)
         return worst((self._raw.feed(piece), self._spelled.feed(spelled)))
-
-    def _deltas(self, piece: bytes) -> Iterator[bytes]:
-        self._line += piece
-        *lines, rest = bytes(self._line).split(b"\n")
-        for line in lines:
-            if line.startswith(b"data:") and not self._skipping:
-                yield event_text(line[5:].strip())
-            self._skipping = False
-        self._skipping = self._skipping or len(rest) > LINE
-        self._line = bytearray() if self._skipping else bytearray(rest)

@@ -20,9 +20,9 @@ class Facts:
     text. ``skills_dir`` is the host directory of skills. ``only`` restricts to bottles by name.
     ``destroy`` plans to nothing at all, including the shared ledger service when no other project
     needs it.
-    ``snapshots`` maps a bottle to the tags of its existing snapshots, newest first; ``saved`` are
-    those whose volumes exist as an image, too. ``ledger_locked``: the ledger service waits for the
-    password of its database.
+    ``snapshots`` maps a bottle to those of its existing snapshots that a plan could ask for (see
+    ``resume.candidates``), newest first; ``saved`` are those whose volumes exist as an image, too.
+    ``ledger_locked``: the ledger service waits for the password of its database.
     """
 
     paths: HomePaths

@@ -15,6 +15,7 @@ import pytest
 from botbottle.errors import UsageError
 from botbottle.model.bottle import EnvVar
 from botbottle.model.diagnostic import Origin
+from botbottle.model.ledger_view import FreezeRecord
 from botbottle.model.plan import Plan
 from botbottle.model.route import Route
 from botbottle.planner.plan import plan
@@ -37,6 +38,8 @@ KNOWING = replace(
     env={"api": (("KEY", "12345678"),)},
     snapshots={"web": ("botbottle/snapshot-web:1",)},
 )
+
+TAKEN = tuple(FreezeRecord("proj-1/web", f"snap:{n}", "d", 100.0 - n) for n in range(7))
 
 
 class Session:
@@ -72,6 +75,7 @@ def damage(session: Session, rng: random.Random) -> None:
         lambda: setattr(session, "want", declared(bottle())),
         lambda: setattr(session, "want", declared(bottle(), WIDE)),
         lambda: setattr(session, "facts", replace(session.facts, secrets={})),
+        lambda: setattr(world, "view", replace(world.view, freezes={"proj-1/web": TAKEN})),
         lambda: setattr(session, "facts", KNOWING),
     ])  # fmt: skip
     act()

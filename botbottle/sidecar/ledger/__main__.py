@@ -63,7 +63,7 @@ async def _serve(ledger: Ledger, root: Path, probe: Probe, stop: asyncio.Event) 
 
 async def _opened(where: str, probe: Probe, stop: asyncio.Event) -> Ledger | None:
     """The ledger, as soon as it can be opened; a password that is handed over is tried at once."""
-    password, said, again = probe.used, "", probe.opened
+    password, said, again, probe.why = probe.used, "", probe.opened, "starting"
     while not stop.is_set():
         try:
             ledger = open_ledger(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -17,10 +16,10 @@ pytestmark = pytest.mark.postgres
 
 
 @pytest.fixture
-def server(live: Live, images: str, tmp_path: Path) -> Iterator[Server]:
+def server(live: Live, images: str) -> Iterator[Server]:
     if not PROGRAMS.is_dir():
         pytest.skip("there is no PostgreSQL server on this machine")
-    with serving(live.internet, images, tmp_path) as made:
+    with serving(live.internet, images) as made:
         live.settings(f"ledger: {made.url}\n")
         yield made
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import secrets
 import shutil
 import socket
+import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -114,12 +115,13 @@ class Server:
 
 
 @contextmanager
-def serving(internet: Internet, image: str, folder: Path) -> Iterator[Server]:
-    """A server with a role and a database, removed at the end."""
-    (folder / "srv").mkdir(mode=0o777)
-    (folder / "srv").chmod(0o777)
-    relay = Relay(folder / "srv")
-    made = Server(f"{internet.name}-db", folder / "srv", relay.port)
+def serving(internet: Internet, image: str) -> Iterator[Server]:
+    """A server with a role and a database, removed at the end. Its folder has a short name:
+    socket paths are limited to 107 bytes."""
+    folder = Path(tempfile.mkdtemp(prefix="bbpg"))
+    folder.chmod(0o777)
+    relay = Relay(folder)
+    made = Server(f"{internet.name}-db", folder, relay.port)
     (made.folder / "owner").write_text(made.owner)
     (made.folder / "owner").chmod(0o644)
     docker(

@@ -17,7 +17,7 @@ from botbottle.sidecar.egress.gate import Ledger
 from botbottle.sidecar.egress.scan import Judgement, OutboundScan, Outgoing
 from botbottle.sidecar.egress.upload import Upload, UploadRefused
 from tests.sidecar_egress.raw_client import code_of, exchange, get, reached
-from tests.sidecar_egress.rig import EXAMPLE, Rig
+from tests.sidecar_egress.rig import EXAMPLE, Rig, until
 
 KEY = b"a key of the home"
 TOKEN = "ghp_" + "A1b2C3d4E5f6G7h8I9j0" + "K1l2M3n4O5p6Q7r8"
@@ -179,17 +179,28 @@ def test_an_upload_in_passing_goes_by_the_same_list() -> None:
         left(route(approval(OTHER)))
 
 
+def _findings(rig: Rig, count: int) -> list[dict[str, Any]]:
+    """The findings in the sidecar's log once there are ``count``; the log arrives by itself."""
+
+    def logged() -> list[dict[str, Any]]:
+        return [line for line in list(rig.sidecar.lines) if line["event"] == "finding"]
+
+    until(lambda: len(logged()) >= count, f"{count} findings")
+    return logged()
+
+
 def test_on_the_live_proxy_the_list_can_be_copied_from_the_findings(rig: Rig) -> None:
     plain = rig.route(EXAMPLE, dlp=Dlp(outbound_on_match="block"))
     rig.configure(plain)
     request = get(f"/x?t={TOKEN}")
     assert code_of(exchange(rig, request)) == "dlp" and reached(rig) == []
-    (mark,) = {x["fingerprint"] for x in rig.sidecar.lines if x["event"] == "finding"}
+    (first,) = _findings(rig, 1)
+    mark = first["fingerprint"]
     far = Approval(fingerprint=mark, reason="fixture", until="9999-12-30")
     rig.configure(rig.route(EXAMPLE, dlp=Dlp(outbound_on_match="block", allow=(far,))))
     assert code_of(exchange(rig, request)) == "" and len(reached(rig)) == 1
-    told = [x.get("allowed_by", "") for x in rig.sidecar.lines if x["event"] == "finding"]
-    assert told[-1] == "the route: fixture, until 9999-12-30" and told[0] == ""
+    told = [x.get("allowed_by", "") for x in _findings(rig, 2)]
+    assert told == ["", "the route: fixture, until 9999-12-30"]
     over = Approval(fingerprint=mark, reason="fixture", until="2020-01-01")
     rig.configure(rig.route(EXAMPLE, dlp=Dlp(outbound_on_match="block", allow=(over,))))
     assert code_of(exchange(rig, request)) == "dlp"

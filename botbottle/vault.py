@@ -78,10 +78,6 @@ class MemoryVault:
         """Credential name → keyed fingerprint: what a plan may show."""
         return {n: fingerprint(self._key, v) for n, v in sorted(self._secrets.items())}
 
-    def env_fingerprints(self, bottle: str) -> dict[str, str]:
-        """Variable name → keyed fingerprint of a bottle's values."""
-        return {n: fingerprint(self._key, v) for n, v in sorted(self.env(bottle).items())}
-
     def __repr__(self) -> str:
         return f"<vault: {len(self._secrets)} secrets, {len(self._env)} bottles>"
 

@@ -42,7 +42,6 @@ def test_it_cannot_be_serialised_or_copied(leave: object) -> None:
 
 def test_only_keyed_fingerprints_are_for_show() -> None:
     assert vault().fingerprints() == {"TOKEN": fingerprint(b"key-bytes", "sekret")}
-    assert vault().env_fingerprints("web") == {"ASKED": fingerprint(b"key-bytes", "sekret2")}
 
 
 def test_changing_what_was_handed_out_changes_nothing_inside() -> None:

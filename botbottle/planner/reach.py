@@ -73,14 +73,6 @@ def delta(
     return (*lost, *back, *gained)
 
 
-def classify(changes: Iterable[ReachChange]) -> Reach:
-    """The class of a whole change: widening anything makes it widen."""
-    kinds = {c.reach for c in changes}
-    if Reach.WIDENS in kinds:
-        return Reach.WIDENS
-    return Reach.NARROWS if Reach.NARROWS in kinds else Reach.NEUTRAL
-
-
 def common(old: SidecarConfig, new: SidecarConfig) -> tuple[Route, ...]:
     """The new routes that add nothing to the old reach: what may be active while an old copy
     of the agent still runs."""

@@ -165,7 +165,7 @@ class Settings:
     notify_webhook: str = ""
     freezes_keep: int = 5
     freezes_max_days: int = 0
-    freezes_remove: Literal["ask", "auto"] = "ask"
+    freezes_remove: Literal["manual", "auto"] = "manual"
     origins: Mapping[str, tuple[Origin, ...]] = field(default_factory=dict, compare=False)
 
 

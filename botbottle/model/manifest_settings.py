@@ -61,7 +61,7 @@ class FreezesKeys(Keys):
 
     keep: manifest.whole(1, 1_000_000) | None = None  # type: ignore[valid-type]
     max_days: manifest.whole(1, 36_500) | None = None  # type: ignore[valid-type]
-    remove: Literal["ask", "auto"] | None = None
+    remove: Literal["manual", "auto"] | None = None
 
 
 class SettingsFile(Keys):

@@ -1,17 +1,18 @@
 """Retention: which snapshots of a bottle are superfluous, and the ops that remove them. Pure.
 
-The ops belong to a bottle key of their own, ``NAME/snapshots``: an approval that they wait for,
-or an engine that refuses one, holds up nothing of the bottle itself. They are planned for the
-whole project only, so an operator's order about one bottle never removes a snapshot.
+Plans remove snapshots only where the settings say so (``freezes.remove: auto``), without another
+question; otherwise ``bb freezes --prune retention`` does. The ops belong to a bottle key of their
+own, ``NAME/snapshots``: an engine that refuses one holds up nothing of the bottle itself. They are
+planned for the whole project only, so an operator's order about one bottle never removes any.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 from botbottle.model.bottle import Settings
 from botbottle.model.ledger_view import FreezeRecord, LedgerView
-from botbottle.model.plan import Action, ForgetSnapshot, Notice, RemoveImage, SaveVolumes
+from botbottle.model.plan import Action, ForgetSnapshot, RemoveImage, SaveVolumes
 from botbottle.planner.draft import Draft
 from botbottle.planner.resume import volumes_tag
 
@@ -52,6 +53,8 @@ def needed_by(account: str, view: LedgerView, usable: Iterable[str]) -> frozense
 
 def plan_retention(draft: Draft, settings: Settings, view: LedgerView) -> None:
     """Remove superfluous snapshots of every bottle of this project, declared or not."""
+    if settings.freezes_remove != "auto":
+        return
     for account, listed in sorted(view.freezes.items()):
         project, _, name = account.rpartition("/")
         if project != draft.project:
@@ -63,14 +66,6 @@ def plan_retention(draft: Draft, settings: Settings, view: LedgerView) -> None:
         after = tuple(op.id for op in saves)
         for image, reason in sorted(found.items()):
             _remove(draft, account, name, image, reason, after)
-        if found and settings.freezes_remove == "ask":
-            draft.notices.append(_notice(f"{name}/snapshots", found))
-
-
-def _notice(key: str, found: Mapping[str, str]) -> Notice:
-    """BB322: work that was saved is removed."""
-    many = f"{len(found)} snapshot{'s' if len(found) > 1 else ''}"
-    return Notice("BB322", key, f"deletes {many} beyond freezes.keep or max_days", "destroy")
 
 
 def _remove(

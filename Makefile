@@ -12,6 +12,7 @@ bootstrap: ## make .venv with the pinned packages
 	@scripts/bootstrap
 
 demo: bootstrap ## two bottles, real traffic, a budget crossed and cut: a few minutes
+	@scripts/npm
 	@$(ENGINE) $(PY) scripts/demo.py
 
 test: bootstrap ## everything: check, then the end-to-end tests on a real engine
@@ -30,6 +31,7 @@ chaos: bootstrap ## bounded soak and fault runs
 	@$(PY) scripts/gates.py chaos
 
 bench: bootstrap ## measure; results go to benchmarks/results/
+	@scripts/npm
 	@$(ENGINE) $(PY) -m benchmarks
 
 lock: bootstrap ## write requirements/*.txt again from pyproject.toml

@@ -77,6 +77,8 @@ STATIC = (
 )
 # Installs one where that may be done; where not, the test that wants one is skipped.
 BROWSER = Gate("browser", ("scripts/browser",))
+# Fetches the agents' programs; their images are built for the end-to-end tests.
+NPM = Gate("npm", ("scripts/npm",))
 UNIT = Gate("unit tests", pytest("unit", FAST, *workers("2")), report="unit")
 E2E = Gate("end-to-end tests", (*STAGE, *pytest("e2e", REAL)), report="e2e", loud=True)
 CHAOS = Gate("chaos", (*STAGE, *pytest("chaos", "chaos")), report="chaos", loud=True)
@@ -84,9 +86,9 @@ CHAOS = Gate("chaos", (*STAGE, *pytest("chaos", "chaos")), report="chaos", loud=
 TARGETS = {
     "check": (*STATIC, UNIT),
     "unit": (UNIT,),
-    "e2e": (E2E,),
-    "chaos": (CHAOS,),
-    "test": (*STATIC, BROWSER, UNIT, E2E),
+    "e2e": (NPM, E2E),
+    "chaos": (NPM, CHAOS),
+    "test": (*STATIC, BROWSER, NPM, UNIT, E2E),
 }
 
 

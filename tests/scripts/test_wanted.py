@@ -1,0 +1,40 @@
+"""scripts/browser and scripts/npm: what is here is used; what cannot come fails nothing."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+SCRIPTS = Path(__file__).resolve().parents[2] / "scripts"
+WANTED = [("browser", "chromium", "is skipped"), ("npm", "npm", "cannot be built")]
+
+
+def run(script: str, programs: Path) -> subprocess.CompletedProcess[str]:
+    """The script where only these programs are found, and nothing may be installed."""
+    programs.mkdir(exist_ok=True)
+    for name in ("dirname", "id"):
+        (programs / name).symlink_to(str(shutil.which(name)))
+    return subprocess.run(
+        [str(shutil.which("bash")), str(SCRIPTS / script)], check=False, text=True,
+        capture_output=True, env={"PATH": str(programs), "BB_INSTALL_ENGINE": "0"},
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(("script", "program", "words"), WANTED)
+def test_what_is_missing_is_told_and_fails_nothing(
+    script: str, program: str, words: str, tmp_path: Path
+) -> None:
+    done = run(script, tmp_path / "bin")
+    assert done.returncode == 0 and words in done.stderr
+
+
+@pytest.mark.parametrize(("script", "program", "words"), WANTED)
+def test_what_is_here_needs_nothing(script: str, program: str, words: str, tmp_path: Path) -> None:
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / program).write_text("#!/bin/sh\n")
+    (tmp_path / "bin" / program).chmod(0o755)
+    done = run(script, tmp_path / "bin")
+    assert done.returncode == 0 and done.stderr == ""

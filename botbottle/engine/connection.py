@@ -2,11 +2,13 @@
 
 Version: requests name API 1.41 (engine 20.10), the oldest version this program supports. An
 engine whose oldest version is newer says so in its 400 answer, and that version is used from
-then on; so negotiation costs no request of its own.
+then on; so negotiation costs no request of its own. Several requests may be under way when the
+first refusal is read, so each is judged by the version that it was sent with.
 """
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
 import re
@@ -24,8 +26,9 @@ if TYPE_CHECKING:
     from docker.api.client import APIClient
 
 OLDEST_API = "1.41"
-_TOO_NEW = re.compile(r"too new\. Maximum supported API version is ([\d.]+)")
-_TOO_OLD = re.compile(r"too old\. Minimum supported API version is ([\d.]+)")
+_TOO_NEW = re.compile(r"too new\. Maximum supported API version is (\d+\.\d+)")
+_TOO_OLD = re.compile(r"too old\. Minimum supported API version is (\d+\.\d+)")
+_TRIES = 2  # a request is asked again once, with the version that the refusal names
 
 type Params = Mapping[str, str | Mapping[str, list[str]]]
 
@@ -52,20 +55,21 @@ class Connection:
     def ask_json(self, path: str, params: Params | None = None) -> Callable[[], Any]:
         """``get_json`` in two halves: sends the request; the returned function waits for the
         answer. Both raise what ``get_json`` raises. Call it once, and soon."""
+        sent, asked = self.version, params or {}
         try:
-            answer = self.wire().ask(self._target(path, params or {}))
+            answer = self.wire().ask(_target(sent, path, asked))
         except OSError as error:
             raise errors.from_os_error(error, self.address) from error
-        return functools.partial(self._answer, path, params or {}, answer)
+        return functools.partial(self._answer, path, asked, answer, sent)
 
-    def _answer(self, path: str, params: Params, answer: Callable[[], Reply]) -> Any:
+    def _answer(self, path: str, params: Params, answer: Callable[[], Reply], sent: str) -> Any:
         try:
             reply = answer()
         except OSError as error:
             raise errors.from_os_error(error, self.address) from error
-        self._learn(reply)
-        if reply.status == 400 and self._renegotiate(_message(reply.body)):
+        if reply.status == 400 and self._outdated(sent, _message(reply.body)):
             reply = self._get(path, params)
+        self._learn(reply)
         return self._decoded(path, reply)
 
     def _decoded(self, path: str, reply: Reply) -> Any:
@@ -77,16 +81,20 @@ class Connection:
             raise EngineUnreachable(f"{self.address} does not answer like an engine") from error
 
     def stream(self, path: str, params: Params | None = None) -> Stream:
-        """An open-ended answer, in chunks."""
-        try:
-            stream = self.wire().stream(self._target(path, params or {}))
-        except OSError as error:
-            raise errors.from_os_error(error, self.address) from error
-        if stream.status >= 400:
-            text = _message(b"".join(stream))
-            stream.close()
-            raise errors.from_status(stream.status, text, call=f"GET {path}")
-        return stream
+        """An open-ended answer, in chunks. Raises as ``get_json`` does."""
+        for _ in range(_TRIES):
+            sent = self.version
+            try:
+                stream = self.wire().stream(_target(sent, path, params or {}))
+                if stream.status < 400:
+                    return stream
+                with contextlib.closing(stream):
+                    text = _message(b"".join(stream))
+            except OSError as error:
+                raise errors.from_os_error(error, self.address) from error
+            if stream.status != 400 or not self._outdated(sent, text):
+                break
+        raise errors.from_status(stream.status, text, call=f"GET {path}")
 
     def ping(self) -> str:
         """The API version in use; checks that the engine answers and is new enough."""
@@ -128,20 +136,16 @@ class Connection:
         return sdk.SdkWire(self.endpoint, self._timeout)
 
     def _get(self, path: str, params: Params) -> Reply:
-        for _ in range(2):
+        for _ in range(_TRIES):
+            sent = self.version
             try:
-                reply = self.wire().get(self._target(path, params))
+                reply = self.wire().get(_target(sent, path, params))
             except OSError as error:
                 raise errors.from_os_error(error, self.address) from error
-            self._learn(reply)
-            if reply.status != 400 or not self._renegotiate(_message(reply.body)):
-                return reply
+            if reply.status != 400 or not self._outdated(sent, _message(reply.body)):
+                break
+        self._learn(reply)
         return reply
-
-    def _target(self, path: str, params: Params) -> str:
-        flat = {k: v if isinstance(v, str) else json.dumps(v) for k, v in params.items()}
-        query = f"?{urlencode(flat)}" if flat else ""
-        return f"/v{self.version}{path}{query}"
 
     def _learn(self, reply: Reply) -> None:
         product = reply.headers.get("server", "")
@@ -149,19 +153,26 @@ class Connection:
             self.server = product.removeprefix("Docker/").split()[0].split("+")[0]
             self.server_api = reply.headers.get("api-version", "")
 
-    def _renegotiate(self, message: str) -> bool:
-        """Whether to ask again with another version; raises when the engine is too old."""
+    def _outdated(self, sent: str, message: str) -> bool:
+        """Whether a request that was sent with the version ``sent`` is to be asked again with
+        ``version``, which the refusal may move. Raises when the engine is too old."""
         if match := _TOO_NEW.search(message):
-            raise EngineUnreachable(
-                f"the Docker Engine at {self.address} is too old: API {match[1]}, needs "
-                f"{OLDEST_API}",
-                hint="upgrade to Docker Engine 20.10 or newer",
-            )
-        if match := _TOO_OLD.search(message):
-            changed = match[1] != self.version
+            if sent == OLDEST_API:
+                raise EngineUnreachable(
+                    f"the Docker Engine at {self.address} is too old: API {match[1]}, needs "
+                    f"{OLDEST_API}",
+                    hint="upgrade to Docker Engine 20.10 or newer",
+                )
+            self.version = OLDEST_API  # the engine was replaced by an older one
+        elif match := _TOO_OLD.search(message):
             self.version = match[1]
-            return changed
-        return False
+        return self.version != sent
+
+
+def _target(version: str, path: str, params: Params) -> str:
+    flat = {k: v if isinstance(v, str) else json.dumps(v) for k, v in params.items()}
+    query = f"?{urlencode(flat)}" if flat else ""
+    return f"/v{version}{path}{query}"
 
 
 def _message(body: bytes) -> str:

@@ -59,7 +59,10 @@ class Observer:
 
     def begin(self) -> None:
         """Ask for the lists now; an ``observe`` that follows at once reads the answers. An engine
-        that cannot be asked is that call's to report."""
+        that cannot be asked is that call's to report. One that is not on a unix socket is not
+        asked: its threads could outlast a mistake in the manifests by a whole time-out."""
+        if not self._connection.endpoint.socket:
+            return
         with contextlib.suppress(BBError):
             self._asked = self._ask()
 

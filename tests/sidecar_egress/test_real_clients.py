@@ -1,7 +1,7 @@
 """The real programs, with exactly the environment and arguments that bb gives them.
 
 They need port 443 of a loopback address (root) and the programs that the agent images are built
-from; where either is missing the end-to-end tests in containers cover the same ground.
+from, so they run with the tests that need an engine.
 """
 
 from __future__ import annotations
@@ -22,25 +22,22 @@ from botbottle.model.sidecar_config import SidecarConfig
 from botbottle.providers import agent_env, provider
 from botbottle.providers.base import ACCOUNT_PLACEHOLDER, Credential
 from botbottle.providers.hostlogin import forwarded
-from tests.sidecar_egress.rig import KEY, ROOT, LedgerProcess, SidecarProcess, until
+from tests.sidecar_egress.rig import KEY, LedgerProcess, SidecarProcess, until
+from tests.test_world.agents import claude_binary, codex_binary
 from tests.world import World
 from tests.world.dialects.oauth import access_after
 from tests.world.service import Options
 
 ADDRESS = "127.0.0.9"
-MODULES = ROOT / ".cache" / "npm-agents" / "node_modules"
-PROGRAMS = {
-    "claude": MODULES / "@anthropic-ai" / "claude-code-linux-x64",
-    "codex": MODULES / "@openai/codex-linux-x64/vendor/x86_64-unknown-linux-musl/bin",
-}
+PROGRAMS = {"claude": claude_binary, "codex": codex_binary}
 HOSTS = "api.anthropic.com api.openai.com chatgpt.com platform.claude.com auth.openai.com"
 ACCOUNT = "acc-botbottle-world"
 CLASSES = ("input_uncached", "cache_read", "cache_write_5m", "cache_write_1h", "output")
 
-pytestmark = pytest.mark.skipif(
-    os.geteuid() != 0 or not all((p / n).exists() for n, p in PROGRAMS.items()),
-    reason="needs root and the agents' programs",
-)
+pytestmark = [
+    pytest.mark.engine,
+    pytest.mark.skipif(os.geteuid() != 0, reason="port 443 needs root"),
+]
 
 
 @pytest.fixture(scope="module")
@@ -88,7 +85,7 @@ def run(
             )
             for key, value in agent_env(chosen, credential, "127.0.0.1")
         }
-        env |= {"HOME": str(home), "PATH": f"{PROGRAMS[name]}:{os.environ['PATH']}"}
+        env |= {"HOME": str(home), "PATH": f"{PROGRAMS[name]().parent}:{os.environ['PATH']}"}
         if websockets:  # the built-in provider, which tries a WebSocket first
             credential = replace(credential, argv=())
         argv = chosen.argv("headless", credential, {"output": "json"}, "say hello")

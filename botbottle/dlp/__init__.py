@@ -17,7 +17,7 @@ from __future__ import annotations
 from botbottle.dlp.allow import Allowed, Allowlist
 from botbottle.dlp.compiled import CompiledRules, default_rules, engine_name
 from botbottle.dlp.echo import EchoScrubber, EchoSecrets
-from botbottle.dlp.findings import Finding, Verdict, fingerprint, strongest
+from botbottle.dlp.findings import LEFT_OUT, Finding, Verdict, fingerprint, strongest
 from botbottle.dlp.injection_stream import InjectionStream
 from botbottle.dlp.known.cache import VariantCache
 from botbottle.dlp.known.fragments import FragmentMemory
@@ -43,6 +43,7 @@ __all__ = [
     "INBOUND_ALL",
     "INJECTION_HEURISTICS",
     "KNOWN_SECRETS",
+    "LEFT_OUT",
     "NAIVE_INJECTION",
     "OUTBOUND",
     "OUTBOUND_ALL",

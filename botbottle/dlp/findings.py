@@ -26,6 +26,7 @@ class Verdict(enum.StrEnum):
 
 _DIGITS = 16  # 64 bits: an agent that may try values for weeks meets no approved one by chance
 NOTHING: Final = "0" * _DIGITS
+LEFT_OUT: Final = "limit.findings"  # the rule that says that not all findings are listed
 
 _ORDER = {v: i for i, v in enumerate(Verdict)}
 

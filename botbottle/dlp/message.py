@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import time
+from bisect import bisect
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache, partial
-from itertools import islice
 
 from botbottle.dlp.budget import Budget
 from botbottle.dlp.engines.base import Buffer, Candidates
-from botbottle.dlp.findings import Finding, Verdict, fingerprint, strength
+from botbottle.dlp.findings import LEFT_OUT, NOTHING, Finding, Verdict, fingerprint, strength
 from botbottle.dlp.known.fragments import FragmentMemory, merge
 from botbottle.dlp.known.index import Literals
 from botbottle.dlp.known.measure import KnownHit
 from botbottle.dlp.known.squeeze import squeeze
+from botbottle.dlp.listing import fewer, order, shortened
 from botbottle.dlp.ruleset import Hit
 from botbottle.dlp.settings import ENTROPY, KNOWN_SECRETS, TOKEN_PATTERNS
 from botbottle.dlp.tools import Origin, Tools
@@ -47,6 +48,7 @@ class Message:
         self._deadline = time.thread_time() + scanner.limits.seconds
         self.budget = Budget(scanner.limits.decoded, scanner.limits.ratio)
         self._found: list[tuple[Verdict, str, str, int, int, bytes]] = []
+        self._bounds: dict[tuple[str, str], Verdict] = {}
         self._partial: list[KnownHit] = []
         self._seen: set[tuple[str, bytes]] = set()
 
@@ -62,9 +64,9 @@ class Message:
         self._found.append((verdict, rule, location, *place, secret))
 
     def bound(self, verdict: Verdict, rule: str, location: str) -> None:
-        """Record that a limit was reached."""
-        if not any(rule == found[1] and location == found[2] for found in self._found):
-            self._found.append((verdict, rule, location, 0, 0, b""))
+        """Record that a limit was reached; of one rule and location the strongest counts."""
+        known = self._bounds.get((rule, location), verdict)
+        self._bounds[rule, location] = min(known, verdict, key=strength)
 
     def late(self, location: str) -> bool:
         """True, and a finding, when the message's time is used up."""
@@ -109,16 +111,19 @@ class Message:
             self.add(hit.verdict, hit.rule, location, origin(hit.start, hit.end), hit.secret)
 
     def _bounded(self, hits: Iterator[Hit], location: str) -> Iterator[Hit]:
-        """Hits while there is time, and at most the limit of those that act and that warn."""
-        room = {True: self.scanner.limits.findings, False: self.scanner.limits.findings}
+        """Hits while there is time, and of each verdict at most the limit.
+
+        Room of their own for each, so that a flood of what is weaker hides nothing stronger.
+        """
+        room = dict.fromkeys(Verdict, self.scanner.limits.findings)
         for hit in hits:
-            acts = hit.verdict is not Verdict.WARN
-            room[acts] -= 1
-            if room[acts] >= 0:
+            room[hit.verdict] -= 1
+            if room[hit.verdict] >= 0:
                 yield hit
-            elif acts:
-                self.bound(Verdict.SUPERVISE, "limit.findings", location)
-                return
+            else:
+                self.bound(hit.verdict, LEFT_OUT, location)
+                if strength(hit.verdict) <= strength(Verdict.TOKEN):
+                    return
             if self.late(location):
                 return
 
@@ -181,34 +186,53 @@ class Message:
             self._report_fragment(hit)
 
     def result(self) -> tuple[Finding, ...]:
-        """The findings, strongest first, then by place; approved ones left out."""
+        """The findings, strongest first, then by place; approved ones left out.
+
+        At most the limit of them, and the bounds that were reached, which are never left out.
+        Where something was left out, a bound as strong as it says so: whoever lets some of the
+        findings pass knows that they are not all.
+        """
         if self._partial:
             for hit in merge({}, self._partial):
                 self._report_fragment(hit)
-        if not self._found:
+        if not (self._found or self._bounds):
             return ()
+        limit = self.scanner.limits.findings
+        kept, left_out = shortened(self._open(), limit)
+        for finding in left_out:
+            self.bound(finding.verdict, LEFT_OUT, finding.location)
+        bounds = [
+            Finding(verdict, rule, location, 0, 0, NOTHING)
+            for (rule, location), verdict in self._bounds.items()
+        ]
+        return tuple(sorted((*kept, *fewer(bounds, limit)), key=order))
+
+    def _open(self) -> list[Finding]:
+        """What was found and is not approved."""
         scanner, now = self.scanner, time.time()
-        findings: list[Finding] = []
+        mark = cache(partial(fingerprint, scanner.key))
+        findings = []
         for verdict, rule, location, start, length, secret in self._found:
-            mark = fingerprint(scanner.key, secret)
-            fixed = verdict is Verdict.BLOCK or scanner.owns(mark)
-            if fixed or not scanner.allow.allows(rule, mark, now):
-                findings.append(Finding(verdict, rule, location, start, length, mark))
-        findings.sort(key=lambda f: (strength(f.verdict), f.location, f.offset))
-        return tuple(islice(findings, scanner.limits.findings))
+            finding = Finding(verdict, rule, location, start, length, mark(secret))
+            fixed = verdict is Verdict.BLOCK or scanner.owns(finding.fingerprint)
+            if fixed or not scanner.allow.allows(rule, finding.fingerprint, now):
+                findings.append(finding)
+        return findings
 
     def _report_fragment(self, hit: KnownHit) -> None:
         rule = f"known_secret/fragments/{hit.name}"
         if not any(found[1] == rule for found in self._found):
             text = self.scanner.index.text(hit.segment)
-            self.add(Verdict.BLOCK, rule, "body", as_sent(hit.start, hit.end), text)
+            # Pieces have no common place, and each may be from another surface.
+            self.add(Verdict.BLOCK, rule, "body", (0, 0), text)
 
 
 def _distinct(hits: Iterable[Hit]) -> list[Hit]:
     """Of overlapping hits keep the strongest verdict, then the longer one, then the first."""
-    ranked = sorted(hits, key=lambda h: (strength(h.verdict), h.start - h.end))
-    kept: list[Hit] = []
-    for hit in ranked:
-        if all(hit.end <= other.start or other.end <= hit.start for other in kept):
-            kept.append(hit)
-    return sorted(kept, key=lambda h: h.start)
+    kept: list[Hit] = []  # by start; none overlaps another
+    for hit in sorted(hits, key=lambda h: (strength(h.verdict), h.start - h.end)):
+        at = bisect(kept, hit.start, key=lambda h: h.start)
+        before = at == 0 or kept[at - 1].end <= hit.start
+        if before and (at == len(kept) or hit.end <= kept[at].start):
+            kept.insert(at, hit)
+    return kept

@@ -86,6 +86,8 @@ def redact(
 
 
 def _refusal(cut: Sequence[Finding], headers: HeaderList, url: bytes, coding: str) -> str:
+    if not all(f.of_value for f in cut):
+        return "too many"  # a bound: there are tokens that were not even listed
     if any(f.layered for f in cut):
         return "encoded"
     if any(_unreachable(f, url) for f in cut):

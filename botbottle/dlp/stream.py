@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from botbottle.dlp.findings import Finding
+from botbottle.dlp.findings import Finding, Verdict
 from botbottle.dlp.scanner import Scanner
 from botbottle.dlp.settings import OUTBOUND
 
@@ -31,7 +31,7 @@ class StreamScanner:
         self._buffer = bytearray()
         self._base = 0  # absolute offset of the buffer's first byte
         self._next = 0  # absolute offset of the block to judge next
-        self._marks: set[tuple[str, str, str]] = set()
+        self._marks: set[tuple[Verdict, str, str, str]] = set()
 
     @property
     def judged(self) -> int:
@@ -73,7 +73,7 @@ class StreamScanner:
         """In this block, or a hit without a place of its own that was not reported yet."""
         if finding.length and not finding.layered:
             return low <= finding.offset < high
-        mark = (finding.rule, finding.location, finding.fingerprint)
+        mark = (finding.verdict, finding.rule, finding.location, finding.fingerprint)
         new = mark not in self._marks
         self._marks.add(mark)
         return new

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from botbottle.dlp import CannotRedact, Redacted, Scanner, Verdict, redact
+from botbottle.dlp import CannotRedact, Limits, Redacted, Scanner, Verdict, redact
 from tests.dlp.conftest import PATIENT, alnum, github
 
 _SHARED = Scanner({}, key=b"k", limits=PATIENT)
@@ -106,6 +106,14 @@ def test_a_token_seen_only_after_decoding_is_refused(scanner: Scanner, rng: rand
 
     wrapped = base64.b64encode(f"machine key: {github(rng)} end of key".encode()).decode()
     assert _run(scanner, _message(wrapped)) == CannotRedact("encoded")
+
+
+def test_more_tokens_than_are_listed_are_refused(rng: random.Random) -> None:
+    few = Scanner({}, key=b"k", limits=Limits(findings=5, seconds=30.0))
+    tokens = [github(rng) for _ in range(6)]
+    assert _run(few, _message(" ".join(tokens))) == CannotRedact("too many")
+    done = _run(few, _message(" ".join(tokens[1:])))
+    assert isinstance(done, Redacted) and done.removed == 5
 
 
 def test_a_cut_that_would_break_the_json_is_refused(scanner: Scanner, rng: random.Random) -> None:

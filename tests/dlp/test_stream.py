@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import random
 from typing import Any, cast
 
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from botbottle.dlp import Finding, Scanner, StreamScanner
+from botbottle.dlp import Finding, Limits, Scanner, StreamScanner, Verdict
 from botbottle.dlp.stream import BLOCK, OVERLAP
 from tests.dlp.conftest import PATIENT, alnum, github
 
@@ -56,6 +57,33 @@ def test_a_held_secret_across_a_block_edge_is_found_once() -> None:
     data = FILLER * 3000
     data = data[: BLOCK - 20] + value + data[BLOCK:]
     assert [f.rule for f in _pump(data, [777] * 50)] == ["known_secret/plain/S"]
+
+
+def test_pieces_of_a_held_secret_are_put_together_whatever_hides_the_earlier_one() -> None:
+    value = b"Zq7Kw2Lm9Xv4Bn8Rt1YpHs6Jd3Fg5Ac0"
+    scanner = Scanner({"S": value}, key=b"k", limits=PATIENT)
+    hidden = base64.b64encode(b"some words in front " + value[:12] + b" and some behind it")
+    early, late = BLOCK - 300, BLOCK + OVERLAP + 300  # only the second window has both
+    data = bytearray(FILLER * (2 * BLOCK // len(FILLER)))
+    data[early : early + len(hidden) + 2] = b" " + hidden + b" "
+    assert scanner.scan(bytes(data)) == ()
+    data[late : late + 14] = b" " + value[14:26] + b" "
+    stream = StreamScanner(scanner)
+    found = [*stream.feed(bytes(data)), *stream.finish()]
+    assert [(f.rule, f.length) for f in found] == [("known_secret/fragments/S", 0)]
+
+
+def test_a_bound_is_told_again_when_it_comes_to_weigh_more(rng: random.Random) -> None:
+    few = Scanner({}, key=b"k", limits=Limits(findings=5, seconds=30.0))
+    data = bytearray(FILLER * (3 * BLOCK // len(FILLER)))
+    vague = b"\n".join(f'"password": "{alnum(rng, 24)}"'.encode() for _ in range(9))
+    tokens = b" ".join(github(rng).encode() for _ in range(9))
+    data[100 : 100 + len(vague)] = vague
+    data[2 * BLOCK : 2 * BLOCK + len(tokens)] = tokens
+    stream = StreamScanner(few)
+    found = [*stream.feed(bytes(data)), *stream.finish()]
+    bounds = [f.verdict for f in found if f.rule == "limit.findings"]
+    assert bounds == [Verdict.SUPERVISE, Verdict.TOKEN]
 
 
 def test_memory_stays_bounded(rng: random.Random) -> None:

@@ -3,8 +3,8 @@
 The request is scanned as it would leave: after the agent's credentials were stripped, before the
 route's are injected. A known secret, CR/LF injection and a body that cannot be looked into are
 always refused. For a token-shaped text the route decides (``outbound_on_match``): refuse, cut it
-out, or hold the request until an operator has decided. What cannot be cut out exactly is
-refused; a hold that nobody decides is a refusal.
+out, or hold the request until an operator has decided. What cannot be cut out exactly is refused;
+so is a hold that nobody decides, or that would not show an operator everything that was found.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Any
 
 from botbottle.dlp import (
     KNOWN_SECRETS,
+    LEFT_OUT,
     OUTBOUND,
     Finding,
     FragmentMemory,
@@ -32,6 +33,7 @@ from botbottle.sidecar.egress.gate import Ledger, LedgerDown
 OFF_LOOP = 64 * 1024  # bytes of body from which scanning leaves the event loop
 HOLD_SECONDS = 300.0
 MAX_HOLDS = 16
+MOST_SHOWN = 10  # findings that an operator is shown at once
 KIND = "egress-token-allow"
 
 
@@ -84,9 +86,9 @@ class OutboundScan:
             return replace(fresh, noted=found)
         if policy == "redact" or not (tokens or vague):
             return Judgement(message, noted=found)
-        if policy == "supervise" and supervised and await self._held((*tokens, *vague), route):
-            return Judgement(message, noted=found)
-        return Judgement(message, _denial((tokens or vague)[0]), found)
+        if policy != "supervise" or not supervised:
+            return Judgement(message, _denial((tokens or vague)[0]), found)
+        return Judgement(message, await self._held((*tokens, *vague), route), found)
 
     async def _scan(
         self, scanner: Scanner, message: Outgoing, detectors: frozenset[str], scope: str
@@ -107,15 +109,25 @@ class OutboundScan:
 
         return work() if len(message.body) < OFF_LOOP else await asyncio.to_thread(work)
 
-    async def _held(self, findings: tuple[Finding, ...], route: Route) -> bool:
-        """Ask an operator; True only for an approval."""
+    async def _held(self, findings: tuple[Finding, ...], route: Route) -> Denial | None:
+        """Ask an operator, who sees each value that an approval would cover."""
+        shown = distinct(findings)
+        if reason := unshown(shown):
+            return Denial("dlp", reason)
+        if not await self._approved(shown, route):
+            return _denial(findings[0])
+        self.approvals.remember(route, shown)
+        return None
+
+    async def _approved(self, shown: tuple[Finding, ...], route: Route) -> bool:
+        """True only for an operator's approval."""
         if self._holds >= MAX_HOLDS:
             return False
         self._holds += 1
         try:
-            approved = await self._ledger.ask(
+            return await self._ledger.ask(
                 KIND,
-                {"host": route.host, "findings": [described(f) for f in findings[:10]]},
+                {"host": route.host, "findings": [described(f) for f in shown]},
                 f"a request to {route.host} carries what looks like a token",
                 HOLD_SECONDS,
             )
@@ -123,9 +135,6 @@ class OutboundScan:
             return False
         finally:
             self._holds -= 1
-        if approved:
-            self.approvals.remember(route, findings)
-        return approved
 
     def _redacted(
         self, scanner: Scanner, route: Route, message: Outgoing, tokens: tuple[Finding, ...],
@@ -161,6 +170,23 @@ def detectors_of(route: Route) -> frozenset[str]:
 def on_match(route: Route) -> OnMatch:
     """What a route does with token-shaped text: providers' routes redact, others ask."""
     return route.dlp.outbound_on_match or ("redact" if route.provider else "supervise")
+
+
+def distinct(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """One finding for each value, and one for each rule of what is about no value."""
+    first: dict[str, Finding] = {}
+    for finding in findings:
+        first.setdefault(finding.fingerprint if finding.of_value else finding.rule, finding)
+    return tuple(first.values())
+
+
+def unshown(shown: tuple[Finding, ...]) -> str:
+    """Why an operator cannot be shown everything that was found; empty: they can."""
+    if any(f.rule == LEFT_OUT for f in shown):
+        return "more was found than is listed: some was left out, so nobody can approve it"
+    if len(shown) > MOST_SHOWN:
+        return f"{len(shown)} different values found: an operator is shown {MOST_SHOWN} at most"
+    return ""
 
 
 def in_target(findings: Iterable[Finding], url: str) -> bool:

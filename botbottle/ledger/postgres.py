@@ -71,8 +71,9 @@ class PostgresDb(Db):
         """The server does its own."""
 
     def rekey(self, password: str) -> None:
+        fresh = self._connect(password)  # without the lock: a server may let one wait for seconds
         with self._lock:
-            replaced, self._c = self._c, self._connect(password)
+            replaced, self._c = self._c, fresh
             self._given = self.password = password
             replaced.close()
 

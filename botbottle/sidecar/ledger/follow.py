@@ -34,7 +34,7 @@ class Follower:
         told to the probe and tried again."""
         while not (stop.is_set() or self._ledger.replaced()):
             try:
-                self._rekey()
+                await self._rekey()
                 await self._accounts()
                 self._forget()
                 await self._relieve()
@@ -44,13 +44,14 @@ class Follower:
                 await self._probe.handed(RETRY_SECONDS)
             await _pause(stop, POLL_SECONDS)
 
-    def _rekey(self) -> None:
-        """A password that was handed over is used from now on, if the server takes it."""
+    async def _rekey(self) -> None:
+        """A password that was handed over is used from now on, if the server takes it. In a
+        thread: while the server does not answer, the batches go on."""
         password = self._probe.take()
         if password is None or password == self._ledger.password:
             return
         try:
-            self._ledger.rekey(password)
+            await asyncio.to_thread(self._ledger.rekey, password)
         except errors.LedgerError as error:  # the connection there was goes on, if it can
             self._log("password refused", {"error": str(error), "code": error.code})
         else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from botbottle.errors import BBError, Conflict, MissingValue, Refused, UsageError
-from botbottle.model.plan import Action, Notice, Plan
+from botbottle.model.plan import Action, Notice, Plan, is_retention
 
 APPROVALS = ("widen", "destroy", "budget")
 
@@ -34,15 +34,17 @@ def blocking_error(plan: Plan) -> BBError | None:
 
 
 def check_limits(plan: Plan, max_changes: int, max_deletes: int) -> None:
-    """Guards of settings.yml against a typo that touches the whole fleet. Raises Refused."""
-    deletes = plan.count(Action.REMOVE)
+    """Guards of settings.yml against a typo that touches the whole fleet. Snapshots that
+    retention removes are no part of the fleet and do not count. Raises Refused."""
+    counted = [c for c in plan.changes if not is_retention(c.bottle)]
+    deletes = sum(c.action is Action.REMOVE for c in counted)
     if max_deletes and deletes > max_deletes:
         raise Refused(
             f"the plan removes {deletes} resources, more than max_deletes: {max_deletes}",
             code="BB7003",
             hint="raise max_deletes in settings.yml or apply in parts with --only",
         )
-    changes = len(plan.changes)
+    changes = len(counted)
     if max_changes and changes > max_changes:
         raise Refused(
             f"the plan has {changes} changes, more than max_changes: {max_changes}",

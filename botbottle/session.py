@@ -32,7 +32,7 @@ from botbottle.model.sidecar_config import fingerprint
 from botbottle.planner.facts import Facts
 from botbottle.planner.names import ledger_name, names, outer_name
 from botbottle.planner.plan import plan
-from botbottle.planner.resume import candidates, volumes_tag
+from botbottle.planner.resume import candidates, made_by_hand, volumes_tag
 from botbottle.planner.wanted import SIDECAR_RECIPE, env_names, image_recipe, routes
 from botbottle.providers import HOST_LOGINS, login
 
@@ -165,7 +165,19 @@ class Session:
             have = self._usable(tags, made)
             saved |= {tag for tag in have if self.engine.image_id(volumes_tag(tag))}
             known[name] = have
-        return replace(facts, snapshots=known, saved=frozenset(saved))
+        used = self._in_use(declared, observed, view)
+        return replace(facts, snapshots=known, saved=frozenset(saved), snapshots_in_use=used)
+
+    def _in_use(self, declared: Declared, observed: Observed, view: LedgerView) -> frozenset[str]:
+        """Listed snapshots that somebody runs by hand. Asks for nothing while nobody does."""
+        ids = made_by_hand(observed)
+        listed = (f for found in view.freezes.values() for f in found) if ids else ()
+        own = [f.image for f in listed if f.account.rpartition("/")[0] == declared.project.id]
+        return frozenset(
+            tag
+            for tag in own
+            if any(self.engine.image_id(t) in ids for t in (tag, volumes_tag(tag)))
+        )
 
     def _usable(self, tags: Sequence[str], made: frozenset[str]) -> tuple[str, ...]:
         """The newest that exists, and those that a container was made from."""

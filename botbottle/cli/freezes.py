@@ -93,7 +93,7 @@ def row(
 ) -> dict[str, Any]:
     """One snapshot. ``size`` in bytes includes the layers shared with the base image, ``own`` is
     what its volumes take; each is None when the engine has no such image (any more). ``budget``
-    says where the bottle's pools stood, ``retention`` why the next apply removes it, if it does."""
+    says where the bottle's pools stood, ``retention`` why it is beyond retention, if it is."""
     image = images.get(freeze.image)
     volumes = images.get(volumes_tag(freeze.image))
     return {
@@ -129,7 +129,7 @@ def table(rows: list[dict[str, Any]]) -> str:
         state = "frozen" if found["frozen"] else "not frozen now"
         leaks = "".join(f"\n  holds a credential: {p}" for p in found.get("leaks", ()))
         name, image = found["bottle"], found["image"]
-        goes = f"  goes next: {found['retention']}" if found.get("retention") else ""
+        goes = f"  beyond retention: {found['retention']}" if found.get("retention") else ""
         lines.append(f"{stamp}Z  {name}  {size}  {own}  {state}  {image}{goes}{leaks}\n")
     return "".join(lines) or "no snapshots\n"
 

@@ -22,11 +22,12 @@ if TYPE_CHECKING:
 
 UNITS = {"h": 3600, "d": 86400, "w": 7 * 86400}
 RETENTION = "retention"  # instead of an age
+LONGEST = 7  # characters of an age: thousands of years
 
 
 def parse_age(text: str) -> int:
     """Seconds of ``30d``, ``12h`` or ``4w``. Raises UsageError."""
-    if text[:-1].isdigit() and text[-1] in UNITS:
+    if text[:-1].isdecimal() and text[-1] in UNITS and len(text) <= LONGEST:
         return int(text[:-1]) * UNITS[text[-1]]
     raise UsageError(f"--prune {text}: write an age such as 30d, 12h or 4w, or {RETENTION}")
 
@@ -54,12 +55,13 @@ def by_retention(session: Session, declared: Declared) -> dict[str, str]:
 
     facts, view = session.facts(declared), session.view(declared)
     observed = session.observe(declared, facts)
-    usable = session.with_snapshots(declared, facts, observed, view).snapshots
+    facts = session.with_snapshots(declared, facts, observed, view)
     found: dict[str, str] = {}
     for account, kept in sorted(view.freezes.items()):
         project, _, name = account.rpartition("/")
         if project == declared.project.id:
-            needed = needed_by(account, view, usable.get(name, ()))
+            usable = (*facts.snapshots.get(name, ()), *facts.snapshots_in_use)
+            needed = needed_by(account, view, usable)
             found |= superfluous(declared.settings, kept, needed, view.now)
     return found
 

@@ -95,7 +95,7 @@ class Run:
             timeout=self.context.lock_timeout,
             waiting=self.say,
         ):
-            now = self.plan()
+            now = only_shown(self.plan(), shown)
             if now.empty:
                 self.say("another bb did this in the meantime; nothing is left to do")
                 self.document("nothing to do", now)
@@ -154,6 +154,7 @@ class Run:
     def conclude(self, plan: Plan, result: Result) -> int:
         """Report what was not done; else observe and plan again: it must be empty."""
         from botbottle.cli.outcome import groups
+        from botbottle.model.plan import is_retention
 
         if not result.ok:
             self.document("incomplete", plan, result)
@@ -164,9 +165,10 @@ class Run:
                 hint=f"fix the cause and run the same command again: bb {self.verb}",
             )
         second = self.plan()
-        if not second.empty:
+        # An hour's change lets another snapshot go; one in use is kept.
+        if wanted := sorted(op.id for op in second.ops if not is_retention(op.bottle)):
             self.document("did not converge", plan, result)
-            fields = ", ".join(sorted({op.id for op in second.ops}))
+            fields = ", ".join(wanted)
             raise BBError(
                 f"did not converge: a second plan still wants {fields}",
                 code="BB4001",
@@ -208,3 +210,13 @@ class Run:
     def say(self, text: str) -> None:
         self.context.err.write(f"bb {self.verb}: {text}\n")
         self.context.err.flush()
+
+
+def only_shown(now: Plan, shown: Plan) -> Plan:
+    """Today's plan without snapshots that retention lets go only since ``shown`` was made: they
+    are no part of its digest, and what nobody was shown is not removed."""
+    from botbottle.model.plan import is_retention
+
+    seen = {op.id for op in shown.ops}
+    keep = tuple(op for op in now.ops if not is_retention(op.bottle) or op.id in seen)
+    return replace(now, ops=keep)

@@ -76,9 +76,9 @@ def carry_out(op: plan.Op, tools: Tools, names: Names, run: str) -> None:
         case plan.RestoreVolumes():
             snapshots.restore_volumes(op, tools)
         case plan.RemoveImage():
-            engine.remove_image(op.tag)
+            snapshots.remove_image(op, tools)
         case plan.ForgetSnapshot():
-            ledger.forget_freeze(op.account, op.image)
+            snapshots.forget(op, tools)
         case plan.RegisterAccount():
             ledger.register(
                 op.account,

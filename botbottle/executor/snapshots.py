@@ -9,6 +9,7 @@ from botbottle.executor.api import Tools
 from botbottle.executor.names import Names
 from botbottle.model import canonical, labels, paths, plan
 from botbottle.model.plan import Ref
+from botbottle.planner.resume import volumes_tag
 from botbottle.ui import events
 
 END = bytes(1024)  # of a tar: two empty blocks
@@ -126,3 +127,25 @@ def restore_volumes(op: plan.RestoreVolumes, tools: Tools) -> None:
         engine.remove_container(Ref(name, left.id), kill=True)
     made = engine.create_container(op.spec, name, op.labels)
     engine.remove_container(Ref(name, made), kill=True)
+
+
+def remove_image(op: plan.RemoveImage, tools: Tools) -> None:
+    """Remove an image; one of a snapshot stays when a container was made from it meanwhile, and
+    so do the volumes of a snapshot that stayed. Its row stays too (``forget``)."""
+    if not plan.is_retention(op.bottle):
+        tools.engine.remove_image(op.tag)
+        return
+    base = op.tag.removesuffix(volumes_tag(""))
+    if base != op.tag and tools.engine.image_id(base):
+        return
+    try:
+        tools.engine.remove_image(op.tag)
+    except Conflict:
+        message = f"kept {op.tag}: a container was made from it"
+        tools.emit(events.Note(ts=tools.clock.now(), level="info", message=message))
+
+
+def forget(op: plan.ForgetSnapshot, tools: Tools) -> None:
+    """Take a snapshot off the list, unless one of its images was kept."""
+    if not any(tools.engine.image_id(tag) for tag in (op.image, volumes_tag(op.image))):
+        tools.ledger.forget_freeze(op.account, op.image)

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from botbottle.providers import HOST_LOGINS, HostLogin, login
-from botbottle.providers.hostlogin import NoLogin, claude, forwarded
+from botbottle.providers.hostlogin import NoLogin, claude, forwarded, plain
 
 MAX_BYTES = 256 * 1024
 
@@ -50,7 +50,7 @@ class HostLogins:
         place = own.variable
         try:
             if given := self._environ.get(own.variable, "").strip():
-                text = claude(given)
+                text = _given(own, given)
             else:
                 place = str(self.path(own))
                 text = self._from_file(own, Path(place))
@@ -62,9 +62,12 @@ class HostLogins:
         return Found(text)
 
     def path(self, own: HostLogin) -> Path:
-        """Where the program keeps its login."""
+        """Where the program keeps its login. Raises Unusable."""
         if named := self._environ.get(own.folder_variable, ""):
-            return Path(named).expanduser() / own.file
+            try:
+                return Path(named).expanduser() / own.file
+            except RuntimeError:
+                raise Unusable(f"{own.folder_variable} names no user's home: {named}") from None
         home = self._environ.get("HOME", "") or str(Path.home())
         return Path(home) / own.folder / own.file
 
@@ -110,6 +113,12 @@ def _taken(own: HostLogin, path: Path, data: bytes) -> str:
         raise Unusable(f"{path} is not a login: it is not text; {_again(own)}") from None
     except NoLogin as error:
         raise Unusable(f"{path} is not a login: {error}; {_again(own)}") from None
+
+
+def _given(own: HostLogin, token: str) -> str:
+    if not plain(token):
+        raise Unusable(f"{own.variable} holds no token: it has characters that no header can hold")
+    return claude(token)
 
 
 def _again(own: HostLogin) -> str:

@@ -22,6 +22,7 @@ class Facts:
     needs it.
     ``snapshots`` maps a bottle to those of its existing snapshots that a plan could ask for (see
     ``resume.candidates``), newest first; ``saved`` are those whose volumes exist as an image, too.
+    ``snapshots_in_use`` are listed snapshots that somebody made a container from by hand.
     ``ledger_locked``: the ledger service waits for the password of its database.
     """
 
@@ -42,4 +43,5 @@ class Facts:
     platform_dns: tuple[str, ...] = ()
     snapshots: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     saved: frozenset[str] = frozenset()
+    snapshots_in_use: frozenset[str] = frozenset()
     ledger_locked: bool = False

@@ -63,6 +63,13 @@ def candidates(
     return out
 
 
+def made_by_hand(observed: Observed) -> frozenset[str]:
+    """Ids of snapshot images that somebody made a container from: it has the image's labels."""
+    kinds = ("snapshot", "snapshot-volumes")
+    found = (c for c in observed.containers if c.labels.get(labels.KIND) in kinds)
+    return frozenset(c.image_id for c in found)
+
+
 def volumes_tag(snapshot: str) -> str:
     """Tag of the image that holds the volumes of a snapshot."""
     return f"{snapshot}-volumes"

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 
 from botbottle.model.bottle import Settings
 from botbottle.model.ledger_view import FreezeRecord, LedgerView
-from botbottle.model.plan import Action, ForgetSnapshot, RemoveImage, SaveVolumes
+from botbottle.model.plan import Action, ForgetSnapshot, RemoveImage, SaveVolumes, kept_of
 from botbottle.planner.draft import Draft
 from botbottle.planner.resume import volumes_tag
 
@@ -45,7 +45,7 @@ def superfluous(
 
 def needed_by(account: str, view: LedgerView, usable: Iterable[str]) -> frozenset[str]:
     """Images that a bottle may be resumed from or a container was made from. ``usable``: those
-    of them that the engine has; while the bottle is held, its newest snapshot stays in any case."""
+    that the engine knows of; while the bottle is held, its newest snapshot stays in any case."""
     listed = view.freezes.get(account, ())
     held = account in view.enforced or account in view.holds
     return frozenset((*usable, *(f.image for f in listed[:1] if held)))
@@ -61,7 +61,9 @@ def plan_retention(draft: Draft, settings: Settings, view: LedgerView) -> None:
             continue
         saves = [op for op in draft.ops_of(name) if isinstance(op, SaveVolumes) and op.snapshot]
         fresh = {op.snapshot for op in saves} - {f.image for f in listed}
-        needed = needed_by(account, view, draft.facts.snapshots.get(name, ()))
+        facts = draft.facts
+        usable = (*facts.snapshots.get(name, ()), *facts.snapshots_in_use)
+        needed = needed_by(account, view, usable)
         found = superfluous(settings, listed, needed, view.now, len(fresh))
         after = tuple(op.id for op in saves)
         for image, reason in sorted(found.items()):
@@ -72,7 +74,7 @@ def _remove(
     draft: Draft, account: str, name: str, image: str, reason: str, after: tuple[str, ...]
 ) -> None:
     """Images first: a row without an image is shown as missing, never the reverse."""
-    key, resource = f"{name}/snapshots", f"{name}/snapshot"
+    key, resource = kept_of(name), f"{name}/snapshot"
     draft.change(resource, key, Action.REMOVE, reason, note=image)
     for tag in (image, volumes_tag(image)):
         after = (

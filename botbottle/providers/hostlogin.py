@@ -50,12 +50,12 @@ def forwarded(own: HostLogin, text: str) -> str:
     if own.credential.scheme != "oauth":
         return _key(text)
     found = login.read(text)
-    if found is None or found.program != own.program or not _plain(found.token):
+    if found is None or found.program != own.program or not plain(found.token):
         raise NoLogin(_instead(text))
     if found.program == login.CLAUDE:
         return claude(found.token, int(found.expires * 1000))
     tokens = {"access_token": found.token}
-    if _plain(belongs := login.account(text)):
+    if plain(belongs := login.account(text)):
         tokens["account_id"] = belongs
     return json.dumps({"tokens": tokens})
 
@@ -71,12 +71,12 @@ def claude(token: str, ends: int = 0) -> str:
 
 def _key(text: str) -> str:
     key = _document(text).get("OPENAI_API_KEY")
-    if not isinstance(key, str) or not _plain(key):
+    if not isinstance(key, str) or not plain(key):
         raise NoLogin("it holds no API key")
     return key
 
 
-def _plain(token: str) -> bool:
+def plain(token: str) -> bool:
     """Whether a token can stand in a header."""
     return bool(token) and token.isascii() and token.isprintable()
 

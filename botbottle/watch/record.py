@@ -23,7 +23,7 @@ from botbottle.watch.inputs import Inputs
 from botbottle.watch.log import private
 from botbottle.watch.select import Decision
 
-FORMAT = "1.0"
+FORMAT = "2.0"  # 1: the ledger had one snapshot of each bottle
 LIMIT = 512 * 1024 * 1024  # bytes of a recording
 
 

@@ -44,7 +44,10 @@ def header(line: str) -> Mapping[str, Any]:
     except (ValueError, KeyError, TypeError) as error:
         raise UsageError("not a recording of bb watch --record") from error
     if major != FORMAT.partition(".")[0]:
-        raise UsageError(f"a recording of format {data['format']}; this bb reads {FORMAT}")
+        raise UsageError(
+            f"a recording of format {data['format']}; this bb reads {FORMAT}",
+            hint=f"replay it with the bb that made it: bb {data.get('bb', '(unknown)')}",
+        )
     return dict(data)
 
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Literal
 from botbottle.model.plan import Op, Plan
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from botbottle.executor import Result
 
 type Level = Literal["none", "safe", "all"]
@@ -33,9 +35,10 @@ def allowed(plan: Plan, level: Level, waiting: frozenset[str] = frozenset()) -> 
     out = blocked_bottles(plan) | waiting
     if level == "safe":
         out |= unapproved_bottles(plan)
-    kept = tuple(op for op in plan.ops if op.bottle not in out)
-    ids = {op.id for op in kept}
-    return replace(plan, ops=tuple(_within(op, ids) for op in kept))
+    left = {op.id: op for op in plan.ops if op.bottle in out}
+    while more := {op.id: op for op in plan.ops if op.id not in left and _held_up(op, left)}:
+        left |= more
+    return replace(plan, ops=tuple(_without(op, left) for op in plan.ops if op.id not in left))
 
 
 def left_alone(plan: Plan, level: Level) -> frozenset[tuple[str, str]]:
@@ -46,10 +49,20 @@ def left_alone(plan: Plan, level: Level) -> frozenset[tuple[str, str]]:
     return frozenset(told)
 
 
-def _within(op: Op, ids: set[str]) -> Op:
+def _held_up(op: Op, left: Mapping[str, Op]) -> bool:
+    """Whether it waits for an op of its own bottle that is left out: what is kept of a bottle
+    (``NAME/snapshots``) goes only when its replacement is there."""
+    return any(_name(left[a]) == _name(op) for a in op.after if a in left)
+
+
+def _name(op: Op) -> str:
+    return op.bottle.partition("/")[0]
+
+
+def _without(op: Op, left: Mapping[str, Op]) -> Op:
     """Dependencies on ops that are left out are dropped: those belong to other bottles, or to
     shared resources that exist already."""
-    return replace(op, after=tuple(a for a in op.after if a in ids))
+    return replace(op, after=tuple(a for a in op.after if a not in left))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -44,7 +44,7 @@ def test_size_and_a_missing_image_are_shown() -> None:
     text = table(rows)
     assert "web  5 MB  1.2 MB own  frozen" in text
     assert "web  5 MB  volumes not copied" in text
-    assert "snapshot-web:1  goes next: retention-age\n" in text
+    assert "snapshot-web:1  beyond retention: retention-age\n" in text
     assert "api  missing  volumes not copied  not frozen now" in text
 
 
@@ -58,7 +58,7 @@ def test_ages(text: str, seconds: int) -> None:
     assert parse_age(text) == seconds
 
 
-@pytest.mark.parametrize("text", ["", "d", "30", "-1d", "3x"])
+@pytest.mark.parametrize("text", ["", "d", "30", "-1d", "3x", "\u00b2d", "9" * 5000 + "d"])
 def test_what_is_no_age_is_refused(text: str) -> None:
     with pytest.raises(UsageError):
         parse_age(text)

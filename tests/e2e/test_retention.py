@@ -24,6 +24,15 @@ def test_superfluous_snapshots_go_with_an_apply_where_the_settings_say_so_and_no
     live.bb("resume", "web")
     assert len(live.json("freezes")["freezes"]) == 3
 
+    by_hand = docker("create", old["image"], "true").strip()
+    assert old["image"] not in live.bb("plan", "--detailed-exitcode", code=2).stdout
+    live.bb("apply", "--yes")
+    live.bb("freezes", "--prune", "retention")
+    kept = live.json("freezes")["freezes"]
+    assert [f["image"] for f in kept[1:]] == [old["image"]] and kept[1]["volumes"]
+    assert live.bb("plan", "--detailed-exitcode").returncode == 0, "kept, and nothing left to do"
+    docker("rm", by_hand)
+
     live.bb("apply", "--yes")
     (left,) = live.json("freezes")["freezes"]
     assert left["at"] > new["at"] and left["volumes"]

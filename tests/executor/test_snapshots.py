@@ -7,6 +7,8 @@ import gzip
 import io
 import tarfile
 from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -215,3 +217,68 @@ def test_volumes_too_large_to_be_kept_are_read_again(
     copy = lab.run(lab.spec("copy", mounts=fresh))
     assert b"thought" in b"".join(lab.engine.archive(copy, "/workspace"))
     assert b"mine" in b"".join(lab.engine.archive(copy, "/home/agent"))
+
+
+def retention(after: tuple[str, ...] = ()) -> tuple[plan.Op, ...]:
+    """As the planner plans it: the image, its volumes, then the row."""
+    common: dict[str, Any] = {
+        "resource": "web/snapshot", "bottle": plan.kept_of("web"), "reason": "retention-count",
+    }  # fmt: skip
+    return (
+        plan.RemoveImage(id="image", tag=TAG, after=after, **common),
+        plan.RemoveImage(id="volumes", tag=f"{TAG}-volumes", after=("image",), **common),
+        plan.ForgetSnapshot(
+            id="row", account="test/web", image=TAG, after=("volumes",), **common
+        ),
+    )  # fmt: skip
+
+
+def images(lab: Lab) -> list[bool]:
+    return [lab.engine.image_id(tag) is not None for tag in (TAG, f"{TAG}-volumes")]
+
+
+def test_a_superfluous_snapshot_goes_with_its_volumes_and_its_row(lab: Lab, keyed: Bench) -> None:
+    keyed.run(*freeze(lab, agent(lab)))
+    assert keyed.run(*retention()).ok
+    assert images(lab) == [False, False]
+    assert keyed.ledger.calls[-1] == ("forget", ("test/web", TAG))
+
+
+@pytest.mark.parametrize(("used", "left"), [("", [True, True]), ("-volumes", [False, True])])
+def test_one_that_somebody_started_meanwhile_is_kept_with_its_row_and_nothing_fails(
+    lab: Lab, keyed: Bench, used: str, left: list[bool]
+) -> None:
+    keyed.run(*freeze(lab, agent(lab)))
+    lab.run(replace(lab.spec("mine"), image=TAG + used))
+    assert keyed.run(*retention()).ok
+    assert images(lab) == left
+    assert not [call for call in keyed.ledger.calls if call[0] == "forget"]
+    assert [n.message for n in keyed.of(Note)] == [
+        f"kept {TAG}{used}: a container was made from it"
+    ]
+
+
+def test_an_image_that_is_no_snapshot_and_in_use_is_still_a_conflict(
+    lab: Lab, keyed: Bench
+) -> None:
+    keyed.run(*freeze(lab, agent(lab)))
+    lab.run(replace(lab.spec("mine"), image=TAG))
+    result = keyed.run(plan.RemoveImage(**about("drop"), tag=TAG))  # type: ignore[arg-type]
+    assert isinstance(result.failed[0].error, Conflict)
+
+
+def test_a_snapshot_stays_when_the_one_that_was_to_replace_it_could_not_be_taken(
+    lab: Lab, keyed: Bench
+) -> None:
+    ref = agent(lab)
+    keyed.run(*freeze(lab, ref))
+    keyed.ledger.calls.clear()
+    bad = plan.SaveVolumes(
+        **about("save"),  # type: ignore[arg-type]
+        ref=Ref("nobody"), tag="snap:2-volumes", snapshot="snap:2", paths=PATHS,
+        labels=marks(lab, "snapshot-volumes"),
+    )  # fmt: skip
+    result = keyed.run(bad, *retention(after=("save",)))
+    assert [f.op.id for f in result.failed] == ["save"] and not result.done
+    assert [n.why for n in result.not_started] == ["blocked"] * 3
+    assert images(lab) == [True, True] and keyed.ledger.calls == []

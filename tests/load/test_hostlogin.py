@@ -185,3 +185,18 @@ def test_a_login_that_went_away_is_not_remembered(tmp_path: Path, file: Path) ->
     assert read.find(NAME).text
     file.unlink()
     assert read.find(NAME).text == ""
+
+
+def test_a_folder_of_a_user_who_does_not_exist_is_told_and_no_bug(tmp_path: Path) -> None:
+    found = logins(tmp_path, CLAUDE_CONFIG_DIR="~nosuchuser/x").find(NAME)
+    assert found.text == "" and "CLAUDE_CONFIG_DIR" in found.why
+
+
+@pytest.mark.parametrize("token", ["sk-ant\r\nX-Other: 1", "sk-\u00e4nt", "sk-\x00ant"])
+def test_a_token_that_cannot_stand_in_a_header_is_refused_from_the_variable_too(
+    tmp_path: Path, token: str
+) -> None:
+    found = logins(tmp_path, CLAUDE_CODE_OAUTH_TOKEN=token).find(NAME)
+    assert found.text == "" and "CLAUDE_CODE_OAUTH_TOKEN" in found.why
+    assert token not in found.why and "sk-" not in found.why
+    assert access(logins(tmp_path, CLAUDE_CODE_OAUTH_TOKEN=f" {ACCESS}\n").find(NAME)) == ACCESS

@@ -122,6 +122,30 @@ def test_a_freeze_counts_the_snapshot_that_it_takes() -> None:
     assert any(a.startswith("save:") for a in gone.after), "not before the new one is there"
 
 
+def test_a_watch_removes_none_of_a_bottle_whose_next_snapshot_has_to_wait() -> None:
+    want = declared(bottle(shutdown="freeze"), freezes_remove="auto")
+    made = world(6, want)
+    made.spend("web", 1000)
+    plan = made.plan(want)
+    assert forgotten(plan) == ["snap:5", "snap:6"]
+    assert {op.bottle for op in allowed(plan, "all").ops} >= {"web", "web/snapshots"}
+    assert allowed(plan, "all", frozenset({"web"})).ops == ()
+
+
+def test_a_bottle_that_waits_keeps_no_snapshot_that_waits_for_nothing_of_it() -> None:
+    made = world(6, AUTO)
+    made.set(made.by_kind("agent")[0], state="exited")
+    part = replace(made.plan(AUTO), ops=allowed(made.plan(AUTO), "all", frozenset({"web"})).ops)
+    assert forgotten(part) == ["snap:6"] and {op.bottle for op in part.ops} == {"web/snapshots"}
+
+
+def test_one_that_somebody_runs_stays_and_the_plan_is_empty() -> None:
+    made = world(6, AUTO)
+    run = replace(FACTS, snapshots_in_use=frozenset({"snap:6"}))
+    assert made.plan(AUTO, run).empty
+    assert forgotten(made.plan(AUTO)) == ["snap:6"]
+
+
 def test_one_bottles_plan_another_project_and_a_destroy_remove_none() -> None:
     want = AUTO
     made = world(9, want)

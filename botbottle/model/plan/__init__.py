@@ -50,6 +50,8 @@ from botbottle.model.plan.snapshot_ops import (
     ForgetSnapshot,
     RestoreVolumes,
     SaveVolumes,
+    is_retention,
+    kept_of,
 )
 
 __all__ = [
@@ -93,5 +95,7 @@ __all__ = [
     "StopContainer",
     "UnpauseContainer",
     "UpdateContainer",
+    "is_retention",
+    "kept_of",
     "op_wire",
 ]

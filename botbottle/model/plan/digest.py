@@ -2,7 +2,8 @@
 
 Each op is hashed on its own, so the cost is linear in the ops. Left out is what may differ
 between two looks at the same diff: the addresses that happen to be free, and secret values
-(which credentials go where is approved, not what they are today).
+(which credentials go where is approved, not what they are today), and snapshots that go by the
+settings' retention, which nobody is asked about and which the clock changes.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from botbottle.model import canonical
 from botbottle.model.plan.engine_ops import CreateContainer, CreateNetwork
 from botbottle.model.plan.inner_ops import DeliverEnv, PushConfig
 from botbottle.model.plan.ops import Op
+from botbottle.model.plan.snapshot_ops import is_retention
 
 _HOSTS = range(2, 6)  # sidecars and agent, from the first address of a bottle's subnet
 _NUMERIC = frozenset("0123456789.")
@@ -25,7 +27,7 @@ type Marks = tuple[tuple[str, str], ...]  # a subnet or an address, and what sta
 
 def digest_of(project: str, ops: Iterable[Op]) -> str:
     """16 hex digits over a project's ops, in their order."""
-    planned = tuple(ops)
+    planned = tuple(op for op in ops if not is_retention(op.bottle))
     fresh = {
         op.bottle: _marks(op.spec.subnet)
         for op in planned

@@ -7,6 +7,19 @@ from dataclasses import dataclass
 from botbottle.model.plan.base import Base, Ref
 from botbottle.model.resources import ContainerSpec
 
+_KEPT = "/snapshots"  # after a bottle's name: the key of what is kept of it
+
+
+def kept_of(bottle: str) -> str:
+    """The key of a bottle's snapshots."""
+    return bottle + _KEPT
+
+
+def is_retention(key: str) -> bool:
+    """Whether an op or change under this key removes snapshots because the settings let them go.
+    That follows the clock, what else takes place and who uses them: two looks may differ in it."""
+    return key.endswith(_KEPT)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommitImage(Base):

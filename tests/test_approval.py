@@ -1,0 +1,44 @@
+"""Guards against a typo that touches the whole fleet: what they count, and what they do not."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from botbottle.approval import check_limits
+from botbottle.errors import Refused
+from botbottle.model.ledger_view import FreezeRecord
+from botbottle.model.plan import Plan
+from tests.support.worlds import World, bottle, declared
+
+KEY = "proj-1/web"
+AUTO = declared(bottle(), freezes_remove="auto", freezes_keep=1)
+
+
+def with_snapshots(count: int, *, bottles: int = 0) -> Plan:
+    """A plan that removes all but one of ``count`` snapshots, and ``bottles`` bottles."""
+    made = World()
+    made.converge(declared(bottle(), *(bottle(f"old{n}") for n in range(bottles))))
+    listed = tuple(FreezeRecord(KEY, f"snap:{n}", "d", 1000.0 - n) for n in range(count))
+    made.view = replace(made.view, freezes={KEY: listed})
+    return made.plan(AUTO)
+
+
+def test_snapshots_that_retention_removes_are_no_part_of_the_fleet() -> None:
+    plan = with_snapshots(30)
+    assert len(plan.changes) == 29
+    check_limits(plan, max_changes=1, max_deletes=1)
+
+
+def test_what_is_removed_beside_them_counts() -> None:
+    plan = with_snapshots(30, bottles=1)
+    gone = len(plan.changes) - 29
+    assert gone > 1
+    check_limits(plan, max_changes=gone, max_deletes=gone)
+    with pytest.raises(Refused) as deletes:
+        check_limits(plan, max_changes=0, max_deletes=gone - 1)
+    with pytest.raises(Refused) as changes:
+        check_limits(plan, max_changes=gone - 1, max_deletes=0)
+    assert (deletes.value.code, changes.value.code) == ("BB7003", "BB7004")
+    assert f"removes {gone} resources" in str(deletes.value)

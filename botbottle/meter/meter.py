@@ -205,7 +205,7 @@ class Meter:
         if self._request.background and not (tally.failed or self._fault):
             tally.thought(self._request.allowance)  # it goes on; its poll brings the real number
         elif self._nothing_read(tally):
-            self._guess_output(tally)
+            tally.thought(max(self._bytes, self._expected) // BYTES_PER_TOKEN)
         return self._rows.interrupted(tally, completeness, note)
 
     def _verdict(self, tally: Tally, reason: Reason) -> tuple[str, Completeness]:
@@ -232,11 +232,6 @@ class Meter:
         whole = isinstance(self._framer, Sniffed) and self._framer.whole
         unknown = self._call.dialect is Dialect.UNKNOWN
         return whole or unknown or (bool(self._framer.dropped) and not tally.deltas)
-
-    def _guess_output(self, tally: Tally) -> None:
-        guess = max(self._bytes, self._expected) // BYTES_PER_TOKEN
-        bound = self._request.bound
-        tally.thought(min(guess, bound) if bound else guess)
 
     def _unread_results(self) -> list[Exchange]:
         guess = Tally(tokens=Tokens(output=self._bytes // BYTES_PER_TOKEN))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,18 +21,25 @@ MAX_BATCH = 10_000  # requests of one batch that get a row of their own at creat
 
 TOP = ""  # the document itself
 _SNAKE, _CAMEL = "max_output_tokens", "maxOutputTokens"
+_CONFIG = ("generationConfig", "generation_config")  # Gemini takes both spellings of every name
+# Each family of models behind Bedrock's InvokeModel has a name of its own for its limit.
+_FAMILIES = (
+    "max_tokens", "maxTokens", "max_tokens_to_sample", "max_completion_tokens", "max_new_tokens",
+    "max_gen_len", "maxTokenCount",
+)  # fmt: skip
 # Where a dialect's provider reads how much it may generate, reasoning included: (objects, names).
 # It heeds no other spelling, so a small number in one would say nothing about the response.
 LIMITS: Mapping[Dialect, tuple[tuple[str, ...], tuple[str, ...]]] = {
     Dialect.ANTHROPIC: ((TOP,), ("max_tokens",)),
     Dialect.OPENAI_CHAT: ((TOP,), ("max_completion_tokens", "max_tokens")),
     Dialect.OPENAI_RESPONSES: ((TOP,), (_SNAKE,)),
-    Dialect.GEMINI: (("generationConfig", "generation_config"), (_CAMEL, _SNAKE)),
+    Dialect.GEMINI: (_CONFIG, (_CAMEL, _SNAKE)),
     Dialect.GEMINI_INTERACTIONS: (("generation_config",), (_SNAKE,)),
-    Dialect.BEDROCK_INVOKE: ((TOP, "inferenceConfig"), ("max_tokens", "maxTokens")),
+    Dialect.BEDROCK_INVOKE: ((TOP, "inferenceConfig", "textGenerationConfig"), _FAMILIES),
     Dialect.BEDROCK_CONVERSE: (("inferenceConfig",), ("maxTokens",)),
     Dialect.OLLAMA: (("options",), ("num_predict",)),
 }
+_MAX_CHOICES = 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,15 +84,18 @@ class Request:
         return self.max_output * self.choices
 
 
-def _max_output(doc: dict[str, Any], dialect: Dialect) -> int:
-    places, names = LIMITS.get(dialect, ((), ()))
+def _largest(doc: dict[str, Any], places: Iterable[str], names: tuple[str, ...]) -> int:
     found = (doc if place == TOP else as_dict(doc.get(place)) for place in places)
     return max((n(holder.get(name)) for holder in found for name in names), default=0)
 
 
+def _max_output(doc: dict[str, Any], dialect: Dialect) -> int:
+    return _largest(doc, *LIMITS.get(dialect, ((), ())))
+
+
 def _choices(doc: dict[str, Any]) -> int:
-    asked = n(doc.get("n")) or n(as_dict(doc.get("generationConfig")).get("candidateCount"))
-    return min(max(asked, 1), 128)
+    asked = _largest(doc, (TOP, *_CONFIG), ("n", "candidateCount", "candidate_count"))
+    return min(max(asked, 1), _MAX_CHOICES)
 
 
 def _context(doc: dict[str, Any], conversations: Conversations | None) -> int:

@@ -17,6 +17,8 @@ from botbottle.meter.estimate import IMAGE_TOKENS, UNKNOWN_CONTEXT
 
 from .helpers import CHAT, CLAUDE, GEMINI, RESPONSES, call
 
+INVOKE = ("bedrock-runtime.us-east-1.amazonaws.com", "/model/m/invoke")
+
 CLAUDE_BODY = {
     "model": "claude-z", "max_tokens": 64_000, "stream": True,
     "system": [{"type": "text", "text": "You are a careful engineer. " * 40}],
@@ -109,6 +111,16 @@ def test_conversations_forget_the_least_recently_used() -> None:
         (CHAT, {"max_completion_tokens": 300, "n": 3}, 900),
         (RESPONSES, {"max_output_tokens": 300}, 300),
         (GEMINI, {"generationConfig": {"maxOutputTokens": 300, "candidateCount": 2}}, 600),
+        (GEMINI, {"generation_config": {"max_output_tokens": 300, "candidate_count": 2}}, 600),
+        (GEMINI, {"generationConfig": {"maxOutputTokens": 300, "candidate_count": 2}}, 600),
+        (GEMINI, {"n": 1, "generationConfig": {"maxOutputTokens": 300, "candidateCount": 2}}, 600),
+        (INVOKE, {"prompt": "x", "max_gen_len": 300}, 300),
+        (INVOKE, {"prompt": "x", "max_new_tokens": 300}, 300),
+        (INVOKE, {"inferenceConfig": {"max_new_tokens": 300}}, 300),
+        (INVOKE, {"inputText": "x", "textGenerationConfig": {"maxTokenCount": 300}}, 300),
+        (INVOKE, {"messages": [], "max_completion_tokens": 300}, 300),
+        (INVOKE, {"prompt": "x", "max_tokens_to_sample": 300}, 300),
+        (INVOKE, {"max_tokens": 1, "max_gen_len": 300}, 300),
         (CLAUDE, {"max_tokens": "many"}, 8192),
     ],
 )

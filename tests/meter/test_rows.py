@@ -31,6 +31,7 @@ from .helpers import (
     request,
     sse,
     text_delta,
+    whole,
 )
 
 OLLAMA = ("ollama.com", "/api/chat")
@@ -127,6 +128,15 @@ def test_a_provider_that_stops_at_the_limit_is_never_booked_with_more_than_it(
     """``error``: estimate over truth, for which docs/metering.md has the bounds."""
     truth = max(0, limit - more)
     assert booked(CLAUDE, {"max_tokens": limit}, wrote(int(truth * error))) <= limit
+
+
+@pytest.mark.parametrize(("size", "output"), [(390, 97), (900, 100), (1000, 100), (40_000, 10_000)])
+def test_a_body_that_nobody_can_read_stops_at_the_limit_unless_it_is_far_too_large_for_that(
+    size: int, output: int
+) -> None:
+    """A limit that the provider does not know says nothing about what it sent."""
+    m = meter(CLAUDE, content_encoding="nonsense", body={"max_tokens": 100})
+    assert only(whole(m, b"x" * size)).tokens.output == output
 
 
 def interrupted(*texts: str, **body: object) -> Meter:

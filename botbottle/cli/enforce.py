@@ -108,28 +108,36 @@ def order(
     *,
     json_: bool = False,
 ) -> int:
-    """Record the order, cut at once, carry out."""
+    """Record the order for all, cut all at once, carry out."""
     from botbottle.model.paths import account
 
     session, declared, chosen = targets(context, names, everyone)
     ledger = writing(session, declared)
+    held: list[str] = []
     try:
         for name in chosen:
             key = account(declared.project.id, name)
             ledger.hold(key, policy, by=getpass.getuser(), reason=reason, now=time.time())
-            cut(session, declared.project.id, name, reason or f"{policy} by the operator")
+            held.append(name)
     finally:
         ledger.close()
+        # Also when the ledger failed half-way: who is held is cut.
+        cut(context, session, declared.project.id, held, reason or f"{policy} by the operator")
     run = Run(context, session, declared, policy, chosen)
     return carry_out(run.for_machines() if json_ else run, Consent(yes=True), show=True)
 
 
-def cut(session: Session, project: str, name: str, message: str) -> None:
-    """Abort the sidecar's streams at once; a sidecar that does not answer passes nothing."""
-    from botbottle.control import SidecarUnreachable, connect
+def cut(
+    context: Context, session: Session, project: str, names: Sequence[str], message: str
+) -> None:
+    """Abort the sidecars' streams at once. One that refuses, hangs or talks nonsense is told of
+    and holds up nothing: its bottle's hold stands, and what follows carries that out."""
+    from botbottle.control.adapter import ControlClient
+    from botbottle.ui.visible import visible
 
-    try:
-        with connect(session.paths.bottle(project, name).control) as sidecar:
-            sidecar.cut(message)
-    except SidecarUnreachable:
-        return
+    paths = session.paths
+    control = ControlClient(paths.socket_root)
+    troubles = control.cut([paths.bottle(project, n).control for n in names], message)
+    for name, trouble in zip(names, troubles, strict=True):
+        if trouble is not None:
+            context.err.write(visible(f"bb: {name} was not cut off at once: {trouble}") + "\n")

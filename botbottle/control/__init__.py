@@ -11,14 +11,8 @@ reached through a descriptor of its directory. Secrets are passed in memory and 
 exception text or repr.
 """
 
-from botbottle.control.client import (
-    SOCKET,
-    SidecarClient,
-    SidecarRefused,
-    SidecarUnreachable,
-    connect,
-    wait_ready,
-)
+from botbottle.control.channel import SidecarRefused, SidecarUnreachable
+from botbottle.control.client import SOCKET, SidecarClient, connect, wait_ready
 
 __all__ = [
     "SOCKET",

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import json
-import os
 import secrets
-import socket
-from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from botbottle.control.client import SidecarUnreachable, connect
-from botbottle.errors import EngineError
+from botbottle.control import answers
+from botbottle.control.channel import NobodyListens, SidecarUnreachable, opened
+from botbottle.control.client import SOCKET, connect, cutting
+from botbottle.control.gathering import Reply, ask_all
+from botbottle.errors import BBError, EngineError
 from botbottle.model.resources import SidecarStatus
 from botbottle.model.sidecar_config import SidecarConfig, fingerprint
 
 PROBE = "service.sock"
 TIMEOUT = 2.0  # seconds
-AT_ONCE = 8  # sidecars
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,14 +37,13 @@ class ControlClient:
             return None
 
     def statuses(self, control_dirs: Sequence[str]) -> list[SidecarStatus | None]:
-        """``status`` of each, in order. A few are asked at a time; no thread waits for one."""
-        found: list[SidecarStatus | None] = []
-        waiting: deque[Callable[[], SidecarStatus | None]] = deque()
-        for directory in control_dirs:
-            if len(waiting) == AT_ONCE:
-                found.append(waiting.popleft()())
-            waiting.append(_asked(directory))
-        return [*found, *(answer() for answer in waiting)]
+        """``status`` of each, in order; all of them have ``TIMEOUT`` seconds together."""
+        return [_status(r) for r in ask_all(control_dirs, SOCKET, {"op": "status"}, TIMEOUT)]
+
+    def cut(self, control_dirs: Sequence[str], message: str) -> list[BBError | None]:
+        """Stop all traffic of each; what went wrong, in order. Where nobody listens nothing
+        passes, so that is no failure."""
+        return [_trouble(r) for r in ask_all(control_dirs, SOCKET, cutting(message), TIMEOUT)]
 
     def configure(
         self, control_dir: str, config: SidecarConfig, secrets: Mapping[str, str], key: bytes
@@ -71,18 +68,22 @@ class ControlClient:
     def ledger_answers(self, password: str = "") -> bool:
         """Whether the ledger service says hello on its probe socket, and uses this ``password``,
         if one is given."""
-        nonce = secrets.token_hex(16)
-        answer = self._ask_service({"op": "hello", "nonce": nonce})
-        shown = fingerprint(nonce.encode(), password)
-        return bool(answer.get("ok")) and (not password or answer.get("password") == shown)
+        answer, shown = self._hello(password)
+        return answer.get("ok") is True and (not password or answer.get("password") == shown)
 
     def ledger_locked(self, password: str = "") -> bool:
         """Whether the ledger service runs but cannot use its database, or uses another password
         than this one, if one is given."""
-        answer = self._ask_service({"op": "hello"})
-        if answer.get("ok"):
-            return bool(password) and not self.ledger_answers(password)
+        answer, shown = self._hello(password)
+        if answer.get("ok") is True:
+            return bool(password) and answer.get("password") != shown
         return answer.get("code") == "locked"
+
+    def _hello(self, password: str) -> tuple[dict[str, Any], str]:
+        """The service's answer, and what it would show as the fingerprint of ``password``."""
+        nonce = secrets.token_hex(16)
+        answer = self._ask_service({"op": "hello", "nonce": nonce})
+        return answer, fingerprint(nonce.encode(), password)
 
     def unlock_ledger(self, password: str) -> None:
         """Hand over the database's password."""
@@ -91,39 +92,29 @@ class ControlClient:
     def _ask_service(self, frame: Mapping[str, Any]) -> dict[str, Any]:
         """One request to ``service.sock``; empty when nobody answers."""
         try:
-            handle = os.open(self.socket_root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-        except OSError:
+            with opened(self.socket_root, PROBE, TIMEOUT) as channel:
+                channel.send({"v": 1, "id": 1, **frame})
+                channel.wait_line()
+                answer = channel.line()
+        except SidecarUnreachable:
             return {}
-        try:
-            with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as channel:
-                channel.settimeout(TIMEOUT)
-                channel.connect(f"/proc/self/fd/{handle}/{PROBE}")
-                channel.sendall(json.dumps({"v": 1, "id": 1, **frame}).encode() + b"\n")
-                answer = json.loads(channel.makefile("rb").readline(65536))
-                return answer if isinstance(answer, dict) else {}
-        except (OSError, ValueError):
-            return {}
-        finally:
-            os.close(handle)
+        return answer if isinstance(answer, dict) else {}
 
 
-def _asked(control_dir: str) -> Callable[[], SidecarStatus | None]:
-    """Ask one sidecar; the returned function waits for its answer and hangs up."""
+def _status(reply: Reply) -> SidecarStatus | None:
+    if isinstance(reply, BBError):
+        return None
     try:
-        client = connect(control_dir, timeout=TIMEOUT)
+        return answers.part(reply, "status", answers.status)
     except SidecarUnreachable:
-        return lambda: None
+        return None
 
-    def answer() -> SidecarStatus | None:
-        with client:
-            try:
-                return asked()
-            except (SidecarUnreachable, EngineError):
-                return None
 
+def _trouble(reply: Reply) -> BBError | None:
+    if isinstance(reply, BBError):
+        return None if isinstance(reply, NobodyListens) else reply
     try:
-        asked = client.ask_status()
-    except SidecarUnreachable:
-        client.close()
-        return lambda: None
-    return answer
+        answers.part(reply, "streams", answers.number)
+    except SidecarUnreachable as error:
+        return error
+    return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import threading
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -12,31 +13,27 @@ from typing import Any
 
 import pytest
 
-from botbottle.control import SidecarRefused, SidecarUnreachable, connect, wait_ready
+from botbottle.control import (
+    SidecarClient,
+    SidecarRefused,
+    SidecarUnreachable,
+    connect,
+    wait_ready,
+)
 from botbottle.errors import BBError
 from botbottle.model.route import Auth, Route
 from botbottle.model.sidecar_config import SidecarConfig
-
-STATUS = {
-    "config": None,
-    "config_hash": "abc",
-    "secrets": [["T", "12345678"]],
-    "version": "0.1.0",
-    "ready": True,
-    "ledger": False,
-    "detail": "not configured",
-    "streams": 3,
-}
+from tests.control.hostile import JUNK, MARK, MISSHAPEN, STATUS
 
 
 class Listener:
     """Answers each line with what ``reply`` gives; bytes are sent as they are."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, name: str = "control.sock") -> None:
         self.seen: list[dict[str, Any]] = []
         self.reply: Callable[[dict[str, Any]], Any] = lambda _: {"ok": True, "status": STATUS}
         self._server = socket.socket(socket.AF_UNIX)
-        self._server.bind(str(folder / "control.sock"))
+        self._server.bind(str(folder / name))
         self._server.listen()
         threading.Thread(target=self._run, daemon=True).start()
 
@@ -46,13 +43,13 @@ class Listener:
                 channel, _ = self._server.accept()
             except OSError:
                 return
-            with channel:
+            self.channel = channel
+            with channel, suppress(OSError):  # the client may have given up
                 for line in channel.makefile("rb"):
                     self.seen.append(json.loads(line))
                     answer = self.reply(self.seen[-1])
                     whole = isinstance(answer, bytes)
-                    with suppress(OSError):  # the client may have given up
-                        channel.sendall(answer if whole else json.dumps(answer).encode() + b"\n")
+                    channel.sendall(answer if whole else json.dumps(answer).encode() + b"\n")
                     if whole:
                         break
 
@@ -146,6 +143,73 @@ def test_the_other_operations(listener: Listener, tmp_path: Path) -> None:
         assert client.cut("why") == 2
     assert [s["op"] for s in listener.seen] == list(answers)
     assert listener.seen[-1]["message"] == "why"
+
+
+OPS: dict[str, Callable[[SidecarClient], object]] = {
+    "status": lambda client: client.status(),
+    "details": lambda client: client.details(),
+    "configure": lambda client: client.configure(SidecarConfig("b"), {"T": "v"}, b"k"),
+    "vault_put": lambda client: client.vault_put({"A": "1"}),
+    "vault_get": lambda client: client.vault_get(),
+    "denials": lambda client: client.denials(),
+    "cut": lambda client: client.cut("why"),
+}
+
+
+def assert_unreachable(folder: Path, op: str) -> None:
+    with connect(folder) as client, pytest.raises(SidecarUnreachable) as caught:
+        OPS[op](client)
+    shown = "".join(traceback.format_exception(caught.value))
+    assert MARK not in shown and len(shown) < 5000
+
+
+@pytest.mark.parametrize("junk", JUNK)
+@pytest.mark.parametrize("op", OPS)
+def test_junk_is_no_answer_to_any_question_and_is_not_quoted(
+    listener: Listener, tmp_path: Path, op: str, junk: bytes
+) -> None:
+    listener.reply = lambda _: junk
+    assert_unreachable(tmp_path, op)
+
+
+@pytest.mark.parametrize(
+    ("op", "answer"), [(op, answer) for op in MISSHAPEN for answer in MISSHAPEN[op]]
+)
+def test_a_part_of_another_shape_is_no_answer(
+    listener: Listener, tmp_path: Path, op: str, answer: bytes
+) -> None:
+    listener.reply = lambda _: answer
+    assert_unreachable(tmp_path, op)
+
+
+def test_what_follows_a_configuration_is_judged_as_strictly(
+    listener: Listener, tmp_path: Path
+) -> None:
+    listener.reply = lambda asked: {"ok": True} if asked["op"] == "configure" else b'{"ok":true}\n'
+    assert_unreachable(tmp_path, "configure")
+
+
+def test_text_that_no_encoding_can_write_is_replaced_and_hides_no_denial(
+    listener: Listener, tmp_path: Path
+) -> None:
+    listener.reply = lambda _: b'{"ok":true,"denials":[{"path":"/\\udcFF\\ud83d\\ude00"}]}\n'
+    with connect(tmp_path) as client:
+        assert client.denials() == [{"path": "/?\U0001f600"}]
+
+
+def test_the_text_of_a_refusal_is_bounded(listener: Listener, tmp_path: Path) -> None:
+    listener.reply = lambda _: {"ok": False, "error": "x" * 1_000_000}
+    with connect(tmp_path) as client, pytest.raises(SidecarRefused) as caught:
+        client.status()
+    assert len(str(caught.value)) < 2000
+
+
+def test_an_answer_without_end_is_given_up(
+    listener: Listener, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("botbottle.control.channel.MAX_REPLY", 100_000)
+    listener.reply = lambda _: b"x" * 500_000
+    assert_unreachable(tmp_path, "status")
 
 
 def test_wait_ready_waits(tmp_path: Path) -> None:

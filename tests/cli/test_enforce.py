@@ -1,0 +1,134 @@
+"""An order reaches every bottle it names, whatever one of their sidecars says."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from botbottle.cli import enforce
+from botbottle.errors import LedgerUnavailable
+from botbottle.ledger import open_ledger
+from botbottle.model.paths import HomePaths, account
+from tests.cli.fakes import context
+from tests.control.hostile import JUNK, MARK
+from tests.control.test_client import Listener
+
+NAMES = ("a", "b", "c")
+DECLARED = SimpleNamespace(project=SimpleNamespace(id="p"))
+
+
+class Fleet:
+    """Three bottles with a ledger and sidecars. ``passes``: verb, bottles, who was held."""
+
+    def __init__(self, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.paths = HomePaths(str(home))
+        self.url = str(home / "ledger.db")
+        self.passes: list[tuple[str, tuple[str, ...], set[str]]] = []
+        self.listeners = {name: self._listener(name) for name in NAMES}
+        self.at_cut: list[set[str]] = []
+        ledger = open_ledger(self.url, create=True)
+        for name in NAMES:
+            ledger.register(account("p", name), ())
+        ledger.close()
+        session = SimpleNamespace(paths=self.paths)
+        monkeypatch.setattr(enforce, "targets", lambda *_: (session, DECLARED, NAMES))
+        monkeypatch.setattr(enforce, "writing", lambda *_: open_ledger(self.url))
+        monkeypatch.setattr(enforce, "carry_out", self._carry_out)
+
+    def _listener(self, name: str) -> Listener:
+        folder = Path(self.paths.bottle("p", name).control)
+        folder.mkdir(parents=True)
+        made = Listener(folder)
+        made.reply = self._cut
+        return made
+
+    def _cut(self, _: object) -> dict[str, Any]:
+        self.at_cut.append(self.held())
+        return {"ok": True, "streams": 1}
+
+    def _carry_out(self, run: Any, *_: object, **__: object) -> int:
+        self.passes.append((run.verb, run.only, self.held()))
+        return 0
+
+    def held(self) -> set[str]:
+        ledger = open_ledger(self.url, read_only=True)
+        try:
+            return {key.partition("/")[2] for key in ledger.view(1.0).holds}
+        finally:
+            ledger.close()
+
+    def seen(self) -> dict[str, list[str]]:
+        return {name: [s["op"] for s in found.seen] for name, found in self.listeners.items()}
+
+    def close(self) -> None:
+        for listener in self.listeners.values():
+            listener.close()
+
+
+@pytest.fixture
+def fleet(monkeypatch: pytest.MonkeyPatch) -> Iterator[Fleet]:
+    with tempfile.TemporaryDirectory(prefix="bb-") as home:  # short: sockets are below it
+        made = Fleet(Path(home), monkeypatch)
+        yield made
+        made.close()
+
+
+def test_every_bottle_is_held_before_the_first_is_cut(fleet: Fleet) -> None:
+    made = context()
+    assert enforce.order(made, "kill", (), True, "") == 0
+    assert fleet.at_cut == [set(NAMES)] * 3
+    assert fleet.seen() == {name: ["cut"] for name in NAMES}
+    assert made.err.getvalue() == ""  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("junk", JUNK)
+def test_a_hostile_first_bottle_saves_neither_itself_nor_the_others(
+    fleet: Fleet, junk: bytes
+) -> None:
+    fleet.listeners["a"].reply = lambda _: junk
+    made = context()
+    assert enforce.order(made, "kill", (), True, "") == 0
+    assert fleet.passes == [("kill", NAMES, set(NAMES))]
+    assert fleet.seen() == {name: ["cut"] for name in NAMES}
+    told = made.err.getvalue()  # type: ignore[attr-defined]
+    assert told.startswith("bb: a was not cut off at once: ") and told.count("\n") == 1
+    assert MARK not in told
+
+
+def test_a_refusal_is_told_without_steering_the_terminal(fleet: Fleet) -> None:
+    fleet.listeners["b"].reply = lambda _: {"ok": False, "error": "no\x1b[2J"}
+    made = context()
+    assert enforce.order(made, "cutoff", (), True, "") == 0
+    told = made.err.getvalue()  # type: ignore[attr-defined]
+    assert "b was not cut off" in told and "\x1b" not in told and len(fleet.passes) == 1
+
+
+def test_a_bottle_that_does_not_run_is_nothing_to_tell(fleet: Fleet) -> None:
+    Path(fleet.paths.bottle("p", "a").control, "control.sock").unlink()
+    made = context()
+    assert enforce.order(made, "kill", (), True, "") == 0
+    assert made.err.getvalue() == ""  # type: ignore[attr-defined]
+    assert fleet.seen() == {"a": [], "b": ["cut"], "c": ["cut"]}
+
+
+def test_bottles_that_were_held_are_cut_though_the_ledger_fails_after_them(
+    fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger = open_ledger(fleet.url)
+    hold = ledger.hold
+
+    def failing(key: str, *args: Any, **kwargs: Any) -> object:
+        if key.endswith("/b"):
+            raise LedgerUnavailable("locked")
+        return hold(key, *args, **kwargs)
+
+    monkeypatch.setattr(ledger, "hold", failing)
+    monkeypatch.setattr(enforce, "writing", lambda *_: ledger)
+    with pytest.raises(LedgerUnavailable):
+        enforce.order(context(), "kill", (), True, "")
+    assert fleet.seen() == {"a": ["cut"], "b": [], "c": []} and fleet.passes == []

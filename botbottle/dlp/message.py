@@ -106,26 +106,31 @@ class Message:
             self.bound(Verdict.SUPERVISE, "limit.events", location)
         if not hits:
             return
-        confirmed = list(self._bounded(rules.ruleset.confirm(view, hits), location))
+        confirmed = list(self._bounded(view, hits, location))
         for hit in _distinct(confirmed):
             self.add(hit.verdict, hit.rule, location, origin(hit.start, hit.end), hit.secret)
 
-    def _bounded(self, hits: Iterator[Hit], location: str) -> Iterator[Hit]:
+    def _bounded(
+        self, view: memoryview, hits: Sequence[tuple[int, int]], location: str
+    ) -> Iterator[Hit]:
         """Hits while there is time, and of each verdict at most the limit.
 
-        Room of their own for each, so that a flood of what is weaker hides nothing stronger.
+        Each verdict has room of its own and what may be stronger comes first, so that a flood of
+        what is weaker hides nothing stronger.
         """
+        ruleset = self.scanner.rules.ruleset
         room = dict.fromkeys(Verdict, self.scanner.limits.findings)
-        for hit in hits:
-            room[hit.verdict] -= 1
-            if room[hit.verdict] >= 0:
-                yield hit
-            else:
-                self.bound(hit.verdict, LEFT_OUT, location)
-                if strength(hit.verdict) <= strength(Verdict.TOKEN):
+        for tier, part in ruleset.tiers(hits):
+            for hit in ruleset.confirm(view, part):
+                room[hit.verdict] -= 1
+                if room[hit.verdict] >= 0:
+                    yield hit
+                else:
+                    self.bound(hit.verdict, LEFT_OUT, location)
+                    if strength(hit.verdict) <= strength(tier):
+                        return  # nothing stronger can follow
+                if self.late(location):
                     return
-            if self.late(location):
-                return
 
     def _start_known(self, view: memoryview) -> Callable[[], Candidates]:
         """The pass for held secrets: on another core at once for a large surface, else later."""

@@ -101,6 +101,16 @@ class RuleSet:
         text = "\0".join(repr(e) for e in self.expressions)
         return hashlib.sha256(text.encode()).hexdigest()[:32]
 
+    def tiers(
+        self, hits: Iterable[tuple[int, int]]
+    ) -> Iterator[tuple[Verdict, list[tuple[int, int]]]]:
+        """Engine hits by their rule's verdict, strongest first: a check or a judge only weakens it,
+        so nothing that is confirmed in a tier is stronger than the tier."""
+        parts: dict[Verdict, list[tuple[int, int]]] = {verdict: [] for verdict in Verdict}
+        for hit in hits:
+            parts[self.targets[hit[0]].verdict].append(hit)
+        return ((verdict, part) for verdict, part in parts.items() if part)
+
     def confirm(self, surface: memoryview, hits: Sequence[tuple[int, int]]) -> Iterator[Hit]:
         """Confirmed secrets for engine hits (expression index, end), each span once.
 

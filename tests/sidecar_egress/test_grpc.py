@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from botbottle.dlp import OUTBOUND, Scanner
-from botbottle.sidecar.egress.grpc import MAX_MESSAGE, Conversation, is_grpc
+from botbottle.dlp import OUTBOUND, Finding, Scanner
+from botbottle.dlp.engines.base import Buffer
+from botbottle.sidecar.egress.grpc import (
+    AROUND,
+    FREE,
+    MAX_MESSAGE,
+    SLICE,
+    TIMES,
+    Conversation,
+    is_grpc,
+)
 from botbottle.sidecar.egress.upload import UploadRefused
 
 SECRET = b"real-secret-value-0123"
@@ -18,8 +30,8 @@ def framed(text: bytes, flag: int = 0) -> bytes:
     return bytes([flag]) + len(text).to_bytes(4) + text
 
 
-def conversation() -> Conversation:
-    return Conversation(SCANNER, OUTBOUND, tuple, lambda found: None)
+def conversation(scanner: Scanner = SCANNER) -> Conversation:
+    return Conversation(scanner, OUTBOUND, tuple, lambda found: None)
 
 
 @settings(max_examples=60, deadline=None)
@@ -30,10 +42,10 @@ def test_whole_messages_leave_at_once_however_they_arrive(texts: list[bytes], si
     for start in range(0, len(body), size):
         chunk = body[start : start + size]
         given_ += len(chunk)
-        left += b"".join(talk(chunk))
+        left += b"".join(talk.feed(chunk))
         whole = [b"".join(map(framed, texts[:n])) for n in range(len(texts) + 1)]
         assert left == max((w for w in whole if len(w) <= given_), key=len)
-    assert left + b"".join(talk(b"")) == body
+    assert left + b"".join(talk.finish()) == body
 
 
 @settings(max_examples=60, deadline=None)
@@ -43,7 +55,7 @@ def test_a_secret_in_two_messages_never_leaves_whole(at: int, before: bytes, siz
     talk, left = conversation(), b""
     with pytest.raises(UploadRefused) as refused:
         for start in range(0, len(body), size):
-            left += b"".join(talk(body[start : start + size]))
+            left += b"".join(talk.feed(body[start : start + size]))
     assert refused.value.denial.code == "dlp"
     assert (framed(before) + framed(SECRET[:at])).startswith(left)
 
@@ -60,18 +72,106 @@ def test_a_secret_in_two_messages_never_leaves_whole(at: int, before: bytes, siz
 )
 def test_what_cannot_be_judged_or_holds_a_secret_is_refused(sent: bytes, code: str) -> None:
     with pytest.raises(UploadRefused) as refused:
-        conversation()(sent)
+        conversation().feed(sent)
     assert refused.value.denial.code == code
 
 
 def test_a_rest_that_is_no_whole_message_is_judged_before_it_leaves() -> None:
     talk = conversation()
-    assert talk(framed(b"0123456789")[:9]) == []
-    assert talk(b"") == [framed(b"0123456789")[:9]]
+    assert talk.feed(framed(b"0123456789")[:9]) == []
+    assert talk.finish() == [framed(b"0123456789")[:9]]
     talk = conversation()
-    assert talk(framed(SECRET + b"....")[:-2]) == []
+    assert talk.feed(framed(SECRET + b"....")[:-2]) == []
     with pytest.raises(UploadRefused):
-        talk(b"")
+        talk.finish()
+
+
+class Counting(Scanner):
+    """A scanner that knows how much it was given, scan by scan."""
+
+    def __init__(self) -> None:
+        super().__init__({"T": SECRET}, key=b"k")
+        self.sizes: list[int] = []
+
+    def scan(
+        self, surface: Buffer, location: str = "body", *, detectors: frozenset[str] = OUTBOUND
+    ) -> tuple[Finding, ...]:
+        self.sizes.append(len(surface))
+        return super().scan(surface, location, detectors=detectors)
+
+
+def test_messages_of_one_chunk_are_judged_together_and_empty_ones_not_at_all() -> None:
+    scanner = Counting()
+    talk = conversation(scanner)
+    talk.feed(framed(b"x" * 100) * 100)
+    assert scanner.sizes == [10_000]
+    assert talk.feed(framed(b"") * 100) == [framed(b"") * 100]
+    for _ in range(100):
+        assert talk.feed(framed(b"")) == [framed(b"")]
+    assert scanner.sizes == [10_000]
+    talk.feed(framed(b"more"))
+    assert scanner.sizes == [10_000, 10_004]
+
+
+def test_judging_tiny_messages_is_bounded_by_what_arrives() -> None:
+    scanner, received = Counting(), 0
+    talk = conversation(scanner)
+    with pytest.raises(UploadRefused) as refused:
+        for _ in range(20_000):
+            received += 6
+            talk.feed(framed(b"x"))
+    assert refused.value.denial.code == "dlp"
+    assert sum(scanner.sizes) <= FREE + TIMES * received
+    # The control: messages of an ordinary size go on for ever.
+    talk = conversation()
+    talk._texts.allowance = TIMES * 1024
+    for _ in range(2000):
+        talk.feed(framed(b"%50d" % 1))
+
+
+def test_a_large_message_is_judged_in_steps_and_leaves_whole() -> None:
+    scanner = Counting()
+    talk = conversation(scanner)
+    body = framed(b"ordinary text, nobody's secret. " * 30_000)
+    left = [out for at in range(0, len(body), 50_000) for out in talk.feed(body[at : at + 50_000])]
+    assert left == [body]
+    assert len(scanner.sizes) > 10
+    assert max(scanner.sizes) <= SLICE + 2 * AROUND
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 300_000), st.integers(1, 90_000))
+def test_a_secret_anywhere_in_a_large_message_keeps_all_of_it(at: int, size: int) -> None:
+    text = b"ordinary text, nobody's secret. " * 10_000
+    body = framed(text[:at] + b" " + SECRET + b" " + text[at:])
+    talk, left = conversation(), b""
+    with pytest.raises(UploadRefused):
+        for start in range(0, len(body), size):
+            left += b"".join(talk.feed(body[start : start + size]))
+    assert left == b""
+
+
+def test_a_finding_that_may_pass_is_reported_once() -> None:
+    told: list[Finding] = []
+
+    def allow(found: Iterable[Finding]) -> tuple[Finding, ...]:
+        return tuple(replace(f, allowed="a test") for f in found)
+
+    talk = Conversation(SCANNER, OUTBOUND, allow, told.extend)
+    for _ in range(50):
+        talk.feed(framed(b"note " + SECRET.hex().encode() + b" " + SECRET + b" "))
+    marks = [(f.rule, f.location, f.fingerprint) for f in told]
+    assert len(marks) == len(set(marks)) > 0
+
+
+def test_a_rest_shorter_than_a_prefix_is_judged() -> None:
+    talk = conversation()
+    talk.feed(framed(SECRET[:-3]))
+    assert talk.feed(b"\0\0") == []
+    talk = conversation()
+    talk.feed(framed(SECRET[:-3]) + SECRET[-3:])
+    with pytest.raises(UploadRefused):
+        talk.finish()
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from botbottle.dlp import OUTBOUND, Scanner
 from botbottle.model.route import Auth
-from botbottle.sidecar.egress.upload import MAX_BODY, Upload, UploadRefused
+from botbottle.sidecar.egress.upload import MAX_BODY, Passing, Upload, UploadRefused
 from tests.sidecar_egress.raw_client import code_of, read
 from tests.sidecar_egress.raw_upstream import RawUpstream
 from tests.sidecar_egress.rig import ANTHROPIC, EXAMPLE, Rig
@@ -29,7 +29,7 @@ SCANNER = Scanner({"T": SECRET}, key=b"k")
 
 def through(chunks: list[bytes]) -> tuple[bytes, bool]:
     """(what left, whether the upload was refused)"""
-    upload, left = Upload(SCANNER, OUTBOUND, tuple, lambda found: None), b""
+    upload, left = Passing(Upload(SCANNER, OUTBOUND, tuple, lambda found: None)), b""
     try:
         for chunk in (*chunks, b""):
             left += b"".join(upload(chunk))
@@ -61,6 +61,20 @@ def test_a_clean_body_leaves_whole_and_in_order() -> None:
     body = os.urandom(MIB) + WORDS
     left, refused = through([body[i : i + 70_001] for i in range(0, len(body), 70_001)])
     assert (left, refused) == (body, False)
+
+
+@pytest.mark.parametrize("ended", [True, False], ids=["after-the-end", "after-a-refusal"])
+def test_nothing_passes_once_a_body_is_over(ended: bool) -> None:
+    upload = Passing(Upload(SCANNER, OUTBOUND, tuple, lambda found: None))
+    assert upload(b"first words") == []
+    if ended:
+        assert upload(b"") == [b"first words"]
+    else:
+        with pytest.raises(UploadRefused):
+            upload(WORDS[:100_000] + SECRET + WORDS[:100_000])
+    for more in (b"more", b"", SECRET):
+        with pytest.raises(UploadRefused):
+            upload(more)
 
 
 def sends(

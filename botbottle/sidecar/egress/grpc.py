@@ -5,6 +5,10 @@ wait for it before it says anything. It is judged together with what left before
 that is cut in two by a message's end is found with its second part, which then does not leave.
 Format: "gRPC over HTTP/2", Length-Prefixed-Message: a byte that says whether the message is
 compressed, its length as four bytes (big-endian), the message.
+
+Judging is never more work than a bounded multiple of what arrived: messages that arrive together
+are judged together, those without text not at all, and large ones slice by slice while they arrive,
+so that no single step keeps the event loop for long.
 """
 
 from __future__ import annotations
@@ -16,8 +20,12 @@ from botbottle.sidecar.egress.denial import Denial
 from botbottle.sidecar.egress.upload import UploadRefused, refuse
 
 MAX_MESSAGE = 4 * 1024 * 1024  # bytes; what gRPC's servers take by default
+SLICE = 64 * 1024  # bytes that are judged in one step
+AROUND = 12 * 1024  # bytes before a slice that are looked at again, and after it
+FREE = 32 * 1024 * 1024  # bytes that are looked at whatever arrived
+TIMES = 256  # bytes looked at for each that arrived; messages of 48 bytes each stay below
 _PREFIX = 5
-_BEFORE = 12 * 1024  # bytes that left and are looked at again with a message
+_TOLD = 1024  # findings that are remembered as reported
 
 
 def is_grpc(content_type: str) -> bool:
@@ -27,7 +35,7 @@ def is_grpc(content_type: str) -> bool:
 
 
 class Conversation:
-    """One request body: called with each chunk, and with b"" at the end."""
+    """One request body. ``marked`` says which findings are allowed."""
 
     def __init__(
         self,
@@ -36,44 +44,117 @@ class Conversation:
         marked: Callable[[Iterable[Finding]], tuple[Finding, ...]],
         noted: Callable[[Iterable[Finding]], None],
     ) -> None:
-        self._scanner, self._detectors = scanner, detectors
-        self._marked, self._noted = marked, noted
-        self._kept = bytearray()
-        self._before = b""
+        self._texts = _Texts(scanner, detectors, marked, noted)
+        self._kept = bytearray()  # starts with a message's prefix
+        self._taken = 0  # bytes of the first message's text that are among the texts already
 
-    def __call__(self, chunk: bytes) -> list[bytes]:
+    def feed(self, chunk: bytes) -> list[bytes]:
         """The messages that may leave now. Raises UploadRefused."""
+        self._texts.allowance += TIMES * len(chunk)
         self._kept += chunk
-        out = []
-        while (size := self._next(ended=not chunk)) is not None:
-            message = bytes(self._kept[:size])
-            del self._kept[:size]
-            self._judge(message)
-            out.append(message)
+        end = 0
+        while (size := self._next(end)) is not None and end + size <= len(self._kept):
+            self._texts.add(self._kept[end + _PREFIX + self._taken : end + size])
+            self._taken = 0
+            end += size
+        out = self._leaving(end)
+        self._look_ahead()
         return out
 
-    def _next(self, *, ended: bool) -> int | None:
-        """Bytes of the first message with its prefix; None when it is not whole."""
-        if len(self._kept) < _PREFIX:
-            return len(self._kept) if ended and self._kept else None
-        if self._kept[0]:
+    def finish(self) -> list[bytes]:
+        """What is left of a message that did not become whole. Raises UploadRefused."""
+        start = _PREFIX if len(self._kept) >= _PREFIX else 0
+        self._texts.add(self._kept[start + self._taken :])
+        return self._leaving(len(self._kept))
+
+    def _next(self, at: int) -> int | None:
+        """Bytes of the message at an offset, with its prefix; None when that is not whole."""
+        if len(self._kept) < at + _PREFIX:
+            return None
+        if self._kept[at]:
             raise UploadRefused(Denial("dlp", "a compressed gRPC message cannot be judged"))
-        size = _PREFIX + int.from_bytes(self._kept[1:_PREFIX])
-        if size > _PREFIX + MAX_MESSAGE:
+        size = int.from_bytes(self._kept[at + 1 : at + _PREFIX])
+        if size > MAX_MESSAGE:
             raise UploadRefused(Denial("too-large", "the gRPC message is too large"))
-        return min(size, len(self._kept)) if ended or len(self._kept) >= size else None
+        return _PREFIX + size
 
-    def _judge(self, message: bytes) -> None:
-        """Look at the messages' texts as if nothing were between them. Raises UploadRefused."""
-        seen = len(self._before)
-        window = self._before + message[_PREFIX:]
+    def _leaving(self, end: int) -> list[bytes]:
+        if not end:
+            return []
+        self._texts.flush()
+        out = bytes(self._kept[:end])
+        del self._kept[:end]
+        return [out]
+
+    def _look_ahead(self) -> None:
+        """Judge what is there of a large message, which stays here until it is whole."""
+        start = _PREFIX + self._taken
+        if len(self._kept) - start >= SLICE + AROUND:
+            self._texts.add(self._kept[start:])
+            self._taken = len(self._kept) - _PREFIX
+
+
+class _Texts:
+    """The texts of all messages, judged as if nothing were between them.
+
+    ``allowance``: bytes that may still be looked at.
+    """
+
+    def __init__(
+        self,
+        scanner: Scanner,
+        detectors: frozenset[str],
+        marked: Callable[[Iterable[Finding]], tuple[Finding, ...]],
+        noted: Callable[[Iterable[Finding]], None],
+    ) -> None:
+        self.allowance = FREE
+        self._scanner, self._detectors = scanner, detectors
+        self._marked, self._noted = marked, noted
+        self._open = bytearray()  # not judged yet
+        self._before = b""
+        self._told: set[tuple[str, str, str]] = set()
+
+    def add(self, text: bytes | bytearray) -> None:
+        """More text; slices that became whole are judged. Raises UploadRefused."""
+        self._open += text
+        while len(self._open) >= SLICE + AROUND:
+            self._judge(SLICE)
+
+    def flush(self) -> None:
+        """Judge all there is. Raises UploadRefused."""
+        if self._open:
+            self._judge(len(self._open))
+
+    def _judge(self, size: int) -> None:
+        """Judge the next ``size`` bytes with what is around them."""
+        seen, new = len(self._before), bytes(self._open[: size + AROUND])
+        window = self._before + new
+        self._pay(len(window))
         raw = self._scanner.scan(window, "body", detectors=self._detectors)
-        found = self._marked(tuple(f for f in raw if f.layered or _ends(f, after=seen)))
-        self._noted(found)
+        found = self._marked(f for f in raw if _within(f, seen, seen + size))
+        self._noted(tuple(f for f in found if self._fresh(f)))
         refuse(found)
-        self._before = window[-_BEFORE:]
+        del self._open[:size]
+        self._before = window[: seen + size][-AROUND:]
+
+    def _pay(self, size: int) -> None:
+        self.allowance -= size
+        if self.allowance < 0:
+            raise UploadRefused(Denial("dlp", "gRPC messages too small to be judged one by one"))
+
+    def _fresh(self, finding: Finding) -> bool:
+        """Whether a finding was not reported yet: texts are looked at more than once."""
+        mark = (finding.rule, finding.location, finding.fingerprint)
+        if mark in self._told:
+            return False
+        if len(self._told) >= _TOLD:
+            self._told.clear()
+        self._told.add(mark)
+        return True
 
 
-def _ends(finding: Finding, *, after: int) -> bool:
-    """Whether a finding reaches into what is new; one without a place may."""
-    return not finding.length or finding.offset + finding.length > after
+def _within(finding: Finding, start: int, end: int) -> bool:
+    """Whether a finding reaches into what is judged now; one without a place may."""
+    if finding.layered or not finding.length:
+        return True
+    return finding.end > start and finding.offset < end

@@ -144,7 +144,10 @@ class Stream(mhttp.HttpStream):
         return True
 
     def state_stream_request_body(self, event: events.Event) -> Commands:
-        """As the original, until a block of the body is refused."""
+        """As the original, until a block of the body is refused. An empty DATA frame is nothing:
+        what judges the body would take it for the end."""
+        if isinstance(event, hevents.RequestData) and not event.data:
+            return
         try:
             yield from super().state_stream_request_body(event)
         except UploadRefused as refused:
@@ -156,6 +159,12 @@ class Stream(mhttp.HttpStream):
                 yield from self._answer(denial)
             else:
                 yield from self.cut()
+
+    def state_stream_response_body(self, event: events.Event) -> Commands:
+        """As the original; an empty DATA frame is nothing, as above."""
+        if isinstance(event, hevents.ResponseData) and not event.data:
+            return
+        yield from super().state_stream_response_body(event)
 
     def state_consume_request_body(self, event: events.Event) -> Commands:
         """What a refused request still sends is read and forgotten."""

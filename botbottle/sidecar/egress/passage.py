@@ -14,6 +14,7 @@ from botbottle.model.route import Route
 from botbottle.sidecar.egress.active import Active
 from botbottle.sidecar.egress.carrier import Carrier
 from botbottle.sidecar.egress.denial import Denial
+from botbottle.sidecar.egress.match import Query
 from botbottle.sidecar.egress.socket_spend import SocketSpend
 from botbottle.sidecar.egress.spend import Spend
 from botbottle.sidecar.egress.target import Target
@@ -36,6 +37,7 @@ class Passage:
     id: str = field(default_factory=_next_id)
     started: float = field(default_factory=time.monotonic)
     target: Target | None = None
+    query: Query | None = field(default=None, repr=False)  # what the route was found by
     route: Route | None = None
     call: Call | None = None
     denial: Denial | None = None
@@ -49,6 +51,11 @@ class Passage:
     hidden: bool = False  # host and path hold what a log must not
     logged: bool = False
     marks: list[tuple[str, float]] = field(default_factory=list)  # stage, when it was done
+
+    @property
+    def talks(self) -> bool:
+        """Whether the agent may go on sending after the request was judged."""
+        return self.upgrade or self.streamed
 
     def done(self, stage: str) -> None:
         """Note that a stage is over."""

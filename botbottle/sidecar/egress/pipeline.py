@@ -30,7 +30,7 @@ from botbottle.sidecar.egress.scan import OutboundScan, Outgoing, detectors_of, 
 from botbottle.sidecar.egress.signing import authority, signed
 from botbottle.sidecar.egress.sockets import Sockets
 from botbottle.sidecar.egress.stages import judge
-from botbottle.sidecar.egress.upload import Upload, may_stream
+from botbottle.sidecar.egress.upload import Passing, Upload, may_stream
 
 _BODILESS = frozenset({"GET", "HEAD", "OPTIONS", "DELETE"})
 
@@ -71,17 +71,18 @@ class Pipeline:
 
     async def _open_upload(self, flow: http.HTTPFlow, passage: Passage) -> None:
         """Make the head ready to leave before the body arrives, which is judged as it passes."""
+        passage.streamed = True  # from here on a configuration that would not allow it ends it
         await self._leave(flow, passage)
         if passage.denial is None:
-            passage.streamed = True
             scanner, route = passage.policy.scanner, passage.way
             talks = is_grpc(flow.request.headers.get("content-type", ""))
-            flow.request.stream = (Conversation if talks else Upload)(
+            body = (Conversation if talks else Upload)(
                 scanner,
                 detectors_of(route),
                 lambda found: self._outbound.approvals.marked(scanner, route, found),
                 lambda found: self._sidecar.records.noted(passage, found),
             )
+            flow.request.stream = Passing(body)
 
     def body(self, flow: http.HTTPFlow) -> Coroutine[Any, Any, None] | None:
         """Judge the whole request and make it ready to leave."""
@@ -235,7 +236,7 @@ class Pipeline:
             scrub_trailers(flow.response, passage.policy.scrubber)
         if passage.spend is not None:
             passage.spend.close(Reason.COMPLETE)
-        if passage.socket is None:
+        if flow.response is None or flow.response.status_code != 101:  # a WebSocket goes on
             self._sidecar.live.pop(flow.id, None)
         self._sidecar.records.passed(flow, passage, "complete")
 

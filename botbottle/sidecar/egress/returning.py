@@ -29,8 +29,13 @@ def tee_of(
     encoded = bool(coding) and coding.strip().lower() != "identity"
     cleaner = scrubber.stream() if scrubber and not encoded else None
     checker = _Checker(scrubber, coding) if scrubber and encoded else None
+    over = False
 
     def tee(chunk: bytes) -> bytes | list[bytes]:
+        nonlocal over
+        if over:
+            raise AfterTheEnd
+        over = not chunk
         if spend is not None and chunk:
             spend.feed(chunk)
         if scan is not None and chunk:
@@ -44,6 +49,10 @@ def tee_of(
         return out or []
 
     return tee
+
+
+class AfterTheEnd(Exception):
+    """A response went on after its end: what was held back for the scrubber is gone already."""
 
 
 class EchoInEncodedBody(Exception):

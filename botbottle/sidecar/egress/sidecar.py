@@ -14,6 +14,7 @@ from mitmproxy.proxy.commands import StartHook
 import botbottle
 from botbottle.dlp import VariantCache, default_rules
 from botbottle.meter import Reason
+from botbottle.model.route import Route
 from botbottle.model.sidecar_config import Hold, SidecarConfig
 from botbottle.sidecar.egress import memory
 from botbottle.sidecar.egress.active import Active, compile_active
@@ -36,7 +37,9 @@ from botbottle.sidecar.egress.records import Records
 from botbottle.sidecar.egress.refresh import Endpoint
 from botbottle.sidecar.egress.refusals import Refusals
 from botbottle.sidecar.egress.resolve import Resolver
+from botbottle.sidecar.egress.scan import on_match
 from botbottle.sidecar.egress.sealed import Sealed
+from botbottle.sidecar.egress.stages import route_of
 from botbottle.sidecar.egress.target import canonical_host
 from botbottle.sidecar.egress.tls import AgentSide, WorldSide
 
@@ -242,9 +245,20 @@ def _still_allowed(passage: Passage, fresh: Active) -> bool:
     if passage.target is None or fresh.config.hold.policy:
         return False
     target, route = passage.target, passage.route
+    if passage.talks and route is not None:
+        return _still_judged(passage, route, fresh)
     if route is not None and route in fresh.config.routes:
         return True
     if fresh.config.learning:
         return True
     query = Query(target.host, target.port, (target.method,), target.path, {})
     return fresh.index.find(query) is not None
+
+
+def _still_judged(passage: Passage, route: Route, fresh: Active) -> bool:
+    """Whether what the agent goes on to send would be judged as it is now: a WebSocket or an upload
+    keeps the settings it was opened with, and outlives neither them nor a withdrawn approval."""
+    now = route_of(passage.query, fresh) if passage.query else None
+    if now is None or (passage.streamed and not now.stream_uploads):
+        return False
+    return now.dlp == route.dlp and on_match(now) == on_match(route)

@@ -89,14 +89,20 @@ def _route(passage: Passage, head: Head, active: Active) -> Denial | None:
     target = passage.where
     overrides = tuple(head.headers[n].upper() for n in _OVERRIDES if n in head.headers)
     query = Query(target.host, target.port, (target.method, *overrides), target.path, head.headers)
-    passage.route = active.index.find(query)
-    if passage.route is None and active.config.learning:
-        passage.route = Route(host=target.host, port=target.port)
+    passage.query, passage.route = query, route_of(query, active)
     if passage.route is not None:
         return None
     if active.index.knows(target.host, target.port):
         return Denial("no-match", f"no rule for {target.host} allows this method and path")
     return Denial("no-route", f"no route allows {target.host} on port {target.port}")
+
+
+def route_of(query: Query, active: Active) -> Route | None:
+    """The route that a request uses; while a bottle learns there always is one."""
+    found = active.index.find(query)
+    if found is None and active.config.learning:
+        return Route(host=query.host, port=query.port)
+    return found
 
 
 def _transport(passage: Passage, head: Head, active: Active) -> Denial | None:

@@ -9,6 +9,7 @@ ends the upload. Memory: one block and its neighbourhood, whatever the size of t
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import Protocol
 
 from botbottle.dlp import Finding, Scanner, StreamScanner, Verdict
 from botbottle.sidecar.egress.denial import Denial
@@ -26,9 +27,39 @@ class UploadRefused(Exception):
         self.denial = denial
 
 
+class Judged(Protocol):
+    """A body that is judged while it arrives. Both give what may leave, or raise UploadRefused."""
+
+    def feed(self, chunk: bytes) -> list[bytes]:
+        """More of the body."""
+
+    def finish(self) -> list[bytes]:
+        """The body is over."""
+
+
+class Passing:
+    """A body as mitmproxy gives it: called with each chunk, and with b"" at the end.
+
+    That convention holds only while nobody else says b"", so it is not relied upon: after an end,
+    or after a piece that was refused or failed, nothing passes any more.
+    """
+
+    def __init__(self, body: Judged) -> None:
+        self._body = body
+        self._over = False
+
+    def __call__(self, chunk: bytes) -> list[bytes]:
+        """What may leave now. Raises UploadRefused."""
+        if self._over:
+            raise UploadRefused(Denial("bad-request", "the body went on after its end"))
+        self._over = True  # until this piece was judged
+        out = self._body.feed(chunk) if chunk else self._body.finish()
+        self._over = not chunk
+        return out
+
+
 class Upload:
-    """One body on its way: called with each chunk, and with b"" at the end. ``marked`` says which
-    findings are allowed."""
+    """One body on its way. ``marked`` says which findings are allowed."""
 
     def __init__(
         self,
@@ -43,11 +74,18 @@ class Upload:
         self._kept = bytearray()
         self._sent = 0
 
-    def __call__(self, chunk: bytes) -> list[bytes]:
+    def feed(self, chunk: bytes) -> list[bytes]:
         """What may leave now. Raises UploadRefused."""
         self._kept += chunk
-        self._judge(self._scan.feed(chunk) if chunk else self._scan.finish())
-        free = self._scan.judged - self._sent if chunk else len(self._kept)
+        self._judge(self._scan.feed(chunk))
+        return self._leaving(self._scan.judged - self._sent)
+
+    def finish(self) -> list[bytes]:
+        """The rest. Raises UploadRefused."""
+        self._judge(self._scan.finish())
+        return self._leaving(len(self._kept))
+
+    def _leaving(self, free: int) -> list[bytes]:
         out = bytes(self._kept[:free])
         del self._kept[:free]
         self._sent += len(out)

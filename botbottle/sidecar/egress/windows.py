@@ -9,15 +9,17 @@ open: one stream that waits must not stop the others.
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from h2.config import H2Configuration
 from h2.stream import StreamState
+from mitmproxy import http
 from mitmproxy.connection import Connection
 from mitmproxy.proxy import commands, events
 from mitmproxy.proxy.context import Context
 from mitmproxy.proxy.layers import http as mhttp
+from mitmproxy.proxy.layers.http import _events as hevents
 from mitmproxy.proxy.layers.http._http1 import Http1Client
 from mitmproxy.proxy.layers.http._http2 import Http2Client, Http2Server
 from mitmproxy.proxy.layers.http._http_h2 import BufferedH2Connection
@@ -67,6 +69,14 @@ class Windowed(BufferedH2Connection):
     def _receives(self, stream_id: int) -> bool:
         stream = self.streams.get(stream_id)
         return stream is not None and stream.state_machine.state in _RECEIVING
+
+    def kept(self, stream_id: int) -> int:
+        """Bytes of a stream that wait here for its window."""
+        return sum(len(each.data) for each in self.stream_buffers.get(stream_id, ()))
+
+    def kept_of_all(self) -> int:
+        """Bytes of all streams that wait here for a window."""
+        return sum(self.kept(stream_id) for stream_id in self.stream_buffers)
 
     def grant(self, streams: tuple[int, ...]) -> bytes:
         """Give the windows of these streams back; returns what to send."""
@@ -129,6 +139,26 @@ class WorldHttp2(Http2Client):
         return stream_id in self.stream_queue or bool(self.h2_conn.stream_buffers.get(ours))
 
 
+class WorldHttp1(Http1Client):
+    """HTTP/1 towards an upstream."""
+
+    def send(self, event: hevents.HttpEvent) -> Commands:
+        """As the original, which sends a body of unknown length, as HTTP/2 has them, without any
+        framing: the upstream would read it as requests that nobody matched (RFC 9112, 6.3)."""
+        if isinstance(event, hevents.RequestHeaders) and not event.end_stream:
+            event = replace(event, request=_framed(event.request))
+        yield from super().send(event)
+
+
+def _framed(request: http.Request) -> http.Request:
+    """A request whose head says where its body ends."""
+    if "content-length" in request.headers or "transfer-encoding" in request.headers:
+        return request
+    chunked = request.copy()
+    chunked.headers["transfer-encoding"] = "chunked"
+    return chunked
+
+
 class WorldClient(mhttp.HttpClient):
     """A connection to an upstream: HTTP/2 as above where both agreed on it."""
 
@@ -136,7 +166,7 @@ class WorldClient(mhttp.HttpClient):
         server = self.context.server
         error = None if server.connected else (yield commands.OpenConnection(server))
         if not error:
-            kind = WorldHttp2 if server.alpn == b"h2" else Http1Client
+            kind = WorldHttp2 if server.alpn == b"h2" else WorldHttp1
             self.child_layer = kind(self.context)
             self._handle_event = self.child_layer.handle_event  # type: ignore[method-assign]
             yield from self.child_layer.handle_event(event)

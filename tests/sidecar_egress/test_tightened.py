@@ -1,0 +1,87 @@
+"""What is open and still sends ends when its route would judge it differently."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from botbottle.model.approval import Approval
+from botbottle.model.route import Dlp, HeaderMatch, Match
+from tests.sidecar_egress.raw_upstream import RawUpstream
+from tests.sidecar_egress.rig import EXAMPLE, Rig, until
+from tests.sidecar_egress.test_protocols import Socket
+
+APPROVED = Dlp(allow=(Approval(fingerprint="0" * 15 + "1", reason="x", until="2099-01-31"),))
+CHANGES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "approval-withdrawn": ({"dlp": APPROVED}, {}),
+    "detectors-added": ({"dlp": Dlp(outbound_detectors=())}, {}),
+    "refused-not-asked": ({}, {"dlp": Dlp(outbound_on_match="block")}),
+}
+BY_HEADER = (Match(headers=(HeaderMatch("x-kind", "a"),)),)
+
+
+def cuts(rig: Rig) -> int:
+    """Streams that were cut so far."""
+    return sum(line["event"] == "cut" for line in rig.sidecar.lines)
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_websocket_ends_and_others_go_on(rig: Rig, change: str) -> None:
+    before, after = CHANGES[change]
+    rig.configure(rig.route(EXAMPLE, **before))
+    ws = Socket(rig, EXAMPLE, "/ws")
+    texts = ws.texts()
+    # The control: a configuration that changes something else leaves it open.
+    rig.configure(rig.route(EXAMPLE, **before), rig.route("other.example.com"))
+    ws.send_raw(b"one")
+    assert next(texts)
+    rig.configure(rig.route(EXAMPLE, **after), rig.route("other.example.com"))
+    with pytest.raises((OSError, StopIteration)):
+        ws.send_raw(b"two")
+        next(texts)
+
+
+def test_a_more_specific_route_that_is_new_is_the_one_that_counts(rig: Rig) -> None:
+    loose, strict = Dlp(outbound_detectors=()), Dlp(outbound_on_match="block")
+    rig.configure(rig.route(EXAMPLE, dlp=loose))
+    marked = Socket(rig, EXAMPLE, "/ws", {"x-kind": "a"})
+    plain = Socket(rig, EXAMPLE, "/ws")
+    rig.configure(rig.route(EXAMPLE, dlp=loose), rig.route(EXAMPLE, dlp=strict, matches=BY_HEADER))
+    plain.send_raw(b"one")
+    assert next(plain.texts())
+    with pytest.raises((OSError, StopIteration)):
+        marked.send_raw(b"two")
+        next(marked.texts())
+
+
+@contextlib.contextmanager
+def uploading(rig: Rig, port: int) -> Iterator[socket.socket]:
+    """A chunked upload whose first piece is on its way."""
+    head = f"POST /upload HTTP/1.1\r\nHost: {EXAMPLE}\r\nTransfer-Encoding: chunked\r\n\r\n"
+    with rig.tunnel(EXAMPLE, port=port) as tls:
+        tls.settimeout(60)
+        tls.sendall(head.encode() + b"3\r\none\r\n")
+        yield tls
+
+
+@pytest.mark.parametrize("change", [*CHANGES, "streaming-withdrawn"])
+def test_an_upload_ends(rig: Rig, change: str) -> None:
+    before, after = CHANGES.get(change, ({}, {}))
+    still = change != "streaming-withdrawn"
+    with RawUpstream(rig.world.authority, EXAMPLE, lambda stream, head: None) as far:
+        first = rig.route(EXAMPLE, port=far.port, stream_uploads=True, **before)
+        rig.configure(first)
+        with uploading(rig, far.port) as tls:
+            far.got(b"\r\n\r\n")
+            known = cuts(rig)
+            rig.configure(first, rig.route("other.example.com"))
+            assert cuts(rig) == known, "the control: another change leaves it open"
+            rig.configure(rig.route(EXAMPLE, port=far.port, stream_uploads=still, **after))
+            with contextlib.suppress(OSError):
+                while tls.recv(65536):
+                    pass
+        until(lambda: cuts(rig) == known + 1, "the upload to be cut")

@@ -44,6 +44,7 @@ class Reason(enum.StrEnum):
     UPSTREAM_FAILED = "upstream failed"
     CUT = "cut by budget"
     SHUTDOWN = "sidecar stopped"
+    UNREAD = "not read by the client"  # held back: the provider may have written all it may
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,6 +207,8 @@ class Meter:
             tally.thought(self._request.allowance)  # it goes on; its poll brings the real number
         elif self._nothing_read(tally):
             tally.thought(max(self._bytes, self._expected) // BYTES_PER_TOKEN)
+        if reason is Reason.UNREAD:
+            tally.at_least(self._request.bound or self._request.allowance)
         return self._rows.interrupted(tally, completeness, note)
 
     def _verdict(self, tally: Tally, reason: Reason) -> tuple[str, Completeness]:

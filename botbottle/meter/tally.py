@@ -93,6 +93,10 @@ class Tally:
         """The provider's own running estimate of output it does not show grew by ``tokens``."""
         self.weight += SEVENTHS * tokens
 
+    def at_least(self, tokens: int) -> None:
+        """Nobody saw all of the output, which may have been so much."""
+        self.weight = max(self.weight, SEVENTHS * tokens)
+
     @property
     def output_estimate(self) -> int:
         """Output tokens so far: a piece is at least one token; never below what was reported."""

@@ -20,6 +20,7 @@ from mitmproxy.connection import Client, Connection, ConnectionState, Server
 from mitmproxy.proxy import commands, events, layer, mode_specs
 from mitmproxy.proxy.context import Context
 
+from botbottle.sidecar.egress import unread
 from botbottle.sidecar.egress.carrier import Listener
 from botbottle.sidecar.egress.layers import Http
 from botbottle.sidecar.egress.link import Link
@@ -66,11 +67,12 @@ class Driver:
         self._tasks: set[asyncio.Future[Any]] = set()
         self._timers: set[asyncio.TimerHandle] = set()
         self._watch: asyncio.TimerHandle | None = None
+        self._patience: asyncio.TimerHandle | None = None
         self._touched = self._loop.time()
         self.client = Client(
             peername=("", 0), sockname=("", 0), proxy_mode=_REGULAR, state=ConnectionState.OPEN
         )
-        self.pressure = Pressure(self.client, self._links)
+        self.pressure = Pressure(self.client, self._links, self._everybody)
         self.context = Context(self.client, cast(Any, sidecar.options))
         self._layer: layer.Layer = layer.NextLayer(self.context, ask_on_start=True)
         self.closed = False
@@ -111,8 +113,9 @@ class Driver:
     def _finish(self) -> None:
         self.closed = True
         self.sidecar.gone(self)
-        if self._watch:
-            self._watch.cancel()
+        for watch in (self._watch, self._patience):
+            if watch is not None:
+                watch.cancel()
         for timer in self._timers:
             timer.cancel()
         for _, task in self._opening.values():
@@ -156,6 +159,24 @@ class Driver:
     def _give(self, grants: list[Grant]) -> None:
         for grant in grants:
             self.feed(grant)
+        if self._patience is None and not self.closed and self.pressure.holding:
+            self._patience = self._loop.call_later(unread.PATIENCE / 4, self._check_unread)
+
+    def _everybody(self) -> int:
+        return sum(driver.pressure.waiting() for driver in self.sidecar.drivers)
+
+    def _check_unread(self) -> None:
+        """End what is held back for a reader that does not read, whatever else the agent sends.
+        A connection that is not read at all ends whole: nothing would get through it."""
+        self._patience = None
+        expired = self.pressure.expired(self._loop.time())
+        mine = self._links.get(self.client)
+        if expired and mine is not None and mine.full:
+            self.abort()
+            return
+        for spend in expired:
+            spend.cut()
+        self._give([])
 
     # -- events and commands -------------------------------------------------------------------
 

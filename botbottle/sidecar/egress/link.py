@@ -32,6 +32,7 @@ class Link(asyncio.Protocol):
         self.full = False
         self._ended = False
         self._reading = True
+        self._written = 0
         self._out: list[bytes] = []
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -67,8 +68,17 @@ class Link(asyncio.Protocol):
     @property
     def glutted(self) -> bool:
         """Whether so much waits for the peer that nothing it says may add to it."""
-        transport = self.transport
-        return self.full and transport is not None and transport.get_write_buffer_size() > GLUT
+        return self.full and self.waiting > GLUT
+
+    @property
+    def waiting(self) -> int:
+        """Bytes that wait for the peer."""
+        return self.transport.get_write_buffer_size() if self.transport is not None else 0
+
+    @property
+    def taken(self) -> int:
+        """Bytes that the peer's side has taken so far."""
+        return self._written - self.waiting
 
     def read(self, *, wanted: bool) -> None:
         """Read from the peer, or leave what it sends to the kernel."""
@@ -90,7 +100,9 @@ class Link(asyncio.Protocol):
         if self._out:
             out, self._out = self._out, []
             if self.transport and not self.transport.is_closing():
-                self.transport.write(out[0] if len(out) == 1 else b"".join(out))
+                data = out[0] if len(out) == 1 else b"".join(out)
+                self._written += len(data)
+                self.transport.write(data)
 
     def close(self, *, half: bool = False) -> None:
         """Close after what was written; ``half``: only our direction."""

@@ -4,31 +4,56 @@ What comes from a peer goes to another one. Where that one takes it too slowly, 
 waiting (for its upstream, a verdict, an operator), the first one is not read any more: over
 HTTP/1 the connection, over HTTP/2 only the stream, by its window. The two directions do not wait
 for each other, so a peer that writes all before it reads does not stand still. A peer that makes
-this side write (pings, refusals) and does not read is not read either.
+this side write (pings, refusals) and does not read is not read either. A metered response waits
+later than others, and not for ever: see ``unread``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from mitmproxy.connection import Connection
 from mitmproxy.proxy import layer
 from mitmproxy.proxy.layers import http as mhttp
 from mitmproxy.proxy.layers.http._http1 import Http1Client
 
+from botbottle.sidecar.egress import unread
 from botbottle.sidecar.egress.link import Link
+from botbottle.sidecar.egress.passage import passage_of
+from botbottle.sidecar.egress.spend import Spend
 from botbottle.sidecar.egress.windows import AgentHttp2, Grant, WorldHttp2
 
 _QUEUED = 2  # events that a waiting layer may have: what was read before anyone could know
 
 
 class Pressure:
-    """All links of one client connection. ``http``: the layer with its requests, once known."""
+    """All links of one client connection. ``http``: the layer with its requests, once known.
+    ``everybody``: bytes that wait for all clients of the sidecar."""
 
-    def __init__(self, client: Connection, links: Mapping[Connection, Link]) -> None:
+    def __init__(
+        self, client: Connection, links: Mapping[Connection, Link], everybody: Callable[[], int]
+    ) -> None:
         self.http: mhttp.HttpLayer | None = None
-        self._client, self._links = client, links
+        self._client, self._links, self._everybody = client, links, everybody
         self._held: set[Connection] = set()
+        self._unread = unread.Unread()
+
+    @property
+    def holding(self) -> bool:
+        """Whether a metered response waits for its reader."""
+        return bool(self._held) and any(True for _ in self._holds())
+
+    def expired(self, now: float) -> list[Spend]:
+        """Metered responses that waited for their reader too long. ``now``: in seconds."""
+        holds = dict(self._holds())
+        taken = {stream: self._taken(stream, spend) for stream, spend in holds.items()}
+        return [holds[stream] for stream in self._unread.expired(taken, now)]
+
+    def waiting(self) -> int:
+        """Bytes that wait for the client."""
+        link, talks = self._links.get(self._client), self._bottom(self._client)
+        kept = talks.h2_conn.kept_of_all() if isinstance(talks, AgentHttp2) else 0
+        return kept + (link.waiting if link else 0)
 
     def everywhere(self) -> list[Grant]:
         """A link became full: look at all."""
@@ -86,11 +111,43 @@ class Pressure:
         if _waits(stream) or (stream.child_layer is not None and _waits(stream.child_layer)):
             return True
         sink = stream.context.server if source is self._client else self._client
+        stuck = self._slow(sink, stream_id)
+        spend = _running(stream) if source is not self._client else None
+        if spend is not None:
+            spend.held = stuck = stuck and not self._may_wait()
+        return stuck
+
+    def _slow(self, sink: Connection, stream_id: int) -> bool:
         far = self._links.get(sink)
         if far is not None and far.full:
             return True
         talks = self._bottom(sink)
         return isinstance(talks, AgentHttp2 | WorldHttp2) and talks.keeps(stream_id)
+
+    def _may_wait(self) -> bool:
+        """Whether there is room for more of a metered response that the client does not take."""
+        return self.waiting() < unread.AHEAD and self._everybody() < unread.AHEAD_ALL
+
+    def _holds(self) -> Iterator[tuple[int, Spend]]:
+        for number in self._streams():
+            spend = _running(self.http.streams[number]) if self.http else None
+            if spend is not None and spend.held:
+                yield number, spend
+
+    def _taken(self, stream_id: int, spend: Spend) -> tuple[str, int]:
+        """How far the client has come with a response: counted at its window where it gives none,
+        so that whatever else it reads does not count; otherwise at its connection."""
+        talks, link = self._bottom(self._client), self._links.get(self._client)
+        kept = talks.h2_conn.kept(stream_id) if isinstance(talks, AgentHttp2) else 0
+        return ("window", spend.passed - kept) if kept else ("link", link.taken if link else 0)
+
+
+def _running(stream: layer.Layer) -> Spend | None:
+    """The money side of a response that still costs."""
+    flow = getattr(stream, "flow", None)
+    passage = passage_of(flow) if flow is not None else None
+    spend = passage.spend if passage is not None else None
+    return spend if spend is not None and spend.running else None
 
 
 def _waits(each: layer.Layer) -> bool:

@@ -7,6 +7,9 @@ terminal event are passed on.
 Mid-stream the running cost is reported to the ledger whenever it grew by a step, and the stream
 is cut when the ledger says so, or when it went on beyond what was last allowed without an answer.
 A cut is carried out a turn of the event loop after it was decided, and decided again then.
+
+A response that ends while it is held back (its reader does not read, so neither do we) is booked
+at what its request allows: the provider may have finished it, and nobody saw.
 """
 
 from __future__ import annotations
@@ -59,6 +62,13 @@ class Spend:
         self._task: asyncio.Task[None] | None = None
         self._stopping = self._lost = False
         self.was_cut = False
+        self.held = False  # the upstream waits, because the agent does not read
+        self.passed = 0  # bytes of the response
+
+    @property
+    def running(self) -> bool:
+        """Whether a response is on its way whose cost is not known yet."""
+        return self._meter is not None and not (self._over or self._meter.committed)
 
     @property
     def lease(self) -> str:
@@ -89,6 +99,7 @@ class Spend:
 
     def feed(self, chunk: bytes) -> None:
         """Bytes of the response, before they are passed on."""
+        self.passed += len(chunk)
         if self._meter is None or self._over:
             return
         if rows := self._meter.feed(chunk):
@@ -101,7 +112,11 @@ class Spend:
         if self._over:
             return
         if self._meter is not None:
-            rows = self._meter.close(Reason.CUT if self.was_cut else reason)
+            if self.held and reason is not Reason.COMPLETE:
+                reason = Reason.UNREAD
+            elif self.was_cut:
+                reason = Reason.CUT
+            rows = self._meter.close(reason)
         elif self._sent:
             rows = unanswered(self._call, self._request, time.time, reason)
         else:

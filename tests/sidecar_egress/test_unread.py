@@ -1,0 +1,164 @@
+"""An agent that asks, and then does not read, is booked for all that it asked for."""
+
+from __future__ import annotations
+
+import json
+import socket
+import ssl
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from botbottle.model.route import Route
+from botbottle.model.sidecar_config import SidecarConfig
+from botbottle.model.usage import Completeness, Exchange
+from botbottle.sidecar.egress import unread
+from botbottle.sidecar.egress.unread import LEAST, PATIENCE, Unread
+from tests.sidecar_egress.inside import Inside
+from tests.sidecar_egress.raw_upstream import RawUpstream
+from tests.sidecar_egress.rig import ANTHROPIC, until
+from tests.world import World
+
+BOUND = 20_000  # tokens that the request allows
+MIB = 1024 * 1024
+
+
+class TestPatience:
+    """Whose reader took too little; time is given."""
+
+    def test_is_over_after_a_minute_without_progress(self) -> None:
+        held = Unread()
+        assert held.expired({1: ("link", 100)}, 0.0) == []
+        assert held.expired({1: ("link", 100)}, PATIENCE - 1) == []
+        assert held.expired({1: ("link", 100 + LEAST - 1)}, PATIENCE) == [1]
+
+    def test_begins_anew_with_progress(self) -> None:
+        held = Unread()
+        for minute in range(10):
+            assert held.expired({1: ("link", minute * LEAST)}, minute * PATIENCE) == []
+
+    def test_begins_anew_when_nothing_was_held_meanwhile(self) -> None:
+        held = Unread()
+        assert held.expired({1: ("link", 0)}, 0.0) == []
+        assert held.expired({}, PATIENCE / 2) == []
+        assert held.expired({1: ("link", 0)}, PATIENCE) == []
+
+    def test_is_each_streams_own(self) -> None:
+        held = Unread()
+        held.expired({1: ("window", 0), 3: ("window", 0)}, 0.0)
+        assert held.expired({1: ("window", LEAST), 3: ("window", 0)}, PATIENCE) == [3]
+
+
+def _event(document: dict[str, Any]) -> bytes:
+    return f"event: {document['type']}\ndata: {json.dumps(document)}\n\n".encode()
+
+
+START = _event(
+    {"type": "message_start",
+     "message": {"id": "msg_u", "model": "m", "usage": {"input_tokens": 10, "output_tokens": 1}}}
+)  # fmt: skip
+PING = _event({"type": "ping", "filler": "x" * 1000})
+END = _event(
+    {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 77}}
+) + _event({"type": "message_stop"})
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n"
+
+
+@pytest.fixture
+def inside(world: World, tmp_path: Path) -> Iterator[Inside]:
+    made = Inside(tmp_path, world)
+    yield made
+    made.close()
+
+
+def _rows(inside: Inside) -> list[Exchange]:
+    return [row for kind, told in inside.ledger.told if kind == "settle" for row in told]
+
+
+def _asks(inside: Inside, port: int) -> ssl.SSLSocket:
+    """A request whose answer nobody reads."""
+
+    async def configure() -> None:
+        route = Route(ANTHROPIC, port, allow_private=True, provider="claude")
+        pem = inside.world.authority.pem.decode()
+        inside.sidecar.configure(SidecarConfig("b", (route,), upstream_ca=pem), {}, b"k")
+
+    inside.call(configure())
+    raw = socket.socket()
+    raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16 * 1024)
+    raw.settimeout(30)
+    raw.connect(("127.0.0.1", inside.app.ports["proxy"]))
+    name = f"{ANTHROPIC}:{port}"
+    raw.sendall(f"CONNECT {name} HTTP/1.1\r\nHost: {name}\r\n\r\n".encode())
+    assert raw.recv(4096).startswith(b"HTTP/1.1 200")
+    context = ssl.create_default_context(cafile=str(inside.folder / "public" / "ca.pem"))
+    tls = context.wrap_socket(raw, server_hostname=ANTHROPIC)
+    body = json.dumps({"model": "m", "max_tokens": BOUND, "stream": True, "messages": []})
+    head = f"POST /v1/messages HTTP/1.1\r\nHost: {ANTHROPIC}\r\nContent-Length: {len(body)}\r\n\r\n"
+    tls.sendall((head + body).encode())
+    return tls
+
+
+def test_a_response_is_read_to_its_end_and_booked_although_the_agent_does_not_read(
+    inside: Inside, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """More of it than the buffers of the kernel take, which differ."""
+    monkeypatch.setattr(unread, "AHEAD", 64 * MIB)
+    answer = HEAD + START + PING * (16 * MIB // len(PING)) + END
+    with (
+        RawUpstream(inside.world.authority, ANTHROPIC, lambda s, _: s.sendall(answer)) as far,
+        _asks(inside, far.port),
+    ):
+        until(lambda: bool(_rows(inside)), "the row")
+        (row,) = _rows(inside)
+        assert (row.completeness, row.tokens.output) == (Completeness.FINAL, 77)
+
+
+def _endless(stream: socket.socket, head: bytes) -> None:
+    stream.sendall(HEAD + START)
+    for _ in range(64 * 1024):  # 64 MiB: more than is ever taken
+        stream.sendall(PING)
+
+
+def test_one_that_is_held_back_is_ended_and_booked_at_what_was_asked_for(
+    inside: Inside, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """... whatever else the agent sends meanwhile."""
+    monkeypatch.setattr(unread, "PATIENCE", 0.5)
+    with (
+        RawUpstream(inside.world.authority, ANTHROPIC, _endless) as far,
+        _asks(inside, far.port) as tls,
+    ):
+        tls.sendall(b"GET /next HTTP/1.1\r\n")
+        until(lambda: bool(_rows(inside)), "the row")
+        (row,) = _rows(inside)
+        assert (row.completeness, row.tokens.output) == (Completeness.PARTIAL, BOUND)
+        assert "not read by the client" in row.note
+        assert not inside.ledger.open, "the reservation is given back"
+
+
+@pytest.mark.parametrize("bound", ["AHEAD", "AHEAD_ALL"])
+def test_what_waits_is_bounded_for_a_connection_and_for_all(
+    inside: Inside, monkeypatch: pytest.MonkeyPatch, bound: str
+) -> None:
+    monkeypatch.setattr(unread, bound, MIB)
+    with (
+        RawUpstream(inside.world.authority, ANTHROPIC, _endless) as far,
+        _asks(inside, far.port),
+    ):
+        until(lambda: any(d.pressure.holding for d in list(inside.sidecar.drivers)), "the hold")
+        (driver,) = inside.sidecar.drivers
+        assert MIB <= driver.pressure.waiting() < 2 * MIB
+
+
+def test_leaving_while_it_is_held_back_is_no_cheaper(inside: Inside) -> None:
+    with (
+        RawUpstream(inside.world.authority, ANTHROPIC, _endless) as far,
+        _asks(inside, far.port) as tls,
+    ):
+        until(lambda: any(d.pressure.holding for d in list(inside.sidecar.drivers)), "the hold")
+        tls.close()
+        until(lambda: bool(_rows(inside)), "the row")
+        assert _rows(inside)[0].tokens.output == BOUND

@@ -5,8 +5,8 @@ from __future__ import annotations
 from mitmproxy import http
 
 from botbottle.sidecar.egress.carrier import Carrier
-from botbottle.sidecar.egress.layers import AUTHORITY
 from botbottle.sidecar.egress.stages import Head
+from botbottle.sidecar.egress.stream import AUTHORITY
 from botbottle.sidecar.egress.target import Claim
 
 _PORTS = {"tls": 443, "plain": 80}

@@ -1,8 +1,8 @@
 """mitmproxy's HTTP layers with bb's answers where the originals would guess or send HTML.
 
-What is changed, and nothing else: malformed requests and failed upstreams are answered with a
-structured denial; request bodies have a limit; the body of a request that is refused already is
-not kept; a single stream can be cut; heads have a size limit.
+What is changed, and nothing else: a malformed head is answered with a structured denial; heads and
+what is sent ahead of its turn have a size limit; upstream connections are bb's (``windows``), and
+so are streams (``stream``), each of which can be cut.
 """
 
 from __future__ import annotations
@@ -11,29 +11,20 @@ from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Any, cast
 
-from mitmproxy import flow as mflow
 from mitmproxy import http
-from mitmproxy.net.http.http1 import expected_http_body_size
-from mitmproxy.net.http.validate import validate_headers
 from mitmproxy.proxy import commands, events, layer
 from mitmproxy.proxy.context import Context
 from mitmproxy.proxy.layers import http as mhttp
 from mitmproxy.proxy.layers import tls
-from mitmproxy.proxy.layers.http import HTTPMode, SendHttp
-from mitmproxy.proxy.layers.http import _events as hevents
-from mitmproxy.proxy.layers.http import _hooks as hooks
+from mitmproxy.proxy.layers.http import HTTPMode
 from mitmproxy.proxy.layers.http._http1 import Http1Server
 
 from botbottle.sidecar.egress.denial import Denial
-from botbottle.sidecar.egress.frames import Messages
-from botbottle.sidecar.egress.options import LayerOptions
-from botbottle.sidecar.egress.refusals import Refusals
-from botbottle.sidecar.egress.upload import MAX_BODY, UploadRefused
+from botbottle.sidecar.egress.stream import Stream
 from botbottle.sidecar.egress.windows import AgentHttp2, Grant, WorldClient
 
 type Commands = Generator[commands.Command, Any, Any]
 
-AUTHORITY = "authority_on_the_wire"  # attribute of a request object
 MAX_HEAD = 256 * 1024  # bytes of a request head
 MAX_AHEAD = 1024 * 1024  # bytes that a client may send before it is their turn
 
@@ -43,180 +34,6 @@ class CutStream(events.Event):
     """End the stream of this flow now, with an error towards both sides."""
 
     flow: http.HTTPFlow
-
-
-def response_of(denial: Denial, request_id: str, *, http2: bool) -> http.Response:
-    """A denial as a response object."""
-    body = denial.body(request_id)
-    fields = denial.headers(len(body))
-    if http2:
-        fields = tuple(f for f in fields if f[0] != b"connection")
-    return http.Response.make(denial.status, body, fields)
-
-
-class Stream(mhttp.HttpStream):
-    """One request and its response."""
-
-    def state_wait_for_request_headers(self, event: hevents.RequestHeaders) -> Commands:
-        """As the original, which forgets the authority of an absolute-form request line."""
-        vars(event.request)[AUTHORITY] = event.request.authority
-        yield from super().state_wait_for_request_headers(event)
-
-    def make_server_connection(self) -> Commands:
-        """As the original; from here on the request may cost."""
-        done = yield from super().make_server_connection()
-        if done:
-            _options(self).sending(self.flow)
-        return done
-
-    def flow_done(self) -> Commands:
-        """As the original, with bb's WebSocket layer."""
-        if self.flow.websocket is None:
-            yield from super().flow_done()
-            return
-        self.child_layer = Messages(self.context, self.flow)
-        self._handle_event = self.passthrough
-        yield from self.child_layer.handle_event(events.Start())
-        yield SendHttp(hevents.ResponseEndOfMessage(self.stream_id), self.context.client)
-
-    def handle_protocol_error(
-        self, event: hevents.RequestProtocolError | hevents.ResponseProtocolError
-    ) -> Commands:
-        """An upstream that failed before it answered becomes a structured 502."""
-        if isinstance(event, hevents.ResponseProtocolError) and self._unanswered:
-            self.flow.error = mflow.Error(event.message)
-            yield hooks.HttpErrorHook(self.flow)
-            denial = _refusals(self).upstream_failed(self.flow, event.message)
-            yield from self._answer(denial)
-            return
-        yield from super().handle_protocol_error(event)
-
-    @property
-    def _unanswered(self) -> bool:
-        errored = (self.state_errored,)
-        return self.flow.response is None and self.client_state not in errored
-
-    def check_invalid(self, request: bool) -> Commands:
-        """Framing that two parsers could read differently is refused."""
-        options = self.context.options
-        message = self.flow.request if request else self.flow.response
-        problem = ""
-        if request:
-            problem = (
-                mhttp.validate_request(
-                    self.mode, self.flow.request, options.validate_inbound_headers
-                )
-                or ""
-            )
-        else:
-            try:
-                validate_headers(cast(http.Message, message))
-            except ValueError as error:
-                problem = str(error)
-        if not problem:
-            return False
-        if request:
-            denial = _refusals(self).malformed(self.flow, problem)
-        else:
-            self.flow.response = None
-            self.flow.error = mflow.Error(problem)
-            yield commands.CloseConnection(self.flow.server_conn)
-            yield hooks.HttpErrorHook(self.flow)
-            denial = _refusals(self).upstream_failed(self.flow, f"upstream-protocol: {problem}")
-        yield from self._answer(denial)
-        return True
-
-    def check_body_size(self, request: bool) -> Commands:
-        """Requests over MAX_BODY are refused, unless they stream; responses have no limit."""
-        if not request or self.flow.response is not None:
-            return False
-        size = len(self.request_body_buf)
-        if not size:
-            size = expected_http_body_size(self.flow.request) or 0
-        if size <= MAX_BODY:
-            return False
-        if not self.request_body_buf:
-            yield hooks.HttpRequestHeadersHook(self.flow)  # known now, so that no byte is read
-            if self.flow.request.stream:
-                return False
-        denial = _refusals(self).already(self.flow) or _refusals(self).too_large(self.flow)
-        yield from self._answer(denial)
-        return True
-
-    def state_stream_request_body(self, event: events.Event) -> Commands:
-        """As the original, until a block of the body is refused. An empty DATA frame is nothing:
-        what judges the body would take it for the end."""
-        if isinstance(event, hevents.RequestData) and not event.data:
-            return
-        try:
-            yield from super().state_stream_request_body(event)
-        except UploadRefused as refused:
-            denial = _refusals(self).refused(self.flow, refused.denial)
-            if self._unanswered:
-                code = hevents.ErrorCode.CANCEL
-                cancel = hevents.RequestProtocolError(self.stream_id, "refused", code)
-                yield SendHttp(cancel, self.context.server)
-                yield from self._answer(denial)
-            else:
-                yield from self.cut()
-
-    def state_stream_response_body(self, event: events.Event) -> Commands:
-        """As the original; an empty DATA frame is nothing, as above."""
-        if isinstance(event, hevents.ResponseData) and not event.data:
-            return
-        yield from super().state_stream_response_body(event)
-
-    def state_consume_request_body(self, event: events.Event) -> Commands:
-        """What a refused request still sends is read and forgotten."""
-        if isinstance(event, hevents.RequestData) and self.flow.response is not None:
-            return
-        yield from super().state_consume_request_body(event)
-
-    def _answer(self, denial: Denial) -> Commands:
-        """Answer in place of the upstream and be done with the stream."""
-        http2 = self.flow.request.is_http2
-        response = response_of(denial, _refusals(self).request_id(self.flow), http2=http2)
-        if self.client_state != self.state_done and not http2:
-            response.headers["connection"] = "close"  # unread body: the framing ends here
-        self.flow.response = response
-        self.flow.live = False
-        self.client_state = self.server_state = self.state_errored
-        client = self.context.client
-        yield SendHttp(hevents.ResponseHeaders(self.stream_id, response), client)
-        if response.raw_content:
-            yield SendHttp(hevents.ResponseData(self.stream_id, response.raw_content), client)
-        yield mhttp.DropStream(self.stream_id)
-        yield SendHttp(hevents.ResponseEndOfMessage(self.stream_id), client)
-        if response.headers.get("connection") == "close":
-            yield commands.CloseTcpConnection(client, half_close=True)
-
-    def cut(self) -> Commands:
-        """Fail the stream towards the client and cancel it towards the upstream."""
-        code, sid = hevents.ErrorCode.KILL, self.stream_id
-        if self.context.server in _layer_of(self).connections:
-            cancel = hevents.RequestProtocolError(sid, "cut", hevents.ErrorCode.CANCEL)
-            yield SendHttp(cancel, self.context.server)
-        self.flow.error = mflow.Error("cut")
-        told = hooks.HttpErrorHook(self.flow)
-        told.blocking = False  # nothing waits for it: this is not the stream's own handler
-        yield told
-        yield SendHttp(hevents.ResponseProtocolError(sid, "cut", code), self.context.client)
-        self.flow.live = False
-        self.client_state = self.server_state = self.state_errored
-        yield mhttp.DropStream(sid)
-
-
-def _layer_of(stream: Stream) -> mhttp.HttpLayer:
-    at = stream.context.layers.index(stream)
-    return cast(mhttp.HttpLayer, stream.context.layers[at - 1])
-
-
-def _options(stream: Stream) -> LayerOptions:
-    return cast(LayerOptions, stream.context.options)
-
-
-def _refusals(stream: Stream) -> Refusals:
-    return _options(stream).refusals
 
 
 class AgentHttp1(Http1Server):

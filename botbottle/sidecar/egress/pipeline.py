@@ -21,7 +21,7 @@ from botbottle.sidecar.egress.denial import Denial
 from botbottle.sidecar.egress.grpc import Conversation, is_grpc
 from botbottle.sidecar.egress.heads import head_of, joined
 from botbottle.sidecar.egress.inbound import InboundScan, blocked
-from botbottle.sidecar.egress.layers import CutStream, response_of
+from botbottle.sidecar.egress.layers import CutStream
 from botbottle.sidecar.egress.passage import KEY, Passage, passage_of
 from botbottle.sidecar.egress.ports import Shared
 from botbottle.sidecar.egress.preflight import Preflight
@@ -30,6 +30,7 @@ from botbottle.sidecar.egress.scan import OutboundScan, Outgoing, detectors_of, 
 from botbottle.sidecar.egress.signing import authority, signed
 from botbottle.sidecar.egress.sockets import Sockets
 from botbottle.sidecar.egress.stages import judge
+from botbottle.sidecar.egress.stream import response_of
 from botbottle.sidecar.egress.upload import Passing, Upload, may_stream
 
 _BODILESS = frozenset({"GET", "HEAD", "OPTIONS", "DELETE"})
@@ -236,7 +237,9 @@ class Pipeline:
             scrub_trailers(flow.response, passage.policy.scrubber)
         if passage.spend is not None:
             passage.spend.close(Reason.COMPLETE)
-        if flow.response is None or flow.response.status_code != 101:  # a WebSocket goes on
+        if flow.websocket is not None:
+            passage.upgrade = True  # asked for or not: messages go on from here
+        elif passage.socket is None:
             self._sidecar.live.pop(flow.id, None)
         self._sidecar.records.passed(flow, passage, "complete")
 

@@ -25,7 +25,6 @@ from botbottle.sidecar.egress.denial import Denial
 from botbottle.sidecar.egress.driver import Driver, Waiting
 from botbottle.sidecar.egress.gate import Ledger
 from botbottle.sidecar.egress.hooks import HOOKS, HTTPS
-from botbottle.sidecar.egress.layers import response_of
 from botbottle.sidecar.egress.link import Link
 from botbottle.sidecar.egress.log import Log
 from botbottle.sidecar.egress.logins import Logins
@@ -40,6 +39,7 @@ from botbottle.sidecar.egress.resolve import Resolver
 from botbottle.sidecar.egress.scan import on_match
 from botbottle.sidecar.egress.sealed import Sealed
 from botbottle.sidecar.egress.stages import route_of
+from botbottle.sidecar.egress.stream import response_of
 from botbottle.sidecar.egress.target import canonical_host
 from botbottle.sidecar.egress.tls import AgentSide, WorldSide
 

@@ -88,9 +88,9 @@ class Conversation:
 
     def _look_ahead(self) -> None:
         """Judge what is there of a large message, which stays here until it is whole."""
-        start = _PREFIX + self._taken
-        if len(self._kept) - start >= SLICE + AROUND:
-            self._texts.add(self._kept[start:])
+        size = self._next(0)
+        if size is not None and size >= SLICE + AROUND:
+            self._texts.add(self._kept[_PREFIX + self._taken :])
             self._taken = len(self._kept) - _PREFIX
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 import ssl
@@ -9,6 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import h2.config
+import h2.connection
+import h2.events
 import pytest
 
 from botbottle.model.route import Route
@@ -63,6 +67,7 @@ PING = _event({"type": "ping", "filler": "x" * 1000})
 END = _event(
     {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 77}}
 ) + _event({"type": "message_stop"})
+BODY = json.dumps({"model": "m", "max_tokens": BOUND, "stream": True, "messages": []}).encode()
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n"
 
 
@@ -77,8 +82,8 @@ def _rows(inside: Inside) -> list[Exchange]:
     return [row for kind, told in inside.ledger.told if kind == "settle" for row in told]
 
 
-def _asks(inside: Inside, port: int) -> ssl.SSLSocket:
-    """A request whose answer nobody reads."""
+def _connected(inside: Inside, port: int, alpn: str = "http/1.1") -> ssl.SSLSocket:
+    """A tunnel to the metered host, with little room for what comes."""
 
     async def configure() -> None:
         route = Route(ANTHROPIC, port, allow_private=True, provider="claude")
@@ -94,10 +99,15 @@ def _asks(inside: Inside, port: int) -> ssl.SSLSocket:
     raw.sendall(f"CONNECT {name} HTTP/1.1\r\nHost: {name}\r\n\r\n".encode())
     assert raw.recv(4096).startswith(b"HTTP/1.1 200")
     context = ssl.create_default_context(cafile=str(inside.folder / "public" / "ca.pem"))
-    tls = context.wrap_socket(raw, server_hostname=ANTHROPIC)
-    body = json.dumps({"model": "m", "max_tokens": BOUND, "stream": True, "messages": []})
-    head = f"POST /v1/messages HTTP/1.1\r\nHost: {ANTHROPIC}\r\nContent-Length: {len(body)}\r\n\r\n"
-    tls.sendall((head + body).encode())
+    context.set_alpn_protocols([alpn])
+    return context.wrap_socket(raw, server_hostname=ANTHROPIC)
+
+
+def _asks(inside: Inside, port: int) -> ssl.SSLSocket:
+    """A request whose answer nobody reads."""
+    tls = _connected(inside, port)
+    head = f"POST /v1/messages HTTP/1.1\r\nHost: {ANTHROPIC}\r\nContent-Length: {len(BODY)}\r\n\r\n"
+    tls.sendall(head.encode() + BODY)
     return tls
 
 
@@ -137,6 +147,32 @@ def test_one_that_is_held_back_is_ended_and_booked_at_what_was_asked_for(
         assert (row.completeness, row.tokens.output) == (Completeness.PARTIAL, BOUND)
         assert "not read by the client" in row.note
         assert not inside.ledger.open, "the reservation is given back"
+
+
+def test_over_http2_only_a_window_is_progress(
+    inside: Inside, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An agent that reads the connection, pings, and gives its stream nothing."""
+    monkeypatch.setattr(unread, "PATIENCE", 0.5)
+    monkeypatch.setattr(unread, "AHEAD", MIB)
+    with (
+        RawUpstream(inside.world.authority, ANTHROPIC, _endless) as far,
+        _connected(inside, far.port, "h2") as tls,
+    ):
+        conn = h2.connection.H2Connection(h2.config.H2Configuration())
+        conn.initiate_connection()
+        conn.send_headers(
+            1, [(":method", "POST"), (":scheme", "https"), (":path", "/v1/messages"),
+                (":authority", ANTHROPIC)],
+        )  # fmt: skip
+        conn.send_data(1, BODY, end_stream=True)
+        with contextlib.suppress(OSError):
+            while not _rows(inside):
+                conn.ping(b"12345678")
+                tls.sendall(conn.data_to_send())
+                conn.receive_data(tls.recv(65536))
+        until(lambda: bool(_rows(inside)), "the row")
+        assert _rows(inside)[0].tokens.output == BOUND
 
 
 @pytest.mark.parametrize("bound", ["AHEAD", "AHEAD_ALL"])

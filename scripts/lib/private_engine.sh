@@ -101,30 +101,30 @@ launch() {
   ns=/run/netns/$(netns_of "$1")
   setsid containerd --config "$dir/containerd.toml" --log-level warn \
     </dev/null >"$dir/containerd.log" 2>&1 9>&- &
+  beneath=$!
   wait_for 100 test -S "$dir/c.sock" || engine_failed "$dir"
   nsenter --net="$ns" setsid dockerd --config-file "$dir/daemon.json" \
     </dev/null >"$dir/dockerd.log" 2>&1 9>&- &
   launched=$!
 }
 
-# wait_for TENTHS CMD...
+# wait_for TENTHS CMD... : by the clock, as CMD itself may take seconds to say no.
 wait_for() {
-  local left=$1
+  local end=$((SECONDS + ($1 + 9) / 10 + 1))
   shift
   until "$@"; do
-    left=$((left - 1))
-    [ "$left" -gt 0 ] || return 1
+    [ "$SECONDS" -lt "$end" ] || return 1
     sleep 0.1
   done
 }
 
-# Until it answers; not longer than it lives.
+# Until it answers; not longer than it lives. Without its containerd it listens and never answers.
 wait_ready() {
   wait_for 300 settled "$1" || true
   running "$1" || engine_failed "$home/$1"
 }
 
-settled() { running "$1" || gone "$launched"; }
+settled() { running "$1" || gone "$launched" || gone "$beneath"; }
 
 engine_failed() {
   tail -n 12 "$1/containerd.log" "$1/dockerd.log" >&2 2>/dev/null || true

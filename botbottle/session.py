@@ -46,8 +46,8 @@ class ControlRead(Protocol):
     def statuses(self, control_dirs: Sequence[str]) -> Sequence[SidecarStatus | None]:
         """``status`` of each, in order."""
 
-    def kept_env(self, control_dir: str) -> Mapping[str, str]:
-        """The agent's variables in the sidecar's memory; empty while it does not answer."""
+    def kept_env(self, control_dirs: Sequence[str]) -> Sequence[Mapping[str, str]]:
+        """The agents' variables in each sidecar's memory; empty while it does not answer."""
 
     def ledger_locked(self, password: str = "") -> bool:
         """Whether the ledger service runs but cannot use its database, or uses another password
@@ -150,7 +150,7 @@ class Session:
             return given
         host = {e.name: e.value if e.kind == "host" else f"BB_ENV_{e.name}" for e in spec.env}
         found = {n: self.environ[host[n]] for n in wanted if host[n] in self.environ}
-        kept = self.control.kept_env(self.paths.bottle(spec.project, spec.name).control)
+        (kept,) = self.control.kept_env([self.paths.bottle(spec.project, spec.name).control])
         known = {**{n: v for n, v in kept.items() if n in wanted}, **found, **given}
         return EnvValues(known)
 
@@ -214,18 +214,23 @@ class Session:
             and c.state == "running"
         ]
         answers = self.control.statuses([self._control_dir(c.labels) for c in running])
-        return {c.id: self._marked(c, a) for c, a in zip(running, answers, strict=True)}
+        found = dict(zip((c.id for c in running), answers, strict=True))
+        return found | self._marked([(c, s) for c in running if (s := found[c.id]) is not None])
 
     def _marked(
-        self, found: ObservedContainer, status: SidecarStatus | None
-    ) -> SidecarStatus | None:
-        """The status with fingerprints of the values that the sidecar keeps for its agent."""
-        if status is None or not self.env_values.get(found.labels.get(labels.BOTTLE, "")):
-            return status
-        kept = dict(self.control.kept_env(self._control_dir(found.labels)))
-        agent, key = kept.pop(AGENT, ""), self.key()
-        marks = tuple((n, fingerprint(key, v)) for n, v in sorted(kept.items()))
-        return replace(status, env=marks, env_agent=agent)
+        self, running: Sequence[tuple[ObservedContainer, SidecarStatus]]
+    ) -> dict[str, SidecarStatus]:
+        """Statuses with fingerprints of the values that the sidecars keep for their agents."""
+        keeping = [
+            (c, s) for c, s in running if self.env_values.get(c.labels.get(labels.BOTTLE, ""))
+        ]
+        kept = self.control.kept_env([self._control_dir(c.labels) for c, _ in keeping])
+        marked = {}
+        for (found, status), values in zip(keeping, kept, strict=True):
+            named, key = sorted(values.items()), self.key()
+            marks = tuple((n, fingerprint(key, v)) for n, v in named if n != AGENT)
+            marked[found.id] = replace(status, env=marks, env_agent=values.get(AGENT, ""))
+        return marked
 
     def _control_dir(self, found: Mapping[str, str]) -> str:
         return self.paths.bottle(

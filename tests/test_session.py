@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import pickle
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -24,8 +25,8 @@ REFRESH = "sk-ant-ort01-the-refresh-token"
 
 def session(tmp_path: Path, **environ: str) -> Session:
     class Nobody:
-        def kept_env(self, _: str) -> EnvValues:
-            return EnvValues({})
+        def kept_env(self, asked: Sequence[str]) -> list[EnvValues]:
+            return [EnvValues({}) for _ in asked]
 
         def ledger_locked(self) -> bool:
             return False

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
 from botbottle.control import answers
 from botbottle.control.channel import NobodyListens, SidecarUnreachable, opened
-from botbottle.control.client import SOCKET, connect, cutting
+from botbottle.control.client import SOCKET, connect, cutting, fetching
 from botbottle.control.gathering import Reply, ask_all
 from botbottle.errors import BBError, EngineError
 from botbottle.model.resources import SidecarStatus
@@ -57,13 +58,9 @@ class ControlClient:
         with connect(control_dir, timeout=TIMEOUT) as client:
             client.vault_put(values)
 
-    def kept_env(self, control_dir: str) -> dict[str, str]:
-        """What ``keep_env`` left there; empty when the sidecar does not answer."""
-        try:
-            with connect(control_dir, timeout=TIMEOUT) as client:
-                return client.vault_get()
-        except (SidecarUnreachable, EngineError):
-            return {}
+    def kept_env(self, control_dirs: Sequence[str]) -> list[dict[str, str]]:
+        """What ``keep_env`` left in each, in order; empty where the sidecar does not answer."""
+        return [_values(r) for r in ask_all(control_dirs, SOCKET, fetching(), TIMEOUT)]
 
     def ledger_answers(self, password: str = "") -> bool:
         """Whether the ledger service says hello on its probe socket, and uses this ``password``,
@@ -92,7 +89,7 @@ class ControlClient:
     def _ask_service(self, frame: Mapping[str, Any]) -> dict[str, Any]:
         """One request to ``service.sock``; empty when nobody answers."""
         try:
-            with opened(self.socket_root, PROBE, TIMEOUT) as channel:
+            with closing(opened(self.socket_root, PROBE, TIMEOUT)) as channel:
                 channel.send({"v": 1, "id": 1, **frame})
                 channel.wait_line()
                 answer = channel.line()
@@ -108,6 +105,15 @@ def _status(reply: Reply) -> SidecarStatus | None:
         return answers.part(reply, "status", answers.status)
     except SidecarUnreachable:
         return None
+
+
+def _values(reply: Reply) -> dict[str, str]:
+    if isinstance(reply, BBError):
+        return {}
+    try:
+        return answers.part(reply, "values", answers.texts)
+    except SidecarUnreachable:
+        return {}
 
 
 def _trouble(reply: Reply) -> BBError | None:

@@ -12,8 +12,7 @@ import socket
 from collections.abc import Mapping
 from pathlib import Path
 from time import monotonic
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from botbottle.errors import EngineError, Transient
 
@@ -45,17 +44,6 @@ class Channel:
         self._peer = peer
         self._timeout = timeout
         self._buffer = bytearray()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Hang up."""

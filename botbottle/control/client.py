@@ -72,7 +72,7 @@ class SidecarClient:
 
     def vault_get(self, names: Sequence[str] = ()) -> dict[str, str]:
         """Values from the vault, all when ``names`` is empty; unknown names are left out."""
-        reply = self._ask({"op": "vault_get", "names": list(names)})
+        reply = self._ask(fetching(names))
         return answers.part(reply, "values", answers.texts)
 
     def denials(self, limit: int = 50) -> list[dict[str, Any]]:
@@ -92,6 +92,11 @@ class SidecarClient:
 def cutting(message: str) -> dict[str, str]:
     """The request that stops all traffic."""
     return {"op": "cut", "message": message}
+
+
+def fetching(names: Sequence[str] = ()) -> dict[str, Any]:
+    """The request for values from the vault, all when ``names`` is empty."""
+    return {"op": "vault_get", "names": list(names)}
 
 
 def connect(directory: str | Path, *, timeout: float = 5.0) -> SidecarClient:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 
 from botbottle.cli import enforce
+from botbottle.cli.context import Context
 from botbottle.errors import LedgerUnavailable
 from botbottle.ledger import open_ledger
 from botbottle.model.paths import HomePaths, account
@@ -78,6 +80,11 @@ def fleet(monkeypatch: pytest.MonkeyPatch) -> Iterator[Fleet]:
         made.close()
 
 
+def shown(made: Context) -> str:
+    assert isinstance(made.err, io.StringIO)
+    return made.err.getvalue()
+
+
 def test_every_bottle_is_held_before_the_first_is_cut(fleet: Fleet) -> None:
     made = context()
     assert enforce.order(made, "kill", (), True, "") == 0
@@ -95,7 +102,7 @@ def test_a_hostile_first_bottle_saves_neither_itself_nor_the_others(
     assert enforce.order(made, "kill", (), True, "") == 0
     assert fleet.passes == [("kill", NAMES, set(NAMES))]
     assert fleet.seen() == {name: ["cut"] for name in NAMES}
-    told = made.err.getvalue()  # type: ignore[attr-defined]
+    told = shown(made)
     assert told.startswith("bb: a was not cut off at once: ") and told.count("\n") == 1
     assert MARK not in told
 
@@ -104,7 +111,7 @@ def test_a_refusal_is_told_without_steering_the_terminal(fleet: Fleet) -> None:
     fleet.listeners["b"].reply = lambda _: {"ok": False, "error": "no\x1b[2J"}
     made = context()
     assert enforce.order(made, "cutoff", (), True, "") == 0
-    told = made.err.getvalue()  # type: ignore[attr-defined]
+    told = shown(made)
     assert "b was not cut off" in told and "\x1b" not in told and len(fleet.passes) == 1
 
 

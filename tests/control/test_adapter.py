@@ -3,6 +3,7 @@ broken costs nobody else theirs."""
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Iterator
 from functools import partial
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from botbottle.control import SidecarUnreachable, connect, gathering
+from botbottle.control import SidecarUnreachable, channel, connect, gathering
 from botbottle.control.adapter import TIMEOUT, ControlClient
 from botbottle.control.channel import Channel
 from botbottle.model.sidecar_config import fingerprint
@@ -135,7 +136,8 @@ def test_a_dripping_sidecar_is_given_up_like_a_silent_one(
     times = ticking(TIMEOUT / 10)
     monkeypatch.setattr(gathering, "monotonic", lambda: next(times))
     assert ControlClient("").statuses([str(tmp_path)]) == [None]
-    assert next(times) <= TIMEOUT * 1.2
+    asking = 2 * TIMEOUT / 10  # two looks at the clock before the question is out
+    assert next(times) - asking <= TIMEOUT * 1.2
     dripping.over.set()
     dripping.close()
 
@@ -183,8 +185,54 @@ def test_a_refused_cut_is_told(tmp_path: Path) -> None:
 def test_variables_kept_in_a_hostile_sidecar_are_none(tmp_path: Path, junk: bytes) -> None:
     (listener,) = fleet(tmp_path, 1)
     listener.reply = lambda _: junk
-    assert ControlClient("").kept_env(str(tmp_path / "s0")) == {}
+    assert ControlClient("").kept_env([str(tmp_path / "s0")]) == [{}]
     listener.close()
+
+
+def test_variables_of_many_are_asked_for_together_and_kept_apart(
+    tmp_path: Path, hung: threading.Event
+) -> None:
+    """The one that hangs is asked first, and answers only after the other was asked."""
+    first, second = fleet(tmp_path, 2)
+    first.reply = lambda _: hung.wait(30) and {"ok": True, "values": {"A": "1"}}
+    second.reply = lambda _: hung.set() or {"ok": True, "values": {"B": "2"}}
+    found = ControlClient("").kept_env([str(tmp_path / "s0"), str(tmp_path / "s1")])
+    assert found == [{"A": "1"}, {"B": "2"}]
+    first.close()
+    second.close()
+
+
+def test_all_who_let_nobody_in_share_one_time_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Their queues are full. The clock moves with each attempt by what it may take at the most."""
+    full = [socket.socket(socket.AF_UNIX) for _ in range(5)]
+    waiting = [socket.socket(socket.AF_UNIX) for _ in full]
+    for number, (server, other) in enumerate(zip(full, waiting, strict=True)):
+        (tmp_path / f"f{number}").mkdir()
+        server.bind(str(tmp_path / f"f{number}" / "control.sock"))
+        server.listen(0)
+        other.connect(str(tmp_path / f"f{number}" / "control.sock"))
+    (honest,) = fleet(tmp_path, 1)
+    now, given = [0.0], []
+
+    def opened(directory: str, name: str, seconds: float) -> Channel:
+        given.append(seconds)
+        try:
+            return channel.opened(directory, name, min(seconds, 0.02))
+        except SidecarUnreachable:
+            now[0] += seconds
+            raise
+
+    monkeypatch.setattr(gathering, "opened", opened)
+    monkeypatch.setattr(gathering, "monotonic", lambda: now[0])
+    directories = [str(tmp_path / name) for name in ("f0", "f1", "f2", "f3", "f4", "s0")]
+    found = ControlClient("").statuses(directories)
+    assert [s and s.config_hash for s in found] == [None] * 5 + ["h0"]
+    assert given == [TIMEOUT] + [gathering.AT_LEAST] * 5
+    honest.close()
+    for each in (*full, *waiting):
+        each.close()
 
 
 def service(folder: Path, password: str) -> Listener:

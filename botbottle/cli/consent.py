@@ -24,6 +24,11 @@ class Consent:
     digest: str = ""
     saved: Mapping[str, Any] | None = None
 
+    @property
+    def ops(self) -> frozenset[str]:
+        """Ids of the approved plan's ops, where its document is here."""
+        return frozenset(op["id"] for op in self.saved["ops"]) if self.saved else frozenset()
+
     def holds(self, shown: Plan) -> bool:
         """Whether this plan is the one that was approved, as far as one was named."""
         return not self.digest or self.digest == shown.digest

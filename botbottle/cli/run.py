@@ -10,7 +10,7 @@ from botbottle.cli.plan import finish, write_plan
 from botbottle.errors import ApplyIncomplete, BBError, Exit
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
     from contextlib import AbstractContextManager
 
     from botbottle.cli.context import Context
@@ -63,6 +63,8 @@ class Run:
         parse_allow(consent.allow)  # a misspelt approval is said before the engine is asked
         with self.events() as emit:
             shown = self.plan()
+            if consent.digest:
+                shown = only_shown(shown, consent.ops)
             if shown.empty or consent.holds(shown) or consent.saved is None:
                 write_plan(self.context, shown, "text")
             if error := blocking_error(shown):
@@ -95,7 +97,7 @@ class Run:
             timeout=self.context.lock_timeout,
             waiting=self.say,
         ):
-            now = only_shown(self.plan(), shown)
+            now = only_shown(self.plan(), {op.id for op in shown.ops})
             if now.empty:
                 self.say("another bb did this in the meantime; nothing is left to do")
                 self.document("nothing to do", now)
@@ -212,11 +214,12 @@ class Run:
         self.context.err.flush()
 
 
-def only_shown(now: Plan, shown: Plan) -> Plan:
-    """Today's plan without snapshots that retention lets go only since ``shown`` was made: they
-    are no part of its digest, and what nobody was shown is not removed."""
-    from botbottle.model.plan import is_retention
+def only_shown(now: Plan, shown: Collection[str]) -> Plan:
+    """Today's plan without snapshots that retention lets go but whose ops are not among the ids
+    ``shown``: they are no part of a digest, and what nobody was shown is not removed."""
+    from botbottle.model.plan import ForgetSnapshot, is_retention
 
-    seen = {op.id for op in shown.ops}
-    keep = tuple(op for op in now.ops if not is_retention(op.bottle) or op.id in seen)
-    return replace(now, ops=keep)
+    ops = tuple(op for op in now.ops if not is_retention(op.bottle) or op.id in shown)
+    gone = {op.image for op in ops if isinstance(op, ForgetSnapshot)}
+    changes = (c for c in now.changes if not is_retention(c.bottle) or c.note in gone)
+    return replace(now, ops=ops, changes=tuple(changes))

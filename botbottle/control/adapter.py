@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
@@ -39,7 +39,10 @@ class ControlClient:
 
     def statuses(self, control_dirs: Sequence[str]) -> list[SidecarStatus | None]:
         """``status`` of each, in order; all of them have ``TIMEOUT`` seconds together."""
-        return [_status(r) for r in ask_all(control_dirs, SOCKET, {"op": "status"}, TIMEOUT)]
+        return [
+            _part(reply, "status", answers.status, None)
+            for reply in ask_all(control_dirs, SOCKET, {"op": "status"}, TIMEOUT)
+        ]
 
     def cut(self, control_dirs: Sequence[str], message: str) -> list[BBError | None]:
         """Stop all traffic of each; what went wrong, in order. Where nobody listens nothing
@@ -60,7 +63,10 @@ class ControlClient:
 
     def kept_env(self, control_dirs: Sequence[str]) -> list[dict[str, str]]:
         """What ``keep_env`` left in each, in order; empty where the sidecar does not answer."""
-        return [_values(r) for r in ask_all(control_dirs, SOCKET, fetching(), TIMEOUT)]
+        return [
+            _part(reply, "values", answers.texts, {})
+            for reply in ask_all(control_dirs, SOCKET, fetching(), TIMEOUT)
+        ]
 
     def ledger_answers(self, password: str = "") -> bool:
         """Whether the ledger service says hello on its probe socket, and uses this ``password``,
@@ -98,22 +104,14 @@ class ControlClient:
         return answer if isinstance(answer, dict) else {}
 
 
-def _status(reply: Reply) -> SidecarStatus | None:
+def _part[T](reply: Reply, name: str, read: Callable[[Any], T], otherwise: T) -> T:
+    """What a reply says, or ``otherwise``."""
     if isinstance(reply, BBError):
-        return None
+        return otherwise
     try:
-        return answers.part(reply, "status", answers.status)
+        return answers.part(reply, name, read)
     except SidecarUnreachable:
-        return None
-
-
-def _values(reply: Reply) -> dict[str, str]:
-    if isinstance(reply, BBError):
-        return {}
-    try:
-        return answers.part(reply, "values", answers.texts)
-    except SidecarUnreachable:
-        return {}
+        return otherwise
 
 
 def _trouble(reply: Reply) -> BBError | None:

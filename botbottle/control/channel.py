@@ -122,7 +122,8 @@ def silent(error: Exception) -> SidecarUnreachable:
 
 
 def opened(directory: str | Path, name: str, timeout: float) -> Channel:
-    """A connection to the socket ``name`` in ``directory``. Raises NobodyListens."""
+    """A connection to the socket ``name`` in ``directory``. Raises NobodyListens where there is no
+    process, and SidecarUnreachable where one may be."""
     peer = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     peer.settimeout(timeout)
     try:
@@ -133,7 +134,8 @@ def opened(directory: str | Path, name: str, timeout: float) -> Channel:
             os.close(handle)
     except OSError as error:
         peer.close()
-        raise NobodyListens(
+        gone = isinstance(error, FileNotFoundError | ConnectionRefusedError)
+        raise (NobodyListens if gone else SidecarUnreachable)(
             f"no egress sidecar answers on its control socket ({error.strerror or error})"
         ) from None
     return Channel(peer, timeout)

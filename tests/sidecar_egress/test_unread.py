@@ -6,6 +6,7 @@ import contextlib
 import json
 import socket
 import ssl
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -149,6 +150,17 @@ def test_one_that_is_held_back_is_ended_and_booked_at_what_was_asked_for(
         assert not inside.ledger.open, "the reservation is given back"
 
 
+def _posted(tls: ssl.SSLSocket) -> h2.connection.H2Connection:
+    """The same request over HTTP/2."""
+    conn = h2.connection.H2Connection(h2.config.H2Configuration())
+    conn.initiate_connection()
+    fields = {":method": "POST", ":scheme": "https", ":path": "/v1/messages"}
+    conn.send_headers(1, [*fields.items(), (":authority", ANTHROPIC)])
+    conn.send_data(1, BODY, end_stream=True)
+    tls.sendall(conn.data_to_send())
+    return conn
+
+
 def test_over_http2_only_a_window_is_progress(
     inside: Inside, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -159,13 +171,7 @@ def test_over_http2_only_a_window_is_progress(
         RawUpstream(inside.world.authority, ANTHROPIC, _endless) as far,
         _connected(inside, far.port, "h2") as tls,
     ):
-        conn = h2.connection.H2Connection(h2.config.H2Configuration())
-        conn.initiate_connection()
-        conn.send_headers(
-            1, [(":method", "POST"), (":scheme", "https"), (":path", "/v1/messages"),
-                (":authority", ANTHROPIC)],
-        )  # fmt: skip
-        conn.send_data(1, BODY, end_stream=True)
+        conn = _posted(tls)
         with contextlib.suppress(OSError):
             while not _rows(inside):
                 conn.ping(b"12345678")
@@ -173,6 +179,40 @@ def test_over_http2_only_a_window_is_progress(
                 conn.receive_data(tls.recv(65536))
         until(lambda: bool(_rows(inside)), "the row")
         assert _rows(inside)[0].tokens.output == BOUND
+
+
+def test_leaving_after_a_part_was_taken_is_no_cheaper(
+    inside: Inside, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the upstream wrote while it was held back may not have come yet."""
+    monkeypatch.setattr(unread, "AHEAD", MIB)
+    answer = HEAD + START + PING * (4 * MIB // len(PING))
+    rest = threading.Event()
+
+    def talk(stream: socket.socket, head: bytes) -> None:
+        stream.sendall(answer)
+        rest.wait(30)
+
+    def holding() -> bool:
+        return any(d.pressure.holding for d in list(inside.sidecar.drivers))
+
+    with (
+        RawUpstream(inside.world.authority, ANTHROPIC, talk) as far,
+        _connected(inside, far.port, "h2") as tls,
+    ):
+        conn = _posted(tls)
+        until(holding, "the hold")
+        for stream_id in (None, 1):
+            conn.increment_flow_control_window(16 * MIB, stream_id)
+        tls.sendall(conn.data_to_send())
+        taken = 0
+        while holding() or taken < MIB:
+            taken += len(tls.recv(65536))
+        conn.reset_stream(1)
+        tls.sendall(conn.data_to_send())
+        until(lambda: bool(_rows(inside)), "the row")
+        assert _rows(inside)[0].tokens.output == BOUND
+        rest.set()
 
 
 @pytest.mark.parametrize("bound", ["AHEAD", "AHEAD_ALL"])

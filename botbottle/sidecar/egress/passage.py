@@ -46,6 +46,7 @@ class Passage:
     upgrade: bool = False
     keys: tuple[str, str] = ("", "")  # of a WebSocket: sent, and the agent's
     streamed: bool = False  # the body passes while it arrives
+    judged: bool = False  # the whole request was, and may leave
     agents: tuple[tuple[bytes, bytes], ...] = ()  # the headers as the agent sent them
     failure: str = ""
     hidden: bool = False  # host and path hold what a log must not
@@ -53,9 +54,9 @@ class Passage:
     marks: list[tuple[str, float]] = field(default_factory=list)  # stage, when it was done
 
     @property
-    def talks(self) -> bool:
-        """Whether the agent may go on sending after the request was judged."""
-        return self.upgrade or self.streamed
+    def open(self) -> bool:
+        """Whether something that the agent sends is still to be judged, or to be sent."""
+        return self.upgrade or self.streamed or not self.judged
 
     def done(self, stage: str) -> None:
         """Note that a stage is over."""

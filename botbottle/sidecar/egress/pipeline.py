@@ -102,6 +102,7 @@ class Pipeline:
                 _sign(flow, passage)
                 if passage.upgrade:
                     flow.request.headers[handshake.KEY] = passage.keys[0]
+                passage.judged = True
         except sigv4.CannotSign as error:
             denial = Denial("signature", str(error))
         except Exception as error:  # noqa: BLE001 - fail closed: a stage that failed allows nothing

@@ -114,7 +114,8 @@ class Pressure:
         stuck = self._slow(sink, stream_id)
         spend = _running(stream) if source is not self._client else None
         if spend is not None:
-            spend.held = stuck = stuck and not self._may_wait()
+            stuck = stuck and not self._may_wait()
+            spend.hold(stuck)
         return stuck
 
     def _slow(self, sink: Connection, stream_id: int) -> bool:

@@ -173,10 +173,11 @@ def on_match(route: Route) -> OnMatch:
 
 
 def distinct(findings: Iterable[Finding]) -> tuple[Finding, ...]:
-    """One finding for each value, and one for each rule of what is about no value."""
-    first: dict[str, Finding] = {}
-    for finding in findings:
-        first.setdefault(finding.fingerprint if finding.of_value else finding.rule, finding)
+    """One finding for each value, and one for each rule and place of what is about no value."""
+    first: dict[tuple[str, ...], Finding] = {}
+    for each in findings:
+        key = (each.fingerprint,) if each.of_value else (each.rule, each.location)
+        first.setdefault(key, each)
     return tuple(first.values())
 
 

@@ -245,7 +245,7 @@ def _still_allowed(passage: Passage, fresh: Active) -> bool:
     if passage.target is None or fresh.config.hold.policy:
         return False
     target, route = passage.target, passage.route
-    if passage.talks and route is not None:
+    if passage.open and route is not None:
         return _still_judged(passage, route, fresh)
     if route is not None and route in fresh.config.routes:
         return True
@@ -256,9 +256,10 @@ def _still_allowed(passage: Passage, fresh: Active) -> bool:
 
 
 def _still_judged(passage: Passage, route: Route, fresh: Active) -> bool:
-    """Whether what the agent goes on to send would be judged as it is now: a WebSocket or an upload
-    keeps the settings it was opened with, and outlives neither them nor a withdrawn approval."""
+    """Whether what the agent goes on to send would be judged, metered and signed as it is now: a
+    request keeps the settings it came with, and outlives neither them nor a withdrawn approval."""
     now = route_of(passage.query, fresh) if passage.query else None
     if now is None or (passage.streamed and not now.stream_uploads):
         return False
-    return now.dlp == route.dlp and on_match(now) == on_match(route)
+    before = (route.dlp, on_match(route), route.provider, route.auth)
+    return before == (now.dlp, on_match(now), now.provider, now.auth)

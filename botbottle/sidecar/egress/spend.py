@@ -8,8 +8,8 @@ Mid-stream the running cost is reported to the ledger whenever it grew by a step
 is cut when the ledger says so, or when it went on beyond what was last allowed without an answer.
 A cut is carried out a turn of the event loop after it was decided, and decided again then.
 
-A response that ends while it is held back (its reader does not read, so neither do we) is booked
-at what its request allows: the provider may have finished it, and nobody saw.
+A response that was held back (its reader did not read, so neither did we) and does not come to its
+end is booked at what its request allows: the provider may have finished it, and nobody saw.
 """
 
 from __future__ import annotations
@@ -63,6 +63,7 @@ class Spend:
         self._stopping = self._lost = False
         self.was_cut = False
         self.held = False  # the upstream waits, because the agent does not read
+        self._unread = False  # it did at some time: what it wrote meanwhile may never pass here
         self.passed = 0  # bytes of the response
 
     @property
@@ -79,6 +80,11 @@ class Spend:
         """Stop the stream unless it is over: nobody vouches for it any more."""
         self._lost = True
         self._stop()
+
+    def hold(self, held: bool) -> None:
+        """Whether the upstream waits from now on, because the agent does not read."""
+        self.held = held
+        self._unread = self._unread or held
 
     def sending(self) -> None:
         """The request goes upstream: from now on it may cost."""
@@ -112,7 +118,7 @@ class Spend:
         if self._over:
             return
         if self._meter is not None:
-            if self.held and reason is not Reason.COMPLETE:
+            if self._unread and reason is not Reason.COMPLETE:
                 reason = Reason.UNREAD
             elif self.was_cut:
                 reason = Reason.CUT

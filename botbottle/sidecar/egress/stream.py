@@ -43,17 +43,26 @@ def response_of(denial: Denial, request_id: str, *, http2: bool) -> http.Respons
 class Stream(mhttp.HttpStream):
     """One request and its response."""
 
+    was_cut = False
+
     def state_wait_for_request_headers(self, event: hevents.RequestHeaders) -> Commands:
         """As the original, which forgets the authority of an absolute-form request line."""
         vars(event.request)[AUTHORITY] = event.request.authority
         yield from super().state_wait_for_request_headers(event)
 
     def make_server_connection(self) -> Commands:
-        """As the original; from here on the request may cost."""
-        done = yield from super().make_server_connection()
-        if done:
+        """As the original, unless the stream was cut while it waited here or for a judgement: what
+        goes on then ends here. From here on the request may cost."""
+        done = not self.was_cut and (yield from super().make_server_connection())
+        return done and (yield from self._may_use())
+
+    def _may_use(self) -> Commands:
+        """Whether the connection is used. One that was opened for a cut stream alone is closed."""
+        if not self.was_cut:
             _options(self).sending(self.flow)
-        return done
+        elif self.context.server.alpn != b"h2":
+            yield commands.CloseConnection(self.context.server)
+        return not self.was_cut
 
     def flow_done(self) -> Commands:
         """As the original, with bb's WebSocket layer."""
@@ -178,6 +187,7 @@ class Stream(mhttp.HttpStream):
 
     def cut(self) -> Commands:
         """Fail the stream towards the client and cancel it towards the upstream."""
+        self.was_cut = True
         code, sid = hevents.ErrorCode.KILL, self.stream_id
         if self.context.server in _layer_of(self).connections:
             cancel = hevents.RequestProtocolError(sid, "cut", hevents.ErrorCode.CANCEL)

@@ -151,12 +151,17 @@ class WorldHttp1(Http1Client):
 
 
 def _framed(request: http.Request) -> http.Request:
-    """A request whose head says where its body ends."""
+    """A request whose head says where its body ends. The copy is of the head alone."""
     if "content-length" in request.headers or "transfer-encoding" in request.headers:
         return request
-    chunked = request.copy()
-    chunked.headers["transfer-encoding"] = "chunked"
-    return chunked
+    body, request.raw_content = request.raw_content, None
+    framed = request.copy()
+    request.raw_content = body
+    if body is None:
+        framed.headers["transfer-encoding"] = "chunked"
+    else:
+        framed.headers["content-length"] = str(len(body))
+    return framed
 
 
 class WorldClient(mhttp.HttpClient):

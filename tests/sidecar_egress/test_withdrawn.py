@@ -1,0 +1,210 @@
+"""A request that waits for something leaves no more once what allowed it is gone."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import socket
+import ssl
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import h2.config
+import h2.connection
+import pytest
+
+from botbottle.model.route import Dlp, Match, Route
+from botbottle.model.sidecar_config import SidecarConfig
+from tests.sidecar_egress.inside import Inside
+from tests.sidecar_egress.raw_upstream import RawUpstream
+from tests.sidecar_egress.rig import ANTHROPIC, EXAMPLE, until
+from tests.world import World
+
+TOKEN = "ghp_" + "A1b2C3d4E5f6G7h8I9j0" + "K1l2M3n4O5p6Q7r8"
+BODY = json.dumps({"model": "m", "max_tokens": 5, "messages": []}).encode()
+PLAIN = Dlp(outbound_detectors=())
+GETS = (Match(methods=("GET",)),)
+
+
+@pytest.fixture
+def inside(world: World, tmp_path: Path) -> Iterator[Inside]:
+    made = Inside(tmp_path, world)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def far(world: World, host: str) -> Iterator[RawUpstream]:
+    with RawUpstream(world.authority, host, lambda stream, head: None) as made:
+        yield made
+
+
+class Wait:
+    """Something that a request waits for."""
+
+    def __init__(self) -> None:
+        self.begun, self.over = threading.Event(), threading.Event()
+
+    async def __call__(self) -> None:
+        self.begun.set()
+        while not self.over.is_set():
+            await asyncio.sleep(0.001)
+
+    def before(self, work: Any) -> Any:
+        async def waited(*given: Any, **named: Any) -> Any:
+            await self()
+            return await work(*given, **named)
+
+        return waited
+
+
+def allow(inside: Inside, *routes: Route) -> None:
+    pem = inside.world.authority.pem.decode()
+    config = SidecarConfig("b", routes, supervise=True, upstream_ca=pem)
+
+    async def work() -> None:
+        inside.sidecar.configure(config, {}, b"k")
+
+    inside.call(work())
+
+
+@contextlib.contextmanager
+def tunnel(inside: Inside, host: str, port: int, alpn: str = "h2") -> Iterator[ssl.SSLSocket]:
+    raw = socket.create_connection(("127.0.0.1", inside.app.ports["proxy"]), 30)
+    raw.sendall(f"CONNECT {host}:{port} HTTP/1.1\r\nHost: {host}:{port}\r\n\r\n".encode())
+    assert raw.recv(4096).startswith(b"HTTP/1.1 200")
+    context = ssl.create_default_context(cafile=str(inside.folder / "public" / "ca.pem"))
+    context.set_alpn_protocols([alpn])
+    with context.wrap_socket(raw, server_hostname=host) as tls:
+        yield tls
+
+
+def post(tls: ssl.SSLSocket, host: str, path: str, body: bytes) -> h2.connection.H2Connection:
+    """A whole request over HTTP/2."""
+    conn = h2.connection.H2Connection(h2.config.H2Configuration())
+    conn.initiate_connection()
+    fields = {":method": "POST", ":scheme": "https", ":path": path, ":authority": host}
+    conn.send_headers(1, list(fields.items()))
+    conn.send_data(1, body, end_stream=True)
+    tls.sendall(conn.data_to_send())
+    return conn
+
+
+def nothing_but(inside: Inside, far: RawUpstream, host: str, after: Route) -> None:
+    """Whatever waited is over: the next request is the first one that the upstream gets."""
+    allow(inside, after)
+    with tunnel(inside, host, far.port, "http/1.1") as tls:
+        tls.sendall(f"GET /after HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
+        far.got(b"\r\n\r\n")
+    assert far.received.startswith(b"GET /after ")
+    assert far.received.count(b"HTTP/1.1\r\n") == 1
+
+
+@pytest.mark.parametrize("host", [ANTHROPIC])
+@pytest.mark.parametrize("withdrawn", [False, True])
+def test_one_that_waits_for_its_admission(
+    inside: Inside, far: RawUpstream, host: str, withdrawn: bool
+) -> None:
+    wait = Wait()
+    inside.ledger.admit = wait.before(inside.ledger.admit)  # type: ignore[method-assign]
+    route = Route(host, far.port, allow_private=True, provider="claude")
+    allow(inside, route)
+    with tunnel(inside, host, far.port) as tls:
+        post(tls, host, "/v1/messages", BODY)
+        assert wait.begun.wait(30)
+        only_gets = Route(host, far.port, allow_private=True, provider="claude", matches=GETS)
+        allow(inside, only_gets if withdrawn else route)
+        wait.over.set()
+        if not withdrawn:
+            far.got(BODY)
+            return
+        until(lambda: inside.ledger.told[-1:] == [("release", "lease-0")], "the release")
+        nothing_but(inside, far, host, Route(host, far.port, allow_private=True))
+
+
+@pytest.mark.parametrize("host", [EXAMPLE])
+@pytest.mark.parametrize("withdrawn", [False, True])
+def test_an_upload_that_waits_for_an_operator(
+    inside: Inside, far: RawUpstream, host: str, withdrawn: bool
+) -> None:
+    wait, approved = Wait(), threading.Event()
+
+    async def ask(*_: object) -> bool:
+        await wait()
+        approved.set()
+        return True
+
+    inside.ledger.ask = ask  # type: ignore[assignment,method-assign]
+    route = Route(host, far.port, allow_private=True, stream_uploads=True)
+    allow(inside, route)
+    with tunnel(inside, host, far.port) as tls:
+        post(tls, host, f"/up?q={TOKEN}", b"payload")
+        assert wait.begun.wait(30)
+        block = Route(host, far.port, allow_private=True, dlp=Dlp(outbound_on_match="block"))
+        allow(inside, block if withdrawn else route)
+        wait.over.set()
+        if not withdrawn:
+            far.got(b"payload")
+            return
+        assert approved.wait(30)
+        nothing_but(inside, far, host, Route(host, far.port, allow_private=True))
+
+
+@pytest.mark.parametrize("host", [EXAMPLE])
+@pytest.mark.parametrize("withdrawn", [False, True])
+def test_one_that_waits_for_its_upstream(
+    inside: Inside, far: RawUpstream, host: str, withdrawn: bool
+) -> None:
+    """In league with the agent, the upstream puts off its TLS handshake."""
+    begun, over, wrap = threading.Event(), threading.Event(), far._context.wrap_socket
+
+    class Late:
+        def wrap_socket(self, raw: socket.socket, **how: Any) -> ssl.SSLSocket:
+            begun.set()
+            assert over.wait(30)
+            return wrap(raw, **how)
+
+    far._context = Late()  # type: ignore[assignment]
+    route = Route(host, far.port, allow_private=True)
+    allow(inside, route)
+    with tunnel(inside, host, far.port) as tls:
+        conn = post(tls, host, "/late", b"payload")
+        assert begun.wait(30)
+        only_gets = Route(host, far.port, allow_private=True, matches=GETS)
+        allow(inside, only_gets if withdrawn else route)
+        over.set()
+        fields = {":method": "GET", ":scheme": "https", ":path": "/after", ":authority": host}
+        conn.send_headers(3, list(fields.items()), end_stream=True)
+        tls.sendall(conn.data_to_send())
+        far.got(b"\r\n\r\n")  # of the first connection with a request: one that has none is closed
+        first = b"GET /after " if withdrawn else b"POST /late "
+        assert far.received.startswith(first)
+        assert (b"/late" in far.received) is not withdrawn
+
+
+@pytest.mark.parametrize("host", [EXAMPLE])
+@pytest.mark.parametrize("tightened", [False, True])
+def test_one_whose_body_is_still_coming(
+    inside: Inside, far: RawUpstream, host: str, tightened: bool
+) -> None:
+    """Its body would be judged as it was when its head came."""
+    loose = Route(host, far.port, allow_private=True, dlp=PLAIN)
+    allow(inside, loose)
+    body = f"ab {TOKEN} c".encode()
+    with tunnel(inside, host, far.port, "http/1.1") as tls:
+        head = f"POST /x HTTP/1.1\r\nHost: {host}\r\nContent-Length: {len(body)}\r\n\r\n"
+        tls.sendall(head.encode() + body[:2])
+        until(lambda: bool(inside.sidecar.live), "the head to be judged")
+        block = Route(host, far.port, allow_private=True, dlp=Dlp(outbound_on_match="block"))
+        allow(inside, block if tightened else loose)
+        with contextlib.suppress(OSError):
+            tls.sendall(body[2:])
+        if not tightened:
+            far.got(TOKEN.encode())
+            return
+        with contextlib.suppress(ConnectionError, ssl.SSLError):
+            assert tls.recv(65536) == b""
+        nothing_but(inside, far, host, loose)

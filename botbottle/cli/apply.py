@@ -5,12 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from botbottle.cli.common import known_bottles, load_declared, open_session
 from botbottle.cli.consent import Consent
-from botbottle.cli.context import Context
 from botbottle.cli.launch import Bottle, Budget, EnvFile, ask_env, overrides
+from botbottle.cli.options import Argument, Invocation, Option
 from botbottle.cli.plan import Only
 from botbottle.cli.run import Pace, Run
 from botbottle.cli.saved import read
@@ -19,67 +17,71 @@ from botbottle.errors import Refused, UsageError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import typer
+
     from botbottle.model.bottle import Declared
 
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+Yes = Annotated[bool, Option("--yes", "-y", help="Do not ask.")]
 Allow = Annotated[
     list[str] | None,
-    typer.Option("--allow", help="What --yes may do besides: widen,destroy,budget."),
+    Option("--allow", help="What --yes may do besides: widen,destroy,budget."),
 ]
 Approve = Annotated[
     str,
-    typer.Option("--approve", envvar="BB_APPROVE", help="Apply only the plan with this digest."),
+    Option("--approve", envvar="BB_APPROVE", help="Apply only the plan with this digest."),
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print what was done as a JSON document.")]
+Json = Annotated[bool, Option("--json", help="Print what was done as a JSON document.")]
 Parallel = Annotated[
-    int, typer.Option("--parallel", envvar="BB_PARALLEL", min=1, max=64, help="Ops at a time.")
+    int, Option("--parallel", envvar="BB_PARALLEL", low=1, high=64, help="Ops at a time.")
 ]
 
 
 def register(app: typer.Typer) -> None:
-    @app.command()
-    def apply(
-        ctx: typer.Context,
-        file: Annotated[
-            Path | None, typer.Argument(help="A plan saved with bb plan --out: apply just it.")
-        ] = None,
-        yes: Yes = False,
-        allow: Allow = None,
-        approve: Approve = "",
-        json_: Json = False,
-        only: Only = None,
-        parallel: Parallel = 4,
-        fail_fast: Annotated[
-            bool, typer.Option("--fail-fast", help="Start nothing more after a failure.")
-        ] = False,
-        wait: Annotated[
-            bool,
-            typer.Option("--wait/--no-wait", help="Whether to see that what starts stays up."),
-        ] = True,
-        allow_empty: Annotated[
-            bool, typer.Option("--allow-empty", help="Accept manifests that declare nothing.")
-        ] = False,
-        env_file: EnvFile = None,
-        bottle: Bottle = None,
-        budget: Budget = None,
-    ) -> int:
-        """Make it so: show the plan, ask, carry it out, verify.
+    app.command()(apply)
 
-        Exit codes: 0 applied or nothing to do, 1 did not converge, 3 invalid manifests or a
-        missing value, 4 incomplete, 5 not the approved plan, 6 locked, 7 not approved,
-        8 no engine, 64 usage, 130 interrupted, 143 terminated.
-        """
-        context: Context = ctx.obj
-        session = open_session(context, overrides(budget, bottle))
-        session.engine.begin()  # it works while the manifests are read
-        declared = load_declared(context, session)
-        consent = consent_of(file, approve, yes=yes, allow=allow)
-        chosen = known_bottles(declared, only or ())
-        session.env_values.update(ask_env(context, session, declared, env_file, chosen))
-        refuse_empty(declared, allow_empty=allow_empty)
-        run = Run(context, session, declared, "apply", chosen)
-        run = run.for_machines() if json_ else run
-        return run.go(consent, Pace(parallel=parallel, fail_fast=fail_fast, wait=wait))
+
+def apply(
+    ctx: Invocation,
+    file: Annotated[
+        Path | None, Argument(help="A plan saved with bb plan --out: apply just it.")
+    ] = None,
+    yes: Yes = False,
+    allow: Allow = None,
+    approve: Approve = "",
+    json_: Json = False,
+    only: Only = None,
+    parallel: Parallel = 4,
+    fail_fast: Annotated[
+        bool, Option("--fail-fast", help="Start nothing more after a failure.")
+    ] = False,
+    wait: Annotated[
+        bool,
+        Option("--wait/--no-wait", help="Whether to see that what starts stays up."),
+    ] = True,
+    allow_empty: Annotated[
+        bool, Option("--allow-empty", help="Accept manifests that declare nothing.")
+    ] = False,
+    env_file: EnvFile = None,
+    bottle: Bottle = None,
+    budget: Budget = None,
+) -> int:
+    """Make it so: show the plan, ask, carry it out, verify.
+
+    Exit codes: 0 applied or nothing to do, 1 did not converge, 3 invalid manifests or a
+    missing value, 4 incomplete, 5 not the approved plan, 6 locked, 7 not approved,
+    8 no engine, 64 usage, 130 interrupted, 143 terminated.
+    """
+    context = ctx.obj
+    session = open_session(context, overrides(budget, bottle))
+    session.engine.begin()  # it works while the manifests are read
+    declared = load_declared(context, session)
+    consent = consent_of(file, approve, yes=yes, allow=allow)
+    chosen = known_bottles(declared, only or ())
+    session.env_values.update(ask_env(context, session, declared, env_file, chosen))
+    refuse_empty(declared, allow_empty=allow_empty)
+    run = Run(context, session, declared, "apply", chosen)
+    run = run.for_machines() if json_ else run
+    return run.go(consent, Pace(parallel=parallel, fail_fast=fail_fast, wait=wait))
 
 
 def consent_of(

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from botbottle.cli.context import Context
+from botbottle.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from typing import Any
 
     from botbottle.load import Loaded, Overrides
     from botbottle.model.bottle import Declared
@@ -42,13 +44,20 @@ def load_declared(context: Context, session: Session) -> Declared:
 
 def known_bottles(declared: Declared, names: Iterable[str]) -> tuple[str, ...]:
     """The names, if the manifests declare each. Raises UsageError with the nearest name."""
-    from botbottle.cli.group import unknown
-
     known = [b.name for b in declared.bottles]
     for name in (wanted := tuple(names)):
         if name not in known:
             raise unknown(name, known, "bottle", "bb list shows the names")
     return wanted
+
+
+def unknown(word: str, known: Any, what: str, otherwise: str) -> UsageError:
+    """The error for a word that is not one of ``known``, with the nearest one."""
+    import difflib
+
+    close = difflib.get_close_matches(word, list(known), 1)
+    hint = f"did you mean {close[0]}?" if close else otherwise
+    return UsageError(f"there is no {what} {word!r}", hint=hint)
 
 
 def show_diagnostics(context: Context, loaded: Loaded) -> None:

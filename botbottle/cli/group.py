@@ -1,19 +1,24 @@
-"""How ``bb`` finds its verbs and shows its help: lazily, in groups, with plain words."""
+"""The command line under typer: finds verbs lazily, shows help in groups, with plain words."""
 
 from __future__ import annotations
 
 import importlib
+import sys
+from collections.abc import Sequence
 from typing import Any
 
 import typer
-from typer._click.exceptions import ClickException
+from typer._click.exceptions import ClickException, NoArgsIsHelpError
 
+from botbottle.cli.common import unknown
+from botbottle.cli.options import typed
+from botbottle.cli.root import root
 from botbottle.cli.verbs import GROUPS, VERBS
-from botbottle.errors import UsageError
+from botbottle.errors import Exit, UsageError
 
 _WORDS = {"path": "PATH", "int": "N", "int range": "N", "float": "N", "float range": "N"}
 
-# Options of bb itself (cli/app.py), which people also try behind the verb.
+# Options of bb itself (cli/root.py), which people also try behind the verb.
 BEFORE_THE_VERB = {"-C", "--home", "--progress", "--events", "--lock-timeout"}
 
 
@@ -43,8 +48,19 @@ def load_verb(name: str) -> Any:
     module = importlib.import_module(f"botbottle.cli.{VERBS[name][0]}")
     app = typer.Typer(add_completion=False, rich_markup_mode=None)
     module.register(app)
+    _declare(app)
     command: Any = typer.main.get_command(app)
     return plain_words(getattr(command, "commands", {}).get(name, command))
+
+
+def _declare(app: typer.Typer) -> None:
+    """Options that are declared with ``cli.options`` in typer's own words."""
+    for info in app.registered_commands:
+        if info.callback is not None:
+            info.callback = typed(info.callback)
+    for inner in app.registered_groups:
+        if inner.typer_instance is not None:
+            _declare(inner.typer_instance)
 
 
 def plain_words(command: Any) -> Any:
@@ -67,15 +83,6 @@ def _metavar(param: Any) -> str:
     return _WORDS.get(kind, "TEXT")
 
 
-def unknown(word: str, known: Any, what: str, otherwise: str) -> UsageError:
-    """The error for a word that is not one of ``known``, with the nearest one."""
-    import difflib
-
-    close = difflib.get_close_matches(word, list(known), 1)
-    hint = f"did you mean {close[0]}?" if close else otherwise
-    return UsageError(f"there is no {what} {word!r}", hint=hint)
-
-
 def as_usage_error(error: ClickException) -> UsageError:
     """What the parser complains of, in the form of every other error of bb."""
     context = getattr(error, "ctx", None)
@@ -85,3 +92,29 @@ def as_usage_error(error: ClickException) -> UsageError:
         verb = where.removeprefix("bb ")
         return UsageError(message, hint=f"it goes before the verb: bb {option} … {verb}")
     return UsageError(message, hint=f"{where} --help")
+
+
+app = typer.Typer(
+    cls=LazyGroup,
+    add_completion=False,
+    rich_markup_mode=None,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.callback()(typed(root))
+
+
+def run(args: Sequence[str]) -> int:
+    """Run a command line and return its exit code. Raises what the verb raises, and UsageError
+    for what is not understood."""
+    try:
+        result = typer.main.get_command(app).main(args, prog_name="bb", standalone_mode=False)
+        return result if isinstance(result, int) else int(Exit.OK)
+    except NoArgsIsHelpError as error:
+        print(error.format_message(), file=sys.stderr)  # noqa: T201
+        return int(Exit.USAGE)
+    except ClickException as error:
+        raise as_usage_error(error) from error
+    except typer.Exit as error:
+        return error.exit_code

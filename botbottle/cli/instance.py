@@ -43,7 +43,7 @@ def find(context: Context, name: str) -> Instance:
     declared = declared_or_raise(loaded)
     spec = next((b for b in declared.bottles if b.name == name), None)
     if spec is None:
-        from botbottle.cli.group import unknown
+        from botbottle.cli.common import unknown
 
         raise unknown(name, known(context.home, context.cwd), "agent", "bb list shows the names")
     home = HomePaths(str(context.home))

@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
+from botbottle.cli.options import Option
 from botbottle.errors import UsageError
 
 if TYPE_CHECKING:
@@ -19,15 +18,15 @@ if TYPE_CHECKING:
 
 EnvFile = Annotated[
     Path | None,
-    typer.Option("--env-file", envvar="BB_ENV_FILE", help="NAME=VALUE lines for the bottles' env."),
+    Option("--env-file", envvar="BB_ENV_FILE", help="NAME=VALUE lines for the bottles' env."),
 ]
 Bottle = Annotated[
     list[str] | None,
-    typer.Option("--bottle", help="Use these bottles, in order, instead of the agents'."),
+    Option("--bottle", help="Use these bottles, in order, instead of the agents'."),
 ]
 Budget = Annotated[
     list[str] | None,
-    typer.Option("--budget", help="PROVIDER=TOKENS[/WINDOW], the most specific budget."),
+    Option("--budget", help="PROVIDER=TOKENS[/WINDOW], the most specific budget."),
 ]
 
 

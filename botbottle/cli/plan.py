@@ -5,16 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from botbottle.cli.common import known_bottles, load_declared, open_session
 from botbottle.cli.context import Context
 from botbottle.cli.launch import Bottle, Budget, overrides
+from botbottle.cli.options import Invocation, Option
 from botbottle.cli.saved import save
 from botbottle.errors import Exit, Refused, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    import typer
 
     from botbottle.model.bottle import Declared
     from botbottle.model.plan import Plan
@@ -23,63 +24,63 @@ if TYPE_CHECKING:
 FORMATS = ("text", "json", "markdown")
 
 Only = Annotated[
-    list[str] | None, typer.Option("--only", help="Only this bottle and what it shares; repeat.")
+    list[str] | None, Option("--only", help="Only this bottle and what it shares; repeat.")
 ]
 
 
 def register(app: typer.Typer) -> None:
-    @app.command()
-    def plan(
-        ctx: typer.Context,
-        json_: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
-        output: Annotated[
-            str, typer.Option("--format", envvar="BB_PLAN_FORMAT", help="text|json|markdown")
-        ] = "text",
-        out: Annotated[Path | None, typer.Option("--out", help="Save the plan (0600).")] = None,
-        diff: Annotated[
-            bool, typer.Option("--diff", help="Also: desired now against last applied, as a diff.")
-        ] = False,
-        full: Annotated[bool, typer.Option("--full", help="Show every field.")] = False,
-        detailed: Annotated[
-            bool, typer.Option("--detailed-exitcode", help="Exit 2 when there are changes.")
-        ] = False,
-        expect_none: Annotated[
-            bool, typer.Option("--expect-no-changes", help="The same, for CI.")
-        ] = False,
-        deny: Annotated[
-            str, typer.Option("--deny", envvar="BB_DENY", help="widens: refuse a wider reach.")
-        ] = "",
-        only: Only = None,
-        bottle: Bottle = None,
-        budget: Budget = None,
-    ) -> int:
-        """Show what apply would change, and the reach each change adds.
+    app.command()(plan)
 
-        Exit codes: 0 planned, 2 changes are pending (--detailed-exitcode), 3 invalid manifests or
-        a missing value, 7 --deny, 8 no engine or a taken name, 64 usage.
-        """
-        context: Context = ctx.obj
-        form = form_of("json" if json_ else output, diff=diff, deny=deny)
-        session = open_session(context, overrides(budget, bottle))
-        session.engine.begin()  # it works while the manifests are read
-        declared = load_declared(context, session)
-        chosen = known_bottles(declared, only or ())
-        made = session.plan(declared, only=chosen)
-        if out:
-            save(made, out)
-        code = exit_code(made, detailed=detailed or expect_none)
-        refused = bool(deny) and "widen" in made.needs
-        write_plan(context, made, form, full=full)
-        if diff:
-            write_diff(context, session, declared, form, chosen)
-        finish(context, made, "plan", int(Exit.REFUSED) if refused else code)
-        if refused:
-            raise Refused(
-                "this plan widens what bottles can reach",
-                code="BB7005",
-                hint="see the reach section; approve with bb apply --allow widen",
-            )
-        return code
+
+def plan(
+    ctx: Invocation,
+    json_: Annotated[bool, Option("--json", help="The same as --format json.")] = False,
+    output: Annotated[
+        str, Option("--format", envvar="BB_PLAN_FORMAT", help="text|json|markdown")
+    ] = "text",
+    out: Annotated[Path | None, Option("--out", help="Save the plan (0600).")] = None,
+    diff: Annotated[
+        bool, Option("--diff", help="Also: desired now against last applied, as a diff.")
+    ] = False,
+    full: Annotated[bool, Option("--full", help="Show every field.")] = False,
+    detailed: Annotated[
+        bool, Option("--detailed-exitcode", help="Exit 2 when there are changes.")
+    ] = False,
+    expect_none: Annotated[bool, Option("--expect-no-changes", help="The same, for CI.")] = False,
+    deny: Annotated[
+        str, Option("--deny", envvar="BB_DENY", help="widens: refuse a wider reach.")
+    ] = "",
+    only: Only = None,
+    bottle: Bottle = None,
+    budget: Budget = None,
+) -> int:
+    """Show what apply would change, and the reach each change adds.
+
+    Exit codes: 0 planned, 2 changes are pending (--detailed-exitcode), 3 invalid manifests or
+    a missing value, 7 --deny, 8 no engine or a taken name, 64 usage.
+    """
+    context = ctx.obj
+    form = form_of("json" if json_ else output, diff=diff, deny=deny)
+    session = open_session(context, overrides(budget, bottle))
+    session.engine.begin()  # it works while the manifests are read
+    declared = load_declared(context, session)
+    chosen = known_bottles(declared, only or ())
+    made = session.plan(declared, only=chosen)
+    if out:
+        save(made, out)
+    code = exit_code(made, detailed=detailed or expect_none)
+    refused = bool(deny) and "widen" in made.needs
+    write_plan(context, made, form, full=full)
+    if diff:
+        write_diff(context, session, declared, form, chosen)
+    finish(context, made, "plan", int(Exit.REFUSED) if refused else code)
+    if refused:
+        raise Refused(
+            "this plan widens what bottles can reach",
+            code="BB7005",
+            hint="see the reach section; approve with bb apply --allow widen",
+        )
+    return code
 
 
 def form_of(form: str, *, diff: bool, deny: str) -> str:

@@ -12,8 +12,7 @@ import pytest
 import typer
 from typer._click.exceptions import BadOptionUsage, ClickException
 
-from botbottle.cli.app import app
-from botbottle.cli.group import load_verb
+from botbottle.cli.group import app, load_verb
 from botbottle.cli.verbs import VERBS
 from botbottle.errors import BBError
 

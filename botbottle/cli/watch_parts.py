@@ -129,8 +129,8 @@ def _world(parts: Parts) -> LiveWorld:
 
 
 def writing(context: Context) -> Callable[[], EngineWrite]:
-    """The engine for writing, made when there is something to write: the docker SDK it needs is
-    heavier than all the rest of a watch."""
+    """The engine for writing, made when there is something to write: a remote engine needs the
+    docker SDK, which is heavier than all the rest of a watch."""
 
     @functools.cache
     def engine() -> EngineWrite:

@@ -1,4 +1,4 @@
-"""One engine: its address, API version and the two ways to talk to it.
+"""One engine: its address, its API version and the ways to talk to it.
 
 Version: requests name API 1.41 (engine 20.10), the oldest version this program supports. An
 engine whose oldest version is newer says so in its 400 answer, and that version is used from
@@ -20,6 +20,7 @@ from urllib.parse import urlencode
 from botbottle.engine import errors
 from botbottle.engine.endpoint import Endpoint
 from botbottle.engine.wire import Reply, Stream, UnixWire, Wire
+from botbottle.engine.writing import Body, Raw, UnixWriter, Writer
 from botbottle.errors import EngineUnreachable
 
 if TYPE_CHECKING:
@@ -34,8 +35,8 @@ type Params = Mapping[str, str | Mapping[str, list[str]]]
 
 
 class Connection:
-    """Reading calls (`get_json`, `stream`) without the SDK on a unix socket; `client` for
-    writing calls. Safe for use from several threads."""
+    """Reading (`get_json`, `stream`) and writing calls (`write`, `converse`), on a unix socket
+    without the SDK; `client` for what only the SDK does. Safe for use from several threads."""
 
     def __init__(self, endpoint: Endpoint, timeout: float = 30.0) -> None:
         self.endpoint = endpoint
@@ -45,6 +46,7 @@ class Connection:
         self.server_api = ""
         self._timeout = timeout
         self._wire: Wire | None = None
+        self._writer: Writer | None = None
         self._client: APIClient | None = None
         self._lock = threading.Lock()
 
@@ -96,6 +98,45 @@ class Connection:
                 break
         raise errors.from_status(stream.status, text, call=f"GET {path}")
 
+    def write(
+        self,
+        method: str,
+        path: str,
+        body: Body = None,
+        params: Params | None = None,
+        *,
+        call: str,
+        patience: float = 0.0,
+    ) -> dict[str, Any]:
+        """The JSON object that a writing request is answered with; empty without one. ``call``
+        names it in errors; ``patience``: seconds that the engine may take beyond the usual time.
+        Sent once, and once more only to an engine that refused its version. Raises EngineError,
+        EngineUnreachable, Transient."""
+        for _ in range(_TRIES):
+            sent = self._settled()
+            target = _target(sent, path, params or {})
+            try:
+                reply = self.writer().send(method, target, body, patience)
+            except OSError as error:
+                raise errors.from_os_error(error, self.address) from error
+            if reply.status != 400 or not self._outdated(sent, _message(reply.body)):
+                break
+        if reply.status >= 400:
+            raise errors.from_status(reply.status, _message(reply.body), call=call)
+        return _object(reply.body)
+
+    def converse(self, path: str, body: Body, *, call: str) -> Raw:
+        """A ``POST`` whose connection becomes a raw stream (Engine API, "hijacking"). The caller
+        closes it. Raises as ``write`` does, and EngineError where half of a stream cannot be
+        closed (TLS, ssh)."""
+        try:
+            raw = self.writer().upgrade(_target(self._settled(), path, {}), body)
+        except OSError as error:
+            raise errors.from_os_error(error, self.address) from error
+        if isinstance(raw, Reply):
+            raise errors.from_status(raw.status, _message(raw.body), call=call)
+        return raw
+
     def ping(self) -> str:
         """The API version in use; checks that the engine answers and is new enough."""
         self.get_json("/version")
@@ -107,13 +148,18 @@ class Connection:
                 self._wire = self._make_wire()
             return self._wire
 
+    def writer(self) -> Writer:
+        with self._lock:
+            if self._writer is None:
+                self._writer = self._make_writer()
+            return self._writer
+
     def client(self) -> APIClient:
         """The SDK's client, pinned to the negotiated version."""
-        if not self.server:
-            self.ping()
+        self._settled()
         with self._lock:
             if self._client is None or self._client.api_version != self.version:
-                from botbottle.engine import sdk  # the import is expensive: only to write
+                from botbottle.engine import sdk  # the import is expensive
 
                 self._client = sdk.client(self.endpoint, self.version, self._timeout)
             return self._client
@@ -121,10 +167,11 @@ class Connection:
     def close(self) -> None:
         """Close every connection; the object may be used again afterwards."""
         with self._lock:
-            wire, client = self._wire, self._client
-            self._wire = self._client = None
-        if wire is not None:
-            wire.close()
+            wire, writer, client = self._wire, self._writer, self._client
+            self._wire = self._writer = self._client = None
+        for part in (wire, writer):
+            if part is not None:
+                part.close()
         if client is not None:
             client.close()
 
@@ -134,6 +181,19 @@ class Connection:
         from botbottle.engine import sdk  # a remote engine: TLS and ssh are the SDK's business
 
         return sdk.SdkWire(self.endpoint, self._timeout)
+
+    def _make_writer(self) -> Writer:
+        if self.endpoint.socket:
+            return UnixWriter(self.endpoint.socket, self._timeout)
+        from botbottle.engine import sdk
+
+        return sdk.SdkWriter(self.endpoint, self._timeout)
+
+    def _settled(self) -> str:
+        """The version that the engine speaks: found out by reading, before the first write."""
+        if not self.server:
+            self.ping()
+        return self.version
 
     def _get(self, path: str, params: Params) -> Reply:
         for _ in range(_TRIES):
@@ -173,6 +233,14 @@ def _target(version: str, path: str, params: Params) -> str:
     flat = {k: v if isinstance(v, str) else json.dumps(v) for k, v in params.items()}
     query = f"?{urlencode(flat)}" if flat else ""
     return f"/v{version}{path}{query}"
+
+
+def _object(body: bytes) -> dict[str, Any]:
+    try:
+        data = json.loads(body) if body.strip() else {}
+    except ValueError:  # some writing calls are answered with a text that says nothing
+        return {}
+    return data if isinstance(data, dict) else {}
 
 
 def _message(body: bytes) -> str:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 
-from botbottle.engine import hardening, limits, sdk
+from botbottle.engine import hardening, limits
 from botbottle.engine.connection import Connection
 from botbottle.engine.errors import NotFound
 from botbottle.engine.lookup import target
@@ -20,35 +19,35 @@ def create(
     connection: Connection, spec: ContainerSpec, name: str, marks: Sequence[tuple[str, str]]
 ) -> str:
     """Create under ``name`` with the spec's first network; returns the id."""
-    client = connection.client()
     body = hardening.create_body(spec, dict(marks))
-    with sdk.translated(f"create container {name}", connection.address):
-        return str(sdk.post(client, "/containers/create", body, {"name": name})["Id"])
+    made = connection.write(
+        "POST", "/containers/create", body, {"name": name}, call=f"create container {name}"
+    )
+    return str(made["Id"])
 
 
 def start(connection: Connection, ref: Ref) -> None:
     """Start; running already (304) is success."""
-    client = connection.client()
-    with sdk.translated(f"start {ref.name}", connection.address):
-        client.start(target(ref))
+    connection.write("POST", _path(ref, "start"), call=f"start {ref.name}")
 
 
 def stop(connection: Connection, ref: Ref, timeout: int) -> None:
     """TERM, then KILL after ``timeout`` seconds; stopped already, or gone, is success."""
-    client = connection.client()
     try:
-        with sdk.translated(f"stop {ref.name}", connection.address):
-            client.stop(target(ref), timeout=timeout)
+        connection.write(
+            "POST", _path(ref, "stop"), params={"t": str(timeout)}, call=f"stop {ref.name}",
+            patience=timeout,
+        )  # fmt: skip
     except NotFound:
         return
 
 
 def kill(connection: Connection, ref: Ref, signal: str) -> None:
     """Send a signal; a container that does not run is success for SIGKILL only."""
-    client = connection.client()
     try:
-        with sdk.translated(f"kill {ref.name}", connection.address):
-            client.kill(target(ref), signal)
+        connection.write(
+            "POST", _path(ref, "kill"), params={"signal": signal}, call=f"kill {ref.name}"
+        )
     except (Conflict, NotFound):
         if signal != "SIGKILL":
             raise
@@ -56,10 +55,8 @@ def kill(connection: Connection, ref: Ref, signal: str) -> None:
 
 def pause(connection: Connection, ref: Ref) -> None:
     """Freeze all processes; paused already is success."""
-    client = connection.client()
     try:
-        with sdk.translated(f"pause {ref.name}", connection.address):
-            client.pause(target(ref))
+        connection.write("POST", _path(ref, "pause"), call=f"pause {ref.name}")
     except EngineError as error:
         if "already paused" not in error.message:
             raise
@@ -67,10 +64,8 @@ def pause(connection: Connection, ref: Ref) -> None:
 
 def unpause(connection: Connection, ref: Ref) -> None:
     """Thaw; not paused is success."""
-    client = connection.client()
     try:
-        with sdk.translated(f"unpause {ref.name}", connection.address):
-            client.unpause(target(ref))
+        connection.write("POST", _path(ref, "unpause"), call=f"unpause {ref.name}")
     except EngineError as error:
         if "is not paused" not in error.message:
             raise
@@ -79,10 +74,9 @@ def unpause(connection: Connection, ref: Ref) -> None:
 def remove(connection: Connection, ref: Ref, *, kill: bool) -> None:
     """Remove with its anonymous volumes; gone already is success; running without ``kill`` is a
     Conflict."""
-    client = connection.client()
+    params = {"v": "1", "force": "1" if kill else "0"}
     try:
-        with sdk.translated(f"remove {ref.name}", connection.address):
-            client.remove_container(target(ref), v=True, force=kill)
+        connection.write("DELETE", _path(ref), params=params, call=f"remove {ref.name}")
     except NotFound:
         return
     except Conflict as error:
@@ -92,24 +86,27 @@ def remove(connection: Connection, ref: Ref, *, kill: bool) -> None:
 
 def rename(connection: Connection, ref: Ref, name: str) -> None:
     """Rename; a name held by another container is a Conflict, having it already is success."""
-    client = connection.client()
     try:
-        with sdk.translated(f"rename {ref.name} to {name}", connection.address):
-            client.rename(target(ref), name)
+        connection.write(
+            "POST", _path(ref, "rename"), params={"name": name}, call=f"rename {ref.name} to {name}"
+        )
     except EngineError as error:
         if "same name" not in error.message:
             raise
 
 
 def update(connection: Connection, ref: Ref, wanted: Limits) -> None:
-    """Set all limits in place; the SDK's own call cannot remove one, hence our body."""
-    client = connection.client()
-    with sdk.translated(f"update {ref.name}", connection.address):
-        sdk.post(client, f"/containers/{target(ref)}/update", limits.for_update(wanted))
+    """Set all limits in place."""
+    body = limits.for_update(wanted)
+    connection.write("POST", _path(ref, "update"), body, call=f"update {ref.name}")
 
 
 def put_archive(connection: Connection, ref: Ref, path: str, tar: bytes) -> None:
     """Unpack ``tar`` below the directory ``path`` of a container, running or not."""
-    client = connection.client()
-    with sdk.translated(f"copy into {ref.name}", connection.address):
-        client.put_archive(target(ref), path, io.BytesIO(tar))
+    connection.write(
+        "PUT", _path(ref, "archive"), tar, {"path": path}, call=f"copy into {ref.name}"
+    )
+
+
+def _path(ref: Ref, verb: str = "") -> str:
+    return f"/containers/{target(ref)}" + (f"/{verb}" if verb else "")

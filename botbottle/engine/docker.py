@@ -1,4 +1,4 @@
-"""The whole Docker Engine, reading and writing. Imports the docker SDK: load it only to write."""
+"""The whole Docker Engine, reading and writing."""
 
 from __future__ import annotations
 

@@ -10,9 +10,8 @@ import selectors
 import socket
 import time
 from collections.abc import Sequence
-from typing import Any
 
-from botbottle.engine import sdk
+from botbottle.engine import errors
 from botbottle.engine.api import ExecResult
 from botbottle.engine.connection import Connection
 from botbottle.engine.frames import Frames
@@ -34,38 +33,25 @@ def run(
 ) -> ExecResult:
     """Run ``argv``, feed ``stdin``, wait. Raises EngineError after ``timeout`` seconds (the
     program may then still run: the engine cannot kill an exec)."""
-    client = connection.client()
     name = f"run {argv[0]} in {ref.name}"
     deadline = time.monotonic() + timeout
-    with sdk.translated(name, connection.address):
-        made = client.exec_create(
-            target(ref), list(argv), stdin=bool(stdin), stdout=True, stderr=True, user=user
-        )
-        handle = client.exec_start(made["Id"], socket=True)
-        raw: Any = getattr(handle, "_sock", handle)  # SocketIO wraps the socket
-        try:
-            if type(raw) is not socket.socket:
-                raise EngineError(
-                    "programs cannot be run over TLS or ssh: neither lets us end the input",
-                    where=name,
-                    hint="run bb on the engine's machine",
-                )
-            out, err = _converse(raw, stdin, deadline, name)
-        finally:
-            _close(handle)
-        code = _exit_code(client, made["Id"], deadline, name)
-    return ExecResult(code, out, err)
+    wanted = {
+        "Cmd": list(argv), "User": user, "AttachStdin": bool(stdin), "AttachStdout": True,
+        "AttachStderr": True, "Tty": False,
+    }  # fmt: skip
+    made = connection.write("POST", f"/containers/{target(ref)}/exec", wanted, call=name)
+    path = f"/exec/{made['Id']}"
+    raw = connection.converse(f"{path}/start", {"Detach": False, "Tty": False}, call=name)
+    try:
+        out, err = _converse(raw.channel, stdin, deadline, name)
+    except OSError as error:
+        raise errors.from_os_error(error, connection.address) from error
+    finally:
+        raw.close()
+    return ExecResult(_exit_code(connection, f"{path}/json", deadline, name), out, err)
 
 
-def _close(handle: Any) -> None:
-    """The response first: it would complain about its socket when it is collected later."""
-    response = getattr(handle, "_response", None)
-    if response is not None:
-        response.close()
-    handle.close()
-
-
-def _converse(raw: Any, stdin: bytes, deadline: float, name: str) -> tuple[bytes, bytes]:
+def _converse(raw: socket.socket, stdin: bytes, deadline: float, name: str) -> tuple[bytes, bytes]:
     """Write and read at the same time: a program may fill its output before it reads input."""
     streams = {1: bytearray(), 2: bytearray()}
     frames = Frames()
@@ -94,10 +80,10 @@ def _converse(raw: Any, stdin: bytes, deadline: float, name: str) -> tuple[bytes
                             kept += payload
 
 
-def _exit_code(client: Any, exec_id: str, deadline: float, name: str) -> int:
+def _exit_code(connection: Connection, path: str, deadline: float, name: str) -> int:
     """The stream's end comes a moment before the engine has noted the exit code."""
     while True:
-        state = client.exec_inspect(exec_id)
+        state = connection.get_json(path)
         if not state["Running"] and state["ExitCode"] is not None:
             return int(state["ExitCode"])
         if time.monotonic() > deadline:

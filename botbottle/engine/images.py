@@ -9,8 +9,8 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
-from botbottle.engine import sdk
 from botbottle.engine.connection import Connection
 from botbottle.engine.errors import NotFound
 from botbottle.engine.lookup import image_id, target
@@ -34,6 +34,8 @@ def build(
 ) -> str:
     """Build with the engine's classic builder, which every supported engine has. Raises
     ImageBuildFailed with the last lines of output."""
+    from botbottle.engine import sdk
+
     client = connection.client()
     last: deque[str] = deque(maxlen=_LAST_LINES)
     try:
@@ -68,6 +70,8 @@ def import_stream(
 ) -> str:
     """The same from pieces of a tar; nothing is kept of them here. What reading them raises ends
     the call, and then there is no image."""
+    from botbottle.engine import sdk
+
     client = connection.client()
     changes = [f"LABEL {_quoted(k)}={_quoted(v)}" for k, v in labels]
     params = [("fromSrc", "-"), ("repo", tag), *(("changes", c) for c in changes)]
@@ -81,7 +85,7 @@ def import_stream(
             stream=True,
         )
         if answer.status_code >= 400:
-            sdk.decoded(answer)
+            sdk.checked(answer)
         _follow(_json_lines(answer.iter_lines()), deque(maxlen=1), None)
     return _must_exist(connection, tag, "import")
 
@@ -89,6 +93,8 @@ def import_stream(
 def pull(connection: Connection, reference: str) -> str:
     """Pull a tag or digest from its registry. A registry that does not answer is an EngineError
     and not worth an immediate retry: callers have another way to get the image, or none."""
+    from botbottle.engine import sdk
+
     client = connection.client()
     repository, tag = _split(reference)
     try:
@@ -101,22 +107,18 @@ def pull(connection: Connection, reference: str) -> str:
 
 def commit(connection: Connection, ref: Ref, tag: str, labels: Labels) -> str:
     """Snapshot a container's file system; the engine pauses it meanwhile."""
-    client = connection.client()
     repository, version = _split(tag)
-    with sdk.translated(f"commit {ref.name}", connection.address):
-        answer = client.commit(
-            target(ref), repository, version, conf={"Labels": dict(labels)}, pause=True
-        )
-        return str(answer["Id"])
+    params = {"container": target(ref), "repo": repository, "tag": version, "pause": "1"}
+    body = {"Labels": dict(labels)}
+    return str(connection.write("POST", "/commit", body, params, call=f"commit {ref.name}")["Id"])
 
 
 def remove(connection: Connection, tag: str) -> None:
     """Remove a tag, and the image with its last one; gone already is success, in use a
     Conflict."""
-    client = connection.client()
+    path = f"/images/{quote(tag, safe='/:@')}"
     try:
-        with sdk.translated(f"remove image {tag}", connection.address):
-            client.remove_image(tag)
+        connection.write("DELETE", path, call=f"remove image {tag}")
     except NotFound:
         return
 

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import docker.errors
-
-from botbottle.engine import hardening, lookup, sdk
+from botbottle.engine import hardening, lookup
 from botbottle.engine.connection import Connection
 from botbottle.engine.errors import NotFound
 from botbottle.engine.lookup import INHIBIT, target
-from botbottle.errors import Conflict, EngineError
+from botbottle.errors import BBError, Conflict, EngineError
 from botbottle.model.plan import Ref
 from botbottle.model.resources import Attachment, NetworkSpec
 
@@ -32,20 +30,17 @@ def create(connection: Connection, spec: NetworkSpec, marks: Sequence[tuple[str,
         "Options": _options(spec),
         "Labels": dict(marks),
     }
-    client = connection.client()
-    with sdk.translated(f"create network {spec.name}", connection.address):
-        try:
-            return str(sdk.post(client, "/networks/create", body)["Id"])
-        except docker.errors.APIError as error:
-            raise _create_error(error, spec) from error
+    try:
+        call = f"create network {spec.name}"
+        return str(connection.write("POST", "/networks/create", body, call=call)["Id"])
+    except BBError as error:
+        raise _create_error(error, spec) from error
 
 
 def remove(connection: Connection, ref: Ref) -> None:
     """Remove; a network that is gone already is success, one with endpoints a Conflict."""
-    client = connection.client()
     try:
-        with sdk.translated(f"remove network {ref.name}", connection.address):
-            client.remove_network(target(ref))
+        connection.write("DELETE", f"/networks/{target(ref)}", call=f"remove network {ref.name}")
     except NotFound:
         return
     except EngineError as error:
@@ -56,15 +51,13 @@ def remove(connection: Connection, ref: Ref) -> None:
 
 def connect(connection: Connection, ref: Ref, network: Ref, attachment: Attachment) -> None:
     """Attach; attached already is success."""
-    client = connection.client()
     path = f"/networks/{target(network)}/connect"
     body = {
         "Container": target(ref),
         "EndpointConfig": hardening.endpoint(attachment),
     }
     try:
-        with sdk.translated(f"connect {ref.name} to {network.name}", connection.address):
-            sdk.post(client, path, body)
+        connection.write("POST", path, body, call=f"connect {ref.name} to {network.name}")
     except EngineError as error:
         if not any(text in error.message for text in _ATTACHED_ALREADY):
             raise
@@ -88,10 +81,10 @@ def disconnect(connection: Connection, ref: Ref, network: Ref) -> None:
 
 def _detach(connection: Connection, ref: Ref, network: Ref, wanted: str) -> bool:
     """Whether Docker found something to detach."""
-    client = connection.client()
+    body = {"Container": target(ref), "Force": True}
+    call = f"disconnect {ref.name} from {network.name}"
     try:
-        with sdk.translated(f"disconnect {ref.name} from {network.name}", connection.address):
-            client.disconnect_container_from_network(target(ref), wanted, force=True)
+        connection.write("POST", f"/networks/{wanted}/disconnect", body, call=call)
     except NotFound:
         return False
     except EngineError as error:
@@ -117,9 +110,9 @@ def _options(spec: NetworkSpec) -> dict[str, str]:
     return options
 
 
-def _create_error(error: docker.errors.APIError, spec: NetworkSpec) -> Exception:
+def _create_error(error: BBError, spec: NetworkSpec) -> BBError:
     """Docker answers 403 when the subnet is taken; for us that is a Conflict like a taken name."""
-    text = str(error.explanation or error)
+    text = error.message
     if "overlaps" in text or "already exists" in text:
         return Conflict(
             f"network {spec.name} ({spec.subnet}): {text}",

@@ -1,11 +1,12 @@
-"""The docker SDK: writing calls, and every call to an engine that is not on a unix socket.
+"""The docker SDK: what streams, and every call to an engine that is not on a unix socket.
 
 Imported only when needed (the import costs more than a whole no-op plan).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import socket
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -20,7 +21,8 @@ from urllib3.exceptions import HTTPError
 from botbottle.engine import errors
 from botbottle.engine.endpoint import Endpoint
 from botbottle.engine.wire import Reply
-from botbottle.errors import BBError, EngineUnreachable
+from botbottle.engine.writing import Body, Raw, encoded
+from botbottle.errors import BBError, EngineError, EngineUnreachable
 
 if TYPE_CHECKING:
     from botbottle.engine.wire import Stream
@@ -57,27 +59,12 @@ def _tls(endpoint: Endpoint) -> TLSConfig | bool:
     return TLSConfig(client_cert=pair, ca_cert=tls.ca or None, verify=tls.verify)
 
 
-def post(
-    api: APIClient,
-    path: str,
-    body: Mapping[str, Any],
-    params: Mapping[str, str] | None = None,
-) -> dict[str, Any]:
-    """``POST /vVERSION/path`` with a JSON body: for calls whose SDK method alters or drops
-    fields. Raises docker.errors.APIError."""
-    url = f"{api.base_url}/v{api.api_version}{path}"
-    answer = api.post(url, json=body, params=params, timeout=api.timeout)
-    return decoded(answer)
-
-
-def decoded(answer: requests.Response) -> dict[str, Any]:
-    """The answer's JSON object (empty when there is no body). Raises docker.errors.APIError."""
+def checked(answer: requests.Response) -> None:
+    """Raises docker.errors.APIError for a refusal."""
     try:
         answer.raise_for_status()
     except requests.exceptions.HTTPError as error:
         docker.errors.create_api_error_from_http_exception(error)
-    data = answer.json() if answer.content else {}
-    return data if isinstance(data, dict) else {}
 
 
 @contextmanager
@@ -130,9 +117,7 @@ class SdkWire:
 
     def get(self, target: str) -> Reply:
         """One GET; raises OSError when the connection fails."""
-        response = self._send(target, stream=False)
-        headers = {k.lower(): v for k, v in response.headers.items()}
-        return Reply(response.status_code, headers, response.content)
+        return _reply(self._send(target, stream=False))
 
     def ask(self, target: str) -> Callable[[], Reply]:
         """One GET in another thread; the returned function waits for it."""
@@ -149,14 +134,77 @@ class SdkWire:
 
     def _send(self, target: str, *, stream: bool) -> requests.Response:
         timeout = (self._timeout, None if stream else self._timeout)
-        try:
+        with _plain_errors():
             return self._client.request(
                 "GET", self._client.base_url + target, timeout=timeout, stream=stream
             )
-        except requests.exceptions.Timeout as error:
-            raise TimeoutError(str(error)) from error
-        except requests.exceptions.RequestException as error:
-            raise _os_error(error) from error
+
+
+class SdkWriter:
+    """Writing requests over the SDK's transport. Closed by closing the client."""
+
+    def __init__(self, endpoint: Endpoint, timeout: float) -> None:
+        self._client = client(endpoint, "1.41", timeout)
+        self._timeout = timeout
+
+    def send(self, method: str, target: str, body: Body, patience: float = 0.0) -> Reply:
+        """See ``Writer``."""
+        return _reply(self._request(method, target, body, {}, patience, stream=False))
+
+    def upgrade(self, target: str, body: Body) -> Raw | Reply:
+        """See ``Writer``."""
+        asked = {"Connection": "Upgrade", "Upgrade": "tcp"}
+        answer = self._request("POST", target, body, asked, 0.0, stream=True)
+        if answer.status_code >= 400:
+            return _reply(answer)
+        # The SDK's own exec_start uses this; its public calls read ahead or hide the socket.
+        raw = self._client._get_raw_response_socket(answer)  # type: ignore[attr-defined]
+        inner = getattr(raw, "_sock", raw)  # SocketIO wraps the socket
+
+        def close() -> None:
+            """The answer first: it would complain about its socket when it is collected later."""
+            answer.close()
+            raw.close()
+
+        if type(inner) is socket.socket:
+            return Raw(channel=inner, close=close)
+        close()
+        raise EngineError(
+            "programs cannot be run over TLS or ssh: neither lets us end the input",
+            hint="run bb on the engine's machine",
+        )
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._client.close()
+
+    def _request(
+        self, method: str, target: str, body: Body, headers: dict[str, str], patience: float, *,
+        stream: bool,
+    ) -> requests.Response:  # fmt: skip
+        data, kind = encoded(body)
+        headers |= {"Content-Type": kind} if kind else {}
+        with _plain_errors():
+            return self._client.request(
+                method, self._client.base_url + target, data=data, headers=headers,
+                timeout=(self._timeout, self._timeout + patience), stream=stream,
+            )  # fmt: skip
+
+
+def _reply(response: requests.Response) -> Reply:
+    headers = {k.lower(): v for k, v in response.headers.items()}
+    return Reply(response.status_code, headers, response.content)
+
+
+@contextmanager
+def _plain_errors() -> Iterator[None]:
+    """The operating system's errors instead of requests'."""
+    try:
+        yield
+    except requests.exceptions.Timeout as error:
+        raise TimeoutError(str(error)) from error
+    except requests.exceptions.RequestException as error:
+        raise _os_error(error) from error
 
 
 class _SdkStream:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from botbottle.engine import sdk
 from botbottle.engine.connection import Connection
 from botbottle.engine.errors import NotFound
 from botbottle.errors import Conflict
@@ -15,10 +14,9 @@ from botbottle.model.resources import VolumeSpec
 def create(connection: Connection, spec: VolumeSpec, marks: Sequence[tuple[str, str]]) -> str:
     """Create; returns the name. Docker answers with the existing volume when the name is taken,
     whoever owns it, so the owner label of the answer decides: ours is success."""
-    client = connection.client()
     wanted = dict(marks)
-    with sdk.translated(f"create volume {spec.name}", connection.address):
-        made = sdk.post(client, "/volumes/create", {"Name": spec.name, "Labels": wanted})
+    body = {"Name": spec.name, "Labels": wanted}
+    made = connection.write("POST", "/volumes/create", body, call=f"create volume {spec.name}")
     if (made.get("Labels") or {}).get(labels.HOME) != wanted.get(labels.HOME):
         raise Conflict(
             f"the volume name {spec.name} is taken by a volume that is not ours",
@@ -29,9 +27,7 @@ def create(connection: Connection, spec: VolumeSpec, marks: Sequence[tuple[str, 
 
 def remove(connection: Connection, name: str) -> None:
     """Remove with its data; gone already is success, in use a Conflict."""
-    client = connection.client()
     try:
-        with sdk.translated(f"remove volume {name}", connection.address):
-            client.remove_volume(name)
+        connection.write("DELETE", f"/volumes/{name}", call=f"remove volume {name}")
     except NotFound:
         return

@@ -35,7 +35,7 @@ class LiveWorld:
     """``acting.World`` on real parts. ``saw`` is told what each plan was made from."""
 
     session: Session
-    engine: Callable[[], EngineWrite]  # writing needs the docker SDK: loaded at the first write
+    engine: Callable[[], EngineWrite]  # made at the first write, as its modules are heavy
     control: Control
     ledger: Ledger
     manifests: Manifests

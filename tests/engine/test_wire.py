@@ -15,7 +15,8 @@ import pytest
 from botbottle.engine.connection import Connection
 from botbottle.engine.endpoint import Endpoint
 from botbottle.engine.errors import NotFound
-from botbottle.engine.wire import Broken, UnixWire
+from botbottle.engine.peer import Broken
+from botbottle.engine.wire import UnixWire
 from botbottle.errors import Conflict, EngineError, EngineUnreachable, Transient
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from bisect import bisect
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -37,6 +38,26 @@ def as_sent(start: int, end: int) -> tuple[int, int]:
     return start, end - start
 
 
+_STALE = 0.002  # seconds
+
+
+class _Spent(threading.local):
+    """The processor time of a thread, as it was a moment ago at most: asking the system for it
+    costs as much as two searches of a header."""
+
+    def __init__(self) -> None:
+        self._spent, self._asked = 0.0, float("-inf")
+
+    def before(self, now: float) -> float:
+        """Seconds that the thread had used ``now`` (monotonic) or up to ``_STALE`` earlier."""
+        if now - self._asked > _STALE:
+            self._spent, self._asked = time.thread_time(), now
+        return self._spent
+
+
+_SPENT = _Spent()
+
+
 class Message:
     """Mutable, one thread, one message."""
 
@@ -45,7 +66,9 @@ class Message:
         self.entropy = ENTROPY in detectors
         self._tokens = TOKEN_PATTERNS in detectors
         self._known = KNOWN_SECRETS in detectors
-        self._deadline = time.thread_time() + scanner.limits.seconds
+        now = time.monotonic()
+        self._earliest = now + scanner.limits.seconds  # a thread uses no more than goes by
+        self._deadline = _SPENT.before(now) + scanner.limits.seconds
         self.budget = Budget(scanner.limits.decoded, scanner.limits.ratio)
         self._found: list[tuple[Verdict, str, str, int, int, bytes]] = []
         self._bounds: dict[tuple[str, str], Verdict] = {}
@@ -63,6 +86,11 @@ class Message:
         self._seen.add(key)
         self._found.append((verdict, rule, location, *place, secret))
 
+    @property
+    def clean(self) -> bool:
+        """Whether there is nothing to tell so far, not even a piece of a secret."""
+        return not (self._found or self._bounds or self._partial)
+
     def bound(self, verdict: Verdict, rule: str, location: str) -> None:
         """Record that a limit was reached; of one rule and location the strongest counts."""
         known = self._bounds.get((rule, location), verdict)
@@ -70,7 +98,7 @@ class Message:
 
     def late(self, location: str) -> bool:
         """True, and a finding, when the message's time is used up."""
-        if time.thread_time() < self._deadline:
+        if time.monotonic() < self._earliest or time.thread_time() < self._deadline:
             return False
         self.bound(Verdict.SUPERVISE, "limit.time", location)
         return True

@@ -43,11 +43,15 @@ from botbottle.dlp.settings import (
 from botbottle.dlp.target import surfaces_of
 from botbottle.dlp.triggers import ESCAPES, PACKED, TRIGGERS
 
+_REMEMBERED = 1024  # header fields that were clean
+_SHORT = 1024  # bytes of one that is remembered
+
 Headers = Iterable[tuple[str | bytes, str | bytes]]
 
 
 class Scanner:
-    """Scans outbound and inbound messages. Immutable; build a new one when secrets change.
+    """Scans outbound and inbound messages. Immutable but for what it remembers to be clean; build
+    a new one when secrets change.
 
     ``secrets``: name -> value; ``canary``: a value that must never be seen; ``key``: the HMAC key
     of fingerprints (any length, secret). ``rules``: a compiled rule set to share. ``allow``:
@@ -79,6 +83,7 @@ class Scanner:
         self.runs: Matcher = _shared(engine)[0]
         self.packed: Matcher = _shared(engine)[1]
         self.triggers: tuple[Matcher, ...] = _shared(engine)[2:]
+        self._clean: set[tuple[frozenset[str], bytes, str]] = set()
 
     def __repr__(self) -> str:
         return f"Scanner({self.index!r})"
@@ -122,12 +127,27 @@ class Scanner:
         pairs = [(_bytes(n), _bytes(v)) for n, v in headers]
         target = _bytes(url)
         _line_breaks(message, target, pairs)
+        heads = []
         for data, location in surfaces_of(target, pairs):
+            key = (detectors, data, location)
+            if location.startswith("header"):
+                if key in self._clean:
+                    continue
+                heads.append(key)
             message.surface(data, location, tokens=location not in ("host", "headers"))
         self._body(message, body, content_type, content_encoding)
         if memory is not None:
             message.fragments(memory, scope, time.monotonic())
+        if heads and message.clean:
+            self._remember(heads)
         return message.result()
+
+    def _remember(self, heads: Iterable[tuple[frozenset[str], bytes, str]]) -> None:
+        """Header fields of a request in which nothing was found, not even a piece of a secret:
+        clients send most of theirs again and again, and this scanner would find nothing again."""
+        if len(self._clean) >= _REMEMBERED:
+            self._clean.clear()
+        self._clean.update(key for key in heads if len(key[1]) <= _SHORT)
 
     def _body(self, message: Message, body: Buffer, content_type: str, coding: str) -> None:
         if len(body) > self.limits.body:

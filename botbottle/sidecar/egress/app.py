@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from botbottle.sidecar.egress import control, dns, lean, memory
+from botbottle.sidecar.egress import control, dns, memory, slim
 from botbottle.sidecar.egress.authority import open_authority, publish
 from botbottle.sidecar.egress.carrier import Listener
 from botbottle.sidecar.egress.gate import Ledger
@@ -59,7 +59,7 @@ class App:
 
     async def start(self) -> None:
         """Listen everywhere; the control socket comes last, so who can ask finds all ready."""
-        lean.slim()
+        slim.slim()
         settings = self._settings
         await self.sidecar.ledger.start()
         await self._listen("proxy", settings.proxy_port)

@@ -3,7 +3,8 @@
 Layers turn events into commands; this module turns bytes into events and commands into bytes.
 Differences from mitmproxy's own server, all for latency: protocols instead of streams (a read
 is handled in the callback that delivers it), hooks that need no waiting run inline, writes of
-one step leave in one call.
+one step leave in one call, layers that have nothing left to decide (around an open tunnel, TLS
+after its handshake) are left out.
 
 Anything unexpected ends the connection: a layer that raised is in no state to go on.
 """
@@ -16,15 +17,18 @@ from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import Any, Protocol, cast
 
-from mitmproxy.connection import Client, Connection, ConnectionState, Server
+from mitmproxy.connection import Client, Connection, ConnectionState
 from mitmproxy.proxy import commands, events, layer, mode_specs
 from mitmproxy.proxy.context import Context
+from mitmproxy.proxy.layers import tls
 
 from botbottle.sidecar.egress import unread
 from botbottle.sidecar.egress.carrier import Listener
+from botbottle.sidecar.egress.channel import Channel
+from botbottle.sidecar.egress.connecting import Resolving, reach
 from botbottle.sidecar.egress.layers import Http
 from botbottle.sidecar.egress.link import Link
-from botbottle.sidecar.egress.log import Log
+from botbottle.sidecar.egress.log import Log, described
 from botbottle.sidecar.egress.options import LayerOptions
 from botbottle.sidecar.egress.pressure import Pressure
 from botbottle.sidecar.egress.windows import Grant
@@ -32,22 +36,19 @@ from botbottle.sidecar.egress.windows import Grant
 type Waiting = Coroutine[Any, Any, None] | None
 
 _REGULAR = mode_specs.ProxyMode.parse("regular")
+_ESTABLISHED = (tls.TlsEstablishedClientHook, tls.TlsEstablishedServerHook)
 IDLE_TIMEOUT = 600.0  # seconds without a byte in either direction
 
 
-class Owner(Protocol):
+class Owner(Resolving, Protocol):
     """What a driver needs of the sidecar."""
 
-    connect_timeout: float  # seconds for one address
     drivers: set[Driver]
     log: Log
     options: LayerOptions
 
     def hook(self, driver: Driver, command: commands.StartHook) -> Waiting:
         """Answer a hook of mitmproxy's layers."""
-
-    async def addresses(self, host: str, port: int) -> tuple[str, ...]:
-        """Addresses to connect to for a judged target. Raises OSError with a denial code."""
 
     def gone(self, driver: Driver) -> None:
         """The client connection ended."""
@@ -65,6 +66,7 @@ class Driver:
         self._links: dict[Connection, Link] = {}
         self._opening: dict[Connection, tuple[commands.OpenConnection, asyncio.Task[None]]] = {}
         self._tasks: set[asyncio.Future[Any]] = set()
+        self._asked: set[commands.StartHook] = set()  # by a layer itself, not answered yet
         self._timers: set[asyncio.TimerHandle] = set()
         self._watch: asyncio.TimerHandle | None = None
         self._patience: asyncio.TimerHandle | None = None
@@ -79,6 +81,7 @@ class Driver:
         self.tunnel: tuple[str, int] | None = None  # what CONNECT named
         self.outer: Http | None = None  # the layer that reads CONNECT
         self._inside = False  # the layers around an open tunnel are left out
+        self._shaken: set[Connection] = set()  # TLS is established, its layer still there
 
     # -- connections ---------------------------------------------------------------------------
 
@@ -192,13 +195,15 @@ class Driver:
                 for command in self._layer.handle_event(self._queue.popleft()):
                     self._execute(command)
         except Exception as error:  # noqa: BLE001 - fail closed: a broken layer passes nothing on
-            self.sidecar.log.write("error", "connection failed", error=_describe(error))
+            self.sidecar.log.write("error", "connection failed", error=described(error))
             self._queue.clear()
             self.abort()
         finally:
             self._running = False
         if self.tunnel is not None and not self._inside:
             self._enter()
+        if self._shaken:
+            self._shorten()
         for link in list(self._links.values()):
             link.flush()
         if isinstance(event, events.DataReceived):
@@ -212,12 +217,27 @@ class Driver:
         if inner is not None:
             self._layer, self._inside = inner, True
 
+    def _shorten(self) -> None:
+        """Leave out the layers of connections on which TLS is established: their links do it."""
+        http = self.pressure.http
+        if not isinstance(http, Http) or (self.tunnel is not None and not self._inside):
+            return
+        for connection in list(self._shaken):
+            link, done = self._links.get(connection), http.without_tls(connection)
+            if done is None or link is None:
+                continue
+            self._shaken.discard(connection)
+            link.secure(Channel(done))
+            if connection is self.client:
+                self._layer = http
+
     def _execute(self, command: commands.Command) -> None:
         if isinstance(command, commands.SendData):
             if link := self._links.get(command.connection):
                 link.write(command.data)
         elif isinstance(command, commands.StartHook):
-            self._hook(command)
+            if command not in self._asked:
+                self._hook(command)
         elif isinstance(command, commands.OpenConnection):
             self._open(command)
         elif isinstance(command, commands.CloseConnection):
@@ -245,29 +265,43 @@ class Driver:
             self.feed(events.Wakeup(command))
 
     def _hook(self, command: commands.StartHook) -> None:
+        if self.ask(command):
+            self._hook_done(command)
+
+    def ask(self, command: commands.StartHook) -> bool:
+        """Call a hook. True: it is done; otherwise HookCompleted follows when it is."""
+        if isinstance(command, _ESTABLISHED):
+            self._shaken.add(command.data.conn)
         waiting = self.sidecar.hook(self, command)
         if waiting is None:
-            self._hook_done(command)
-            return
+            return True
         task = self._start(waiting)
-        if task.done():
-            self._hook_finished(command, task)
-        else:
+        if task.done() and self._went_well(task):
+            return True
+        self._asked.add(command)
+        if not task.done():
             self._tasks.add(task)
             task.add_done_callback(partial(self._hook_finished, command))
+        return False
 
     def _start(self, coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Run a coroutine until it first has to wait, in this very call."""
         return asyncio.Task(coroutine, loop=self._loop, eager_start=True)
 
     def _hook_finished(self, command: commands.StartHook, task: asyncio.Future[None]) -> None:
+        self._asked.discard(command)
         self._tasks.discard(task)
-        if task.cancelled() or (error := task.exception()) is not None:
-            reason = "cancelled" if task.cancelled() else _describe(error)
-            self.sidecar.log.write("error", "stage failed", error=reason)
-            self.abort()
-            return
-        self._hook_done(command)
+        if self._went_well(task):
+            self._hook_done(command)
+
+    def _went_well(self, task: asyncio.Future[None]) -> bool:
+        """Whether a hook came to its end; otherwise nothing more passes here."""
+        if not task.cancelled() and (error := task.exception()) is None:
+            return True
+        reason = "cancelled" if task.cancelled() else described(error)
+        self.sidecar.log.write("error", "stage failed", error=reason)
+        self.abort()
+        return False
 
     def _hook_done(self, command: commands.StartHook) -> None:
         if command.blocking:
@@ -282,37 +316,12 @@ class Driver:
     async def _connect(self, command: commands.OpenConnection) -> None:
         connection = command.connection
         try:
-            await self._connect_any(connection)
+            if self.closed:
+                raise OSError("upstream: nobody waits for this connection")
+            await reach(self.sidecar, connection, lambda: Link(self, connection))
         except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - must be answered
             self._opening.pop(connection, None)
             connection.error = str(error) if isinstance(error, OSError) else ""
             connection.error = connection.error or f"upstream: {type(error).__name__}"
             if not self.closed:
                 self.feed(events.OpenConnectionCompleted(command, connection.error))
-
-    async def _connect_any(self, connection: Server) -> None:
-        if connection.address is None or self.closed:
-            raise OSError("upstream: nobody waits for this connection")
-        name, port = connection.address
-        found = await self.sidecar.addresses(name, port)
-        problem = ""
-        for address in found[:4]:
-            try:
-                async with asyncio.timeout(self.sidecar.connect_timeout):
-                    await self._loop.create_connection(
-                        lambda: Link(self, connection), address, port
-                    )
-                return
-            except OSError as error:  # TimeoutError is one
-                problem = str(error) or "timed out"
-        raise OSError(f"upstream: cannot connect to {name} port {port} ({problem})")
-
-
-def _describe(error: BaseException | None) -> str:
-    """What failed and where, without values: they could be anything that passed through."""
-    trace, place = getattr(error, "__traceback__", None), ""
-    while trace is not None:
-        code = trace.tb_frame.f_code
-        place = f"{code.co_filename.rpartition('/')[2]}:{trace.tb_lineno}"
-        trace = trace.tb_next
-    return f"{type(error).__name__} at {place}"

@@ -74,7 +74,7 @@ def next_layer(desk: Desk, driver: Driver, hook: layer.NextLayerHook) -> Waiting
         driver.abort()
         return None
     known = driver.tunnel is not None or driver.listener == "tls"
-    http_layer = Http(context, HTTPMode.transparent if known else HTTPMode.regular)
+    http_layer = Http(context, HTTPMode.transparent if known else HTTPMode.regular, driver.ask)
     nxt.layer = http_layer
     driver.outer = driver.outer or http_layer
     driver.pressure.http = http_layer

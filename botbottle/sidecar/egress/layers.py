@@ -7,22 +7,27 @@ so are streams (``stream``), each of which can be cut.
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from typing import Any, cast
 
 from mitmproxy import http
+from mitmproxy.connection import Connection, Server
 from mitmproxy.proxy import commands, events, layer
 from mitmproxy.proxy.context import Context
 from mitmproxy.proxy.layers import http as mhttp
 from mitmproxy.proxy.layers import tls
-from mitmproxy.proxy.layers.http import HTTPMode
+from mitmproxy.proxy.layers.http import HTTPMode, SendHttp
+from mitmproxy.proxy.layers.http import _events as hevents
+from mitmproxy.proxy.layers.http._base import ReceiveHttp
 from mitmproxy.proxy.layers.http._http1 import Http1Server
+from mitmproxy.proxy.tunnel import TunnelState
 
 from botbottle.sidecar.egress.denial import Denial
 from botbottle.sidecar.egress.stream import Stream
 from botbottle.sidecar.egress.windows import AgentHttp2, Grant, WorldClient
 
+type _Running = tuple[layer.Layer, Iterator[commands.Command]]
 type Commands = Generator[commands.Command, Any, Any]
 
 MAX_HEAD = 256 * 1024  # bytes of a request head
@@ -76,8 +81,11 @@ _MALFORMED = _assemble_malformed()
 class Http(mhttp.HttpLayer):
     """All requests of one client connection, or of one tunnel in it."""
 
-    def __init__(self, context: Context, mode: HTTPMode) -> None:
+    def __init__(
+        self, context: Context, mode: HTTPMode, ask: Callable[[commands.StartHook], bool]
+    ) -> None:
         super().__init__(context, mode)
+        self.ask = ask  # calls a hook; whether it is done already
 
     def _handle_event(self, event: events.Event) -> Commands:
         if isinstance(event, CutStream):
@@ -92,17 +100,84 @@ class Http(mhttp.HttpLayer):
         yield from super()._handle_event(event)
 
     def event_to_child(self, child: layer.Layer, event: events.Event) -> Commands:
-        """As the original; a new upstream connection gets windows that are kept to."""
+        """As the original, with a stack in the place of a generator in a generator for each step
+        from a connection to a stream and on to the other connection. A new upstream connection
+        gets windows that are kept to."""
         if isinstance(event, events.Start) and isinstance(child, tls.ServerTLSLayer):
             before = child.child_layer
             before.context.layers.remove(before)
             child.child_layer = WorldClient(before.context)
-        return super().event_to_child(child, event)
+        stack: list[_Running] = [(child, iter(child.handle_event(event)))]
+        while stack:
+            source, made = stack[-1]
+            for command in made:
+                if isinstance(command, SendHttp | ReceiveHttp):
+                    if (aim := self._aim(command)) is not None:
+                        stack.append((aim, iter(aim.handle_event(command.event))))
+                        break
+                else:
+                    yield from self._outward(source, command)
+            else:
+                stack.pop()
 
-    def make_stream(self, stream_id: int) -> Commands:
-        """As the original, with bb's stream."""
-        self.streams[stream_id] = Stream(self.context.fork(), stream_id)
-        yield from self.event_to_child(self.streams[stream_id], events.Start())
+    def _aim(self, command: SendHttp | ReceiveHttp) -> layer.Layer | None:
+        """The layer that a command is for; None where a stream is over already."""
+        if isinstance(command, SendHttp):
+            return self.connections[command.connection]
+        event = command.event
+        if isinstance(event, hevents.RequestHeaders):
+            self._begin(event.stream_id)
+        return self.streams.get(event.stream_id)
+
+    def _outward(self, source: layer.Layer, command: commands.Command) -> Commands:
+        """What is not between the layers in here."""
+        if command.blocking or isinstance(command, commands.RequestWakeup):
+            self.command_sources[command] = source
+        if isinstance(command, mhttp.DropStream):
+            self.streams.pop(command.stream_id, None)
+        elif isinstance(command, mhttp.GetHttpConnection):
+            yield from self.get_connection(command)
+        elif isinstance(command, mhttp.RegisterHttpConnection):
+            yield from self.register_connection(command)
+        else:
+            if isinstance(command, commands.OpenConnection):
+                self.connections[command.connection] = source
+            yield command
+
+    def _begin(self, stream_id: int) -> None:
+        """As the original's make_stream, with bb's stream."""
+        stream = self.streams[stream_id] = Stream(forked(self.context), stream_id, self)
+        stream.client_state = stream.state_wait_for_request_headers
+
+    def reusable(self, address: tuple[str, int], *, tls: bool) -> Server | None:
+        """A connection that get_connection would give at once."""
+        for found in self.connections:
+            if isinstance(found, Server) and found.address == address and found.tls == tls:
+                if found in self.waiting_for_establishment or found.error:
+                    return None
+                mixed = self.context.client.alpn == b"h2" and found.alpn != b"h2"
+                if found.connected and not mixed:
+                    return found
+        return None
+
+    def without_tls(self, connection: Connection) -> Any:
+        """The TLS of a connection whose layers have done their part, which are left out from now
+        on; None while they have not."""
+        if connection is self.context.client:
+            return next(
+                (_idle(x) for x in self.context.layers if isinstance(x, tls.TLSLayer)), None
+            )
+        outer = self.connections.get(connection)
+        if not isinstance(outer, tls.ServerTLSLayer) or (found := _idle(outer)) is None:
+            return None
+        inner = getattr(outer.child_layer, "child_layer", None)
+        if inner is None or outer.child_layer._paused is not None:
+            return None
+        self.connections[connection] = inner
+        for command, source in self.command_sources.items():
+            if source is outer:
+                self.command_sources[command] = inner
+        return found
 
     def tunnel(self) -> layer.Layer | None:
         """What is inside an open CONNECT tunnel, once all that is outside only passes bytes on."""
@@ -137,3 +212,20 @@ class _Once:
 
     def handle_event(self, _event: events.Event) -> Commands:
         return self._made
+
+
+def forked(context: Context) -> Context:
+    """As the original's fork, without the server connection that it makes and throws away."""
+    made = object.__new__(Context)
+    made.client, made.options, made.server = context.client, context.options, context.server
+    made.layers = context.layers.copy()
+    return made
+
+
+def _idle(layer_: tls.TLSLayer) -> Any:
+    """The TLS object of a layer in which nothing waits; None: it is still needed."""
+    busy = layer_._paused is not None or layer_._event_queue or layer_.command_to_reply_to
+    below = layer_.child_layer
+    undecided = isinstance(below, layer.NextLayer) and (below.layer is None or below._paused)
+    settled = layer_.tunnel_state is TunnelState.OPEN and not busy and not undecided
+    return layer_.tls if settled else None

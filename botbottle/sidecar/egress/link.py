@@ -1,5 +1,5 @@
 """One TCP connection as mitmproxy's layers see it: bytes in become events, bytes out leave once
-per step."""
+per step. Once TLS is established it is opened and sealed here, and the layers see plain bytes."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import Protocol, cast
 
 from mitmproxy.connection import Connection, ConnectionState
 from mitmproxy.proxy import events
+
+from botbottle.sidecar.egress.channel import Broken, Channel
 
 GLUT = 1024 * 1024  # bytes that wait for a peer at which the peer itself is not read any more
 
@@ -30,6 +32,7 @@ class Link(asyncio.Protocol):
         self.connection = connection
         self.transport: asyncio.Transport | None = None
         self.full = False
+        self._channel: Channel | None = None
         self._ended = False
         self._reading = True
         self._written = 0
@@ -40,7 +43,29 @@ class Link(asyncio.Protocol):
         self._owner.opened(self)
 
     def data_received(self, data: bytes) -> None:
-        self._owner.feed(events.DataReceived(self.connection, data))
+        if self._channel is None:
+            self._owner.feed(events.DataReceived(self.connection, data))
+        else:
+            self._opened(self._channel, data)
+
+    def secure(self, channel: Channel) -> None:
+        """From here on what is received and written is plain; what was written before was not."""
+        self.flush()
+        self._channel = channel
+
+    def _opened(self, channel: Channel, data: bytes) -> None:
+        try:
+            plain, answer = channel.open(data), channel.owed()
+        except Broken:
+            self.abort()
+            return
+        if answer and self.transport is not None:
+            self._send(self.transport, answer)
+        if plain:
+            self._owner.feed(events.DataReceived(self.connection, plain))
+        if channel.ended:
+            self.connection.state &= ~ConnectionState.CAN_READ
+            self._end()
 
     def eof_received(self) -> bool:
         self.connection.state &= ~ConnectionState.CAN_READ
@@ -100,9 +125,21 @@ class Link(asyncio.Protocol):
         if self._out:
             out, self._out = self._out, []
             if self.transport and not self.transport.is_closing():
-                data = out[0] if len(out) == 1 else b"".join(out)
-                self._written += len(data)
-                self.transport.write(data)
+                data = bytes(out[0]) if len(out) == 1 else b"".join(out)
+                if self._channel is None or not data:
+                    self._send(self.transport, data)
+                else:
+                    self._seal(self.transport, self._channel, data)
+
+    def _seal(self, transport: asyncio.Transport, channel: Channel, data: bytes) -> None:
+        try:
+            self._send(transport, channel.seal(data))
+        except Broken:
+            self.abort()
+
+    def _send(self, transport: asyncio.Transport, data: bytes) -> None:
+        self._written += len(data)
+        transport.write(data)
 
     def close(self, *, half: bool = False) -> None:
         """Close after what was written; ``half``: only our direction."""

@@ -42,3 +42,13 @@ class Log:
     def requests(self) -> bool:
         """Whether requests are shown (so that callers need not build the line)."""
         return self.level >= 2
+
+
+def described(error: BaseException | None) -> str:
+    """What failed and where, without values: they could be anything that passed through."""
+    trace, place = getattr(error, "__traceback__", None), ""
+    while trace is not None:
+        code = trace.tb_frame.f_code
+        place = f"{code.co_filename.rpartition('/')[2]}:{trace.tb_lineno}"
+        trace = trace.tb_next
+    return f"{type(error).__name__} at {place}"

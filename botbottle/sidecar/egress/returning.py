@@ -92,5 +92,5 @@ def scrub_trailers(response: http.Response, scrubber: Scrubber) -> None:
 
 def _scrub_fields(headers: http.Headers, scrubber: Scrubber) -> None:
     fields = headers.fields
-    if any(scrubber.hits(name) or scrubber.hits(value) for name, value in fields):
+    if scrubber.hits(b"\n".join(each for field in fields for each in field)):
         headers.fields = tuple((scrubber.clean(n), scrubber.clean(v)) for n, v in fields)

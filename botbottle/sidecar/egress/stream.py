@@ -8,13 +8,15 @@ not kept; an empty DATA frame is nothing; the stream can be cut.
 from __future__ import annotations
 
 from collections.abc import Generator
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 from mitmproxy import flow as mflow
 from mitmproxy import http
+from mitmproxy.connection import Connection, Server
 from mitmproxy.net.http.http1 import expected_http_body_size
 from mitmproxy.net.http.validate import validate_headers
-from mitmproxy.proxy import commands, events
+from mitmproxy.proxy import commands, events, layer
+from mitmproxy.proxy.context import Context
 from mitmproxy.proxy.layers import http as mhttp
 from mitmproxy.proxy.layers.http import SendHttp
 from mitmproxy.proxy.layers.http import _events as hevents
@@ -40,10 +42,58 @@ def response_of(denial: Denial, request_id: str, *, http2: bool) -> http.Respons
     return http.Response.make(denial.status, body, fields)
 
 
+class Home(Protocol):
+    """The layer that a stream is in."""
+
+    connections: dict[Connection, layer.Layer]
+
+    def ask(self, command: commands.StartHook) -> bool:
+        """Call a hook. True: it is done; otherwise HookCompleted follows."""
+
+    def reusable(self, address: tuple[str, int], *, tls: bool) -> Server | None:
+        """A connection to an upstream that can be used at once."""
+
+
 class Stream(mhttp.HttpStream):
     """One request and its response."""
 
     was_cut = False
+
+    def __init__(self, context: Context, stream_id: int, home: Home) -> None:
+        super().__init__(context, stream_id)
+        self._home = home
+
+    def handle_event(self, event: events.Event) -> Commands:
+        """As the original, but a hook is called from here: one that is done at once, and most are,
+        makes no way to the driver and back through all layers."""
+        paused = self._paused
+        if paused is None:
+            yield from self._run(self._handle_event(event), None)
+            return
+        if not isinstance(event, events.CommandCompleted) or event.command is not paused.command:
+            self._paused_event_queue.append(event)
+            return
+        self._paused = None
+        yield from self._run(paused.generator, event.reply)
+        while self._paused is None and self._paused_event_queue:
+            yield from self._run(self._handle_event(self._paused_event_queue.popleft()), None)
+
+    def _run(self, made: Commands, reply: Any) -> Commands:
+        """Go on until a command has to be waited for."""
+        while True:
+            try:
+                command = made.send(reply)
+            except StopIteration:
+                return
+            reply = None
+            if command.blocking is True:
+                if isinstance(command, commands.StartHook) and self._home.ask(command):
+                    continue
+                command.blocking = self
+                self._paused = layer.Paused(command, made)
+                yield command
+                return
+            yield command
 
     def state_wait_for_request_headers(self, event: hevents.RequestHeaders) -> Commands:
         """As the original, which forgets the authority of an absolute-form request line."""
@@ -53,8 +103,17 @@ class Stream(mhttp.HttpStream):
     def make_server_connection(self) -> Commands:
         """As the original, unless the stream was cut while it waited here or for a judgement: what
         goes on then ends here. From here on the request may cost."""
-        done = not self.was_cut and (yield from super().make_server_connection())
+        done = not self.was_cut and (self._reuse() or (yield from super().make_server_connection()))
         return done and (yield from self._may_use())
+
+    def _reuse(self) -> bool:
+        """Take a connection that is there, without asking for it through all layers."""
+        request = self.flow.request
+        address, tls = (request.host, request.port), request.scheme == "https"
+        found = self._home.reusable(address, tls=tls)
+        if found is not None:
+            self.context.server = self.flow.server_conn = found
+        return found is not None
 
     def _may_use(self) -> Commands:
         """Whether the connection is used. One that was opened for a cut stream alone is closed."""
@@ -189,7 +248,7 @@ class Stream(mhttp.HttpStream):
         """Fail the stream towards the client and cancel it towards the upstream."""
         self.was_cut = True
         code, sid = hevents.ErrorCode.KILL, self.stream_id
-        if self.context.server in _layer_of(self).connections:
+        if self.context.server in self._home.connections:
             cancel = hevents.RequestProtocolError(sid, "cut", hevents.ErrorCode.CANCEL)
             yield SendHttp(cancel, self.context.server)
         self.flow.error = mflow.Error("cut")
@@ -200,11 +259,6 @@ class Stream(mhttp.HttpStream):
         self.flow.live = False
         self.client_state = self.server_state = self.state_errored
         yield mhttp.DropStream(sid)
-
-
-def _layer_of(stream: Stream) -> mhttp.HttpLayer:
-    at = stream.context.layers.index(stream)
-    return cast(mhttp.HttpLayer, stream.context.layers[at - 1])
 
 
 def _options(stream: Stream) -> LayerOptions:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -19,7 +18,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 from botbottle import __version__
 from botbottle.engine.api import EngineRead
 from botbottle.errors import ManifestError
-from botbottle.images import image_tag
 from botbottle.load.env import EnvValues
 from botbottle.load.hostlogin import HostLogins
 from botbottle.model import labels
@@ -57,6 +55,8 @@ class ControlRead(Protocol):
 if TYPE_CHECKING:
     from botbottle.ledger.api import Ledger
     from botbottle.load import Loaded, Overrides
+    from botbottle.load.inputs import Inputs
+    from botbottle.load.kept import Kept
 
 AGENT = "@agent"  # see executor.deliver: the start that kept values were delivered to
 UNPRIVILEGED = 65532  # uid of sidecars when bb itself runs as root
@@ -76,6 +76,10 @@ class Session:
     env_values: dict[str, Mapping[str, str]] = field(default_factory=dict)
     ledger: Ledger | None = None
     logins: HostLogins = field(init=False)
+    inputs: Inputs | None = field(init=False, default=None)
+    loaded: Loaded | None = field(init=False, default=None)
+    since: float = field(init=False, default=0.0)
+    images: Mapping[str, str] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         self.logins = HostLogins(self.environ)
@@ -88,28 +92,62 @@ class Session:
         """Read all manifests; errors do not raise here."""
         from botbottle.load import load
 
-        return load(self.home, self.cwd, overrides=self.overrides)
+        self.loaded = load(self.home, self.cwd, overrides=self.overrides)
+        return self.loaded
+
+    def recall(self) -> Kept | None:
+        """What an earlier run kept of the manifests; None when anything has changed since, and
+        for a run with options that change what they mean."""
+        if self.overrides is not None:
+            return None
+        from botbottle.load.inputs import inputs
+        from botbottle.load.kept import find
+
+        self.since = time.time()
+        self.inputs = inputs(self.home, self.cwd)
+        found = find(self.inputs, self.since) if self.inputs else None
+        self.images = found.images if found else {}
+        return found
+
+    def keep(self, declared: Declared) -> None:
+        """Keep what was loaded after ``recall`` found nothing, for later runs."""
+        if self.inputs is None or self.loaded is None or self.loaded.declared is not declared:
+            return
+        from botbottle.load.inputs import inputs
+        from botbottle.load.kept import keep
+
+        images = {name: self.tag(name, declared) for name in own_images(declared)}
+        now = inputs(self.home, self.cwd)
+        if now is not None and now.key == self.inputs.key:
+            keep(self.inputs, self.loaded, images, self.since)
+
+    def tag(self, name: str, declared: Declared) -> str:
+        """The tag of an image that bottles or sidecars are made of."""
+        if name in self.images:
+            return self.images[name]
+        from botbottle.images import image_tag
+
+        return image_tag(name, declared.settings.base_image)
 
     def key(self) -> bytes:
         """The fingerprint key; before the first apply there is none and any will do."""
         try:
             return Path(self.paths.fingerprint_key).read_bytes()
         except FileNotFoundError:
-            return secrets.token_bytes(32)
+            return os.urandom(32)
 
     def facts(
         self, declared: Declared, *, only: Sequence[str] = (), destroy: bool = False
     ) -> Facts:
         """What the planner is told about this host."""
         key = self.key()
-        base = declared.settings.base_image
         recipes = {SIDECAR_RECIPE, *(image_recipe(b) for b in declared.bottles)}
         wanted = sorted({r.auth.secret for b in declared.bottles for r in routes(b) if r.auth})
         values = {n: v for n in wanted if (v := self.credential(n))}
         return Facts(
             paths=self.paths,
             sidecar_user=sidecar_user(),
-            images={name: image_tag(name, base) for name in sorted(recipes)},
+            images={name: self.tag(name, declared) for name in sorted(recipes)},
             bb_version=__version__,
             secrets={n: fingerprint(key, v) for n, v in values.items()},
             accounts={n: a for n, v in values.items() if (a := login.account(v))},
@@ -309,6 +347,11 @@ def declared_or_raise(loaded: Loaded) -> Declared:
             hint="bb validate shows each with its place",
         )
     return loaded.declared
+
+
+def own_images(declared: Declared) -> set[str]:
+    """The images of bb's own; what a user's Dockerfile makes depends on more than manifests."""
+    return {SIDECAR_RECIPE, *(image_recipe(b) for b in declared.bottles if not b.dockerfile)}
 
 
 def sidecar_user() -> str:

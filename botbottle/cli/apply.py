@@ -81,7 +81,9 @@ def apply(
     refuse_empty(declared, allow_empty=allow_empty)
     run = Run(context, session, declared, "apply", chosen)
     run = run.for_machines() if json_ else run
-    return run.go(consent, Pace(parallel=parallel, fail_fast=fail_fast, wait=wait))
+    code = run.go(consent, Pace(parallel=parallel, fail_fast=fail_fast, wait=wait))
+    session.keep(declared)
+    return code
 
 
 def consent_of(

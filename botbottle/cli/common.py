@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from botbottle.load import Loaded, Overrides
+    from botbottle.load.kept import Kept
     from botbottle.model.bottle import Declared
     from botbottle.session import Session
 
@@ -34,9 +35,13 @@ def open_session(context: Context, overrides: Overrides | None = None) -> Sessio
 
 
 def load_declared(context: Context, session: Session) -> Declared:
-    """Load everything, show every finding on stderr, raise ManifestError on errors."""
+    """What everything declares, as kept where nothing has changed since, else loaded. Shows every
+    finding on stderr, raises ManifestError on errors."""
     from botbottle.session import declared_or_raise
 
+    if (kept := session.recall()) is not None:
+        show_diagnostics(context, kept)
+        return kept.declared
     loaded = session.load()
     show_diagnostics(context, loaded)
     return declared_or_raise(loaded)
@@ -60,7 +65,7 @@ def unknown(word: str, known: Any, what: str, otherwise: str) -> UsageError:
     return UsageError(f"there is no {what} {word!r}", hint=hint)
 
 
-def show_diagnostics(context: Context, loaded: Loaded) -> None:
+def show_diagnostics(context: Context, loaded: Loaded | Kept) -> None:
     """Warnings and errors with their places."""
     if not loaded.diagnostics:
         return

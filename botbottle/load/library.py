@@ -68,6 +68,12 @@ class Library:
                 return source
         return None
 
+    def texts(self) -> dict[tuple[str, str], str]:
+        """Layer and path of each file that was read → its text."""
+        documents = (*self._bottles.values(), *self._agents.values(), self.settings)
+        sources = [document.source for document in documents if document]
+        return {(source.layer, source.file): source.text for source in sources}
+
     def _keep[T](self, parse: Callable[[Entry, Known], Result[T]], entry: Entry) -> T | None:
         value, found = parse(self._draft(entry), self.known)
         self.diagnostics += found

@@ -6,15 +6,13 @@ lines and columns are the same on every platform.
 
 from __future__ import annotations
 
-import errno
-import os
 import re
-import stat
 from dataclasses import dataclass
 from pathlib import Path
 
 from botbottle.load.fault import Fault
-from botbottle.load.limits import MAX_FILE_BYTES, MAX_FRONT_CHARS, SNIPPET_CHARS
+from botbottle.load.limits import MAX_FRONT_CHARS, SNIPPET_CHARS
+from botbottle.load.rawfile import read_bytes
 from botbottle.model.diagnostic import Layer, Origin
 
 _FENCE = re.compile(r"^---[ \t]*$", re.MULTILINE)
@@ -56,7 +54,11 @@ class Source:
 
 def read_text(path: Path) -> str:
     """The decoded text of a regular file. Raises Fault."""
-    data = _read_bytes(path)
+    return text_of(read_bytes(path))
+
+
+def text_of(data: bytes) -> str:
+    """A file's bytes as text, with one kind of line break. Raises Fault."""
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
         raise Fault("BB2003", "the file is UTF-16", 1, 1, "save it as UTF-8")
     try:
@@ -70,37 +72,6 @@ def read_text(path: Path) -> str:
             "BB2003", f"byte {byte} is not UTF-8", line, column, "save the file as UTF-8"
         ) from error
     return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
-
-
-def _read_bytes(path: Path) -> bytes:
-    try:
-        # O_NONBLOCK: a FIFO planted in the folder must not hang the reader.
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-    except OSError as error:
-        raise _unreadable(error, path) from error
-    info = os.fstat(descriptor)
-    if not stat.S_ISREG(info.st_mode):
-        os.close(descriptor)
-        raise Fault("BB2001", "this is not a regular file", hint="remove or rename it")
-    with os.fdopen(descriptor, "rb") as file:
-        if info.st_size > MAX_FILE_BYTES:
-            raise Fault(
-                "BB2002",
-                f"the file has {info.st_size} bytes; at most {MAX_FILE_BYTES} are read",
-                hint="a manifest is a page, not a book: move long texts elsewhere",
-            )
-        return file.read(MAX_FILE_BYTES + 1)
-
-
-def _unreadable(error: OSError, path: Path) -> Fault:
-    if error.errno == errno.ELOOP:
-        return Fault("BB2001", "the symbolic link leads back to itself", hint="remove the link")
-    if error.errno == errno.ENOENT and not path.is_symlink():
-        return Fault("BB2001", "the file is gone", hint="it was removed meanwhile; try again")
-    if error.errno == errno.ENOENT:
-        return Fault("BB2001", "the symbolic link leads nowhere", hint="remove or repair the link")
-    reason = (error.strerror or "unknown error").lower()
-    return Fault("BB2001", f"the file cannot be read: {reason}", hint="check its permissions")
 
 
 def cut(text: str, file: str, layer: Layer) -> Source:

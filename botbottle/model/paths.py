@@ -10,6 +10,7 @@
       run/bottles/SLUG/ca/        the bottle's own CA key, mounted in its sidecar only
       run/bottles/SLUG/public/    ca.pem and bundle.pem, mounted read-only in the agent
       run/locks/PROJECT.lock      the project's flock
+      run/manifests/PROJECT.json  what the manifests declared when they were last applied, 0600
 """
 
 from __future__ import annotations
@@ -46,6 +47,11 @@ class HomePaths:
     @property
     def fingerprint_key(self) -> str:
         return f"{self.home}/run/fingerprint.key"
+
+    @property
+    def manifests(self) -> str:
+        """A cache: what is in it may be removed at any time."""
+        return f"{self.home}/run/manifests"
 
     def lock(self, project: str) -> str:
         return f"{self.home}/run/locks/{project}.lock"

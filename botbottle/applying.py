@@ -11,8 +11,9 @@ import secrets
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from botbottle.engine.api import EngineWrite
 from botbottle.errors import ImageBuildFailed
@@ -30,8 +31,7 @@ from botbottle.ui.events import Event
 from botbottle.vault import MemoryVault
 
 
-@dataclass(frozen=True, slots=True)
-class ImageBuilder:
+class ImageBuilder(Struct, frozen=True):
     """``executor.Images`` on top of the recipes."""
 
     engine: EngineWrite

@@ -11,8 +11,9 @@ import json
 import subprocess
 import sys
 import time
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from benchmarks.egress.subjects import CREDENTIAL, ROOT, Subject
 from botbottle.control import SidecarClient, connect

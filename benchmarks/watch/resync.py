@@ -9,9 +9,10 @@ import multiprocessing
 import statistics
 import tempfile
 import time
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+from msgspec.structs import replace
 
 from botbottle.engine.connection import Connection
 from botbottle.engine.endpoint import Endpoint

@@ -10,7 +10,8 @@ overrun only by what admitted requests emit beyond their reservation before they
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from botbottle.model.bottle import Window
 
@@ -18,8 +19,7 @@ CRUMBS = 0.05  # the share of a budget that counts as spent once a request did n
 MAX_ALLOWANCE = 8192  # tokens of output reserved at most, whatever the request's max_tokens
 
 
-@dataclass(frozen=True, slots=True)
-class PoolState:
+class PoolState(Struct, frozen=True):
     """One governing pool at one moment; ``reserved`` is held by other requests in flight."""
 
     scope: str
@@ -36,8 +36,7 @@ class PoolState:
         return self.limit - self.spent - self.reserved
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(Struct, frozen=True):
     """``reserve`` tokens when admitted; ``pool`` is the tightest one, None: nothing governs.
 
     ``busy``: refused only because of requests in flight, so waiting may help.

@@ -9,8 +9,9 @@ limit of every scope must have room (of parents too: a stricter reading never ov
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from typing import Literal
+
+from msgspec.structs import replace
 
 from botbottle.model.bottle import Limit, Scope, Window
 

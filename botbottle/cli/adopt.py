@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -53,8 +52,7 @@ def register(app: typer.Typer) -> None:
         return run.go(Consent(yes=yes, digest=approve))
 
 
-@dataclass(frozen=True, slots=True)
-class Adoption(Run):
+class Adoption(Run, frozen=True):
     """An apply of one plan: the copy. It approves no reach: that is asked by ``bb apply``."""
 
     source: str = ""  # id of a container

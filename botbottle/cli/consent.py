@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from botbottle.errors import PlanStale, Refused
 
@@ -14,8 +15,7 @@ if TYPE_CHECKING:
     from botbottle.model.plan import Plan
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Consent:
+class Consent(Struct, frozen=True, kw_only=True):
     """Approval given beforehand: of everything harmless (``yes``), of more (``allow``), or of
     one plan by its digest; ``saved`` is that plan's document where the caller has it."""
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping, Sized
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, TextIO
+
+from msgspec import Struct, field
 
 from botbottle.errors import UsageError
 
@@ -16,8 +17,7 @@ FORMAT_VERSION = "1.0"  # of every --json document: readers take unknown keys, n
 type ProgressMode = Literal["auto", "tty", "plain", "json", "quiet"]
 
 
-@dataclass(slots=True)
-class Context:
+class Context(Struct):
     """Global options, resolved once. ``home`` is the bb home (default ``~/.bot-bottle``),
     ``cwd`` the directory verbs act in (``-C``). ``out`` carries the product (plan text, JSON),
     ``err`` progress, warnings and prompts."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from botbottle.errors import Refused
 
@@ -19,8 +20,7 @@ if TYPE_CHECKING:
     from botbottle.planner.names import Names
 
 
-@dataclass(frozen=True, slots=True)
-class Instance:
+class Instance(Struct, frozen=True):
     """A declared bottle with its engine names and paths."""
 
     spec: BottleSpec

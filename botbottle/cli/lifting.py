@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import getpass
 import time
-from dataclasses import replace
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from botbottle.cli.consent import Consent, ask
 from botbottle.cli.context import Context

@@ -8,19 +8,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, TextIO
 
 import typer
+from msgspec import Struct
+from msgspec.structs import asdict
 
 from botbottle.cli.context import Context
 from botbottle.errors import EngineError, Exit
 from botbottle.load.layers import Layers, agents, layers, scan
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(Struct, frozen=True):
     """A declared thing. ``active`` maps instances to container states; None: unknown."""
 
     kind: str

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from botbottle.cli.consent import Consent, ask, stale
 from botbottle.cli.plan import finish, write_plan
@@ -24,8 +26,7 @@ if TYPE_CHECKING:
     type Emit = Callable[[Event], None]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pace:
+class Pace(Struct, frozen=True, kw_only=True):
     """How to carry out: ops at a time, whether one failure stops all, and whether to wait until
     what was started has kept running for a moment. Waits that later ops need are never left out."""
 
@@ -34,8 +35,7 @@ class Pace:
     wait: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(Struct, frozen=True):
     """What is carried out for which verb. ``only``: these bottles; ``destroy``: to nothing;
     ``approves``: what is carried out becomes the reach that later plans compare with."""
 

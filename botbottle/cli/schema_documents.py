@@ -1,6 +1,6 @@
 """JSON Schemas (draft 2020-12) of everything people and programs read or write.
 
-Manifests come from the pydantic models, documents from the dataclasses that are serialised, so
+Manifests come from the pydantic models, documents from the records that are serialised, so
 a schema cannot say anything else than the code; ``bb schema --check`` and a test compare the
 committed files.
 """
@@ -12,8 +12,10 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from pydantic import TypeAdapter
+from msgspec import Struct
 from pydantic.json_schema import GenerateJsonSchema
+
+from botbottle.cli.schema_records import schema_of
 
 DRAFT = GenerateJsonSchema.schema_dialect
 type Schema = dict[str, Any]
@@ -77,13 +79,13 @@ def _settings() -> Schema:
     return SettingsFile.model_json_schema(by_alias=True)
 
 
-def _tagged(classes: tuple[type, ...], tag: str) -> tuple[list[Schema], Schema]:
+def _tagged(classes: tuple[type[Struct], ...], tag: str) -> tuple[list[Schema], Schema]:
     """One alternative for each class, told apart by its class name under ``tag``; and their
     shared definitions."""
     alternatives: list[Schema] = []
     shared: Schema = {}
     for item in classes:
-        body = TypeAdapter(item).json_schema(mode="serialization")
+        body = schema_of(item)
         shared |= _undescribed(body.pop("$defs", {}))
         # Versions of pydantic differ in whether a dataclass's docstring becomes a description.
         body.pop("description", None)
@@ -101,15 +103,14 @@ def _undescribed(definitions: Schema) -> Schema:
 
 
 def _docstring(item: type) -> str:
-    """The class's own words; empty where dataclasses made them up from the signature."""
-    own = item.__dict__.get("__doc__") or ""
-    return "" if own.startswith(f"{item.__name__}(") else inspect.cleandoc(own)
+    """The class's own words, if it has any."""
+    return inspect.cleandoc(item.__dict__.get("__doc__") or "")
 
 
 def _plan() -> Schema:
     from botbottle.model import plan
 
-    body = TypeAdapter(plan.Plan).json_schema(mode="serialization")
+    body = schema_of(plan.Plan)
     body["description"] = _docstring(plan.Plan)
     ops, shared = _tagged(plan.Op.__value__.__args__, "op")
     definitions = {**_undescribed(body["$defs"]), **shared}

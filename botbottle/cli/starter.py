@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 # Template → host variable of its credential, and the budget that its tokens spend.
 PROVIDERS = {"claude": "ANTHROPIC_API_KEY", "codex": "OPENAI_API_KEY", "pi": "ANTHROPIC_API_KEY"}
 BUDGETS = {"claude": "claude", "codex": "codex", "pi": "claude"}
 
 
-@dataclass(frozen=True, slots=True)
-class Choices:
+class Choices(Struct, frozen=True):
     """What a starter needs to know. ``budget`` is an amount such as ``5M/day``; ``allow`` are
     host names beyond the provider's own."""
 

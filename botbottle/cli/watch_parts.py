@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from msgspec import Struct
+
 from botbottle.cli.context import Context
 from botbottle.control.adapter import ControlClient
 from botbottle.engine.api import EngineWrite
@@ -27,8 +29,7 @@ from botbottle.watch.sources import EngineEvents, Manifests
 from botbottle.watch.world import LiveWorld
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
+class Options(Struct, frozen=True, kw_only=True):
     """The verb's own options."""
 
     level: Level = "safe"

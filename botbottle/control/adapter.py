@@ -5,8 +5,9 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from botbottle.control import answers
 from botbottle.control.channel import NobodyListens, SidecarUnreachable, opened
@@ -20,8 +21,7 @@ PROBE = "service.sock"
 TIMEOUT = 2.0  # seconds
 
 
-@dataclass(frozen=True, slots=True)
-class ControlClient:
+class ControlClient(Struct, frozen=True):
     """``executor.Control`` and ``session.ControlRead`` over unix sockets.
 
     ``socket_root`` is the directory that the ledger service keeps its sockets in.

@@ -7,8 +7,9 @@ secret in the request, a push, a private address) is not something a route shoul
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from botbottle.model.reading import RouteError
 from botbottle.model.route import Match, PathMatch, Route, from_flat
@@ -17,8 +18,7 @@ _WANTED = frozenset({"no-route", "no-match"})
 _MOST_PATHS = 8  # more different first segments than that: the whole host
 
 
-@dataclass(frozen=True, slots=True)
-class Suggestion:
+class Suggestion(Struct, frozen=True):
     """A route that would have admitted ``denials`` requests."""
 
     route: Route

@@ -9,8 +9,9 @@ exercises both.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Protocol
+
+from msgspec import Struct
 
 from botbottle.model.plan import Ref
 from botbottle.model.resources import (
@@ -27,8 +28,7 @@ from botbottle.model.resources import (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(Struct, frozen=True):
     """A hint that something about a resource changed; carries keys only, never state."""
 
     kind: str  # container | network | image
@@ -39,8 +39,7 @@ class Event:
     home: str = ""  # the bb home it belongs to; networks do not say
 
 
-@dataclass(frozen=True, slots=True)
-class ExecResult:
+class ExecResult(Struct, frozen=True):
     """Result of a program run inside a container."""
 
     exit_code: int

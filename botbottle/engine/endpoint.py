@@ -11,17 +11,17 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
 
 from botbottle.errors import EngineUnreachable
 
 DEFAULT_SOCKET = "/var/run/docker.sock"
 
 
-@dataclass(frozen=True, slots=True)
-class Tls:
+class Tls(Struct, frozen=True):
     """Paths of client certificate, key and CA (empty: not used); ``verify`` the server's name."""
 
     ca: str = ""
@@ -30,8 +30,7 @@ class Tls:
     verify: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Endpoint:
+class Endpoint(Struct, frozen=True):
     """An engine's address (``unix://``, ``tcp://`` or ``ssh://``) and how to authenticate."""
 
     url: str

@@ -15,8 +15,10 @@ import ipaddress
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from botbottle.engine import decode
 from botbottle.engine.connection import Connection
@@ -39,8 +41,7 @@ type Later = Callable[[], Any]  # waits for an answer
 _ALIVE = ("running", "paused", "restarting")
 
 
-@dataclass(frozen=True, slots=True)
-class _Lists:
+class _Lists(Struct, frozen=True):
     """The three lists, asked for at ``since`` (monotonic seconds)."""
 
     since: float

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Literal, Protocol
+
+from msgspec import Struct, field
 
 from botbottle.engine.api import EngineWrite
 from botbottle.errors import BBError
@@ -57,8 +58,7 @@ class Clock(Protocol):
     def sleep(self, seconds: float) -> None: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Tools:
+class Tools(Struct, frozen=True):
     """Everything handlers work with."""
 
     engine: EngineWrite
@@ -71,16 +71,14 @@ class Tools:
     cancelled: Callable[[], bool]
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
+class Failure(Struct, frozen=True):
     """An op that failed, and why."""
 
     op: Op
     error: BBError
 
 
-@dataclass(frozen=True, slots=True)
-class NotStarted:
+class NotStarted(Struct, frozen=True):
     """An op that was not started; ``by``: the failed op that blocks it."""
 
     op: Op
@@ -88,8 +86,7 @@ class NotStarted:
     by: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+class Result(Struct, frozen=True):
     """The three groups, each in the plan's order."""
 
     done: tuple[Op, ...] = ()

@@ -7,7 +7,8 @@ network names are not unique on every engine and container names change hands in
 from __future__ import annotations
 
 import threading
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from botbottle.model.plan import Ref
 

@@ -6,7 +6,8 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from botbottle.engine.api import EngineWrite
 from botbottle.errors import BBError, EngineUnreachable, LedgerError, Transient
@@ -118,8 +119,7 @@ def _pool(parallel: int) -> Executor:
     return _Inline() if parallel <= 1 else _Threads()
 
 
-@dataclass(slots=True)
-class _Walk:
+class _Walk(Struct):
     """One execution. Only `_attempt` runs in worker threads."""
 
     plan: Plan

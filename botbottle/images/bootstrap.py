@@ -6,9 +6,10 @@ import shutil
 import subprocess
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
+
+from msgspec import Struct
 
 from botbottle.errors import ImageBuildFailed
 from botbottle.images import recipe
@@ -25,8 +26,7 @@ _HOOKS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Mirror:
+class Mirror(Struct, frozen=True):
     """Where this machine gets Debian from. Empty: mmdebstrap's own default."""
 
     main: str = ""

@@ -5,8 +5,9 @@ from __future__ import annotations
 import platform
 import re
 import tempfile
-from dataclasses import dataclass, field
 from pathlib import Path
+
+from msgspec import Struct, field
 
 from botbottle.errors import BBError, ImageBuildFailed
 from botbottle.images import bootstrap, custom, npm, recipe, wheels
@@ -52,8 +53,7 @@ def _this_arch() -> str:
     return {"amd64": "x86_64", "arm64": "aarch64"}.get(machine, machine)
 
 
-@dataclass(slots=True)
-class _Job:
+class _Job(Struct):
     engine: ImageEngine
     progress: Progress
     base: str

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class Platform:
+class Platform(Struct, frozen=True):
     """One architecture's package: an npm spec, its integrity (base64 SHA-512), and the folder
     inside it that holds the files."""
 
@@ -15,8 +14,7 @@ class Platform:
     folder: str
 
 
-@dataclass(frozen=True, slots=True)
-class Cli:
+class Cli(Struct, frozen=True):
     """A provider's command. ``keep``: path prefixes below ``folder`` that the image needs."""
 
     name: str

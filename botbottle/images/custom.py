@@ -9,8 +9,9 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from botbottle.errors import ManifestError
 
@@ -22,8 +23,7 @@ _SKIP = {".git", "__pycache__"}
 _OWN = "put it in a directory of its own, such as ~/.bot-bottle/images/NAME/Dockerfile"
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """One file (``data`` and ``mode``) or symbolic link (``link``) of a context."""
 
     data: bytes = b""
@@ -31,8 +31,7 @@ class Entry:
     link: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Custom:
+class Custom(Struct, frozen=True):
     """A Dockerfile with its context: path inside the context → entry, sorted."""
 
     path: Path

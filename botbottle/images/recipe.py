@@ -20,9 +20,10 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
+
+from msgspec import Struct
 
 from botbottle.errors import UsageError
 from botbottle.images import clis, custom
@@ -43,8 +44,7 @@ SIDECAR_PARTS = ("budget", "control", "dlp", "ledger", "meter", "model", "provid
 SIDECAR_MODULES = ("__init__.py", "errors.py")
 
 
-@dataclass(frozen=True, slots=True)
-class Recipe:
+class Recipe(Struct, frozen=True):
     """One image: a Dockerfile on a parent, plus packages (bases), wheels, our code or a CLI."""
 
     name: str

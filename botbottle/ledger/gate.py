@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from botbottle import errors
 from botbottle.budget import admission, counting, limits, precedence, windows
@@ -28,8 +29,7 @@ MAX_IN_FLIGHT = 256  # requests of one account at a time
 FORGET_SECONDS = 3600.0  # an expired lease can still be revived by its request until then
 
 
-@dataclass(frozen=True, slots=True)
-class _Config:
+class _Config(Struct, frozen=True):
     """One account as the gate sees it."""
 
     spender: Spender

@@ -7,8 +7,9 @@ otherwise. Everything here is free of secrets by construction: the ledger never 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any, Literal
+
+from msgspec import Struct, field
 
 from botbottle.model.bottle import Policy, Scope, Window
 from botbottle.model.usage import Tokens
@@ -27,8 +28,7 @@ type EventKind = Literal["denial", "finding", "request", "alarm"]
 type ProposalStatus = Literal["pending", "approved", "rejected", "expired"]
 
 
-@dataclass(frozen=True, slots=True)
-class Admitted:
+class Admitted(Struct, frozen=True):
     """A request may be sent. ``lease`` names the reservation of ``reserved`` tokens until
     ``expires``; ``room`` is what is left in the tightest governing pool after it, and ``scope``,
     ``limit``, ``spent``, ``window`` describe that pool (empty and None: nothing governs).
@@ -45,8 +45,7 @@ class Admitted:
     count: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
+class Refusal(Struct, frozen=True):
     """A request may not be sent. ``retry_after`` is seconds, None when waiting does not help."""
 
     code: RefusalCode
@@ -61,8 +60,7 @@ class Refusal:
     policy: Policy | Literal[""] = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
+class Progress(Struct, frozen=True):
     """Answer to a running request: ``cut`` it now? ``room`` is left in the tightest pool."""
 
     cut: bool
@@ -70,8 +68,7 @@ class Progress:
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Settled:
+class Settled(Struct, frozen=True):
     """Usage is durable. ``crossed``: some governing pool has nothing left."""
 
     recorded: int
@@ -80,8 +77,7 @@ class Settled:
     crossed: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Account:
+class Account(Struct, frozen=True):
     """A bottle as the ledger knows it."""
 
     name: str
@@ -94,8 +90,7 @@ class Account:
     retired_at: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class UsageRow:
+class UsageRow(Struct, frozen=True):
     """Summed usage of one group. ``keys`` holds the grouping values in the order asked for."""
 
     keys: tuple[str, ...]
@@ -106,8 +101,7 @@ class UsageRow:
     estimated: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class ExchangeRow:
+class ExchangeRow(Struct, frozen=True):
     """One stored exchange, newest first in listings. ``correction``: an amendment of an earlier
     row of the same response (its classes are the difference)."""
 
@@ -128,8 +122,7 @@ class ExchangeRow:
     note: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class AuditRow:
+class AuditRow(Struct, frozen=True):
     """One link of the audit chain. ``hash`` covers everything else and ``prev``."""
 
     seq: int
@@ -146,8 +139,7 @@ class AuditRow:
     hash: str
 
 
-@dataclass(frozen=True, slots=True)
-class AuditCheck:
+class AuditCheck(Struct, frozen=True):
     """Result of verifying the chain: ``head`` is worth keeping elsewhere (a chain rewritten as
     a whole is only caught by comparing heads)."""
 
@@ -157,8 +149,7 @@ class AuditCheck:
     problem: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class JournalRow:
+class JournalRow(Struct, frozen=True):
     """An operation's intent and, when there is one, its outcome."""
 
     id: int
@@ -173,8 +164,7 @@ class JournalRow:
     detail: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Generation:
+class Generation(Struct, frozen=True):
     """One applied desired set; ``digest`` finds its document."""
 
     id: int
@@ -185,8 +175,7 @@ class Generation:
     plan_digest: str
 
 
-@dataclass(frozen=True, slots=True)
-class Proposal:
+class Proposal(Struct, frozen=True):
     """Something a bottle asks an operator for, over MCP or because DLP held a request."""
 
     id: str
@@ -203,8 +192,7 @@ class Proposal:
     result: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class LedgerEvent:
+class LedgerEvent(Struct, frozen=True):
     """A denial, finding, request or alarm that a sidecar or the service reported."""
 
     id: int
@@ -214,8 +202,7 @@ class LedgerEvent:
     data: Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Heartbeat:
+class Heartbeat(Struct, frozen=True):
     """The last sign of life of a bottle's sidecar, with what it said."""
 
     account: str
@@ -223,8 +210,7 @@ class Heartbeat:
     status: Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class WatchLease:
+class WatchLease(Struct, frozen=True):
     """The right to enforce. ``epoch`` grows with every change of holder (a fencing token)."""
 
     name: str
@@ -234,8 +220,7 @@ class WatchLease:
     info: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class LimitRow:
+class LimitRow(Struct, frozen=True):
     """A limit in force: ``declared`` by manifests (None: only an override), ``override`` by an
     operator; ``baseline`` is what a reset has forgiven in the current window."""
 
@@ -252,8 +237,7 @@ class LimitRow:
         return self.override if self.override is not None else self.declared or 0
 
 
-@dataclass(frozen=True, slots=True)
-class Health:
+class Health(Struct, frozen=True):
     """Result of a check: ``problems`` is empty when the ledger is sound."""
 
     backend: str

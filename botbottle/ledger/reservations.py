@@ -7,7 +7,9 @@ goes by and stay in the copy, so that the next report of their request can reviv
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from botbottle.ledger.db import Db
 
@@ -17,8 +19,7 @@ _PUT_LEASE = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Lease:
+class Lease(Struct, frozen=True):
     """A reservation of ``amount`` tokens until ``expires``."""
 
     id: str

@@ -10,8 +10,9 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from botbottle import errors
 from botbottle.ledger.opening import give_to_owner_of_directory, open_ledger, require_plain_file
@@ -20,8 +21,7 @@ from botbottle.ledger.sqlite import SqliteDb
 SIDE_FILES = ("-wal", "-shm")  # the write-ahead log of one database must never meet another
 
 
-@dataclass(frozen=True, slots=True)
-class Restored:
+class Restored(Struct, frozen=True):
     """What a restore did. ``kept`` is where the old file is now, empty when there was none;
     ``newest`` the time (seconds since the epoch) of the last exchange, 0 when there is none."""
 

@@ -10,7 +10,6 @@ spending into another window.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import fields
 
 from botbottle.budget import counting
 from botbottle.ledger.base import Part, dump
@@ -138,5 +137,5 @@ def _classes(tokens: Tokens) -> tuple[int, ...]:
     )
 
 
-if tuple(f.name for f in fields(Tokens)) != CLASSES:  # the order above is the schema's
+if Tokens.__struct_fields__ != CLASSES:  # the order above is the schema's
     raise TypeError("token classes and ledger columns differ")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from botbottle.load import findings
 from botbottle.load.budgets import parse_budget
@@ -17,8 +18,7 @@ from botbottle.model.manifest import Keys, is_name
 from botbottle.model.route import Route
 
 
-@dataclass(frozen=True, slots=True)
-class File:
+class File(Struct, frozen=True):
     """A file that is YAML: its keys without removed ones, its model if it fits."""
 
     source: Source

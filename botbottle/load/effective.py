@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from botbottle.load import findings
 from botbottle.load.extends import Resolver
@@ -22,8 +23,7 @@ from botbottle.providers import PROVIDERS, UnknownSetting
 SETTINGS = "agent_provider.settings"
 
 
-@dataclass(frozen=True, slots=True)
-class Overrides:
+class Overrides(Struct, frozen=True):
     """What the command line adds: ``bottles`` replaces the agents' own (``--bottle``),
     ``budgets`` is the most specific scope (``--budget``). Both hold for ``agents`` (empty:
     all)."""
@@ -37,8 +37,7 @@ class Overrides:
         return not self.agents or agent in self.agents
 
 
-@dataclass(frozen=True, slots=True)
-class Effective:
+class Effective(Struct, frozen=True):
     """An agent's merged policy, before it is spelled out as a BottleSpec."""
 
     agent: Agent

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from botbottle.errors import UsageError
 from botbottle.load.findings import did_you_mean
@@ -14,16 +15,14 @@ from botbottle.model.diagnostic import Origin
 DEFAULT = Origin("")
 
 
-@dataclass(frozen=True, slots=True)
-class Said:
+class Said(Struct, frozen=True):
     """One place that says something about a value; ``text`` is empty when it was not kept."""
 
     origin: Origin
     text: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Explained:
+class Explained(Struct, frozen=True):
     """One leaf: its key path, effective value, the place that won, and those that lost."""
 
     path: str

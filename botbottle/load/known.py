@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from botbottle.providers import PROVIDERS
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
+class Known(Struct, frozen=True):
     """``budgets``: some keys a budget may have; ``budget_keys`` has all. ``templates``: values
     of agent_provider.template."""
 

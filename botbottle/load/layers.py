@@ -5,9 +5,10 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
+
+from msgspec import Struct
 
 from botbottle.model.bottle import Project
 
@@ -20,8 +21,7 @@ type LayerName = Literal["home", "project"]
 type Kind = Literal["bottles", "agents"]
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """A manifest file: ``name`` is its stem, ``path`` where it lies, ``file`` the path below
     the layer's root."""
 
@@ -31,8 +31,7 @@ class Entry:
     layer: LayerName
 
 
-@dataclass(frozen=True, slots=True)
-class Folder:
+class Folder(Struct, frozen=True):
     """The manifest files of one folder by name, and files whose names cannot be names."""
 
     entries: dict[str, Entry]
@@ -40,8 +39,7 @@ class Folder:
     unreadable: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Layers:
+class Layers(Struct, frozen=True):
     """Roots of the layers: ``home`` is the bb home, ``project`` the project's ``.bot-bottle``
     folder (None: only home)."""
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from botbottle.load.known import Known
 from botbottle.load.layers import SETTINGS, Entry, Folder, Layers, agents, owned_by_stranger, scan

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
 from pathlib import Path
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from botbottle.load.checks import cross_checks, folder_checks
 from botbottle.load.compose import specs
@@ -19,8 +21,7 @@ from botbottle.model.bottle import BottleSpec, Declared
 from botbottle.model.diagnostic import Diagnostic, Origin, Severity
 
 
-@dataclass(frozen=True, slots=True)
-class Loaded:
+class Loaded(Struct, frozen=True):
     """What was read. ``declared`` is None when any error was found."""
 
     declared: Declared | None

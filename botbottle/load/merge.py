@@ -20,15 +20,15 @@ Budgets are not leaves: each bottle file keeps its own as a pool (see ``scopes``
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from botbottle.model.diagnostic import Origin
 from botbottle.model.route import Route
 
 
-@dataclass(frozen=True, slots=True)
-class Leaf:
+class Leaf(Struct, frozen=True):
     """A value, where it was written, and the leaves it overrode, nearest first."""
 
     value: Any
@@ -58,8 +58,7 @@ class Leaf:
         return tuple(leaf.origin for leaf in self.history)
 
 
-@dataclass(frozen=True, slots=True)
-class RouteLeaf:
+class RouteLeaf(Struct, frozen=True):
     """A route, its place (its identity) and its number in that file."""
 
     route: Route
@@ -72,8 +71,7 @@ class RouteLeaf:
         return self.origin.layer, self.origin.file, self.index
 
 
-@dataclass(frozen=True, slots=True)
-class Policy:
+class Policy(Struct, frozen=True):
     """A partial or effective policy; immutable by convention (never change ``leaves``)."""
 
     leaves: Mapping[str, Leaf] = field(default_factory=dict)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
+from msgspec import Struct
 from pydantic import ValidationError
 
 from botbottle.load import contents, findings
@@ -31,8 +31,7 @@ _MODELS: dict[Kind, type[Keys]] = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Document:
+class Document(Struct, frozen=True, kw_only=True):
     """A file that is YAML, with the places of all its values."""
 
     source: Source
@@ -45,8 +44,7 @@ class Document:
         return self.source.origin(place.line, place.column)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bottle(Document):
+class Bottle(Document, frozen=True, kw_only=True):
     """A bottle file. A ``broken`` one still tells what it extends, so that chains through it
     are checked as well; its policy is not used."""
 
@@ -56,8 +54,7 @@ class Bottle(Document):
     broken: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Agent(Document):
+class Agent(Document, frozen=True, kw_only=True):
     """An agent file. ``keys`` is None when it is broken; ``bottles`` is then what could be read."""
 
     entry: Entry
@@ -65,8 +62,7 @@ class Agent(Document):
     keys: AgentFile | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SettingsDoc(Document):
+class SettingsDoc(Document, frozen=True, kw_only=True):
     """A good settings file."""
 
     keys: SettingsFile

@@ -6,15 +6,15 @@ message.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Literal
+
+from msgspec import Struct
 
 type Kind = Literal["bottle", "agent", "settings"]
 type Path = tuple[str | int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Moved:
+class Moved(Struct, frozen=True):
     """A key at ``path`` that is refused with its own words."""
 
     path: Path

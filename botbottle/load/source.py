@@ -7,8 +7,9 @@ lines and columns are the same on every platform.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from botbottle.load.fault import Fault
 from botbottle.load.limits import MAX_FRONT_CHARS, SNIPPET_CHARS
@@ -23,8 +24,7 @@ _HIDDEN = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(Struct, frozen=True):
     """A file's text. ``file`` is its path below the layer's root; ``front`` starts on line
     ``front_line`` (1-based) and ``body`` follows the closing fence."""
 

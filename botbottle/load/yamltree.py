@@ -9,10 +9,10 @@ Source: YAML 1.2.2, section 10.3 (core schema); tags and merge keys are refused.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from _ruamel_yaml import CParser  # type: ignore[import-not-found]  # no stubs
+from msgspec import Struct, field
 from ruamel.yaml.error import YAMLError
 from ruamel.yaml.events import (
     AliasEvent,
@@ -31,8 +31,7 @@ from botbottle.load.yamlwords import plain_words
 type Path = Sequence[str | int]
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Struct, frozen=True):
     """Where a value starts and, inside a mapping, where its key starts (else the value again).
 
     Lines and columns count from 1 in the whole file.
@@ -44,8 +43,7 @@ class Place:
     key_column: int
 
 
-@dataclass(slots=True)
-class Tree:
+class Tree(Struct):
     """Plain data (dict, list, str, int, float, bool, None) and the place of every node."""
 
     data: Any = None

@@ -8,9 +8,10 @@ leaves the home and its sidecars, so neither a manifest nor a log tells the valu
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
+
+from msgspec import Struct
 
 from botbottle.model.reading import RouteError, mapping, text
 
@@ -20,8 +21,7 @@ DAY_PATTERN = re.compile(r"\d{4}-\d{2}-\d{2}")
 _LONGEST_REASON = 200  # characters
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Approval:
+class Approval(Struct, frozen=True, order=True):
     """``until``: the last day (UTC, YYYY-MM-DD) on which it holds. ``rule``: "" for any rule."""
 
     fingerprint: str

@@ -7,8 +7,9 @@ secrets: credentials appear only as names of host variables.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Literal
+
+from msgspec import Struct, field
 
 from botbottle.model.diagnostic import Origin
 from botbottle.model.route import Route
@@ -22,8 +23,7 @@ WINDOWS: tuple[Window, ...] = ("", "hour", "day", "week", "month")
 POLICIES: tuple[Policy, ...] = ("cutoff", "freeze", "kill")
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Limit:
+class Limit(Struct, frozen=True, order=True):
     """A budget: ``tokens`` for one provider, in all or per window (UTC calendar windows)."""
 
     provider: str
@@ -31,8 +31,7 @@ class Limit:
     window: Window = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Scope:
+class Scope(Struct, frozen=True):
     """A pool of budget and a rollup of usage.
 
     ``key`` is stable and unique in a ledger: ``launch:PROJECT/NAME``, ``agent:PROJECT/NAME``,
@@ -45,8 +44,7 @@ class Scope:
     limits: tuple[Limit, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class EnvVar:
+class EnvVar(Struct, frozen=True):
     """An environment variable of the agent.
 
     ``literal``: ``value`` is the text. ``ask``: ``value`` is the prompt (may be empty).
@@ -58,8 +56,7 @@ class EnvVar:
     value: str
 
 
-@dataclass(frozen=True, slots=True)
-class Resources:
+class Resources(Struct, frozen=True):
     """Limits of the agent container: bytes, CPUs (1.0 = one core), processes."""
 
     memory: int = 2 * 1024**3
@@ -67,16 +64,14 @@ class Resources:
     pids: int = 512
 
 
-@dataclass(frozen=True, slots=True)
-class GitUser:
+class GitUser(Struct, frozen=True):
     """Git identity; an empty field is not set."""
 
     name: str = ""
     email: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class GitRepo:
+class GitRepo(Struct, frozen=True):
     """A declared remote of the git-gate; ``key_provider`` is ``static`` or ``gitea``."""
 
     name: str
@@ -88,8 +83,22 @@ class GitRepo:
     api_url: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class BottleSpec:
+class _Written(Struct, frozen=True, eq=False):
+    """What manifests say. Equal when it says the same: where it was written does not count."""
+
+    def __eq__(self, other: object) -> bool:
+        if type(other) is not type(self):
+            return NotImplemented
+        return self._said() == other._said()
+
+    def __hash__(self) -> int:
+        return hash(self._said())
+
+    def _said(self) -> tuple[object, ...]:
+        return tuple(getattr(self, f) for f in self.__struct_fields__ if f != "origins")
+
+
+class BottleSpec(_Written, frozen=True, eq=False):
     """One declared running instance. ``name`` is unique in its project.
 
     ``scopes`` are ordered most specific first. ``ancestry`` names the bottle files, own ones
@@ -128,15 +137,14 @@ class BottleSpec:
     prompt: str = ""
     preflight: Literal["off", "estimate", "exact"] = "off"
     all_scopes: bool = False
-    origins: Mapping[str, tuple[Origin, ...]] = field(default_factory=dict, compare=False)
+    origins: Mapping[str, tuple[Origin, ...]] = field(default_factory=dict)
 
     def budget_mode(self, chosen: Literal["nearest", "all"]) -> Literal["nearest", "all"]:
         """The mode that holds for this bottle when the settings choose ``chosen``."""
         return "all" if self.all_scopes else chosen
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(_Written, frozen=True, eq=False):
     """``settings.yml``: host-wide choices. ``ledger`` is a database URL or empty (SQLite at home).
 
     ``count_*`` say which token classes a budget counts (output always counts).
@@ -166,11 +174,10 @@ class Settings:
     freezes_keep: int = 5
     freezes_max_days: int = 0
     freezes_remove: Literal["manual", "auto"] = "manual"
-    origins: Mapping[str, tuple[Origin, ...]] = field(default_factory=dict, compare=False)
+    origins: Mapping[str, tuple[Origin, ...]] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Project:
+class Project(Struct, frozen=True):
     """Where manifests come from. ``id`` labels resources: the directory's name and a short hash
     of its path, or ``home``. ``root`` is empty for home."""
 
@@ -179,8 +186,7 @@ class Project:
     home: str
 
 
-@dataclass(frozen=True, slots=True)
-class Declared:
+class Declared(Struct, frozen=True):
     """What the manifests say, before enforcement: the input of ``planner``."""
 
     project: Project

@@ -9,16 +9,22 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from msgspec import Struct
+
 HASH_VERSION = 1
 _LEAVES = frozenset({str, int, float, bool, type(None)})
 
 
 class _Fields(dict[type, tuple[str, ...]]):
-    """Names of a dataclass's fields, looked up once a class: planning visits millions."""
+    """Names of a record's fields, looked up once a class: planning visits millions."""
 
     def __missing__(self, cls: type) -> tuple[str, ...]:
-        found = dataclasses.fields(cls) if dataclasses.is_dataclass(cls) else ()
-        self[cls] = names = tuple(f.name for f in found)
+        if issubclass(cls, Struct):
+            names = cls.__struct_fields__
+        else:
+            found = dataclasses.fields(cls) if dataclasses.is_dataclass(cls) else ()
+            names = tuple(f.name for f in found)
+        self[cls] = names
         return names
 
 
@@ -41,7 +47,9 @@ def _other(value: Any) -> Any:
     """What is rarer: enums, mappings, sets, subclasses of sequences, empty dataclasses."""
     if isinstance(value, enum.Enum):
         return value.value
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+    if isinstance(value, Struct) or (
+        dataclasses.is_dataclass(value) and not isinstance(value, type)
+    ):
         return {}
     if isinstance(value, Mapping):
         return {str(k): plain(v) for k, v in value.items()}

@@ -1,18 +1,19 @@
-"""Plain data → frozen dataclasses, by their type hints: the inverse of ``canonical.plain``."""
+"""Plain data → frozen records, by their type hints: the inverse of ``canonical.plain``."""
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import types
 import typing
 from collections.abc import Mapping
 from typing import Any
 
+from msgspec import Struct
 
-def decode[T](cls: type[T], data: Any) -> T:
-    """An instance of the dataclass ``cls``; unknown keys are ignored, missing ones take their
-    default. Raises TypeError or ValueError on data of another shape."""
+
+def decode[T: Struct](cls: type[T], data: Any) -> T:
+    """An instance of ``cls``; unknown keys are ignored, missing ones take their default. Raises
+    TypeError or ValueError on data of another shape."""
     value = _decode(cls, data)
     if not isinstance(value, cls):
         raise TypeError(f"not a {cls.__name__}")
@@ -27,10 +28,10 @@ def _hints(cls: type) -> dict[str, Any]:
 def _decode(hint: Any, data: Any) -> Any:
     if isinstance(hint, typing.TypeAliasType):
         return _decode(hint.__value__, data)
-    if dataclasses.is_dataclass(hint) and isinstance(hint, type):
+    if isinstance(hint, type) and issubclass(hint, Struct):
         if not isinstance(data, Mapping):
             raise TypeError(f"{hint.__name__}: expected a mapping")
-        known = {f.name: _hints(hint)[f.name] for f in dataclasses.fields(hint)}
+        known = _hints(hint)
         return hint(**{k: _decode(known[k], v) for k, v in data.items() if k in known})
     origin, args = typing.get_origin(hint), typing.get_args(hint)
     if origin is tuple:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 type Layer = Literal["home", "project", "settings", "default", "flag", "template"]
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Origin:
+class Origin(Struct, frozen=True, order=True):
     """Where a value was written. ``line`` and ``column`` count from 1; 0 means the whole file."""
 
     file: str
@@ -29,8 +29,7 @@ class Severity(enum.StrEnum):
     WARNING = "warning"
 
 
-@dataclass(frozen=True, slots=True)
-class Diagnostic:
+class Diagnostic(Struct, frozen=True):
     """One finding: stable ``code`` (BB2xxx), one sentence, place, offending line, way out.
 
     ``related`` holds further places with a word on each (both sides of a conflict, every hop

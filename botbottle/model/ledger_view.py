@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Literal
+
+from msgspec import Struct, field
 
 from botbottle.model import canonical
 from botbottle.model.bottle import Policy, Scope, Window
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Pool:
+class Pool(Struct, frozen=True, order=True):
     """A budget pool: one scope, provider and window with its limit and what is gone from it.
 
     ``limit`` already contains an operator's override. Tokens as the budget counts them;
@@ -37,8 +37,7 @@ class Pool:
         return self.spent >= self.limit or self.refused
 
 
-@dataclass(frozen=True, slots=True)
-class HoldRecord:
+class HoldRecord(Struct, frozen=True):
     """A standing order about a bottle: an operator's command, or a ``kill`` that stays until
     released. ``id`` identifies the trigger: one audit row is written for each."""
 
@@ -51,8 +50,7 @@ class HoldRecord:
     by: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class EnforcementRecord:
+class EnforcementRecord(Struct, frozen=True):
     """The newest carried-out action for a bottle that has not been lifted. ``resume``: an
     operator asked to continue this frozen bottle; the reconciler lifts it when that is done."""
 
@@ -63,8 +61,7 @@ class EnforcementRecord:
     resume: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class FreezeRecord:
+class FreezeRecord(Struct, frozen=True):
     """A snapshot that a bottle can be resumed from."""
 
     account: str
@@ -73,8 +70,7 @@ class FreezeRecord:
     at: float
 
 
-@dataclass(frozen=True, slots=True)
-class LedgerView:
+class LedgerView(Struct, frozen=True):
     """The reading. ``now`` is the ledger's clock (epoch seconds), ``version`` grows with every
     change. ``freezes`` maps an account to its listed snapshots, newest first; ``registered`` maps
     one to the digest of its registration (``registration_digest``)."""

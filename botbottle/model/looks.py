@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from botbottle.model import labels
 
@@ -14,8 +15,7 @@ _LOOKS = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Look:
+class Look(Struct, frozen=True):
     """What a name says: ``role`` agent, egress, net, home, work, ledger or outer; the bottle's
     name is cut after 24 characters and empty for what all bottles share."""
 

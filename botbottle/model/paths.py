@@ -17,11 +17,11 @@ from __future__ import annotations
 
 import functools
 import hashlib
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 
-@dataclass(frozen=True)
-class HomePaths:
+class HomePaths(Struct, frozen=True, dict=True):
     """Paths below one bb home (an absolute path)."""
 
     home: str
@@ -60,8 +60,7 @@ class HomePaths:
         return BottlePaths(self.home, slug(project, name))
 
 
-@dataclass(frozen=True, slots=True)
-class BottlePaths:
+class BottlePaths(Struct, frozen=True):
     """Paths of one bottle."""
 
     home: str

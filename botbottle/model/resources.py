@@ -9,8 +9,9 @@ from __future__ import annotations
 import functools
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Literal
+
+from msgspec import Struct, field
 
 from botbottle.model import canonical, labels
 from botbottle.model.sidecar_config import SidecarConfig
@@ -19,8 +20,7 @@ type Kind = Literal["agent", "egress", "ledger", "supervise", "git-gate", "resto
 type State = Literal["created", "running", "paused", "restarting", "exited", "dead", "removing"]
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Mount:
+class Mount(Struct, frozen=True, order=True):
     """A bind (``source`` is an absolute host path), named volume, or tmpfs (``source`` empty).
 
     ``options`` are tmpfs options such as ``size=64m,mode=1777,uid=1000``.
@@ -33,8 +33,7 @@ class Mount:
     options: str = ""
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Attachment:
+class Attachment(Struct, frozen=True, order=True):
     """A wanted network attachment: the network by its unique name, an address, aliases."""
 
     network: str
@@ -42,8 +41,7 @@ class Attachment:
     aliases: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class NetworkSpec:
+class NetworkSpec(Struct, frozen=True, dict=True):
     """A bridge network. ``internal``: no gateway to outside; ``inhibit_ipv4``: no host address."""
 
     name: str
@@ -59,16 +57,14 @@ class NetworkSpec:
         return canonical.digest(self)
 
 
-@dataclass(frozen=True, slots=True)
-class VolumeSpec:
+class VolumeSpec(Struct, frozen=True):
     """A named volume that outlives its container: the agent's home and workspace."""
 
     name: str
     bottle: str
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(Struct, frozen=True):
     """The mutable part of a container. Bytes, billionths of a CPU, processes (0 = unlimited)."""
 
     memory: int = 0
@@ -80,8 +76,7 @@ class Limits:
 _MUTABLE = frozenset({"limits", "name", "networks"})
 
 
-@dataclass(frozen=True)
-class ContainerSpec:
+class ContainerSpec(Struct, frozen=True, dict=True):
     """A hardened container. The first of ``networks`` is given at create, so the container is
     never on a default network; the others are connected before start.
 
@@ -118,7 +113,7 @@ class ContainerSpec:
     @functools.cached_property
     def spec_text(self) -> str:
         """Canonical JSON of the immutable part."""
-        data = {f: getattr(self, f) for f in self.__dataclass_fields__ if f not in _MUTABLE}
+        data = {f: getattr(self, f) for f in self.__struct_fields__ if f not in _MUTABLE}
         return canonical.canonical(data)
 
     @functools.cached_property
@@ -127,8 +122,7 @@ class ContainerSpec:
         return canonical.digest_text(self.spec_text)
 
 
-@dataclass(frozen=True, slots=True)
-class Endpoint:
+class Endpoint(Struct, frozen=True):
     """A live attachment: the network by id."""
 
     network_id: str
@@ -137,8 +131,7 @@ class Endpoint:
     aliases: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class ObservedContainer:
+class ObservedContainer(Struct, frozen=True):
     """A live container as the engine reports it. ``started_at`` is the engine's own string."""
 
     id: str
@@ -158,8 +151,7 @@ class ObservedContainer:
         return self.labels.get(labels.SPEC_HASH, "")
 
 
-@dataclass(frozen=True, slots=True)
-class ObservedNetwork:
+class ObservedNetwork(Struct, frozen=True):
     """A live network. ``endpoints`` are container ids, ours or not."""
 
     id: str
@@ -170,16 +162,14 @@ class ObservedNetwork:
     endpoints: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class ObservedVolume:
+class ObservedVolume(Struct, frozen=True):
     """A live volume of ours (label HOME)."""
 
     name: str
     labels: Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class ObservedImage:
+class ObservedImage(Struct, frozen=True):
     """A local image."""
 
     id: str
@@ -188,8 +178,7 @@ class ObservedImage:
     size: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class SidecarStatus:
+class SidecarStatus(Struct, frozen=True):
     """What a running egress sidecar says is *active* in it.
 
     ``config_hash``: hash of the active config without secrets (model.sidecar_config).
@@ -211,8 +200,7 @@ class SidecarStatus:
     detail: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Observed:
+class Observed(Struct, frozen=True):
     """One immutable snapshot of the engine, taken with labels as filter; strangers that hold
     one of our names or subnets are in it too, recognisable by their labels.
 

@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Literal, cast, get_args
+
+from msgspec import Struct, field
 
 from botbottle.model.approval import Approval, read_approval
 from botbottle.model.reading import RouteError, boolean, choice, listing, mapping, text
@@ -36,16 +37,14 @@ NAME_PATTERN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 HEADER_PATTERN = re.compile(r"[a-z0-9!#$%&'*+.^_`|~-]+")
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class PathMatch:
+class PathMatch(Struct, frozen=True, order=True):
     """A path rule. ``prefix`` matches whole segments: ``/v1`` matches ``/v1/x``, not ``/v1x``."""
 
     type: PathType
     value: str
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class HeaderMatch:
+class HeaderMatch(Struct, frozen=True, order=True):
     """A header rule; names are lower case, values case-sensitive."""
 
     name: str
@@ -53,8 +52,7 @@ class HeaderMatch:
     type: HeaderType = "exact"
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Match:
+class Match(Struct, frozen=True, order=True):
     """One alternative: every non-empty field must match."""
 
     paths: tuple[PathMatch, ...] = ()
@@ -62,8 +60,7 @@ class Match:
     headers: tuple[HeaderMatch, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Auth:
+class Auth(Struct, frozen=True, order=True):
     """How the sidecar authenticates: ``secret`` is the *name* of a host variable, never a value.
 
     ``name`` is the header or query parameter for the schemes ``header`` and ``query``. ``oauth``
@@ -75,8 +72,7 @@ class Auth:
     name: str = ""
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Dlp:
+class Dlp(Struct, frozen=True, order=True):
     """Detectors of a route; ``None`` means the default set of its kind of route.
 
     ``allow``: values that may pass, in the order of their fingerprints; never one of the sidecar's
@@ -89,8 +85,7 @@ class Dlp:
     allow: tuple[Approval, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Route:
+class Route(Struct, frozen=True, order=True):
     """One allowed destination. ``host`` is exact or ``*.suffix`` (one or more labels).
 
     ``provider`` is the budget key of a metered host, or empty. ``allow_private`` lets the

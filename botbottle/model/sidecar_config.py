@@ -11,8 +11,9 @@ import functools
 import hashlib
 import hmac
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any, Literal
+
+from msgspec import Struct, field
 
 from botbottle.model import canonical
 from botbottle.model.route import Route, from_flat
@@ -20,8 +21,7 @@ from botbottle.model.route import Route, from_flat
 FORMAT = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Hold:
+class Hold(Struct, frozen=True):
     """Why nothing may leave: shown to the agent in each refusal. Empty policy: no hold."""
 
     policy: Literal["", "cutoff", "freeze", "kill"] = ""
@@ -29,8 +29,7 @@ class Hold:
     message: str = ""
 
 
-@dataclass(frozen=True)
-class SidecarConfig:
+class SidecarConfig(Struct, frozen=True, dict=True):
     """Everything that decides what may leave a bottle, without secrets.
 
     ``routes`` in matching order (provider routes first). ``metered`` maps hosts declared in
@@ -60,7 +59,7 @@ class SidecarConfig:
     @functools.cached_property
     def config_hash(self) -> str:
         """Hash that the sidecar reports as active."""
-        data = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        data = {name: getattr(self, name) for name in self.__struct_fields__}
         routes = [r.to_flat() for r in self.routes]
         return canonical.digest({**data, "routes": routes, "format": FORMAT})
 

@@ -6,7 +6,10 @@ Sources for what each API counts where: facts on wire formats in ``docs/metering
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass, fields
+import operator
+
+from msgspec import Struct
+from msgspec.structs import astuple
 
 
 class Completeness(enum.StrEnum):
@@ -17,8 +20,7 @@ class Completeness(enum.StrEnum):
     ESTIMATED = "estimated"  # unknown dialect, model or unparsable usage; raises an alarm
 
 
-@dataclass(frozen=True, slots=True)
-class Tokens:
+class Tokens(Struct, frozen=True):
     """Token counts in disjoint classes; ``reasoning`` alone is a subset (of ``output``).
 
     Units: tokens. Every field is >= 0. Providers that include cache reads in their input
@@ -33,7 +35,7 @@ class Tokens:
     reasoning: int = 0
 
     def __add__(self, other: Tokens) -> Tokens:
-        return Tokens(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(Tokens)))
+        return Tokens(*map(operator.add, astuple(self), astuple(other)))
 
     @property
     def total_input(self) -> int:
@@ -46,8 +48,7 @@ class Tokens:
         return self.total_input + self.output
 
 
-@dataclass(frozen=True, slots=True)
-class Exchange:
+class Exchange(Struct, frozen=True):
     """One metered request's usage, as the meter emits it and the ledger stores it.
 
     ``response_id`` is the provider's own id (unique per provider) or, where the provider gave

@@ -9,7 +9,8 @@ only ever filled while they are empty, and the image goes last, so its absence m
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from botbottle.errors import Refused
 from botbottle.model import labels

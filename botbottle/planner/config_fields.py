@@ -7,7 +7,8 @@ about it. A route that comes with the agent program was written in its template.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from botbottle.model.bottle import BottleSpec
 from botbottle.model.canonical import digest_text
@@ -32,8 +33,7 @@ _PLACES = {
 _LEAVES = {"auth_scheme": "auth", "token_env": "auth", "auth_name": "auth"}
 
 
-@dataclass(frozen=True, slots=True)
-class Places:
+class Places(Struct, frozen=True):
     """Where the parts of a wanted configuration were written: a bottle's manifests, else the
     settings."""
 

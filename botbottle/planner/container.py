@@ -8,7 +8,8 @@ the kept one if its name is not final, start it if it does not run.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from botbottle.model.diagnostic import Origin
 from botbottle.model.plan import (
@@ -31,8 +32,7 @@ from botbottle.planner.network import NetworkPlan
 ALIVE = ("running", "paused", "restarting")
 
 
-@dataclass(frozen=True, slots=True)
-class ContainerPlan:
+class ContainerPlan(Struct, frozen=True):
     """Outcome for one container: how to name it, what must precede its start, whether it is
     new (its memory and files are empty) and whether it already runs."""
 

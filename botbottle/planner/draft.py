@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from botbottle.model import canonical, labels
 from botbottle.model.diagnostic import Origin
@@ -23,8 +25,7 @@ from botbottle.planner.facts import Facts
 SHARED = "_shared"  # project label of shared resources; no project may be called so
 
 
-@dataclass(slots=True)
-class Draft:
+class Draft(Struct):
     """Mutable only inside one call of ``plan``; ``done`` maps an op id to itself for ordering."""
 
     project: str
@@ -111,8 +112,7 @@ class Draft:
         return self._index
 
 
-@dataclass(frozen=True, slots=True)
-class Index:
+class Index(Struct, frozen=True):
     """(bottle, kind) → this project's resources; name → whoever holds it."""
 
     containers: dict[tuple[str, str], list[ObservedContainer]]

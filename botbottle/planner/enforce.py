@@ -7,16 +7,16 @@ Pure. ``standing`` is the whole rule; the rest of the planner only carries it ou
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 from botbottle.model import canonical
 from botbottle.model.bottle import BottleSpec, Policy
 from botbottle.model.ledger_view import EnforcementRecord, HoldRecord, LedgerView, Pool
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(Struct, frozen=True):
     """What a bottle may do now. ``policy`` is empty while it is free. ``trigger_id`` names the
     cause: exactly one audit row is owed for each. ``way_out`` is the next command."""
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from botbottle.model.paths import HomePaths
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(Struct, frozen=True):
     """Inputs beside manifests, engine and ledger.
 
     ``sidecar_user`` is ``uid:gid`` of sidecars and ledger service. ``images`` maps a recipe to

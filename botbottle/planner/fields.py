@@ -37,7 +37,7 @@ def limit_fields(
     """Which limits differ, with provenance."""
     return tuple(
         FieldChange(k, str(before), str(now), origins.get(origin_key(f"limits.{k}"), ()))
-        for k in Limits.__dataclass_fields__
+        for k in Limits.__struct_fields__
         if (before := getattr(old, k)) != (now := getattr(new, k))
     )
 

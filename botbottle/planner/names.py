@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass
 from ipaddress import IPv4Network
+
+from msgspec import Struct
 
 from botbottle.errors import Refused
 
@@ -14,8 +15,7 @@ OUTER_PREFIX = 20
 _OFFSETS = {"egress": 2, "agent": 3, "supervise": 4, "git-gate": 5}
 
 
-@dataclass(frozen=True, slots=True)
-class Names:
+class Names(Struct, frozen=True):
     """Engine names of one bottle's resources."""
 
     base: str

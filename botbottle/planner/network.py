@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from botbottle.model import labels
 from botbottle.model.plan import (
@@ -18,8 +18,7 @@ from botbottle.model.resources import NetworkSpec, ObservedNetwork
 from botbottle.planner.draft import Draft, network_labels
 
 
-@dataclass(frozen=True, slots=True)
-class NetworkPlan:
+class NetworkPlan(Struct, frozen=True):
     """Where containers attach: the network by id or by the name that an op creates."""
 
     ref: Ref

@@ -6,7 +6,8 @@ A stray holds an address that the rightful container may need, and sees what tha
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from botbottle.model.plan import DisconnectNetwork, Op, StartContainer
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from botbottle.model.fragment import attached_to
 from botbottle.model.plan import Action, AwaitReady, Notice, PushConfig, StartContainer

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
+
+from msgspec import Struct
 
 from botbottle.model.bottle import BottleSpec
 from botbottle.model.paths import BottlePaths
@@ -21,8 +22,7 @@ SIDECAR_RECIPE = "sidecar"
 type Settings = tuple[tuple[str, str], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(Struct, frozen=True):
     """One bottle's resources. ``mode``: ``running``; ``stopped`` (what exists is stopped,
     nothing is made: a library bottle exists only if it already does); or ``absent``."""
 

@@ -8,8 +8,9 @@ No real credential ever passes through here.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
+
+from msgspec import Struct
 
 from botbottle.model.route import Auth, AuthScheme, Dlp, Match, PathMatch, Route
 
@@ -31,8 +32,7 @@ class UnknownSetting(ValueError):
         self.known = known
 
 
-@dataclass(frozen=True, slots=True)
-class Host:
+class Host(Struct, frozen=True):
     """A host the program needs. ``paths`` are whole-segment prefixes, empty: any path.
 
     ``metered``: requests there spend the provider's budget. ``authenticated``: the sidecar
@@ -46,24 +46,21 @@ class Host:
     authenticated: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class OptionalHost:
+class OptionalHost(Struct, frozen=True):
     """A host the program tries but works without; suggested, never granted, by bb."""
 
     name: str
     purpose: str
 
 
-@dataclass(frozen=True, slots=True)
-class File:
+class File(Struct, frozen=True):
     """A file placed in the agent's home before start. ``path`` is relative to the home."""
 
     path: str
     content: str
 
 
-@dataclass(frozen=True, slots=True)
-class Credential:
+class Credential(Struct, frozen=True):
     """One way to log in.
 
     ``variable`` is the host variable used when the bottle names none. ``env`` and ``files`` give
@@ -111,8 +108,7 @@ def _route(host: Host, auth: Auth, budget: str) -> Route:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Launch:
+class Launch(Struct, frozen=True):
     """How the program starts. A headless task is the last argument, after ``--``.
 
     ``options`` maps a setting and its value to arguments; the value ``*`` stands for any text,
@@ -124,8 +120,7 @@ class Launch:
     options: tuple[tuple[str, str, tuple[str, ...]], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Provider:
+class Provider(Struct, frozen=True):
     """An agent program. ``name`` is the template's name, ``budget`` the key its tokens spend.
 
     ``image`` names the recipe in ``botbottle.images``. ``prompt_path`` and ``skills_dir`` are

@@ -8,7 +8,8 @@ are refused.
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from botbottle.providers.base import (
     AGENT_HOME,

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import base64
 import json
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from botbottle.providers.base import (
     ACCOUNT_PLACEHOLDER,

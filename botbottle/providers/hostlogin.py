@@ -8,8 +8,9 @@ token stays where it is: it works once, and using it anywhere else would end the
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from botbottle.providers import login
 from botbottle.providers.base import Credential
@@ -17,8 +18,7 @@ from botbottle.providers.base import Credential
 PREFIX = "BB_HOST_"  # of names that stand for a host login, and for no host variable
 
 
-@dataclass(frozen=True, slots=True)
-class HostLogin:
+class HostLogin(Struct, frozen=True):
     """One login of one program. ``secret`` is the name that routes and plans call it by.
 
     It lies in ``folder`` below the user's home, unless the variable ``folder_variable`` names

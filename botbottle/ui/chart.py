@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from html import escape
+
+from msgspec import Struct
 
 from botbottle.budget.limits import format_tokens
 
@@ -18,8 +19,7 @@ MOST = len(COLOURS)  # series drawn apart; the rest are one
 type Series = tuple[str, tuple[int, ...]]
 
 
-@dataclass(frozen=True, slots=True)
-class Bars:
+class Bars(Struct, frozen=True):
     """``series``: (name, one value for each label), the largest first."""
 
     title: str

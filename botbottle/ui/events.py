@@ -6,23 +6,22 @@ JSON lines; nothing here holds a secret.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Literal, assert_never
+
+from msgspec import Struct
 
 from botbottle.model import canonical
 
 type Level = Literal["info", "warning", "error"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Base:
+class Base(Struct, frozen=True, kw_only=True):
     """What every event has."""
 
     ts: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OpEvent(Base):
+class OpEvent(Base, frozen=True, kw_only=True):
     """About one op of the plan: its id, class name and resource."""
 
     op_id: str
@@ -31,24 +30,20 @@ class OpEvent(Base):
     bottle: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunStarted(Base):
+class RunStarted(Base, frozen=True, kw_only=True):
     ops: int
     digest: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OpStarted(OpEvent):
+class OpStarted(OpEvent, frozen=True, kw_only=True):
     reason: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OpDone(OpEvent):
+class OpDone(OpEvent, frozen=True, kw_only=True):
     seconds: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OpRetried(OpEvent):
+class OpRetried(OpEvent, frozen=True, kw_only=True):
     """A failure that may pass; tried again after ``delay`` seconds."""
 
     attempt: int
@@ -56,16 +51,14 @@ class OpRetried(OpEvent):
     message: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OpFailed(OpEvent):
+class OpFailed(OpEvent, frozen=True, kw_only=True):
     code: str
     message: str
     hint: str
     best_effort: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OpBlocked(OpEvent):
+class OpBlocked(OpEvent, frozen=True, kw_only=True):
     """Not started: ``why`` is ``blocked`` (``by`` the op that failed), ``interrupted``,
     ``fenced`` or ``fail-fast``."""
 
@@ -73,31 +66,27 @@ class OpBlocked(OpEvent):
     by: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Waiting(OpEvent):
+class Waiting(OpEvent, frozen=True, kw_only=True):
     """Still waiting after ``seconds``; ``state`` says for what."""
 
     seconds: float
     state: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Progress(OpEvent):
+class Progress(OpEvent, frozen=True, kw_only=True):
     """A line of a longer op, such as an image build."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Note(Base):
+class Note(Base, frozen=True, kw_only=True):
     """Something to know that is about no op."""
 
     level: Level
     message: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunDone(Base):
+class RunDone(Base, frozen=True, kw_only=True):
     done: int
     failed: int
     not_started: int

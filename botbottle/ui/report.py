@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from html import escape
+
+from msgspec import Struct
 
 from botbottle.ui.chart import Bars, stacked
 from botbottle.ui.visible import visible
@@ -30,8 +31,7 @@ CSP = "default-src 'none'; style-src 'unsafe-inline'"
 type Cell = str | int
 
 
-@dataclass(frozen=True, slots=True)
-class Spent:
+class Spent(Struct, frozen=True):
     """Tokens of one bottle and provider on one day (``2026-01-31``, UTC)."""
 
     bottle: str
@@ -41,8 +41,7 @@ class Spent:
     requests: int
 
 
-@dataclass(frozen=True, slots=True)
-class Budget:
+class Budget(Struct, frozen=True):
     """A pool: tokens spent and its limit, in ``window`` (empty: in all)."""
 
     scope: str
@@ -52,8 +51,7 @@ class Budget:
     limit: int
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(Struct, frozen=True):
     """One denial, finding or audit row: time in epoch seconds, bottle, what, more."""
 
     at: float
@@ -62,8 +60,7 @@ class Line:
     detail: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+class Report(Struct, frozen=True):
     """All that is shown. Times in epoch seconds; ``audit_whole`` is empty when the chain is
     whole, else what is wrong with it."""
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 FIRST = 0.5  # seconds
 LONGEST = 60.0
 JITTER = 0.2
 
 
-@dataclass(slots=True)
-class Backoff:
+class Backoff(Struct):
     """After n failures in a row a key waits ``0.5 s * 2^(n-1)``, at most ``longest`` s, ±20 %.
 
     ``random`` gives a number in [0, 1). Permanent failures wait until ``forget``.
@@ -63,8 +63,7 @@ class Backoff:
         return min(finite, default=None)
 
 
-@dataclass(slots=True)
-class Damper:
+class Damper(Struct):
     """Stops repairing what somebody else keeps undoing: ``limit`` repairs of the same thing in
     ``window`` seconds trip it; it stays tripped until ``resume``."""
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct, field
 
 from botbottle.locking import holder
 
@@ -35,8 +36,7 @@ def _names(fields: list[str], inode: int) -> bool:
     )  # fmt: skip
 
 
-@dataclass(slots=True)
-class Tail:
+class Tail(Struct):
     """New lines of a file that may not exist yet and may be replaced by a fresh one."""
 
     path: Path
@@ -89,8 +89,7 @@ class Tail:
             return False
 
 
-@dataclass(slots=True)
-class Follower:
+class Follower(Struct):
     """``step`` shows what is new: records of the log, and whenever the enforcing watch changes."""
 
     tail: Tail

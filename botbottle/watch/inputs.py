@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from botbottle.model.bottle import Declared
 from botbottle.model.ledger_view import LedgerView
@@ -10,8 +10,7 @@ from botbottle.model.resources import Observed
 from botbottle.planner.facts import Facts
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Inputs:
+class Inputs(Struct, frozen=True, kw_only=True):
     """The arguments of ``planner.plan``. Secrets are in none of them: only keyed fingerprints."""
 
     declared: Declared

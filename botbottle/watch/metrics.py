@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from botbottle.model.plan import Plan
 from botbottle.watch.select import Decision
@@ -21,8 +22,7 @@ type Labels = tuple[tuple[str, str], ...]
 type Sample = tuple[str, Labels, float]  # suffix of the name, labels, value
 
 
-@dataclass(slots=True)
-class Histogram:
+class Histogram(Struct):
     """Durations in seconds, in cumulative buckets."""
 
     counts: list[int] = field(default_factory=lambda: [0] * len(BUCKETS))

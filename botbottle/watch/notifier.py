@@ -18,8 +18,9 @@ import time
 import urllib.request
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import IO, Any
+
+from msgspec import Struct, field
 
 from botbottle.errors import BBError
 from botbottle.ledger.api import Ledger
@@ -41,8 +42,7 @@ PASSED_ON = ("PATH", "HOME", "LANG", "DISPLAY", "WAYLAND_DISPLAY", "XDG_RUNTIME_
 type Log = Callable[[dict[str, Any]], None]
 
 
-@dataclass(slots=True)
-class Notifier:
+class Notifier(Struct):
     """Reads the ledger when ``version`` moved and hands what is new to ``send``."""
 
     ledger: Ledger

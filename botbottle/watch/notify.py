@@ -7,8 +7,9 @@ pool at 96 % is announced once and a bottle that is held is announced once for e
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any, Literal
+
+from msgspec import Struct, field
 
 from botbottle.model.bottle import Declared
 from botbottle.model.ledger_view import LedgerView, Pool
@@ -24,8 +25,7 @@ BURST_SECONDS = 60.0  # ... within so many seconds
 type Kind = Literal["budget", "hold", "denials", "proposal"]
 
 
-@dataclass(frozen=True, slots=True)
-class Notice:
+class Notice(Struct, frozen=True):
     """One thing to tell. ``subject`` is a bottle or a scope; ``next`` the command that helps."""
 
     key: str
@@ -46,8 +46,7 @@ class Notice:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class Moment:
+class Moment(Struct, frozen=True):
     """One reading. ``denials``: account → denials within the last BURST_SECONDS. ``proposals``:
     (id, account, kind) of those that wait for a decision."""
 

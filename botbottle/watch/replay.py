@@ -5,8 +5,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from botbottle.errors import UsageError
 from botbottle.model.bottle import Declared
@@ -20,8 +22,7 @@ from botbottle.watch.record import FORMAT, plan_digest
 from botbottle.watch.select import Decision, decide
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Replayed:
+class Replayed(Struct, frozen=True, kw_only=True):
     """One pass of the recording, planned again. ``differs`` names what came out otherwise."""
 
     number: int

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from botbottle.model.plan import Op, Plan
 
@@ -65,8 +67,7 @@ def _without(op: Op, left: Mapping[str, Op]) -> Op:
     return replace(op, after=tuple(a for a in op.after if a not in left))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
+class Decision(Struct, frozen=True, kw_only=True):
     """What a pass found and what of it the loop may do now."""
 
     plan: Plan

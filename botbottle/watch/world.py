@@ -9,8 +9,9 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
 from pathlib import Path
+
+from msgspec import Struct, field
 
 from botbottle.applying import carry_out
 from botbottle.engine.api import EngineWrite
@@ -30,8 +31,7 @@ from botbottle.watch.sources import Manifests
 LEASE_TTL = 10.0  # seconds
 
 
-@dataclass(slots=True)
-class LiveWorld:
+class LiveWorld(Struct):
     """``acting.World`` on real parts. ``saw`` is told what each plan was made from."""
 
     session: Session

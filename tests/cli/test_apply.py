@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from botbottle.cli.apply import consent_of, refuse_empty
 from botbottle.cli.saved import save

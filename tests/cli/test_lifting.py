@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from botbottle.cli.launch import parse_budget
 from botbottle.cli.lifting import release_one, require_room, suppose

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import io
-from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from botbottle.cli.app import main
 from botbottle.cli.plan import exit_code, form_of, write_diff, write_plan

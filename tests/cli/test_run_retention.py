@@ -4,10 +4,10 @@ counts as not converged, and removes nothing that was not shown."""
 from __future__ import annotations
 
 import contextlib
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from botbottle import applying, locking
 from botbottle.cli.consent import Consent

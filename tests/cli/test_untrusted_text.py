@@ -20,7 +20,7 @@ def proposal() -> Proposal:
         "justification": f"please {EVIL}", "payload": {"host": EVIL},
         "created_at": 0.0, "expires_at": 10.0,
     }  # fmt: skip
-    names = Proposal.__dataclass_fields__
+    names = Proposal.__struct_fields__
     return Proposal(**{n: known.get(n, "") for n in names})  # type: ignore[arg-type]
 
 

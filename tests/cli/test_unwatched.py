@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from botbottle.cli.unwatched import unwatched, warning
 from botbottle.model.bottle import Scope

@@ -8,11 +8,11 @@ import json
 import random
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from botbottle.budget import windows
 from botbottle.cli.usage import parse_since

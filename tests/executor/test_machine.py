@@ -11,13 +11,13 @@ import os
 import random
 import tempfile
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
+from msgspec.structs import replace
 
 from botbottle.engine.fake import Container, Crash, Faults
 from botbottle.engine.fake.world import Network

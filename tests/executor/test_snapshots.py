@@ -7,10 +7,10 @@ import gzip
 import io
 import tarfile
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from botbottle.engine.fake import FakeEngine
 from botbottle.errors import Conflict, EngineError

@@ -7,10 +7,10 @@ import hashlib
 import io
 import stat
 import tarfile
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from botbottle.errors import ImageBuildFailed
 from botbottle.images import clis, npm

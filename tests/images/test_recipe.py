@@ -6,10 +6,10 @@ import ast
 import functools
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from botbottle.errors import UsageError
 from botbottle.images import clis, recipe

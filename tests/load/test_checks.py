@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from botbottle.load import load
 from botbottle.load.checks import covers
@@ -116,7 +116,7 @@ _route = st.lists(_match, max_size=2).map(lambda found: Route("a.example", match
 QUERIES = [
     Query("a.example", 443, (method,), path, headers)
     for method in ("GET", "PUT", "POST")
-    for path in ("/a", "/a/b", "/a/b/c", "/z")
+    for path in ("/a", "/a/b", "/a/b/c", "/a/b/z", "/a/z", "/z")
     for headers in ({}, {"x": "1"}, {"x": "2"})
 ]
 

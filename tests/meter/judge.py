@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import random
-from dataclasses import astuple
+
+from msgspec.structs import astuple
 
 from botbottle.meter import Meter, Reason, identify, read_request
 from botbottle.model.usage import Completeness, Exchange

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import random
-from dataclasses import astuple, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec.structs import astuple
 
 from botbottle.meter import Reason, Settlement, WebSocketMeter, identify
 from botbottle.model.usage import Completeness

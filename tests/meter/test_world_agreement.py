@@ -6,12 +6,13 @@ meter in process, with random usage and every quirk it knows.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import random
-from dataclasses import astuple
 from typing import Any
 
 import pytest
+from msgspec.structs import astuple
 
 from botbottle.meter import Meter, Reason, WebSocketMeter, identify, read_request
 from botbottle.model.usage import Completeness
@@ -101,7 +102,7 @@ def test_the_meter_reads_what_the_scripted_upstream_bills(
         rows = [row for frame in reply.frames for row in meter.feed(frame.data)]
         rows += meter.close(Reason.COMPLETE)
         got = [astuple(row.tokens) for row in rows]
-        want = [astuple(bill.usage) for bill in reply.bills]
+        want = [dataclasses.astuple(bill.usage) for bill in reply.bills]
         assert got == want, f"seed {seed}: {rows}"
         assert all(row.completeness is Completeness.FINAL for row in rows)
         assert len(rows) == 1
@@ -124,7 +125,7 @@ def test_sockets_settle_what_the_scripted_upstream_bills() -> None:
         settled = [s for frame in reply.frames for s in meter.server_frame(frame.data)]
         assert [s.request_id for s in settled] == [admission.request.request_id]
         got = [astuple(row.tokens) for s in settled for row in s.exchanges]
-        assert got == [astuple(bill.usage) for bill in reply.bills if bill.usage.total]
+        assert got == [dataclasses.astuple(bill.usage) for bill in reply.bills if bill.usage.total]
     assert meter.close(Reason.CLIENT_GONE) == []
 
 
@@ -139,5 +140,7 @@ def test_batch_results_are_read_as_the_scripted_upstream_bills_them() -> None:
     asked = read_request(where, b"", "", "flow-1")
     meter = Meter(where, asked, status=200, headers=dict(reply.headers), clock=lambda: 0.0)
     rows = [row for frame in reply.frames for row in meter.feed(frame.data)]
-    assert [astuple(row.tokens) for row in rows] == [astuple(b.usage) for b in reply.bills]
+    assert [astuple(row.tokens) for row in rows] == [
+        dataclasses.astuple(b.usage) for b in reply.bills
+    ]
     assert [row.response_id for row in rows] == [f"msgbatch_1/c{at}" for at in range(9)]

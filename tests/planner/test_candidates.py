@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from botbottle.model import canonical, labels
 from botbottle.model.ledger_view import EnforcementRecord, FreezeRecord, LedgerView

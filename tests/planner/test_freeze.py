@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import random
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from botbottle.model.bottle import Declared, EnvVar
 from botbottle.model.ledger_view import HoldRecord

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from botbottle.model import canonical
 from botbottle.model.plan import CopyFiles, CreateContainer, Plan, PushConfig, Reach

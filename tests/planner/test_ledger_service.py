@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from botbottle.model.bottle import Settings
 from botbottle.model.plan import Action, AwaitReady, CreateContainer, CreateNetwork

@@ -8,11 +8,11 @@ after any such history two plain re-runs bring the plan to nothing.
 from __future__ import annotations
 
 import random
-from dataclasses import replace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from botbottle.model import labels
 from botbottle.model.bottle import Declared, Limit, Resources, Scope

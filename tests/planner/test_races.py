@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from botbottle.model.bottle import Declared, Policy
 from botbottle.model.ledger_view import EnforcementRecord, HoldRecord

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from botbottle.model.bottle import Declared, Settings
 from botbottle.model.ledger_view import EnforcementRecord, FreezeRecord, HoldRecord

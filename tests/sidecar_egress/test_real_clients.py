@@ -12,11 +12,11 @@ import os
 import secrets
 import subprocess
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from botbottle.model.sidecar_config import SidecarConfig
 from botbottle.providers import agent_env, provider

@@ -244,7 +244,7 @@ def test_quiet_leases_are_renewed_and_a_hold_reaches_them(bottle, monkeypatch):
     ],
 )
 def test_no_text_or_number_of_an_agent_keeps_usage_from_being_booked(bottle, field):
-    from dataclasses import replace
+    from msgspec.structs import replace
 
     async def scenario():
         client = await connected(bottle)

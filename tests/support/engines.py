@@ -7,10 +7,11 @@ import os
 import tempfile
 import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from botbottle.engine.api import EngineWrite
 from botbottle.engine.docker import DockerEngine, connect

@@ -8,8 +8,10 @@ on what the real planner wants.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
+
+from msgspec.structs import replace
 
 from botbottle.model import labels as lb
 from botbottle.model import plan as p

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import assert_never
+
+from msgspec.structs import replace
 
 from botbottle.model import labels
 from botbottle.model.bottle import BottleSpec, Declared, Limit, Project, Scope, Settings

@@ -11,12 +11,12 @@ import random
 import zlib
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import asdict
 from typing import Any
 
 import brotli
 import pytest
 import zstandard
+from msgspec.structs import asdict
 
 from botbottle.meter import Meter, Reason, identify, read_request
 from botbottle.model.usage import Completeness, Exchange

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+
+from msgspec.structs import replace
 
 from botbottle.ui.top.model import Ask, Budget, Detail, Entry, Fleet, Hold, Refused, Request, Row
 from botbottle.ui.top.orders import Order, Outcome

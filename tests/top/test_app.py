@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 pytest.importorskip("textual", reason="the extra botbottle[top] is not installed")
 from textual.pilot import Pilot

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from botbottle.ledger.records import ExchangeRow, Heartbeat, Proposal
 from botbottle.model.ledger_view import HoldRecord, LedgerView, Pool

@@ -5,8 +5,9 @@ python -m tests.ui.plans    write tests/ui/golden anew, after reading what chang
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from botbottle.model.bottle import EnvVar, Limit, Resources, Scope
 from botbottle.model.diagnostic import Origin

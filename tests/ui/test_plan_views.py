@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from botbottle.cli.saved import read
 from botbottle.model.plan import BudgetRow, Change, FieldChange, Plan

@@ -6,11 +6,11 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from botbottle.errors import UsageError
 from botbottle.model.bottle import EnvVar

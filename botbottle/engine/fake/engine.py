@@ -9,7 +9,9 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from botbottle.engine.api import Event, ExecResult
 from botbottle.engine.errors import NotFound
@@ -34,8 +36,7 @@ type Labels = Sequence[tuple[str, str]]
 type Exec = Callable[[ObservedContainer, Sequence[str], bytes], ExecResult]
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(Struct, frozen=True):
     """A writing call that was made, whether or not it succeeded."""
 
     method: str

@@ -4,7 +4,8 @@ the call's effect; observations are stale; events are lost or come twice."""
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from botbottle.errors import BBError
 
@@ -14,8 +15,7 @@ class Crash(BaseException):
     raises it again until ``FakeEngine.restart``."""
 
 
-@dataclass(slots=True)
-class Faults:
+class Faults(Struct):
     """What goes wrong. Calls are counted from 1 over writing calls only; 0 means never.
 
     ``fail_at``/``fail_with``: that call raises, without its effect, or (``fail_after``) with it:

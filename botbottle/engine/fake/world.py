@@ -10,7 +10,9 @@ import hashlib
 import ipaddress
 import itertools
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from botbottle.engine.errors import NotFound
 from botbottle.model.plan import Ref
@@ -29,8 +31,7 @@ ALIVE: tuple[State, ...] = ("running", "paused", "restarting")
 type Files = dict[str, bytes]  # absolute path (in a volume: relative to it) → content
 
 
-@dataclass(slots=True)
-class Container:
+class Container(Struct):
     """A container; ``spec`` is what it was created from."""
 
     id: str
@@ -68,8 +69,7 @@ class Container:
         )
 
 
-@dataclass(slots=True)
-class Network:
+class Network(Struct):
     id: str
     name: str
     labels: dict[str, str]
@@ -78,8 +78,7 @@ class Network:
     sealed: bool
 
 
-@dataclass(slots=True)
-class World:
+class World(Struct):
     """Everything there is. Ids are handed out in order, so runs repeat exactly."""
 
     containers: dict[str, Container] = field(default_factory=dict)

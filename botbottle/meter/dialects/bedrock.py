@@ -13,8 +13,9 @@ import base64
 import binascii
 import json
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from botbottle.meter.dialects.anthropic import AnthropicReader
 from botbottle.meter.dialects.anthropic import to_tokens as anthropic_tokens

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Ref:
+class Ref(Struct, frozen=True, order=True):
     """A container or network: by ``id`` when observed, else by the ``name`` an op creates."""
 
     name: str
     id: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Base:
+class Base(Struct, frozen=True, kw_only=True):
     """What every op has. ``id`` is deterministic and unique in a plan; ``after`` lists ids that
     must be done first; ``expect`` is a digest of the observed fragment the op relies on (empty:
     nothing); ``best_effort``: a failure is reported but blocks nothing."""

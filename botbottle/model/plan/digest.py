@@ -50,7 +50,7 @@ def _marks(subnet: str) -> Marks:
 
 def _text(op: Op) -> str:
     """An op as text. Labels follow from the spec; of a secret only its name counts."""
-    data: dict[str, Any] = {name: getattr(op, name) for name in op.__dataclass_fields__}
+    data: dict[str, Any] = {name: getattr(op, name) for name in op.__struct_fields__}
     data.pop("labels", None)
     kind = type(op).__name__
     match op:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from botbottle.model.plan.digest import digest_of
 from botbottle.model.plan.findings import Action, BudgetRow, Change, Held, Notice, ReachChange
@@ -12,8 +13,7 @@ from botbottle.model.plan.ops import Op
 FORMAT_VERSION = "1.0"
 
 
-@dataclass(frozen=True)
-class Plan:
+class Plan(Struct, frozen=True, dict=True):
     """The whole answer. ``digest`` covers the ops: same diff, same digest."""
 
     project: str

@@ -2,44 +2,36 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from botbottle.model.plan.base import Base, Ref
 from botbottle.model.resources import Attachment, ContainerSpec, Limits, NetworkSpec, VolumeSpec
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EnsureImage(Base):
+class EnsureImage(Base, frozen=True, kw_only=True):
     """Build the image ``tag`` (recipe ``recipe``) unless it exists."""
 
     recipe: str
     tag: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CreateNetwork(Base):
+class CreateNetwork(Base, frozen=True, kw_only=True):
     spec: NetworkSpec
     labels: tuple[tuple[str, str], ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RemoveNetwork(Base):
+class RemoveNetwork(Base, frozen=True, kw_only=True):
     ref: Ref
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CreateVolume(Base):
+class CreateVolume(Base, frozen=True, kw_only=True):
     spec: VolumeSpec
     labels: tuple[tuple[str, str], ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RemoveVolume(Base):
+class RemoveVolume(Base, frozen=True, kw_only=True):
     name: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CreateContainer(Base):
+class CreateContainer(Base, frozen=True, kw_only=True):
     """``labels`` carry ownership, spec and hash; ``directories`` (host paths with mode) are made
     first; ``name`` may be a temporary one that a later RenameContainer settles."""
 
@@ -49,13 +41,11 @@ class CreateContainer(Base):
     directories: tuple[tuple[str, int], ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StartContainer(Base):
+class StartContainer(Base, frozen=True, kw_only=True):
     ref: Ref
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StopContainer(Base):
+class StopContainer(Base, frozen=True, kw_only=True):
     """``kill``: at once and without a word to its programs, so nothing changes any more."""
 
     ref: Ref
@@ -63,47 +53,39 @@ class StopContainer(Base):
     kill: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PauseContainer(Base):
+class PauseContainer(Base, frozen=True, kw_only=True):
     ref: Ref
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UnpauseContainer(Base):
+class UnpauseContainer(Base, frozen=True, kw_only=True):
     ref: Ref
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RemoveContainer(Base):
+class RemoveContainer(Base, frozen=True, kw_only=True):
     ref: Ref
     kill: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RenameContainer(Base):
+class RenameContainer(Base, frozen=True, kw_only=True):
     ref: Ref
     name: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UpdateContainer(Base):
+class UpdateContainer(Base, frozen=True, kw_only=True):
     ref: Ref
     limits: Limits
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConnectNetwork(Base):
+class ConnectNetwork(Base, frozen=True, kw_only=True):
     ref: Ref
     network: Ref
     attachment: Attachment
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DisconnectNetwork(Base):
+class DisconnectNetwork(Base, frozen=True, kw_only=True):
     ref: Ref
     network: Ref
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RemoveImage(Base):
+class RemoveImage(Base, frozen=True, kw_only=True):
     tag: str

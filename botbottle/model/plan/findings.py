@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 from botbottle.model.bottle import Policy
 from botbottle.model.diagnostic import Origin
@@ -43,8 +44,7 @@ class Reach(enum.StrEnum):
     WIDENS = "widens"
 
 
-@dataclass(frozen=True, slots=True)
-class FieldChange:
+class FieldChange(Struct, frozen=True):
     """One managed field, old → new, both as short text without secrets."""
 
     path: str
@@ -53,8 +53,7 @@ class FieldChange:
     origins: tuple[Origin, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(Struct, frozen=True):
     """What happens to one resource, for people and machines; carried out by ``ops``."""
 
     resource: str
@@ -66,8 +65,7 @@ class Change:
     note: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class ReachChange:
+class ReachChange(Struct, frozen=True):
     """One (host, port, method, path rule, credential) gained or lost by a bottle."""
 
     bottle: str
@@ -75,8 +73,7 @@ class ReachChange:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Notice:
+class Notice(Struct, frozen=True):
     """An analyzer's finding: ``code`` BB3xx/BB7xx, ``needs`` the approval it asks for."""
 
     code: str
@@ -86,8 +83,7 @@ class Notice:
     origin: Origin | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class BudgetRow:
+class BudgetRow(Struct, frozen=True):
     """Budget state for display: tokens spent and limit of one scope and provider."""
 
     scope: str
@@ -99,8 +95,7 @@ class BudgetRow:
     exhausted_at: float | None = None  # projection, seconds since the epoch
 
 
-@dataclass(frozen=True, slots=True)
-class Held:
+class Held(Struct, frozen=True):
     """A bottle that enforcement holds back, and the way out."""
 
     bottle: str

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
 from botbottle.model.bottle import Policy, Scope
@@ -10,8 +9,7 @@ from botbottle.model.plan.base import Base, Ref
 from botbottle.model.sidecar_config import SidecarConfig
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AwaitReady(Base):
+class AwaitReady(Base, frozen=True, kw_only=True):
     """Wait until the sidecar (``control``: host directory of its socket) or the ledger service
     answers; ``seconds`` bounds the wait."""
 
@@ -20,8 +18,7 @@ class AwaitReady(Base):
     seconds: float = 30.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PushConfig(Base):
+class PushConfig(Base, frozen=True, kw_only=True):
     """Deliver config and secrets to a running egress sidecar, in memory. ``secrets`` maps each
     name to the fingerprint of the value to deliver; the executor's vault holds the values."""
 
@@ -30,8 +27,7 @@ class PushConfig(Base):
     secrets: tuple[tuple[str, str], ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeliverEnv(Base):
+class DeliverEnv(Base, frozen=True, kw_only=True):
     """Write asked and copied variables into the agent's tmpfs, then keep them, and which start
     of the agent has them, in the sidecar's memory (``control``)."""
 
@@ -40,8 +36,7 @@ class DeliverEnv(Base):
     names: tuple[tuple[str, str], ...]  # variable → fingerprint
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CopyFiles(Base):
+class CopyFiles(Base, frozen=True, kw_only=True):
     """Copy provider files into a created agent, before its first start: ``texts`` (prompt,
     program settings) as container path → content, ``files`` (skills, workspace) as host
     path → container path. All end up owned by the agent's user."""
@@ -51,8 +46,7 @@ class CopyFiles(Base):
     texts: tuple[tuple[str, str], ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RegisterAccount(Base):
+class RegisterAccount(Base, frozen=True, kw_only=True):
     """Write a bottle's scopes, limits and counting rules to the ledger (before it starts)."""
 
     account: str
@@ -63,15 +57,13 @@ class RegisterAccount(Base):
     ancestry: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RetireAccount(Base):
+class RetireAccount(Base, frozen=True, kw_only=True):
     """The bottle is gone: its socket is closed, its history kept."""
 
     account: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RecordEnforcement(Base):
+class RecordEnforcement(Base, frozen=True, kw_only=True):
     """Append the audit row of a policy that was carried out, or (``lift``) of its lifting."""
 
     account: str

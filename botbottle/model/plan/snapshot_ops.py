@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from botbottle.model.plan.base import Base, Ref
 from botbottle.model.resources import ContainerSpec
 
@@ -21,8 +19,7 @@ def is_retention(key: str) -> bool:
     return key.endswith(_KEPT)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CommitImage(Base):
+class CommitImage(Base, frozen=True, kw_only=True):
     """Snapshot the file system of a container that does not execute into the image ``tag``."""
 
     ref: Ref
@@ -30,8 +27,7 @@ class CommitImage(Base):
     labels: tuple[tuple[str, str], ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SaveVolumes(Base):
+class SaveVolumes(Base, frozen=True, kw_only=True):
     """Copy the volumes of a stopped container into the image ``tag``, then list the whole
     snapshot in the ledger. ``paths``: where the container has them; each lands in a directory
     named like the last component of its path. ``snapshot``: tag of the file system's image;
@@ -44,8 +40,7 @@ class SaveVolumes(Base):
     labels: tuple[tuple[str, str], ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RestoreVolumes(Base):
+class RestoreVolumes(Base, frozen=True, kw_only=True):
     """Fill those volumes that are empty from the image that ``SaveVolumes`` made. ``spec``: a
     container that mounts them; it is made for this, never started, and removed."""
 
@@ -53,8 +48,7 @@ class RestoreVolumes(Base):
     labels: tuple[tuple[str, str], ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ForgetSnapshot(Base):
+class ForgetSnapshot(Base, frozen=True, kw_only=True):
     """Take a snapshot whose images are gone off the ledger's list."""
 
     account: str

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from mitmproxy import http
 from mitmproxy.proxy.commands import StartHook
 
@@ -141,7 +142,7 @@ class Sidecar:
         """
         streams = len(self.live)
         if self.active is not None:
-            held = replace(self.active.config, hold=hold)
+            held = msgspec.structs.replace(self.active.config, hold=hold)
             self.active = replace(self.active, config=held, config_hash=held.config_hash)
         for driver in list(self.drivers):
             driver.abort()

@@ -11,8 +11,9 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from botbottle.budget.counting import CLASSES, counted
 from botbottle.ledger.records import Admitted, Progress, Refusal, Settled
@@ -26,8 +27,7 @@ RENEW_SECONDS = 30.0  # a quiet request's lease is renewed so often
 MAX_EVENTS = 200  # events that wait; more are dropped and counted
 
 
-@dataclass(slots=True)
-class _Running:
+class _Running(Struct):
     """An admitted request: counted tokens it may reach without asking, what it used so far."""
 
     allowed: int

@@ -6,9 +6,11 @@ its alarm. ``Refuse`` carries a reply that is not ok.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Any, cast
+
+from msgspec import Struct
+from msgspec.structs import asdict
 
 from botbottle import __version__
 from botbottle.ledger.api import Ledger
@@ -31,16 +33,14 @@ class Refuse(Exception):
         self.retry_after = after
 
 
-@dataclasses.dataclass(slots=True)
-class Caller:
+class Caller(Struct):
     """Who asks: the account whose socket it is, and what it may still ask."""
 
     account: str
     allowance: Allowance
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Now:
+class Now(Struct, frozen=True):
     """Both clocks at the time of the batch: epoch seconds, and monotonic for rates."""
 
     wall: float
@@ -88,19 +88,19 @@ class Handlers:
             allowance=wire.amount(frame, "output"),
             now=now.wall,
         )
-        return {"ok": isinstance(answer, Admitted), **_fields(answer)}
+        return {"ok": isinstance(answer, Admitted), **asdict(answer)}
 
     def _progress(self, caller: Caller, frame: dict[str, Any], now: Now) -> Reply:
         lease, tokens = wire.lease(frame), wire.tokens(frame)
         answer = self._ledger.progress(caller.account, lease, tokens, now=now.wall)
-        return {"ok": True, **_fields(answer)}
+        return {"ok": True, **asdict(answer)}
 
     def _settle(self, caller: Caller, frame: dict[str, Any], now: Now) -> Reply:
         lease, exchanges = wire.lease(frame), wire.exchanges(frame, now.wall)
         if not caller.allowance.rows.take(len(exchanges), now.tick):
             raise Refuse("flood", "too many exchanges", alarm=True, after=1.0)
         answer = self._ledger.settle(caller.account, lease, exchanges, now=now.wall)
-        return {"ok": True, **_fields(answer)}
+        return {"ok": True, **asdict(answer)}
 
     def _append(self, caller: Caller, frame: dict[str, Any], now: Now) -> Reply:
         return self._settle(caller, {**frame, "lease": ""}, now)
@@ -127,7 +127,7 @@ class Handlers:
         if not caller.allowance.readings.take(1, now.tick):
             raise Refuse("flood", "too many readings", after=1.0)
         pools = self._ledger.account_pools(caller.account, now.wall)
-        return {"ok": True, "pools": [_fields(p) for p in pools]}
+        return {"ok": True, "pools": [asdict(p) for p in pools]}
 
     def _propose(self, caller: Caller, frame: dict[str, Any], now: Now) -> Reply:
         kind, payload = wire.name(frame, "kind"), wire.mapping(frame, "payload")
@@ -150,17 +150,6 @@ class Handlers:
         if found is None or found.account != caller.account:
             raise Refuse("unknown-proposal", "no such proposal")
         return {"ok": True, "proposal": _shown(found)}
-
-
-def _fields(record: Any) -> Reply:
-    """A flat record as JSON data."""
-    kind = type(record).__name__
-    if kind not in _NAMES:
-        _NAMES[kind] = tuple(f.name for f in dataclasses.fields(record))
-    return {name: getattr(record, name) for name in _NAMES[kind]}
-
-
-_NAMES: dict[str, tuple[str, ...]] = {}
 
 
 def _shown(proposal: Proposal) -> Reply:

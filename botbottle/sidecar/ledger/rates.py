@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from msgspec import Struct, field
 
 
-@dataclass(frozen=True, slots=True)
-class Rates:
+class Rates(Struct, frozen=True):
     """Sustained rate for each second and burst, for one account."""
 
     requests: tuple[float, float] = (2000.0, 8000.0)
@@ -18,8 +17,7 @@ class Rates:
     pending_proposals: int = 20
 
 
-@dataclass(slots=True)
-class Bucket:
+class Bucket(Struct):
     """A token bucket; starts full. Clock in seconds, monotonic."""
 
     rate: float

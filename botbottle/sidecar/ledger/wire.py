@@ -8,7 +8,6 @@ has the table of operations.
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import json
 import math
@@ -16,6 +15,8 @@ import re
 import secrets
 from collections.abc import Mapping
 from typing import Any
+
+from msgspec.structs import asdict
 
 from botbottle.model.usage import Completeness, Exchange, Tokens
 
@@ -28,7 +29,7 @@ MAX_CLOCK_SKEW = 300.0  # seconds
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _LEASE = re.compile(r"[0-9a-f]{0,64}")
-_CLASSES = frozenset(f.name for f in dataclasses.fields(Tokens))
+_CLASSES = frozenset(Tokens.__struct_fields__)
 _TEXTS = {"dialect": 64, "model": 200, "host": 253, "response_id": 256, "note": 500}
 
 
@@ -151,7 +152,7 @@ def _moment(value: object, now: float) -> float:
 def exchange_to_wire(exchange: Exchange) -> dict[str, Any]:
     """Inverse of what ``exchanges`` reads, made acceptable: model names and ids come from agents
     and upstreams, and no text of theirs may keep usage from being booked."""
-    data: dict[str, Any] = {f.name: getattr(exchange, f.name) for f in dataclasses.fields(exchange)}
+    data: dict[str, Any] = asdict(exchange)
     data |= {key: clean(data[key], longest) for key, longest in _TEXTS.items()}
     data["response_id"] = _identity(exchange.response_id)
     data["tokens"] = tokens_to_wire(exchange.tokens)
@@ -182,7 +183,7 @@ def _identity(response_id: str) -> str:
 
 def tokens_to_wire(counts: Tokens) -> dict[str, int]:
     """Non-zero classes, within what the service takes for possible."""
-    pairs = ((f.name, getattr(counts, f.name)) for f in dataclasses.fields(counts))
+    pairs = asdict(counts).items()
     fit = {key: min(max(value, 0), MAX_TOKENS) for key, value in pairs if value}
     if "reasoning" in fit:
         fit["reasoning"] = min(fit["reasoning"], fit.get("output", 0))

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from botbottle.budget.projection import BURN_SECONDS, burn_rate
 from botbottle.ledger.records import ExchangeRow
@@ -16,8 +17,7 @@ KEPT_SECONDS = 3600.0
 KEPT_ROWS = 4000  # of each bottle; a bottle that does more in an hour shows the newest
 
 
-@dataclass(slots=True)
-class Past:
+class Past(Struct):
     """One bottle's last hour: (recorded at, counted tokens), oldest first."""
 
     spent: deque[tuple[float, int]] = field(default_factory=lambda: deque(maxlen=KEPT_ROWS))

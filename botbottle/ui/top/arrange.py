@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from botbottle.ui.top import text
 from botbottle.ui.top.model import Fleet, Row
@@ -68,8 +69,7 @@ def arranged(fleet: Fleet, sort: str, words: str) -> list[Row]:
     return sorted((r for r in fleet.rows if matches(r, words)), key=SORTS[sort])
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
+class Column(Struct, frozen=True):
     """A column: its title, its width in characters, its cell of a row at a moment."""
 
     title: str

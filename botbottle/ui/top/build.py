@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from botbottle.ledger.records import Heartbeat, Proposal
 from botbottle.model.bottle import BottleSpec, Declared
@@ -20,8 +21,7 @@ from botbottle.ui.top.activity import Activity
 from botbottle.ui.top.model import Ask, Fleet, Hold, Row, budget_of
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
+class Seen(Struct, frozen=True):
     """Everything a picture is made of. ``observed`` and ``plan`` are None until the engine
     answered for the first time."""
 

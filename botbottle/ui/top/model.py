@@ -7,8 +7,9 @@ shown (``text.plain``), not here.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from botbottle.budget import projection
 from botbottle.model import canonical
@@ -17,8 +18,7 @@ from botbottle.model.ledger_view import Pool
 FORMAT_VERSION = "1.0"
 
 
-@dataclass(frozen=True, slots=True)
-class Budget:
+class Budget(Struct, frozen=True):
     """A pool that governs a bottle. ``exhausted_in``: seconds at the pool's present burn, None
     when that lies behind the window's end or nothing is spent."""
 
@@ -56,8 +56,7 @@ def budget_of(pool: Pool, now: float) -> Budget:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Hold:
+class Hold(Struct, frozen=True):
     """What holds a bottle back, and the command that lifts it."""
 
     policy: str
@@ -65,8 +64,7 @@ class Hold:
     way_out: str
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(Struct, frozen=True):
     """One bottle. ``state`` is the one word for it (see ``build.state``); ``burn`` is what the
     bottle itself spends; ``denials`` since its sidecar started, None while that is unknown;
     ``drift`` names the operations the last plan wanted."""
@@ -102,8 +100,7 @@ class Row:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Ask:
+class Ask(Struct, frozen=True):
     """A pending proposal."""
 
     id: str
@@ -114,8 +111,7 @@ class Ask:
     expires_at: float
 
 
-@dataclass(frozen=True, slots=True)
-class Fleet:
+class Fleet(Struct, frozen=True):
     """The picture. ``problems`` says what could not be read; the rows then show the last answer.
     ``observed_at`` is when the engine last answered, 0 before that."""
 
@@ -135,8 +131,7 @@ class Fleet:
         return {"format_version": FORMAT_VERSION, **data}
 
 
-@dataclass(frozen=True, slots=True)
-class Refused:
+class Refused(Struct, frozen=True):
     """A request that the sidecar refused."""
 
     at: float
@@ -145,8 +140,7 @@ class Refused:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(Struct, frozen=True):
     """A metered exchange."""
 
     at: float
@@ -155,8 +149,7 @@ class Request:
     completeness: str
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """A row of the audit chain."""
 
     at: float
@@ -164,8 +157,7 @@ class Entry:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Detail:
+class Detail(Struct, frozen=True):
     """One bottle closely. ``minutes``: tokens of each of the last 60 minutes, ``hours`` of the
     last 24 hours, oldest first; lists are newest first."""
 

@@ -9,17 +9,17 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
+
+from msgspec import Struct
 
 SECONDS = 900.0  # an order that takes longer is given up on (the next pass of bb continues it)
 LOCK_SECONDS = 30
 OUTPUT = 4000  # characters kept of what a command said
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
+class Order(Struct, frozen=True):
     """A command to confirm. ``warning`` says what it costs; ``type_name``: the bottle's name
     must be typed, because nothing brings back what is lost."""
 
@@ -76,8 +76,7 @@ def decide(proposal: str, bottle: str, approve: bool) -> Order:
     return Order(f"proposals {verb}", (proposal,), f"{verb} {proposal} of {bottle}", cost)
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Struct, frozen=True):
     """How an order ended: exit code and the last of what it said."""
 
     code: int
@@ -90,8 +89,7 @@ class Runner(Protocol):
     def __call__(self, order: Order, reason: str) -> Outcome: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Bb:
+class Bb(Struct, frozen=True):
     """Runs orders as ``bb`` on the same home, directory and environment."""
 
     home: Path

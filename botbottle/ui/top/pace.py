@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 
-@dataclass(slots=True)
-class Pace:
+class Pace(Struct):
     """A look is due ``floor`` seconds after the last one when something hinted at news, after
     ``ceiling`` seconds in any case, and never so often that looking uses more than ``share`` of
     a core: a look that cost ``c`` seconds of CPU is followed by a pause of ``c / share``."""

@@ -75,7 +75,7 @@ def apply(
     session = open_session(context, overrides(budget, bottle))
     session.engine.begin()  # it works while the manifests are read
     declared = load_declared(context, session)
-    consent = consent_of(file, approve, yes=yes, allow=allow)
+    consent = consent_of(context.path(file) if file else None, approve, yes=yes, allow=allow)
     chosen = known_bottles(declared, only or ())
     session.env_values.update(ask_env(context, session, declared, env_file, chosen))
     refuse_empty(declared, allow_empty=allow_empty)

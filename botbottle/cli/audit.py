@@ -48,7 +48,7 @@ def register(app: typer.Typer) -> None:
             rows = ledger.audit(limit=limit)
             check = ledger.verify_audit(head) if verify or head else None
             if export is not None:
-                write(context, ledger, export)
+                write(context, ledger, context.appended(export))
         finally:
             ledger.close()
         if json_:
@@ -76,7 +76,11 @@ def write(context: Context, ledger: Ledger, path: Path) -> None:
     try:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     except OSError as error:
-        raise BBError(f"cannot write: {error.strerror}", where=str(path)) from error
+        raise BBError(
+            f"cannot write: {error.strerror}",
+            where=str(path),
+            hint="name a new file in a directory that you can write to",
+        ) from error
     with os.fdopen(handle, "w", encoding="utf-8") as file:
         file.writelines(json.dumps(canonical.plain(r), sort_keys=True) + "\n" for r in rows)
     context.err.write(f"bb audit: {len(rows)} rows in {path}\n")

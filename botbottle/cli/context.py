@@ -14,6 +14,9 @@ from botbottle.errors import UsageError
 
 FORMAT_VERSION = "1.0"  # of every --json document: readers take unknown keys, no other major
 
+# Below the bb home: what no product of a verb is written over.
+OWN_FILES = ("agents", "bottles", "contrib", "ledger", "run", "settings.yml")
+
 type ProgressMode = Literal["auto", "tty", "plain", "json", "quiet"]
 
 
@@ -36,6 +39,28 @@ class Context(Struct):
     def interactive(self) -> bool:
         """Whether a question can be asked: a terminal on both sides and no CI."""
         return self.stdin.isatty() and self.err.isatty() and not self.environ.get("CI")
+
+    def path(self, given: Path) -> Path:
+        """A path of the command line: a relative one begins at ``-C``."""
+        return self.cwd / given
+
+    def appended(self, given: Path) -> Path:
+        """A file that the caller wants written to. Raises UsageError for a place among bb's own
+        files: a copy of the ledger that is written over the ledger would be its end."""
+        path, home = Path(os.path.realpath(self.path(given))), Path(os.path.realpath(self.home))
+        if any(path.is_relative_to(home / own) for own in OWN_FILES):
+            raise UsageError(
+                "this is a place of bb's own files", where=str(path), hint="name another file"
+            )
+        return path
+
+    def product(self, given: Path) -> Path:
+        """A file that the caller wants written as a whole, in the place of what is there. Raises
+        UsageError also for what is no file: /dev/null must not become one."""
+        path = self.appended(given)
+        if path.exists() and not path.is_file():
+            raise UsageError("this is no regular file", where=str(path), hint="name another file")
+        return path
 
     @property
     def progress_mode(self) -> Literal["tty", "plain", "json", "quiet"]:

@@ -34,8 +34,9 @@ def register(app: typer.Typer) -> None:
     @group.command()
     def backup(ctx: typer.Context, path: Path) -> int:
         """A consistent copy (0600), also while everything runs."""
+        target = str(ctx.obj.product(path))
         return with_ledger(
-            ctx.obj, lambda ledger: done(ctx.obj, ledger.backup(str(path)), f"copied to {path}")
+            ctx.obj, lambda ledger: done(ctx.obj, ledger.backup(target), f"copied to {path}")
         )
 
     @group.command()
@@ -49,14 +50,15 @@ def register(app: typer.Typer) -> None:
         """Put a backup in the ledger's place; the present file is kept aside."""
         from botbottle.cli.ledger_restore import restore as put_back
 
-        return put_back(ctx.obj, path, force=force)
+        return put_back(ctx.obj, ctx.obj.path(path), force=force)
 
     @group.command()
     def export(ctx: typer.Context, path: Path) -> int:
         """All tables as JSON lines."""
+        target = str(ctx.obj.product(path))
         return with_ledger(
             ctx.obj,
-            lambda ledger: done(ctx.obj, None, f"{ledger.export(str(path))} lines in {path}"),
+            lambda ledger: done(ctx.obj, None, f"{ledger.export(target)} lines in {path}"),
         )
 
     @group.command()

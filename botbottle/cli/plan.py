@@ -61,13 +61,14 @@ def plan(
     """
     context = ctx.obj
     form = form_of("json" if json_ else output, diff=diff, deny=deny)
+    target = context.product(out) if out else None
     session = open_session(context, overrides(budget, bottle))
     session.engine.begin()  # it works while the manifests are read
     declared = load_declared(context, session)
     chosen = known_bottles(declared, only or ())
     made = session.plan(declared, only=chosen)
-    if out:
-        save(made, out)
+    if target:
+        save(made, target)
     code = exit_code(made, detailed=detailed or expect_none)
     refused = bool(deny) and "widen" in made.needs
     write_plan(context, made, form, full=full)

@@ -31,7 +31,7 @@ def register(app: typer.Typer) -> None:
 
         context: Context = ctx.obj
         try:
-            with file.open(encoding="utf-8", errors="replace") as lines:
+            with context.path(file).open(encoding="utf-8", errors="replace") as lines:
                 made = header(next(lines, ""))
                 count, different = show(context, again(lines), only=only, as_json=json_)
         except OSError as error:

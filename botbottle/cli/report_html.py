@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,6 +10,7 @@ import typer
 
 from botbottle.cli.common import load_declared, open_session
 from botbottle.cli.context import Context
+from botbottle.cli.product import write_private
 from botbottle.cli.usage import parse_since
 from botbottle.errors import Refused
 
@@ -38,6 +38,7 @@ def register(app: typer.Typer) -> None:
     ) -> int:
         """Usage, budgets, denials, findings and audit as one HTML page."""
         context: Context = ctx.obj
+        target = context.product(out) if out else None
         session = open_session(context)
         declared = load_declared(context, session)
         ledger = session.reading(declared)
@@ -50,27 +51,12 @@ def register(app: typer.Typer) -> None:
             page = render(collect(ledger, declared, parse_since(since) or 0.0, now))
         finally:
             session.close()
-        if out is None:
+        if target is None:
             context.out.write(page)
         else:
-            write(context.cwd / out, page)
+            write_private(target, page, "the report")
             context.err.write(f"bb report: {out} written\n")
         return 0
-
-
-def write(path: Path, page: str) -> None:
-    """Replace ``path`` at once; mode 0600. Raises Refused when it cannot be written."""
-    new = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        handle = os.open(new, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600)
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(page)
-        new.replace(path)
-    except OSError as error:
-        new.unlink(missing_ok=True)
-        raise Refused(
-            f"cannot be written: {error.strerror}", code="BB7307", where=str(path)
-        ) from error
 
 
 def collect(ledger: Ledger, declared: Declared, since: float, now: float) -> Report:

@@ -57,13 +57,16 @@ def root(
         raise _invalid(f"{progress!r} is not one of {', '.join(_MODES)}")
     if not lock_timeout >= 0:  # neither below zero nor NaN, which would wait forever
         raise _invalid(f"--lock-timeout {lock_timeout}: write seconds, 0 or more")
-    ctx.obj = Context(
+    context = Context(
         home=home_directory(home, os.environ),
         cwd=working_directory(directory),
         progress=progress,
         events=events,
         lock_timeout=lock_timeout,
     )
+    if events not in ("", "-"):
+        context.events = str(context.appended(Path(events)))
+    ctx.obj = context
 
 
 def _invalid(why: str) -> UsageError:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from botbottle.cli.product import write_private
 from botbottle.errors import BBError
 
 if TYPE_CHECKING:
@@ -20,19 +20,7 @@ def save(made: Plan, path: Path) -> None:
     """Write the plan document, owner only, as a whole or not at all. Raises BBError."""
     from botbottle.ui.plan_json import dumps
 
-    new = path.with_name(f".{path.name}.{os.getpid()}")
-    flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC
-    try:
-        with os.fdopen(os.open(new, flags, 0o600), "w", encoding="utf-8") as file:
-            file.write(dumps(made))
-        new.replace(path)
-    except OSError as error:
-        new.unlink(missing_ok=True)
-        raise BBError(
-            f"the plan cannot be saved: {error.strerror}",
-            where=str(path),
-            hint="name a file in a directory that you can write to",
-        ) from error
+    write_private(path, dumps(made), "the plan")
 
 
 def read(path: Path) -> dict[str, Any]:

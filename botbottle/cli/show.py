@@ -27,7 +27,7 @@ def register(app: typer.Typer) -> None:
         Exit codes: 0 ok, 1 the file is no plan of bb, 64 usage.
         """
         context: Context = ctx.obj
-        data = saved.read(file)
+        data = saved.read(context.path(file))
         if json_:
             context.out.write(json.dumps(data, indent=2, sort_keys=True, ensure_ascii=False) + "\n")
         else:

@@ -58,7 +58,12 @@ def register(app: typer.Typer) -> None:
             from botbottle.cli.watch_follow import follow_project
 
             return follow_project(context)
-        options = Options(level=level, record=record, metrics=metrics, heartbeat=heartbeat)
+        options = Options(
+            level=level,
+            record=context.appended(record) if record else None,
+            metrics=metrics,
+            heartbeat=context.product(heartbeat) if heartbeat else None,
+        )
         return start(context, options, once=once)
 
 

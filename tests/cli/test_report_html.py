@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import stat
 from pathlib import Path
 
-import pytest
-
-from botbottle.cli.report_html import collect, described, write
-from botbottle.errors import Refused
+from botbottle.cli.report_html import collect, described
 from botbottle.ledger import open_ledger
 from botbottle.model.bottle import Limit, Scope
 from tests.support.worlds import declared
@@ -32,19 +28,6 @@ def test_only_this_projects_rows_are_read(tmp_path: Path) -> None:
     assert made.audit_problem == ""
     assert collect(ledger, declared(), NOW + 1, NOW + 2).denials == ()
     ledger.close()
-
-
-def test_the_file_is_its_owners_alone(tmp_path: Path) -> None:
-    path = tmp_path / "report.html"
-    write(path, "one")
-    write(path, "two")
-    assert path.read_text() == "two" and stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert [p.name for p in tmp_path.iterdir()] == ["report.html"]
-
-
-def test_a_place_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(Refused, match="cannot be written"):
-        write(tmp_path / "no/where.html", "x")
 
 
 def test_an_events_fields_are_shown_in_a_fixed_order() -> None:

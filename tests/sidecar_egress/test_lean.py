@@ -14,6 +14,7 @@ import sys
 from botbottle.sidecar.egress import __main__
 print([sys.modules[name].__spec__ for name in ("ruamel.yaml", "mitmproxy_rs")])
 print("mitmproxy.optmanager" in sys.modules)
+print([name for name in sys.modules if name.partition(".")[0] in ("aioquic", "pylsqpack")])
 try: sys.modules["ruamel.yaml"].YAML
 except AttributeError: print("raises")
 """
@@ -23,7 +24,21 @@ def test_what_only_other_uses_of_mitmproxy_need_is_not_loaded() -> None:
     done = subprocess.run(
         [sys.executable, "-c", LOADED], check=True, capture_output=True, text=True
     )
-    assert done.stdout.split("\n") == ["[None, None]", "True", "raises", ""]
+    assert done.stdout.split("\n") == ["[None, None]", "True", "[]", "raises", ""]
+
+
+QUIC = """
+from botbottle.sidecar.egress import __main__
+from mitmproxy.proxy.layers import http
+print(isinstance(object(), http.QuicStreamEvent))
+try: http.Http3Server(None)
+except NotImplementedError as error: print(error)
+"""
+
+
+def test_nothing_speaks_http3_and_whoever_tries_is_told() -> None:
+    done = subprocess.run([sys.executable, "-c", QUIC], check=True, capture_output=True, text=True)
+    assert done.stdout == "False\nHttp3Server is left out of the sidecar\n"
 
 
 def test_the_check_that_is_left_out_only_looks_at_types() -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from botbottle.sidecar.egress import lean
 
 lean.leave_out("ruamel.yaml", "mitmproxy_rs")  # 5 MiB: its configuration files, local capture
+lean.without_quic()
 
 from botbottle.sidecar.egress.app import Settings, run  # noqa: E402 - imports mitmproxy
 from botbottle.sidecar.egress.ledgerlink import connect  # noqa: E402

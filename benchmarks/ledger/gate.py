@@ -56,7 +56,7 @@ def _filled(path: str, exchanges: int) -> tuple[SqlLedger, int]:
     for i in range(BOTTLES):
         ledger.register(f"p/b{i}", _scopes(i), agent=f"b{i}")
     with ledger.batch():
-        ledger.db.run_many("INSERT INTO spend VALUES (?, ?, ?, ?, ?, ?)", list(_sums(exchanges)))
+        ledger.db.insert("spend", list(_sums(exchanges)))
     ledger.db.run("ANALYZE")
     return ledger, int(ledger.db.value("SELECT count(*) FROM spend"))
 

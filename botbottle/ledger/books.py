@@ -7,7 +7,6 @@ that cannot tell gets a fresh copy in every transaction. Rows that a batch adds 
 once, before the commit, however many requests of the batch add to them.
 """
 
-# ruff: noqa: S608  # only constants of this package are put into SQL
 from __future__ import annotations
 
 from operator import add
@@ -26,21 +25,19 @@ _SPENT = (
     "SELECT coalesce(sum(tokens), 0) FROM spend"
     " WHERE scope = ? AND provider = ? AND win = ? AND bucket >= ? AND bucket <= ?"
 )
-_INSERT_USAGE = (
-    "INSERT INTO usage (account, agent, ancestry, provider, dialect, model, host, response_id,"
+_USAGE = (
+    "usage (account, agent, ancestry, provider, dialect, model, host, response_id,"
     f" seq, {_COLUMNS}, counted, completeness, at, recorded_at, note)"
-    " VALUES (" + ", ".join("?" * 20) + ")"
 )
 _SUMS = (*CLASSES, "counted", "requests", "partials", "estimates")
+_ROLLUP = f"rollup (hour, account, agent, bottle, provider, model, {', '.join(_SUMS)})"
 _ADD_ROLLUP = (
-    f"INSERT INTO rollup (hour, account, agent, bottle, provider, model, {', '.join(_SUMS)})"
-    " VALUES (" + ", ".join("?" * 16) + ")"
-    " ON CONFLICT (hour, account, agent, bottle, provider, model) DO UPDATE SET "
+    "ON CONFLICT (hour, account, agent, bottle, provider, model) DO UPDATE SET "
     + ", ".join(f"{c} = rollup.{c} + excluded.{c}" for c in _SUMS)
 )
+_SPEND = "spend (scope, provider, win, bucket, tokens, requests)"
 _ADD_SPEND = (
-    "INSERT INTO spend (scope, provider, win, bucket, tokens, requests)"
-    " VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (scope, provider, win, bucket) DO UPDATE SET"
+    "ON CONFLICT (scope, provider, win, bucket) DO UPDATE SET"
     " tokens = spend.tokens + excluded.tokens, requests = spend.requests + excluded.requests"
 )
 type Sums = dict[tuple[Any, ...], list[int]]
@@ -144,14 +141,25 @@ class Books:
             for known in self._spent.get((scope, provider), _NONE).values():
                 known[1] += tokens  # of a bucket that is over: read again before it is used
 
+    def take_back(
+        self, scopes: tuple[str, ...], provider: str, tokens: int, requests: int, at: float
+    ) -> None:
+        """Out of the sums of the moment ``at``, which may be over. Rare: what is at hand is read
+        again."""
+        buckets = sorted((window, windows.bucket(window, at)) for window in KEPT)
+        rows = [(s, provider, w, b, -tokens, -requests) for s in scopes for w, b in buckets]
+        self._db.insert(_SPEND, rows, _ADD_SPEND)
+        self._spent = {}
+
     def flush(self) -> None:
         """Write what is pending; in key order, like every other writer."""
         if self._rows:
-            self._db.run_many(_INSERT_USAGE, self._rows)
+            self._db.insert(_USAGE, self._rows)
         if self._rollup:
-            self._db.run_many(_ADD_ROLLUP, [(*k, *v) for k, v in sorted(self._rollup.items())])
+            rows = [(*k, *v) for k, v in sorted(self._rollup.items())]
+            self._db.insert(_ROLLUP, rows, _ADD_ROLLUP)
         if self._spend:
-            self._db.run_many(_ADD_SPEND, self._spend_rows())
+            self._db.insert(_SPEND, self._spend_rows(), _ADD_SPEND)
         self.leases.flush()
         self._clear()
 

@@ -152,12 +152,13 @@ class Budgets(Pools):
             gross = self._gross(*key, now)
             spent = max(0, gross - self._baseline(key, now))
             self.db.run(
-                "INSERT INTO budget_reset (scope, provider, win, bucket, baseline)"
-                " VALUES (?, ?, ?, ?, ?) ON CONFLICT (scope, provider, win) DO UPDATE SET"
-                " bucket = excluded.bucket, baseline = excluded.baseline",
+                "INSERT INTO budget_reset (scope, provider, win, bucket, baseline, at)"
+                " VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (scope, provider, win) DO UPDATE SET"
+                " bucket = excluded.bucket, baseline = excluded.baseline, at = excluded.at",
                 *key,
                 windows.bucket(window, now),
                 gross,
+                now,
             )
             self.db.run("DELETE FROM refused WHERE scope = ? AND provider = ? AND win = ?", *key)
             self._changed("reset", key, by, str(spent), "0", reason)

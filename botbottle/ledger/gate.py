@@ -16,7 +16,6 @@ from botbottle import errors
 from botbottle.budget import admission, counting, limits, precedence, windows
 from botbottle.budget.admission import PoolState
 from botbottle.ledger.base import load
-from botbottle.ledger.pools import Pools
 from botbottle.ledger.records import Admitted, Progress, Refusal, RefusalCode, Settled
 from botbottle.ledger.reservations import Lease
 from botbottle.ledger.spending import Spender, Spending
@@ -40,7 +39,7 @@ class _Config(Struct, frozen=True):
     governing: dict[str, tuple[tuple[Scope, Limit], ...]]  # by provider, as asked for
 
 
-class Gate(Spending, Pools):
+class Gate(Spending):
     """See ``api.Gate``."""
 
     _configs: dict[str, _Config | None]
@@ -152,9 +151,8 @@ class Gate(Spending, Pools):
             config = self._config(account)
             if config is None:
                 raise errors.Refused(f"unknown account {account!r}", code="BB7301")
-            booked = sum([self._book(config.spender, e, now) for e in exchanges])
-            if lease:
-                self.books.leases.drop(lease, account)
+            own = bool(lease) and self.books.leases.drop(lease, account)
+            booked = sum([self._book(config.spender, e, own, now) for e in exchanges])
             pools = [
                 state
                 for provider in {e.provider for e in exchanges}

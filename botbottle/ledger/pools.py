@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from botbottle.budget import precedence, windows
 from botbottle.budget.admission import PoolState
 from botbottle.ledger.base import Part
@@ -17,10 +19,15 @@ _RESERVED = (
 )
 
 
+_FORGIVE_LESS = (
+    "UPDATE budget_reset SET baseline = baseline - ? WHERE scope = ? AND provider = ? AND win = ?"
+)
+
+
 class Pools(Part):
     """Pool readings; the caller holds a transaction."""
 
-    _resets: dict[LimitKey, tuple[str, int]]
+    _resets: dict[LimitKey, tuple[str, int, float]]  # bucket, tokens forgiven, when
 
     def _state(self, scope: str, limit: Limit, now: float) -> PoolState:
         """One pool, read from the database."""
@@ -43,12 +50,31 @@ class Pools(Part):
 
     def _baseline(self, key: LimitKey, now: float) -> int:
         """Tokens that a reset has forgiven in the current window."""
-        bucket, baseline = self._resets.get(key, ("", 0))
+        bucket, baseline, _ = self._resets.get(key, ("", 0, 0.0))
         return baseline if bucket == windows.bucket(key[2], now) else 0
 
     def _load_resets(self) -> None:
-        rows = self.db.query("SELECT scope, provider, win, bucket, baseline FROM budget_reset")
-        self._resets = {(s, p, w): (bucket, int(n)) for s, p, w, bucket, n in rows}
+        rows = self.db.query("SELECT scope, provider, win, bucket, baseline, at FROM budget_reset")
+        self._resets = {(s, p, w): (bucket, int(n), at) for s, p, w, bucket, n, at in rows}
+
+    def _forgive_less(
+        self, scopes: Sequence[str], provider: str, rows: Sequence[tuple[int, float]], counted: int
+    ) -> None:
+        """``rows`` (tokens, when) became ``counted`` tokens in all. As far as they were forgiven,
+        they were never spent: forgiven with them would be what was spent since."""
+        changed = False
+        for key, (bucket, baseline, at) in self._resets.items():
+            scope, limited, window = key
+            if limited != provider or scope not in scopes:
+                continue
+            own = [n for n, t in rows if t <= at and windows.bucket(window, t) == bucket]
+            less = min(baseline, sum(own) - counted)
+            if less > 0:
+                self.db.run(_FORGIVE_LESS, less, *key)
+                changed = True
+        if changed:
+            self._load_resets()
+            self._revise()
 
     def _overrides(self) -> dict[LimitKey, int]:
         rows = self.db.query("SELECT scope, provider, win, tokens FROM budget_override")

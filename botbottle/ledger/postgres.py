@@ -8,7 +8,7 @@ middle of a transaction.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import lru_cache
 from typing import Any, LiteralString
@@ -89,10 +89,6 @@ class PostgresDb(Db):
             if not self.in_transaction:
                 self._fresh()
             return self._c.execute(translated(sql), params).rowcount
-
-    def run_many(self, sql: str, rows: Sequence[Sequence[Any]]) -> None:
-        with self._lock, _mapped(), self._c.cursor() as cursor:
-            cursor.executemany(translated(sql), rows)
 
     def begin_write(self) -> None:
         with _mapped():

@@ -4,18 +4,20 @@ Part of the books and as true as they are: see ``books``. Expired leases leave t
 goes by and stay in the copy, so that the next report of their request can revive them.
 """
 
+# ruff: noqa: S608  # only constants of this package are put into SQL
 from __future__ import annotations
 
 from collections import defaultdict
+from itertools import batched
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from botbottle.ledger.db import Db
+from botbottle.ledger.db import ROWS, Db
 
-_PUT_LEASE = (
-    "INSERT INTO reservation (lease, account, provider, amount, expires_at) VALUES (?, ?, ?, ?, ?)"
-    " ON CONFLICT (lease) DO UPDATE SET amount = excluded.amount, expires_at = excluded.expires_at"
+_LEASES = "reservation (lease, account, provider, amount, expires_at)"
+_CHANGE_LEASE = (
+    "ON CONFLICT (lease) DO UPDATE SET amount = excluded.amount, expires_at = excluded.expires_at"
 )
 
 
@@ -65,12 +67,14 @@ class Reservations:
     def change(self, lease: Lease, amount: int, expires: float, now: float) -> None:
         self.put(replace(lease, amount=amount, expires=expires), now)
 
-    def drop(self, lease: str, account: str) -> None:
-        """Give a reservation back."""
-        if self.get(lease, account) is not None:
-            self._count(lease, -1)
-            del self._load()[lease]
-            self._changed[lease] = None
+    def drop(self, lease: str, account: str) -> bool:
+        """Give a reservation back; whether there was one."""
+        if self.get(lease, account) is None:
+            return False
+        self._count(lease, -1)
+        del self._load()[lease]
+        self._changed[lease] = None
+        return True
 
     def reserved(self, scope: str, provider: str, now: float, without: str = "") -> int:
         """Live reservations in a scope, without one lease of an account in that scope."""
@@ -131,12 +135,13 @@ class Reservations:
     def flush(self) -> None:
         """Write what was changed."""
         kept = [x for x in self._changed.values() if x is not None]
-        gone = [(name,) for name, x in self._changed.items() if x is None]
+        gone = [name for name, x in self._changed.items() if x is None]
         if kept:
             rows = [(x.id, x.account, x.provider, x.amount, x.expires) for x in kept]
-            self._db.run_many(_PUT_LEASE, rows)
-        if gone:
-            self._db.run_many("DELETE FROM reservation WHERE lease = ?", gone)
+            self._db.insert(_LEASES, rows, _CHANGE_LEASE)
+        for some in batched(gone, ROWS):
+            marks = ", ".join("?" * len(some))
+            self._db.run(f"DELETE FROM reservation WHERE lease IN ({marks})", *some)
         self._changed = {}
 
     def discard(self) -> None:

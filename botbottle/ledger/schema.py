@@ -119,4 +119,7 @@ _REFUSED = (
         tokens BIGINT NOT NULL, PRIMARY KEY (scope, provider, win)){norowid}""",
 )
 
-STEPS = ((*_CONFIG, *_USAGE, *_ENFORCEMENT, *_RECORDS), _EXCHANGES_OF_ONE, _REFUSED)
+# When something was forgiven: a later correction of what had been estimated until then is not.
+_RESET_AT = ("ALTER TABLE budget_reset ADD COLUMN at DOUBLE PRECISION NOT NULL DEFAULT 0",)
+
+STEPS = ((*_CONFIG, *_USAGE, *_ENFORCEMENT, *_RECORDS), _EXCHANGES_OF_ONE, _REFUSED, _RESET_AT)

@@ -2,8 +2,10 @@
 
 A response is counted once: a second report of the same id adds only what exceeds the first (a
 replay adds nothing), and a provider's final numbers replace an earlier estimate by the same
-bottle exactly. Buckets follow the ledger's clock, not the reporter's: a bottle cannot move its
-spending into another window.
+bottle exactly: the estimate is taken back where it stood, and what is final is booked when it
+comes, so no window is given what another one spent. A report that comes with its admission's
+lease is this bottle's own response, whatever others have booked under its id. Buckets follow the
+ledger's clock, not the reporter's: a bottle cannot move its spending into another window.
 """
 
 # ruff: noqa: S608  # only constants of this package are put into SQL
@@ -11,16 +13,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from botbottle.budget import counting
-from botbottle.ledger.base import Part, dump
+from botbottle.budget import counting, windows
+from botbottle.ledger.base import dump, load
 from botbottle.ledger.db import Row
+from botbottle.ledger.pools import Pools
 from botbottle.ledger.schema import CLASSES
 from botbottle.model.usage import Completeness, Exchange, Tokens
 
 _EARLIER = (
-    f"SELECT account, completeness, {', '.join(CLASSES)} FROM usage"
-    " WHERE provider = ? AND response_id = ? ORDER BY seq"
+    f"SELECT account, completeness, {', '.join(CLASSES)}, counted, recorded_at, agent, ancestry,"
+    " model FROM usage WHERE provider = ? AND response_id = ? ORDER BY seq"
 )
+
+
+_COUNTED = 2 + len(CLASSES)  # column
 
 
 class Spender:
@@ -44,21 +50,52 @@ class Spender:
         self.scopes = tuple(sorted(scopes))
 
 
-class Spending(Part):
+class Spending(Pools):
     """Booking usage; the caller holds a write transaction."""
 
-    def _book(self, who: Spender, exchange: Exchange, now: float) -> bool:
-        """Store one exchange and its sums; False for a replay."""
+    def _book(self, who: Spender, exchange: Exchange, own: bool, now: float) -> bool:
+        """Store one exchange and its sums; False for a replay. ``own``: the gate admitted it."""
         self.books.before(exchange.provider, exchange.response_id)
         earlier = self.db.query(_EARLIER, exchange.provider, exchange.response_id)
-        amends = _amends(who.name, exchange, earlier)
-        delta = _beyond(exchange, earlier, amends)
-        if delta is None:
+        if earlier:
+            known = [row for row in earlier if row[0] == who.name] if own else earlier
+            return self._book_again(who, exchange, known, len(earlier), now)
+        counted = counting.counted(exchange.tokens, who.count)
+        self._store(who, exchange, exchange.tokens, counted, 0, now)
+        self._add(who, exchange, exchange.tokens, counted, _flags(exchange), now)
+        return True
+
+    def _book_again(
+        self, who: Spender, exchange: Exchange, known: list[Row], seq: int, now: float
+    ) -> bool:
+        """The same for a response that has rows; ``known`` are those that count."""
+        if _amends(who.name, exchange, known):
+            counted = counting.counted(exchange.tokens, who.count)
+            self._take_back(who, exchange.provider, known, counted)
+            self._add(who, exchange, exchange.tokens, counted, _flags(exchange), now)
+            counted -= sum(row[_COUNTED] for row in known)
+            self._store(who, exchange, Tokens(*_less(exchange, known)), counted, seq, now)
+            return True
+        delta = Tokens(*(max(0, d) for d in _less(exchange, known)))
+        if known and not any(_classes(delta)):
             return False
         counted = counting.counted(delta, who.count)
-        self._store(who, exchange, delta, counted, len(earlier), now)
-        self._add(who, exchange, delta, counted, _flags(exchange, earlier, amends), now)
+        self._store(who, exchange, delta, counted, seq, now)
+        self._add(who, exchange, delta, counted, (0, 0, 0) if known else _flags(exchange), now)
         return True
+
+    def _take_back(self, who: Spender, provider: str, known: list[Row], counted: int) -> None:
+        """An estimate was wrong, and ``counted`` tokens take its place: out of the sums with it."""
+        for number, row in enumerate(known):
+            tokens, at, agent, ancestry, model = row[_COUNTED:]
+            flags = (0, 0, 0) if number else _kind(row[1])
+            numbers = (*row[2:_COUNTED], tokens, *flags)
+            line = load(ancestry)
+            key = (windows.bucket("hour", at), row[0], agent, line[0] if line else "", provider)
+            self.books.add_rollup((*key, model), tuple(-n for n in numbers))
+            self.books.take_back(who.scopes, provider, tokens, flags[0], at)
+        rows = [(row[_COUNTED], row[_COUNTED + 1]) for row in known]
+        self._forgive_less(who.scopes, provider, rows, counted)
 
     def _store(
         self, who: Spender, e: Exchange, delta: Tokens, counted: int, seq: int, now: float
@@ -97,33 +134,28 @@ class Spending(Part):
         self.books.add_spend(who.scopes, e.provider, counted, flags[0], now)
 
 
-def _amends(account: str, exchange: Exchange, earlier: list[Row]) -> bool:
+def _amends(account: str, exchange: Exchange, known: list[Row]) -> bool:
     """Final numbers of a response that the same bottle has only estimated so far."""
     return (
-        bool(earlier)
+        bool(known)
         and exchange.completeness is Completeness.FINAL
-        and all(row[0] == account and row[1] != Completeness.FINAL for row in earlier)
+        and all(row[0] == account and row[1] != Completeness.FINAL for row in known)
     )
 
 
-def _beyond(exchange: Exchange, earlier: list[Row], amends: bool) -> Tokens | None:
-    """What this report adds to the earlier ones of the same response; None: nothing."""
-    if not earlier:
-        return exchange.tokens
-    known = [sum(int(row[i + 2]) for row in earlier) for i in range(len(CLASSES))]
-    delta = [n - k for n, k in zip(_classes(exchange.tokens), known, strict=True)]
-    if not amends:
-        delta = [max(0, d) for d in delta]
-    return Tokens(*delta) if amends or any(delta) else None
+def _less(exchange: Exchange, known: list[Row]) -> list[int]:
+    """The classes of a report without those of earlier ones of the same response."""
+    sums = [sum(row[i + 2] for row in known) for i in range(len(CLASSES))]
+    return [n - k for n, k in zip(_classes(exchange.tokens), sums, strict=True)]
 
 
-def _flags(exchange: Exchange, earlier: list[Row], amends: bool) -> tuple[int, int, int]:
-    """Change of the counts of requests, partial and estimated responses."""
-    before = str(earlier[0][1]) if amends else ""
-    after = "" if earlier else str(exchange.completeness)
-    kinds = (Completeness.PARTIAL, Completeness.ESTIMATED)
-    partial, estimated = (int(after == k) - int(before == k) for k in kinds)
-    return int(not earlier), partial, estimated
+def _flags(exchange: Exchange) -> tuple[int, int, int]:
+    return _kind(exchange.completeness)
+
+
+def _kind(completeness: str) -> tuple[int, int, int]:
+    """Counts of requests, partial and estimated responses of one response."""
+    return 1, int(completeness == Completeness.PARTIAL), int(completeness == Completeness.ESTIMATED)
 
 
 def _classes(tokens: Tokens) -> tuple[int, ...]:

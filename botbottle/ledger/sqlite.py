@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -91,13 +91,6 @@ class SqliteDb(Db):
                 if time.monotonic() >= deadline:
                     raise mapped(error, self.path) from error
             time.sleep(RETRY_SECONDS)
-
-    def run_many(self, sql: str, rows: Sequence[Sequence[Any]]) -> None:
-        try:
-            with self._lock:
-                self._c.executemany(sql, rows)
-        except sqlite3.Error as error:
-            raise mapped(error, self.path) from error
 
     def begin_write(self) -> None:
         """What went into a file that has lost its place would be lost: refused instead."""

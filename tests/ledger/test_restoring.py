@@ -13,7 +13,7 @@ from botbottle import errors
 from botbottle.ledger import open_ledger, restoring
 from botbottle.ledger.restoring import restore
 from botbottle.ledger.schema import STEPS
-from tests.ledger.worlds import WEB, register, spend
+from tests.ledger.worlds import WEB, age, register, spend
 
 NOW = 1_000_000_000.0
 
@@ -123,9 +123,7 @@ def test_a_backup_of_a_newer_bb_is_refused(place, backup):
 
 def test_a_backup_of_an_older_bb_is_brought_up_to_date_and_itself_left_alone(place, backup):
     with sqlite3.connect(backup) as db:
-        db.execute("DROP INDEX usage_account")
-        db.execute("DROP TABLE refused")
-        db.execute("DELETE FROM schema_version WHERE version > 1")
+        age(db.execute, 1)
     db.close()
     before = backup.read_bytes()
     restore(str(place), str(backup))

@@ -89,6 +89,20 @@ def pool(ledger, now, scope="bottle:dev", provider="claude", window=""):
     return found[0]
 
 
+UNDONE = {  # what takes a step of the schema back
+    2: "DROP INDEX usage_account",
+    3: "DROP TABLE refused",
+    4: "ALTER TABLE budget_reset DROP COLUMN at",
+}
+
+
+def age(run, version):
+    """Make a ledger look as the bb left it that knew ``version`` steps; ``run`` executes SQL."""
+    for step in range(max(UNDONE), version, -1):
+        run(UNDONE[step])
+    run(f"DELETE FROM schema_version WHERE version > {int(version)}")
+
+
 @contextmanager
 def fresh_database(server: str, name: str) -> Iterator[str]:
     """A new database on ``server``; yields its URL."""

@@ -88,6 +88,7 @@ def test_negative_absurd_or_malformed_usage_is_refused_and_alarmed(service, web,
         {"completeness": None},
         {"at": "now"},
         {"at": None},
+        {"at": 10**400},
         {"note": "\x00"},
     ],
 )

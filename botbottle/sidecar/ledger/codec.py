@@ -6,20 +6,29 @@ Apart from ``wire``, which the egress sidecar loads too and for which this would
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from typing import Any
 
-from pydantic_core import from_json, to_json
+import msgspec
+from pydantic_core import from_json
 
 from botbottle.sidecar.ledger.wire import MAX_FRAME, VERSION, BadRequest
 
+_ENCODER = msgspec.json.Encoder()
 
-def encode(frame: Mapping[str, Any]) -> bytes:
-    """One reply as bytes. Raises BadRequest when it is too long."""
-    line = to_json(frame) + b"\n"
+
+def reply(number: int | None, ok: bool, fields: Any) -> bytes:
+    """One reply as bytes; ``fields`` is a mapping or a record. Raises BadRequest when it is too
+    long."""
+    head = b'{"v":%d,"id":%b,"ok":%b' % (VERSION, _number(number), b"true" if ok else b"false")
+    body = _ENCODER.encode(fields)
+    line = head + (b"," + body[1:] if len(body) > 2 else b"}") + b"\n"
     if len(line) > MAX_FRAME:
         raise BadRequest("frame too long")
     return line
+
+
+def _number(number: int | None) -> bytes:
+    return b"null" if number is None else b"%d" % number
 
 
 def decode(line: bytes) -> dict[str, Any]:

@@ -10,15 +10,17 @@ from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 from msgspec import Struct
-from msgspec.structs import asdict
 
 from botbottle import __version__
 from botbottle.ledger.api import Ledger
-from botbottle.ledger.records import Admitted, EventKind, Proposal
+from botbottle.ledger.records import EventKind, Proposal
+from botbottle.model.usage import Exchange, Tokens
 from botbottle.sidecar.ledger import wire
+from botbottle.sidecar.ledger.frames import Arguments
 from botbottle.sidecar.ledger.rates import Allowance, Rates
 
-type Reply = dict[str, Any]
+# What goes into a reply: a mapping, or a record of the ledger's (a ``Refusal`` is not ok).
+type Reply = Any
 KINDS = ("denial", "finding", "request")
 MAX_TTL = 86400.0  # seconds a proposal may wait
 
@@ -53,12 +55,17 @@ class Handlers:
     def __init__(self, ledger: Ledger, rates: Rates) -> None:
         self._ledger = ledger
         self._rates = rates
-        self._ops: Mapping[str, Callable[[Caller, dict[str, Any], Now], Reply]] = {
-            "hello": self._hello,
+        self._frequent: Mapping[str, Callable[..., Reply]] = {
             "admit": self._admit,
             "progress": self._progress,
             "settle": self._settle,
-            "append": self._append,
+        }
+        self._ops: Mapping[str, Callable[[Caller, dict[str, Any], Now], Reply]] = {
+            "hello": self._hello,
+            "admit": self._read_admit,
+            "progress": self._read_progress,
+            "settle": self._read_settle,
+            "append": self._read_append,
             "release": self._release,
             "heartbeat": self._heartbeat,
             "event": self._event,
@@ -68,51 +75,60 @@ class Handlers:
         }
 
     def handle(self, caller: Caller, frame: dict[str, Any], now: Now) -> Reply:
-        """The reply's own fields, with ``ok``. Raises Refuse, BadRequest, LedgerError."""
+        """The reply's own fields. Raises Refuse, BadRequest, LedgerError."""
         op = self._ops.get(frame["op"])
         if op is None:
             raise Refuse("bad-request", "unknown operation", alarm=True)
-        if not caller.allowance.requests.take(1, now.tick):
-            raise Refuse("flood", "too many requests", alarm=True, after=1.0)
+        _once_more(caller, now)
         return op(caller, frame, now)
 
+    def frequent(self, caller: Caller, op: str, arguments: Arguments, now: Now) -> Reply:
+        """The same for what ``frames`` has read."""
+        _once_more(caller, now)
+        return self._frequent[op](caller, now, *arguments)
+
     def _hello(self, caller: Caller, frame: dict[str, Any], now: Now) -> Reply:
-        return {"ok": True, "account": caller.account, "version": __version__}
+        return {"account": caller.account, "version": __version__}
 
-    def _admit(self, caller: Caller, frame: dict[str, Any], now: Now) -> Reply:
-        answer = self._ledger.admit(
-            caller.account,
-            wire.name(frame, "provider"),
-            wire.text(frame, "model", 200),
-            input_tokens=wire.amount(frame, "input"),
-            allowance=wire.amount(frame, "output"),
-            now=now.wall,
+    def _read_admit(self, caller: Caller, frame: dict[str, Any], now: Now) -> Reply:
+        provider, model = wire.name(frame, "provider"), wire.text(frame, "model", 200)
+        amounts = wire.amount(frame, "input"), wire.amount(frame, "output")
+        return self._admit(caller, now, provider, model, *amounts)
+
+    def _admit(
+        self, caller: Caller, now: Now, provider: str, model: str, asked: int, allowance: int
+    ) -> Reply:
+        return self._ledger.admit(
+            caller.account, provider, model, input_tokens=asked, allowance=allowance, now=now.wall
         )
-        return {"ok": isinstance(answer, Admitted), **asdict(answer)}
 
-    def _progress(self, caller: Caller, frame: dict[str, Any], now: Now) -> Reply:
-        lease, tokens = wire.lease(frame), wire.tokens(frame)
-        answer = self._ledger.progress(caller.account, lease, tokens, now=now.wall)
-        return {"ok": True, **asdict(answer)}
+    def _read_progress(self, caller: Caller, frame: dict[str, Any], now: Now) -> Reply:
+        return self._progress(caller, now, wire.lease(frame), wire.tokens(frame))
 
-    def _settle(self, caller: Caller, frame: dict[str, Any], now: Now) -> Reply:
-        lease, exchanges = wire.lease(frame), wire.exchanges(frame, now.wall)
+    def _progress(self, caller: Caller, now: Now, lease: str, tokens: Tokens) -> Reply:
+        return self._ledger.progress(caller.account, lease, tokens, now=now.wall)
+
+    def _read_settle(self, caller: Caller, frame: dict[str, Any], now: Now) -> Reply:
+        return self._settle(caller, now, wire.lease(frame), wire.exchanges(frame, now.wall))
+
+    def _settle(
+        self, caller: Caller, now: Now, lease: str, exchanges: tuple[Exchange, ...]
+    ) -> Reply:
         if not caller.allowance.rows.take(len(exchanges), now.tick):
             raise Refuse("flood", "too many exchanges", alarm=True, after=1.0)
-        answer = self._ledger.settle(caller.account, lease, exchanges, now=now.wall)
-        return {"ok": True, **asdict(answer)}
+        return self._ledger.settle(caller.account, lease, exchanges, now=now.wall)
 
-    def _append(self, caller: Caller, frame: dict[str, Any], now: Now) -> Reply:
-        return self._settle(caller, {**frame, "lease": ""}, now)
+    def _read_append(self, caller: Caller, frame: dict[str, Any], now: Now) -> Reply:
+        return self._settle(caller, now, "", wire.exchanges(frame, now.wall))
 
     def _release(self, caller: Caller, frame: dict[str, Any], now: Now) -> Reply:
         self._ledger.release(caller.account, wire.lease(frame))
-        return {"ok": True}
+        return {}
 
     def _heartbeat(self, caller: Caller, frame: dict[str, Any], now: Now) -> Reply:
         status = wire.mapping(frame, "status")
         self._ledger.heartbeat(caller.account, status, now=now.wall)
-        return {"ok": True}
+        return {}
 
     def _event(self, caller: Caller, frame: dict[str, Any], now: Now) -> Reply:
         kind, data = frame.get("kind"), wire.mapping(frame, "data")
@@ -121,13 +137,13 @@ class Handlers:
         if not caller.allowance.events.take(1, now.tick):
             raise Refuse("flood", "too many events", after=1.0)
         self._ledger.record_event(caller.account, cast(EventKind, kind), data, now=now.wall)
-        return {"ok": True}
+        return {}
 
     def _budget(self, caller: Caller, frame: dict[str, Any], now: Now) -> Reply:
         if not caller.allowance.readings.take(1, now.tick):
             raise Refuse("flood", "too many readings", after=1.0)
         pools = self._ledger.account_pools(caller.account, now.wall)
-        return {"ok": True, "pools": [asdict(p) for p in pools]}
+        return {"pools": pools}
 
     def _propose(self, caller: Caller, frame: dict[str, Any], now: Now) -> Reply:
         kind, payload = wire.name(frame, "kind"), wire.mapping(frame, "payload")
@@ -142,17 +158,22 @@ class Handlers:
         made = self._ledger.propose(
             caller.account, kind, payload, why, now=now.wall, ttl=float(ttl)
         )
-        return {"ok": True, "proposal": _shown(made)}
+        return {"proposal": _shown(made)}
 
     def _proposal(self, caller: Caller, frame: dict[str, Any], now: Now) -> Reply:
         """A bottle sees its own proposals only."""
         found = self._ledger.proposal(wire.text(frame, "proposal", 64), now=now.wall)
         if found is None or found.account != caller.account:
             raise Refuse("unknown-proposal", "no such proposal")
-        return {"ok": True, "proposal": _shown(found)}
+        return {"proposal": _shown(found)}
 
 
-def _shown(proposal: Proposal) -> Reply:
+def _once_more(caller: Caller, now: Now) -> None:
+    if not caller.allowance.requests.take(1, now.tick):
+        raise Refuse("flood", "too many requests", alarm=True, after=1.0)
+
+
+def _shown(proposal: Proposal) -> Mapping[str, Any]:
     return {
         "id": proposal.id,
         "kind": proposal.kind,

@@ -15,9 +15,10 @@ from typing import Any
 
 from botbottle import errors
 from botbottle.ledger.api import Ledger
-from botbottle.sidecar.ledger import codec, wire
+from botbottle.ledger.records import Refusal
+from botbottle.sidecar.ledger import codec, frames, wire
 from botbottle.sidecar.ledger.connection import TOO_LONG, Connection
-from botbottle.sidecar.ledger.handlers import Handlers, Now, Refuse, Reply
+from botbottle.sidecar.ledger.handlers import Handlers, Now, Refuse
 from botbottle.sidecar.ledger.rates import Allowance, Rates
 
 TURN = 16  # frames of one connection in one batch
@@ -61,13 +62,13 @@ class Service:
         now = Now(time.time(), time.monotonic())
         try:
             with self._ledger.batch():
-                replies = [self._answers(c, frames, now) for c, frames in work]
+                replies = [self._answers(c, lines, now) for c, lines in work]
             self._recovered()
         except errors.LedgerError as error:
-            replies = [self._unavailable(frames, error) for _, frames in work]
+            replies = [self._unavailable(lines, error) for _, lines in work]
         except Exception as error:  # noqa: BLE001  # fail closed: nothing was written, nobody is told it was
             self._log("bug", {"error": repr(error)[:500]})
-            replies = [self._alone(c, frames, now) for c, frames in work]
+            replies = [self._alone(c, lines, now) for c, lines in work]
         for (connection, _), reply in zip(work, replies, strict=True):
             connection.send(reply)
             if connection.malformed > MAX_MALFORMED:
@@ -85,8 +86,8 @@ class Service:
                 self._round.append(connection)
         return work
 
-    def _answers(self, connection: Connection, frames: list[bytes], now: Now) -> bytes:
-        return b"".join(self._answer(connection, line, now) for line in frames)
+    def _answers(self, connection: Connection, lines: list[bytes], now: Now) -> bytes:
+        return b"".join(self._answer(connection, line, now) for line in lines)
 
     def _answer(self, connection: Connection, line: bytes, now: Now) -> bytes:
         number: int | None = None
@@ -94,9 +95,15 @@ class Service:
             if line == TOO_LONG:
                 connection.malformed += MAX_MALFORMED  # the rest of it would be read as garbage
                 raise wire.BadRequest("frame too long")
-            frame = codec.decode(line)
-            number = frame["id"]
-            return _reply(number, self._handlers.handle(connection.caller, frame, now))
+            known = frames.read(line, now.wall)
+            if known is not None:
+                number, op, arguments = known
+                answer = self._handlers.frequent(connection.caller, op, arguments, now)
+            else:
+                frame = codec.decode(line)
+                number = frame["id"]
+                answer = self._handlers.handle(connection.caller, frame, now)
+            return codec.reply(number, type(answer) is not Refusal, answer)
         except wire.BadRequest as error:
             connection.malformed += 1
             self._alarm(connection, "bad-request", str(error), now)
@@ -108,10 +115,10 @@ class Service:
         except errors.Refused as error:
             return _refusal(number, "unknown-account", error.message)
 
-    def _alone(self, connection: Connection, frames: list[bytes], now: Now) -> bytes:
+    def _alone(self, connection: Connection, lines: list[bytes], now: Now) -> bytes:
         """After a bug in a batch: each frame in a transaction of its own."""
         replies = []
-        for line in frames:
+        for line in lines:
             try:
                 with self._ledger.batch():
                     replies.append(self._answer(connection, line, now))
@@ -120,13 +127,12 @@ class Service:
                 replies.append(_refusal(_number(line), "unavailable", "internal error"))
         return b"".join(replies)
 
-    def _unavailable(self, frames: list[bytes], error: errors.LedgerError) -> bytes:
+    def _unavailable(self, lines: list[bytes], error: errors.LedgerError) -> bytes:
         if not self.failing:
             self.failing = True
             self._log("unavailable", {"error": str(error), "code": error.code})
         return b"".join(
-            _refusal(_number(line), "unavailable", "the ledger cannot be written")
-            for line in frames
+            _refusal(_number(line), "unavailable", "the ledger cannot be written") for line in lines
         )
 
     def _recovered(self) -> None:
@@ -143,15 +149,11 @@ class Service:
             self._log("alarm", {"account": caller.account, **data})
 
 
-def _reply(number: int | None, fields: Reply) -> bytes:
-    return codec.encode({"v": wire.VERSION, "id": number, **fields})
-
-
 def _refusal(number: int | None, code: str, message: str, after: float = 0) -> bytes:
-    reply: Reply = {"ok": False, "code": code, "message": message}
+    reply: dict[str, Any] = {"code": code, "message": message}
     if after:
         reply["retry_after"] = after
-    return _reply(number, reply)
+    return codec.reply(number, False, reply)
 
 
 def _number(line: bytes) -> int | None:

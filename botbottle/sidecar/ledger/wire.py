@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 import re
 import secrets
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -30,6 +30,7 @@ MAX_CLOCK_SKEW = 300.0  # seconds
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _LEASE = re.compile(r"[0-9a-f]{0,64}")
 _CLASSES = frozenset(Tokens.__struct_fields__)
+_LAST = sys.float_info.max  # NaN, infinity and whole numbers beyond are no times
 _TEXTS = {"dialect": 64, "model": 200, "host": 253, "response_id": 256, "note": 500}
 
 
@@ -143,10 +144,14 @@ def _exchange(value: object, now: float) -> Exchange:
 
 
 def _moment(value: object, now: float) -> float:
-    """The reporter's clock where it is credible, else ours."""
-    if not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= _LAST:
         raise BadRequest("at: not a time")
-    return float(value) if now - 86400.0 <= value <= now + MAX_CLOCK_SKEW else now
+    return credible(float(value), now)
+
+
+def credible(at: float, now: float) -> float:
+    """The reporter's clock where it is credible, else ours."""
+    return at if now - 86400.0 <= at <= now + MAX_CLOCK_SKEW else now
 
 
 def exchange_to_wire(exchange: Exchange) -> dict[str, Any]:

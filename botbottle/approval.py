@@ -53,13 +53,13 @@ def check_limits(plan: Plan, max_changes: int, max_deletes: int) -> None:
         )
 
 
-def check_allowed(plan: Plan, allowed: frozenset[str]) -> None:
-    """Raises Refused when the plan asks for an approval that was not given."""
+def check_allowed(plan: Plan, allowed: frozenset[str], again: str) -> None:
+    """Raises Refused when the plan asks for an approval that was not given; ``again`` is the
+    command that gives it."""
     missing = [need for need in plan.needs if need not in allowed]
     if missing:
-        flag = ",".join(plan.needs)
         raise Refused(
             f"--yes does not cover this plan: it needs approval to {', '.join(missing)}",
             code="BB7002",
-            hint=f"look at it with bb plan, then: bb apply --yes --allow {flag}",
+            hint=f"look at the plan above, then: {again}",
         )

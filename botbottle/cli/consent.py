@@ -43,13 +43,15 @@ def ask(context: Context, verb: str, shown: Plan, consent: Consent) -> None:
     if consent.digest:
         return
     if consent.yes:
-        check_allowed(shown, parse_allow(consent.allow))
+        again = context.again(verb, "--yes", *allowing(shown, consent))
+        check_allowed(shown, parse_allow(consent.allow), again)
         return
     if not context.interactive:
+        yes = context.again(verb, "--yes", *allowing(shown, consent))
         raise Refused(
             "there is no terminal to ask on",
             code="BB7006",
-            hint=f"bb {verb} --yes{allowing(shown)}, or bb {verb} --approve {shown.digest}",
+            hint=f"{yes}\nor {context.again(verb, '--approve', shown.digest)}",
         )
     context.err.write(f"Apply this plan ({shown.digest})? [y/N] ")
     context.err.flush()
@@ -57,9 +59,12 @@ def ask(context: Context, verb: str, shown: Plan, consent: Consent) -> None:
         raise Refused("not approved; nothing was changed", code="BB7007")
 
 
-def allowing(shown: Plan) -> str:
-    """The flag that ``--yes`` needs besides, with a leading blank; empty where it needs none."""
-    return f" --allow {','.join(shown.needs)}" if shown.needs else ""
+def allowing(shown: Plan, consent: Consent) -> tuple[str, ...]:
+    """The words that ``--yes`` needs besides; none where nothing is left to be allowed."""
+    from botbottle.approval import parse_allow
+
+    missing = [need for need in shown.needs if need not in parse_allow(consent.allow)]
+    return ("--allow", ",".join(missing)) if missing else ()
 
 
 def stale(context: Context, consent: Consent, shown: Plan) -> PlanStale:

@@ -23,13 +23,14 @@ type ProgressMode = Literal["auto", "tty", "plain", "json", "quiet"]
 class Context(Struct):
     """Global options, resolved once. ``home`` is the bb home (default ``~/.bot-bottle``),
     ``cwd`` the directory verbs act in (``-C``). ``out`` carries the product (plan text, JSON),
-    ``err`` progress, warnings and prompts."""
+    ``err`` progress, warnings and prompts. ``words`` is the command line after ``bb``."""
 
     home: Path
     cwd: Path
     progress: ProgressMode = "auto"
     events: str = ""
     lock_timeout: float = 0.0
+    words: tuple[str, ...] = ()
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
     out: TextIO = field(default_factory=lambda: sys.stdout)
     err: TextIO = field(default_factory=lambda: sys.stderr)
@@ -39,6 +40,15 @@ class Context(Struct):
     def interactive(self) -> bool:
         """Whether a question can be asked: a terminal on both sides and no CI."""
         return self.stdin.isatty() and self.err.isatty() and not self.environ.get("CI")
+
+    def again(self, verb: str, *flags: str) -> str:
+        """The same command line with ``flags`` added, for a hint: what names the home or picks
+        bottles stays in it."""
+        import shlex
+
+        words = self.words or tuple(verb.split())
+        sure = {"--yes", "-y"} & set(words)
+        return shlex.join(("bb", *words, *(f for f in flags if f != "--yes" or not sure)))
 
     def path(self, given: Path) -> Path:
         """A path of the command line: a relative one begins at ``-C``."""

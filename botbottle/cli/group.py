@@ -109,7 +109,8 @@ def run(args: Sequence[str]) -> int:
     """Run a command line and return its exit code. Raises what the verb raises, and UsageError
     for what is not understood."""
     try:
-        result = typer.main.get_command(app).main(args, prog_name="bb", standalone_mode=False)
+        command = typer.main.get_command(app)
+        result = command.main(args, prog_name="bb", standalone_mode=False, obj=tuple(args))
         return result if isinstance(result, int) else int(Exit.OK)
     except NoArgsIsHelpError as error:
         print(error.format_message(), file=sys.stderr)  # noqa: T201

@@ -108,7 +108,7 @@ def approve(run: Run, shown: Plan, allow: Sequence[str]) -> None:
         raise Refused(
             f"what would come back needs approval to {', '.join(missing)}",
             code="BB7002",
-            hint=f"bb {run.verb} {' '.join(run.only)} --allow {','.join(shown.needs)}",
+            hint=context.again(f"{run.verb} {' '.join(run.only)}", "--allow", ",".join(missing)),
         )
     ask(context, run.verb, shown, Consent())
 

@@ -7,7 +7,7 @@ function that typer takes.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, get_args, get_origin, get_type_hints
 
 if TYPE_CHECKING:
@@ -15,9 +15,13 @@ if TYPE_CHECKING:
 
 
 class Invocation:
-    """What a verb gets of its invocation: the ``Context`` that the global options make."""
+    """What a verb gets of its invocation: the ``Context`` that the global options make. They
+    themselves get the words after ``bb`` in its place."""
 
     obj: Context
+
+    def __init__(self, words: Sequence[str] = ()) -> None:
+        self.obj = tuple(words)  # type: ignore[assignment]  # until ``root`` has run
 
 
 class Option:

@@ -36,7 +36,7 @@ def call(args: Sequence[str], environ: Mapping[str, str]) -> Callable[[], int] |
         return None
 
     def run() -> int:
-        invocation = Invocation()
+        invocation = Invocation(args)
         root(invocation, **before)
         return int(verb(invocation, **given))
 

@@ -79,7 +79,7 @@ def plan(
         raise Refused(
             "this plan widens what bottles can reach",
             code="BB7005",
-            hint="see the reach section; approve with bb apply --allow widen",
+            hint="see the reach section; approve with bb apply --yes --allow widen",
         )
     return code
 
@@ -139,9 +139,9 @@ def write_diff(
     context.out.write(text)
 
 
-def finish(context: Context, made: Plan, verb: str, code: int) -> None:
+def finish(context: Context, made: Plan, verb: str, code: int, *, done: bool = False) -> None:
     """The stable last line on stderr."""
     from botbottle.ui.plan_text import last_line
 
     context.out.flush()
-    context.err.write(last_line(verb, made, code))
+    context.err.write(last_line(verb, made, code, done=done))

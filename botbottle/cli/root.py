@@ -57,12 +57,14 @@ def root(
         raise _invalid(f"{progress!r} is not one of {', '.join(_MODES)}")
     if not lock_timeout >= 0:  # neither below zero nor NaN, which would wait forever
         raise _invalid(f"--lock-timeout {lock_timeout}: write seconds, 0 or more")
+    words: object = ctx.obj
     context = Context(
         home=home_directory(home, os.environ),
         cwd=working_directory(directory),
         progress=progress,
         events=events,
         lock_timeout=lock_timeout,
+        words=words if isinstance(words, tuple) else (),
     )
     if events not in ("", "-"):
         context.events = str(context.appended(Path(events)))

@@ -206,7 +206,7 @@ class Run(Struct, frozen=True):
         if self.verb == "apply":
             found = unwatched(self.declared, self.session.view(self.declared))
             self.context.err.write(warning(found))
-        finish(self.context, plan, self.verb, 0)
+        finish(self.context, plan, self.verb, 0, done=True)
         return int(Exit.OK)
 
     def say(self, text: str) -> None:

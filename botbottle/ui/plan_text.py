@@ -60,9 +60,9 @@ def summary(plan: Plan) -> str:
     return f"{counts} ={plan.unchanged}{held}"
 
 
-def last_line(verb: str, plan: Plan, exit_code: int) -> str:
-    """The stable, grep-able last line."""
-    needs = f"  needs --allow {','.join(plan.needs)}" if plan.needs else ""
+def last_line(verb: str, plan: Plan, exit_code: int, *, done: bool = False) -> str:
+    """The stable, grep-able last line; what was ``done`` needs no approval any more."""
+    needs = f"  needs --allow {','.join(plan.needs)}" if plan.needs and not done else ""
     left = f"  {plan.left_out} left out by --only" if plan.left_out else ""
     return f"bb {verb}: {summary(plan)}{needs}{left}  digest {plan.digest}  exit {exit_code}\n"
 
@@ -161,5 +161,6 @@ def _notices(notices: Iterable[Notice]) -> str:
     lines = []
     for notice in notices:
         needs = f"  (needs --allow {notice.needs})" if notice.needs else ""
-        lines.append(f"  ! {notice.code} {notice.bottle}: {notice.message}{needs}")
+        who = f" {notice.bottle}" if notice.bottle else ""
+        lines.append(f"  ! {notice.code}{who}: {notice.message}{needs}")
     return "\n".join(lines) + "\n" if lines else ""

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import pytest
 from msgspec.structs import replace
 
+from botbottle.cli.app import main
+from botbottle.cli.context import Context
 from botbottle.errors import PlanStale, Refused
 from botbottle.model.bottle import Limit, Scope
 from botbottle.ui.plan_json import document
@@ -119,3 +124,48 @@ def test_anything_else_is_no(monkeypatch: pytest.MonkeyPatch, answer: str) -> No
     with pytest.raises(Refused) as caught:
         go(run(monkeypatch, answer))
     assert caught.value.code == "BB7007"
+
+
+@pytest.mark.parametrize(
+    ("words", "given", "hints"),
+    [
+        (
+            ("--home", "/my home", "apply", "--only", "web"),
+            {},
+            "bb --home '/my home' apply --only web --yes --allow widen\n"
+            "or bb --home '/my home' apply --only web --approve ",
+        ),
+        (("apply", "--yes"), {"yes": True}, "bb apply --yes --allow widen"),
+        (
+            ("apply", "-y", "--allow", "budget"),
+            {"yes": True, "allow": ("budget",)},
+            "bb apply -y --allow budget --allow widen",
+        ),
+        (("undo", "-3"), {}, "bb undo -3 --yes --allow widen\nor bb undo -3 --approve "),
+        (("destroy",), {"allow": ("widen",)}, "bb destroy --yes\nor bb destroy --approve "),
+    ],
+)
+def test_the_way_out_is_the_same_command_with_what_it_lacks(
+    monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], given: dict[str, Any], hints: str
+) -> None:
+    made = run(monkeypatch)
+    made.context.words = words
+    with pytest.raises(Refused) as caught:
+        go(made, **given)
+    assert hints in caught.value.hint
+
+
+@pytest.mark.parametrize("verb", ["plan", "budget"])  # one that needs no typer, one that does
+def test_a_verb_knows_the_words_it_was_called_with(
+    monkeypatch: pytest.MonkeyPatch, verb: str, tmp_path: Path
+) -> None:
+    seen = []
+
+    def opened(context: Context, *_: Any) -> Any:
+        seen.append(context.words)
+        raise Refused("enough")
+
+    for module in ("plan", "budget"):
+        monkeypatch.setattr(f"botbottle.cli.{module}.open_session", opened)
+    line = ["--home", str(tmp_path), verb, *(["show"] if verb == "budget" else [])]
+    assert main(line) == 7 and seen == [tuple(line)]

@@ -38,6 +38,10 @@ class StreamScanner:
         """Absolute offset up to which every byte was judged with what follows it."""
         return self._next
 
+    def renew(self, scanner: Scanner) -> None:
+        """Judge what is not judged yet, with what is around it, by another scanner from now on."""
+        self._scanner = scanner
+
     def feed(self, chunk: bytes) -> tuple[Finding, ...]:
         """Findings of the blocks that became complete with this chunk."""
         self._buffer += chunk

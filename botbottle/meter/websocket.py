@@ -111,6 +111,12 @@ class WebSocketMeter:
             total += self._rows(item.request).so_far(item.reader.tally)
         return total
 
+    @property
+    def busy(self) -> bool:
+        """Whether a response is on its way, or due, whose cost is not known yet."""
+        waits = any(lane.waiting for lane in self._lanes.values())
+        return self._opaque is not None or bool(self._open) or waits
+
     def client_frame(self, data: bytes) -> Admission | None:
         """A frame from the client: what must be admitted for it, or None when it is free.
 
@@ -166,11 +172,13 @@ class WebSocketMeter:
         return [*settled, self._finish(response_id), *self._after(item.stream_id, steered)]
 
     def close(self, reason: Reason) -> list[Settlement]:
-        """The socket is gone: rows of what was in flight or admitted but never answered."""
+        """The socket is gone: rows of what was in flight or admitted but never answered. Where it
+        was not read, the provider may have written all that was asked for."""
         settled, self._due = self._due, []
         if self._opaque:
             settled += [Settlement("", (row,)) for row in self._opaque.rest()]
-        settled += [self._interrupt(response_id, reason.value) for response_id in list(self._open)]
+        unread = reason is Reason.UNREAD
+        settled += [self._interrupt(x, reason.value, unread=unread) for x in list(self._open)]
         for lane in self._lanes.values():
             settled += [self._unanswered(request, reason) for request in lane.waiting]
             settled += [Settlement(request.request_id) for request in lane.steering]
@@ -232,17 +240,21 @@ class WebSocketMeter:
             exchanges = rows.interrupted(tally, final, tally.failed or "ended without usage")
         return Settlement(item.request.request_id, tuple(exchanges))
 
-    def _interrupt(self, response_id: str, note: str) -> Settlement:
+    def _interrupt(self, response_id: str, note: str, *, unread: bool = False) -> Settlement:
         item = self._take(response_id)
         rows = self._rows(item.request)
+        if unread:
+            item.reader.tally.at_least(item.request.bound or item.request.allowance)
         exchanges = rows.interrupted(item.reader.tally, Completeness.PARTIAL, note)
         return Settlement(item.request.request_id, tuple(exchanges))
 
     def _unanswered(self, request: Request, reason: Reason) -> Settlement:
         if request.prewarm or not request.request_id:
             return Settlement(request.request_id)
-        rows = self._rows(request)
-        exchanges = rows.interrupted(Tally(), Completeness.PARTIAL, reason.value)
+        rows, tally = self._rows(request), Tally()
+        if reason is Reason.UNREAD:
+            tally.at_least(request.bound or request.allowance)
+        exchanges = rows.interrupted(tally, Completeness.PARTIAL, reason.value)
         return Settlement(request.request_id, tuple(exchanges))
 
     def _error(self, stream_id: str, error: dict[str, Any]) -> list[Settlement]:

@@ -17,7 +17,7 @@ from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import Any, Protocol, cast
 
-from mitmproxy.connection import Client, Connection, ConnectionState
+from mitmproxy.connection import Client, Connection, ConnectionState, Server
 from mitmproxy.proxy import commands, events, layer, mode_specs
 from mitmproxy.proxy.context import Context
 from mitmproxy.proxy.layers import tls
@@ -140,8 +140,8 @@ class Driver:
     def drop_upstreams(self, stale: Callable[[str, int], bool]) -> None:
         """End connections to targets that ``stale`` names; a kept one outlives no permission."""
         for connection, link in list(self._links.items()):
-            address = getattr(connection, "address", None)
-            if connection is not self.client and address is not None and stale(*address[:2]):
+            address = connection.address if isinstance(connection, Server) else None
+            if address is not None and stale(*address[:2]):
                 link.abort()
 
     def _check_idle(self) -> None:

@@ -67,6 +67,10 @@ class Conversation:
         self._texts.add(self._kept[start + self._taken :])
         return self._leaving(len(self._kept))
 
+    def renew(self, scanner: Scanner) -> None:
+        """Judge what has not left, and what was before it, with another scanner."""
+        self._texts.scanner = scanner
+
     def _next(self, at: int) -> int | None:
         """Bytes of the message at an offset, with its prefix; None when that is not whole."""
         if len(self._kept) < at + _PREFIX:
@@ -108,7 +112,7 @@ class _Texts:
         noted: Callable[[Iterable[Finding]], None],
     ) -> None:
         self.allowance = FREE
-        self._scanner, self._detectors = scanner, detectors
+        self.scanner, self._detectors = scanner, detectors
         self._marked, self._noted = marked, noted
         self._open = bytearray()  # not judged yet
         self._before = b""
@@ -130,7 +134,7 @@ class _Texts:
         seen, new = len(self._before), bytes(self._open[: size + AROUND])
         window = self._before + new
         self._pay(len(window))
-        raw = self._scanner.scan(window, "body", detectors=self._detectors)
+        raw = self.scanner.scan(window, "body", detectors=self._detectors)
         found = self._marked(f for f in raw if _within(f, seen, seen + size))
         self._noted(tuple(f for f in found if self._fresh(f)))
         refuse(found)

@@ -141,17 +141,17 @@ def request(desk: Desk, driver: Driver, hook: http.HttpRequestHook) -> Waiting:
 
 
 def response_headers(desk: Desk, driver: Driver, hook: http.HttpResponseHeadersHook) -> Waiting:
-    desk.pipeline.response_head(hook.flow)
+    desk.pipeline.answers.head(hook.flow)
     return None
 
 
 def response(desk: Desk, driver: Driver, hook: http.HttpResponseHook) -> Waiting:
-    desk.pipeline.finished(hook.flow)
+    desk.pipeline.answers.finished(hook.flow)
     return None
 
 
 def error(desk: Desk, driver: Driver, hook: http.HttpErrorHook) -> Waiting:
-    desk.pipeline.failed(hook.flow)
+    desk.pipeline.ending.failed(hook.flow)
     return None
 
 
@@ -160,7 +160,7 @@ def websocket_message(desk: Desk, driver: Driver, hook: websocket.WebsocketMessa
 
 
 def websocket_end(desk: Desk, driver: Driver, hook: websocket.WebsocketEndHook) -> Waiting:
-    desk.pipeline.failed(hook.flow)
+    desk.pipeline.ending.failed(hook.flow)
     return None
 
 

@@ -47,6 +47,7 @@ class Passage:
     keys: tuple[str, str] = ("", "")  # of a WebSocket: sent, and the agent's
     streamed: bool = False  # the body passes while it arrives
     judged: bool = False  # the whole request was, and may leave
+    sent: bool = False  # it is leaving
     agents: tuple[tuple[bytes, bytes], ...] = ()  # the headers as the agent sent them
     failure: str = ""
     hidden: bool = False  # host and path hold what a log must not
@@ -56,7 +57,7 @@ class Passage:
     @property
     def open(self) -> bool:
         """Whether something that the agent sends is still to be judged, or to be sent."""
-        return self.upgrade or self.streamed or not self.judged
+        return self.upgrade or self.streamed or not self.sent
 
     def done(self, stage: str) -> None:
         """Note that a stage is over."""

@@ -1,7 +1,7 @@
-"""The way of a request through the stages, and of its response back.
+"""The way of a request through the stages; its response has its own in ``answers``.
 
-Every method is a fail-closed boundary: an exception in a stage refuses the request, or ends a
-response that is already on its way. Nothing in here decides by itself; stages do.
+Every method is a fail-closed boundary: an exception in a stage refuses the request. Nothing in here
+decides by itself; stages do.
 """
 
 from __future__ import annotations
@@ -13,26 +13,27 @@ from typing import Any
 from mitmproxy import http
 from mitmproxy.net.http.http1 import expected_http_body_size
 
+from botbottle.dlp import Scanner
 from botbottle.meter import Conversations, Reason
 from botbottle.sidecar.egress import auth, git, handshake, sigv4
+from botbottle.sidecar.egress.active import Active
 from botbottle.sidecar.egress.admission import Gate
+from botbottle.sidecar.egress.answers import Answers
 from botbottle.sidecar.egress.carrier import Carrier
 from botbottle.sidecar.egress.denial import Denial
+from botbottle.sidecar.egress.ending import Ending
 from botbottle.sidecar.egress.grpc import Conversation, is_grpc
-from botbottle.sidecar.egress.heads import head_of, joined
-from botbottle.sidecar.egress.inbound import InboundScan, blocked
-from botbottle.sidecar.egress.layers import CutStream
+from botbottle.sidecar.egress.heads import head_of
 from botbottle.sidecar.egress.passage import KEY, Passage, passage_of
 from botbottle.sidecar.egress.ports import Shared
 from botbottle.sidecar.egress.preflight import Preflight
-from botbottle.sidecar.egress.returning import is_short, scrub_head, scrub_trailers, tee_of
 from botbottle.sidecar.egress.scan import OutboundScan, Outgoing, detectors_of, in_target
 from botbottle.sidecar.egress.signing import authority, signed
 from botbottle.sidecar.egress.sockets import Sockets
 from botbottle.sidecar.egress.stages import judge
-from botbottle.sidecar.egress.stream import response_of
 from botbottle.sidecar.egress.upload import Passing, Upload, may_stream
 
+_CHANGES = 8  # deliveries of secrets while one request waits
 _BODILESS = frozenset({"GET", "HEAD", "OPTIONS", "DELETE"})
 
 
@@ -41,13 +42,13 @@ class Pipeline:
 
     def __init__(self, sidecar: Shared) -> None:
         self._sidecar = sidecar
-        self._conversations = Conversations()
+        conversations = Conversations()
         self._outbound = OutboundScan(sidecar.ledger)
         preflight = Preflight(sidecar)
-        self._gate = Gate(sidecar, self._conversations, preflight, self.cut)
-        self.sockets = Sockets(sidecar, self._outbound, self._conversations, preflight)
-
-    # -- request -------------------------------------------------------------------------------
+        self.ending = Ending(sidecar)
+        self._gate = Gate(sidecar, conversations, preflight, self.ending.cut)
+        self.sockets = Sockets(sidecar, self._outbound, conversations, preflight)
+        self.answers = Answers(sidecar, self.ending, self.sockets, conversations)
 
     def head(self, flow: http.HTTPFlow, driver: Carrier) -> Coroutine[Any, Any, None] | None:
         """Judge the head of a request; a denial is set as its response. Done once."""
@@ -62,7 +63,7 @@ class Pipeline:
         else:
             denial = judge(passage, head_of(flow, driver), passage.active)
         if denial is not None:
-            self.deny(flow, passage, denial)
+            self.ending.deny(flow, passage, denial)
             return None
         self._sidecar.live[flow.id] = flow
         flow.request.authority = flow.request.authority if flow.request.is_http2 else ""
@@ -76,11 +77,12 @@ class Pipeline:
         await self._leave(flow, passage)
         if passage.denial is None:
             scanner, route = passage.policy.scanner, passage.way
+            marked = self._outbound.approvals.marked
             talks = is_grpc(flow.request.headers.get("content-type", ""))
             body = (Conversation if talks else Upload)(
                 scanner,
                 detectors_of(route),
-                lambda found: self._outbound.approvals.marked(scanner, route, found),
+                lambda found: marked(passage.policy.scanner, route, found),
                 lambda found: self._sidecar.records.noted(passage, found),
             )
             flow.request.stream = Passing(body)
@@ -109,10 +111,10 @@ class Pipeline:
             passage.failure = f"request: {type(error).__name__}"
             denial = Denial("internal", "a stage failed")
         if denial is not None:
-            self.deny(flow, passage, denial)
+            self.ending.deny(flow, passage, denial)
         elif passage.driver.closed or flow.id not in self._sidecar.live:
             # Nobody waits, or it was cut meanwhile: nothing is sent or kept reserved.
-            self.end(flow, Reason.CLIENT_GONE)
+            self.ending.end(flow, Reason.CLIENT_GONE)
 
     async def _login(self, passage: Passage) -> Denial | None:
         """Have an owned login ready; from here on the request knows its newest tokens."""
@@ -135,13 +137,28 @@ class Pipeline:
         if passage.upgrade:
             passage.keys = (handshake.new_key(), flow.request.headers.pop(handshake.KEY))
         stripped = auth.strip(flow.request.headers.fields, passage.where.query)
+        scanner = passage.policy.scanner
         denial = await self._scan(flow, passage, stripped, body)
         passage.done("scan")
         if denial is not None:
             return denial
         denial = await self._gate.judge(flow, passage, flow.request.raw_content or b"")
         passage.done("gate")
-        return denial
+        return denial or await self._scan_again(flow, passage, scanner)
+
+    async def _scan_again(
+        self, flow: http.HTTPFlow, passage: Passage, scanner: Scanner
+    ) -> Denial | None:
+        """Secrets that were delivered while a request waited are looked for in it as well."""
+        for _ in range(_CHANGES):
+            if passage.policy.scanner is scanner:
+                return None
+            scanner, request = passage.policy.scanner, flow.request
+            ready = auth.Signed(request.headers.fields, request.path.partition("?")[2])
+            denial = await self._scan(flow, passage, ready, request.raw_content or b"")
+            if denial is not None:
+                return denial
+        return Denial("internal", "the secrets changed again and again while the request waited")
 
     async def _scan(
         self, flow: http.HTTPFlow, passage: Passage, stripped: auth.Signed, body: bytes
@@ -182,117 +199,25 @@ class Pipeline:
             if raw in message.body or in_headers or text in message.url:
                 self._sidecar.records.leaked(passage, secret)
 
-    def deny(self, flow: http.HTTPFlow, passage: Passage, denial: Denial) -> None:
-        """Answer with a denial; whatever was admitted is given back."""
-        passage.denial = denial = denial.at(flow.request.method, passage.host, passage.path)
-        flow.response = response_of(denial, passage.id, http2=flow.request.is_http2)
-        self._sidecar.records.denied(denial, passage)
-        if passage.spend is not None:
-            passage.spend.close(Reason.CLIENT_GONE)
-        self._sidecar.live.pop(flow.id, None)
-
     def sending(self, flow: http.HTTPFlow) -> None:
         """The upstream connection is there and the request goes out."""
         passage = passage_of(flow)
-        if passage is not None and passage.spend is not None:
-            passage.spend.sending()
-
-    # -- response ------------------------------------------------------------------------------
-
-    def response_head(self, flow: http.HTTPFlow) -> None:
-        """Prepare to stream the response through scrubber and meter."""
-        passage, response = passage_of(flow), flow.response
-        if passage is None or response is None or passage.denial is not None:
-            return
-        passage.done("upstream")
-        flow.request.data.content = None  # it was sent: a flow is garbage of the slow kind
-        scrubber = passage.policy.scrubber
-        if scrubber:
-            scrub_head(response, scrubber)
-        response.headers.pop("alt-svc", None)  # HTTP/3 cannot leave: do not advertise it
-        if passage.spend is not None:
-            headers = joined(response.headers)
-            passage.spend.responding(response.status_code, headers, self._conversations)
-        if response.status_code == 401 and passage.way.auth is not None:
-            self._sidecar.logins.doubt(passage.way.auth.secret)
-        if response.status_code == 101:
-            if passage.upgrade:
-                handshake.exchange(response, *passage.keys)
-            self.sockets.opened(flow, passage)
-            return
-        coding = response.headers.get("content-encoding", "")
-        detectors = frozenset(passage.way.dlp.inbound_detectors or ())
-        scan = InboundScan(passage.policy.key, detectors, coding) if detectors else None
-        if scan is not None and passage.spend is None and is_short(response):
-            return  # held back whole, judged in ``finished``
-        response.stream = tee_of(passage.spend, scrubber, coding, scan)
-
-    def finished(self, flow: http.HTTPFlow) -> None:
-        """The whole response has passed."""
-        passage = passage_of(flow)
-        if passage is None or passage.denial is not None:
-            return
-        if self._injected(flow, passage):
-            return
-        if flow.response is not None and passage.policy.scrubber:
-            scrub_trailers(flow.response, passage.policy.scrubber)
-        if passage.spend is not None:
-            passage.spend.close(Reason.COMPLETE)
-        if flow.websocket is not None:
-            passage.upgrade = True  # asked for or not: messages go on from here
-        elif passage.socket is None:
-            self._sidecar.live.pop(flow.id, None)
-        self._sidecar.records.passed(flow, passage, "complete")
-
-    def _injected(self, flow: http.HTTPFlow, passage: Passage) -> bool:
-        """Judge a response that was held back whole; a refused one is replaced."""
-        response = flow.response
-        if response is None or response.stream or response.status_code == 101:
-            return False
-        detectors = frozenset(passage.way.dlp.inbound_detectors or ())
-        coding = response.headers.get("content-encoding", "")
-        raw = response.raw_content or b""
-        found = passage.policy.scanner.scan_response((), raw, "", coding, detectors)
-        self._sidecar.records.noted(passage, found)
-        if not blocked(found):
-            response.raw_content = passage.policy.scrubber.clean(raw)
-            return False
-        self.deny(flow, passage, Denial("injection", "the response was refused"))
-        return True
-
-    def failed(self, flow: http.HTTPFlow) -> None:
-        """The exchange broke off, on whichever side."""
-        message = flow.error.msg if flow.error else ""
-        gone = "client" in message.lower()
-        self.end(flow, Reason.CLIENT_GONE if gone else Reason.UPSTREAM_FAILED)
-
-    def end(self, flow: http.HTTPFlow, reason: Reason) -> None:
-        """Settle whatever is open for a flow. Idempotent."""
-        self._sidecar.live.pop(flow.id, None)
-        flow.request.data.content = None
-        passage = passage_of(flow)
         if passage is None:
             return
+        passage.sent = True
         if passage.spend is not None:
-            passage.spend.close(reason)
-        if passage.socket is not None:
-            passage.socket.close(reason)
-        if passage.denial is None:
-            self._sidecar.records.passed(flow, passage, reason.value)
+            passage.spend.sending()
 
-    def cut(self, flow: http.HTTPFlow) -> None:
-        """End a stream in flight now, on both sides."""
-        passage = passage_of(flow)
-        if passage is None or passage.driver.closed:
+    def rescan(self, flow: http.HTTPFlow, passage: Passage, fresh: Active) -> None:
+        """Look for what ``fresh`` holds in whatever the agent still sends in this request."""
+        if passage.active is None or passage.active.scanner is fresh.scanner:
             return
-        where = passage.where
-        data = {"id": passage.id, "method": where.method}
-        data |= self._sidecar.records.place(passage, where.host, where.path)
-        self._sidecar.log.write("block", "cut", **data)
-        if flow.websocket is not None:
-            passage.driver.abort()
-        else:
-            passage.driver.feed(CutStream(flow))
+        if passage.judged and not (passage.sent or passage.streamed):
+            self.ending.cut(flow)  # it was searched for less, and waits for its upstream
+            return
+        passage.active = replace(passage.active, scanner=fresh.scanner)
+        if isinstance(flow.request.stream, Passing):
+            flow.request.stream.renew(fresh.scanner)
 
 
 def _sign(flow: http.HTTPFlow, passage: Passage) -> None:

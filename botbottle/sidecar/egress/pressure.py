@@ -20,7 +20,7 @@ from mitmproxy.proxy.layers.http._http1 import Http1Client
 from botbottle.sidecar.egress import unread
 from botbottle.sidecar.egress.link import Link
 from botbottle.sidecar.egress.passage import passage_of
-from botbottle.sidecar.egress.spend import Spend
+from botbottle.sidecar.egress.unread import Cost
 from botbottle.sidecar.egress.windows import AgentHttp2, Grant, WorldHttp2
 
 _QUEUED = 2  # events that a waiting layer may have: what was read before anyone could know
@@ -43,7 +43,7 @@ class Pressure:
         """Whether a metered response waits for its reader."""
         return bool(self._held) and any(True for _ in self._holds())
 
-    def expired(self, now: float) -> list[Spend]:
+    def expired(self, now: float) -> list[Cost]:
         """Metered responses that waited for their reader too long. ``now``: in seconds."""
         holds = dict(self._holds())
         taken = {stream: self._taken(stream, spend) for stream, spend in holds.items()}
@@ -129,13 +129,13 @@ class Pressure:
         """Whether there is room for more of a metered response that the client does not take."""
         return self.waiting() < unread.AHEAD and self._everybody() < unread.AHEAD_ALL
 
-    def _holds(self) -> Iterator[tuple[int, Spend]]:
+    def _holds(self) -> Iterator[tuple[int, Cost]]:
         for number in self._streams():
             spend = _running(self.http.streams[number]) if self.http else None
             if spend is not None and spend.held:
                 yield number, spend
 
-    def _taken(self, stream_id: int, spend: Spend) -> tuple[str, int]:
+    def _taken(self, stream_id: int, spend: Cost) -> tuple[str, int]:
         """How far the client has come with a response: counted at its window where it gives none,
         so that whatever else it reads does not count; otherwise at its connection."""
         talks, link = self._bottom(self._client), self._links.get(self._client)
@@ -143,12 +143,14 @@ class Pressure:
         return ("window", spend.passed - kept) if kept else ("link", link.taken if link else 0)
 
 
-def _running(stream: layer.Layer) -> Spend | None:
-    """The money side of a response that still costs."""
+def _running(stream: layer.Layer) -> Cost | None:
+    """The money side of a response that still costs, over HTTP or in a WebSocket."""
     flow = getattr(stream, "flow", None)
     passage = passage_of(flow) if flow is not None else None
-    spend = passage.spend if passage is not None else None
-    return spend if spend is not None and spend.running else None
+    if passage is None:
+        return None
+    costs: tuple[Cost | None, ...] = (passage.spend, passage.socket)
+    return next((cost for cost in costs if cost is not None and cost.running), None)
 
 
 def _waits(each: layer.Layer) -> bool:

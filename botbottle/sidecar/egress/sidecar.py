@@ -43,6 +43,7 @@ from botbottle.sidecar.egress.stages import route_of
 from botbottle.sidecar.egress.stream import response_of
 from botbottle.sidecar.egress.target import canonical_host
 from botbottle.sidecar.egress.tls import AgentSide, WorldSide
+from botbottle.sidecar.egress.unread import Cost
 
 
 class Sidecar:
@@ -103,11 +104,16 @@ class Sidecar:
         return fresh
 
     def _cut_unlisted(self, fresh: Active) -> None:
-        """End open streams that the new configuration would not admit; leave the others alone."""
+        """End open streams that the new configuration would not admit; in what the others still
+        send the new secrets are looked for."""
         for flow in list(self.live.values()):
             passage = passage_of(flow)
-            if passage is not None and not _still_allowed(passage, fresh):
-                self.pipeline.cut(flow)
+            if passage is None:
+                continue
+            if _still_allowed(passage, fresh):
+                self.pipeline.rescan(flow, passage, fresh)
+            else:
+                self.pipeline.ending.cut(flow)
 
     def _renewed(self) -> None:
         """A login was renewed: scanners and scrubber must know the new tokens at once."""
@@ -115,6 +121,9 @@ class Sidecar:
             self.active = compile_active(
                 now.config, now.secrets, now.key, self._forms, now, self.logins
             )
+            for flow in list(self.live.values()):
+                if (passage := passage_of(flow)) is not None:
+                    self.pipeline.rescan(flow, passage, self.active)
             self.log.write("info", "login renewed")
 
     async def _ask_endpoint(self, where: Endpoint, question: Question) -> Answer:
@@ -211,15 +220,19 @@ class Sidecar:
         """A quiet request's reservation is gone: nobody vouches for it any more."""
         for flow in list(self.live.values()):
             passage = passage_of(flow)
-            if passage is not None and passage.spend is not None and passage.spend.lease == lease:
-                self.log.write("warn", "lease lost", id=passage.id, reason=reason)
-                passage.spend.cut()
+            if passage is None:
+                continue
+            costs: tuple[Cost | None, ...] = (passage.spend, passage.socket)
+            for cost in costs:
+                if cost is not None and cost.holds(lease):
+                    self.log.write("warn", "lease lost", id=passage.id, reason=reason)
+                    cost.cut()
 
     def gone(self, driver: Driver) -> None:
         """A client connection ended: settle what it left open."""
         self.drivers.discard(driver)
         for flow in [f for f in self.live.values() if _is_of(f, driver)]:
-            self.pipeline.end(flow, Reason.CLIENT_GONE)
+            self.pipeline.ending.end(flow, Reason.CLIENT_GONE)
 
     def deny(self, flow: http.HTTPFlow, driver: Driver, denial: Denial) -> None:
         """Refuse a CONNECT."""
@@ -230,7 +243,7 @@ class Sidecar:
     async def stop(self) -> None:
         """Settle everything that is open."""
         for flow in list(self.live.values()):
-            self.pipeline.end(flow, Reason.SHUTDOWN)
+            self.pipeline.ending.end(flow, Reason.SHUTDOWN)
         for driver in list(self.drivers):
             driver.abort()
         await asyncio.sleep(0)

@@ -48,6 +48,23 @@ class SocketSpend:
         self._reported = 0
         self._asking = self._closed = False
         self.was_cut = False
+        self.held = False  # the upstream waits, because the agent does not read
+        self._unread = False  # it did while a response was on its way that still is
+        self.passed = 0  # bytes of the provider's messages
+
+    @property
+    def running(self) -> bool:
+        """Whether something is on its way whose cost is not known yet."""
+        return not self._closed and self._meter.busy
+
+    def hold(self, held: bool) -> None:
+        """Whether the upstream waits from now on, because the agent does not read."""
+        self.held = held
+        self._unread = self._unread or held
+
+    def holds(self, lease: str) -> bool:
+        """Whether this is a lease in use."""
+        return any(admitted.lease == lease for admitted in self._leases.values())
 
     async def client_frame(self, data: bytes) -> bytes | None:
         """None: the frame may go on. Otherwise it is dropped and this one is given back."""
@@ -102,7 +119,9 @@ class SocketSpend:
         """Account a frame of the provider; False: it is not passed on any more."""
         if self.was_cut:
             return False
+        self.passed += len(data)
         settled = self._meter.server_frame(data)
+        self._unread = self._unread and self._meter.busy
         self._settle(settled)
         if not settled and self._leases:
             await self._watch()
@@ -111,7 +130,11 @@ class SocketSpend:
     def close(self, reason: Reason) -> None:
         """The socket is gone. Idempotent."""
         self._closed = True
-        self._settle(self._meter.close(Reason.CUT if self.was_cut else reason))
+        if self._unread:
+            reason = Reason.UNREAD
+        elif self.was_cut:
+            reason = Reason.CUT
+        self._settle(self._meter.close(reason))
         for lease in self._leases.values():
             self._ledger.release(lease.lease)
         self._leases.clear()
@@ -151,16 +174,17 @@ class SocketSpend:
         try:
             answer = await self._ledger.progress(lease, self._meter.running)
         except LedgerDown:
-            self._cut()
+            self.cut()
             return
         finally:
             self._asking = False
         if answer.room is not None:
             self._allowed = total + answer.room
         if answer.cut:
-            self._cut()
+            self.cut()
 
-    def _cut(self) -> None:
+    def cut(self) -> None:
+        """End the socket: nobody vouches for what it costs any more."""
         if not (self.was_cut or self._closed):
             self.was_cut = True
             self._cut_socket(refusal_frame(message=CROSSED))

@@ -78,8 +78,8 @@ class Sockets:
                 passage.driver.abort()
                 return
             answer = await self._account(passage, message)
-            if not message.from_client and passage.policy.scrubber:
-                message.content = passage.policy.scrubber.clean(message.content)
+            if not message.from_client:
+                self._scrub(passage, message)
         except Exception as error:  # noqa: BLE001 - fail closed: an unjudged message is dropped
             passage.failure = f"message: {type(error).__name__}"
             message.dropped = True
@@ -90,20 +90,30 @@ class Sockets:
             if answer:
                 self._inject(flow, passage, answer)
 
+    def _scrub(self, passage: Passage, message: WebSocketMessage) -> None:
+        """Overwrite what the socket was opened with, and what was delivered since."""
+        now, before = self._sidecar.active, passage.policy.scrubber
+        for scrubber in (before, now.scrubber if now is not None else before):
+            if scrubber:
+                message.content = scrubber.clean(message.content)
+
     async def _scan_message(self, passage: Passage, message: WebSocketMessage) -> bool:
-        """Whether a message of the agent's may leave; what can be cut out is cut out."""
-        active = passage.policy
-        judged = await self._outbound.judge(
-            active.scanner,
-            passage.way,
-            Outgoing("", (), message.content),
-            supervised=active.config.supervise,
-        )
-        self._sidecar.records.noted(passage, judged.noted)
-        if judged.denial is not None:
-            self._sidecar.records.denied(judged.denial, passage)
-            return False
-        message.content = judged.message.body
+        """Whether a message of the agent's may leave; what can be cut out is cut out. Secrets that
+        were delivered while it waited for an operator are looked for as well."""
+        scanner = None
+        while scanner is not passage.policy.scanner:
+            scanner = passage.policy.scanner
+            judged = await self._outbound.judge(
+                scanner,
+                passage.way,
+                Outgoing("", (), message.content),
+                supervised=passage.policy.config.supervise,
+            )
+            self._sidecar.records.noted(passage, judged.noted)
+            if judged.denial is not None:
+                self._sidecar.records.denied(judged.denial, passage)
+                return False
+            message.content = judged.message.body
         return True
 
     async def _account(self, passage: Passage, message: WebSocketMessage) -> bytes | None:

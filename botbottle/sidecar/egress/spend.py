@@ -71,10 +71,9 @@ class Spend:
         """Whether a response is on its way whose cost is not known yet."""
         return self._meter is not None and not (self._over or self._meter.committed)
 
-    @property
-    def lease(self) -> str:
-        """The lease in use, or ''."""
-        return self._lease
+    def holds(self, lease: str) -> bool:
+        """Whether this is the lease in use."""
+        return bool(lease) and lease == self._lease
 
     def cut(self) -> None:
         """Stop the stream unless it is over: nobody vouches for it any more."""

@@ -9,11 +9,35 @@ something every minute, or the stream ends and is booked at what the request all
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 AHEAD = 4 * 1024 * 1024  # bytes that may wait for one client connection
 AHEAD_ALL = 32 * 1024 * 1024  # bytes that may wait for all of them together
 PATIENCE = 60.0  # seconds in which a reader must take LEAST
 LEAST = 64 * 1024  # bytes; less is a pretence: a window of one byte more, now and then
+
+
+class Cost(Protocol):
+    """What a response costs: of a request, or of what runs in a WebSocket."""
+
+    held: bool  # the upstream waits, because the agent does not read
+
+    @property
+    def running(self) -> bool:
+        """Whether something is on its way whose cost is not known yet."""
+
+    @property
+    def passed(self) -> int:
+        """Bytes of it so far."""
+
+    def hold(self, held: bool) -> None:
+        """Whether the upstream waits from now on."""
+
+    def holds(self, lease: str) -> bool:
+        """Whether this is a lease in use."""
+
+    def cut(self) -> None:
+        """End it: nobody vouches for it any more."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,9 @@ class Judged(Protocol):
     def finish(self) -> list[bytes]:
         """The body is over."""
 
+    def renew(self, scanner: Scanner) -> None:
+        """Judge what has not left with another scanner."""
+
 
 class Passing:
     """A body as mitmproxy gives it: called with each chunk, and with b"" at the end.
@@ -56,6 +59,10 @@ class Passing:
         out = self._body.feed(chunk) if chunk else self._body.finish()
         self._over = not chunk
         return out
+
+    def renew(self, scanner: Scanner) -> None:
+        """Judge what has not left with another scanner."""
+        self._body.renew(scanner)
 
 
 class Upload:
@@ -84,6 +91,10 @@ class Upload:
         """The rest. Raises UploadRefused."""
         self._judge(self._scan.finish())
         return self._leaving(len(self._kept))
+
+    def renew(self, scanner: Scanner) -> None:
+        """Judge what has not left, and what was around it, with another scanner."""
+        self._scan.renew(scanner)
 
     def _leaving(self, free: int) -> list[bytes]:
         out = bytes(self._kept[:free])

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, cast
 
 from h2.config import H2Configuration
 from h2.stream import StreamState
@@ -23,6 +23,8 @@ from mitmproxy.proxy.layers.http import _events as hevents
 from mitmproxy.proxy.layers.http._http1 import Http1Client
 from mitmproxy.proxy.layers.http._http2 import Http2Client, Http2Server
 from mitmproxy.proxy.layers.http._http_h2 import BufferedH2Connection
+
+from botbottle.sidecar.egress.kept import Buffers
 
 type Commands = Generator[commands.Command, Any, Any]
 
@@ -47,6 +49,8 @@ class Windowed(BufferedH2Connection):
         super().__init__(config)
         self.local_settings.initial_window_size = window
         self.local_settings.acknowledge()
+        self._buffers = Buffers()
+        self.stream_buffers = cast(Any, self._buffers)
         self.owed: dict[int, int] = {}
         self._least = window // 4  # bytes worth a frame
         self._whole = 0
@@ -72,11 +76,12 @@ class Windowed(BufferedH2Connection):
 
     def kept(self, stream_id: int) -> int:
         """Bytes of a stream that wait here for its window."""
-        return sum(len(each.data) for each in self.stream_buffers.get(stream_id, ()))
+        pieces = self._buffers.get(stream_id)
+        return pieces.size if pieces is not None else 0
 
     def kept_of_all(self) -> int:
         """Bytes of all streams that wait here for a window."""
-        return sum(self.kept(stream_id) for stream_id in self.stream_buffers)
+        return self._buffers.size
 
     def grant(self, streams: tuple[int, ...]) -> bytes:
         """Give the windows of these streams back; returns what to send."""

@@ -1,0 +1,62 @@
+"""How a request ends other than by its response: refused, broken off, cut."""
+
+from __future__ import annotations
+
+from mitmproxy import http
+
+from botbottle.meter import Reason
+from botbottle.sidecar.egress.denial import Denial
+from botbottle.sidecar.egress.layers import CutStream
+from botbottle.sidecar.egress.passage import Passage, passage_of
+from botbottle.sidecar.egress.ports import Shared
+from botbottle.sidecar.egress.stream import response_of
+
+
+class Ending:
+    """All endings of one sidecar's requests. Whatever was admitted is settled or given back."""
+
+    def __init__(self, sidecar: Shared) -> None:
+        self._sidecar = sidecar
+
+    def deny(self, flow: http.HTTPFlow, passage: Passage, denial: Denial) -> None:
+        """Answer with a denial; whatever was admitted is given back."""
+        passage.denial = denial = denial.at(flow.request.method, passage.host, passage.path)
+        flow.response = response_of(denial, passage.id, http2=flow.request.is_http2)
+        self._sidecar.records.denied(denial, passage)
+        if passage.spend is not None:
+            passage.spend.close(Reason.CLIENT_GONE)
+        self._sidecar.live.pop(flow.id, None)
+
+    def failed(self, flow: http.HTTPFlow) -> None:
+        """The exchange broke off, on whichever side."""
+        message = flow.error.msg if flow.error else ""
+        gone = "client" in message.lower()
+        self.end(flow, Reason.CLIENT_GONE if gone else Reason.UPSTREAM_FAILED)
+
+    def end(self, flow: http.HTTPFlow, reason: Reason) -> None:
+        """Settle whatever is open for a flow. Idempotent."""
+        self._sidecar.live.pop(flow.id, None)
+        flow.request.data.content = None
+        passage = passage_of(flow)
+        if passage is None:
+            return
+        if passage.spend is not None:
+            passage.spend.close(reason)
+        if passage.socket is not None:
+            passage.socket.close(reason)
+        if passage.denial is None:
+            self._sidecar.records.passed(flow, passage, reason.value)
+
+    def cut(self, flow: http.HTTPFlow) -> None:
+        """End a stream in flight now, on both sides."""
+        passage = passage_of(flow)
+        if passage is None or passage.driver.closed:
+            return
+        where = passage.where
+        data = {"id": passage.id, "method": where.method}
+        data |= self._sidecar.records.place(passage, where.host, where.path)
+        self._sidecar.log.write("block", "cut", **data)
+        if flow.websocket is not None:
+            passage.driver.abort()
+        else:
+            passage.driver.feed(CutStream(flow))

@@ -1,0 +1,179 @@
+"""A secret that is delivered is looked for in whatever leaves from then on, also in what was begun
+before. The control of each: without the delivery the same text leaves."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from botbottle.model.route import Auth, Dlp, Route
+from botbottle.model.sidecar_config import SidecarConfig
+from tests.sidecar_egress.inside import Inside
+from tests.sidecar_egress.raw_upstream import RawUpstream
+from tests.sidecar_egress.rig import ANTHROPIC, EXAMPLE, Rig, until
+from tests.sidecar_egress.test_protocols import Socket
+from tests.sidecar_egress.test_withdrawn import BODY, TOKEN, Wait, post, tunnel
+from tests.world import World
+
+NEW = "kX9vQ2mZ7pL4tR8wB3nY6cF1hJ5dS0aGe7Ub3Wq"
+OTHER = Route("other.example.com", auth=Auth("Bearer", "NEW"))
+DELIVERED = pytest.mark.parametrize("delivered", [False, True])
+
+
+@pytest.fixture
+def inside(world: World, tmp_path: Path) -> Iterator[Inside]:
+    made = Inside(tmp_path, world)
+    yield made
+    made.close()
+
+
+@contextlib.contextmanager
+def upstream(world: World, host: str) -> Iterator[RawUpstream]:
+    with RawUpstream(world.authority, host, lambda stream, head: None) as made:
+        yield made
+
+
+def deliver(inside: Inside, route: Route, *, new: bool) -> None:
+    pem = inside.world.authority.pem.decode()
+    config = SidecarConfig("b", (route, OTHER), supervise=True, upstream_ca=pem)
+
+    async def work() -> None:
+        inside.sidecar.configure(config, {"NEW": NEW} if new else {}, b"k")
+
+    inside.call(work())
+
+
+@DELIVERED
+def test_in_a_websocket_that_is_open(rig: Rig, delivered: bool) -> None:
+    routes = (rig.route(EXAMPLE), rig.route("other.example.com", auth=Auth("Bearer", "NEW")))
+    rig.configure(*routes)
+    ws = Socket(rig, EXAMPLE, "/ws")
+    texts = ws.texts()
+    ws.send_raw(b"one")
+    assert next(texts)
+    rig.configure(*routes, secrets={"NEW": NEW} if delivered else {})
+    with contextlib.suppress(OSError, StopIteration):
+        ws.send_raw(NEW.encode())
+        if not delivered:
+            assert next(texts)
+            return
+        next(texts)
+        pytest.fail("it went on")
+    assert delivered
+
+
+@DELIVERED
+def test_an_echo_in_a_websocket_that_is_open(rig: Rig, delivered: bool) -> None:
+    """The answers hold it only if the request did; here the detectors are off."""
+    unseen = Dlp(outbound_detectors=())
+    routes = (
+        rig.route(EXAMPLE, dlp=unseen),
+        rig.route("other.example.com", auth=Auth("Bearer", "NEW")),
+    )
+    rig.configure(*routes)
+    ws = Socket(rig, EXAMPLE, "/ws")
+    texts = ws.texts()
+    ws.send_raw(b"one")
+    assert next(texts)
+    rig.configure(*routes, secrets={"NEW": NEW} if delivered else {})
+    ws.send_raw(NEW.encode())
+    assert (NEW.encode().hex() in next(texts)) is not delivered  # it answers bytes in hex
+
+
+@DELIVERED
+@pytest.mark.parametrize("kind", ["text/plain", "application/grpc"])
+def test_in_an_upload_that_is_on_its_way(inside: Inside, delivered: bool, kind: str) -> None:
+    with upstream(inside.world, EXAMPLE) as far:
+        route = Route(EXAMPLE, far.port, allow_private=True, stream_uploads=True)
+        deliver(inside, route, new=False)
+        with tunnel(inside, EXAMPLE, far.port, "http/1.1") as tls:
+            head = f"POST /up HTTP/1.1\r\nHost: {EXAMPLE}\r\nTransfer-Encoding: chunked\r\n"
+            tls.sendall(f"{head}Content-Type: {kind}\r\n\r\n".encode())
+            far.got(b"\r\n\r\n")
+            text = b"x " * 100 + NEW.encode()
+            body = b"\0" + len(text).to_bytes(4) + text if "grpc" in kind else text
+            deliver(inside, route, new=delivered)
+            with contextlib.suppress(OSError):
+                tls.sendall(b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body))
+            if not delivered:
+                far.got(NEW.encode())
+                return
+            until(lambda: not inside.sidecar.live, "the upload to end")
+    assert NEW.encode() not in far.received
+
+
+@DELIVERED
+def test_in_what_waits_for_its_admission(inside: Inside, delivered: bool) -> None:
+    wait = Wait()
+    inside.ledger.admit = wait.before(inside.ledger.admit)  # type: ignore[method-assign]
+    with upstream(inside.world, ANTHROPIC) as far:
+        route = Route(ANTHROPIC, far.port, allow_private=True, provider="claude")
+        deliver(inside, route, new=False)
+        with tunnel(inside, ANTHROPIC, far.port) as tls:
+            post(tls, ANTHROPIC, "/v1/messages", BODY.replace(b'"m"', f'"{NEW}"'.encode()))
+            assert wait.begun.wait(30)
+            deliver(inside, route, new=delivered)
+            wait.over.set()
+            if not delivered:
+                far.got(NEW.encode())
+                return
+            until(lambda: not inside.sidecar.live, "the request to end")
+            until(lambda: not inside.ledger.open, "the release")
+    assert NEW.encode() not in far.received
+
+
+@DELIVERED
+def test_in_what_waits_for_an_operator(inside: Inside, delivered: bool) -> None:
+    wait, approved = Wait(), threading.Event()
+
+    async def ask(*_: object) -> bool:
+        await wait()
+        approved.set()
+        return True
+
+    inside.ledger.ask = ask  # type: ignore[assignment,method-assign]
+    with upstream(inside.world, EXAMPLE) as far:
+        route = Route(EXAMPLE, far.port, allow_private=True)
+        deliver(inside, route, new=False)
+        with tunnel(inside, EXAMPLE, far.port) as tls:
+            post(tls, EXAMPLE, f"/x?q={TOKEN}", NEW.encode())
+            assert wait.begun.wait(30)
+            deliver(inside, route, new=delivered)
+            wait.over.set()
+            if not delivered:
+                far.got(NEW.encode())
+                return
+            assert approved.wait(30)
+            until(lambda: not inside.sidecar.live, "the request to end")
+    assert NEW.encode() not in far.received
+
+
+@DELIVERED
+def test_in_what_waits_for_its_upstream(inside: Inside, delivered: bool) -> None:
+    with upstream(inside.world, EXAMPLE) as far:
+        begun, over, wrap = threading.Event(), threading.Event(), far._context.wrap_socket
+
+        class Late:
+            def wrap_socket(self, raw: Any, **how: Any) -> Any:
+                begun.set()
+                assert over.wait(30)
+                return wrap(raw, **how)
+
+        far._context = Late()  # type: ignore[assignment]
+        route = Route(EXAMPLE, far.port, allow_private=True)
+        deliver(inside, route, new=False)
+        with tunnel(inside, EXAMPLE, far.port) as tls:
+            post(tls, EXAMPLE, "/late", NEW.encode())
+            assert begun.wait(30)
+            deliver(inside, route, new=delivered)
+            over.set()
+            if not delivered:
+                far.got(NEW.encode())
+                return
+            until(lambda: not inside.sidecar.live, "the request to end")
+    assert NEW.encode() not in far.received

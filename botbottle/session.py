@@ -11,7 +11,6 @@ import json
 import os
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -64,27 +63,32 @@ AGENT = "@agent"  # see executor.deliver: the start that kept values were delive
 UNPRIVILEGED = 65532  # uid of sidecars when bb itself runs as root
 
 
-@dataclass(slots=True)
 class Session:
     """Everything a reading verb needs. ``environ`` holds the host's variables (never copied to
     ``os.environ``); ``env_values`` the asked and copied values of bottles, in memory."""
 
-    home: Path
-    cwd: Path
-    environ: Mapping[str, str]
-    engine: EngineRead
-    control: ControlRead
-    overrides: Overrides | None = None
-    env_values: dict[str, Mapping[str, str]] = field(default_factory=dict)
-    ledger: Ledger | None = None
-    logins: HostLogins = field(init=False)
-    inputs: Inputs | None = field(init=False, default=None)
-    loaded: Loaded | None = field(init=False, default=None)
-    since: float = field(init=False, default=0.0)
-    images: Mapping[str, str] = field(init=False, default_factory=dict)
-
-    def __post_init__(self) -> None:
-        self.logins = HostLogins(self.environ)
+    def __init__(
+        self,
+        home: Path,
+        cwd: Path,
+        environ: Mapping[str, str],
+        engine: EngineRead,
+        control: ControlRead,
+        overrides: Overrides | None = None,
+    ) -> None:
+        self.home = home
+        self.cwd = cwd
+        self.environ = environ
+        self.engine = engine
+        self.control = control
+        self.overrides = overrides
+        self.env_values: dict[str, Mapping[str, str]] = {}
+        self.ledger: Ledger | None = None
+        self.logins = HostLogins(environ)
+        self._inputs: Inputs | None = None
+        self._loaded: Loaded | None = None
+        self._since = 0.0
+        self._images: Mapping[str, str] = {}
 
     @property
     def paths(self) -> HomePaths:
@@ -94,8 +98,8 @@ class Session:
         """Read all manifests; errors do not raise here."""
         from botbottle.load import load
 
-        self.loaded = load(self.home, self.cwd, overrides=self.overrides)
-        return self.loaded
+        self._loaded = load(self.home, self.cwd, overrides=self.overrides)
+        return self._loaded
 
     def recall(self) -> Kept | None:
         """What an earlier run kept of the manifests; None when anything has changed since, and
@@ -105,28 +109,28 @@ class Session:
         from botbottle.load.inputs import inputs
         from botbottle.load.kept import find
 
-        self.since = time.time()
-        self.inputs = inputs(self.home, self.cwd)
-        found = find(self.inputs, self.since) if self.inputs else None
-        self.images = found.images if found else {}
+        self._since = time.time()
+        self._inputs = inputs(self.home, self.cwd)
+        found = find(self._inputs, self._since) if self._inputs else None
+        self._images = found.images if found else {}
         return found
 
     def keep(self, declared: Declared) -> None:
         """Keep what was loaded after ``recall`` found nothing, for later runs."""
-        if self.inputs is None or self.loaded is None or self.loaded.declared is not declared:
+        if self._inputs is None or self._loaded is None or self._loaded.declared is not declared:
             return
         from botbottle.load.inputs import inputs
         from botbottle.load.kept import keep
 
         images = {name: self.tag(name, declared) for name in own_images(declared)}
         now = inputs(self.home, self.cwd)
-        if now is not None and now.key == self.inputs.key:
-            keep(self.inputs, self.loaded, images, self.since)
+        if now is not None and now.key == self._inputs.key:
+            keep(self._inputs, self._loaded, images, self._since)
 
     def tag(self, name: str, declared: Declared) -> str:
         """The tag of an image that bottles or sidecars are made of."""
-        if name in self.images:
-            return self.images[name]
+        if name in self._images:
+            return self._images[name]
         from botbottle.images import image_tag
 
         return image_tag(name, declared.settings.base_image)

@@ -12,11 +12,13 @@ from typing import Any, cast
 import pytest
 
 from botbottle.applying import vault_of
+from botbottle.load import Overrides
 from botbottle.load.env import EnvValues
 from botbottle.model import canonical
 from botbottle.model.bottle import Declared
 from botbottle.model.sidecar_config import fingerprint
-from botbottle.session import Session
+from botbottle.session import Session, declared_or_raise
+from tests.load.homes import write
 from tests.support.worlds import bottle, declared
 
 NAME = "BB_HOST_CLAUDE_LOGIN"
@@ -112,3 +114,60 @@ def test_nothing_is_written_to_the_login(tmp_path: Path, want: Declared) -> None
     after = path.stat()
     assert path.read_bytes() == data and list(path.parent.iterdir()) == [path]
     assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+
+
+def kept_home(tmp_path: Path) -> Session:
+    made = session(tmp_path)
+    write(
+        made.home,
+        {
+            "bottles/base": "agent_provider: {template: claude}",
+            "bottles/own": f"agent_provider: {{dockerfile: {tmp_path}/image/Dockerfile}}",
+            "agents/web": "bottle: base",
+            "agents/own": "bottle: own",
+        },
+    )
+    (tmp_path / "image").mkdir()
+    (tmp_path / "image/Dockerfile").write_text("FROM scratch\n")
+    assert made.recall() is None
+    made.keep(declared_or_raise(made.load()))
+    return session(tmp_path)
+
+
+def test_what_a_run_has_kept_the_next_one_does_not_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("botbottle.load.kept.SETTLED", 0.0)
+    made = kept_home(tmp_path)
+    kept = made.recall()
+    assert kept is not None and kept.declared == session(tmp_path).load().declared
+    fresh = session(tmp_path)
+    assert fresh.facts(kept.declared).images == made.facts(kept.declared).images
+    assert set(kept.images) == {"sidecar", "agent-claude"}
+    made.keep(kept.declared)  # nothing was loaded: nothing to do
+
+
+def test_a_dockerfile_is_read_for_every_plan(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("botbottle.load.kept.SETTLED", 0.0)
+    made = kept_home(tmp_path)
+    kept = made.recall()
+    assert kept is not None
+    before = made.facts(kept.declared).images
+    (tmp_path / "image/Dockerfile").write_text("FROM scratch\nLABEL a=b\n")
+    assert made.facts(kept.declared).images != before
+
+
+def test_options_that_change_what_manifests_mean_are_not_answered_from_what_was_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("botbottle.load.kept.SETTLED", 0.0)
+    made = kept_home(tmp_path)
+    made.overrides = Overrides(bottles=("base",))
+    assert made.recall() is None
+    loaded = declared_or_raise(made.load())
+    made.keep(loaded)
+    assert loaded.bottles[0].dockerfile == ""
+    other = session(tmp_path).recall()
+    assert other is not None and other.declared.bottles[0].dockerfile

@@ -61,11 +61,11 @@ def ask_env(
 
 def overrides(budget: list[str] | None, bottle: list[str] | None = None) -> Overrides | None:
     """Launch options as the loader takes them."""
-    from botbottle.load import Overrides
-
     limits = [parse_budget(text) for text in budget or ()]
     if not limits and not bottle:
         return None
+    from botbottle.load import Overrides
+
     return Overrides(budgets=tuple(limits), bottles=tuple(bottle or ()))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
+import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from typing import Any
@@ -84,7 +84,7 @@ class ControlClient(Struct, frozen=True):
 
     def _hello(self, password: str) -> tuple[dict[str, Any], str]:
         """The service's answer, and what it would show as the fingerprint of ``password``."""
-        nonce = secrets.token_hex(16)
+        nonce = os.urandom(16).hex()
         answer = self._ask_service({"op": "hello", "nonce": nonce})
         return answer, fingerprint(nonce.encode(), password)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing
-from urllib.parse import quote
 
 from botbottle.engine import errors
 from botbottle.engine.connection import Connection
@@ -20,6 +19,8 @@ def directory(connection: Connection, ref: Ref, path: str) -> Iterator[bytes]:
 
 def image(connection: Connection, tag: str) -> Iterator[bytes]:
     """An image as ``docker save`` writes it: a tar of layer tars and descriptions."""
+    from urllib.parse import quote  # not for who only plans
+
     return _pieces(connection, f"/images/{quote(tag, safe='/:@')}/get", {})
 
 

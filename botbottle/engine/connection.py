@@ -15,16 +15,16 @@ import re
 import threading
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode
 
 from botbottle.engine import errors
 from botbottle.engine.endpoint import Endpoint
 from botbottle.engine.wire import Reply, Stream, UnixWire, Wire
-from botbottle.engine.writing import Body, Raw, UnixWriter, Writer
 from botbottle.errors import EngineUnreachable
 
 if TYPE_CHECKING:
     from docker.api.client import APIClient
+
+    from botbottle.engine.writing import Body, Raw, Writer
 
 OLDEST_API = "1.41"
 _TOO_NEW = re.compile(r"too new\. Maximum supported API version is (\d+\.\d+)")
@@ -184,6 +184,8 @@ class Connection:
 
     def _make_writer(self) -> Writer:
         if self.endpoint.socket:
+            from botbottle.engine.writing import UnixWriter  # a plan never writes
+
             return UnixWriter(self.endpoint.socket, self._timeout)
         from botbottle.engine import sdk
 
@@ -231,8 +233,17 @@ class Connection:
 
 def _target(version: str, path: str, params: Params) -> str:
     flat = {k: v if isinstance(v, str) else json.dumps(v) for k, v in params.items()}
-    query = f"?{urlencode(flat)}" if flat else ""
-    return f"/v{version}{path}{query}"
+    return f"/v{version}{path}{_query(flat)}"
+
+
+def _query(flat: Mapping[str, str]) -> str:
+    if all(f"{k}{v}".isalnum() and f"{k}{v}".isascii() for k, v in flat.items()):
+        text = "&".join(f"{k}={v}" for k, v in flat.items())
+    else:
+        from urllib.parse import urlencode  # a no-op plan asks for nothing that needs it
+
+        text = urlencode(flat)
+    return f"?{text}" if text else ""
 
 
 def _object(body: bytes) -> dict[str, Any]:

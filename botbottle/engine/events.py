@@ -8,8 +8,6 @@ what came, or ``None`` once a second, and ends by raising.
 from __future__ import annotations
 
 import json
-import queue
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -29,6 +27,9 @@ type OwnedNetwork = Callable[[str, str], bool]
 def read(stream: Stream, address: str, owned: OwnedNetwork) -> Iterator[Event | None]:
     """Events of our resources. ``owned(id, name)`` says whether a network is ours (network
     events carry no labels). Closing the iterator closes the stream."""
+    import queue  # only who watches
+    import threading
+
     items: queue.SimpleQueue[Event | EngineUnreachable] = queue.SimpleQueue()
     reader = threading.Thread(
         target=_pump, args=(stream, address, owned, items.put), name="bb-events", daemon=True

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 from botbottle.engine import decode
 from botbottle.engine.connection import Connection
@@ -52,6 +51,8 @@ def volume(connection: Connection, name: str) -> ObservedVolume | None:
 def image_id(connection: Connection, tag: str) -> str | None:
     """Id of a local image."""
     try:
+        from urllib.parse import quote  # a no-op plan asks for no image by name
+
         return str(connection.get_json(f"/images/{quote(tag, safe='/:@')}/json")["Id"])
     except NotFound:
         return None

@@ -10,16 +10,16 @@ import contextlib
 import functools
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Protocol
+
+from msgspec import Struct
 
 from botbottle.engine.peer import MAX_BODY, Peer, keeps
 
 _MAX_IDLE = 4  # kept connections
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(Struct, frozen=True):
     """A complete answer; header names are lower case."""
 
     status: int

@@ -17,6 +17,7 @@ from typing import Any
 from botbottle import errors
 from botbottle.ledger.db import Db, Row
 
+_PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-")
 RETRY_SECONDS = 0.0005
 # Pages of log (40 MiB) before a commit also copies them into the file. That commit is slow, and
 # everybody waits for it. ``relieve``, called now and then, leaves it next to nothing to copy.
@@ -36,11 +37,7 @@ class SqliteDb(Db):
         self._aside: sqlite3.Connection | None = None
         self._busy_seconds = busy_seconds
         memory = path == ":memory:"
-        uri = (
-            path
-            if memory
-            else f"{Path(path).resolve().as_uri()}?mode={'ro' if read_only else 'rw'}"
-        )
+        uri = path if memory else f"{_uri(path)}?mode={'ro' if read_only else 'rw'}"
         with self._mapped():
             self._c = sqlite3.connect(
                 uri,
@@ -186,6 +183,12 @@ class SqliteDb(Db):
             with suppress(sqlite3.Error):
                 if connection is not None:
                     connection.close()
+
+
+def _uri(path: str) -> str:
+    """The path as an address. What has to be quoted is rare, and quoting takes an import."""
+    real = os.path.realpath(path)
+    return f"file://{real}" if _PLAIN.issuperset(real) else Path(real).as_uri()
 
 
 def _place(path: str) -> tuple[int, int] | None:

@@ -14,8 +14,10 @@ import os
 import stat
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
+
+from msgspec import Struct
 
 from botbottle.providers import HOST_LOGINS, HostLogin, login
 from botbottle.providers.hostlogin import NoLogin, claude, forwarded, plain
@@ -25,12 +27,17 @@ MAX_BYTES = 256 * 1024
 type Identity = tuple[int, int, int, int, int]  # device, inode, size, times of change in ns
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(Struct, frozen=True):
     """A login's text for the sidecar, or '' and ``why``: what is wrong and what to do."""
 
-    text: str = field(default="", repr=False)
+    text: str = ""
     why: str = ""
+
+    def __repr__(self) -> str:
+        return f"Found(why={self.why!r})"
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        return [("why", self.why)]
 
 
 class Unusable(Exception):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import enum
 import hashlib
 import json
@@ -19,13 +18,17 @@ class _Fields(dict[type, tuple[str, ...]]):
     """Names of a record's fields, looked up once a class: planning visits millions."""
 
     def __missing__(self, cls: type) -> tuple[str, ...]:
-        if issubclass(cls, Struct):
-            names = cls.__struct_fields__
-        else:
-            found = dataclasses.fields(cls) if dataclasses.is_dataclass(cls) else ()
-            names = tuple(f.name for f in found)
+        names = cls.__struct_fields__ if issubclass(cls, Struct) else _dataclass_fields(cls)
         self[cls] = names
         return names
+
+
+def _dataclass_fields(cls: type) -> tuple[str, ...]:
+    if not hasattr(cls, "__dataclass_fields__"):
+        return ()
+    import dataclasses  # with what it imports, a tenth of a short run: only who has some pays
+
+    return tuple(f.name for f in dataclasses.fields(cls))
 
 
 _FIELDS = _Fields()
@@ -47,9 +50,7 @@ def _other(value: Any) -> Any:
     """What is rarer: enums, mappings, sets, subclasses of sequences, empty dataclasses."""
     if isinstance(value, enum.Enum):
         return value.value
-    if isinstance(value, Struct) or (
-        dataclasses.is_dataclass(value) and not isinstance(value, type)
-    ):
+    if isinstance(value, Struct) or hasattr(type(value), "__dataclass_fields__"):
         return {}
     if isinstance(value, Mapping):
         return {str(k): plain(v) for k, v in value.items()}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from functools import lru_cache
-from urllib.parse import parse_qsl, unquote, urlsplit
 
 from botbottle.model import canonical
 from botbottle.model.bottle import BottleSpec, Settings
@@ -224,6 +223,8 @@ def _database(
             (Mount("bind", "/var/lib/bb", facts.paths.ledger_dir),),
             (),
         )
+    from urllib.parse import parse_qsl, unquote, urlsplit  # only a ledger on a server has a URL
+
     asked = dict(parse_qsl(urlsplit(url).query)).get("host", "")
     host = asked or unquote(urlsplit(url).hostname or "")
     if host.startswith("/"):

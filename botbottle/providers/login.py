@@ -11,25 +11,32 @@ import base64
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct
 
 CLAUDE, CODEX = "claude", "codex"
 ACCOUNT_HEADER = "chatgpt-account-id"
 LEEWAY = 30.0  # seconds before the end at which a token counts as expired
 
 
-@dataclass(frozen=True, slots=True)
-class Login:
+class Login(Struct, frozen=True):
     """An access token. ``expires`` is in seconds since the epoch, 0 when it is not known;
     ``headers`` go with it (Codex's account). ``others``: what else in the text is secret."""
 
     program: str
-    token: str = field(repr=False)
-    refresh: str = field(default="", repr=False)
+    token: str
+    refresh: str = ""
     expires: float = 0.0
     headers: tuple[tuple[str, str], ...] = ()
-    others: tuple[str, ...] = field(default=(), repr=False)
+    others: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        """Neither a token nor what else is secret; the same for what prints structures."""
+        return f"Login({self.program!r}, expires={self.expires!r}, headers={self.headers!r})"
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        return [("program", self.program)]
 
     def expired(self, now: float) -> bool:
         """Whether the token is of no use any more."""

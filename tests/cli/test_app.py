@@ -22,6 +22,7 @@ from botbottle.cli.launch import ask_env
 from botbottle.cli.report import SURROUNDINGS, report
 from botbottle.cli.starter import Choices
 from botbottle.cli.verbs import GROUPS, VERBS
+from botbottle.session import Session, declared_or_raise
 from tests.cli_manifests.run import bb
 
 HEAVY = {"docker", "deepdiff", "textual", "mitmproxy", "rich", "hyperscan", "sqlalchemy"}
@@ -104,6 +105,42 @@ def test_reading_verbs_load_nothing_heavy(verb: str, tmp_path: Path) -> None:
     assert code == ("8" if verb == "plan" else "0"), ran.stderr
     assert "botbottle" in modules and ("typer" in modules) == (verb == "validate")
     assert not HEAVY & set(modules)
+
+
+def modules_of_a_plan(made: Path) -> set[str]:
+    """What is imported until a plan asks for the engine, which is not there."""
+    script = (
+        "import sys; from botbottle.__main__ import main\n"
+        f"sys.argv = ['bb', '--home', {str(made)!r}, '-C', {str(made.parent)!r}, 'plan']\n"
+        "try: main()\n"
+        "except SystemExit as ended: print(ended.code, *sys.modules)"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True,
+        env={"PATH": "/usr/bin", "DOCKER_HOST": ENGINE},
+        cwd=Path(__file__).parents[2], timeout=60,
+    )  # fmt: skip
+    code, *found = ran.stdout.splitlines()[-1].split()
+    assert code == "8", ran.stderr
+    return set(found)
+
+
+def test_a_plan_of_an_unchanged_home_starts_with_next_to_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow = {"typer", "pydantic", "ruamel.yaml", "inspect", "dataclasses", "typing_extensions"}
+    slow |= {"urllib.parse", "importlib.resources", "asyncio", "ssl", "docker"}
+    monkeypatch.setattr("botbottle.load.kept.SETTLED", 0.0)
+    made = home(tmp_path)
+    (made / "run").mkdir()
+    assert {"pydantic", "ruamel.yaml"} <= modules_of_a_plan(made)
+    nobody: Any = None
+    session = Session(made, tmp_path, {}, nobody, nobody)
+    assert session.recall() is None
+    session.keep(declared_or_raise(session.load()))
+    assert not slow & modules_of_a_plan(made)
+    (made / "agents/web.md").write_text("---\nbottle: web\n---\nmore\n")
+    assert {"pydantic", "ruamel.yaml"} <= modules_of_a_plan(made)
 
 
 def test_no_installed_package_gets_to_see_manifests(tmp_path: Path) -> None:

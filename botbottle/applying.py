@@ -93,6 +93,7 @@ def carry_out(
     fence: Callable[[], bool] = lambda: True,
     only: Sequence[str] = (),
     approve: bool = True,
+    meanwhile: Callable[[], None] = lambda: None,
 ) -> Result:
     """Execute every op of ``plan``. ``prepare_home`` has been called and the lock is held.
 
@@ -113,6 +114,7 @@ def carry_out(
         emit=emit,
         cancelled=cancelled,
         fence=fence,
+        meanwhile=meanwhile,
     )
     if result.ok and approve:
         ledger.save_generation(

@@ -15,6 +15,22 @@ from botbottle.errors import Locked
 
 POLL = 0.05  # seconds between attempts
 
+type Mark = tuple[int, int]  # of a lock file: which file, and when it was last taken or given back
+
+
+def resting(path: str) -> Mark | None:
+    """The mark of a lock that nobody holds. While it stays the same, nobody has held the lock.
+    None while somebody holds it, after a holder that was killed, and where there is no file."""
+    try:
+        return _mark(os.stat(path))  # noqa: PTH116 - as for a handle
+    except OSError:
+        return None
+
+
+def _mark(found: os.stat_result) -> Mark | None:
+    """Whoever gives the lock back leaves the file empty."""
+    return None if found.st_size else (found.st_ino, found.st_mtime_ns)
+
 
 @contextlib.contextmanager
 def project_lock(
@@ -25,8 +41,9 @@ def project_lock(
     waiting: Callable[[str], None] | None = None,
     sleep: Callable[[float], None] = time.sleep,
     clock: Callable[[], float] = time.monotonic,
-) -> Iterator[None]:
-    """Hold the lock file ``path`` for the duration of the block.
+) -> Iterator[Mark | None]:
+    """Hold the lock file ``path`` for the duration of the block, which gets the mark that the
+    lock rested with (see ``resting``).
 
     ``timeout`` is in seconds; ``waiting`` is told once who holds it. Raises Locked.
     """
@@ -35,8 +52,12 @@ def project_lock(
     handle = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         _acquire(handle, file, timeout, waiting, sleep, clock)
+        rested = _mark(os.fstat(handle))
         _write_info(handle, verb)
-        yield
+        try:
+            yield rested
+        finally:
+            os.ftruncate(handle, 0)
     finally:
         os.close(handle)
 

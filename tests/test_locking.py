@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from botbottle.errors import Locked
-from botbottle.locking import holder, project_lock
+from botbottle.locking import holder, project_lock, resting
 
 ROOT = Path(__file__).parents[1]
 HOLD = """
@@ -105,3 +105,33 @@ def test_a_lock_file_with_nonsense_in_it_is_no_obstacle(lock: Path) -> None:
     assert holder(lock) == "an unknown process"
     with project_lock(str(lock), "x"):
         assert "bb x" in holder(lock)
+
+
+def test_a_lock_rests_with_one_mark_until_somebody_takes_it(lock: Path) -> None:
+    assert resting(str(lock)) is None
+    with project_lock(str(lock), "first") as before:
+        assert before is not None  # the file was made just now, and is empty
+        assert resting(str(lock)) is None
+    mark = resting(str(lock))
+    assert mark is not None and mark != before and mark == resting(str(lock))
+    with project_lock(str(lock), "second") as found:
+        assert found == mark
+    with project_lock(str(lock), "third") as found:
+        assert found is not None and found != mark
+
+
+def test_after_a_holder_that_failed_the_lock_rests_all_the_same(lock: Path) -> None:
+    with pytest.raises(ZeroDivisionError), project_lock(str(lock), "first"):
+        raise ZeroDivisionError
+    assert resting(str(lock)) is not None
+
+
+def test_after_a_holder_that_was_killed_nobody_knows_what_it_did(
+    lock: Path, other: subprocess.Popen[str]
+) -> None:
+    other.send_signal(signal.SIGKILL)
+    other.wait()
+    assert resting(str(lock)) is None
+    with project_lock(str(lock), "next") as found:
+        assert found is None
+    assert resting(str(lock)) is not None

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from pathlib import Path
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -12,18 +15,21 @@ from botbottle.cli.plan import finish, write_plan
 from botbottle.errors import ApplyIncomplete, BBError, Exit
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Sequence
     from contextlib import AbstractContextManager
 
     from botbottle.cli.context import Context
     from botbottle.cli.interrupt import Interrupt
     from botbottle.executor import Result
+    from botbottle.locking import Mark
     from botbottle.model.bottle import Declared
     from botbottle.model.plan import Plan
     from botbottle.session import Session
     from botbottle.ui.events import Event
 
     type Emit = Callable[[Event], None]
+
+FRESH = 1.0  # seconds that a look stays good which nobody is known to have made wrong
 
 
 class Pace(Struct, frozen=True, kw_only=True):
@@ -33,6 +39,18 @@ class Pace(Struct, frozen=True, kw_only=True):
     parallel: int = 4
     fail_fast: bool = False
     wait: bool = True
+
+
+class Look(Struct, frozen=True):
+    """When the engine was looked at (monotonic seconds), and the lock's mark just before."""
+
+    mark: Mark
+    at: float
+
+    def holds(self, rested: Mark | None, now: float) -> bool:
+        """Whether nobody has had the lock since, and hardly any time has passed: what was seen is
+        what would be seen now, as far as any look can say that."""
+        return self.mark == rested and now - self.at <= FRESH
 
 
 class Run(Struct, frozen=True):
@@ -62,6 +80,7 @@ class Run(Struct, frozen=True):
 
         parse_allow(consent.allow)  # a misspelt approval is said before the engine is asked
         with self.events() as emit:
+            looked = self.look()
             shown = self.plan()
             if consent.digest:
                 shown = only_shown(shown, consent.ops)
@@ -75,7 +94,17 @@ class Run(Struct, frozen=True):
             settings = self.declared.settings
             check_limits(shown, settings.max_changes, 0 if self.destroy else settings.max_deletes)
             ask(self.context, self.verb, shown, consent)
-            return self.locked(shown, pace or Pace(), emit)
+            return self.locked(shown, pace or Pace(), emit, looked)
+
+    def look(self) -> Look | None:
+        """Taken before a plan. None where the plan has to be made anew under the lock anyway: the
+        lock is held or was never taken, or its fingerprints have no key yet."""
+        from botbottle.locking import resting
+
+        paths = self.session.paths
+        mark = resting(paths.lock(self.declared.project.id))
+        keyed = mark is not None and Path(paths.fingerprint_key).exists()
+        return Look(mark, monotonic()) if mark is not None and keyed else None
 
     def events(self) -> AbstractContextManager[Emit]:
         from botbottle.ui.progress import events_to
@@ -83,8 +112,9 @@ class Run(Struct, frozen=True):
         context = self.context
         return events_to(context.progress_mode, context.err, context.events, width=context.width)
 
-    def locked(self, shown: Plan, pace: Pace, emit: Emit) -> int:
-        """Under the project's lock: only the approved diff, then the second plan."""
+    def locked(self, shown: Plan, pace: Pace, emit: Emit, looked: Look | None = None) -> int:
+        """Under the project's lock: only the approved diff, then the second plan. It is planned
+        anew, unless the plan that was shown is as good as one that is made here."""
         from botbottle.applying import prepare_home
         from botbottle.locking import project_lock
         from botbottle.ui.plan_json import document
@@ -96,7 +126,9 @@ class Run(Struct, frozen=True):
             self.verb,
             timeout=self.context.lock_timeout,
             waiting=self.say,
-        ):
+        ) as rested:
+            if looked is not None and looked.holds(rested, monotonic()):
+                return self.carry_out(shown, pace, emit)
             now = only_shown(self.plan(), {op.id for op in shown.ops})
             if now.empty:
                 self.say("another bb did this in the meantime; nothing is left to do")
@@ -110,14 +142,29 @@ class Run(Struct, frozen=True):
     def carry_out(self, plan: Plan, pace: Pace, emit: Emit) -> int:
         from botbottle.cli.interrupt import graceful
 
+        second: list[Plan] = []
+
+        def verify() -> None:
+            second.clear()
+            with suppress(BBError):  # it is planned again at the end, and told then
+                second.append(self.plan())
+
         with graceful(self.context.err) as interrupt:
-            result = self.execute(plan, pace, emit, interrupt)
+            result = self.execute(plan, pace, emit, interrupt, verify)
         if result.interrupted:
             self.document("interrupted", plan, result)
             return self.interrupted(result, interrupt)
-        return self.conclude(plan, result)
+        return self.conclude(plan, result, second)
 
-    def execute(self, plan: Plan, pace: Pace, emit: Emit, interrupt: Interrupt) -> Result:
+    def execute(
+        self,
+        plan: Plan,
+        pace: Pace,
+        emit: Emit,
+        interrupt: Interrupt,
+        verify: Callable[[], None] = lambda: None,
+    ) -> Result:
+        """``verify``: what may be done while it is seen whether everything stays up."""
         from botbottle.applying import carry_out
         from botbottle.control.adapter import ControlClient
         from botbottle.engine.docker import connect
@@ -136,6 +183,7 @@ class Run(Struct, frozen=True):
                 parallel=pace.parallel,
                 fail_fast=pace.fail_fast,
                 settle=pace.wait,
+                meanwhile=verify,
                 cancelled=interrupt,
                 only=self.only,
                 approve=self.approves,
@@ -153,8 +201,9 @@ class Run(Struct, frozen=True):
         )
         return interrupt.exit_code
 
-    def conclude(self, plan: Plan, result: Result) -> int:
-        """Report what was not done; else observe and plan again: it must be empty."""
+    def conclude(self, plan: Plan, result: Result, planned: Sequence[Plan] = ()) -> int:
+        """Report what was not done; else observe and plan again: it must be empty. ``planned``:
+        that second plan, where it was made already, after the last operation."""
         from botbottle.cli.outcome import groups
         from botbottle.model.plan import is_retention
 
@@ -166,7 +215,7 @@ class Run(Struct, frozen=True):
                 f"{len(result.not_started)} not started",
                 hint=f"fix the cause and run the same command again: bb {self.verb}",
             )
-        second = self.plan()
+        second = planned[0] if planned else self.plan()
         # An hour's change lets another snapshot go; one in use is kept.
         if wanted := sorted(op.id for op in second.ops if not is_retention(op.bottle)):
             self.document("did not converge", plan, result)

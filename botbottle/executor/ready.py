@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from botbottle.errors import BBError, EngineError, Transient
-from botbottle.executor.api import Tools
+from botbottle.executor.api import Clock, Tools
 from botbottle.executor.report import waiting
 from botbottle.model import labels
 from botbottle.model.plan import AwaitReady, Ref, StartContainer
@@ -74,27 +74,50 @@ def _check_alive(container: ObservedContainer | None, resource: str) -> None:
 
 
 def check_running(
-    started: Sequence[tuple[StartContainer, Ref]], tools: Tools
+    started: Sequence[tuple[StartContainer, Ref]], tools: Tools, meanwhile: Callable[[], None]
 ) -> list[tuple[StartContainer, BBError]]:
     """Those of the containers started in this run that do not stay up. All are looked at
     together, ``SAMPLES`` times, so the wait does not grow with their number. A program that has
-    ended with exit code 0 has done its work."""
+    ended with exit code 0 has done its work. ``meanwhile`` is called in the first pause, and once
+    more when a sample after that said nothing: a look of its own then makes up for it."""
     failures: dict[str, tuple[StartContainer, BBError]] = {}
     since: dict[str, str] = {}
+    blind = False
     for sample in range(SAMPLES if started else 0):
         if sample:
-            tools.clock.sleep(SAMPLE_INTERVAL)
+            _pause(tools.clock, meanwhile if sample == 1 else nothing)
         for op, ref in started:
-            if op.id not in failures and (error := _sample(op, ref, tools, since)):
+            try:
+                error = None if op.id in failures else _sample(op, ref, tools, since)
+            except Transient:
+                blind |= sample > 0
+                continue
+            if error:
                 failures[op.id] = (op, error)
+    if blind and not failures:
+        meanwhile()
     return [failures[op.id] for op, _ in started if op.id in failures]
 
 
+def nothing() -> None:
+    """For pauses in which nothing is to be done."""
+
+
+def _pause(clock: Clock, act: Callable[[], None]) -> None:
+    """The time between two samples; ``act`` is part of it."""
+    begin = clock.now()
+    act()
+    left = SAMPLE_INTERVAL - (clock.now() - begin)
+    if left > 0:
+        clock.sleep(min(left, SAMPLE_INTERVAL))
+
+
 def _sample(op: StartContainer, ref: Ref, tools: Tools, since: dict[str, str]) -> BBError | None:
+    """Raises Transient when this sample says nothing."""
     try:
         found = tools.engine.container(ref)
     except Transient:
-        return None  # this sample says nothing; apply observes everything again at its end
+        raise
     except BBError as error:
         return error
     if found is None:

@@ -63,6 +63,7 @@ def execute(
     fence: Callable[[], bool] = lambda: True,
     clock: Clock | None = None,
     settle: bool = True,
+    meanwhile: Callable[[], None] = lambda: None,
 ) -> Result:
     """Carry out every op of ``plan`` in dependency order, ``parallel`` at a time.
 
@@ -70,7 +71,9 @@ def execute(
     started). ``cancelled`` true: ops in flight are finished, no other is started. ``fence`` is
     asked before each op whether this process may still write. ``journal`` gets an intent before
     and an outcome after each op, under ``run``. ``settle``: at the end, containers that were
-    started must be running for a few samples. Never raises for a failing op: see the Result.
+    started must be running for a few samples; ``meanwhile`` is called between these, when all
+    was done, and again when a look after that call failed. Without anything to wait for it is not
+    called. Never raises for a failing op: see the Result.
     Other exceptions are bugs and come out after the ops in flight have ended.
     """
     serial = threading.Lock()
@@ -82,7 +85,7 @@ def execute(
     tools = Tools(
         engine, control, ledger, vault, images, clock or SystemClock(), emit_in_turn, cancelled
     )
-    walk = _Walk(plan, tools, journal, run, fence, fail_fast)
+    walk = _Walk(plan, tools, journal, run, fence, fail_fast, meanwhile)
     return walk.execute(parallel, settle)
 
 
@@ -128,6 +131,7 @@ class _Walk(Struct):
     run: str
     fence: Callable[[], bool]
     fail_fast: bool
+    meanwhile: Callable[[], None]
     names: Names = field(default_factory=Names)
     done: list[Op] = field(default_factory=list)
     failed: list[Failure] = field(default_factory=list)
@@ -241,7 +245,9 @@ class _Walk(Struct):
         started = [
             (op, self.names.container(op.ref)) for op in self.done if isinstance(op, StartContainer)
         ]
-        for op, error in ready.check_running(started, self.tools):
+        whole = not (self.failed or self.not_started)
+        look = self.meanwhile if whole else ready.nothing
+        for op, error in ready.check_running(started, self.tools, look):
             self.done.remove(op)
             self.failed.append(Failure(op, error))
             self._report_failure(op, error)

@@ -33,7 +33,10 @@ def context(answer: str | None = None) -> Context:
 
 
 def session(world: World, want: Declared) -> Any:
-    return SimpleNamespace(plan=lambda *_, **__: world.plan(want), view=lambda _: world.view)
+    paths = SimpleNamespace(lock=lambda _project: "/nonexistent/lock")
+    return SimpleNamespace(
+        plan=lambda *_, **__: world.plan(want), view=lambda _: world.view, paths=paths
+    )
 
 
 def run(

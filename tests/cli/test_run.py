@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,6 +14,8 @@ from botbottle.cli.run import Run
 from botbottle.errors import ApplyIncomplete, BBError, PlanStale, Refused, UsageError
 from botbottle.executor import Result
 from botbottle.executor.api import Failure, NotStarted
+from botbottle.locking import project_lock
+from botbottle.model.plan import Plan
 from tests.cli.fakes import err, go, out, run
 from tests.support.worlds import World, bottle, declared
 
@@ -70,6 +74,67 @@ def test_what_moved_between_the_question_and_the_lock_is_shown_and_nothing_is_do
     with pytest.raises(PlanStale):
         made.locked(shown, None, lambda _: None)  # type: ignore[arg-type]
     assert "- create other/agent" in out(made) and "create web" not in out(made)
+
+
+class TestLooks:
+    """A plan made before the lock is carried out only if it is what would be planned under it."""
+
+    def made(self, monkeypatch: pytest.MonkeyPatch, home: Path) -> tuple[Run, list[str]]:
+        """A run on a home with a lock and a key, and what it does."""
+        done: list[str] = []
+        with monkeypatch.context() as patched:
+            made = run(patched)
+        plan = made.session.plan
+        paths = SimpleNamespace(
+            lock=lambda project: str(home / project), fingerprint_key=str(home / "key")
+        )
+        made.session.paths = paths  # type: ignore[misc,assignment]
+
+        def planned(*args: Any, **options: Any) -> Plan:
+            done.append("plan")
+            return plan(*args, **options)
+
+        made.session.plan = planned  # type: ignore[method-assign]
+        monkeypatch.setattr("botbottle.applying.prepare_home", lambda _: None)
+
+        def carry_out(_self: Run, shown: Plan, *_: object) -> int:
+            done.append(f"{len(shown.ops)} ops")
+            return 0
+
+        monkeypatch.setattr(Run, "carry_out", carry_out)
+        (home / "key").touch()
+        with project_lock(paths.lock(made.declared.project.id), "earlier"):
+            pass
+        return made, done
+
+    def test_one_that_is_fresh_while_nobody_had_the_lock_is_carried_out(
+        self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        made, done = self.made(monkeypatch, tmp_path)
+        monkeypatch.setattr("botbottle.cli.run.FRESH", 600.0)
+        assert go(made, yes=True, allow=("widen",)) == 0
+        assert [d for d in done if d == "plan"] == ["plan"] and len(done) == 2
+
+    @pytest.mark.parametrize("why", ["taken", "held", "killed", "no key", "old"])
+    def test_otherwise_it_is_planned_again(
+        self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, why: str
+    ) -> None:
+        made, done = self.made(monkeypatch, tmp_path)
+        lock = made.session.paths.lock(made.declared.project.id)
+        monkeypatch.setattr("botbottle.cli.run.FRESH", -1.0 if why == "old" else 600.0)
+        if why == "no key":
+            (tmp_path / "key").unlink()
+        if why in ("held", "killed"):
+            Path(lock).write_text("{}")
+
+        def taken(*_: object) -> None:
+            with project_lock(lock, "another"):
+                pass
+
+        if why == "taken":
+            monkeypatch.setattr("botbottle.cli.run.ask", taken)
+        assert go(made, yes=True, allow=("widen",)) == 0
+        assert [d for d in done if d == "plan"] == ["plan", "plan"]
 
 
 def test_an_unfinished_apply_lists_done_failed_and_not_started(

@@ -52,6 +52,10 @@ class ControlRead(Protocol):
         """Whether the ledger service runs but cannot use its database, or uses another password
         than this one, if one is given."""
 
+    def newer_password(self, password: str) -> str:
+        """What the ledger service uses in place of ``password``, which it used before; empty when
+        it does not know that one."""
+
 
 if TYPE_CHECKING:
     from botbottle.ledger.api import Ledger
@@ -324,7 +328,7 @@ class Session:
 
     def _old_password(self, declared: Declared) -> bool:
         """Whether the ledger service uses another password than this process. Not a question for
-        ``bb watch``, whose own may be the older one."""
+        ``bb watch``, whose own may be the older one: it takes over the service's."""
         ledger = self.reading(declared) if declared.settings.ledger else None
         return ledger is not None and self.control.ledger_locked(ledger.password)
 

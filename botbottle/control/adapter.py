@@ -14,6 +14,7 @@ from botbottle.control.channel import NobodyListens, SidecarUnreachable, opened
 from botbottle.control.client import SOCKET, connect, cutting, fetching
 from botbottle.control.gathering import Reply, ask_all
 from botbottle.errors import BBError, EngineError
+from botbottle.model.proof import proof
 from botbottle.model.resources import SidecarStatus
 from botbottle.model.sidecar_config import SidecarConfig, fingerprint
 
@@ -91,6 +92,14 @@ class ControlClient(Struct, frozen=True):
     def unlock_ledger(self, password: str) -> None:
         """Hand over the database's password."""
         self._ask_service({"op": "unlock", "password": password})
+
+    def newer_password(self, password: str) -> str:
+        """What the ledger service uses in place of ``password``, which it used before; empty when
+        it does not know that one."""
+        nonce = os.urandom(16).hex()
+        mark = proof(password, nonce.encode())
+        answer = self._ask_service({"op": "renew", "nonce": nonce, "mark": mark})
+        return str(answer["password"]) if answer.get("ok") is True else ""
 
     def _ask_service(self, frame: Mapping[str, Any]) -> dict[str, Any]:
         """One request to ``service.sock``; empty when nobody answers."""

@@ -311,8 +311,9 @@ class Upkeep(Protocol):
         every few hundred transactions, by one thread at a time (any)."""
 
     def rekey(self, password: str) -> None:
-        """The database's password is another one now: connect with it. Raises LedgerUnavailable
-        when the server refuses it; the connection there was is kept then."""
+        """The database's password is another one now: connect with it, or, when it is empty, with
+        what libpq finds now. Raises LedgerUnavailable when the server refuses it; the connection
+        there was is kept then."""
 
     def version(self) -> int:
         """Cheap: grows whenever anybody has written (compare on one Ledger object only)."""

@@ -177,8 +177,9 @@ class Db(ABC):
 
     @abstractmethod
     def rekey(self, password: str) -> None:
-        """Connect anew with another password and keep to it. Raises LedgerUnavailable when it
-        is refused; the connection there was is kept then. Nothing to do for a file."""
+        """Connect anew with another password and keep to it; an empty one: look again where it
+        came from. Raises LedgerUnavailable when it is refused; the connection there was is kept
+        then. Nothing to do for a file."""
 
     @abstractmethod
     def close(self) -> None: ...

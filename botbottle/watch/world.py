@@ -147,6 +147,7 @@ class LiveWorld(Struct):
     def renew(self) -> bool:
         """Also takes care that the renewal does not look like somebody's change: within the
         transaction nobody else can write."""
+        self._follow_password()
         holder = f"{socket.gethostname()}:{os.getpid()}"
         with self.ledger.batch():
             before = self.ledger.version()
@@ -158,6 +159,14 @@ class LiveWorld(Struct):
         if lease is not None:
             self._epoch = lease.epoch
         return lease is not None
+
+    def _follow_password(self) -> None:
+        """Where ``bb apply`` has handed the service another password: that one from now on, or
+        what libpq finds now. Without either the connection that there is goes on."""
+        old = self.ledger.password
+        if old and self.session.control.ledger_locked(old):
+            with contextlib.suppress(BBError):
+                self.ledger.rekey(self.session.control.newer_password(old))
 
     def fence(self) -> bool:
         """Asked before every write: is the lease still ours? A ledger that cannot be asked

@@ -9,14 +9,19 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
+from botbottle import errors
 from botbottle.control.adapter import ControlClient
 from botbottle.ledger.opening import ledger_exists, open_ledger
+from botbottle.model.sidecar_config import fingerprint
+from botbottle.watch.world import LiveWorld
 from tests.ledger.guarded import Guarded, guarded
 from tests.ledger.worlds import register
 from tests.sidecar_ledger.support import Raw, World, row, wait_for
@@ -206,3 +211,79 @@ def test_an_empty_database_is_no_ledger_yet_and_looking_makes_none(
     assert made.password == database.password, "as libpq found it: for the service"
     made.close()
     assert ledger_exists(database.url)
+
+
+def watching(database: Guarded, control: ControlClient) -> LiveWorld:
+    """A running ``bb watch``, as far as it has to do with the ledger."""
+    session: Any = SimpleNamespace(control=control)
+    rest: Any = None
+    return LiveWorld(
+        session=session, engine=rest, control=control, manifests=rest, project="p", emit=rest,
+        cancelled=rest, resume_dir=rest,
+        ledger=open_ledger(database.url, password=database.password),
+    )  # fmt: skip
+
+
+def test_a_running_watch_takes_over_the_password_that_an_apply_handed_to_the_service(
+    unlocked: tuple[World, ControlClient], database: Guarded
+) -> None:
+    _, control = unlocked
+    watch = watching(database, control)
+    assert watch.renew() and watch.ledger.password == database.password
+    new = database.changed()
+    assert watch.renew(), "its connection goes on"
+    control.unlock_ledger(new.password)
+    wait_for(lambda: control.ledger_answers(new.password))
+    new.hang_up()
+    wait_for(lambda: control.ledger_answers(new.password))
+    assert watch.renew() and watch.ledger.password == new.password
+    control.unlock_ledger(watch.ledger.password)  # as its plans do for a service that waits
+    assert control.ledger_answers(new.password)
+    watch.close()
+
+
+def test_only_who_knew_an_earlier_password_is_told_the_present_one(
+    unlocked: tuple[World, ControlClient], database: Guarded
+) -> None:
+    world, control = unlocked
+    assert control.newer_password(database.password) == "", "it is the present one"
+    new = database.changed()
+    control.unlock_ledger(new.password)
+    wait_for(lambda: control.ledger_answers(new.password))
+    assert control.newer_password(database.password) == new.password
+    for other in ("", "wrong", new.password):
+        assert control.newer_password(other) == ""
+    for mark in ("", "0" * 64, "\u00fc", fingerprint(b"n", database.password)):
+        with Raw(world.root / "service.sock") as raw:
+            answer = raw.ask("renew", nonce="n", mark=mark)
+        assert (answer["ok"], answer["code"]) == (False, "unknown-account")
+        assert new.password not in json.dumps(answer)
+
+
+def test_a_password_file_is_read_again_when_the_connection_was_lost(
+    database: Guarded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "pgpass"
+    file.touch(0o600)
+    file.write_text(f"*:*:*:*:{database.password}\n")
+    monkeypatch.setenv("PGPASSFILE", str(file))
+    ledger = open_ledger(database.url)
+    assert ledger.password == database.password
+    new = database.changed()
+    file.write_text(f"*:*:*:*:{new.password}\n")
+    new.hang_up()
+    wait_for(lambda: not _fails(ledger.accounts))
+    assert ledger.password == new.password
+    newer = new.changed()
+    file.write_text(f"*:*:*:*:{newer.password}\n")
+    ledger.rekey("")
+    assert ledger.password == newer.password
+    ledger.close()
+
+
+def _fails(call: Callable[[], Any]) -> bool:
+    try:
+        call()
+    except errors.LedgerUnavailable:
+        return True
+    return False

@@ -79,7 +79,8 @@ async def _opened(where: str, probe: Probe, stop: asyncio.Event) -> Ledger | Non
             await probe.handed(OPEN_RETRY_SECONDS)
             password = probe.take() or password
         else:
-            probe.used, probe.why, probe.opened = ledger.password, "", True
+            probe.use(ledger.password)
+            probe.why, probe.opened = "", True
             return ledger
     return None
 

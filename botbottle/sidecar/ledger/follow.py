@@ -55,7 +55,7 @@ class Follower:
         except errors.LedgerError as error:  # the connection there was goes on, if it can
             self._log("password refused", {"error": str(error), "code": error.code})
         else:
-            self._probe.used = self._ledger.password
+            self._probe.use(self._ledger.password)
             self._log("password changed", {})
 
     async def _accounts(self) -> None:

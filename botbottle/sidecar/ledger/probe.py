@@ -6,18 +6,22 @@ this socket, which only the owner of the directory can open, and it stays in mem
 that was restarted waits here until the next ``bb apply`` or pass of ``bb watch``; meanwhile no
 bottle has a socket, so nothing metered passes. A password that was changed is handed over to the
 running service in the same way: whoever says ``hello`` with a nonce is shown the keyed
-fingerprint of the password in use, and so sees that it is an old one.
+fingerprint of the password in use, and so sees that it is an old one. Who proves to know one that
+was in use before (``bb watch``, started with it) is told the present one by ``renew``.
 """
 
 from __future__ import annotations
 
 import asyncio
+import hmac
 import json
+from collections import deque
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from botbottle import __version__
+from botbottle.model.proof import proof
 from botbottle.model.sidecar_config import fingerprint
 from botbottle.sidecar.ledger.sockets import bound
 from botbottle.sidecar.ledger.wire import VERSION, BadRequest, prose
@@ -25,6 +29,7 @@ from botbottle.sidecar.ledger.wire import VERSION, BadRequest, prose
 PROBE = "service.sock"
 MAX_LINE = 8192  # bytes of one request
 SECONDS = 10.0  # for one caller
+FORMER = 8  # passwords that were replaced and may still be a watch's
 
 
 class Probe:
@@ -37,6 +42,7 @@ class Probe:
         self._handed: str | None = None
         self.opened = False  # at least once
         self.used = ""  # the password that the open ledger was opened with
+        self._former: deque[str] = deque(maxlen=FORMER)
         self.why = "starting"  # why the ledger cannot be used; empty when it can
 
     async def open(self) -> None:
@@ -60,6 +66,12 @@ class Probe:
                 await self._arrived.wait()
         except TimeoutError:
             return
+
+    def use(self, password: str) -> None:
+        """This is the ledger's password from now on."""
+        if self.used and self.used != password:
+            self._former.append(self.used)
+        self.used = password
 
     def take(self) -> str | None:
         """The password that was handed over since the last call, if any."""
@@ -88,8 +100,14 @@ class Probe:
             return {**about, "ok": True}
         if self.why:
             return {**about, "ok": False, "code": "locked", "message": self.why}
+        nonce = prose(frame, "nonce", 64).encode()
+        if frame.get("op") == "renew" and self._knew(nonce, prose(frame, "mark", 64)):
+            return {**about, "ok": True, "password": self.used}
         if frame.get("op") != "hello":
             return {**about, "ok": False, "code": "unknown-account", "message": "no account here"}
-        nonce = prose(frame, "nonce", 64).encode()
         return {**about, "ok": True, "account": "", "version": __version__,
                 "password": fingerprint(nonce, self.used)}  # fmt: skip
+
+    def _knew(self, nonce: bytes, mark: str) -> bool:
+        said = mark.encode()
+        return any(hmac.compare_digest(proof(p, nonce).encode(), said) for p in self._former)

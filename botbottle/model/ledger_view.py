@@ -93,4 +93,4 @@ def registration_digest(
     ancestry: tuple[str, ...],
 ) -> str:
     """Digest of what RegisterAccount writes; equal means nothing to register."""
-    return canonical.digest([scopes, mode, count, agent, ancestry])
+    return canonical.digest_text(canonical.quick([scopes, mode, count, agent, ancestry]))

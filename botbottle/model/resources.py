@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import Literal
 
 from msgspec import Struct, field
+from msgspec.structs import asdict
 
 from botbottle.model import canonical, labels
 from botbottle.model.sidecar_config import SidecarConfig
@@ -54,7 +55,7 @@ class NetworkSpec(Struct, frozen=True, dict=True):
     @functools.cached_property
     def spec_hash(self) -> str:
         """Hash of everything: no field of a network can be changed in place."""
-        return canonical.digest(self)
+        return canonical.digest_text(canonical.quick(self))
 
 
 class VolumeSpec(Struct, frozen=True):
@@ -113,8 +114,8 @@ class ContainerSpec(Struct, frozen=True, dict=True):
     @functools.cached_property
     def spec_text(self) -> str:
         """Canonical JSON of the immutable part."""
-        data = {f: getattr(self, f) for f in self.__struct_fields__ if f not in _MUTABLE}
-        return canonical.canonical(data)
+        data = {f: v for f, v in asdict(self).items() if f not in _MUTABLE}
+        return canonical.quick(data)
 
     @functools.cached_property
     def spec_hash(self) -> str:

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from msgspec import Struct, field
+from msgspec.structs import asdict
 
 from botbottle.model import canonical
 from botbottle.model.route import Route, from_flat
@@ -59,9 +60,9 @@ class SidecarConfig(Struct, frozen=True, dict=True):
     @functools.cached_property
     def config_hash(self) -> str:
         """Hash that the sidecar reports as active."""
-        data = {name: getattr(self, name) for name in self.__struct_fields__}
         routes = [r.to_flat() for r in self.routes]
-        return canonical.digest({**data, "routes": routes, "format": FORMAT})
+        data = asdict(self) | {"routes": routes, "format": FORMAT}
+        return canonical.digest_text(canonical.quick(data))
 
     @property
     def secret_names(self) -> tuple[str, ...]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import enum
 import json
-from dataclasses import dataclass
 from types import MappingProxyType
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import Struct
 
 from botbottle.model import canonical
 
@@ -22,18 +22,15 @@ class Word(enum.StrEnum):
     YES = "yes"
 
 
-@dataclass(frozen=True, slots=True)
-class Nothing:
+class Nothing(Struct, frozen=True):
     pass
 
 
-@dataclass(frozen=True, slots=True)
-class One:
+class One(Struct, frozen=True):
     only: object
 
 
-@dataclass(frozen=True, slots=True)
-class Two:
+class Two(Struct, frozen=True):
     z: object
     a: object
 

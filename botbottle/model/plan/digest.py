@@ -13,9 +13,11 @@ from collections.abc import Iterable
 from ipaddress import ip_network
 from typing import Any
 
+from msgspec.structs import asdict
+
 from botbottle.model import canonical
 from botbottle.model.plan.engine_ops import CreateContainer, CreateNetwork
-from botbottle.model.plan.inner_ops import DeliverEnv, PushConfig
+from botbottle.model.plan.inner_ops import AwaitReady, DeliverEnv, PushConfig
 from botbottle.model.plan.ops import Op
 from botbottle.model.plan.snapshot_ops import is_retention
 
@@ -37,7 +39,8 @@ def digest_of(project: str, ops: Iterable[Op]) -> str:
     for op in planned:
         text = _text(op)
         for address, mark in fresh.get(op.bottle, ()):
-            text = _swap(text, address, mark)
+            if address in text:
+                text = _swap(text, address, mark)
         state.update(b"\0" + text.encode())
     return state.hexdigest()[:16]
 
@@ -50,7 +53,7 @@ def _marks(subnet: str) -> Marks:
 
 def _text(op: Op) -> str:
     """An op as text. Labels follow from the spec; of a secret only its name counts."""
-    data: dict[str, Any] = {name: getattr(op, name) for name in op.__struct_fields__}
+    data: dict[str, Any] = asdict(op)
     data.pop("labels", None)
     kind = type(op).__name__
     match op:
@@ -58,13 +61,15 @@ def _text(op: Op) -> str:
             spec = op.spec
             del data["spec"]
             data["mutable"] = [spec.name, spec.networks, spec.limits]
-            return kind + canonical.canonical(data) + spec.spec_text
+            return kind + canonical.quick(data) + spec.spec_text
         case PushConfig():
             data["config"] = op.config.config_hash
             data["secrets"] = [name for name, _ in op.secrets]
         case DeliverEnv():
             data["names"] = [name for name, _ in op.names]
-    return kind + canonical.canonical(data)
+        case AwaitReady():
+            return kind + canonical.canonical(data)  # a float
+    return kind + canonical.quick(data)
 
 
 def _swap(text: str, address: str, mark: str) -> str:

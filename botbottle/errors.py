@@ -153,6 +153,10 @@ class LedgerUnavailable(LedgerError):
     code = "BB3001"
 
 
+class LedgerOutdated(LedgerUnavailable):
+    """An older bb has written it, and whoever only reads does not change that."""
+
+
 class LedgerCorrupt(LedgerError):
     """The ledger file is damaged."""
 

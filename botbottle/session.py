@@ -18,7 +18,7 @@ from msgspec.structs import replace
 
 from botbottle import __version__
 from botbottle.engine.api import EngineRead
-from botbottle.errors import ManifestError
+from botbottle.errors import LedgerOutdated, ManifestError
 from botbottle.load.env import EnvValues
 from botbottle.load.hostlogin import HostLogins
 from botbottle.model import labels
@@ -69,7 +69,8 @@ UNPRIVILEGED = 65532  # uid of sidecars when bb itself runs as root
 
 class Session:
     """Everything a reading verb needs. ``environ`` holds the host's variables (never copied to
-    ``os.environ``); ``env_values`` the asked and copied values of bottles, in memory."""
+    ``os.environ``); ``env_values`` the asked and copied values of bottles, in memory.
+    ``upgrades``: whether this verb may bring an older bb's ledger up to date, as ``bb apply``."""
 
     def __init__(
         self,
@@ -88,6 +89,7 @@ class Session:
         self.overrides = overrides
         self.env_values: dict[str, Mapping[str, str]] = {}
         self.ledger: Ledger | None = None
+        self.upgrades = False
         self.logins = HostLogins(environ)
         self._inputs: Inputs | None = None
         self._loaded: Loaded | None = None
@@ -300,8 +302,18 @@ class Session:
             from botbottle.ledger import ledger_exists
 
             found = ledger_exists(self.ledger_url(declared))
-            self.ledger = self.open_ledger(declared) if found else None
+            self.ledger = self._opened(declared) if found else None
         return self.ledger
+
+    def _opened(self, declared: Declared) -> Ledger:
+        """For reading. An older bb's ledger is brought up to date first where that is allowed."""
+        try:
+            return self.open_ledger(declared)
+        except LedgerOutdated:
+            if not self.upgrades:
+                raise
+        self.open_ledger(declared, write=True).close()
+        return self.open_ledger(declared)
 
     def view(self, declared: Declared) -> LedgerView:
         """The ledger's reading; an empty one before the first apply."""

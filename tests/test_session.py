@@ -12,6 +12,10 @@ from typing import Any, cast
 import pytest
 
 from botbottle.applying import vault_of
+from botbottle.errors import LedgerOutdated
+from botbottle.ledger import migrations
+from botbottle.ledger.schema import STEPS
+from botbottle.ledger.sqlite import SqliteDb
 from botbottle.load import Overrides
 from botbottle.load.env import EnvValues
 from botbottle.model import canonical
@@ -171,3 +175,23 @@ def test_options_that_change_what_manifests_mean_are_not_answered_from_what_was_
     assert loaded.bottles[0].dockerfile == ""
     other = session(tmp_path).recall()
     assert other is not None and other.declared.bottles[0].dockerfile
+
+
+def test_apply_brings_the_ledger_of_an_older_bb_up_to_date_and_plan_does_not(
+    tmp_path: Path, want: Declared
+) -> None:
+    made = session(tmp_path)
+    (tmp_path / "bb/ledger").mkdir(mode=0o700)
+    path = Path(made.paths.ledger_db)
+    path.touch(mode=0o600)
+    db = SqliteDb(str(path))
+    migrations.migrate(db, str(path), STEPS[:-1])
+    db.close()
+    with pytest.raises(LedgerOutdated, match="older bb"):
+        made.reading(want)
+    made.upgrades = True
+    assert made.reading(want) is not None and made.view(want).now > 0
+    made.close()
+    other = session(tmp_path)
+    assert other.reading(want) is not None
+    other.close()

@@ -73,6 +73,7 @@ def apply(
     """
     context = ctx.obj
     session = open_session(context, overrides(budget, bottle))
+    session.upgrades = True
     session.engine.begin()  # it works while the manifests are read
     declared = load_declared(context, session)
     consent = consent_of(context.path(file) if file else None, approve, yes=yes, allow=allow)

@@ -83,7 +83,7 @@ def _open_file(path: Path, read_only: bool, busy_seconds: float) -> SqlLedger:
 def _ready(db: Db, where: str, read_only: bool) -> SqlLedger:
     if read_only:
         if migrations.require_known(db, where) < len(STEPS):
-            raise errors.LedgerUnavailable(
+            raise errors.LedgerOutdated(
                 "the ledger was written by an older bb", where=where, hint="run `bb apply` once"
             )
     else:

@@ -23,6 +23,11 @@ def save(made: Plan, path: Path) -> None:
     write_private(path, dumps(made), "the plan")
 
 
+def no_plan(path: Path) -> BBError:
+    """The error for a file that holds something else."""
+    return BBError("not a plan of bb", where=str(path), hint=WRITE)
+
+
 def read(path: Path) -> dict[str, Any]:
     """A saved plan's document. Raises BBError when it is none, or of another major format."""
     try:
@@ -33,7 +38,7 @@ def read(path: Path) -> dict[str, Any]:
             f"the plan cannot be read: {error.strerror}", where=str(path), hint=WRITE
         ) from error
     except (ValueError, KeyError, TypeError) as error:
-        raise BBError("not a plan of bb", where=str(path), hint=WRITE) from error
+        raise no_plan(path) from error
     if major != MAJOR or not isinstance(digest, str):
         raise BBError(
             f"a plan of format {data['format_version']}; this bb reads {MAJOR}.x",

@@ -12,7 +12,7 @@ from botbottle.cli import saved
 from botbottle.cli.context import Context
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Mapping
 
 
 def register(app: typer.Typer) -> None:
@@ -31,7 +31,7 @@ def register(app: typer.Typer) -> None:
         if json_:
             context.out.write(json.dumps(data, indent=2, sort_keys=True, ensure_ascii=False) + "\n")
         else:
-            context.out.writelines(f"{line}\n" for line in lines(data))
+            context.out.write(text(data, file))
         context.out.flush()
         context.err.write(
             f"bb show: digest {data['digest']}; bb apply {file} applies it if it still holds\n"
@@ -39,17 +39,17 @@ def register(app: typer.Typer) -> None:
         return 0
 
 
-def lines(data: dict[str, Any]) -> Iterator[str]:
-    """The saved changes with their fields, reach, budgets and notices, as text."""
-    yield f"plan of {data.get('project', '')} made by bb {data.get('bb_version', '')}"
-    for change in data.get("changes", ()):
-        yield f"  {change['action']:8} {change['resource']}  {change['reason']}"
-        for field in change.get("fields", ()):
-            yield f"      {field['path']}  {field['old'] or '(none)'} -> {field['new'] or '(none)'}"
-    for row in data.get("reach", ()):
-        yield f"  reach    {row['bottle']}  {row['reach']}: {row['text']}"
-    for notice in data.get("notices", ()):
-        needs = f"  (needs --allow {notice['needs']})" if notice.get("needs") else ""
-        yield f"  {notice['code']}    {notice['bottle']}: {notice['message']}{needs}"
-    if not data.get("changes"):
-        yield "  nothing to do"
+def text(data: Mapping[str, Any], path: Path) -> str:
+    """The plan as ``bb plan`` showed it: changes with their fields, snapshots that go, drift,
+    reach, budgets, holds and notices. The file may come from anywhere. Raises BBError."""
+    from botbottle.model.decode import decode
+    from botbottle.model.plan import Plan
+    from botbottle.ui.plan_text import render
+    from botbottle.ui.visible import visible
+
+    try:
+        shown = render(decode(Plan, {k: v for k, v in data.items() if k != "ops"}))
+    except (TypeError, ValueError, AttributeError) as error:
+        raise saved.no_plan(path) from error
+    head = f"plan of {data.get('project', '')} made by bb {data.get('bb_version', '')}\n"
+    return visible(head + shown, keep="\n")

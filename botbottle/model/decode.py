@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import functools
 import types
 import typing
@@ -28,6 +29,8 @@ def _hints(cls: type) -> dict[str, Any]:
 def _decode(hint: Any, data: Any) -> Any:
     if isinstance(hint, typing.TypeAliasType):
         return _decode(hint.__value__, data)
+    if isinstance(hint, type) and issubclass(hint, enum.Enum):
+        return hint(data)
     if isinstance(hint, type) and issubclass(hint, Struct):
         if not isinstance(data, Mapping):
             raise TypeError(f"{hint.__name__}: expected a mapping")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from botbottle.model.bottle import BottleSpec, Settings
+from botbottle.model.bottle import BottleSpec, Scope, Settings
+from botbottle.model.diagnostic import Origin
 from botbottle.model.ledger_view import LedgerView, registration_digest
 from botbottle.model.plan import Action, FieldChange, RecordEnforcement, RegisterAccount
 from botbottle.planner.draft import Draft
@@ -56,14 +57,23 @@ def limit_changes(draft: Draft, spec: BottleSpec) -> tuple[FieldChange, ...]:
     for scope in spec.scopes:
         new = {(x.provider, str(x.window)): x.tokens for x in scope.limits}
         old = {(p.provider, str(p.window)): p.limit for p in draft.pools.get(scope.key, ())}
-        places = draft.written if scope.kind == "global" else spec.origins
         for key in sorted(old.keys() | new.keys()):
             if old.get(key) != new.get(key):
                 provider, window = key
                 path = f"{scope.key} budget.{provider}" + (f"/{window}" if window else "")
                 was, now = _tokens(old.get(key)), _tokens(new.get(key))
-                fields.append(FieldChange(path, was, now, places.get(f"budget.{provider}", ())))
+                fields.append(FieldChange(path, was, now, _written(draft, spec, scope, provider)))
     return tuple(fields)
+
+
+def _written(draft: Draft, spec: BottleSpec, scope: Scope, provider: str) -> tuple[Origin, ...]:
+    """Where this scope's own limit is written: what a more specific one says is no part of it."""
+    leaf = f"budget.{provider}"
+    if scope.kind == "global":
+        return draft.written.get(leaf, ())
+    own = scope.key.partition(":")[2]
+    file = f"agents/{spec.agent}.md" if scope.kind == "agent" else f"bottles/{own}.md"
+    return tuple(origin for origin in spec.origins.get(leaf, ()) if origin.file == file)
 
 
 def _tokens(limit: int | None) -> str:

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from botbottle.cli.app import main
 from botbottle.cli.saved import read, save
 from botbottle.errors import BBError
+from botbottle.model.ledger_view import FreezeRecord
 from botbottle.model.plan import Plan
+from botbottle.ui.plan_text import render
 from tests.support.worlds import World, declared
+from tests.ui.plans import eventful
 
 
 def a_plan() -> Plan:
@@ -52,9 +57,52 @@ class TestShow:
         save(made, path)
         assert main(["show", str(path)]) == 0
         seen = capsys.readouterr()
-        assert "create   web/agent  missing" in seen.out
-        assert "widens: api.anthropic.com" in seen.out and "(needs --allow widen)" in seen.out
+        assert "+ create agent" in seen.out
+        assert "web  + api.anthropic.com" in seen.out and "(needs --allow widen)" in seen.out
         assert made.digest in seen.err and f"bb apply {path}" in seen.err
+
+    def test_it_shows_what_plan_showed_in_a_world_where_everything_happens(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        made = eventful()
+        save(made, tmp_path / "p")
+        assert main(["show", str(tmp_path / "p")]) == 0
+        head, _, shown = capsys.readouterr().out.partition("\n")
+        assert shown == render(made) and made.project in head
+        assert {c.action for c in made.changes} and made.held and made.budgets
+
+    def test_snapshots_that_go_are_named(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        want = declared(freezes_remove="auto", freezes_max_days=1)
+        world = World()
+        world.converge(want)
+        listed = tuple(FreezeRecord("proj-1/web", f"snap:{n}", "d", float(n)) for n in (2, 1))
+        world.view = replace(world.view, now=1e6, freezes={"proj-1/web": listed})
+        save(world.plan(want), tmp_path / "p")
+        assert main(["show", str(tmp_path / "p")]) == 0
+        out = capsys.readouterr().out
+        assert "remove snapshot  (older than freezes.max_days)  snap:1" in out and "snap:2" in out
+
+    def test_a_plan_from_elsewhere_cannot_steer_the_terminal(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        save(a_plan(), tmp_path / "p")
+        document = json.loads((tmp_path / "p").read_text())
+        document["project"] = document["notices"][0]["message"] = "\x1b]0;x\x07\u202e"
+        (tmp_path / "p").write_text(json.dumps(document))
+        assert main(["show", str(tmp_path / "p")]) == 0
+        out = capsys.readouterr().out
+        assert "\x1b" not in out and "\u202e" not in out and out.count("\\u001b") == 2
+
+    @pytest.mark.parametrize("rows", [5, [5], [{"action": "explode"}], [{"action": "create"}]])
+    def test_a_plan_with_other_contents_is_no_plan(
+        self, rows: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        document = {"format_version": "1.0", "digest": "d" * 16, "project": "p", "changes": rows}
+        (tmp_path / "p").write_text(json.dumps(document))
+        assert main(["show", str(tmp_path / "p")]) == 1
+        assert "not a plan of bb" in capsys.readouterr().err
 
     def test_json_is_the_document_as_it_was_saved(
         self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -69,7 +117,7 @@ class TestShow:
         document = {"format_version": "1.9", "digest": "d" * 16, "project": "p", "more": [1]}
         (tmp_path / "p").write_text(json.dumps(document))
         assert main(["show", str(tmp_path / "p")]) == 0
-        assert "nothing to do" in capsys.readouterr().out
+        assert "Nothing to do" in capsys.readouterr().out
 
     def test_what_is_no_plan_is_1_and_says_how_to_make_one(
         self, tmp_path: Path, capsys: pytest.CaptureFixture[str]

@@ -75,7 +75,7 @@ def _after() -> list:  # type: ignore[type-arg]
         "egress.routes[1].matches": at(14),
         "egress.log": at(5),
         "env.MODE": at(3),
-        "budget.claude": at(25),
+        "budget.claude": at(25, "agents/web.md"),
     }
     web = bottle(
         "web",

@@ -47,7 +47,7 @@ class TestText:
             "egress.routes[a.example].matches[0].methods[1]  (none) -> POST    "
             "home:bottles/base.md:14",
             "log  1 -> 2    home:bottles/base.md:5",
-            "budget.claude/day  1,000 -> 5,000    home:bottles/base.md:25",
+            "budget.claude/day  1,000 -> 5,000    home:agents/web.md:25",
             "home:bottles/big.md:20 (overrides home:bottles/base.md:21)",
         ):
             assert line in text

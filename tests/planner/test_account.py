@@ -1,0 +1,49 @@
+"""Changed limits, each with the place where that very scope's limit is written."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from botbottle.model.bottle import Limit, Scope
+from botbottle.model.diagnostic import Origin
+from tests.support.worlds import World, bottle, declared
+
+AGENT = Origin("agents/web.md", 5, 3, "home")
+BOTTLE = Origin("bottles/dev.md", 7, 3, "home")
+PARENT = Origin("bottles/base.md", 9, 3, "home")
+SETTINGS = Origin("settings.yml", 2, 3, "settings")
+
+
+def scopes(*tokens: int) -> tuple[Scope, ...]:
+    names: tuple[tuple[Any, str], ...] = (
+        ("agent", "agent:proj-1/web"), ("bottle", "bottle:dev"),
+        ("parent", "bottle:base"), ("global", "global"),
+    )  # fmt: skip
+    return tuple(
+        Scope(kind, key, (Limit("claude", n, "day"),))
+        for (kind, key), n in zip(names, tokens, strict=True)
+    )
+
+
+@pytest.mark.parametrize(
+    ("now", "key", "places"),
+    [
+        ((9, 2, 3, 4), "agent:proj-1/web", (AGENT,)),
+        ((1, 9, 3, 4), "bottle:dev", (BOTTLE,)),
+        ((1, 2, 9, 4), "bottle:base", (PARENT,)),
+        ((1, 2, 3, 9), "global", (SETTINGS,)),
+    ],
+)
+def test_a_changed_limit_names_the_file_of_its_own_scope(
+    now: tuple[int, ...], key: str, places: tuple[Origin, ...]
+) -> None:
+    world = World()
+    world.converge(declared(bottle("web", scopes=scopes(1, 2, 3, 4))))
+    leaf = {"budget.claude": (AGENT, BOTTLE, PARENT, SETTINGS)}
+    written = {"budget.claude": (SETTINGS,)}
+    made = world.plan(declared(bottle("web", scopes=scopes(*now), origins=leaf), origins=written))
+    (change,) = (c for c in made.changes if c.resource == "web/account")
+    (field,) = change.fields
+    assert field.path == f"{key} budget.claude/day" and field.origins == places

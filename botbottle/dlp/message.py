@@ -20,6 +20,7 @@ from botbottle.dlp.listing import fewer, order, shortened
 from botbottle.dlp.ruleset import Hit
 from botbottle.dlp.settings import ENTROPY, KNOWN_SECRETS, TOKEN_PATTERNS
 from botbottle.dlp.tools import Origin, Tools
+from botbottle.dlp.triggers import KINDS
 from botbottle.dlp.undo import Undo
 
 _SQUEEZE_CAP = 32 * 1024  # squeezing costs 0.6 ms/MB; larger surfaces rely on triggers
@@ -183,7 +184,7 @@ class Message:
         first = len(index.plain)
         for number, end in hits:
             if number >= first:
-                triggers.setdefault(number - first, []).append(end)
+                triggers.setdefault(KINDS[number - first], []).append(end)
         if self._known:
             self._report(index.plain, view, hits, location, origin)
         return triggers

@@ -1,7 +1,7 @@
 """From rules to one compiled database, and from an engine hit back to a secret's exact span.
 
-Context rules with the same value shape share one engine expression (``(?i:kw1|kw2)...value``):
-fewer automata, and one hit names the whole group. The confirm stage then runs RE2 in a small
+Context rules with the same value shape share one engine expression (``(?i:kw1|kw2)...value``), and
+so do rules that name the same one: fewer automata. The confirm stage then runs RE2 in a small
 window around the hit, checks boundaries, entropy, placeholders and checksums, and yields spans.
 """
 
@@ -19,7 +19,7 @@ from botbottle.dlp.engines.linear import program, secret_group
 from botbottle.dlp.entropy import shannon
 from botbottle.dlp.findings import Verdict
 from botbottle.dlp.placeholders import is_placeholder
-from botbottle.dlp.rules.model import Check, Context, Judge, Rule, context_expression
+from botbottle.dlp.rules.model import Check, Context, Glance, Judge, Rule, context_expression
 
 _CONTEXT_BEFORE, _CONTEXT_AFTER = 400, 400
 _CREDENTIAL = re.compile(
@@ -58,6 +58,7 @@ class Target:
     """How one engine expression is confirmed."""
 
     name: str
+    literals: tuple[bytes, ...]
     pattern: str
     keywords: tuple[tuple[bytes, str], ...]  # context groups: keyword -> rule id
     verdict: Verdict
@@ -69,6 +70,7 @@ class Target:
     check: Check | None
     judge: Judge | None
     placeholders: bool
+    glance: Glance | None = None
 
     def program(self) -> Any:
         """The RE2 program that confirms."""
@@ -79,21 +81,35 @@ class RuleSet:
     """An immutable set of rules: engine expressions and their confirm stage, index by index."""
 
     def __init__(self, rules: Iterable[Rule | Context]) -> None:
-        self.expressions: list[Expression] = []
         self.targets: list[Target] = []
+        self._asking: dict[str, list[int]] = {}  # by expression: the targets it stands for
         groups: dict[tuple[str, float, Verdict, Check | None], list[Context]] = {}
         for rule in rules:
             if isinstance(rule, Rule):
-                self._add(_rule_expression(rule), _rule_target(rule))
+                self._add(rule.expressions, _rule_target(rule))
             else:
                 key = (rule.value, rule.entropy, rule.verdict, rule.check)
                 groups.setdefault(key, []).append(rule)
         for group in groups.values():
-            self._add(_group_expression(group), _group_target(group))
+            expression = context_expression(_words(group), group[0].value)
+            self._add((expression,), _group_target(group))
+        self._owners = list(self._asking.values())
 
-    def _add(self, expression: Expression, target: Target) -> None:
-        self.expressions.append(expression)
+    def _add(self, expressions: Iterable[str], target: Target) -> None:
+        for expression in expressions:
+            self._asking.setdefault(expression, []).append(len(self.targets))
         self.targets.append(target)
+
+    @property
+    def expressions(self) -> list[Expression]:
+        """What the engine looks for, by number."""
+        return [
+            Expression(text.encode("latin-1"), self._literals(targets))
+            for text, targets in self._asking.items()
+        ]
+
+    def _literals(self, targets: Iterable[int]) -> tuple[bytes, ...]:
+        return tuple(dict.fromkeys(word for t in targets for word in self.targets[t].literals))
 
     @property
     def digest(self) -> str:
@@ -104,23 +120,28 @@ class RuleSet:
     def tiers(
         self, hits: Iterable[tuple[int, int]]
     ) -> Iterator[tuple[Verdict, list[tuple[int, int]]]]:
-        """Engine hits by their rule's verdict, strongest first: a check or a judge only weakens it,
-        so nothing that is confirmed in a tier is stronger than the tier."""
+        """(target, end) for engine hits (expression, end), by the target's verdict, strongest
+        first: a check or a judge only weakens it, so nothing that is confirmed in a tier is
+        stronger than the tier."""
         parts: dict[Verdict, list[tuple[int, int]]] = {verdict: [] for verdict in Verdict}
-        for hit in hits:
-            parts[self.targets[hit[0]].verdict].append(hit)
+        for number, end in hits:
+            for target in self._owners[number]:
+                parts[self.targets[target].verdict].append((target, end))
         return ((verdict, part) for verdict, part in parts.items() if part)
 
     def confirm(self, surface: memoryview, hits: Sequence[tuple[int, int]]) -> Iterator[Hit]:
-        """Confirmed secrets for engine hits (expression index, end), each span once.
+        """Confirmed secrets for hits (target, end), each span once.
 
-        Per expression the search resumes behind what earlier hits settled, so that a flood of
+        Per target the search resumes behind what earlier hits settled, so that a flood of
         hits costs linear time.
         """
         done: dict[int, int] = {}
         for index, end in hits:
             settled = done.get(index, 0)
             if end <= settled:
+                continue
+            glance = self.targets[index].glance
+            if glance is not None and not glance(surface, end):
                 continue
             for hit, reach in self._around(surface, index, end, settled):
                 done[index] = max(done.get(index, 0), reach)
@@ -200,22 +221,12 @@ def _name(target: Target, match: Any) -> str:
     return target.name
 
 
-def _rule_expression(rule: Rule) -> Expression:
-    literals = tuple(word.encode() for word in rule.literals)
-    return Expression(rule.expression.encode("latin-1"), literals)
-
-
 def _rule_target(rule: Rule) -> Target:
+    literals = tuple(word.encode() for word in rule.literals)
     return Target(
-        rule.id, rule.pattern, (), rule.verdict, rule.entropy, rule.left, rule.right,
-        rule.before, rule.after, rule.check, rule.judge, rule.placeholders,
+        rule.id, literals, rule.pattern, (), rule.verdict, rule.entropy, rule.left, rule.right,
+        rule.before, rule.after, rule.check, rule.judge, rule.placeholders, rule.glance,
     )  # fmt: skip
-
-
-def _group_expression(group: Sequence[Context]) -> Expression:
-    words = _words(group)
-    regex = context_expression(words, group[0].value)
-    return Expression(regex.encode("latin-1"), tuple(_literal(word) for word in words))
 
 
 def _group_target(group: Sequence[Context]) -> Target:
@@ -224,8 +235,9 @@ def _group_target(group: Sequence[Context]) -> Target:
     names = [(_literal(word), rule.id) for rule in group for word in rule.keywords]
     names.sort(key=lambda pair: -len(pair[0]))
     return Target(
-        first.id, merged.pattern(), tuple(names), first.verdict, first.entropy, False, True,
-        _CONTEXT_BEFORE, _CONTEXT_AFTER, first.check, None, True,
+        first.id, tuple(map(_literal, merged.keywords)), merged.pattern(), tuple(names),
+        first.verdict, first.entropy, False, True, _CONTEXT_BEFORE, _CONTEXT_AFTER, first.check,
+        None, True,
     )  # fmt: skip
 
 

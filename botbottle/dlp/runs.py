@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import binascii
+import re
 from collections.abc import Iterator
 
 from botbottle.dlp.budget import Budget
 from botbottle.dlp.engines.base import Expression, Matcher
-from botbottle.dlp.engines.linear import program
 from botbottle.dlp.inflate import compressed
 from botbottle.dlp.wordlike import wordlike
 
@@ -15,11 +15,11 @@ RUN = 42  # characters that make a run worth decoding
 SHORT = 21  # characters of a shorter run that begins like compressed data
 _ALPHABET = r"[A-Za-z0-9+/_\-]"
 _MORE = rf"(?:(?:\\+[rn]|[\r\n]|\\/){{1,4}}[ \t]{{0,8}}{_ALPHABET}{{4,}})*={{0,2}}"
-_BODY = rf"{_ALPHABET}+{_MORE}"
-_FULL = rf"{_ALPHABET}{{{RUN},}}{_MORE}"
-RUN_EXPRESSION = Expression(rf"{_ALPHABET}{{{RUN}}}".encode(), once=True)
+# Anchored, and no two of its parts can begin with the same byte: linear also without RE2.
+_BODY = re.compile(rf"{_ALPHABET}++{_MORE}".encode())
+RUN_EXPRESSION = Expression(rf"{_ALPHABET}{{{RUN}}}".encode())
 _WORDS = 0.72  # no random run of this length is as much like words, names of classes are
-_WINDOW, _WIDEST = 512, 64 * 1024
+_MOST = 256  # places that are asked for at once
 _NOISE = bytes(
     c for c in range(256) if not (chr(c).isascii() and chr(c).isalnum()) and c not in b"+/_-"
 )
@@ -45,35 +45,28 @@ _TEXT = bytes([0, 9, 10, 13, *range(32, 127)])
 def spans(surface: memoryview, engine: Matcher, at: int = 0) -> Iterator[tuple[int, int]]:
     """Every run of at least :data:`RUN` characters from ``at`` on, whole, in order.
 
-    The engine skips to the next run; where runs are dense a linear regex walks on from there.
+    ``engine`` reports every place that ends as many characters of a run, so what lies inside of a
+    run already seen is passed over.
     """
-    size = _WINDOW
+    asked = 1
     while at + RUN <= len(surface):
-        hits, _ = engine.find(surface[at:], 1)
-        if not hits:
+        hits, overflow = engine.find(surface[at:], asked)
+        base, reached, found = at, at, 0
+        for _, end in hits:
+            if base + end >= reached + RUN:
+                reached = run_end(surface, base + end - RUN)
+                found += 1
+                yield base + end - RUN, reached
+        if not overflow:
             return
-        last = start = at + hits[0][1] - RUN
-        found = 0
-        for match in program(_FULL).finditer(bytes(surface[start : start + size])):
-            low, last = start + match.start(), start + match.end()
-            if last > start + size - 64:
-                last = run_end(surface, low)
-            found += 1
-            yield low, last
-        at = max(last, start + size - RUN)
-        size = min(size * 8, _WIDEST) if found > 3 else _WINDOW
+        at = max(reached, base + hits[-1][1] - RUN + 1)
+        asked = max(1, min(4 * found, _MOST))  # more only where they are ends of different runs
 
 
 def run_end(surface: memoryview, start: int) -> int:
     """Where the run that begins at ``start`` ends, continued over line breaks."""
-    size = 4096
-    while True:
-        window = surface[start : start + size].tobytes()
-        match = program(_BODY).match(window)
-        length = match.end() if match else SHORT
-        if length < size - 64 or start + size >= len(surface):
-            return start + length
-        size *= 16
+    match = _BODY.match(surface, start)
+    return match.end() if match else start + SHORT
 
 
 def short_spans(surface: memoryview, ends: list[int]) -> Iterator[tuple[int, int]]:

@@ -41,7 +41,7 @@ from botbottle.dlp.settings import (
     Limits,
 )
 from botbottle.dlp.target import surfaces_of
-from botbottle.dlp.triggers import ESCAPES, PACKED, TRIGGERS
+from botbottle.dlp.triggers import BESIDE, ESCAPES, PACKED, TRIGGERS
 
 _REMEMBERED = 1024  # header fields that were clean
 _SHORT = 1024  # bytes of one that is remembered
@@ -77,7 +77,7 @@ class Scanner:
         self.allow = allow or Allowlist()
         self.index = KnownIndex(secrets, canary, variants)
         self._own = frozenset(fingerprint(key, text) for text in self.index.texts())
-        self.known: Matcher = matcher([*self.index.plain.expressions(), *TRIGGERS], engine)
+        self.known: Matcher = matcher([*self.index.plain.expressions(), *BESIDE], engine)
         squeezed = self.index.squeezed.expressions()
         self.squeezed: Matcher | None = matcher(squeezed, engine) if squeezed else None
         self.runs: Matcher = _shared(engine)[0]

@@ -58,7 +58,25 @@ _ASSIGNED = (
 )
 _SOURCE = "Names that configuration formats and programs give to secrets"
 _KEY = r"(?i:secret|token|key|auth|passw(?:or)?d|passphrase|pwd|creds?|credentials?|bearer|salt)[\w.\-]{0,24}"
+# What the engine looks for: as few states as can be, since names like "key" are everywhere.
+_NAMES = r"(?i:secret|token|key|auth|passw(?:or)?d|passphrase|pwd|creds?|credentials?|bearer|salt)"
+_NEAR = (
+    _NAMES
+    + r"[\w.\-]*[\"'\x60\\]*[\])}]?[\s\\nrt]*(?:[=:>?]+[\s\\nrt]*(?:[a-zA-Z$@]{0,2}\\*[\"'\x60])?"
+    r"|[,(][\s\\nrt]*[a-zA-Z@]{0,2}\\*[\"'\x60]|[\"'\x60])[A-Za-z0-9_\-+/=.~]{16}"
+)
+_DEFAULT = r"(?:default|value)\s{0,8}=\s{0,3}\\*[\"'\x60][A-Za-z0-9_\-+/=.~]{16}"
+_AHEAD, _LONGEST = 16, 200  # characters of a value: when the engine reports it, and all of it
+_REST = re.compile(rb"[A-Za-z0-9_\-+/=.~]*")
+_DIGIT = re.compile(rb"[0-9]")
 _FLAG = r"--[\w\-]{0,30}(?:token|key|secret|password|auth)[\w\-]{0,12}[ =]{1,2}"
+
+
+def has_value(surface: memoryview, end: int) -> bool:
+    """Whether the value whose first characters end at ``end`` has a digit: without one it is a
+    name, and most of what stands behind names like "key" are names."""
+    rest = _REST.match(surface, max(0, end - _AHEAD), end + _LONGEST)
+    return rest is not None and _DIGIT.search(rest[0]) is not None
 
 
 def random_looking(value: bytes) -> bool:
@@ -121,8 +139,8 @@ def _strong(value: bytes) -> bool:
 
 
 RULES: tuple[Rule | Context, ...] = (
-    token("generic.secret", rf"{_KEY}{_ASSIGNED}([A-Za-z0-9_\-+/=.~]{{16,200}})", "secret", "token", "key", "auth", "pass", "pwd", "cred", "bearer", "salt", before=200, after=220, source=_SOURCE, verdict=Verdict.SUPERVISE, judge=assigned, placeholders=False),
-    token("generic.flag", rf"{_FLAG}{_Q}?([A-Za-z0-9_\-+/=.~]{{16,200}})", "token", "key", "secret", "password", "auth", before=100, after=220, source="Command lines: --api-key VALUE", verdict=Verdict.SUPERVISE, judge=assigned, placeholders=False),
+    token("generic.secret", rf"{_KEY}{_ASSIGNED}([A-Za-z0-9_\-+/=.~]{{16,200}})", "secret", "token", "key", "auth", "pass", "pwd", "cred", "bearer", "salt", anchor=_NEAR, also=(_DEFAULT,), glance=has_value, before=200, after=220, source=_SOURCE, verdict=Verdict.SUPERVISE, judge=assigned, placeholders=False),
+    token("generic.flag", rf"{_FLAG}{_Q}?([A-Za-z0-9_\-+/=.~]{{16,200}})", "token", "key", "secret", "password", "auth", before=100, after=220, glance=has_value, source="Command lines: --api-key VALUE", verdict=Verdict.SUPERVISE, judge=assigned, placeholders=False),
     token("generic.password", rf"(?i:passw(?:or)?d|pwd|passphrase|secret)[\w\-]{{0,12}}(?:{_Q})?{_WS}{{0,3}}(?:=>|:=|[=:]){_WS}{{0,3}}{_Q}([^\s\"'\\]{{6,80}})", "passw", "pwd", "passphrase", "secret", anchor=rf"(?i:passw(?:or)?d|pwd|passphrase|secret)[\w\-]{{0,12}}(?:\\{{0,3}}[\"'])?{_WS}{{0,3}}(?:=>|:=|[=:]){_WS}{{0,3}}\\{{0,3}}[\"'\x60][^\s\"'\\]{{6}}", source=_SOURCE, verdict=Verdict.SUPERVISE, judge=password, placeholders=False),
     token("generic.bare-password", r"(?i:passw(?:or)?d|pwd|passphrase)=([^\s\"'\\&;,<>(){}$]{8,80})", "passw", "pwd", "passphrase", source="Environment files, properties, JDBC URLs: password=VALUE", verdict=Verdict.SUPERVISE, judge=password, placeholders=False),
     token("generic.command-password", rf"(?:(?:mysql|mysqldump|mysqladmin|mariadb)\b[^\n\\]{{0,80}}?\s-p|sshpass\s{{1,3}}-p\s{{0,3}})(?:{_Q})?([^\s\"'\\$<]{{8,60}})", "mysql", "mariadb", "sshpass", source="MySQL and sshpass manuals: -pPASSWORD", verdict=Verdict.SUPERVISE, judge=password, placeholders=False),

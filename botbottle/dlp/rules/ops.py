@@ -37,7 +37,7 @@ RULES: tuple[Rule | Context, ...] = (
     context("vault.context", "vault hashicorp x-vault root[_.-]token", r"[sbr]\.[A-Za-z0-9_\-]{24,160}", source=_VAULT, entropy=3.2, check=mixed),
     context("vault.approle", "vault role[_-]?id secret[_-]?id", _UUID, source="Vault docs, AppRole: role_id and secret_id are UUIDs", entropy=2.5),
     token("vault.argument", r"(?i:vault[\w\-]{0,20})\s{1,3}([sbr]\.[A-Za-z0-9_\-]{24,160})", "vault", source=_VAULT, entropy=3.2, check=mixed),
-    token("vault.legacy", r"s\.[A-Za-z0-9]{24}|b\.[A-Za-z0-9_\-]{90,180}", "s.", "b.", anchor=r"[^A-Za-z0-9_.](?:s\.[A-Za-z0-9]{24}|b\.[A-Za-z0-9_\-]{90})", source=_VAULT, entropy=3.6, left=True, right=True, check=opaque),
+    token("vault.legacy", r"s\.[A-Za-z0-9]{24}|b\.[A-Za-z0-9_\-]{90,180}", "s.", "b.", anchor=r"[\s\"'\x60=:\\(>,\[{;|&]s\.[A-Za-z0-9]{24}", also=(r"[^A-Za-z0-9_.]b\.[A-Za-z0-9_\-]{90}",), source=_VAULT, entropy=3.6, left=True, right=True, check=opaque),
     token("vault.unseal", r"(?i:(?:unseal|recovery) key)\s{0,2}\d{0,2}:\s{0,2}([A-Za-z0-9+/]{43,44}=?)", "unseal key", "recovery key", source="Vault docs, operator init: Unseal Key N: <33 bytes in base64>", entropy=3.8),
     token("terraform.token", r"[A-Za-z0-9]{14}\.atlasv1\.[A-Za-z0-9_=\-]{60,70}", ".atlasv1.", source="HCP Terraform docs: <14>.atlasv1.<67>"),
     token("terraform.password", r"(?i:(?:administrator_login_)?password)\s{1,20}=\s{0,4}\\*\"([A-Za-z0-9=_\-]{8,20})\\*\"", "password", source="Terraform configuration: password attributes", entropy=2.4, verdict=Verdict.SUPERVISE, check=has_digit),

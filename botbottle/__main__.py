@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import io
 import os
 import sys
 
@@ -11,6 +12,7 @@ def main() -> None:
     """Run ``bb`` and exit with its code."""
     args = sys.argv[1:]
     open_streams()
+    show_everything()
     # No package that happens to be installed gets to look at manifests through pydantic, and its
     # search for such plugins would read the metadata of every installed package.
     os.environ["PYDANTIC_DISABLE_PLUGINS"] = "__all__"
@@ -47,6 +49,13 @@ def import_records() -> None:
         import msgspec  # noqa: F401
     finally:
         del sys.modules["typing_extensions"]
+
+
+def show_everything() -> None:
+    """Write what the terminal's character set lacks as its code: a name must not end a verb."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def open_streams() -> None:

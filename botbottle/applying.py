@@ -20,6 +20,7 @@ from botbottle.errors import ImageBuildFailed
 from botbottle.executor import Control, Result, execute
 from botbottle.images import ensure, image_tag
 from botbottle.ledger.api import Ledger
+from botbottle.locking import operator
 from botbottle.model import canonical
 from botbottle.model.bottle import Declared
 from botbottle.model.paths import HomePaths
@@ -121,7 +122,7 @@ def carry_out(
             declared.project.id,
             generation(session, declared, facts.only),
             plan_digest=plan.digest,
-            by=f"uid {os.getuid()}",
+            by=operator(),
             now=time.time(),
         )
     return result

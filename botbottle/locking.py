@@ -32,6 +32,17 @@ def _mark(found: os.stat_result) -> Mark | None:
     return None if found.st_size else (found.st_ino, found.st_mtime_ns)
 
 
+def operator() -> str:
+    """Who works here, for the audit and the history: the login name, or the number of a user
+    without one."""
+    import getpass
+
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"uid {os.getuid()}"
+
+
 @contextlib.contextmanager
 def project_lock(
     path: str,

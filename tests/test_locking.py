@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from botbottle.errors import Locked
-from botbottle.locking import holder, project_lock, resting
+from botbottle.locking import holder, operator, project_lock, resting
 
 ROOT = Path(__file__).parents[1]
 HOLD = """
@@ -135,3 +135,12 @@ def test_after_a_holder_that_was_killed_nobody_knows_what_it_did(
     with project_lock(str(lock), "next") as found:
         assert found is None
     assert resting(str(lock)) is not None
+
+
+def test_a_user_without_a_name_has_a_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("os.getuid", lambda: 4_000_000_001)
+    assert operator() == "uid 4000000001"
+    monkeypatch.setenv("LOGNAME", "ann")
+    assert operator() == "ann"

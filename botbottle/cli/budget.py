@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import time
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,6 +10,7 @@ import typer
 from botbottle.cli.common import open_session, show_diagnostics
 from botbottle.cli.context import Context
 from botbottle.errors import UsageError
+from botbottle.locking import operator
 
 if TYPE_CHECKING:
     from botbottle.ledger.api import Ledger
@@ -47,7 +47,7 @@ def register(app: typer.Typer) -> None:
 
         def change(ledger: Ledger) -> int:
             require(ledger, scope)
-            ledger.set_limit(scope, limit, by=getpass.getuser(), reason=reason)
+            ledger.set_limit(scope, limit, by=operator(), reason=reason)
             return say(ctx.obj, f"{scope} {provider}: {limit.tokens:,} tokens{per(limit.window)}")
 
         return with_ledger(ctx.obj, change, write=True, provider=provider)
@@ -64,7 +64,7 @@ def register(app: typer.Typer) -> None:
 
         def change(ledger: Ledger) -> int:
             found = ledger.clear_limit(
-                scope, provider, parse_window(window), by=getpass.getuser(), reason=reason
+                scope, provider, parse_window(window), by=operator(), reason=reason
             )
             return say(ctx.obj, "cleared" if found else "there was no operator's limit")
 
@@ -86,7 +86,7 @@ def register(app: typer.Typer) -> None:
                 scope,
                 provider,
                 parse_window(window),
-                by=getpass.getuser(),
+                by=operator(),
                 now=time.time(),
                 reason=reason,
             )

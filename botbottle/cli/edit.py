@@ -51,11 +51,13 @@ def edit_file(
     """
     target = Path(os.path.realpath(path))
     draft = path.with_name(f".{path.stem}.edit{path.suffix}")
-    before = target.read_bytes()
+    before = target.read_bytes() if target.exists() else b""  # settings.yml need not exist yet
     if draft.exists():
         err.write(f"bb edit: going on with the draft {draft}\n")
-    else:
+    elif target.exists():
         shutil.copy2(target, draft)
+    else:
+        draft.touch(mode=0o600, exist_ok=False)
     while True:
         try:
             editor(draft)
@@ -88,19 +90,26 @@ def _valid(path: Path, draft: Path, home: Path, cwd: Path, err: TextIO) -> bool:
 
 def run_editor(environ: Mapping[str, str]) -> Editor:
     """``$VISUAL``, ``$EDITOR`` or ``vi``, with its own arguments."""
-    command = shlex.split(environ.get("VISUAL") or environ.get("EDITOR") or "vi")
+    text = environ.get("VISUAL") or environ.get("EDITOR") or "vi"
+    try:
+        command = shlex.split(text)
+    except ValueError as error:
+        raise _no_editor(f"{text!r} is no command: {error}") from error
 
     def edit(draft: Path) -> None:
         try:
             subprocess.run([*command, str(draft)], check=True)
-        except (OSError, subprocess.CalledProcessError) as error:
-            raise BBError(
-                f"the editor failed: {type(error).__name__}",
-                code="BB1010",
-                hint="set EDITOR to a program that edits a file and exits with 0",
-            ) from error
+        except OSError as error:
+            raise _no_editor(f"{text!r} cannot be started: {error.strerror}") from error
+        except subprocess.CalledProcessError as error:
+            raise _no_editor(f"{text!r} ended with {error.returncode}") from error
 
     return edit
+
+
+def _no_editor(why: str) -> BBError:
+    hint = "set EDITOR to a program that edits a file and exits with 0"
+    return BBError(f"the editor {why}", code="BB1010", hint=hint)
 
 
 def register(app: typer.Typer) -> None:

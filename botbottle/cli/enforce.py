@@ -6,7 +6,6 @@ at once, and the reconciler then carries it out by the same path as for a crosse
 
 from __future__ import annotations
 
-import getpass
 import time
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,6 +17,7 @@ from botbottle.cli.context import Context
 from botbottle.cli.lifting import lift
 from botbottle.cli.ordering import carry_out, targets, writing
 from botbottle.cli.run import Run
+from botbottle.locking import operator
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -117,7 +117,7 @@ def order(
     try:
         for name in chosen:
             key = account(declared.project.id, name)
-            ledger.hold(key, policy, by=getpass.getuser(), reason=reason, now=time.time())
+            ledger.hold(key, policy, by=operator(), reason=reason, now=time.time())
             held.append(name)
     finally:
         ledger.close()

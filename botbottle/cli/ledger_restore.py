@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import time
 from contextlib import ExitStack
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 from botbottle.cli.common import load_declared, open_session
 from botbottle.cli.context import Context
 from botbottle.errors import Locked, UsageError
+from botbottle.locking import operator
 from botbottle.model.paths import HomePaths
 
 
@@ -33,7 +33,7 @@ def restore(context: Context, backup: Path, *, force: bool) -> int:
         ledger = open_ledger(place)
         try:
             detail = f"{backup.name}; before: {Path(done.kept).name or 'none'}"
-            ledger.note_audit("restore", "ledger", by=getpass.getuser(), detail=detail)
+            ledger.note_audit("restore", "ledger", by=operator(), detail=detail)
         finally:
             ledger.close()
     last = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(done.newest)) if done.newest else "-"

@@ -6,7 +6,6 @@ is not approved.
 
 from __future__ import annotations
 
-import getpass
 import time
 from typing import TYPE_CHECKING
 
@@ -19,6 +18,7 @@ from botbottle.cli.ordering import carry_out, targets, writing
 from botbottle.cli.plan import write_plan
 from botbottle.cli.run import Run
 from botbottle.errors import Refused
+from botbottle.locking import operator
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -124,7 +124,7 @@ def raise_budgets(
     for spec in declared.bottles:
         if spec.name in chosen:
             for limit in limits:
-                ledger.set_limit(spec.scopes[0].key, limit, by=getpass.getuser(), reason=reason)
+                ledger.set_limit(spec.scopes[0].key, limit, by=operator(), reason=reason)
 
 
 def require_room(declared: Declared, chosen: tuple[str, ...], view: LedgerView) -> None:
@@ -145,7 +145,7 @@ def require_room(declared: Declared, chosen: tuple[str, ...], view: LedgerView) 
 def release_one(ledger: Ledger, key: str, enforced: object, reason: str) -> bool:
     """Lift the hold and the carried-out action of one bottle; whether there was either. A frozen
     bottle is marked to be resumed: the reconciler lifts the freeze when it runs again."""
-    by, now = getpass.getuser(), time.time()
+    by, now = operator(), time.time()
     lifted = ledger.release_hold(key, by=by, reason=reason, now=now)
     record = enforced.get(key) if isinstance(enforced, dict) else None
     if record is not None and record.policy == "freeze":

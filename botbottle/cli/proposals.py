@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import json
 import time
 from typing import TYPE_CHECKING, Annotated
@@ -12,6 +11,7 @@ import typer
 from botbottle.cli.budget import with_ledger
 from botbottle.cli.context import Context
 from botbottle.errors import UsageError
+from botbottle.locking import operator
 from botbottle.model import canonical
 from botbottle.ui.visible import visible
 
@@ -85,8 +85,6 @@ def decide(context: Context, ledger: Ledger, name: str, approved: bool, reason: 
     if len(matching) != 1:
         what = "no pending proposal" if not matching else "more than one proposal"
         raise UsageError(f"{what} matches {name!r}", hint="bb proposals list")
-    done = ledger.decide(
-        matching[0].id, approved, by=getpass.getuser(), reason=reason, now=time.time()
-    )
+    done = ledger.decide(matching[0].id, approved, by=operator(), reason=reason, now=time.time())
     context.err.write(f"bb proposals: {done.id} {done.status}\n")
     return 0

@@ -114,8 +114,9 @@ def scan(root: Path, kind: Kind, layer: LayerName) -> Folder:
         if extension == ".md" and _NAME.fullmatch(stem):
             entries[stem] = Entry(stem, root / kind / file, f"{kind}/{file}", layer)
         elif extension.lower() in (".md", ".yml", ".yaml"):
-            # File names are bytes: what is not UTF-8 must still be printable.
-            shown = file.encode(errors="backslashreplace").decode()
+            # File names are bytes, and a project's come from anybody: they must not steer a
+            # terminal, and what is not UTF-8 must still be printable.
+            shown = "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in file)
             misnamed.append(f"{kind}/{shown}")
     return Folder(dict(sorted(entries.items())), tuple(misnamed))
 

@@ -12,7 +12,8 @@ type Show = Callable[[Origin], str]
 def by_layer(origin: Origin) -> str:
     """``home:bottles/web.md:4:1``: short, and the same on every machine."""
     place = f":{origin.line}:{origin.column}" if origin.line else ""
-    return f"{origin.layer}:{origin.file}{place}"
+    file = f":{origin.file}" if origin.file else ""
+    return f"{origin.layer}{file}{place}"
 
 
 def text(diagnostics: Iterable[Diagnostic], show: Show = by_layer) -> str:
@@ -27,13 +28,19 @@ def _one(d: Diagnostic, show: Show) -> str:
     lines = [f"{show(d.origin)}: {d.severity} {d.code}: {d.message}"]
     if d.snippet:
         number = str(d.origin.line)
-        lines.append(f"  {number} | {d.snippet}")
+        lines.append(f"  {number} | {_quotable(d.snippet)}")
         if 0 < d.origin.column <= len(d.snippet) + 1:
             lines.append(f"  {' ' * len(number)} | {_gap(d.snippet, d.origin.column)}^")
     lines += [f"  see: {show(origin)}: {word}" for origin, word in d.related]
     if d.hint:
         lines.append(f"  fix: {d.hint}")
     return "\n".join(lines) + "\n"
+
+
+def _quotable(line: str) -> str:
+    """The line without what would steer a terminal, one character for another: the mark below
+    it stays where it belongs."""
+    return "".join(c if c.isprintable() or c == "\t" else "\ufffd" for c in line)
 
 
 def _gap(line: str, column: int) -> str:

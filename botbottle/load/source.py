@@ -22,6 +22,8 @@ _FENCE = re.compile(r"^---[ \t]*$", re.MULTILINE)
 _HIDDEN = re.compile(
     "[\u0085\u2028\u2029\u200b-\u200f\u202a-\u202e\u2066-\u2069\U000e0000-\U000e007f]"
 )
+# What YAML does not allow at all; its reader does not say where it found them.
+_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f]")
 
 
 class Source(Struct, frozen=True):
@@ -107,7 +109,22 @@ def whole(text: str, file: str, layer: Layer) -> Source:
 def check_front(source: Source) -> None:
     """Refuse what is too long and what a reviewer could not see. Raises Fault."""
     if len(source.front) > MAX_FRONT_CHARS:
-        raise Fault("BB2002", f"the keys take more than {MAX_FRONT_CHARS} characters", 1, 1)
+        raise Fault(
+            "BB2002",
+            f"the keys take more than {MAX_FRONT_CHARS} characters",
+            1,
+            1,
+            "move some of them into another bottle file, and extend that",
+        )
+    if found := _CONTROL.search(source.front):
+        line, column = _position(source.front, found.start())
+        raise Fault(
+            "BB2011",
+            "control characters are not allowed",
+            source.front_line + line - 1,
+            column,
+            "delete them",
+        )
     if not source.front.isascii() and (found := _HIDDEN.search(source.front)):
         line, column = _position(source.front, found.start())
         raise Fault(

@@ -289,8 +289,10 @@ def _header(raw: object, path: str) -> HeaderMatch:
 def _regex(value: str, path: str) -> None:
     import re2
 
+    options = re2.Options()
+    options.log_errors = False  # on standard error, in words of its own
     try:
-        re2.compile(value)
+        re2.compile(value, options)
     except re2.error as error:
         raise RouteError(
             path,

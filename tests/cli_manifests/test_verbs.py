@@ -344,3 +344,35 @@ def test_completion_scripts_ask_bb(shell: str, tmp_path: Path) -> None:
     if shell == "bash":
         subprocess.run(["bash", "-n"], input=ran.out, text=True, check=True)
     assert bb("completion", "tcsh", cwd=tmp_path).code == 64
+
+
+@pytest.mark.parametrize(
+    ("editor", "words"),
+    [
+        ("false", "'false' ended with 1"),
+        ("/nonexistent/vi", "cannot be started: No such file"),
+        ('vi "', "is no command: No closing quotation"),
+    ],
+)
+def test_an_editor_that_fails_is_told_with_its_reason(home: Path, editor: str, words: str) -> None:
+    ran = bb("--home", str(home), "edit", "api", cwd=home, EDITOR=editor)
+    assert ran.code == 1 and words in ran.err and "set EDITOR" in ran.err
+
+
+def test_settings_that_do_not_exist_yet_can_be_edited(home: Path) -> None:
+    (home / "settings.yml").unlink(missing_ok=True)
+    editor = f"{sys.executable} -c \"import sys; open(sys.argv[1], 'w').write('max_changes: 3')\""
+    assert bb("--home", str(home), "edit", "settings", cwd=home, EDITOR="true").code == 0
+    assert not (home / "settings.yml").exists()
+    assert bb("--home", str(home), "edit", "settings", cwd=home, EDITOR=editor).code == 0
+    assert (home / "settings.yml").read_text() == "max_changes: 3"
+    assert (home / "settings.yml").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("charset", ["ascii", "latin-1", "utf-8"])
+def test_what_a_terminal_cannot_show_is_shown_as_its_code(home: Path, charset: str) -> None:
+    (home / "bottles/loop.md").write_text("---\nextends: knot\n---\n")
+    (home / "bottles/knot.md").write_text("---\nextends: loop\n---\n")
+    ran = bb("--home", str(home), "-C", str(home), "validate", PYTHONIOENCODING=charset)
+    arrow = "→" if charset == "utf-8" else "\\u2192"
+    assert ran.code == 3 and f"knot {arrow} loop" in ran.out and "bug" not in ran.err

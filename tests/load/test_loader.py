@@ -288,3 +288,40 @@ def test_links_in_a_circle_are_one_error_and_the_rest_is_read(home: Path) -> Non
     (home / "agents/loop.md").symlink_to(home / "agents/loop.md")
     loaded = load(home)
     assert [(d.code, d.origin.file) for d in loaded.errors] == [("BB2001", "agents/loop.md")]
+
+
+def test_a_file_name_cannot_steer_the_terminal(home: Path) -> None:
+    (home / "agents" / "w\x1b]0;x\x07\u202e.md").write_text("")
+    (warning,) = load(home).diagnostics
+    assert warning.origin.file == "agents/w\\u001b]0;x\\u0007\\u202e.md"
+
+
+@pytest.mark.parametrize("hidden", ["\x00", "\x1b", "\x7f", "\x9b"])
+def test_a_control_character_is_found_where_it_is_and_not_repeated(home: Path, hidden: str) -> None:
+    agent = home / "agents/web.md"
+    lines = agent.read_text().splitlines()
+    lines.insert(1, f'description: "a{hidden}b"')
+    agent.write_text("\n".join(lines))
+    (fault,) = load(home).errors
+    assert (fault.code, fault.origin.line, fault.origin.column) == ("BB2011", 2, 16)
+    shown = text([fault])
+    assert hidden not in shown and 'description: "a\ufffdb"' in shown
+    assert shown.splitlines()[2].index("^") == shown.splitlines()[1].index("\ufffd")
+
+
+def test_too_many_keys_say_what_to_do(home: Path) -> None:
+    routes = "".join(f"    - host: h{n}.example.org\n" for n in range(10_000))
+    (home / "bottles/big.md").write_text(f"---\negress:\n  routes:\n{routes}---\n")
+    (fault,) = load(home).errors
+    assert fault.code == "BB2002" and "extend" in fault.hint
+
+
+def test_a_wrong_expression_is_told_once_and_by_us_alone(
+    home: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    match = '{paths: [{type: regex, value: "(("}]}'
+    (home / "bottles/x.md").write_text(
+        f"---\negress: {{routes: [{{host: a.example, matches: [{match}]}}]}}\n---\n"
+    )
+    assert codes(load(home).errors) == ["BB2120"]
+    assert capfd.readouterr().err == ""

@@ -25,6 +25,7 @@ from botbottle.model.usage import Exchange, Tokens
 LEASE_SECONDS = 120.0  # a reservation whose request shows no life for so long is given back
 GROWTH = 2048  # tokens a running request's reservation grows by at once
 MAX_IN_FLIGHT = 256  # requests of one account at a time
+PROVIDERS = 64  # whose limits are kept at hand for one account: a sidecar may name any
 FORGET_SECONDS = 3600.0  # an expired lease can still be revived by its request until then
 
 
@@ -184,7 +185,8 @@ class Gate(Spending):
         governing = config.governing.get(provider)
         if governing is None:
             governing = precedence.governing(config.scopes, provider, config.mode)
-            config.governing[provider] = governing
+            if len(config.governing) < PROVIDERS:
+                config.governing[provider] = governing
         ends = self.books.ends(now)
         return tuple(self._booked(s.key, limit, now, lease, ends) for s, limit in governing)
 

@@ -19,6 +19,7 @@ _LEASES = "reservation (lease, account, provider, amount, expires_at)"
 _CHANGE_LEASE = (
     "ON CONFLICT (lease) DO UPDATE SET amount = excluded.amount, expires_at = excluded.expires_at"
 )
+KEPT = 256  # accounts and providers whose sums are at hand
 
 
 class Lease(Struct, frozen=True):
@@ -128,9 +129,16 @@ class Reservations:
         """The sums that a lease of this account is part of."""
         found = self._sums.get((account, provider))
         if found is None:
+            if len(self._sums) >= KEPT:
+                self._tidy()
             found = tuple((scope, provider) for scope in self._chains.get(account, ()))
             self._sums[account, provider] = found
         return found
+
+    def _tidy(self) -> None:
+        """Sidecars may name any provider: keep what is not nothing."""
+        self._sums = {}
+        self._reserved = defaultdict(int, {k: n for k, n in self._reserved.items() if n})
 
     def flush(self) -> None:
         """Write what was changed."""

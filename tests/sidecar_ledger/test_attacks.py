@@ -7,8 +7,11 @@ from contextlib import suppress
 
 import pytest
 
+from botbottle.ledger.opening import open_ledger
 from botbottle.model.bottle import Limit
 from botbottle.sidecar.ledger import wire
+from botbottle.sidecar.ledger.handlers import Caller, Handlers, Now, Refuse
+from botbottle.sidecar.ledger.rates import Allowance, Rates
 from tests.ledger.worlds import register
 from tests.sidecar_ledger.support import Raw, row, wait_for
 
@@ -250,6 +253,42 @@ def test_a_flood_of_events_is_bounded(service, web):
     codes = [web.ask("event", kind="denial", data={}).get("code") for _ in range(260)]
     assert codes[0] is None
     assert codes[-1] == "flood"
+
+
+def test_a_flood_of_heartbeats_is_bounded_each_is_written_to_disk(service, web):
+    codes = [web.ask("heartbeat", status={"x": "y" * 10_000}).get("code") for _ in range(60)]
+    assert codes[0] is None
+    assert codes[-1] == "flood"
+    assert web.admit()["ok"]
+
+
+def test_exchanges_are_bounded_for_as_long_as_a_flood_may_last():
+    """A day of it fills no disk: what came in a burst is not given again every few seconds."""
+    ledger = open_ledger(":memory:")
+    register(ledger, "web")
+    handlers = Handlers(ledger, Rates())
+    caller, taken = Caller("p/web", Allowance(Rates(kept=(10.0, 500.0)))), 0
+    for second in range(100):
+        frame = {"op": "settle", "exchanges": [row() for _ in range(100)]}
+        with suppress(Refuse):
+            handlers.handle(caller, frame, Now(time.time(), float(second)))
+            taken += 100
+    assert 500 <= taken <= 500 + 10 * 100
+
+
+def test_large_frames_that_mean_nothing_end_the_connection_unread(service, web):
+    register(service.ledger, "victim")
+    frame, sent = web.frame("hello", data=[[]] * 15_000), 0
+    with suppress(OSError):
+        web.send(frame)
+        while web.receive() is not None:
+            sent += len(frame)
+            assert sent < 10**9, "nobody stops it"
+            web.send(frame)
+    assert sent > 10**6, "an honest one has that much to say after an outage"
+    with Raw(service.socket("victim")) as victim:
+        assert victim.admit()["ok"]
+    assert "too many bytes" in [a.data["message"] for a in alarms(service)]
 
 
 def test_readings_are_bounded_apart_from_requests(service, web):

@@ -7,7 +7,7 @@ import pytest
 
 from botbottle import __version__
 from botbottle.model.bottle import Limit
-from botbottle.sidecar.ledger.connection import Connection
+from botbottle.sidecar.ledger.connection import MAX_WAITING, Connection
 from botbottle.sidecar.ledger.follow import POLL_SECONDS
 from botbottle.sidecar.ledger.handlers import Caller
 from botbottle.sidecar.ledger.rates import Rates
@@ -126,6 +126,36 @@ def test_a_busy_connection_keeps_nobody_waiting_beyond_one_turn(world):
         return [(made.index(c), len(frames)) for c, frames in service._gather()]
 
     assert asyncio.run(scenario()) == [(0, TURN), (1, 1), (2, 1)]
+
+
+class Reading:
+    """A transport that only notes whether it is read."""
+
+    def __init__(self):
+        self.on = True
+
+    def pause_reading(self):
+        self.on = False
+
+    def resume_reading(self):
+        self.on = True
+
+
+@pytest.mark.parametrize(("line", "most"), [(b"x" * 60_000 + b"\n", 8), (b"x\n", MAX_WAITING + 1)])
+def test_what_waits_is_bounded_in_frames_and_in_bytes(line, most):
+    """A sidecar that sends faster than it is read fills its own buffers, not the service's."""
+    transport = Reading()
+    connection = Connection(None, lambda c: None, lambda c: True, print)
+    connection.connection_made(transport)
+    fed = 0
+    while transport.on and fed < 10_000:
+        connection.data_received(line)
+        fed += 1
+    assert fed <= most
+    while not transport.on:
+        assert connection.take(1) == [line[:-1]]
+        fed -= 1
+    assert 0 < fed <= most // 2 + 1
 
 
 def test_sidecars_of_another_user_may_connect_but_only_through_their_own_directory(service, web):

@@ -11,6 +11,7 @@ from botbottle.sidecar.ledger.handlers import Caller
 from botbottle.sidecar.ledger.wire import MAX_FRAME
 
 MAX_WAITING = 256  # frames of one connection that wait; beyond, reading stops
+MAX_BYTES = 4 * MAX_FRAME  # of these frames; beyond, too
 MAX_UNREAD = 1024 * 1024  # bytes of replies a client may leave unread before it is cut off
 
 
@@ -33,6 +34,7 @@ class Connection(asyncio.Protocol):
         self.malformed = 0
         self._ready, self._opened, self._closed = ready, opened, closed
         self._buffer = b""
+        self._bytes = 0  # of ``frames``
         self._paused = False
         self._transport: asyncio.Transport | None = None
 
@@ -46,8 +48,11 @@ class Connection(asyncio.Protocol):
         if len(self._buffer) >= MAX_FRAME:
             lines.append(self._buffer)
             self._buffer = b""
-        self.frames.extend(x if len(x) < MAX_FRAME else TOO_LONG for x in lines if x.strip())
-        if len(self.frames) > MAX_WAITING and self._transport and not self._paused:
+        for line in lines:
+            if line.strip():
+                self.frames.append(line if len(line) < MAX_FRAME else TOO_LONG)
+                self._bytes += len(self.frames[-1])
+        if self._full(1) and self._transport and not self._paused:
             self._paused = True
             self._transport.pause_reading()
         if self.frames:
@@ -56,10 +61,15 @@ class Connection(asyncio.Protocol):
     def take(self, most: int) -> list[bytes]:
         """The next frames in order; reading goes on when few are left."""
         taken = [self.frames.popleft() for _ in range(min(most, len(self.frames)))]
-        if self._paused and len(self.frames) <= MAX_WAITING // 2 and self._transport:
+        self._bytes -= sum(map(len, taken))
+        if self._paused and not self._full(2) and self._transport:
             self._paused = False
             self._transport.resume_reading()
         return taken
+
+    def _full(self, part: int) -> bool:
+        """Whether one ``part``-th of what may wait does."""
+        return len(self.frames) > MAX_WAITING // part or self._bytes > MAX_BYTES // part
 
     def send(self, data: bytes) -> None:
         """Write replies; a client that never reads them is cut off."""

@@ -114,7 +114,8 @@ class Handlers:
     def _settle(
         self, caller: Caller, now: Now, lease: str, exchanges: tuple[Exchange, ...]
     ) -> Reply:
-        if not caller.allowance.rows.take(len(exchanges), now.tick):
+        allowance, count = caller.allowance, len(exchanges)
+        if not (allowance.rows.take(count, now.tick) and allowance.kept.take(count, now.tick)):
             raise Refuse("flood", "too many exchanges", alarm=True, after=1.0)
         return self._ledger.settle(caller.account, lease, exchanges, now=now.wall)
 
@@ -127,6 +128,8 @@ class Handlers:
 
     def _heartbeat(self, caller: Caller, frame: dict[str, Any], now: Now) -> Reply:
         status = wire.mapping(frame, "status")
+        if not caller.allowance.heartbeats.take(1, now.tick):
+            raise Refuse("flood", "too many heartbeats", after=5.0)
         self._ledger.heartbeat(caller.account, status, now=now.wall)
         return {}
 

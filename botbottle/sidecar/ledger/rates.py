@@ -9,7 +9,10 @@ class Rates(Struct, frozen=True):
     """Sustained rate for each second and burst, for one account."""
 
     requests: tuple[float, float] = (2000.0, 8000.0)
+    octets: tuple[float, float] = (2e6, 16e6)  # of frames, whatever they say
     rows: tuple[float, float] = (1000.0, 20_000.0)  # exchanges stored
+    kept: tuple[float, float] = (10.0, 300_000.0)  # the same, for as long as a flood may last
+    heartbeats: tuple[float, float] = (1.0, 20.0)
     events: tuple[float, float] = (20.0, 200.0)
     proposals: tuple[float, float] = (0.5, 20.0)
     readings: tuple[float, float] = (5.0, 50.0)  # of budgets: they cost more than a request
@@ -42,7 +45,10 @@ class Allowance:
 
     def __init__(self, rates: Rates) -> None:
         self.requests = Bucket(*rates.requests)
+        self.octets = Bucket(*rates.octets)
         self.rows = Bucket(*rates.rows)
+        self.kept = Bucket(*rates.kept)
+        self.heartbeats = Bucket(*rates.heartbeats)
         self.events = Bucket(*rates.events)
         self.proposals = Bucket(*rates.proposals)
         self.readings = Bucket(*rates.readings)

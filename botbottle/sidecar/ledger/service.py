@@ -87,7 +87,12 @@ class Service:
         return work
 
     def _answers(self, connection: Connection, lines: list[bytes], now: Now) -> bytes:
-        return b"".join(self._answer(connection, line, now) for line in lines)
+        size = sum(map(len, lines))
+        if not connection.caller.allowance.octets.take(size, now.tick):
+            connection.malformed += MAX_MALFORMED + 1  # not even read: that costs, too
+            self._alarm(connection, "flood", "too many bytes", now)
+            return b""
+        return b"".join([self._answer(connection, line, now) for line in lines])
 
     def _answer(self, connection: Connection, line: bytes, now: Now) -> bytes:
         number: int | None = None

@@ -19,7 +19,7 @@ class World(Protocol):
 
     def plan(self, declared: Declared) -> Plan: ...
 
-    def locked(self) -> AbstractContextManager[None]:
+    def locked(self) -> AbstractContextManager[object]:
         """The project's lock. Raises Locked when somebody else has it."""
 
     def execute(self, declared: Declared, plan: Plan) -> Result:

@@ -61,7 +61,7 @@ class LiveWorld(Struct):
         self.saw(Inputs(declared=declared, observed=observed, view=view, facts=facts))
         return plan(declared, observed, view, facts)
 
-    def locked(self) -> AbstractContextManager[None]:
+    def locked(self) -> AbstractContextManager[object]:
         return project_lock(self.session.paths.lock(self.project), "watch")
 
     @property

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import random
 import signal
 import sys
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -20,6 +22,7 @@ from botbottle.sidecar.egress.resolve import Resolver, read_hosts
 from botbottle.sidecar.egress.sidecar import Sidecar
 
 HEARTBEAT = 5.0  # seconds
+TOGETHER = 0.25  # seconds of each HEARTBEAT in which the sidecars of a machine report
 SCANNERS = 2  # threads for large bodies; each keeps 5 MiB of the scanners' scratch
 SWITCH = 0.0005  # seconds; the interpreter's own 5 ms would be what a stream waits beside a scan
 
@@ -86,9 +89,10 @@ class App:
 
     async def beat(self) -> None:
         """Report to the ledger until cancelled."""
+        place = random.uniform(0, TOGETHER)  # noqa: S311 - spreads load
         while True:
             self.sidecar.ledger.heartbeat(self.sidecar.pulse())
-            await asyncio.sleep(HEARTBEAT)
+            await asyncio.sleep(until_beat(time.time(), place))
 
     async def stop(self) -> None:
         """Stop listening, settle what is open."""
@@ -99,6 +103,15 @@ class App:
         await self.sidecar.stop()
         if lost := await self.sidecar.ledger.close():
             self.sidecar.log.write("error", "usage not delivered", rows=lost)
+
+
+def until_beat(now: float, place: float) -> float:
+    """Seconds from ``now`` (epoch) until the next report, which is due ``place`` seconds after a
+    whole multiple of HEARTBEAT. All sidecars of a machine report at about the same time, so that
+    the ledger changes, and wakes whoever looks at it, a few times in a HEARTBEAT and not all the
+    time. One that reported just now waits for the next turn but one."""
+    left = HEARTBEAT - (now - place) % HEARTBEAT
+    return left if left > HEARTBEAT / 2 else left + HEARTBEAT
 
 
 def _own_address(listen: str) -> str:

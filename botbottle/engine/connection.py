@@ -16,6 +16,8 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from botbottle.engine import errors
 from botbottle.engine.endpoint import Endpoint
 from botbottle.engine.wire import Reply, Stream, UnixWire, Wire
@@ -78,7 +80,7 @@ class Connection:
         if reply.status >= 400:
             raise errors.from_status(reply.status, _message(reply.body), call=f"GET {path}")
         try:
-            return json.loads(reply.body)
+            return _parsed(reply.body)
         except ValueError as error:
             raise EngineUnreachable(f"{self.address} does not answer like an engine") from error
 
@@ -229,6 +231,15 @@ class Connection:
         elif match := _TOO_OLD.search(message):
             self.version = match[1]
         return self.version != sent
+
+
+def _parsed(body: bytes) -> Any:
+    """Raises ValueError. What no engine sends (half a surrogate pair, a byte order mark) is left
+    to the slower and more patient parser."""
+    try:
+        return msgspec.json.decode(body)
+    except ValueError:
+        return json.loads(body)
 
 
 def _target(version: str, path: str, params: Params) -> str:

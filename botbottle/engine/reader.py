@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from botbottle.engine import archives, endpoint, events, logs, lookup
+from botbottle.engine import endpoint, lookup
 from botbottle.engine.api import Event
 from botbottle.engine.connection import Connection
 from botbottle.engine.observe import Observer
@@ -57,10 +57,14 @@ class DockerReader:
 
     def events(self) -> Iterator[Event | None]:
         """Network events are told apart by what the last ``observe`` saw or was asked for."""
+        from botbottle.engine import events  # this and what follows it: not for a plan
+
         stream = self.connection.stream("/events", {"filters": events.FILTERS})
         return events.read(stream, self.connection.address, self._is_ours)
 
     def logs(self, ref: Ref, *, tail: int = 200, follow: bool = False) -> Iterator[bytes]:
+        from botbottle.engine import logs
+
         return logs.read(self.connection, ref, tail=tail, follow=follow)
 
     def container(self, ref: Ref) -> ObservedContainer | None:
@@ -84,9 +88,13 @@ class DockerReader:
         return self._observer.storage()
 
     def archive(self, ref: Ref, path: str) -> Iterator[bytes]:
+        from botbottle.engine import archives
+
         return archives.directory(self.connection, ref, path)
 
     def save(self, tag: str) -> Iterator[bytes]:
+        from botbottle.engine import archives
+
         return archives.image(self.connection, tag)
 
     def network_is_sealed(self, network: str) -> bool:

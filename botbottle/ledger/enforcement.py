@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
+import os
 import time
 
 from botbottle import errors
@@ -26,7 +26,7 @@ class Enforcement(Part):
         self, account: str, policy: Policy, *, by: str, reason: str = "", now: float
     ) -> HoldRecord:
         order = HoldRecord(
-            account, policy, "operator", reason, f"operator:{secrets.token_hex(8)}", now, by
+            account, policy, "operator", reason, f"operator:{os.urandom(8).hex()}", now, by
         )
         with self.db.write():
             standing = self.db.value("SELECT policy FROM hold WHERE account = ?", account)

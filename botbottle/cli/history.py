@@ -39,7 +39,8 @@ def register(app: typer.Typer) -> None:
         if json_:
             context.document(generations=found)
         else:
-            context.out.writelines(line(g) for g in ledger.generations(project.id))
+            rows = enumerate(ledger.generations(project.id), 1)
+            context.out.writelines(line(place, g) for place, g in rows)
             context.note_empty(found, "bb history: nothing was applied to its end yet")
         return 0
 
@@ -66,7 +67,8 @@ def register(app: typer.Typer) -> None:
     def undo(
         ctx: typer.Context,
         generation: Annotated[
-            str, typer.Argument(help="Go back to this one (default: the one before the newest).")
+            str,
+            typer.Argument(help="This one; else the newest that differs from the last."),
         ] = "",
         yes: Yes = False,
         allow: Allow = None,
@@ -79,7 +81,11 @@ def register(app: typer.Typer) -> None:
         today = load_declared(context, session)
         ledger = session.open_ledger(today)
         try:
-            chosen = pick(ledger, today.project.id, generation or "-2")
+            chosen = (
+                pick(ledger, today.project.id, generation)
+                if generation
+                else before_last(ledger, today.project.id)
+            )
             declared = restore(ledger.document(chosen.digest) or "", today.project)
         finally:
             ledger.close()
@@ -110,6 +116,16 @@ def pick(ledger: Ledger, project: str, name: str) -> Generation:
     raise UsageError(f"{what} generation matches {name!r}", hint="bb history lists them")
 
 
+def before_last(ledger: Ledger, project: str) -> Generation:
+    """The newest generation with another content than the last: orders and repairs apply the
+    same set again. Raises UsageError when there is none."""
+    found = ledger.generations(project, limit=1000)
+    for generation in found:
+        if generation.digest != found[0].digest:
+            return generation
+    raise UsageError("there is nothing to go back to", hint="bb history lists what was applied")
+
+
 def document(ledger: Ledger, generation: Generation) -> dict[str, Any]:
     return dict(json.loads(ledger.document(generation.digest) or "{}"))
 
@@ -124,6 +140,7 @@ def restore(document: str, project: Project) -> Declared:
     return Declared(project, bottles, decode(Settings, data["settings"]))
 
 
-def line(found: Generation) -> str:
+def line(place: int, found: Generation) -> str:
+    """One generation, with the place that ``bb diff`` and ``bb undo`` take."""
     stamp = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(found.at))
-    return f"{found.digest[:12]}  {stamp}Z  plan {found.plan_digest}  by {found.by}\n"
+    return f"{-place:>4}  {found.digest[:12]}  {stamp}Z  plan {found.plan_digest}  by {found.by}\n"

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from botbottle.cli.context import Context
+from botbottle.ui.visible import visible
 
 Name = Annotated[str, typer.Argument(help="The bottle.")]
 Json = Annotated[bool, typer.Option("--json", help="Print a JSON document.")]
@@ -27,7 +28,10 @@ def register(app: typer.Typer) -> None:
 
         instance = find(context, name)
         with sidecar_of(instance) as sidecar:
-            wanted = group_denials(sidecar.denials(500))
+            wanted, left = proposable(group_denials(sidecar.denials(500)))
+        if left:
+            names = visible(", ".join(left))
+            context.err.write(f"bb routes: not suggested, as no route should name it: {names}\n")
         if json_:
             context.document(bottle=name, routes=[route(h, wanted[h]) for h in sorted(wanted)])
             return 0
@@ -68,6 +72,37 @@ def group_denials(denials: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, s
         method = str(denial.get("method", "GET")) or "GET"
         out.setdefault(host, {}).setdefault(prefix, set()).add(method)
     return out
+
+
+def proposable(
+    wanted: Mapping[str, dict[str, set[str]]],
+) -> tuple[dict[str, dict[str, set[str]]], list[str]]:
+    """What manifests can say, and the hosts that are left out: those that no manifest takes, and
+    addresses. Agents pick what is refused: the address of a metadata service is no host to add
+    because somebody pasted a suggestion."""
+    left = [host for host in sorted(wanted) if _address(host) or not _parses(host, wanted[host])]
+    return {h: p for h, p in wanted.items() if h not in left}, left
+
+
+def _address(host: str) -> bool:
+    import ipaddress
+
+    try:
+        ipaddress.ip_address(host.strip("[]"))
+    except ValueError:
+        return False
+    return True
+
+
+def _parses(host: str, prefixes: Mapping[str, set[str]]) -> bool:
+    from botbottle.model.reading import RouteError
+    from botbottle.model.route import from_manifest
+
+    try:
+        from_manifest(route(host, prefixes))
+    except RouteError:
+        return False
+    return all(p.isprintable() for p in prefixes)
 
 
 def route(host: str, prefixes: Mapping[str, set[str]]) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ruamel.yaml import YAML
 
-from botbottle.cli.routes import group_denials, patch, route
+from botbottle.cli.routes import group_denials, patch, proposable, route
 from botbottle.model.route import from_manifest
 
 
@@ -35,3 +35,12 @@ def test_as_json_they_are_the_same_routes() -> None:
     found = group_denials([denial("b.example", "/it's"), denial("a.example", "/repos/x")])
     written = YAML(typ="safe").load(patch(found))["egress"]["routes"]
     assert [route(host, found[host]) for host in sorted(found)] == written
+
+
+def test_addresses_and_what_no_manifest_takes_are_never_suggested() -> None:
+    odd = ("169.254.169.254", "[::1]", "::1", "a b", "x" * 300)
+    found = group_denials([*(denial(h, "/x") for h in odd), denial("a.example", "/x")])
+    found |= group_denials([denial("b.example", "/\x1b]0;x"), denial("c.example", "/", "GE T")])
+    wanted, left = proposable(found)
+    assert list(wanted) == ["a.example"]
+    assert left == sorted((*odd, "b.example", "c.example"))

@@ -7,10 +7,11 @@ them can see another world than the others.
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -64,6 +65,7 @@ if TYPE_CHECKING:
     from botbottle.load.kept import Kept
 
 AGENT = "@agent"  # see executor.deliver: the start that kept values were delivered to
+NO_KEY = "00000000"  # in place of every fingerprint while there is no key
 UNPRIVILEGED = 65532  # uid of sidecars when bb itself runs as root
 
 
@@ -148,11 +150,18 @@ class Session:
         except FileNotFoundError:
             return os.urandom(32)
 
+    def marker(self) -> Callable[[str], str]:
+        """Value → fingerprint. Before the first apply there is no key, so every value has the
+        same one: a plan is the same bytes however often it is made, and tells nothing."""
+        if not Path(self.paths.fingerprint_key).exists():
+            return lambda _: NO_KEY
+        return functools.partial(fingerprint, self.key())
+
     def facts(
         self, declared: Declared, *, only: Sequence[str] = (), destroy: bool = False
     ) -> Facts:
         """What the planner is told about this host."""
-        key = self.key()
+        mark = self.marker()
         recipes = {SIDECAR_RECIPE, *(image_recipe(b) for b in declared.bottles)}
         wanted = sorted({r.auth.secret for b in declared.bottles for r in routes(b) if r.auth})
         values = {n: v for n in wanted if (v := self.credential(n))}
@@ -161,10 +170,10 @@ class Session:
             sidecar_user=sidecar_user(),
             images={name: self.tag(name, declared) for name in sorted(recipes)},
             bb_version=__version__,
-            secrets={n: fingerprint(key, v) for n, v in values.items()},
+            secrets={n: mark(v) for n, v in values.items()},
             accounts={n: a for n, v in values.items() if (a := login.account(v))},
             lacking={n: w for n in wanted if n in HOST_LOGINS and (w := self.logins.find(n).why)},
-            env=self.env_marks(declared, key),
+            env=self.env_marks(declared, mark),
             approved=self.approved(declared),
             upstream_ca=read_ca(declared.settings.egress_ca),
             skills_dir=str(Path(self.environ.get("HOME", "~")).expanduser() / ".claude/skills"),
@@ -180,7 +189,9 @@ class Session:
             return self.logins.find(name).text
         return self.environ.get(name, "")
 
-    def env_marks(self, declared: Declared, key: bytes) -> dict[str, tuple[tuple[str, str], ...]]:
+    def env_marks(
+        self, declared: Declared, mark: Callable[[str], str]
+    ) -> dict[str, tuple[tuple[str, str], ...]]:
         """Bottle → (variable, fingerprint) of the values at hand: given for this run, else from
         the host's variables, else still in the running sidecar's memory."""
         marks = {}
@@ -188,9 +199,7 @@ class Session:
             if names_ := env_names(spec):
                 values = self.values_of(spec, names_)
                 self.env_values[spec.name] = values
-                marks[spec.name] = tuple(
-                    (n, fingerprint(key, v)) for n, v in sorted(values.items())
-                )
+                marks[spec.name] = tuple((n, mark(v)) for n, v in sorted(values.items()))
         return marks
 
     def values_of(self, spec: BottleSpec, wanted: Sequence[str]) -> Mapping[str, str]:

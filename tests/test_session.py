@@ -19,9 +19,9 @@ from botbottle.ledger.sqlite import SqliteDb
 from botbottle.load import Overrides
 from botbottle.load.env import EnvValues
 from botbottle.model import canonical
-from botbottle.model.bottle import Declared
+from botbottle.model.bottle import Declared, EnvVar
 from botbottle.model.sidecar_config import fingerprint
-from botbottle.session import Session, declared_or_raise
+from botbottle.session import NO_KEY, Session, declared_or_raise
 from tests.load.homes import write
 from tests.support.worlds import bottle, declared
 
@@ -195,3 +195,17 @@ def test_apply_brings_the_ledger_of_an_older_bb_up_to_date_and_plan_does_not(
     other = session(tmp_path)
     assert other.reading(want) is not None
     other.close()
+
+
+def test_before_the_first_apply_facts_are_the_same_every_time_and_tell_nothing(
+    tmp_path: Path,
+) -> None:
+    asked = bottle("web", env=(EnvVar("TOKEN", "ask", ""),))
+    world = session(tmp_path, BB_ENV_TOKEN="a-value")
+    keyed = world.facts(declared(asked))
+    (tmp_path / "bb/run/fingerprint.key").unlink()
+    first = world.facts(declared(asked))
+    assert first == world.facts(declared(asked))
+    found = {*first.secrets.values(), *(mark for _, mark in first.env["web"])}
+    assert found == {NO_KEY} and NO_KEY not in keyed.secrets.values()
+    assert keyed.secrets.keys() == first.secrets.keys() and first.env["web"]

@@ -63,10 +63,11 @@ def register(app: typer.Typer) -> None:
         """Remove an operator's limit; the manifest's holds again."""
 
         def change(ledger: Ledger) -> int:
+            require(ledger, scope)
             found = ledger.clear_limit(
                 scope, provider, parse_window(window), by=operator(), reason=reason
             )
-            return say(ctx.obj, "cleared" if found else "there was no operator's limit")
+            return say(ctx.obj, "cleared" if found else nothing_to_clear(ledger, scope, provider))
 
         return with_ledger(ctx.obj, change, write=True)
 
@@ -131,7 +132,10 @@ def require(ledger: Ledger, scope: str) -> None:
     """Raises UsageError for a scope that no bottle spends from."""
     import difflib
 
-    known = sorted({s.key for a in ledger.accounts() for s in a.scopes})
+    known = sorted(
+        {s.key for a in ledger.accounts() for s in a.scopes}
+        | {p.scope for p in ledger.view(time.time()).pools}
+    )
     if scope not in known:
         close = difflib.get_close_matches(scope, known, 1)
         raise UsageError(
@@ -140,6 +144,17 @@ def require(ledger: Ledger, scope: str) -> None:
             if close
             else f"scopes: {', '.join(known) or 'none yet'}",
         )
+
+
+def nothing_to_clear(ledger: Ledger, scope: str, provider: str) -> str:
+    """That there is no such limit of an operator, and which windows have one."""
+    others = sorted(
+        p.window or "none"
+        for p in ledger.view(time.time()).pools
+        if (p.scope, p.provider) == (scope, provider) and p.override
+    )
+    hint = f"; there is one with --window {', --window '.join(others)}" if others else ""
+    return f"there was no operator's limit{hint}"
 
 
 def parse_window(text: str) -> Window:
@@ -170,7 +185,7 @@ def show_limits(context: Context, ledger: Ledger, as_json: bool) -> int:
         return 0
     for row in rows:
         end = row["exhausted_in"]
-        tail = f"  used up in about {end / 3600:.1f} h" if end else ""
+        tail = f"  used up in about {duration(end)}" if end else ""
         spent = f"{row['spent']:,} / {row['limit']:,}{per(row['window'])}"
         context.out.write(
             f"{row['scope']}  {row['provider']}  {spent}  reserved {row['reserved']:,}{tail}\n"
@@ -179,9 +194,19 @@ def show_limits(context: Context, ledger: Ledger, as_json: bool) -> int:
     return 0
 
 
+def duration(seconds: float) -> str:
+    """``40 min``, ``5.2 h`` or ``12 days``."""
+    if seconds < 2 * 3600:
+        return f"{max(1, round(seconds / 60))} min"
+    return f"{seconds / 3600:.1f} h" if seconds < 48 * 3600 else f"{seconds / 86400:.0f} days"
+
+
 def pool_row(pool: Any, now: float) -> dict[str, Any]:
-    """One pool as plain data; ``exhausted_in`` seconds at the present rate, or None."""
-    room = max(pool.limit - pool.spent, 0)
+    """One pool as plain data; ``exhausted_in`` seconds at the present rate, or None when its
+    window ends before that."""
+    from botbottle.budget.projection import exhausted_at
+
+    end = exhausted_at(pool, now)
     return {
         "scope": pool.scope,
         "provider": pool.provider,
@@ -190,6 +215,6 @@ def pool_row(pool: Any, now: float) -> dict[str, Any]:
         "limit": pool.limit,
         "reserved": pool.reserved,
         "burn_per_second": pool.burn,
-        "exhausted_in": round(room / pool.burn) if pool.burn > 0 else None,
+        "exhausted_in": None if end is None else round(end - now),
         "resets_in": round(pool.resets_at - now) if pool.resets_at else None,
     }

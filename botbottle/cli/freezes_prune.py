@@ -87,9 +87,10 @@ def remove_old(
                 if prune == RETENTION
                 else older(freezes, prune, keep, frozen_accounts(ledger))
             )
-            for freeze in freezes:
-                if freeze.image in doomed:
-                    remove_one(context, engine, ledger, freeze)
+            for freeze in (f for f in freezes if f.image in doomed):
+                remove_one(context, engine, ledger, freeze)
+            if not doomed:
+                context.err.write("bb freezes: no snapshot is to go\n")
             remove_unlisted(context, engine, freezes, snapshot_images(session), declared)
         finally:
             ledger.close()
@@ -120,10 +121,16 @@ def remove_one(context: Context, engine: EngineWrite, ledger: Ledger, freeze: Fr
         engine.remove_image(freeze.image)
         engine.remove_image(volumes_tag(freeze.image))
     except Conflict:
-        context.err.write(f"bb freezes: kept {freeze.image}: a container was made from it\n")
+        context.err.write(f"bb freezes: kept {called(freeze)}: a container was made from it\n")
         return
     ledger.forget_freeze(freeze.account, freeze.image)
-    context.err.write(f"bb freezes: removed {freeze.image}\n")
+    context.err.write(f"bb freezes: removed {called(freeze)}\n")
+
+
+def called(freeze: FreezeRecord) -> str:
+    """A snapshot by bottle and date, as ``bb freezes`` lists it, and its image."""
+    stamp = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(freeze.at))
+    return f"{freeze.account.rpartition('/')[2]} of {stamp}Z ({freeze.image})"
 
 
 def remove_unlisted(

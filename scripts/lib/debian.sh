@@ -33,6 +33,18 @@ install_packages() {
   )
 }
 
+# want_program WHY PACKAGE WITHOUT PROGRAM... : the package, unless one of its programs is here. What
+# cannot come is said and fails nothing: whoever needs it is told so by name.
+want_program() {
+  local why=$1 package=$2 without=$3 program
+  shift 3
+  for program in "$@"; do
+    if command -v "$program" >/dev/null; then return; fi
+  done
+  if may_install && install_packages "$why" "$package"; then return; fi
+  say "no $package here: $without"
+}
+
 may_install() {
   [ "${BB_INSTALL_ENGINE:-}" != 0 ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null
 }

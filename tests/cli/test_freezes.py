@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from botbottle.cli.freezes import position, row, table
-from botbottle.cli.freezes_prune import newest, parse_age
+from botbottle.cli.freezes_prune import called, newest, parse_age
 from botbottle.errors import UsageError
 from botbottle.model import labels
 from botbottle.model.ledger_view import FreezeRecord
@@ -62,3 +62,8 @@ def test_ages(text: str, seconds: int) -> None:
 def test_what_is_no_age_is_refused(text: str) -> None:
     with pytest.raises(UsageError):
         parse_age(text)
+
+
+def test_a_snapshot_is_called_by_its_bottle_and_date_as_in_the_list() -> None:
+    assert called(OLD) == "web of 1970-01-01 00:16:40Z (botbottle/snapshot-web:1)"
+    assert "1970-01-01 00:16:40Z  web" in table([row(OLD, {}, set(), {})])

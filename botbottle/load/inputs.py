@@ -21,6 +21,7 @@ from botbottle.load.layers import SETTINGS, STALE, Folder, Kind, Layers, layers,
 from botbottle.load.rawfile import read_bytes
 
 PACKAGE = Path(__file__).parents[1]
+DEEPEST = 12  # folders below the package
 _KINDS: tuple[Kind, ...] = ("bottles", "agents")
 
 type Place = tuple[str, str]  # layer, path below its root
@@ -114,20 +115,28 @@ def _surroundings(found: Layers) -> tuple[object, ...]:
 
 def code_identity() -> tuple[str, float]:
     """A digest over place, size and times of every file of this package, and the latest of those
-    times in seconds: the kernel sets the time of change, nobody can set it back."""
+    times in seconds: the kernel sets the time of change, nobody can set it back. Raises OSError."""
     digest, latest = hashlib.sha256(), 0
-    stack = [str(PACKAGE)]
+    for entry in _code_files():
+        found = entry.stat()
+        latest = max(latest, found.st_ctime_ns)
+        times = f"{found.st_size}\0{found.st_mtime_ns}\0{found.st_ctime_ns}"
+        digest.update(f"{entry.path}\0{times}\0".encode(errors="surrogateescape"))
+    return digest.hexdigest(), latest / 1e9
+
+
+def _code_files() -> Iterator[os.DirEntry[str]]:
+    """In a fixed order. Links to folders are followed, as Python does."""
+    stack = [(str(PACKAGE), 0)]
     while stack:
-        folder = stack.pop()
+        folder, depth = stack.pop()
+        if depth > DEEPEST:
+            raise OSError("a link leads back")
         with os.scandir(folder) as entries:
             for entry in sorted(entries, key=lambda e: e.name):
-                if entry.is_dir(follow_symlinks=False):
-                    if entry.name != "__pycache__":
-                        stack.append(entry.path)
+                if entry.name.startswith((".", "__pycache__")):
                     continue
-                s = entry.stat()
-                latest = max(latest, s.st_ctime_ns)
-                digest.update(
-                    f"{entry.path}\0{s.st_size}\0{s.st_mtime_ns}\0{s.st_ctime_ns}\0".encode()
-                )
-    return digest.hexdigest(), latest / 1e9
+                if entry.is_dir():
+                    stack.append((entry.path, depth + 1))
+                else:
+                    yield entry

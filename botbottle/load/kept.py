@@ -75,8 +75,8 @@ def keep(inputs: Inputs, loaded: Loaded, images: Mapping[str, str], since: float
         since=since,
         until=_end(declared, since),
     )
-    body = msgspec.json.encode(kept, enc_hook=_mapping)
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError, UnicodeEncodeError):  # paths need not be UTF-8
+        body = msgspec.json.encode(kept, enc_hook=_mapping)
         _write(_path(inputs), _head(inputs, body) + b"\n" + body)
 
 

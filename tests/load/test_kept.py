@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from botbottle.load import inputs as inputs_module
 from botbottle.load import kept as kept_module
@@ -252,6 +253,32 @@ def test_code_that_changes_is_other_code(tmp_path: Path, monkeypatch: pytest.Mon
     again = inputs_module.code_identity()
     (tmp_path / "__pycache__/x.pyc").write_text("byte code is made of the rest")
     assert inputs_module.code_identity() == again
+
+
+def test_code_behind_a_link_counts_and_a_link_that_leads_back_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, home: Path, cwd: Path
+) -> None:
+    package, other = tmp_path / "package", tmp_path / "other"
+    package.mkdir()
+    other.mkdir()
+    (other / "x.py").write_text("a = 1\n")
+    (package / "model").symlink_to(other)
+    monkeypatch.setattr(inputs_module, "PACKAGE", package)
+    before, _ = inputs_module.code_identity()
+    (other / "x.py").write_text("a = 12\n")
+    assert inputs_module.code_identity()[0] != before
+    assert inputs(home, cwd) is not None
+    (other / "again").symlink_to(package)
+    assert inputs(home, cwd) is None
+
+
+def test_what_json_cannot_hold_is_not_kept(home: Path, cwd: Path) -> None:
+    before, loaded = seen(home, cwd), load(home, cwd)
+    assert loaded.declared is not None
+    strange = replace(loaded.declared.project, root="/\udcff")
+    loaded = replace(loaded, declared=replace(loaded.declared, project=strange))
+    keep(before, loaded, IMAGES, NOW)
+    assert not (home / "run/manifests").exists()
 
 
 def test_nothing_is_kept_of_code_that_has_just_changed(home: Path, cwd: Path) -> None:

@@ -17,7 +17,7 @@ from botbottle.dlp.known.index import Literals
 from botbottle.dlp.known.measure import KnownHit
 from botbottle.dlp.known.squeeze import squeeze
 from botbottle.dlp.listing import fewer, order, shortened
-from botbottle.dlp.ruleset import Hit
+from botbottle.dlp.ruleset import Hit, Work
 from botbottle.dlp.settings import ENTROPY, KNOWN_SECRETS, TOKEN_PATTERNS
 from botbottle.dlp.tools import Origin, Tools
 from botbottle.dlp.triggers import KINDS
@@ -104,6 +104,12 @@ class Message:
         self.bound(Verdict.SUPERVISE, "limit.time", location)
         return True
 
+    def _grant(self, size: int) -> None:
+        """Time for a surface as it was sent, so that a large one is not late for its size."""
+        more = size / 1e6 * self.scanner.limits.seconds_per_mb
+        self._earliest += more
+        self._deadline += more
+
     def surface(
         self, data: Buffer, location: str, *, tokens: bool = True, depth: int = 0,
         origin: Origin = as_sent,
@@ -116,6 +122,8 @@ class Message:
         if self.late(location):
             return
         view = memoryview(data)
+        if not depth:
+            self._grant(len(view))
         tokens = tokens and self._tokens
         if not (self._known or tokens):
             return
@@ -130,9 +138,9 @@ class Message:
 
     def _scan_tokens(self, view: memoryview, location: str, origin: Origin) -> None:
         rules, limits = self.scanner.rules, self.scanner.limits
-        hits, overflow = rules.matcher.find(view, limits.events)
-        if overflow:
-            self.bound(Verdict.SUPERVISE, "limit.events", location)
+        hits, overflow = rules.matcher.find(view, limits.candidates + len(view) // 64)
+        if overflow:  # what follows was not looked at and may be anything
+            self.bound(Verdict.TOKEN, "limit.events", location)
         if not hits:
             return
         confirmed = list(self._bounded(view, hits, location))
@@ -145,12 +153,14 @@ class Message:
         """Hits while there is time, and of each verdict at most the limit.
 
         Each verdict has room of its own and what may be stronger comes first, so that a flood of
-        what is weaker hides nothing stronger.
+        what is weaker hides nothing stronger. Candidates that are left when the limit of regexes
+        is reached weigh as much as the strongest of them may.
         """
-        ruleset = self.scanner.rules.ruleset
-        room = dict.fromkeys(Verdict, self.scanner.limits.findings)
+        ruleset, limits = self.scanner.rules.ruleset, self.scanner.limits
+        room = dict.fromkeys(Verdict, limits.findings)
+        work = Work(limits.confirmed)
         for tier, part in ruleset.tiers(hits):
-            for hit in ruleset.confirm(view, part):
+            for hit in ruleset.confirm(view, part, work):
                 room[hit.verdict] -= 1
                 if room[hit.verdict] >= 0:
                     yield hit
@@ -160,6 +170,9 @@ class Message:
                         return  # nothing stronger can follow
                 if self.late(location):
                     return
+            if work.refused:
+                self.bound(tier, "limit.events", location)
+                return
 
     def _start_known(self, view: memoryview) -> Callable[[], Candidates]:
         """The pass for held secrets: on another core at once for a large surface, else later."""

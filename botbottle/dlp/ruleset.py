@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -51,6 +52,19 @@ class Hit:
     start: int
     end: int
     secret: bytes
+
+
+@dataclass(slots=True)
+class Work:
+    """Regexes that may still run on one surface; ``refused``: one more was asked for."""
+
+    left: int
+    refused: bool = False
+
+    def take(self) -> bool:
+        self.refused = self.left <= 0
+        self.left -= 1
+        return not self.refused
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,20 +143,25 @@ class RuleSet:
                 parts[self.targets[target].verdict].append((target, end))
         return ((verdict, part) for verdict, part in parts.items() if part)
 
-    def confirm(self, surface: memoryview, hits: Sequence[tuple[int, int]]) -> Iterator[Hit]:
-        """Confirmed secrets for hits (target, end), each span once.
+    def confirm(
+        self, surface: memoryview, hits: Sequence[tuple[int, int]], work: Work
+    ) -> Iterator[Hit]:
+        """Confirmed secrets for hits (target, end), each span once; stops when ``work`` is used up.
 
+        Rules take turns, so that a flood of candidates of one hides nothing that another finds.
         Per target the search resumes behind what earlier hits settled, so that a flood of
         hits costs linear time.
         """
         done: dict[int, int] = {}
-        for index, end in hits:
+        for index, end in _by_turns(hits, work.left):
             settled = done.get(index, 0)
             if end <= settled:
                 continue
             glance = self.targets[index].glance
             if glance is not None and not glance(surface, end):
                 continue
+            if not work.take():
+                return
             for hit, reach in self._around(surface, index, end, settled):
                 done[index] = max(done.get(index, 0), reach)
                 if hit is not None:
@@ -164,6 +183,14 @@ class RuleSet:
                 continue
             hit = _accept(target, window, match, low)
             yield hit, low + match.end() if hit is not None else settled
+
+
+def _by_turns(hits: Sequence[tuple[int, int]], most: int) -> Iterable[tuple[int, int]]:
+    """The hits in an order in which rules with few come first; each rule's own order stays."""
+    if len(hits) <= most:
+        return hits
+    count = Counter(target for target, _ in hits)
+    return sorted(hits, key=lambda hit: count[hit[0]])
 
 
 def _accept(target: Target, window: bytes, match: Any, low: int) -> Hit | None:

@@ -119,10 +119,21 @@ def _behind_noise(lead: bytes) -> bool:
 def password(lead: bytes, value: bytes) -> Verdict | None:
     """A chosen password warns; one with three kinds of characters and no word is supervised."""
     del lead
-    if not real_password(value) or shannon(value) < 2.2 or is_placeholder(value):
+    if (
+        not readable(value)
+        or not real_password(value)
+        or shannon(value) < 2.2
+        or is_placeholder(value)
+    ):
         return None
     plain = spelled(value) or value.startswith(_PUBLIC)
     return Verdict.SUPERVISE if _strong(value) and not plain else Verdict.WARN
+
+
+def readable(value: bytes) -> bool:
+    """Printable text: what a decoder makes of random data holds "pwd=" now and then."""
+    text = value.decode(errors="replace")
+    return text.isprintable() and "\ufffd" not in text
 
 
 def spelled(value: bytes) -> bool:

@@ -8,6 +8,15 @@ from botbottle.dlp.rules.model import Context, Rule, context, token
 
 _UUID = r"(?i:[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})"
 
+_OWNERS = (b"poly", b"private", b"wallet", b"eth")
+
+
+def named(surface: memoryview, end: int) -> bool:
+    """Whether a name stands in front of the 64 hex digits that end there; most are hashes."""
+    before = bytes(surface[max(0, end - 120) : end - 66]).lower()
+    return any(name in before for name in _OWNERS)
+
+
 RULES: tuple[Rule | Context, ...] = (
     token("linear.key", r"lin_(?:api|oauth)_[A-Za-z0-9]{40,64}", "lin_api_", "lin_oauth_", source="Linear docs: lin_api_ + 40", entropy=2.8),
     context("linear.secret", "linear", r"[0-9a-f]{32}", source="Linear docs: OAuth client secrets of 32 hex"),
@@ -60,7 +69,7 @@ RULES: tuple[Rule | Context, ...] = (
     context("adafruit.keys", "adafruit aio_key cloudinary disqus bitly kagi ovh gitbook readthedocs", r"[A-Za-z0-9_\-]{16,64}", source="Vendor dashboards: opaque keys", entropy=3.2, check=mixed),
     context("work.uuid", "scaleway sendbird squarespace polymarket poly_ yelp trello monday unity wakatime circle pinecone kucoin postmark pusher", _UUID, source="Vendor docs: UUID keys", entropy=2.5),
     context("work.opaque", "trello monday yelp unity pusher ably auth0 optimizely mixpanel keen bugzilla hootsuite webex zapier wrike todoist evernote flickr github_client spotify soundcloud vimeo youtube steam strava foursquare meetup eventbrite docusign", r"[A-Za-z0-9_\-]{32,64}", source="Vendor dashboards: opaque keys", entropy=3.3, check=mixed),
-    token("polymarket.key", r"(?i:poly|private|wallet|eth)[\w]{0,24}[\s\S]{0,20}?(0x[0-9a-fA-F]{64})", "0x", anchor=r"0x[0-9a-fA-F]{64}", source="Ethereum yellow paper: private keys are 32 bytes, 64 hex", entropy=3.0, right=True),
+    token("polymarket.key", r"(?i:poly|private|wallet|eth)[\w]{0,24}[\s\S]{0,20}?(0x[0-9a-fA-F]{64})", "0x", anchor=r"0x[0-9a-fA-F]{64}", glance=named, source="Ethereum yellow paper: private keys are 32 bytes, 64 hex", entropy=3.0, right=True),
     context("poly.secret", "poly_ polymarket okcoin bitfinex", r"[A-Za-z0-9+/_\-]{40,66}={0,2}", source="Polymarket CLOB docs: secrets in base64", entropy=3.8),
     context("couchbase.key", "couchbase capella", r"[A-Za-z0-9+/=]{50,100}", source="Couchbase Capella docs", check=mixed),
     context("sslmate.key", "sslmate", r"[A-Za-z0-9]{36}", source="SSLMate docs: keys of 36", check=mixed),

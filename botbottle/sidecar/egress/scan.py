@@ -3,8 +3,9 @@
 The request is scanned as it would leave: after the agent's credentials were stripped, before the
 route's are injected. A known secret, CR/LF injection and a body that cannot be looked into are
 always refused. For a token-shaped text the route decides (``outbound_on_match``): refuse, cut it
-out, or hold the request until an operator has decided. What cannot be cut out exactly is refused;
-so is a hold that nobody decides, or that would not show an operator everything that was found.
+out, or hold the request until an operator has decided. What cannot be cut out exactly is refused,
+and, where tokens are cut out, what a bound kept from being looked at; so is a hold that nobody
+decides, or that would not show an operator everything that was found.
 """
 
 from __future__ import annotations
@@ -81,6 +82,8 @@ class OutboundScan:
             return Judgement(message, _denial(blocked[0]), found)
         policy = on_match(route)
         tokens, vague = _of(open_, Verdict.TOKEN), _of(open_, Verdict.SUPERVISE)
+        if policy == "redact" and (bounds := _bounds((*tokens, *vague))):
+            return Judgement(message, _denial(bounds[0]), found)
         if policy == "redact" and tokens:
             fresh = self._redacted(scanner, route, message, tokens, detectors)
             return replace(fresh, noted=found)
@@ -217,6 +220,12 @@ def described(finding: Finding) -> dict[str, Any]:
 
 def _of(findings: Iterable[Finding], verdict: Verdict) -> tuple[Finding, ...]:
     return tuple(f for f in findings if f.verdict is verdict)
+
+
+def _bounds(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """What says that something was not looked at: it may hold a token, which nobody would cut
+    out, and behind the bounds of decoding a held secret."""
+    return tuple(f for f in findings if not f.of_value and f.rule != LEFT_OUT)
 
 
 def _denial(finding: Finding) -> Denial:

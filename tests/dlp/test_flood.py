@@ -1,0 +1,112 @@
+"""Floods of what only looks like a token: nothing hides behind one, and it ends in a verdict."""
+
+from __future__ import annotations
+
+import base64
+import json
+import random
+from collections.abc import Callable
+
+import pytest
+
+from botbottle.dlp import Finding, Limits, Scanner, Verdict, strongest
+from tests.dlp.conftest import PATIENT, github
+
+RNG = random.Random(12)
+TOKEN = github(RNG)
+SCANNER = Scanner({}, key=b"k", limits=PATIENT)
+
+
+@pytest.fixture(autouse=True)
+def _same_in_every_process() -> None:
+    RNG.seed(7)
+
+
+def near(count: int, alphabet: str = "abcdefgh") -> str:
+    """Slack's shape without a digit: a candidate each, and no token."""
+    parts = (("".join(RNG.choices(alphabet, k=size)) for size in (12, 8)) for _ in range(count))
+    return "\n".join("xoxb-" + "-".join(part) for part in parts)
+
+
+def bounds(found: tuple[Finding, ...]) -> set[tuple[str, Verdict]]:
+    return {(f.rule, f.verdict) for f in found if not f.of_value}
+
+
+def rules(found: tuple[Finding, ...]) -> set[str]:
+    return {f.rule for f in found if f.verdict is Verdict.TOKEN and f.of_value}
+
+
+@pytest.mark.parametrize("place", ["before", "behind"])
+def test_a_flood_of_one_rule_hides_no_token_of_another(place: str) -> None:
+    flood = near(2000)
+    body = f"{TOKEN}\n{flood}" if place == "before" else f"{flood}\n{TOKEN}"
+    assert "github.token" in rules(SCANNER.scan(body.encode()))
+    assert not rules(SCANNER.scan(flood.encode()))
+
+
+def test_candidates_that_nothing_looked_at_weigh_like_a_token() -> None:
+    found = SCANNER.scan(near(3000).encode())
+    assert ("limit.events", Verdict.TOKEN) in bounds(found)
+    assert not bounds(SCANNER.scan(near(300).encode()))
+
+
+def test_more_candidates_than_are_counted_weigh_like_a_token() -> None:
+    few = Scanner({}, key=b"k", limits=Limits(candidates=100, seconds=30))
+    assert ("limit.events", Verdict.TOKEN) in bounds(few.scan(near(300).encode()))
+    assert not bounds(few.scan(near(30).encode()))
+
+
+def test_what_may_only_warn_hides_nothing_and_bounds_nothing_stronger() -> None:
+    addresses = "\n".join(f'{{"address": "0x{RNG.randbytes(20).hex()}"}}' for _ in range(3000))
+    found = SCANNER.scan(f"{addresses}\n{TOKEN}".encode())
+    assert rules(found) == {"github.token"}
+    assert {verdict for _, verdict in bounds(found)} <= {Verdict.WARN}
+    assert strongest(SCANNER.scan(addresses.encode())) is Verdict.WARN
+
+
+def _sha512() -> str:
+    return base64.b64encode(RNG.randbytes(64)).decode()
+
+
+LOCKS: dict[str, Callable[[int], str]] = {
+    "package-lock.json": lambda n: (
+        f'    "node_modules/left-pad-{n}": {{\n      "version": "1.3.{n}",\n      "resolved": '
+        f'"https://registry.example/left-pad/-/left-pad-1.3.{n}.tgz",\n      "integrity": '
+        f'"sha512-{_sha512()}",\n      "license": "MIT"\n    }},\n'
+    ),
+    "yarn.lock": lambda n: (
+        f'auth-token-{n}@^1.0.0:\n  version "1.0.{n}"\n  resolved "https://registry.example/a/-/'
+        f'a-1.0.{n}.tgz#{RNG.randbytes(20).hex()}"\n  integrity sha512-{_sha512()}\n\n'
+    ),
+    "yarn.lock, berry": lambda n: (
+        f'"jwt-secret-{n}@npm:^1.0.0":\n  version: 1.0.{n}\n  resolution: "jwt-secret@npm:1.0.{n}"'
+        f"\n  checksum: 10c0/{RNG.randbytes(64).hex()}\n  languageName: node\n\n"
+    ),
+    "pnpm-lock.yaml": lambda n: (
+        f"  /key-store/{n}.0.1:\n    resolution: {{integrity: sha512-{_sha512()}}}\n"
+        f"    dev: true\n\n"
+    ),
+    "Cargo.lock": lambda n: (
+        f'[[package]]\nname = "secret-service-{n}"\nversion = "1.0.{n}"\nsource = "registry+https://'
+        f'index.example/crates"\nchecksum = "{RNG.randbytes(32).hex()}"\n\n'
+    ),
+    "go.sum": lambda n: (
+        f"example.org/auth/token v1.0.{n}/go.mod h1:"
+        f"{base64.b64encode(RNG.randbytes(32)).decode()}\n"
+    ),
+    "uv.lock": lambda n: (
+        f'    {{ url = "https://files.example/packages/{RNG.randbytes(30).hex()}/auth_token-1.{n}'
+        f'-py3-none-any.whl", hash = "sha256:{RNG.randbytes(32).hex()}", size = {n} }},\n'
+    ),
+}
+
+
+@pytest.mark.parametrize("name", LOCKS)
+def test_a_lock_file_of_thousands_of_packages_reaches_no_bound(name: str) -> None:
+    entries = [LOCKS[name](n) for n in range(4000)]
+    for text in ("".join(entries), json.dumps({"content": "".join(entries)})):
+        found = SCANNER.scan(text.encode())
+        assert not bounds(found)
+        assert strongest(found) in (None, Verdict.WARN)
+    entries.insert(3999, f"# {TOKEN}\n")
+    assert rules(SCANNER.scan("".join(entries).encode())) == {"github.token"}

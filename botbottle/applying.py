@@ -53,9 +53,9 @@ def prepare_home(paths: HomePaths) -> None:
     if not key.exists():
         new = key.with_suffix(f".{os.getpid()}")
         handle = os.open(new, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600)
-        with os.fdopen(handle, "wb") as file:
-            file.write(secrets.token_bytes(32))
-        try:
+        try:  # a full disk leaves neither a part of a key nor a file
+            with os.fdopen(handle, "wb") as file:
+                file.write(secrets.token_bytes(32))
             key.hardlink_to(new)  # the first of two concurrent applies wins
         except FileExistsError:
             pass

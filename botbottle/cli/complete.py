@@ -14,10 +14,17 @@ from typing import Any
 from botbottle.cli.verbs import VERBS
 
 _WITH_VALUE = {"-C", "--home", "--progress", "--events", "--lock-timeout", "--format"}
+# Verbs that name bottles; the routes verb does after its own one.
 _AGENTS = {
-    "attach", "logs", "info", "explain", "apply", "plan", "cutoff", "freeze", "kill",
-    "release", "resume", "denials", "probe", "budget",
+    "adopt", "attach", "cutoff", "denials", "explain", "findings", "freeze", "info", "kill", "logs",
+    "release", "resume", "resume-watch",
 }  # fmt: skip
+_INNER = {
+    "budget": ("show", "set", "clear", "reset"),
+    "ledger": ("check", "backup", "restore", "export", "vacuum", "retain"),
+    "proposals": ("list", "approve", "reject"),
+    "routes": ("suggest", "list"),
+}
 _CHOICES = {
     "--progress": ("auto", "tty", "plain", "json", "quiet"),
     "--allow": ("widen", "destroy", "budget"),
@@ -29,6 +36,7 @@ _FORMATS = {
     "plan": ("text", "json", "markdown"),
     "validate": ("text", "json", "github", "sarif"),
     "scan": ("text", "json", "sarif", "jsonl"),
+    "usage": ("table", "json", "csv", "otel"),
 }
 
 SCRIPTS = {
@@ -64,17 +72,23 @@ def candidates(words: Sequence[str], environ: Mapping[str, str], cwd: Path) -> l
         return _starting(_FORMATS.get(rest[0], ()) if rest else (), last)
     if not rest:
         return _starting(VERBS, last)
+    if before[-1] == "--only":
+        return _starting(_of_verb("attach", home, here), last)
+    if rest[0] in _INNER and len(rest) == 1:
+        return _starting(_INNER[rest[0]], last)
     return _starting(_of_verb(rest[0], home, here), last)
 
 
 def _of_verb(verb: str, home: Path, cwd: Path) -> list[str]:
+    """Names that go with a verb; none where it takes files, which the shell completes."""
     from botbottle.load.layers import names
 
     if verb == "edit":
-        return [*names(home, cwd), *(f"bottles/{n}" for n in names(home, cwd, "bottles"))]
+        bottles = (f"bottles/{n}" for n in names(home, cwd, "bottles"))
+        return [*names(home, cwd), *bottles, "settings"]
     if verb == "completion":
         return list(SCRIPTS)
-    return list(names(home, cwd)) if verb in _AGENTS else []
+    return list(names(home, cwd)) if verb in _AGENTS or verb == "routes" else []
 
 
 def _globals(

@@ -13,13 +13,15 @@ from pathlib import Path
 
 import pytest
 
-from botbottle.cli.complete import SCRIPTS, candidates
+from botbottle.cli.complete import _AGENTS, _INNER, SCRIPTS, candidates
 from botbottle.cli.edit import edit_file, find_file
 from botbottle.cli.explain import explain_query
+from botbottle.cli.group import load_verb
 from botbottle.cli.info import show_info
 from botbottle.cli.init import write_starter
 from botbottle.cli.list import show_list
 from botbottle.cli.starter import BUDGETS, PROVIDERS, Choices
+from botbottle.cli.verbs import VERBS
 from botbottle.errors import Exit, ManifestError, Refused, UsageError
 from botbottle.load import load
 from botbottle.providers import PROVIDERS as REGISTRY
@@ -297,12 +299,26 @@ def test_exit_codes_of_the_reading_verbs(home: Path) -> None:
         (["apply", "--yes", "--allow", "w"], ["widen"]),
         (["plan", "--deny", ""], ["widens"]),
         (["version", ""], []),
+        (["plan", "--only", "w"], ["web"]),
+        (["apply", ""], []),  # a file: the shell's business
+        (["budget", "s"], ["set", "show"]),
+        (["routes", "suggest", "w"], ["web"]),
+        (["resume-watch", "w"], ["web"]),
+        (["usage", "--format", "o"], ["otel"]),
     ],
 )
 def test_completion_of_verbs_names_and_values(
     home: Path, words: list[str], expected: list[str]
 ) -> None:
     assert candidates(words, {"BB_HOME": str(home)}, home) == expected
+
+
+def test_completion_knows_every_inner_verb_and_names_only_verbs_that_exist() -> None:
+    groups = {v: load_verb(v).commands for v in VERBS if hasattr(load_verb(v), "commands")}
+    assert {v: sorted(inner) for v, inner in groups.items()} == {
+        v: sorted(inner) for v, inner in _INNER.items()
+    }
+    assert VERBS.keys() >= _AGENTS
 
 
 def test_completion_is_fast_and_light(home: Path) -> None:

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from botbottle import applying, locking
 from botbottle.cli.consent import Consent
+from botbottle.cli.plan import exit_code
 from botbottle.cli.run import Pace, Run, only_shown
 from botbottle.errors import BBError
 from botbottle.executor import Result
@@ -124,3 +125,10 @@ def test_an_approved_plan_with_nothing_to_do_approves_nothing(
     assert nothing.empty
     assert made.go(Consent(digest=nothing.digest, saved=document(nothing)), Pace()) == 0
     assert done == []
+
+
+def test_snapshots_alone_are_changes_for_the_detailed_exit_code() -> None:
+    before, after = (world(h, drift=False).plan(AUTO) for h in (25.99, 26.01))
+    assert forgotten(after) == ["snap:1"] and forgotten(before) == []
+    assert [exit_code(p, detailed=True) for p in (before, after)] == [0, 2]
+    assert before.digest == after.digest

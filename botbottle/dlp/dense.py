@@ -4,8 +4,7 @@ To look at each of twenty thousand Base64 words is the interpreter's work, not t
 runs are close, whatever is no digit of the code becomes one, so that positions stay, and the whole
 stretch is decoded at each alignment that a word can have: 4 for Base64, 2 for hex, 8 for Base32
 (RFC 4648 sections 4, 8 and 6). Every word is whole in one of them. The others are noise, in which
-neither a rule nor a held secret is met by chance. A stretch is one number, and its alignments are
-that number shifted by some bits.
+neither a rule nor a held secret is met by chance.
 
 Blanks and line breaks are left out first: words may be continued on the next line.
 """
@@ -16,36 +15,36 @@ import binascii
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from itertools import accumulate
 from math import gcd
+
+from botbottle.dlp.compiled import matcher
+from botbottle.dlp.engines.base import Expression, Matcher
 
 FEW = 64  # runs that are looked at one by one before their distance is judged
 APART = 750  # bytes from run to run, below which a stretch costs less than its runs
 FIRST, LARGEST = 64 * 1024, 1024 * 1024  # bytes of one stretch
 OVERLAP = 6 * 1024  # bytes that two stretches share, for what lies across their border
 _BLOCK = 1024
-_RUN = b"d" * 42
 
 type Span = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """A digit holds ``bits``; ``number`` is linear (the base is a power of two)."""
+    """A digit holds ``bits``; ``decode`` takes whole bytes of digits and is linear."""
 
     layer: str
     bits: int
     table: bytes
-    number: Callable[[bytes], int]
+    decode: Callable[[bytes, int], bytes]
 
     def aligned(self, text: bytes) -> Iterator[tuple[int, bytes]]:
         """(digits left out in front, bytes) for each alignment."""
         text = text.translate(self.table)
-        text += self.table[:1] * (-len(text) % 8)
-        number, size = self.number(text), len(text) * self.bits // 8
         for shift in range(8 // gcd(8, self.bits)):
-            left = (len(text) - shift) * self.bits
-            yield shift, (number >> left % 8).to_bytes(size, "big")[-(left // 8) :]
+            yield shift, self.decode(text + self.table[:1] * (shift - len(text) & 7), shift)
 
 
 def _table(alphabet: bytes, digits: bytes) -> bytes:
@@ -56,8 +55,17 @@ def _table(alphabet: bytes, digits: bytes) -> bytes:
     return bytes(places)
 
 
-def _base64(text: bytes) -> int:
-    return int.from_bytes(binascii.a2b_base64(text), "big")
+def _base64(text: bytes, shift: int) -> bytes:
+    return binascii.a2b_base64(memoryview(text)[shift:])
+
+
+def _hex(text: bytes, shift: int) -> bytes:
+    return binascii.unhexlify(memoryview(text)[shift:])
+
+
+def _base32(text: bytes, shift: int) -> bytes:
+    """The base is a power of two, so that ``int`` is linear."""
+    return int(text[shift:], 32).to_bytes((len(text) - shift) * 5 // 8, "big")
 
 
 _UPPER, _LOWER = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ", b"abcdefghijklmnopqrstuvwxyz"
@@ -65,21 +73,23 @@ _TEN = b"0123456789"
 _STANDARD = _UPPER + _LOWER + _TEN + b"+/"
 _THIRTY_TWO = b"0123456789abcdefghijklmnopqrstuv"  # digits of int(text, 32)
 _BASE64 = Code("base64", 6, _table(_STANDARD + b"-_", _STANDARD + b"+/"), _base64)
-_HEX = Code("hex", 4, _table(_TEN + b"ABCDEFabcdef", _TEN + b"abcdef" * 2), lambda t: int(t, 16))
+_HEX = Code("hex", 4, _table(_TEN + b"ABCDEFabcdef", _TEN + b"abcdef" * 2), _hex)
 _BASE32 = Code(
     "base32",
     5,
     _table(_UPPER + b"234567" + _LOWER, _THIRTY_TWO + _THIRTY_TWO[:26]),
-    lambda t: int(t, 32),
+    _base32,
 )
-_MARKS = tuple(
-    (code, _table(b"\0" + alphabet, b" " + b"d" * len(alphabet)))
-    for code, alphabet in (
-        (_HEX, _TEN + b"ABCDEFabcdef"),
-        (_BASE32, _UPPER + b"234567"),
-        (_BASE32, _LOWER + b"234567"),
-    )
+_ALPHABETS = (
+    (_HEX, rb"[0-9A-Fa-f]{42}"),
+    (_BASE32, rb"[A-Z2-7]{42}"),
+    (_BASE32, rb"[a-z2-7]{42}"),
 )
+
+
+@cache
+def _alphabets() -> Matcher:
+    return matcher([Expression(text, once=True) for _, text in _ALPHABETS])
 
 
 class Stretch:
@@ -99,7 +109,8 @@ class Stretch:
 
     def _codes(self) -> tuple[Code, ...]:
         """Base64, and what else there are long runs of."""
-        found = {c.layer: c for c, marks in _MARKS if _RUN in self._text.translate(marks)}
+        hits = _alphabets().find(self._text, len(_ALPHABETS) + 1).hits
+        found = {_ALPHABETS[number][0].layer: _ALPHABETS[number][0] for number, _ in hits}
         return _BASE64, *found.values()
 
     def _origin(self, code: Code, shift: int) -> Callable[[int, int], Span]:

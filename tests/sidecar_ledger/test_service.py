@@ -7,6 +7,7 @@ import pytest
 
 from botbottle import __version__
 from botbottle.model.bottle import Limit
+from botbottle.sidecar.ledger import sockets
 from botbottle.sidecar.ledger.connection import MAX_WAITING, Connection
 from botbottle.sidecar.ledger.follow import POLL_SECONDS
 from botbottle.sidecar.ledger.handlers import Caller
@@ -168,6 +169,26 @@ def test_a_retired_bottle_loses_its_socket_and_its_connections(service, web):
     service.ledger.retire("p/web")
     wait_for(lambda: not service.path("web").exists())
     assert web.receive() is None
+
+
+def test_two_bottles_whose_places_are_the_same_never_share_a_socket(monkeypatch, world):
+    """The place is the identity, and its name is a short hash: the second one gets none."""
+    monkeypatch.setattr(sockets, "slug", lambda project, name: "same")
+    failed = []
+
+    async def scenario():
+        service = Service(world.ledger, rates=Rates(), log=lambda event, data: None)
+        doors = sockets.Doors(service, world.root, 16)
+        await doors.update({"p/web"}, lambda account, error: failed.append(account))
+        await doors.update({"p/web", "a/web"}, lambda account, error: failed.append(account))
+        accounts = list(doors._doors)
+        await doors.update({"a/web"}, lambda account, error: failed.append(account))
+        accounts += doors._doors
+        doors.close()
+        return accounts
+
+    assert asyncio.run(scenario()) == ["p/web", "a/web"]
+    assert failed == ["a/web"]
 
 
 def test_a_bottle_that_comes_back_gets_a_socket_again(service, web):

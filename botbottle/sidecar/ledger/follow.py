@@ -16,7 +16,10 @@ from botbottle.sidecar.ledger.sockets import Doors
 POLL_SECONDS = 0.02  # how soon a new account gets its socket
 RETRY_SECONDS = 1.0  # while the ledger cannot be used
 UPKEEP_SECONDS = 30.0
-RELIEVE = 250  # transactions after which the log of the database is worth copying
+RELIEVE = (
+    500  # transactions after which the log of the database is worth copying: commits that meet
+)
+# the copying wait for the disk, and with this few do (less than one in a hundred)
 
 
 class Follower:

@@ -75,8 +75,11 @@ class Doors:
             self._doors.pop(account).close()
         for account in sorted(accounts - self._doors.keys()):
             project, _, name = account.rpartition("/")
+            path = self._root / slug(project, name) / NAME
             try:
-                await self._open(account, self._root / slug(project, name) / NAME, 0o666)
+                if any(path == door.path for door in self._doors.values()):
+                    raise FileExistsError("another bottle's socket has this place")
+                await self._open(account, path, 0o666)
             except OSError as error:
                 failed(account, error)
 

@@ -37,6 +37,7 @@ class Files:
 
     compose: Path
     changed: Path  # compose with one container's environment changed
+    working: Path  # compose with the sidecar's own program in the place of the sleeping ones
     pyinfra: Path
     ansible: Path
 
@@ -68,7 +69,11 @@ def write(work: Path, n: int) -> Files:
     pyinfra.write_text(_pyinfra(image, n))
     ansible = work / "play.yml"
     ansible.write_text(json.dumps(_ansible(image, n)))
-    return Files(compose, changed, pyinfra, ansible)
+    working = work / "working.json"
+    working.write_text(json.dumps(_working(image, n)))
+    return Files(
+        compose=compose, changed=changed, working=working, pyinfra=pyinfra, ansible=ansible
+    )
 
 
 def _compose(image: str, n: int, first: dict[str, str] | None = None) -> dict[str, object]:
@@ -92,6 +97,33 @@ def _compose(image: str, n: int, first: dict[str, str] | None = None) -> dict[st
     if first:
         services["agent0"] = {**hard, "networks": ["in0"], "environment": first}
     return {"services": services, "networks": networks}
+
+
+def _working(image: str, n: int) -> dict[str, object]:
+    """Sidecars that do what bb's do until they are configured: make a certificate authority, load
+    the rules, listen. An agent waits for its sidecar as Compose waits: for a health check, here
+    the cheapest there is, every half a second. No ledger, no routes, no credentials, no files."""
+    made = _compose(image, n)
+    owned = "uid=65532,gid=65532,mode=0700"
+    places = [f"/run/bb/{name}:{owned}" for name in ("control", "ca", "public")]
+    egress = {
+        "command": [
+            "python3", "-m", "botbottle.sidecar.egress", "--no-ledger", "--dns-answer", "127.0.0.1",
+        ],
+        "user": "65532:65532",
+        "tmpfs": [*places, "/tmp:mode=1777"],
+        "sysctls": {"net.ipv4.ip_unprivileged_port_start": "0"},
+        "healthcheck": {
+            "test": ["CMD", "test", "-S", "/run/bb/control/control.sock"],
+            "interval": "500ms", "timeout": "30s", "retries": 240,
+        },
+    }  # fmt: skip
+    services = made["services"]
+    assert isinstance(services, dict)
+    for i in range(n):
+        services[f"egress{i}"] |= egress
+        services[f"agent{i}"]["depends_on"] = {f"egress{i}": {"condition": "service_healthy"}}
+    return made
 
 
 def names(n: int) -> list[tuple[str, list[str]]]:

@@ -17,7 +17,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from itertools import accumulate
-from math import gcd
 
 from botbottle.dlp.compiled import matcher
 from botbottle.dlp.engines.base import Expression, Matcher
@@ -33,18 +32,17 @@ type Span = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """A digit holds ``bits``; ``decode`` takes whole bytes of digits and is linear."""
+    """A digit holds ``bits``; ``decode`` gives the bytes of each alignment and is linear."""
 
     layer: str
     bits: int
     table: bytes
-    decode: Callable[[bytes, int], bytes]
+    decode: Callable[[bytes], Iterator[bytes]]
 
     def aligned(self, text: bytes) -> Iterator[tuple[int, bytes]]:
         """(digits left out in front, bytes) for each alignment."""
         text = text.translate(self.table)
-        for shift in range(8 // gcd(8, self.bits)):
-            yield shift, self.decode(text + self.table[:1] * (shift - len(text) & 7), shift)
+        return enumerate(self.decode(text + self.table[:1] * (-len(text) % 8)))
 
 
 def _table(alphabet: bytes, digits: bytes) -> bytes:
@@ -55,17 +53,22 @@ def _table(alphabet: bytes, digits: bytes) -> bytes:
     return bytes(places)
 
 
-def _base64(text: bytes, shift: int) -> bytes:
-    return binascii.a2b_base64(memoryview(text)[shift:])
+def _base64(text: bytes) -> Iterator[bytes]:
+    whole = text + b"AAAA"
+    return (binascii.a2b_base64(whole[shift : shift - 4]) for shift in range(4))
 
 
-def _hex(text: bytes, shift: int) -> bytes:
-    return binascii.unhexlify(memoryview(text)[shift:])
+def _hex(text: bytes) -> Iterator[bytes]:
+    return iter((binascii.unhexlify(text), binascii.unhexlify(text[1:] + b"0")))
 
 
-def _base32(text: bytes, shift: int) -> bytes:
-    """The base is a power of two, so that ``int`` is linear."""
-    return int(text[shift:], 32).to_bytes((len(text) - shift) * 5 // 8, "big")
+def _base32(text: bytes) -> Iterator[bytes]:
+    """All of it is one number (the base is a power of two, so that is linear), and its alignments
+    are that number shifted by some bits."""
+    number, size = int(text, 32), len(text) * 5 // 8
+    for shift in range(8):
+        left = (len(text) - shift) * 5
+        yield (number >> left % 8).to_bytes(size, "big")[-(left // 8) :]
 
 
 _UPPER, _LOWER = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ", b"abcdefghijklmnopqrstuvwxyz"

@@ -6,6 +6,7 @@ import collections
 import time
 from typing import Any
 
+from benchmarks.dlp import folds
 from benchmarks.dlp.corpora import FORMS, SETS, clean_files, folder, forms, rows
 from botbottle.dlp import INBOUND_ALL, Limits, Scanner, Verdict
 from botbottle.dlp.scanner import inbound
@@ -94,7 +95,9 @@ def run(quick: bool) -> dict[str, Any]:
     scan = scanner()
     limit = 10_000_000 if quick else 120_000_000
     result: dict[str, Any] = {"false_alarms": false_alarms(scan, limit)}
-    if folder() is not None:
+    where = folder()
+    if where is not None:
         result["recall"] = {name: recall(name, scan) for name in SETS}
         result["injection"] = injection(min(limit, 30_000_000))
+        result["injection_unseen"] = folds.run(where, min(limit, 30_000_000))
     return result

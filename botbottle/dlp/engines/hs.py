@@ -9,6 +9,7 @@ streams created by the binding keep borrowed references and crash, so there is n
 
 from __future__ import annotations
 
+import ctypes
 import threading
 from collections.abc import Sequence
 from importlib.metadata import version
@@ -65,7 +66,16 @@ def build(expressions: Sequence[Expression]) -> HyperscanMatcher:
         elements=len(expressions),
         flags=[_flags(e) for e in expressions],
     )
+    _give_back()
     return HyperscanMatcher(database)
+
+
+def _give_back() -> None:
+    """Let the system have what compiling took: 22 of 38 MB for a hundred secrets, which the C
+    library would keep. There is no such call outside of glibc."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)
 
 
 def load(blob: bytes) -> HyperscanMatcher:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -39,19 +40,19 @@ def run(corpora: Path, limit: int) -> dict[str, Any]:
     rng = random.Random(4)
     fold = [rng.randrange(FOLDS) for _ in range(max(len(bad), len(good)))]
     splits: dict[str, tuple[Split, Split]] = {
-        f"fold {n}": (lambda i, n=n: fold[i] == n, lambda i, n=n: fold[i] == n)
-        for n in range(FOLDS)
+        f"fold {n}": (partial(_is, fold, n), partial(_is, fold, n)) for n in range(FOLDS)
     }
     for source in dict.fromkeys(sources):
-        splits[f"without {source}"] = (
-            lambda i, source=source: sources[i] == source,
-            lambda i: fold[i] == 0,
-        )
+        splits[f"without {source}"] = (partial(_is, sources, source), partial(_is, fold, 0))
     return {
         "phrases": len(PHRASES),
         "all_phrases_all_texts": _judged(frozenset(range(len(PHRASES))), bad, good),
         **{name: _one(bad, good, *held_out) for name, held_out in splits.items()},
     }
+
+
+def _is(values: Sequence[object], wanted: object, number: int) -> bool:
+    return values[number] == wanted
 
 
 def _one(

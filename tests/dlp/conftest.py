@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from botbottle.dlp import CompiledRules, Scanner
+from botbottle.dlp import CompiledRules, Scanner, Verdict
 from botbottle.dlp.settings import Limits
 
 ALNUM = string.ascii_letters + string.digits
@@ -50,3 +50,14 @@ def alnum(rng: random.Random, size: int) -> str:
 def github(rng: random.Random) -> str:
     """A token in GitHub's classic shape."""
     return "ghp" + "_" + alnum(rng, 36)
+
+
+def body_with(payload: bytes, size: int) -> bytes:
+    """``payload`` as a value, with ``size`` pieces of ordinary code before and behind it."""
+    filler = b"def load(path):\n    return open(path).read()\n" * size
+    return filler + b'value = "' + payload + b'"\n' + filler
+
+
+def leaks(scanner: Scanner, data: bytes) -> list[str]:
+    """The rules that say that ``data`` holds a held secret."""
+    return [f.rule for f in scanner.scan(data) if f.verdict is Verdict.BLOCK]

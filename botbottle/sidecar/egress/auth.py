@@ -42,6 +42,7 @@ STRIPPED = frozenset(
 _STRIPPED_QUERY = frozenset({"access_token", "api_key", "apikey", "private_token"})
 LOGINS = frozenset({"oauth", "login"})  # schemes whose value is a program's login
 _PROTOCOL = b"sec-websocket-protocol"
+_CONNECTION = frozenset({b"close", b"keep-alive", b"upgrade"})
 _KEY_IN_PROTOCOL = b"openai-insecure-api-key."
 
 
@@ -55,10 +56,29 @@ class Signed:
 
 def strip(headers: Fields, query: str) -> Signed:
     """The request without any credential of the agent's."""
-    kept = tuple(_protocol(f) for f in headers if f[0].lower() not in STRIPPED)
+    kept = tuple(_protocol(f) for f in headers if _plain(f[0]) not in STRIPPED)
     if query:
         query = _without(query, _STRIPPED_QUERY)
     return Signed(tuple(f for f in kept if f is not None), query)
+
+
+def _plain(name: bytes) -> bytes:
+    """A name as gateways to scripts read it (RFC 3875, 4.1.18: ``-`` becomes ``_``)."""
+    return name.lower().replace(b"_", b"-")
+
+
+def unnamed(headers: Fields) -> Fields:
+    """Without the names of other headers in ``Connection``: whoever comes next would drop those,
+    also the one that the route's credential is in (RFC 9110, 7.6.1)."""
+    if not any(name.lower() == b"connection" for name, _ in headers):
+        return headers
+    kept = (_connection(f) if f[0].lower() == b"connection" else f for f in headers)
+    return tuple(f for f in kept if f is not None)
+
+
+def _connection(item: tuple[bytes, bytes]) -> tuple[bytes, bytes] | None:
+    kept = [p for p in item[1].split(b",") if p.strip().lower() in _CONNECTION]
+    return (item[0], b",".join(kept).strip()) if kept else None
 
 
 def _protocol(item: tuple[bytes, bytes]) -> tuple[bytes, bytes] | None:

@@ -18,6 +18,7 @@ from typing import Any
 
 FORMAT = "botbottle-denial/1"
 PROPOSE = "egress-allow"
+LONGEST = 2048  # characters of a path in what is kept, logged, reported and answered
 
 # code: (HTTP status, remedy, MCP tool)
 _KINDS: dict[str, tuple[int, str, str]] = {
@@ -81,7 +82,7 @@ class Denial:
 
     def at(self, method: str, host: str, path: str) -> Denial:
         """The same of this request; what is not known of it is empty."""
-        return replace(self, method=method[:32], host=host, path=path)
+        return replace(self, method=method[:32], host=host, path=path[:LONGEST])
 
     @property
     def status(self) -> int:

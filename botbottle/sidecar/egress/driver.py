@@ -31,6 +31,7 @@ from botbottle.sidecar.egress.link import Link
 from botbottle.sidecar.egress.log import Log, described
 from botbottle.sidecar.egress.options import LayerOptions
 from botbottle.sidecar.egress.pressure import Pressure
+from botbottle.sidecar.egress.stream import Stream
 from botbottle.sidecar.egress.windows import Grant
 
 type Waiting = Coroutine[Any, Any, None] | None
@@ -150,6 +151,12 @@ class Driver:
             self.abort()
         else:
             self._watch = self._loop.call_later(left + 1, self._check_idle)
+
+    def kept(self) -> int:
+        """Bytes of request bodies that are kept here."""
+        http = self.pressure.http
+        streams = http.streams.values() if http is not None else ()
+        return sum(stream.kept for stream in streams if isinstance(stream, Stream))
 
     def filled(self) -> None:
         """A peer reads slowly: whoever sends to it must wait."""

@@ -158,3 +158,10 @@ class Link(asyncio.Protocol):
         self._out.clear()
         if self.transport:
             self.transport.abort()
+
+
+class Closed(asyncio.Protocol):
+    """A connection that is one too many."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        cast(asyncio.Transport, transport).abort()

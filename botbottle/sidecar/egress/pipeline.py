@@ -224,7 +224,8 @@ def _sign(flow: http.HTTPFlow, passage: Passage) -> None:
     """Put the route's credential in; the agent's own were stripped before the scan."""
     request = flow.request
     path, _, query = request.path.partition("?")
-    method, fields = request.data.method.decode("latin-1"), request.headers.fields
+    method = request.data.method.decode("latin-1")
+    fields = auth.unnamed(request.headers.fields)
     body = request.raw_content or b""
     ready = signed(
         passage, sigv4.Unsigned(method, authority(passage.where), path, query, fields, body)

@@ -13,7 +13,7 @@ from typing import Any
 from mitmproxy import http
 
 from botbottle.dlp import Finding
-from botbottle.sidecar.egress.denial import Denial
+from botbottle.sidecar.egress.denial import LONGEST, Denial
 from botbottle.sidecar.egress.gate import Ledger
 from botbottle.sidecar.egress.log import Log
 from botbottle.sidecar.egress.passage import Passage
@@ -50,7 +50,7 @@ class Records:
         """Host and path as a log may have them."""
         if passage is not None and passage.hidden:
             return {"host": passage.way.host, "path": "[redacted]"}
-        return {"host": self._shown(host), "path": self._shown(path)}
+        return {"host": self._shown(host), "path": self._shown(path[:LONGEST])}
 
     def _host(self, passage: Passage) -> str:
         return self.place(passage, passage.where.host)["host"]

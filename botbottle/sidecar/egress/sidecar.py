@@ -26,7 +26,7 @@ from botbottle.sidecar.egress.denial import Denial
 from botbottle.sidecar.egress.driver import Driver, Waiting
 from botbottle.sidecar.egress.gate import Ledger
 from botbottle.sidecar.egress.hooks import HOOKS, HTTPS
-from botbottle.sidecar.egress.link import Link
+from botbottle.sidecar.egress.link import Closed
 from botbottle.sidecar.egress.log import Log
 from botbottle.sidecar.egress.logins import Logins
 from botbottle.sidecar.egress.match import Query
@@ -44,6 +44,8 @@ from botbottle.sidecar.egress.stream import response_of
 from botbottle.sidecar.egress.target import canonical_host
 from botbottle.sidecar.egress.tls import AgentSide, WorldSide
 from botbottle.sidecar.egress.unread import Cost
+
+MAX_CONNECTIONS = 512  # of the agent's; a program opens some ten
 
 
 class Sidecar:
@@ -78,7 +80,8 @@ class Sidecar:
         self._trust = ""
         self.logins = Logins(Sealed(keep), self._ask_endpoint, self._renewed)
         self.pipeline = Pipeline(self)
-        self.options = LayerOptions(Refusals(self.records, self.live), self.pipeline.sending)
+        refusals = Refusals(self.records, self.live)
+        self.options = LayerOptions(refusals, self.pipeline.sending, self.kept)
         self._forms = VariantCache()
         default_rules()  # compiled or read now, not during the first configuration
 
@@ -188,9 +191,15 @@ class Sidecar:
 
     # -- what drivers and layers ask -----------------------------------------------------------
 
-    def accept(self, listener: Listener) -> Link:
-        """The protocol for a new client connection."""
-        return Driver(self, listener).accept()
+    def accept(self, listener: Listener) -> asyncio.Protocol:
+        """The protocol for a new client connection. More than MAX_CONNECTIONS would take the
+        descriptors that the control socket needs: they are closed again."""
+        full = len(self.drivers) >= MAX_CONNECTIONS
+        return Closed() if full else Driver(self, listener).accept()
+
+    def kept(self) -> int:
+        """Bytes of request bodies that are kept until they can be judged or sent."""
+        return sum(driver.kept() for driver in self.drivers)
 
     def hook(self, driver: Driver, command: StartHook) -> Waiting:
         """Answer a hook of mitmproxy's layers."""

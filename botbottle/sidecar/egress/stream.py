@@ -30,6 +30,8 @@ from botbottle.sidecar.egress.upload import MAX_BODY, UploadRefused
 
 type Commands = Generator[commands.Command, Any, Any]
 
+MAX_KEPT = 256 * 1024 * 1024  # bytes of request bodies that are kept whole, of all together
+_STEP = 256 * 1024  # bytes
 AUTHORITY = "authority_on_the_wire"  # attribute of a request object
 
 
@@ -58,6 +60,7 @@ class Stream(mhttp.HttpStream):
     """One request and its response."""
 
     was_cut = False
+    _steps = 0  # of _STEP bytes that the body had when room was last looked for
 
     def __init__(self, context: Context, stream_id: int, home: Home) -> None:
         super().__init__(context, stream_id)
@@ -180,14 +183,22 @@ class Stream(mhttp.HttpStream):
         yield from self._answer(denial)
         return True
 
+    @property
+    def kept(self) -> int:
+        """Bytes of the request's body that are here."""
+        flow = getattr(self, "flow", None)
+        whole = flow.request.raw_content if flow is not None else None
+        return len(self.request_body_buf) + len(whole or b"")
+
     def check_body_size(self, request: bool) -> Commands:
-        """Requests over MAX_BODY are refused, unless they stream; responses have no limit."""
+        """Requests over MAX_BODY are refused, unless they stream; responses have no limit. So is
+        what would be more than MAX_KEPT with all others."""
         if not request or self.flow.response is not None:
             return False
         size = len(self.request_body_buf)
         if not size:
             size = expected_http_body_size(self.flow.request) or 0
-        if size <= MAX_BODY:
+        if size <= MAX_BODY and not self._crowded():
             return False
         if not self.request_body_buf:
             yield hooks.HttpRequestHeadersHook(self.flow)  # known now, so that no byte is read
@@ -196,6 +207,14 @@ class Stream(mhttp.HttpStream):
         denial = _refusals(self).already(self.flow) or _refusals(self).too_large(self.flow)
         yield from self._answer(denial)
         return True
+
+    def _crowded(self) -> bool:
+        """Whether there is no room for this body; looked at whenever it grew by a step."""
+        steps = len(self.request_body_buf) // _STEP
+        if steps == self._steps:
+            return False
+        self._steps = steps
+        return _options(self).kept() > MAX_KEPT
 
     def state_stream_request_body(self, event: events.Event) -> Commands:
         """As the original, until a block of the body is refused. An empty DATA frame is nothing:
@@ -221,10 +240,20 @@ class Stream(mhttp.HttpStream):
         yield from super().state_stream_response_body(event)
 
     def state_consume_request_body(self, event: events.Event) -> Commands:
-        """What a refused request still sends is read and forgotten."""
+        """What a refused request still sends is read and forgotten. A body that is not as long as
+        its head says, which HTTP/2 can send, would be two things to two parsers."""
         if isinstance(event, hevents.RequestData) and self.flow.response is not None:
             return
+        if isinstance(event, hevents.RequestEndOfMessage) and self._other_length():
+            problem = Denial("bad-request", "the body is not as long as its head says", close=True)
+            yield from self._answer(_refusals(self).refused(self.flow, problem))
+            return
         yield from super().state_consume_request_body(event)
+
+    def _other_length(self) -> bool:
+        said = self.flow.request.headers.get("content-length")
+        judged = self.flow.response is not None
+        return not judged and said is not None and int(said) != len(self.request_body_buf)
 
     def _answer(self, denial: Denial) -> Commands:
         """Answer in place of the upstream and be done with the stream."""

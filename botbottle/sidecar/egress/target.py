@@ -12,6 +12,7 @@ a number") is refused unless it is a canonical dotted quad; IPv6 literals are re
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -24,6 +25,7 @@ _NUMERIC = re.compile(r"(?:0x[0-9a-f]*|\d+)")
 _PORT = re.compile(r"[1-9]\d{0,4}")
 _BAD_PATH = re.compile(r"[\x00-\x20\x7f-\U0010ffff\\#]")
 _PERCENT = re.compile(r"%([0-9A-Fa-f]{2})?")
+_SHORT = 512  # characters
 _UNRESERVED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
 
 
@@ -106,7 +108,20 @@ def split_authority(text: str) -> tuple[str, int]:
     return host, int(port) if _PORT.fullmatch(port) and int(port) < 65536 else -1
 
 
-@lru_cache(maxsize=4096)
+class _Remembered[Found]:
+    """A pure function of a text whose results for short texts are kept. What is long is computed
+    anew: whoever sends it would decide how much is kept."""
+
+    def __init__(self, compute: Callable[[str], Found]) -> None:
+        self._compute = compute
+        self._kept = lru_cache(maxsize=4096)(compute)
+        self.cache_clear, self.cache_info = self._kept.cache_clear, self._kept.cache_info
+
+    def __call__(self, text: str) -> Found:
+        return self._kept(text) if len(text) <= _SHORT else self._compute(text)
+
+
+@_Remembered
 def canonical_host(raw: str) -> str | Denial:
     """The lower-case name, or why it is not one."""
     name = raw.lower()
@@ -121,7 +136,7 @@ def canonical_host(raw: str) -> str | Denial:
     return name
 
 
-@lru_cache(maxsize=4096)
+@_Remembered
 def canonical_path(path: str) -> str | None:
     """The path with unreserved characters decoded, or None when parsers could disagree on it.
 

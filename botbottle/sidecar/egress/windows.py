@@ -20,6 +20,7 @@ from mitmproxy.proxy import commands, events
 from mitmproxy.proxy.context import Context
 from mitmproxy.proxy.layers import http as mhttp
 from mitmproxy.proxy.layers.http import _events as hevents
+from mitmproxy.proxy.layers.http._base import ReceiveHttp
 from mitmproxy.proxy.layers.http._http1 import Http1Client
 from mitmproxy.proxy.layers.http._http2 import Http2Client, Http2Server
 from mitmproxy.proxy.layers.http._http_h2 import BufferedH2Connection
@@ -30,6 +31,8 @@ type Commands = Generator[commands.Command, Any, Any]
 
 AGENT_WINDOW = 256 * 1024  # bytes of a stream from the agent, which is near
 WORLD_WINDOW = 2 * 1024 * 1024  # bytes of a stream from an upstream, which may be far
+TABLE = 4096  # bytes of the header table (RFC 7541, 4.2): a peer may ask for 4 GiB
+_MOST = 1024 * 1024  # bytes of an upstream's lines that have no end
 _WHOLE = 1024 * 1024  # bytes after which the connection's window is filled up again
 _RECEIVING = (StreamState.OPEN, StreamState.HALF_CLOSED_LOCAL)
 
@@ -54,6 +57,13 @@ class Windowed(BufferedH2Connection):
         self.owed: dict[int, int] = {}
         self._least = window // 4  # bytes worth a frame
         self._whole = 0
+
+    def receive_data(self, data: bytes) -> Any:
+        """As the original; the table for headers that are sent stays small."""
+        found = super().receive_data(data)
+        if self.encoder.header_table_size > TABLE:
+            self.encoder.header_table_size = TABLE
+        return found
 
     def acknowledge_received_data(self, acknowledged_size: int, stream_id: int) -> None:
         """Note what came; the stream's window stays as it is."""
@@ -153,6 +163,37 @@ class WorldHttp1(Http1Client):
         if isinstance(event, hevents.RequestHeaders) and not event.end_stream:
             event = replace(event, request=_framed(event.request))
         yield from super().send(event)
+
+    def _handle_event(self, event: events.Event) -> Commands:
+        """As the original, but heads, chunk heads and trailers are not kept without bound."""
+        yield from super()._handle_event(event)
+        if len(self.buf) > _MOST and self.state != self.passthrough:
+            self.state = self.done
+            self.buf.maybe_extract_at_most(len(self.buf))
+            yield commands.CloseConnection(self.conn)
+            if self.stream_id is not None:
+                said = "upstream-protocol: a line of the response has no end"
+                code = hevents.ErrorCode.GENERIC_SERVER_ERROR
+                yield ReceiveHttp(hevents.ResponseProtocolError(self.stream_id, said, code))
+
+    def read_headers(self, event: events.ConnectionEvent) -> Commands:
+        """As the original, which takes an informational response for the answer."""
+        while (yield from self._head(event)) and self.buf:
+            event = events.DataReceived(self.conn, b"")
+
+    def _head(self, event: events.ConnectionEvent) -> Generator[commands.Command, Any, bool]:
+        """Read one head; whether it was informational, and is forgotten (RFC 9110, 15.2)."""
+        for command in super().read_headers(event):
+            if isinstance(command, ReceiveHttp) and _informational(command.event):
+                self.response = None
+                return True
+            yield command
+        return False
+
+
+def _informational(event: hevents.HttpEvent) -> bool:
+    head = event.response if isinstance(event, hevents.ResponseHeaders) else None
+    return head is not None and 100 <= head.status_code < 200 and head.status_code != 101
 
 
 def _framed(request: http.Request) -> http.Request:

@@ -12,7 +12,7 @@ from botbottle.cli.context import Context
 if TYPE_CHECKING:
     from botbottle.model.bottle import BottleSpec, Declared
     from botbottle.model.plan import Plan
-    from botbottle.model.resources import Observed
+    from botbottle.model.resources import Observed, ObservedContainer
     from botbottle.session import Session
 
 
@@ -60,7 +60,7 @@ def row(spec: BottleSpec, observed: Observed, made: Plan, session: Session) -> d
         "provider": spec.template,
         "declared": spec.state,
         "agent": agent.state if agent else "absent",
-        "sidecar": _sidecar(egress is not None, active),
+        "sidecar": _sidecar(egress, active),
         "budget": [
             {"scope": b.scope, "provider": b.provider, "spent": b.spent, "limit": b.limit}
             for b in made.budgets
@@ -70,12 +70,15 @@ def row(spec: BottleSpec, observed: Observed, made: Plan, session: Session) -> d
         if held
         else None,
         "pending": sorted({op.id for op in made.ops if op.bottle == spec.name}),
+        "drift": any(c.drift for c in made.changes if c.bottle == spec.name),
     }
 
 
-def _sidecar(exists: bool, active: Any) -> str:
-    if not exists:
+def _sidecar(found: ObservedContainer | None, active: Any) -> str:
+    if found is None:
         return "absent"
+    if found.state != "running":
+        return found.state
     if active is None:
         return "not answering"
     return "ready" if active.ready and active.ledger else "refusing"
@@ -99,7 +102,13 @@ def table(rows: list[dict[str, Any]]) -> str:
 
 def _cells(found: dict[str, Any]) -> tuple[str, str, str, str, str]:
     budget = ", ".join(f"{b['spent']:,}/{b['limit']:,} {b['provider']}" for b in found["budget"])
-    mark = (
-        f"! {found['held']['policy']}" if found["held"] else ("~ drift" if found["pending"] else "")
-    )
-    return found["name"], found["agent"], found["sidecar"], budget or "-", mark
+    return found["name"], found["agent"], found["sidecar"], budget or "-", _mark(found)
+
+
+def _mark(found: dict[str, Any]) -> str:
+    """What stands out: a hold, drift, or edits that nobody applied yet."""
+    if found["held"]:
+        return f"! {found['held']['policy']}"
+    if found["drift"]:
+        return "~ drift"
+    return "~ not applied yet" if found["pending"] else ""

@@ -107,11 +107,16 @@ def read_env_file(path: Path) -> EnvValues:
     """``NAME=value`` lines, verbatim after the first ``=``; blank lines and ``#`` lines are
     skipped. Raises ManifestError that names the file and the line, never its text."""
     try:
-        raw = path.read_bytes()[: _MAX_FILE + 1]
+        with path.open("rb") as file:
+            raw = file.read(_MAX_FILE + 1)
         text = raw.decode()
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
         raise ManifestError(
-            f"the env file cannot be read: {type(error).__name__}", code="BB2902", where=str(path)
+            f"the env file cannot be read: {error.strerror}", code="BB2902", where=str(path)
+        ) from None
+    except UnicodeDecodeError:
+        raise ManifestError(
+            "the env file is not UTF-8", code="BB2902", where=str(path)
         ) from None  # the cause would carry the file's bytes
     if len(raw) > _MAX_FILE:
         raise ManifestError("the env file is too large", code="BB2902", where=str(path))

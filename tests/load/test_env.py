@@ -123,3 +123,17 @@ def test_an_env_file_that_is_not_text_does_not_reach_the_traceback(tmp_path: Pat
     assert SECRET not in "".join(traceback.format_exception(caught.value))
     with pytest.raises(ManifestError):
         read_env_file(tmp_path / "absent")
+
+
+def test_an_env_file_that_cannot_be_read_says_why_and_none_is_read_whole(tmp_path: Path) -> None:
+    (tmp_path / "latin").write_bytes(b"A=\xe9")
+    wanted = {
+        tmp_path / "absent": "No such file",
+        tmp_path: "Is a directory",
+        tmp_path / "latin": "not UTF-8",
+        Path("/dev/zero"): "too large",
+    }
+    for path, words in wanted.items():
+        with pytest.raises(ManifestError, match=words) as caught:
+            read_env_file(path)
+        assert caught.value.where == str(path)

@@ -59,6 +59,8 @@ def carry_out(run: Run, consent: Consent, *, show: bool = False) -> int:
             if shown.empty:
                 run.document("nothing to do", shown)
                 break
+            if show:  # an order takes no approvals: what needs one is for bb apply
+                run.context.words = ("apply", *(w for n in run.only for w in ("--only", n)))
             ask(run.context, run.verb, shown, consent)
             try:
                 return run.locked(shown, Pace(), emit)

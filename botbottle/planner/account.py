@@ -23,13 +23,14 @@ def counted(settings: Settings) -> tuple[str, ...]:
 
 
 def plan_register(draft: Draft, want: Wanted, settings: Settings, view: LedgerView) -> str:
-    """Write the account when the ledger has another registration or none."""
+    """Write the account when the ledger has another registration or none. An operator's cutoff
+    does not wait for the approval of an edited budget: the edit waits until it is released."""
     spec, count = want.spec, counted(settings)
     agent = f"{spec.project}/{spec.agent}"
     mode = spec.budget_mode(settings.budget_mode)
     digest = registration_digest(spec.scopes, mode, count, agent, spec.ancestry)
     known = view.registered.get(want.account)
-    if known == digest:
+    if known == digest or (known and want.standing.reason == "operator"):
         return ""
     resource = f"{spec.name}/account"
     action = Action.UPDATE if known else Action.CREATE

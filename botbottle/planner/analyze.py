@@ -50,9 +50,11 @@ def _widened(draft: Draft) -> Iterable[Notice]:
 
 def _policy(draft: Draft, want: Wanted) -> Iterable[Notice]:
     """BB302 weaker DLP, BB303 supervision off, BB304 first use of a home bottle by a project,
-    BB307 the operator's own login."""
+    BB307 the operator's own login. A bottle that an order or a budget stops or removes gets
+    nothing of its policy: what waits for an approval must not hold that up."""
     name = want.spec.name
-    if not draft.ops_of(name):
+    stopping = want.mode != "running" and not want.standing.free
+    if stopping or not draft.ops_of(name):
         return
     kept = next((c for c in draft.mine(name, "egress") if c.state == "running"), None)
     status = draft.observed.sidecars.get(kept.id) if kept else None
@@ -64,12 +66,16 @@ def _policy(draft: Draft, want: Wanted) -> Iterable[Notice]:
     if want.spec.layer == "project" and kept is None and not draft.mine(name, "agent"):
         bottle = want.spec.ancestry[0] if want.spec.ancestry else ""
         yield Notice("BB304", name, f"the project's agent uses the home bottle {bottle!r}", "widen")
-    if want.spec.forward_host_credentials and not _forwarded_before(draft, want, old):
+    if (
+        want.spec.forward_host_credentials
+        and want.standing.free
+        and not _forwarded_before(draft, want, old)
+    ):
         _, credential, _ = chosen(want.spec)
         part = "access token" if credential.scheme == "oauth" else "API key"
         text = f"this machine's own {want.spec.template} login (its {part}) is forwarded"
         yield Notice("BB307", name, f"new credential: {text}", "widen")
-    if want.spec.learning:
+    if want.spec.learning and want.standing.free:  # nothing is let through while it is cut off
         yield Notice("BB305", name, "learning mode lets unlisted hosts through", "widen")
 
 

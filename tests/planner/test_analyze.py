@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
 from msgspec.structs import replace
 
 from botbottle.model.approval import Approval
-from botbottle.model.bottle import BottleSpec, Limit, Scope
-from botbottle.model.plan import Notice, Reach
+from botbottle.model.bottle import BottleSpec, Limit, Policy, Scope
+from botbottle.model.ledger_view import HoldRecord
+from botbottle.model.plan import Notice, Reach, RegisterAccount
 from botbottle.model.resources import SidecarStatus
 from botbottle.model.route import Dlp, Route
 from botbottle.planner.reach import route_atoms
@@ -106,3 +108,47 @@ def test_reach_that_was_approved_is_not_asked_for_again_after_a_restart() -> Non
     wider = world.plan(declared(more), replace(FACTS, approved={"web": approved}))
     assert wider.needs == ("widen",)
     assert [c.text for c in wider.reach if c.reach is Reach.WIDENS] == ["two.example any method /*"]
+
+
+EDITS = {
+    "learning": bottle(learning=True),
+    "reach": bottle(routes=(Route("new.example"),)),
+    "weaker": bottle(routes=(Route("one.example", dlp=Dlp(outbound_detectors=())),)),
+    "login": bottle(forward_host_credentials=True),
+    "budget": bottle(scopes=(Scope("agent", "agent:proj-1/web", (Limit("claude", 10**9),)),)),
+    "unsupervised": bottle(supervise=False),
+}
+
+
+def held(policy: Policy, edit: BottleSpec) -> World:
+    """``web`` runs, ``edit`` was written and not applied, and it is held."""
+    world = World()
+    world.converge(declared(bottle(routes=(Route("one.example"),))))
+    assert world.plan(declared(edit)).needs, "the positive control: it needs an approval"
+    hold = HoldRecord("proj-1/web", policy, "operator", "", "h1", 0.0)
+    world.view = replace(world.view, holds={"proj-1/web": hold})
+    return world
+
+
+@pytest.mark.parametrize("edit", EDITS)
+@pytest.mark.parametrize("policy", ["freeze", "kill"])
+def test_an_order_to_stop_waits_for_no_approval_of_an_edit(policy: Policy, edit: str) -> None:
+    made = held(policy, EDITS[edit]).plan(declared(EDITS[edit]))
+    assert made.ops and made.needs == ()
+
+
+@pytest.mark.parametrize("edit", sorted(EDITS.keys() - {"unsupervised"}))
+def test_a_cutoff_waits_for_no_approval_of_what_it_leaves_out(edit: str) -> None:
+    world = held("cutoff", EDITS[edit])
+    made = world.plan(declared(EDITS[edit]))
+    assert (
+        made.ops and made.needs == () and not any(isinstance(o, RegisterAccount) for o in made.ops)
+    )
+
+
+def test_what_waited_is_asked_for_when_the_cutoff_is_lifted() -> None:
+    for edit in ("learning", "reach", "login", "budget"):
+        world = held("cutoff", EDITS[edit])
+        world.converge(declared(EDITS[edit]))
+        world.view = replace(world.view, holds={})
+        assert world.plan(declared(EDITS[edit])).needs, edit

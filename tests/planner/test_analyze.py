@@ -114,7 +114,6 @@ EDITS = {
     "learning": bottle(learning=True),
     "reach": bottle(routes=(Route("new.example"),)),
     "weaker": bottle(routes=(Route("one.example", dlp=Dlp(outbound_detectors=())),)),
-    "login": bottle(forward_host_credentials=True),
     "budget": bottle(scopes=(Scope("agent", "agent:proj-1/web", (Limit("claude", 10**9),)),)),
     "unsupervised": bottle(supervise=False),
 }
@@ -147,7 +146,7 @@ def test_a_cutoff_waits_for_no_approval_of_what_it_leaves_out(edit: str) -> None
 
 
 def test_what_waited_is_asked_for_when_the_cutoff_is_lifted() -> None:
-    for edit in ("learning", "reach", "login", "budget"):
+    for edit in ("learning", "reach", "budget"):
         world = held("cutoff", EDITS[edit])
         world.converge(declared(EDITS[edit]))
         world.view = replace(world.view, holds={})

@@ -16,8 +16,9 @@ import select
 import socket
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, Protocol
+
+from msgspec import Struct
 
 from botbottle.engine.peer import MAX_BODY, Peer, keeps
 from botbottle.engine.wire import Reply
@@ -28,8 +29,7 @@ _BODILESS = (204, 304)  # RFC 9110, 6.4.1: these have no content, whatever their
 type Body = Mapping[str, Any] | bytes | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Raw:
+class Raw(Struct, frozen=True, kw_only=True):
     """A connection that carries a program's bytes, and how to end it."""
 
     channel: socket.socket

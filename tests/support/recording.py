@@ -22,6 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 _READS = ("GET", "HEAD")
+_PATIENCE = 30.0  # seconds for the engine to end what a client that is gone has asked for
 _VERSION = re.compile(r"^/v\d+\.\d+")
 
 
@@ -70,6 +71,7 @@ class Recorder:
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _open: set[socket.socket] = field(default_factory=set)
     _clients: list[socket.socket] = field(default_factory=list)
+    _serving: list[threading.Thread] = field(default_factory=list)
     _server: socket.socket | None = None
 
     @property
@@ -144,8 +146,22 @@ class Recorder:
             with contextlib.suppress(OSError):
                 self._server.shutdown(socket.SHUT_RDWR)
             self._server.close()
+        self.drain()
         self.cut_all()
         Path(self.path).unlink(missing_ok=True)
+
+    def drain(self) -> None:
+        """Let go of the clients and wait until the engine has ended what they asked for: a killed
+        client's last request may still be under way, and whoever looks next would see its effect
+        come out of nowhere."""
+        with self._lock:
+            clients, serving = list(self._clients), list(self._serving)
+        for client in clients:
+            with contextlib.suppress(OSError):
+                client.shutdown(socket.SHUT_RDWR)
+        deadline = time.monotonic() + _PATIENCE
+        for thread in serving:
+            thread.join(max(0.0, deadline - time.monotonic()))
 
     def _accept(self) -> None:
         assert self._server is not None
@@ -154,7 +170,10 @@ class Recorder:
                 client, _ = self._server.accept()
             except OSError:
                 return
-            threading.Thread(target=self._serve, args=(client,), daemon=True).start()
+            thread = threading.Thread(target=self._serve, args=(client,), daemon=True)
+            with self._lock:
+                self._serving = [t for t in self._serving if t.is_alive()] + [thread]
+            thread.start()
 
     def _serve(self, client: socket.socket) -> None:
         engine = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -193,6 +212,15 @@ class _Session:
     def run(self) -> None:
         answers = threading.Thread(target=self._answers, daemon=True)
         answers.start()
+        try:
+            self._requests(answers)
+        finally:
+            # Half closed, the engine ends what it was asked for, and then the connection.
+            with contextlib.suppress(OSError):
+                self.engine.shutdown(socket.SHUT_WR)
+            answers.join(_PATIENCE)
+
+    def _requests(self, answers: threading.Thread) -> None:
         buffer = b""
         while data := self.client.recv(65536):
             buffer += data
@@ -209,7 +237,6 @@ class _Session:
                     answers.join()
                     return
                 buffer = self._body(rest, size)
-        answers.join(0.1)
 
     def _copy_rest(self) -> None:
         """Hijacked: raw bytes until the client is done, then half-closed like the client's."""
@@ -265,7 +292,8 @@ class _Session:
                     if self.after.act:
                         self.after.act()
                     break
-                self.client.sendall(data)
+                with contextlib.suppress(OSError):  # a client that is gone; the engine is not done
+                    self.client.sendall(data)
         with contextlib.suppress(OSError):
             self.client.shutdown(socket.SHUT_RDWR)
 

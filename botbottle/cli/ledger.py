@@ -47,7 +47,7 @@ def register(app: typer.Typer) -> None:
             bool, typer.Option("--force", help="Also while the service or a watch lives.")
         ] = False,
     ) -> int:
-        """Put a backup in the ledger's place; the present file is kept aside."""
+        """Put a backup in the ledger's place; the old file is kept."""
         from botbottle.cli.ledger_restore import restore as put_back
 
         return put_back(ctx.obj, ctx.obj.path(path), force=force)
@@ -73,15 +73,24 @@ def register(app: typer.Typer) -> None:
         ctx: typer.Context,
         age: Annotated[str, typer.Argument(help="Keep single rows this long: 90d, 24h.")],
     ) -> int:
-        """Roll up: delete single rows that are older; sums, budgets and audit stay."""
-        before = parse_since(age)
-        if before is None or before > time.time():
-            raise UsageError(f"{age!r}: write an age such as 90d")
+        """Delete older single rows; sums, budgets and audit stay."""
+        before = oldest_kept(age)
         return with_ledger(
             ctx.obj,
             lambda ledger: done(ctx.obj, None, f"{ledger.retain(before=before)} rows deleted"),
             write=True,
         )
+
+
+def oldest_kept(age: str) -> float:
+    """Epoch seconds of ``90d`` ago, or of a date in the past. Raises UsageError."""
+    try:
+        before = parse_since(age)
+    except UsageError:
+        before = None
+    if before is None or before > time.time():
+        raise UsageError(f"{age!r} is no age", hint="write for example 90d, 24h or 2026-01-31")
+    return before
 
 
 def done(context: Context, _result: None, text: str) -> int:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from botbottle.cli.context import OWN_FILES, Context
+from botbottle.cli.ledger import oldest_kept
 from botbottle.cli.product import write_private
 from botbottle.errors import BBError, UsageError
 from botbottle.ledger import open_ledger
@@ -85,3 +86,11 @@ def test_what_cannot_be_written_is_named_with_its_place_and_leaves_nothing(tmp_p
             write_private(target, "text", "the report")
         assert caught.value.where == str(target) and caught.value.hint
     assert [p.name for p in tmp_path.iterdir()] == ["taken"]
+
+
+@pytest.mark.parametrize("age", ["x", "", "2999-01-01", "7y"])
+def test_an_age_that_is_none_is_refused_in_words_of_its_own(age: str) -> None:
+    with pytest.raises(UsageError, match="is no age") as caught:
+        oldest_kept(age)
+    assert "--since" not in caught.value.message and "90d" in caught.value.hint
+    assert oldest_kept("1d") < oldest_kept("1h")

@@ -1,4 +1,4 @@
-"""docs/escapes.md has a row for each technique: 39 of the list, six found since; its tests exist."""
+"""docs/escapes.md has a row for each technique: 39 of the list, six found since; tests exist."""
 
 from __future__ import annotations
 

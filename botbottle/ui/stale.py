@@ -80,9 +80,20 @@ def _ops(old: Document, new: Document) -> Iterable[str]:
             yield f"~ op {name}  ({', '.join(fields)})"
 
 
-def _differing(one: Row, other: Row) -> list[str]:
-    shared = (one.keys() & other.keys()) - _DERIVED
-    return sorted(k for k in shared if _value(k, one[k]) != _value(k, other[k]))
+def _differing(one: Row, other: Row, prefix: str = "") -> list[str]:
+    """Key paths that differ, sorted; records within are looked into."""
+    found: list[str] = []
+    for key in sorted((one.keys() & other.keys()) - _DERIVED):
+        before, after = _value(key, one[key]), _value(key, other[key])
+        if before == after:
+            continue
+        inner = (
+            _differing(before, after, f"{prefix}{key}.")
+            if isinstance(before, dict) and isinstance(after, dict)
+            else []
+        )
+        found += inner or [f"{prefix}{key}"]
+    return found
 
 
 def _value(key: str, value: Any) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from botbottle.model.bottle import Resources
 from botbottle.ui.plan_json import document
 from botbottle.ui.stale import difference
 from tests.support.worlds import World, bottle, declared
@@ -42,3 +43,10 @@ def test_a_document_of_an_older_bb_without_a_key_is_no_difference_in_that_key() 
     for op in old["ops"]:
         op.pop("best_effort")
     assert "~ op" not in difference(old, new)
+
+
+def test_a_field_of_a_record_is_named_and_not_the_whole_record() -> None:
+    old = doc("a", resources=Resources(memory=1 << 30))
+    new = doc("a", resources=Resources(memory=1 << 31))
+    (line,) = (x for x in difference(old, new).splitlines() if "op create:a/agent" in x)
+    assert "memory" in line and "(spec)" not in line

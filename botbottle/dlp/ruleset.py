@@ -56,14 +56,16 @@ class Hit:
 
 @dataclass(slots=True)
 class Work:
-    """Regexes that may still run on one surface; ``refused``: one more was asked for."""
+    """Regexes that may still run on one surface, one that reads far ahead counting for several;
+    ``refused``: one more was asked for."""
 
     left: int
     refused: bool = False
 
-    def take(self) -> bool:
+    def take(self, ahead: int) -> bool:
+        """Whether a regex that reads ``ahead`` bytes behind its hit may run."""
         self.refused = self.left <= 0
-        self.left -= 1
+        self.left -= 1 + ahead // 2048
         return not self.refused
 
 
@@ -160,7 +162,7 @@ class RuleSet:
             glance = self.targets[index].glance
             if glance is not None and not glance(surface, end):
                 continue
-            if not work.take():
+            if not work.take(self.targets[index].after):
                 return
             for hit, reach in self._around(surface, index, end, settled):
                 done[index] = max(done.get(index, 0), reach)

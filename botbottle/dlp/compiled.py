@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from botbottle.dlp.engines.base import Expression, Matcher
+from botbottle.dlp.engines.base import Buffer, Candidates, Expression, Matcher
 from botbottle.dlp.rules import Context, Rule, catalogue
 from botbottle.dlp.ruleset import RuleSet
 
@@ -32,6 +32,23 @@ def matcher(expressions: Sequence[Expression], engine: str = AUTO) -> Matcher:
     if hs is None:
         raise ImportError("hyperscan is not installed")
     return hs.build(expressions)
+
+
+class Together:
+    """Two matchers as one; the second's indices follow the first's. One that depends on no secret
+    is compiled once: of the 28 ms for a changed secret that was 25, and the second pass costs a
+    small surface a microsecond."""
+
+    def __init__(self, first: Matcher, size: int, second: Matcher) -> None:
+        self._first, self._size, self._second = first, size, second
+
+    def find(self, surface: Buffer, limit: int) -> Candidates:
+        """All candidate ends, those of the first in front of those of the second."""
+        hits, overflow = self._first.find(surface, limit)
+        more, beyond = self._second.find(surface, limit)
+        if more:
+            hits = [*hits, *((self._size + index, end) for index, end in more)]
+        return Candidates(hits, overflow or beyond)
 
 
 def engine_name() -> str:

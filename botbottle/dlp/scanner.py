@@ -19,6 +19,7 @@ from botbottle.dlp.compiled import (
     AUTO,
     FALLBACK,
     CompiledRules,
+    Together,
     default_rules,
     engine_name,
     matcher,
@@ -77,7 +78,9 @@ class Scanner:
         self.allow = allow or Allowlist()
         self.index = KnownIndex(secrets, canary, variants)
         self._own = frozenset(fingerprint(key, text) for text in self.index.texts())
-        self.known: Matcher = matcher([*self.index.plain.expressions(), *BESIDE], engine)
+        plain, beside = self.index.plain.expressions(), _beside(engine)
+        own = Together(matcher(plain, engine), len(plain), beside) if plain else beside
+        self.known: Matcher = own
         squeezed = self.index.squeezed.expressions()
         self.squeezed: Matcher | None = matcher(squeezed, engine) if squeezed else None
         self.runs: Matcher = _shared(engine)[0]
@@ -207,6 +210,12 @@ def _bytes(value: str | bytes) -> bytes:
 def _default_cap(engine: str) -> int:
     slow = engine == FALLBACK or (engine == AUTO and engine_name() == FALLBACK)
     return FALLBACK_BODY if slow else Limits().body
+
+
+@lru_cache(maxsize=4)
+def _beside(engine: str) -> Matcher:
+    """What is looked for beside the secrets, compiled once."""
+    return matcher([*BESIDE], engine)
 
 
 @lru_cache(maxsize=4)

@@ -209,7 +209,8 @@ def test_what_would_widen_on_a_resume_needs_its_approval_and_nothing_is_lifted_b
     live.bb("freeze", "web")
     live.bottle(extra="egress: {routes: [{host: other.example.org}]}\n")
     refused = live.bb("resume", "web", code=7)
-    assert "other.example.org" in refused.stdout and "bb resume web --allow widen" in refused.stderr
+    wanted = f"bb --home {live.home} -C {live.work} resume web --allow widen\n"
+    assert "other.example.org" in refused.stdout and wanted in refused.stderr
     assert live.inspect()["State"]["Status"] == "exited"
     assert live.bb("plan", "--detailed-exitcode").returncode == 0, "still frozen"
     live.bb("resume", "web", "--allow", "widen")

@@ -16,6 +16,7 @@
     │   └── ImageBuildFailed     8
     ├── LedgerError              1
     │   ├── LedgerUnavailable    1   locked, read-only, unreachable
+    │   │   └── LedgerOutdated   1   written by an older bb, which only reading does not change
     │   ├── LedgerCorrupt        1
     │   └── LedgerTooNew         1   written by a newer bb
     └── Transient                1   worth retrying after ``delay`` seconds

@@ -4,6 +4,7 @@ before. The control of each: without the delivery the same text leaves."""
 from __future__ import annotations
 
 import contextlib
+import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -125,6 +126,37 @@ def test_in_what_waits_for_its_admission(inside: Inside, delivered: bool) -> Non
             until(lambda: not inside.sidecar.live, "the request to end")
             until(lambda: not inside.ledger.open, "the release")
     assert NEW.encode() not in far.received
+
+
+@pytest.mark.parametrize("rotated", [False, True])
+def test_what_waits_is_signed_with_the_credential_of_now(inside: Inside, rotated: bool) -> None:
+    wait, old = Wait(), NEW[::-1]
+    inside.ledger.admit = wait.before(inside.ledger.admit)  # type: ignore[method-assign]
+
+    def echo(stream: socket.socket, head: bytes) -> None:
+        body = head.partition(b"x-api-key: ")[2].partition(b"\r\n")[0]
+        stream.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
+
+    with RawUpstream(inside.world.authority, ANTHROPIC, echo) as far:
+        key = Auth("header", "NEW", "x-api-key")
+        route = Route(ANTHROPIC, far.port, allow_private=True, provider="claude", auth=key)
+        pem = inside.world.authority.pem.decode()
+        config = SidecarConfig("b", (route,), supervise=True, upstream_ca=pem)
+
+        async def give(value: str) -> None:
+            inside.sidecar.configure(config, {"NEW": value}, b"k")
+
+        inside.call(give(old))
+        with tunnel(inside, ANTHROPIC, far.port, "http/1.1") as tls:
+            head = f"POST /v1/messages HTTP/1.1\r\nHost: {ANTHROPIC}\r\n"
+            tls.sendall(f"{head}Content-Length: {len(BODY)}\r\n\r\n".encode() + BODY)
+            assert wait.begun.wait(30)
+            inside.call(give(NEW if rotated else old))
+            wait.over.set()
+            answer = tls.recv(65536)
+    sent, not_sent = (NEW, old) if rotated else (old, NEW)
+    assert sent.encode() in far.received and not_sent.encode() not in far.received
+    assert answer.startswith(b"HTTP/1.1 200") and sent.encode() not in answer
 
 
 @DELIVERED

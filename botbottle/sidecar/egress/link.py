@@ -12,6 +12,7 @@ from mitmproxy.proxy import events
 from botbottle.sidecar.egress.channel import Broken, Channel
 
 GLUT = 1024 * 1024  # bytes that wait for a peer at which the peer itself is not read any more
+OWED = 64 * 1024  # bytes that TLS may answer of its own (updates of keys) to one that does not read
 
 
 class Owner(Protocol):
@@ -36,6 +37,7 @@ class Link(asyncio.Protocol):
         self._ended = False
         self._reading = True
         self._written = 0
+        self._answered = 0  # bytes that TLS answered since the peer began to read too slowly
         self._out: list[bytes] = []
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -59,13 +61,23 @@ class Link(asyncio.Protocol):
         except Broken:
             self.abort()
             return
-        if answer and self.transport is not None:
-            self._send(self.transport, answer)
+        if answer and not self._answer(answer):
+            return
         if plain:
             self._owner.feed(events.DataReceived(self.connection, plain))
         if channel.ended:
             self.connection.state &= ~ConnectionState.CAN_READ
             self._end()
+
+    def _answer(self, data: bytes) -> bool:
+        """Send what TLS itself answers; False when the connection ended of it. The layers do not
+        see such bytes, so nothing there would make a peer wait that only asks and never reads."""
+        self._answered = self._answered + len(data) if self.full else 0
+        if self._answered > OWED or self.transport is None:
+            self.abort()
+            return False
+        self._send(self.transport, data)
+        return True
 
     def eof_received(self) -> bool:
         self.connection.state &= ~ConnectionState.CAN_READ

@@ -212,10 +212,12 @@ class Pipeline:
         """Look for what ``fresh`` holds in whatever the agent still sends in this request."""
         if passage.active is None or passage.active.scanner is fresh.scanner:
             return
-        if passage.judged and not (passage.sent or passage.streamed):
-            self.ending.cut(flow)  # it was searched for less, and waits for its upstream
+        if passage.judged and not passage.sent:
+            self.ending.cut(flow)  # it was searched for less, or signed, and waits for its upstream
             return
         passage.active = replace(passage.active, scanner=fresh.scanner)
+        if not passage.judged:  # it will be signed with what is there now, whose echo is looked for
+            passage.active = replace(passage.active, secrets=fresh.secrets, scrubber=fresh.scrubber)
         if isinstance(flow.request.stream, Passing):
             flow.request.stream.renew(fresh.scanner)
 

@@ -8,15 +8,20 @@ from collections.abc import Iterator
 
 from botbottle.dlp.budget import Budget
 from botbottle.dlp.engines.base import Expression, Matcher
+from botbottle.dlp.engines.linear import program
 from botbottle.dlp.inflate import compressed
 from botbottle.dlp.wordlike import wordlike
 
 RUN = 42  # characters that make a run worth decoding
 SHORT = 21  # characters of a shorter run that begins like compressed data
 _ALPHABET = r"[A-Za-z0-9+/_\-]"
-_MORE = rf"(?:(?:\\+[rn]|[\r\n]|\\/){{1,4}}[ \t]{{0,8}}{_ALPHABET}{{4,}})*={{0,2}}"
-# Anchored, and no two of its parts can begin with the same byte: linear also without RE2.
-_BODY = re.compile(rf"{_ALPHABET}++{_MORE}".encode())
+_MORE = rf"(?:(?:\\+[rn]|[\r\n]|\\/){{1,4}}[ \t]{{0,8}}{_ALPHABET}{{4,}})*"
+# Anchored, and no two of its parts can begin with the same byte: linear also without RE2. Such a
+# match keeps every other thread waiting, so it is for short runs only.
+_BODY = re.compile(rf"{_ALPHABET}++{_MORE}={{0,2}}".encode())
+_REST = rf"{_ALPHABET}*{_MORE}"  # of a run of which a part is known
+_GLANCE, _WINDOW = 512, 16 * 1024
+_MARGIN = 64  # bytes of a window in which a line that it cuts may begin
 RUN_EXPRESSION = Expression(rf"{_ALPHABET}{{{RUN}}}".encode())
 _WORDS = 0.72  # no random run of this length is as much like words, names of classes are
 _MOST = 256  # places that are asked for at once
@@ -65,8 +70,24 @@ def spans(surface: memoryview, engine: Matcher, at: int = 0) -> Iterator[tuple[i
 
 def run_end(surface: memoryview, start: int) -> int:
     """Where the run that begins at ``start`` ends, continued over line breaks."""
-    match = _BODY.match(surface, start)
-    return match.end() if match else start + SHORT
+    match = _BODY.match(surface, start, start + _GLANCE)
+    if match is None:
+        return start + SHORT
+    end = match.end()
+    return end if end < start + _GLANCE - _MARGIN else _long_end(surface, start)
+
+
+def _long_end(surface: memoryview, at: int) -> int:
+    """The same for a long run, window by window: what was matched is not matched again."""
+    rest = program(_REST)
+    while window := surface[at : at + _WINDOW].tobytes():
+        match = rest.match(window)
+        step = match.end() if match else 0
+        at += step
+        if step < max(1, len(window) - _MARGIN):
+            break
+    padding = surface[at : at + 2].tobytes()
+    return at + len(padding) - len(padding.lstrip(b"="))
 
 
 def short_spans(surface: memoryview, ends: list[int]) -> Iterator[tuple[int, int]]:

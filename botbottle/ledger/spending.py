@@ -85,7 +85,12 @@ class Spending(Pools):
         return True
 
     def _take_back(self, who: Spender, provider: str, known: list[Row], counted: int) -> None:
-        """An estimate was wrong, and ``counted`` tokens take its place: out of the sums with it."""
+        """An estimate was wrong, and ``counted`` tokens take its place: out of the sums with it.
+
+        What the spender booked below another agent or bottle stays in those scopes' sums: taken
+        out of today's, it would give them tokens that they never lost.
+        """
+        rows = []
         for number, row in enumerate(known):
             tokens, at, agent, ancestry, model = row[_COUNTED:]
             flags = (0, 0, 0) if number else _kind(row[1])
@@ -93,8 +98,9 @@ class Spending(Pools):
             line = load(ancestry)
             key = (windows.bucket("hour", at), row[0], agent, line[0] if line else "", provider)
             self.books.add_rollup((*key, model), tuple(-n for n in numbers))
-            self.books.take_back(who.scopes, provider, tokens, flags[0], at)
-        rows = [(row[_COUNTED], row[_COUNTED + 1]) for row in known]
+            if (agent, ancestry) == (who.agent, who.ancestry):
+                rows.append((tokens, at))
+                self.books.take_back(who.scopes, provider, tokens, flags[0], at)
         self._forgive_less(who.scopes, provider, rows, counted)
 
     def _store(

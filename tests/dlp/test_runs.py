@@ -5,12 +5,14 @@ from __future__ import annotations
 import base64
 import re
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from botbottle.dlp import runs
 from botbottle.dlp.budget import Budget
 from botbottle.dlp.compiled import matcher
-from botbottle.dlp.runs import RUN, RUN_EXPRESSION, decode_run, spans, worth
+from botbottle.dlp.runs import RUN, RUN_EXPRESSION, decode_run, run_end, spans, worth
 
 ENGINE = matcher([RUN_EXPRESSION])
 _PIECES = st.one_of(
@@ -24,6 +26,43 @@ _PIECES = st.one_of(
 def test_every_long_run_is_found_once_and_whole(data: bytes) -> None:
     wanted = [m.span() for m in re.finditer(rb"[A-Za-z0-9+/_-]{%d,}={0,2}" % RUN, data)]
     assert list(spans(memoryview(data), ENGINE)) == wanted
+
+
+_WHOLE = re.compile(
+    rb"[A-Za-z0-9+/_-]++(?:(?:\\+[rn]|[\r\n]|\\/){1,4}[ \t]{0,8}[A-Za-z0-9+/_-]{4,})*={0,2}"
+)
+_LINES = st.tuples(st.sampled_from([4, 5, 9, 76, 700, 9000]), st.integers(1, 400))
+_BREAKS = st.sampled_from([b"\n", b"\r\n", b"\\n", b"\\r\\n", b"\n  ", b"\\/", b"\n\n\n\n"])
+_ENDS = st.sampled_from([b"", b"=", b"===", b"\nab", b" x", b"\n\n\n\n\nabcd"])
+
+
+@given(st.lists(st.tuples(_LINES, _BREAKS), min_size=1, max_size=4), _ENDS)
+def test_a_run_over_many_lines_ends_where_one_match_would_end(
+    parts: list[tuple[tuple[int, int], bytes]], end: bytes
+) -> None:
+    """It is matched in windows, because one match keeps every other thread waiting."""
+    text = b"aB3+" * 2250
+    pieces = (between.join([text[:size]] * n) for (size, n), between in parts)
+    data = b"\n".join(pieces) + end
+    found = _WHOLE.match(data)
+    assert found is not None and run_end(memoryview(data), 0) == found.end()
+
+
+def test_no_match_that_stops_other_threads_is_given_more_than_a_glance(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    given_: list[int] = []
+
+    class Counting:
+        def match(self, surface: memoryview, start: int, end: int) -> re.Match[bytes] | None:
+            given_.append(end - start)
+            return body.match(surface, start, end)
+
+    body = runs._BODY
+    monkeypatch.setattr(runs, "_BODY", Counting())
+    data = b"\n".join([b"aB3+"] * 50_000)
+    assert run_end(memoryview(data), 0) == len(data)
+    assert given_ and max(given_) <= 1024
 
 
 def test_identifiers_made_of_words_are_not_decoded() -> None:

@@ -48,6 +48,24 @@ def test_the_window_of_the_estimate_has_it_taken_back_and_the_final_one_is_charg
     assert ledger.check().problems == ()
 
 
+@pytest.mark.parametrize(
+    ("below", "wanted"), [("dev", {"dev": 10}), ("other", {"dev": 900, "other": 10})]
+)
+def test_a_correction_gives_nothing_to_a_bottle_that_the_agent_has_moved_to(
+    ledger, now, below, wanted
+):
+    """What was estimated stays where it was booked; the final numbers count here."""
+    register(ledger)
+    booked(ledger, 900, now - 30)
+    register(ledger, bottle=below)
+    corrected(ledger, 10, now)
+    spent = {
+        name: ledger.scope_spent(f"bottle:{name}", "claude", "", now) for name in ("dev", below)
+    }
+    assert spent == wanted
+    assert ledger.check().problems == ()
+
+
 @pytest.mark.parametrize("final", [0, 300, 1500])
 def test_a_correction_of_what_was_forgiven_frees_nothing_that_was_spent_since(ledger, now, final):
     register(ledger)

@@ -22,6 +22,7 @@ CHANGES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "detectors-added": ({"dlp": Dlp(outbound_detectors=())}, {}),
     "refused-not-asked": ({}, {"dlp": Dlp(outbound_on_match="block")}),
 }
+MORE = b"and " * 50_000  # more than is held back until what follows is known
 BY_HEADER = (Match(headers=(HeaderMatch("x-kind", "a"),)),)
 
 
@@ -107,8 +108,8 @@ def test_an_upload_ends(rig: Rig, change: str) -> None:
         with uploading(rig, path, far.port) as tls:
             far.got(b"\r\n\r\n")
             rig.configure(first, rig.route("other.example.com"))
-            tls.sendall(b"3\r\nand\r\n")
-            far.got(b"and")  # the control: another change leaves it open
+            tls.sendall(b"%x\r\n%b\r\n" % (len(MORE), MORE))
+            far.got(MORE[:1000])  # the control: another change leaves it open
             rig.configure(rig.route(EXAMPLE, port=far.port, stream_uploads=still, **after))
             ended(tls)
             with contextlib.suppress(OSError):

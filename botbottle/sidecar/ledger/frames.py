@@ -49,7 +49,7 @@ class _Counts(Struct, forbid_unknown_fields=True, gc=False):
         )
 
 
-class _Row(Struct, gc=False):
+class _Row(Struct, forbid_unknown_fields=True, gc=False):
     """An exchange; see ``wire.exchanges``."""
 
     provider: _Name
@@ -82,7 +82,7 @@ class _Row(Struct, gc=False):
 type _Rows = Annotated[list[_Row], Meta(max_length=wire.MAX_EXCHANGES)]
 
 
-class _Admit(Struct, tag_field="op", tag="admit", gc=False):
+class _Admit(Struct, tag_field="op", tag="admit", forbid_unknown_fields=True, gc=False):
     OP: ClassVar = "admit"
     v: Literal[1]
     id: _Id
@@ -97,7 +97,7 @@ class _Admit(Struct, tag_field="op", tag="admit", gc=False):
         return self.provider, self.model, self.input, self.output
 
 
-class _Progress(Struct, tag_field="op", tag="progress", gc=False):
+class _Progress(Struct, tag_field="op", tag="progress", forbid_unknown_fields=True, gc=False):
     OP: ClassVar = "progress"
     v: Literal[1]
     id: _Id
@@ -108,7 +108,7 @@ class _Progress(Struct, tag_field="op", tag="progress", gc=False):
         return self.lease, self.tokens.tokens()
 
 
-class _Settle(Struct, tag_field="op", tag="settle", gc=False):
+class _Settle(Struct, tag_field="op", tag="settle", forbid_unknown_fields=True, gc=False):
     OP: ClassVar = "settle"
     v: Literal[1]
     id: _Id

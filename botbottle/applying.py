@@ -26,7 +26,7 @@ from botbottle.model.bottle import Declared
 from botbottle.model.paths import HomePaths
 from botbottle.model.plan import Plan
 from botbottle.planner.reach import route_atoms
-from botbottle.planner.wanted import routes
+from botbottle.planner.wanted import guard, routes
 from botbottle.session import UNPRIVILEGED, Session
 from botbottle.ui.events import Event
 from botbottle.vault import MemoryVault
@@ -129,12 +129,13 @@ def carry_out(
 
 
 def generation(session: Session, declared: Declared, only: Sequence[str]) -> str:
-    """The desired set as kept in the history, with the reach it was approved for."""
-    kept = session.approved(declared) if only else {}
-    reach = {name: sorted(found) for name, found in kept.items()}
+    """The desired set as kept in the history, with the reach and the protection it was approved
+    for: of bottles that were left out, those of before."""
+    kept = (session.applied(declared) or {}) if only else {}
+    reach, guards = dict(kept.get("reach", {})), dict(kept.get("guards", {}))
     for spec in declared.bottles:
         if spec.state == "started" and (not only or spec.name in only):
             reach[spec.name] = sorted({a for r in routes(spec) for a in route_atoms(r)})
-    return canonical.canonical(
-        {"bottles": declared.bottles, "settings": declared.settings, "reach": reach}
-    )
+            guards[spec.name] = guard(spec).to_wire()
+    desired = {"bottles": declared.bottles, "settings": declared.settings}
+    return canonical.canonical({**desired, "reach": reach, "guards": guards})

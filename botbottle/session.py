@@ -29,7 +29,7 @@ from botbottle.model.paths import HomePaths
 from botbottle.model.plan import Plan
 from botbottle.model.resources import Observed, ObservedContainer, SidecarStatus
 from botbottle.model.sidecar_config import fingerprint
-from botbottle.planner.facts import Facts
+from botbottle.planner.facts import Facts, Guards
 from botbottle.planner.names import ledger_name, names, outer_name
 from botbottle.planner.plan import plan
 from botbottle.planner.resume import candidates, made_by_hand, volumes_tag
@@ -165,6 +165,7 @@ class Session:
         recipes = {SIDECAR_RECIPE, *(image_recipe(b) for b in declared.bottles)}
         wanted = sorted({r.auth.secret for b in declared.bottles for r in routes(b) if r.auth})
         values = {n: v for n in wanted if (v := self.credential(n))}
+        applied = self.applied(declared) or {}
         return Facts(
             paths=self.paths,
             sidecar_user=sidecar_user(),
@@ -174,7 +175,8 @@ class Session:
             accounts={n: a for n, v in values.items() if (a := login.account(v))},
             lacking={n: w for n in wanted if n in HOST_LOGINS and (w := self.logins.find(n).why)},
             env=self.env_marks(declared, mark),
-            approved=self.approved(declared),
+            approved={name: frozenset(r) for name, r in applied.get("reach", {}).items()},
+            guards=Guards(applied.get("guards", {})),
             upstream_ca=read_ca(declared.settings.egress_ca),
             skills_dir=str(Path(self.environ.get("HOME", "~")).expanduser() / ".claude/skills"),
             only=tuple(only),
@@ -335,11 +337,6 @@ class Session:
         generations = ledger.generations(declared.project.id, limit=1) if ledger else ()
         document = ledger.document(generations[0].digest) if ledger and generations else None
         return dict(json.loads(document)) if document else None
-
-    def approved(self, declared: Declared) -> dict[str, frozenset[str]]:
-        """The reach that each bottle was last approved for, from the newest generation."""
-        reach = (self.applied(declared) or {}).get("reach", {})
-        return {name: frozenset(found) for name, found in reach.items()}
 
     def close(self) -> None:
         """Close the ledger, if it was opened."""

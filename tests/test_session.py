@@ -11,16 +11,18 @@ from typing import Any, cast
 
 import pytest
 
-from botbottle.applying import vault_of
+from botbottle.applying import generation, vault_of
 from botbottle.errors import LedgerOutdated
-from botbottle.ledger import migrations
+from botbottle.ledger import migrations, open_ledger
 from botbottle.ledger.schema import STEPS
 from botbottle.ledger.sqlite import SqliteDb
 from botbottle.load import Overrides
 from botbottle.load.env import EnvValues
 from botbottle.model import canonical
 from botbottle.model.bottle import Declared, EnvVar
+from botbottle.model.route import Dlp, Route
 from botbottle.model.sidecar_config import fingerprint
+from botbottle.planner.wanted import guard
 from botbottle.session import NO_KEY, Session, declared_or_raise
 from tests.load.homes import write
 from tests.support.worlds import bottle, declared
@@ -209,3 +211,23 @@ def test_before_the_first_apply_facts_are_the_same_every_time_and_tell_nothing(
     found = {*first.secrets.values(), *(mark for _, mark in first.env["web"])}
     assert found == {NO_KEY} and NO_KEY not in keyed.secrets.values()
     assert keyed.secrets.keys() == first.secrets.keys() and first.env["web"]
+
+
+def test_what_protected_bottles_is_kept_with_each_apply_also_of_those_left_out(
+    tmp_path: Path,
+) -> None:
+    world = session(tmp_path)
+    (tmp_path / "bb/ledger").mkdir(mode=0o700)
+    weak = Route("one.example", dlp=Dlp(outbound_detectors=()))
+    strict = [bottle(name, routes=(Route("one.example"),), supervise=True) for name in ("a", "b")]
+    loose = [bottle(name, routes=(weak,), supervise=False) for name in ("a", "b")]
+    for desired, only in ((declared(*strict), ()), (declared(*loose), ("b",))):
+        ledger = open_ledger(world.paths.ledger_db)
+        document = generation(world, desired, only)
+        ledger.save_generation(
+            desired.project.id, document, plan_digest="d", by="ann", now=time.time()
+        )
+        ledger.close()
+    guards = session(tmp_path).facts(declared(*loose)).guards
+    assert {name: guards[name].supervise for name in guards} == {"a": True, "b": False}
+    assert guards["a"] == guard(strict[0]) and guards["b"] == guard(loose[1])

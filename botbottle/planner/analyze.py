@@ -59,9 +59,10 @@ def _policy(draft: Draft, want: Wanted) -> Iterable[Notice]:
     kept = next((c for c in draft.mine(name, "egress") if c.state == "running"), None)
     status = draft.observed.sidecars.get(kept.id) if kept else None
     old = status.config if status else None
-    for host in weakened_dlp(old, want.config):
+    before = old or draft.facts.guards.get(name)  # one that does not run was approved as well
+    for host in weakened_dlp(before, want.config):
         yield Notice("BB302", name, f"weakens leak detection for {host}", "widen")
-    if old is not None and old.supervise and not want.config.supervise:
+    if before is not None and before.supervise and not want.config.supervise:
         yield Notice("BB303", name, "switches supervision off", "widen")
     if want.spec.layer == "project" and kept is None and not draft.mine(name, "agent"):
         bottle = want.spec.ancestry[0] if want.spec.ancestry else ""

@@ -2,11 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from msgspec import Struct, field
 
 from botbottle.model.paths import HomePaths
+from botbottle.model.sidecar_config import SidecarConfig, from_wire
+
+
+class Guards(Mapping[str, SidecarConfig]):
+    """Configurations of bottles as they were kept, read when they are asked for: few are."""
+
+    def __init__(self, kept: Mapping[str, Mapping[str, Any]]) -> None:
+        self._kept = kept
+
+    def __getitem__(self, name: str) -> SidecarConfig:
+        return from_wire(self._kept[name])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._kept)
+
+    def __len__(self) -> int:
+        return len(self._kept)
 
 
 class Facts(Struct, frozen=True):
@@ -23,6 +41,7 @@ class Facts(Struct, frozen=True):
     ``snapshots`` maps a bottle to those of its existing snapshots that a plan could ask for (see
     ``resume.candidates``), newest first; ``saved`` are those whose volumes exist as an image, too.
     ``snapshots_in_use`` are listed snapshots that somebody made a container from by hand.
+    ``guards``: routes with their leak detection, and supervision, as each bottle was last approved.
     ``ledger_locked``: the ledger service waits for the password of its database.
     """
 
@@ -35,6 +54,7 @@ class Facts(Struct, frozen=True):
     lacking: Mapping[str, str] = field(default_factory=dict)
     env: Mapping[str, tuple[tuple[str, str], ...]] = field(default_factory=dict)
     approved: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    guards: Mapping[str, SidecarConfig] = field(default_factory=dict)
     upstream_ca: str = ""
     skills_dir: str = ""
     only: tuple[str, ...] = ()

@@ -81,17 +81,25 @@ def common(old: SidecarConfig, new: SidecarConfig) -> tuple[Route, ...]:
 
 
 def weakened_dlp(old: SidecarConfig | None, new: SidecarConfig) -> tuple[str, ...]:
-    """Hosts whose leak protection got weaker, sorted."""
-    before = {(r.host, r.port): r.dlp for r in (old.routes if old else ())}
+    """Hosts whose leak protection got weaker, sorted. A route is compared with the one that has
+    its rules, one with new rules with every route of its host."""
+    before: dict[tuple[str, int], list[Route]] = {}
+    for route in old.routes if old else ():
+        before.setdefault((route.host, route.port), []).append(route)
     return tuple(
         sorted(
             {
-                r.host
-                for r in new.routes
-                if (r.host, r.port) in before and weaker(before[r.host, r.port], r.dlp)
+                route.host
+                for route in new.routes
+                for known in _compared(before.get((route.host, route.port), []), route)
+                if weaker(known.dlp, route.dlp)
             }
         )
     )
+
+
+def _compared(known: list[Route], route: Route) -> list[Route]:
+    return [r for r in known if r.matches == route.matches] or known
 
 
 _STRENGTH = {"block": 3, "supervise": 2, None: 2, "redact": 1}

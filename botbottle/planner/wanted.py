@@ -82,6 +82,11 @@ def routes(spec: BottleSpec) -> tuple[Route, ...]:
     return (*own, *(r for r in spec.routes if r.host not in hosts))
 
 
+def guard(spec: BottleSpec) -> SidecarConfig:
+    """What protects a bottle: its routes with their leak detection, and supervision."""
+    return SidecarConfig(spec.name, routes(spec), supervise=spec.supervise)
+
+
 def providers_of(spec: BottleSpec) -> tuple[str, ...]:
     """Budget keys a bottle can spend, sorted."""
     return tuple(sorted({r.provider for r in routes(spec) if r.provider}))

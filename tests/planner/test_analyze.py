@@ -10,9 +10,10 @@ from botbottle.model.bottle import BottleSpec, Limit, Policy, Scope
 from botbottle.model.ledger_view import HoldRecord
 from botbottle.model.plan import Notice, Reach, RegisterAccount
 from botbottle.model.resources import SidecarStatus
-from botbottle.model.route import Dlp, Route
+from botbottle.model.route import Dlp, Match, Route
+from botbottle.planner.facts import Guards
 from botbottle.planner.reach import route_atoms
-from botbottle.planner.wanted import routes
+from botbottle.planner.wanted import guard, routes
 from tests.support.worlds import FACTS, World, bottle, declared
 
 
@@ -70,6 +71,31 @@ def test_supervision_switched_off() -> None:
     found = after(bottle(supervise=True), bottle(supervise=False))
     assert found["BB303"].needs == "widen"
     assert "BB303" not in after(bottle(supervise=False), bottle(supervise=True))
+
+
+@pytest.mark.parametrize("approved", [True, False])
+def test_what_protected_a_bottle_that_does_not_run_is_known_too(approved: bool) -> None:
+    """Stopped, edited and started again: it must not come back weaker without being asked for."""
+    strict = bottle(routes=(Route("one.example"),), supervise=True)
+    none = Route("one.example", dlp=Dlp(outbound_detectors=()))
+    before = strict if approved else bottle(routes=(none,), supervise=False)
+    guards = Guards({"web": guard(before).to_wire()})
+    reach = frozenset(a for r in routes(strict) for a in route_atoms(r))
+    facts = replace(FACTS, approved={"web": reach}, guards=guards)
+    made = World().plan(declared(bottle(routes=(none,), supervise=False)), facts)
+    found = {n.code for n in made.notices}
+    assert found & {"BB302", "BB303"} == ({"BB302", "BB303"} if approved else set())
+
+
+def test_each_of_a_hosts_routes_is_compared_with_its_own() -> None:
+    strict = Route("one.example", matches=(Match(methods=("GET",)),))
+    loose = Route("one.example", matches=(Match(methods=("POST",)),), dlp=Dlp(("known_secrets",)))
+    both = bottle(routes=(strict, loose))
+    assert "BB302" not in after(both, bottle(routes=(loose, strict)))
+    weak = replace(strict, dlp=Dlp(outbound_detectors=()))
+    for order in ((weak, loose), (loose, weak)):
+        assert "BB302" in after(both, bottle(routes=order))
+    assert "BB302" in after(both, bottle(routes=(replace(loose, matches=()),)))
 
 
 def test_a_projects_first_use_of_a_home_bottle() -> None:

@@ -10,8 +10,9 @@ import os
 import secrets
 import time
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from msgspec import Struct
 
@@ -120,7 +121,7 @@ def carry_out(
     if result.ok and approve:
         ledger.save_generation(
             declared.project.id,
-            generation(session, declared, facts.only),
+            generation(session, declared, facts.only, {h.bottle for h in plan.held}),
             plan_digest=plan.digest,
             by=operator(),
             now=time.time(),
@@ -128,14 +129,29 @@ def carry_out(
     return result
 
 
-def generation(session: Session, declared: Declared, only: Sequence[str]) -> str:
-    """The desired set as kept in the history, with the reach and the protection it was approved
-    for: of bottles that were left out, those of before."""
-    kept = (session.applied(declared) or {}) if only else {}
-    reach, guards = dict(kept.get("reach", {})), dict(kept.get("guards", {}))
-    for spec in declared.bottles:
-        if spec.state == "started" and (not only or spec.name in only):
-            reach[spec.name] = sorted({a for r in routes(spec) for a in route_atoms(r)})
-            guards[spec.name] = guard(spec).to_wire()
-    desired = {"bottles": declared.bottles, "settings": declared.settings}
-    return canonical.canonical({**desired, "reach": reach, "guards": guards})
+def generation(
+    session: Session, declared: Declared, only: Sequence[str], held: Collection[str] = ()
+) -> str:
+    """The desired set as kept in the history, with the reach and the protection that were approved.
+
+    Of bottles that were left out (``only``) or are ``held``, that of before: an order and whoever
+    applies beside it have approved nothing that waits in their manifests."""
+    applied = session.applied(declared) or {}
+    started = {b.name: b for b in declared.bottles if b.state == "started"}
+    fresh = {n: b for n, b in started.items() if n not in held and (not only or n in only)}
+
+    def before(part: str) -> dict[str, Any]:
+        kept: dict[str, Any] = applied.get(part, {})
+        left = {n for n in kept if (n in started if n in held else only and n not in only)}
+        return {name: kept[name] for name in left}
+
+    reach = {n: sorted({a for r in routes(b) for a in route_atoms(r)}) for n, b in fresh.items()}
+    guards = {name: guard(spec).to_wire() for name, spec in fresh.items()}
+    return canonical.canonical(
+        {
+            "bottles": declared.bottles,
+            "settings": declared.settings,
+            "reach": before("reach") | reach,
+            "guards": before("guards") | guards,
+        }
+    )

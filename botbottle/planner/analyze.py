@@ -59,11 +59,11 @@ def _policy(draft: Draft, want: Wanted) -> Iterable[Notice]:
     kept = next((c for c in draft.mine(name, "egress") if c.state == "running"), None)
     status = draft.observed.sidecars.get(kept.id) if kept else None
     old = status.config if status else None
-    before = old or draft.facts.guards.get(name)  # one that does not run was approved as well
-    for host in weakened_dlp(before, want.config):
-        yield Notice("BB302", name, f"weakens leak detection for {host}", "widen")
-    if before is not None and before.supervise and not want.config.supervise:
-        yield Notice("BB303", name, "switches supervision off", "widen")
+    # A held sidecar has no routes; of one that does not run, what was approved last counts as well.
+    live = old if old is not None and not old.hold.policy else None
+    before = live or draft.facts.guards.get(name)
+    if before is not None and want.standing.free:
+        yield from _weakened(name, before, want.config)
     if want.spec.layer == "project" and kept is None and not draft.mine(name, "agent"):
         bottle = want.spec.ancestry[0] if want.spec.ancestry else ""
         yield Notice("BB304", name, f"the project's agent uses the home bottle {bottle!r}", "widen")
@@ -78,6 +78,13 @@ def _policy(draft: Draft, want: Wanted) -> Iterable[Notice]:
         yield Notice("BB307", name, f"new credential: {text}", "widen")
     if want.spec.learning and want.standing.free:  # nothing is let through while it is cut off
         yield Notice("BB305", name, "learning mode lets unlisted hosts through", "widen")
+
+
+def _weakened(name: str, before: SidecarConfig, now: SidecarConfig) -> Iterable[Notice]:
+    for host in weakened_dlp(before, now):
+        yield Notice("BB302", name, f"weakens leak detection for {host}", "widen")
+    if before.supervise and not now.supervise:
+        yield Notice("BB303", name, "switches supervision off", "widen")
 
 
 def _forwarded_before(draft: Draft, want: Wanted, old: SidecarConfig | None) -> bool:

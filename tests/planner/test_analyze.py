@@ -162,7 +162,7 @@ def test_an_order_to_stop_waits_for_no_approval_of_an_edit(policy: Policy, edit:
     assert made.ops and made.needs == ()
 
 
-@pytest.mark.parametrize("edit", sorted(EDITS.keys() - {"unsupervised"}))
+@pytest.mark.parametrize("edit", EDITS)
 def test_a_cutoff_waits_for_no_approval_of_what_it_leaves_out(edit: str) -> None:
     world = held("cutoff", EDITS[edit])
     made = world.plan(declared(EDITS[edit]))

@@ -48,7 +48,13 @@ class Context(Struct):
 
         words = self.words or tuple(verb.split())
         sure = {"--yes", "-y"} & set(words)
-        return shlex.join(("bb", *words, *(f for f in flags if f != "--yes" or not sure)))
+        added = [f for f in flags if f != "--yes" or not sure]
+        end = words.index("--") if "--" in words else len(words)
+        return shlex.join(("bb", *words[:end], *added, *words[end:]))
+
+    def before(self, verb: str) -> tuple[str, ...]:
+        """The words of the command line before the verb: bb's own options."""
+        return self.words[: self.words.index(verb)] if verb in self.words else ()
 
     def path(self, given: Path) -> Path:
         """A path of the command line: a relative one begins at ``-C``."""

@@ -49,6 +49,7 @@ def carry_out(run: Run, consent: Consent, *, show: bool = False) -> int:
     from botbottle.approval import blocking_error
 
     run.context.lock_timeout = max(run.context.lock_timeout, 15.0)
+    options = run.context.before(run.verb)
     with run.events() as emit:
         for attempt in range(1, TRIES + 1):
             shown = run.plan()
@@ -60,7 +61,8 @@ def carry_out(run: Run, consent: Consent, *, show: bool = False) -> int:
                 run.document("nothing to do", shown)
                 break
             if show:  # an order takes no approvals: what needs one is for bb apply
-                run.context.words = ("apply", *(w for n in run.only for w in ("--only", n)))
+                chosen = (word for name in run.only for word in ("--only", name))
+                run.context.words = (*options, "apply", *chosen)
             ask(run.context, run.verb, shown, consent)
             try:
                 return run.locked(shown, Pace(), emit)

@@ -8,7 +8,7 @@ from botbottle.cli.common import known_bottles, load_declared, open_session
 from botbottle.cli.consent import Consent, ask
 from botbottle.cli.context import Context
 from botbottle.cli.plan import write_plan
-from botbottle.cli.run import Pace, Run
+from botbottle.cli.run import TRIES, Pace, Run
 from botbottle.errors import PlanStale, Refused, UsageError
 
 if TYPE_CHECKING:
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from botbottle.ledger.api import Ledger
     from botbottle.model.bottle import Declared
     from botbottle.session import Session
-
-TRIES = 3  # the world may move between the plan and the lock
 
 
 def targets(

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from botbottle.cli.consent import Consent, ask, stale
 from botbottle.cli.plan import finish, write_plan
-from botbottle.errors import ApplyIncomplete, BBError, Exit
+from botbottle.errors import ApplyIncomplete, BBError, Exit, PlanStale
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     type Emit = Callable[[Event], None]
 
+TRIES = 3  # live state may move between the plan and the lock
 FRESH = 1.0  # seconds that a look stays good which nobody is known to have made wrong
 
 
@@ -75,26 +76,38 @@ class Run(Struct, frozen=True):
         return self.session.plan(self.declared, only=self.only, destroy=self.destroy)
 
     def go(self, consent: Consent, pace: Pace | None = None) -> int:
-        """Plan, get approval, lock, plan again, carry out, verify."""
-        from botbottle.approval import blocking_error, check_limits, parse_allow
+        """Plan, get approval, lock, plan again, carry out, verify. Where live state moved before
+        the lock was there, today's plan is shown and approved in its turn; a plan that was
+        approved by its digest is carried out or refused."""
+        from botbottle.approval import parse_allow
 
         parse_allow(consent.allow)  # a misspelt approval is said before the engine is asked
         with self.events() as emit:
-            looked = self.look()
-            shown = self.plan()
-            if consent.digest:
-                shown = only_shown(shown, consent.ops)
-            if shown.empty or consent.holds(shown) or consent.saved is None:
-                write_plan(self.context, shown, "text")
-            if error := blocking_error(shown):
-                raise error
-            if shown.empty:
-                self.document("nothing to do", shown)
-                return self.end(shown)
-            settings = self.declared.settings
-            check_limits(shown, settings.max_changes, 0 if self.destroy else settings.max_deletes)
-            ask(self.context, self.verb, shown, consent)
-            return self.locked(shown, pace or Pace(), emit, looked)
+            for _ in range(0 if consent.digest else TRIES - 1):
+                with suppress(PlanStale):
+                    return self.attempt(consent, pace or Pace(), emit)
+                self.say("something moved in the meantime; it is planned again")
+            return self.attempt(consent, pace or Pace(), emit)
+
+    def attempt(self, consent: Consent, pace: Pace, emit: Emit) -> int:
+        """Show today's plan, get it approved, and carry out that or nothing. Raises PlanStale."""
+        from botbottle.approval import blocking_error, check_limits
+
+        looked = self.look()
+        shown = self.plan()
+        if consent.digest:
+            shown = only_shown(shown, consent.ops)
+        if shown.empty or consent.holds(shown) or consent.saved is None:
+            write_plan(self.context, shown, "text")
+        if error := blocking_error(shown):
+            raise error
+        if shown.empty:
+            self.document("nothing to do", shown)
+            return self.end(shown)
+        settings = self.declared.settings
+        check_limits(shown, settings.max_changes, 0 if self.destroy else settings.max_deletes)
+        ask(self.context, self.verb, shown, consent)
+        return self.locked(shown, pace, emit, looked)
 
     def look(self) -> Look | None:
         """Taken before a plan. None where the plan has to be made anew under the lock anyway: the

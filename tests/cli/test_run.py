@@ -214,3 +214,61 @@ def test_a_second_plan_that_is_not_empty_is_a_failure(monkeypatch: pytest.Monkey
     with pytest.raises(BBError) as caught:
         made.conclude(plan, Result(done=plan.ops))
     assert caught.value.code == "BB4001" and "start:web/agent" in str(caught.value)
+
+
+class TestWhatMoves:
+    """Live state that moves before the lock is there: a sidecar that was still starting, say."""
+
+    def made(self, monkeypatch: pytest.MonkeyPatch, stale: int) -> tuple[Run, list[str]]:
+        """A run whose first ``stale`` plans are not today's any more under the lock."""
+        made, shown = run(monkeypatch), list[str]()
+
+        def locked(_self: Run, plan: Plan, *_: object) -> int:
+            shown.append(plan.digest)
+            if len(shown) <= stale:
+                raise PlanStale("moved")
+            return 0
+
+        monkeypatch.setattr(Run, "locked", locked)
+        return made, shown
+
+    @pytest.mark.parametrize("stale", [0, 1, 2])
+    def test_it_is_planned_shown_and_approved_again(
+        self, monkeypatch: pytest.MonkeyPatch, stale: int
+    ) -> None:
+        made, shown = self.made(monkeypatch, stale)
+        assert go(made, yes=True, allow=("widen",)) == 0
+        assert len(shown) == stale + 1
+        assert out(made).count("create agent") == stale + 1
+        assert err(made).count("planned again") == stale
+
+    def test_the_new_plan_needs_its_own_approval(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        made, shown = self.made(monkeypatch, 1)
+        plans = iter(["harmless", "widening"])
+        first = World()
+        first.converge(declared())
+        harmless = first.plan(declared(bottle("web", state="stopped")))
+        widening = made.session.plan(made.declared)
+        made.session.plan = lambda *_, **__: {  # type: ignore[method-assign]
+            "harmless": harmless,
+            "widening": widening,
+        }[next(plans)]
+        assert harmless.needs == () and harmless.ops
+        with pytest.raises(Refused):
+            go(made, yes=True)
+        assert shown == [harmless.digest]
+
+    def test_not_for_ever(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        made, shown = self.made(monkeypatch, 99)
+        with pytest.raises(PlanStale):
+            go(made, yes=True, allow=("widen",))
+        assert len(shown) == 3
+
+    def test_what_was_approved_by_its_digest_is_carried_out_or_refused(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        made, shown = self.made(monkeypatch, 1)
+        digest = made.session.plan(made.declared).digest
+        with pytest.raises(PlanStale):
+            go(made, digest=digest)
+        assert shown == [digest]

@@ -5,12 +5,13 @@ import time
 
 import pytest
 
-from botbottle import __version__
+from botbottle import __version__, errors
 from botbottle.model.bottle import Limit
 from botbottle.sidecar.ledger import sockets
 from botbottle.sidecar.ledger.connection import MAX_WAITING, Connection
 from botbottle.sidecar.ledger.follow import POLL_SECONDS
 from botbottle.sidecar.ledger.handlers import Caller
+from botbottle.sidecar.ledger.probe import Probe
 from botbottle.sidecar.ledger.rates import Rates
 from botbottle.sidecar.ledger.service import TURN, Service
 from tests.ledger.worlds import register
@@ -110,6 +111,32 @@ def test_a_new_bottle_has_its_socket_without_asking(service):
         register(service.ledger, f"b{i}")
         wait_for(service.path(f"b{i}").exists)
     assert POLL_SECONDS <= 0.05
+
+
+def test_who_was_answered_sees_a_service_whose_ledger_works(world, tmp_path):
+    """Not only at the follower's next look, up to a second later."""
+    probe = Probe(tmp_path)
+    probe.why = "the connection was lost"
+    service = Service(world.ledger, rates=Rates(), log=lambda event, data: None, works=probe.works)
+
+    async def answered(broken):
+        batch = world.ledger.batch
+
+        def lost():
+            raise errors.LedgerUnavailable("still lost")
+
+        world.ledger.batch = lost if broken else batch
+        made = Connection(Caller("", service.allowance("")), service.ready, lambda c: True, print)
+        made.send = lambda reply: seen.append((b'"ok":true' in reply, probe.why))
+        made.data_received(b'{"v":1,"id":1,"op":"hello"}\n')
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        world.ledger.batch = batch
+
+    seen = []
+    asyncio.run(answered(True))
+    asyncio.run(answered(False))
+    assert seen == [(False, "the connection was lost"), (True, "")]
 
 
 def test_a_busy_connection_keeps_nobody_waiting_beyond_one_turn(world):

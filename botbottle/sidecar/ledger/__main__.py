@@ -53,7 +53,8 @@ async def serve(where: str, root: Path, stop: asyncio.Event) -> None:
 
 async def _serve(ledger: Ledger, root: Path, probe: Probe, stop: asyncio.Event) -> None:
     rates = Rates()
-    doors = Doors(Service(ledger, rates=rates, log=log), root, rates.connections)
+    service = Service(ledger, rates=rates, log=log, works=probe.works)
+    doors = Doors(service, root, rates.connections)
     log("started", {"version": __version__})
     try:
         await Follower(ledger, doors, probe, log).run(stop)

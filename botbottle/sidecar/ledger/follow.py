@@ -16,10 +16,9 @@ from botbottle.sidecar.ledger.sockets import Doors
 POLL_SECONDS = 0.02  # how soon a new account gets its socket
 RETRY_SECONDS = 1.0  # while the ledger cannot be used
 UPKEEP_SECONDS = 30.0
-RELIEVE = (
-    500  # transactions after which the log of the database is worth copying: commits that meet
-)
-# the copying wait for the disk, and with this few do (less than one in a hundred)
+# Transactions after which the log of the database is copied: commits that meet the copying wait for
+# the disk, and with so many less than one in a hundred does.
+RELIEVE = 500
 
 
 class Follower:
@@ -41,7 +40,7 @@ class Follower:
                 await self._accounts()
                 self._forget()
                 await self._relieve()
-                self._probe.why = ""
+                self._probe.works()
             except errors.LedgerError as error:
                 self._complain(error)
                 await self._probe.handed(RETRY_SECONDS)

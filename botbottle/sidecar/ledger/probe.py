@@ -67,6 +67,10 @@ class Probe:
         except TimeoutError:
             return
 
+    def works(self) -> None:
+        """The ledger was used just now: whoever asks is not told that it cannot be."""
+        self.why = ""
+
     def use(self, password: str) -> None:
         """This is the ledger's password from now on."""
         if self.used and self.used != password:

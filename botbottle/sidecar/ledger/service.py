@@ -28,10 +28,13 @@ type Log = Callable[[str, dict[str, Any]], None]
 
 
 class Service:
-    """The ledger's only writer of usage. Not thread-safe: belongs to one event loop."""
+    """The ledger's only writer of usage. Not thread-safe: belongs to one event loop. ``works`` is
+    called whenever the ledger was written."""
 
-    def __init__(self, ledger: Ledger, *, rates: Rates, log: Log) -> None:
-        self._ledger = ledger
+    def __init__(
+        self, ledger: Ledger, *, rates: Rates, log: Log, works: Callable[[], None] = lambda: None
+    ) -> None:
+        self._ledger, self._works = ledger, works
         self._rates = rates
         self._handlers = Handlers(ledger, rates)
         self._log = log
@@ -63,6 +66,7 @@ class Service:
         try:
             with self._ledger.batch():
                 replies = [self._answers(c, lines, now) for c, lines in work]
+            self._works()
             self._recovered()
         except errors.LedgerError as error:
             replies = [self._unavailable(lines, error) for _, lines in work]

@@ -23,14 +23,14 @@ def counted(settings: Settings) -> tuple[str, ...]:
 
 
 def plan_register(draft: Draft, want: Wanted, settings: Settings, view: LedgerView) -> str:
-    """Write the account when the ledger has another registration or none. An operator's cutoff
-    does not wait for the approval of an edited budget: the edit waits until it is released."""
+    """Write the account when the ledger has another registration or none. What holds a bottle
+    back does not wait for the approval of an edited budget: the edit waits."""
     spec, count = want.spec, counted(settings)
     agent = f"{spec.project}/{spec.agent}"
     mode = spec.budget_mode(settings.budget_mode)
     digest = registration_digest(spec.scopes, mode, count, agent, spec.ancestry)
     known = view.registered.get(want.account)
-    if known == digest or (known and want.standing.reason == "operator"):
+    if known == digest or (known and _waits(draft, want)):
         return ""
     resource = f"{spec.name}/account"
     action = Action.UPDATE if known else Action.CREATE
@@ -50,6 +50,16 @@ def plan_register(draft: Draft, want: Wanted, settings: Settings, view: LedgerVi
             ancestry=spec.ancestry,
         )
     )
+
+
+def _waits(draft: Draft, want: Wanted) -> bool:
+    """Whether an edited budget waits until its bottle is free: unless it is what would free it."""
+    if want.standing.reason != "budget-exhausted":
+        return want.standing.reason == "operator"
+    scopes = want.spec.scopes
+    limits = {(s.key, x.provider, str(x.window)): x.tokens for s in scopes for x in s.limits}
+    used_up = (p for s in scopes for p in draft.pools.get(s.key, ()) if p.exhausted)
+    return all(limits.get((p.scope, p.provider, str(p.window))) == p.limit for p in used_up)
 
 
 def limit_changes(draft: Draft, spec: BottleSpec) -> tuple[FieldChange, ...]:

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from botbottle.model.approval import Approval
 from botbottle.model.bottle import BottleSpec, Limit, Policy, Scope
 from botbottle.model.ledger_view import HoldRecord
-from botbottle.model.plan import Notice, Reach, RegisterAccount
+from botbottle.model.plan import Notice, PushConfig, Reach, RegisterAccount
 from botbottle.model.resources import SidecarStatus
 from botbottle.model.route import Dlp, Match, Route
 from botbottle.planner.facts import Guards
@@ -169,6 +169,22 @@ def test_a_cutoff_waits_for_no_approval_of_what_it_leaves_out(edit: str) -> None
     assert (
         made.ops and made.needs == () and not any(isinstance(o, RegisterAccount) for o in made.ops)
     )
+
+
+def test_a_budget_that_is_used_up_holds_back_whatever_else_waits() -> None:
+    """Another provider's limit, or supervision: the cutoff is not theirs to hold up."""
+    two = (Limit("claude", 1000), Limit("codex", 1000))
+    world = World()
+    world.converge(declared(bottle(scopes=(Scope("agent", "agent:proj-1/web", two),))))
+    world.spend("web", 1000)
+    for claude, codex, supervise in ((1000, 9000, True), (1000, 1000, False), (9000, 1000, True)):
+        limits = (Limit("claude", claude), Limit("codex", codex))
+        scopes = (Scope("agent", "agent:proj-1/web", limits),)
+        made = world.plan(declared(bottle(scopes=scopes, supervise=supervise)))
+        raised = claude > 1000
+        assert any(isinstance(o, PushConfig) for o in made.ops)
+        assert made.needs == (("budget",) if raised else ()), "a raise that frees it is asked for"
+        assert any(isinstance(o, RegisterAccount) for o in made.ops) is raised
 
 
 def test_what_waited_is_asked_for_when_the_cutoff_is_lifted() -> None:

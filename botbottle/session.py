@@ -22,6 +22,7 @@ from botbottle.engine.api import EngineRead
 from botbottle.errors import LedgerOutdated, ManifestError
 from botbottle.load.env import EnvValues
 from botbottle.load.hostlogin import HostLogins
+from botbottle.manifests import Manifests
 from botbottle.model import labels
 from botbottle.model.bottle import BottleSpec, Declared
 from botbottle.model.ledger_view import LedgerView
@@ -32,9 +33,9 @@ from botbottle.model.sidecar_config import fingerprint
 from botbottle.planner.facts import Facts, Guards
 from botbottle.planner.names import ledger_name, names, outer_name
 from botbottle.planner.plan import plan
-from botbottle.planner.resume import candidates, made_by_hand, volumes_tag
 from botbottle.planner.wanted import SIDECAR_RECIPE, env_names, image_recipe, routes
 from botbottle.providers import HOST_LOGINS, login
+from botbottle.snapshots import with_snapshots
 
 
 class ControlRead(Protocol):
@@ -61,8 +62,6 @@ class ControlRead(Protocol):
 if TYPE_CHECKING:
     from botbottle.ledger.api import Ledger
     from botbottle.load import Loaded, Overrides
-    from botbottle.load.inputs import Inputs
-    from botbottle.load.kept import Kept
 
 AGENT = "@agent"  # see executor.deliver: the start that kept values were delivered to
 NO_KEY = "00000000"  # in place of every fingerprint while there is no key
@@ -84,19 +83,14 @@ class Session:
         overrides: Overrides | None = None,
     ) -> None:
         self.home = home
-        self.cwd = cwd
         self.environ = environ
         self.engine = engine
         self.control = control
-        self.overrides = overrides
+        self.manifests = Manifests(home, cwd, overrides)
         self.env_values: dict[str, Mapping[str, str]] = {}
         self.ledger: Ledger | None = None
         self.upgrades = False
         self.logins = HostLogins(environ)
-        self._inputs: Inputs | None = None
-        self._loaded: Loaded | None = None
-        self._since = 0.0
-        self._images: Mapping[str, str] = {}
 
     @property
     def paths(self) -> HomePaths:
@@ -104,44 +98,7 @@ class Session:
 
     def load(self) -> Loaded:
         """Read all manifests; errors do not raise here."""
-        from botbottle.load import load
-
-        self._loaded = load(self.home, self.cwd, overrides=self.overrides)
-        return self._loaded
-
-    def recall(self) -> Kept | None:
-        """What an earlier run kept of the manifests; None when anything has changed since, and
-        for a run with options that change what they mean."""
-        if self.overrides is not None:
-            return None
-        from botbottle.load.inputs import inputs
-        from botbottle.load.kept import find
-
-        self._since = time.time()
-        self._inputs = inputs(self.home, self.cwd)
-        found = find(self._inputs, self._since) if self._inputs else None
-        self._images = found.images if found else {}
-        return found
-
-    def keep(self, declared: Declared) -> None:
-        """Keep what was loaded after ``recall`` found nothing, for later runs."""
-        if self._inputs is None or self._loaded is None or self._loaded.declared is not declared:
-            return
-        from botbottle.load.inputs import inputs
-        from botbottle.load.kept import keep
-
-        images = {name: self.tag(name, declared) for name in own_images(declared)}
-        now = inputs(self.home, self.cwd)
-        if now is not None and now.key == self._inputs.key:
-            keep(self._inputs, self._loaded, images, self._since)
-
-    def tag(self, name: str, declared: Declared) -> str:
-        """The tag of an image that bottles or sidecars are made of."""
-        if name in self._images:
-            return self._images[name]
-        from botbottle.images import image_tag
-
-        return image_tag(name, declared.settings.base_image)
+        return self.manifests.load()
 
     def key(self) -> bytes:
         """The fingerprint key; before the first apply there is none and any will do."""
@@ -169,7 +126,7 @@ class Session:
         return Facts(
             paths=self.paths,
             sidecar_user=sidecar_user(),
-            images={name: self.tag(name, declared) for name in sorted(recipes)},
+            images={name: self.manifests.tag(name, declared) for name in sorted(recipes)},
             bb_version=__version__,
             secrets={n: mark(v) for n, v in values.items()},
             accounts={n: a for n, v in values.items() if (a := login.account(v))},
@@ -218,35 +175,8 @@ class Session:
     def with_snapshots(
         self, declared: Declared, facts: Facts, observed: Observed, view: LedgerView
     ) -> Facts:
-        """The facts with those snapshots that a plan could ask for and the engine still has. A
-        list of all images is dear: the few are asked for one by one, none where nothing is
-        frozen and nothing was resumed."""
-        known, saved = {}, set()
-        for name, (tags, made) in candidates(declared.project.id, observed, view).items():
-            have = self._usable(tags, made)
-            saved |= {tag for tag in have if self.engine.image_id(volumes_tag(tag))}
-            known[name] = have
-        used = self._in_use(declared, observed, view)
-        return replace(facts, snapshots=known, saved=frozenset(saved), snapshots_in_use=used)
-
-    def _in_use(self, declared: Declared, observed: Observed, view: LedgerView) -> frozenset[str]:
-        """Listed snapshots that somebody runs by hand. Asks for nothing while nobody does."""
-        ids = made_by_hand(observed)
-        listed = (f for found in view.freezes.values() for f in found) if ids else ()
-        own = [f.image for f in listed if f.account.rpartition("/")[0] == declared.project.id]
-        return frozenset(
-            tag
-            for tag in own
-            if any(self.engine.image_id(t) in ids for t in (tag, volumes_tag(tag)))
-        )
-
-    def _usable(self, tags: Sequence[str], made: frozenset[str]) -> tuple[str, ...]:
-        """The newest that exists, and those that a container was made from."""
-        found: list[str] = []
-        for tag in tags:
-            if (not found or tag in made) and self.engine.image_id(tag):
-                found.append(tag)
-        return tuple(found)
+        """The facts with those snapshots that a plan could ask for and the engine still has."""
+        return with_snapshots(self.engine, declared, facts, observed, view)
 
     def observe(self, declared: Declared, facts: Facts) -> Observed:
         """One snapshot of the engine and of what every running sidecar has active."""
@@ -375,11 +305,6 @@ def declared_or_raise(loaded: Loaded) -> Declared:
             hint="bb validate shows each with its place",
         )
     return loaded.declared
-
-
-def own_images(declared: Declared) -> set[str]:
-    """The images of bb's own; what a user's Dockerfile makes depends on more than manifests."""
-    return {SIDECAR_RECIPE, *(image_recipe(b) for b in declared.bottles if not b.dockerfile)}
 
 
 def sidecar_user() -> str:

@@ -135,8 +135,8 @@ def kept_home(tmp_path: Path) -> Session:
     )
     (tmp_path / "image").mkdir()
     (tmp_path / "image/Dockerfile").write_text("FROM scratch\n")
-    assert made.recall() is None
-    made.keep(declared_or_raise(made.load()))
+    assert made.manifests.recall() is None
+    made.manifests.keep(declared_or_raise(made.load()))
     return session(tmp_path)
 
 
@@ -145,12 +145,12 @@ def test_what_a_run_has_kept_the_next_one_does_not_read(
 ) -> None:
     monkeypatch.setattr("botbottle.load.kept.SETTLED", 0.0)
     made = kept_home(tmp_path)
-    kept = made.recall()
+    kept = made.manifests.recall()
     assert kept is not None and kept.declared == session(tmp_path).load().declared
     fresh = session(tmp_path)
     assert fresh.facts(kept.declared).images == made.facts(kept.declared).images
     assert set(kept.images) == {"sidecar", "agent-claude"}
-    made.keep(kept.declared)  # nothing was loaded: nothing to do
+    made.manifests.keep(kept.declared)  # nothing was loaded: nothing to do
 
 
 def test_a_dockerfile_is_read_for_every_plan(
@@ -158,7 +158,7 @@ def test_a_dockerfile_is_read_for_every_plan(
 ) -> None:
     monkeypatch.setattr("botbottle.load.kept.SETTLED", 0.0)
     made = kept_home(tmp_path)
-    kept = made.recall()
+    kept = made.manifests.recall()
     assert kept is not None
     before = made.facts(kept.declared).images
     (tmp_path / "image/Dockerfile").write_text("FROM scratch\nLABEL a=b\n")
@@ -170,12 +170,12 @@ def test_options_that_change_what_manifests_mean_are_not_answered_from_what_was_
 ) -> None:
     monkeypatch.setattr("botbottle.load.kept.SETTLED", 0.0)
     made = kept_home(tmp_path)
-    made.overrides = Overrides(bottles=("base",))
-    assert made.recall() is None
+    made.manifests.overrides = Overrides(bottles=("base",))
+    assert made.manifests.recall() is None
     loaded = declared_or_raise(made.load())
-    made.keep(loaded)
+    made.manifests.keep(loaded)
     assert loaded.bottles[0].dockerfile == ""
-    other = session(tmp_path).recall()
+    other = session(tmp_path).manifests.recall()
     assert other is not None and other.declared.bottles[0].dockerfile
 
 

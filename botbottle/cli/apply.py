@@ -83,7 +83,7 @@ def apply(
     run = Run(context, session, declared, "apply", chosen)
     run = run.for_machines() if json_ else run
     code = run.go(consent, Pace(parallel=parallel, fail_fast=fail_fast, wait=wait))
-    session.keep(declared)
+    session.manifests.keep(declared)
     return code
 
 

@@ -39,7 +39,7 @@ def load_declared(context: Context, session: Session) -> Declared:
     finding on stderr, raises ManifestError on errors."""
     from botbottle.session import declared_or_raise
 
-    if (kept := session.recall()) is not None:
+    if (kept := session.manifests.recall()) is not None:
         show_diagnostics(context, kept)
         return kept.declared
     loaded = session.load()

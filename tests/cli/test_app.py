@@ -136,8 +136,8 @@ def test_a_plan_of_an_unchanged_home_starts_with_next_to_nothing(
     assert {"pydantic", "ruamel.yaml"} <= modules_of_a_plan(made)
     nobody: Any = None
     session = Session(made, tmp_path, {}, nobody, nobody)
-    assert session.recall() is None
-    session.keep(declared_or_raise(session.load()))
+    assert session.manifests.recall() is None
+    session.manifests.keep(declared_or_raise(session.load()))
     assert not slow & modules_of_a_plan(made)
     (made / "agents/web.md").write_text("---\nbottle: web\n---\nmore\n")
     assert {"pydantic", "ruamel.yaml"} <= modules_of_a_plan(made)

@@ -104,6 +104,21 @@ def test_an_operator_cuts_off_at_once_and_releases(small: Live) -> None:
     assert small.client("claude")[0]["status"] == 200
 
 
+@pytest.mark.parametrize("order", ["cutoff", "kill"])
+def test_an_edit_that_waits_while_a_bottle_is_held_is_asked_for_at_its_release(
+    small: Live, order: str
+) -> None:
+    """Neither the order nor somebody's apply meanwhile has approved it."""
+    small.bottle(extra="egress: {routes: [{host: api.example.com}]}\n")
+    small.bb(order, "web")
+    small.bb("apply", "--yes")
+    refused = small.bb("release", "web", code=7)
+    assert "api.example.com" in refused.stdout and "--allow widen" in refused.stderr
+    assert small.json("status")["bottles"][0]["held"]["policy"] == order
+    small.bb("release", "web", "--allow", "widen")
+    assert small.client("claude")[0]["status"] == 200
+
+
 def test_freeze_keeps_the_work_and_resume_continues(small: Live) -> None:
     small.shell("echo thought > /workspace/notes; echo mine > /home/agent/own")
     small.bb("freeze", "web")

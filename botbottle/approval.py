@@ -35,8 +35,9 @@ def blocking_error(plan: Plan) -> BBError | None:
 
 def check_limits(plan: Plan, max_changes: int, max_deletes: int) -> None:
     """Guards of settings.yml against a typo that touches the whole fleet. Snapshots that
-    retention removes are no part of the fleet and do not count. Raises Refused."""
-    counted = [c for c in plan.changes if not is_retention(c.bottle)]
+    retention removes are no part of the fleet and do not count; what waits is not done. Raises
+    Refused."""
+    counted = [c for c in plan.changes if not is_retention(c.bottle) and c.reason != "waits"]
     deletes = sum(c.action is Action.REMOVE for c in counted)
     if max_deletes and deletes > max_deletes:
         raise Refused(

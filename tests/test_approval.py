@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from botbottle.approval import check_limits
 from botbottle.errors import Refused
-from botbottle.model.ledger_view import FreezeRecord
+from botbottle.model.ledger_view import FreezeRecord, HoldRecord
 from botbottle.model.plan import Plan
 from tests.support.worlds import World, bottle, declared
 
@@ -41,3 +41,13 @@ def test_what_is_removed_beside_them_counts() -> None:
         check_limits(plan, max_changes=gone - 1, max_deletes=0)
     assert (deletes.value.code, changes.value.code) == ("BB7003", "BB7004")
     assert f"removes {gone} resources" in str(deletes.value)
+
+
+def test_what_waits_in_a_held_bottle_is_not_done_and_does_not_count() -> None:
+    made = World()
+    made.converge(declared())
+    hold = HoldRecord(KEY, "cutoff", "operator", "", "h1", 0.0)
+    made.view = replace(made.view, holds={KEY: hold})
+    unedited, edited = made.plan(declared()), made.plan(declared(bottle(prompt="be brief")))
+    assert len(edited.changes) == len(unedited.changes) + 1
+    check_limits(edited, max_changes=len(unedited.changes), max_deletes=0)

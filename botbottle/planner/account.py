@@ -28,9 +28,8 @@ def plan_register(draft: Draft, want: Wanted, settings: Settings, view: LedgerVi
     spec, count = want.spec, counted(settings)
     agent = f"{spec.project}/{spec.agent}"
     mode = spec.budget_mode(settings.budget_mode)
-    digest = registration_digest(spec.scopes, mode, count, agent, spec.ancestry)
     known = view.registered.get(want.account)
-    if known == digest or (known and _waits(draft, want)):
+    if known == _digest(want, settings) or (known and _waits(draft, want)):
         return ""
     resource = f"{spec.name}/account"
     action = Action.UPDATE if known else Action.CREATE
@@ -60,6 +59,22 @@ def _waits(draft: Draft, want: Wanted) -> bool:
     limits = {(s.key, x.provider, str(x.window)): x.tokens for s in scopes for x in s.limits}
     used_up = (p for s in scopes for p in draft.pools.get(s.key, ()) if p.exhausted)
     return all(limits.get((p.scope, p.provider, str(p.window))) == p.limit for p in used_up)
+
+
+def limits_waiting(
+    draft: Draft, want: Wanted, settings: Settings, view: LedgerView
+) -> tuple[FieldChange, ...]:
+    """Old → new of the limits that a held bottle's account is not given yet."""
+    known = view.registered.get(want.account)
+    given = any(isinstance(op, RegisterAccount) for op in draft.ops_of(want.spec.name))
+    waits = known is not None and known != _digest(want, settings) and not given
+    return limit_changes(draft, want.spec) if waits else ()
+
+
+def _digest(want: Wanted, settings: Settings) -> str:
+    spec, mode = want.spec, want.spec.budget_mode(settings.budget_mode)
+    agent = f"{spec.project}/{spec.agent}"
+    return registration_digest(spec.scopes, mode, counted(settings), agent, spec.ancestry)
 
 
 def limit_changes(draft: Draft, spec: BottleSpec) -> tuple[FieldChange, ...]:

@@ -17,7 +17,7 @@ from botbottle.planner.container import ContainerPlan, plan_container
 from botbottle.planner.draft import Draft, volume_labels
 from botbottle.planner.network import NetworkPlan
 from botbottle.planner.restore import plan_restore
-from botbottle.planner.sidecar import plan_push, status_of
+from botbottle.planner.sidecar import plan_push, status_of, why_started
 from botbottle.planner.wanted import Wanted
 
 
@@ -44,6 +44,7 @@ def plan_agent(
         create_after=(*after, *volumes, *plan_restore(draft, want, volumes)),
         source=",".join(want.spec.ancestry),
         origins=want.spec.origins,
+        held=not want.standing.free,
     )
     if agent.blocked:
         return
@@ -77,9 +78,7 @@ def _copy(draft: Draft, want: Wanted, agent: ContainerPlan) -> str:
 
 def _start_agent(draft: Draft, want: Wanted, agent: ContainerPlan, after: tuple[str, ...]) -> None:
     name = want.spec.name
-    reason = "missing" if agent.created_by else "not-running"
-    if not agent.created_by:
-        draft.change(f"{name}/agent", name, Action.START, reason, drift=True)
+    reason = why_started(draft, want, agent, "agent")
     start = draft.add(
         StartContainer(
             **about(f"start:{name}/agent", name, "agent", reason, after),
@@ -120,8 +119,9 @@ def env_outdated(status: SidecarStatus | None, want: Wanted, agent: ContainerPla
     if status is None or status.env_agent != f"{agent.kept.id} {agent.kept.started_at}":
         # A restarted sidecar has forgotten: deliver again when every value is at hand.
         return all(mark for _, mark in want.env)
-    held = dict(status.env)
-    return any(mark and held.get(n) != mark for n, mark in want.env)
+    known = dict(status.env)
+    changed = any(mark and known.get(n) != mark for n, mark in want.env)
+    return changed and want.standing.free  # another value waits until the bottle is free
 
 
 def volumes_taken(draft: Draft, want: Wanted) -> bool:

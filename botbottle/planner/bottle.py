@@ -4,7 +4,8 @@ The order, and why: images and account first (a bottle never starts without its 
 ledger); the internal network; the egress sidecar up and answering, so that the agent's CA and
 gate exist before the agent; a tightening config before anything starts; the old agent stops
 before the full config is active (an old copy never sees wider egress than it was started
-under); the full config before the new agent starts.
+under); the full config before the new agent starts. A held bottle is kept as it lives: nothing of
+it is replaced, and it gets no other configuration than its own, cut off.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from botbottle.planner.draft import Draft
 from botbottle.planner.images import plan_images
 from botbottle.planner.network import NetworkPlan, plan_network
 from botbottle.planner.sidecar import secrets_known, wake
+from botbottle.planner.waiting import as_it_lives, recipes
 from botbottle.planner.wanted import Wanted
 
 
@@ -23,8 +25,8 @@ def plan_present(
 ) -> None:
     """Plan a bottle that should run. ``shared`` are the networks of the home, ``before`` the
     ops (ledger service, account) that must be done before anything of it starts."""
-    name = want.spec.name
-    images = plan_images(draft, want.recipes)
+    name, want = want.spec.name, as_it_lives(draft, want)
+    images = plan_images(draft, recipes(draft, want))
     network = plan_network(draft, want.network, want.spec.project, f"{name}/internal")
     networks = {**shared, want.network.name: network}
     egress = plan_container(
@@ -37,6 +39,7 @@ def plan_present(
         create_after=(*images, *before),
         directories=_directories(want),
         source=",".join(want.spec.ancestry),
+        held=not want.standing.free,
     )
     blocked = network.blocked or egress.blocked or any(n.blocked for n in shared.values())
     if blocked or not secrets_known(draft, want, egress):

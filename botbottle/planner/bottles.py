@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
+
+from msgspec.structs import replace
 
 from botbottle.model.bottle import BottleSpec, Declared, Settings
 from botbottle.model.ledger_view import LedgerView
@@ -36,7 +38,8 @@ def wants_of(
     facts, settings = draft.facts, declared.settings
     if facts.destroy:
         return []
-    existing = subnets_by_bottle(draft, settings.address_pool)
+    held = {name for name, state in states.items() if not state.free}
+    existing = subnets_by_bottle(draft, settings.address_pool, held)
     taken = [*_taken(draft.observed), outer_room(draft, settings)]
     pool = Subnets(settings.address_pool, taken)
     out = []
@@ -47,19 +50,22 @@ def wants_of(
         snapshot = snapshot_for(spec, base, record, agents, facts)
         belongs = account_of(spec, agents, facts)
         state = states[spec.name]
-        out.append(wanted(spec, settings, state, subnet, facts, snapshot, belongs))
+        resumed = record is not None and record.policy == "freeze"
+        want = wanted(spec, settings, state, subnet, facts, snapshot, belongs)
+        out.append(replace(want, resumed=True) if resumed else want)
     return out
 
 
-def subnets_by_bottle(draft: Draft, pool: str) -> dict[str, str]:
-    """Existing bottle networks keep their subnet while it lies in the pool."""
+def subnets_by_bottle(draft: Draft, pool: str, held: Collection[str] = ()) -> dict[str, str]:
+    """Existing bottle networks keep their subnet while it lies in the pool, or while ``held``."""
     room = span(pool)
     out: dict[str, str] = {}
     for (name, _), networks in draft.index.networks.items():
         called = names(draft.facts.paths.home_id, draft.project, name).network
         for network in networks:
-            if network.name == called and network.subnets and _within(network.subnets[0], room):
-                out.setdefault(name, network.subnets[0])
+            first = network.subnets[0] if network.name == called and network.subnets else ""
+            if first and (name in held or _within(first, room)):
+                out.setdefault(name, first)
     return out
 
 

@@ -48,11 +48,24 @@ class ContainerPlan(Struct, frozen=True):
         return self.kept is not None and self.kept.state == "running"
 
 
-def choose(found: tuple[ObservedContainer, ...], spec: ContainerSpec) -> ObservedContainer | None:
-    """The copy to keep, by the rule of the module docstring."""
-    same = [c for c in found if c.spec_hash == spec.spec_hash and usable(c)]
-    order = sorted(same, key=lambda c: (c.state != "running", c.name != spec.name, c.id))
+def choose(
+    found: tuple[ObservedContainer, ...], spec: ContainerSpec, *, held: bool = False
+) -> ObservedContainer | None:
+    """The copy to keep, by the rule of the module docstring. Of a ``held`` bottle one of another
+    spec is kept, too, unless it never ran: nothing is replaced before the bottle is free."""
+    own = spec.spec_hash
+    fit = [
+        c for c in found if usable(c) and (c.spec_hash == own or (held and c.state != "created"))
+    ]
+    order = sorted(
+        fit, key=lambda c: (_rest(c, held), c.spec_hash != own, c.name != spec.name, c.id)
+    )
     return order[0] if order else None
+
+
+def _rest(container: ObservedContainer, held: bool) -> int:
+    """How far it is from running; a paused agent's work counts where nothing is replaced."""
+    return 0 if container.state == "running" else 1 if held and container.state in ALIVE else 2
 
 
 def usable(container: ObservedContainer) -> bool:
@@ -72,12 +85,14 @@ def plan_container(
     directories: tuple[tuple[str, int], ...] = (),
     source: str = "",
     origins: Mapping[str, tuple[Origin, ...]] | None = None,
+    held: bool = False,
 ) -> ContainerPlan:
-    """Plan everything up to (not including) the start of one container."""
-    keep = choose(found, spec)
+    """Plan everything up to (not including) the start of one container. ``held``: what exists is
+    kept as it is, whatever its spec."""
+    keep = choose(found, spec, held=held)
     others = tuple(c for c in found if c is not keep)
     if keep:
-        return _keep(draft, spec, keep, others, resource, networks, origins or {})
+        return _keep(draft, spec, keep, others, resource, networks, None if held else origins or {})
     free = draft.holder(spec.name) is None
     stranger = draft.holder(spec.name)
     if stranger and stranger not in found:
@@ -127,8 +142,9 @@ def _keep(
     others: tuple[ObservedContainer, ...],
     resource: str,
     networks: Mapping[str, NetworkPlan],
-    origins: Mapping[str, tuple[Origin, ...]],
+    origins: Mapping[str, tuple[Origin, ...]] | None,
 ) -> ContainerPlan:
+    """``origins`` None: limits are left as they are."""
     ref = Ref(keep.name, keep.id)
     stopped, removed = _retire(draft, others, spec.bottle, resource, ())
     ready: tuple[str, ...] = (*stopped, *removed)
@@ -143,12 +159,14 @@ def _keep(
         ready += _rename(draft, spec, ref, keep.name, resource, ready)
         draft.change(resource, spec.bottle, Action.UPDATE, "renamed", drift=True)
         drifted = True
-    drifted |= bool(updated := _limits(draft, spec, keep, ref, resource, origins))
+    updated: tuple[str, ...] = ()
+    if origins is not None:
+        updated = _limits(draft, spec, keep, ref, resource, origins)
     joined = attach(draft, spec, keep, ref, resource, networks)
     if keep.state == "paused":
         ready += (_unpause(draft, spec, ref, resource),)
         drifted = True
-    if not (drifted or joined):
+    if not (drifted or updated or joined) and keep.spec_hash == spec.spec_hash:
         draft.unchanged += 1
     return ContainerPlan(ref, keep, "", (*ready, *updated, *joined), stopped)
 

@@ -67,7 +67,7 @@ def _commit(
             **about(f"commit:{name}/agent", name, "agent", FROZEN, after),
             ref=Ref(found.name, found.id),
             tag=snapshot_tag(want, draft.facts.paths.home_id),
-            labels=_marks(draft, want, "snapshot", view),
+            labels=_marks(draft, want, found, "snapshot", view),
         )
     )
 
@@ -84,13 +84,15 @@ def _save(
             tag=volumes_tag(tag),
             snapshot=tag,
             paths=tuple(sorted(m.target for m in want.agent.mounts if m.kind == "volume")),
-            labels=_marks(draft, want, "snapshot-volumes", view),
+            labels=_marks(draft, want, found, "snapshot-volumes", view),
         )
     )
 
 
-def _marks(draft: Draft, want: Wanted, kind: str, view: LedgerView) -> tuple[tuple[str, str], ...]:
-    """Owner, the agent's spec, and where its budgets stood."""
+def _marks(
+    draft: Draft, want: Wanted, found: ObservedContainer, kind: str, view: LedgerView
+) -> tuple[tuple[str, str], ...]:
+    """Owner, the spec that this agent was made from, and where its budgets stood."""
     keys = {scope.key for scope in want.spec.scopes}
     position = [
         {"scope": p.scope, "provider": p.provider, "window": p.window,
@@ -99,7 +101,7 @@ def _marks(draft: Draft, want: Wanted, kind: str, view: LedgerView) -> tuple[tup
         if p.scope in keys
     ]  # fmt: skip
     made = owner_labels(draft.facts, want.spec.project, want.spec.name, kind) | {
-        labels.SPEC: canonical.canonical(want.agent.immutable),
+        labels.SPEC: found.labels.get(labels.SPEC, ""),
         labels.BUDGET: canonical.canonical(position),
     }
     return tuple(sorted(made.items()))

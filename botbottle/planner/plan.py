@@ -25,6 +25,7 @@ from botbottle.planner.retention import plan_retention
 from botbottle.planner.retire import plan_absent, plan_stopped
 from botbottle.planner.shared import plan_shared, retire_shared
 from botbottle.planner.vacate import make_way, names_first
+from botbottle.planner.waiting import plan_waiting
 from botbottle.planner.wanted import Wanted, providers_of
 
 
@@ -92,6 +93,8 @@ def _one(
         known = want.account in view.registered and not killed
         reason = "killed" if killed else "state-absent"
         plan_absent(draft, want.spec.name, want.account, reason, registered=known)
+    if not want.standing.free and want.mode != "absent":
+        plan_waiting(draft, want, declared.settings, view)
     plan_record(draft, want, view)
 
 

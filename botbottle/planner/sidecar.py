@@ -58,7 +58,7 @@ def wake(
         return egress.ready
     started: tuple[str, ...] = ()
     if not egress.running:
-        reason = "missing" if egress.created_by else "not-running"
+        reason = why_started(draft, want, egress, "egress")
         started = (
             draft.add(
                 StartContainer(
@@ -72,8 +72,6 @@ def wake(
                 )
             ),
         )
-        if not egress.created_by:
-            draft.change(f"{name}/egress", name, Action.START, reason, drift=True)
     waiting = draft.add(
         AwaitReady(
             id=f"await:{name}/egress",
@@ -86,6 +84,15 @@ def wake(
         )
     )
     return (*egress.ready, *started, waiting)
+
+
+def why_started(draft: Draft, want: Wanted, container: ContainerPlan, role: str) -> str:
+    """The reason of a start, told of one that exists: a freeze has stopped it, or nobody here."""
+    if container.created_by:
+        return "missing"
+    name, reason = want.spec.name, "resumed" if want.resumed else "not-running"
+    draft.change(f"{name}/{role}", name, Action.START, reason, drift=not want.resumed)
+    return reason
 
 
 def plan_push(

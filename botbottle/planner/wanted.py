@@ -43,6 +43,7 @@ class Wanted(Struct, frozen=True):
     env: tuple[tuple[str, str], ...]
     paths: BottlePaths
     recipes: tuple[tuple[str, str], ...]  # recipe → tag
+    resumed: bool = False  # it is stopped because of a freeze that is being lifted
 
 
 def chosen(spec: BottleSpec) -> tuple[Provider, Credential, str]:

@@ -29,6 +29,8 @@ NAMES = {
     "extra-copy": "a second copy exists",
     "retention-count": "more than freezes.keep",
     "retention-age": "older than freezes.max_days",
+    "waits": "edited; waits until the bottle is free",
+    "resumed": "a freeze is lifted",
 }
 
 

@@ -119,12 +119,34 @@ def test_an_edit_that_waits_while_a_bottle_is_held_is_asked_for_at_its_release(
     assert small.client("claude")[0]["status"] == 200
 
 
+def test_a_cutoff_leaves_the_agent_at_work_alone_whatever_was_edited(small: Live) -> None:
+    """By order and by budget; the edit is shown, and in force after the release."""
+    before = small.inspect()
+    small.bottle(extra="env: {MODE: late}\nresources: {pids: 77}\n")
+    shown = small.bb("cutoff", "web").stdout
+    assert "env.MODE" in shown and "waits until the bottle is free" in shown
+    assert small.bb("plan", "--detailed-exitcode").returncode == 0
+    held = small.inspect()
+    for key in ("Id", "State", "HostConfig"):
+        assert held[key] == before[key], key
+    spend(small)
+    small.bb("release", "web")
+    after = small.inspect()
+    assert after["Id"] != before["Id"] and "MODE=late" in after["Config"]["Env"]
+    assert after["HostConfig"]["PidsLimit"] == 77
+    spend(small)
+    small.bottle(extra="env: {MODE: later}\nresources: {pids: 77}\n")
+    small.bb("watch", "--once")
+    assert small.inspect()["Id"] == after["Id"], "the budget's cutoff replaced the agent"
+    assert audit(small)[-1]["policy"] == "cutoff"
+
+
 def test_freeze_keeps_the_work_and_resume_continues(small: Live) -> None:
     small.shell("echo thought > /workspace/notes; echo mine > /home/agent/own")
     small.bb("freeze", "web")
     assert small.inspect()["State"]["Status"] == "exited"
     assert small.bb("plan", "--detailed-exitcode").returncode == 0
-    small.bb("resume", "web")
+    assert "drift" not in small.bb("resume", "web").stdout, "a start by order is no drift"
     assert small.shell("cat /workspace/notes /home/agent/own").stdout == "thought\nmine\n"
     assert small.client("claude")[0]["status"] == 200
 

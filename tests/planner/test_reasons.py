@@ -18,7 +18,7 @@ KNOWN = {
     "missing", "narrows-first", "network-changed", "network-superseded", "new-container",
     "not-configured", "not-declared", "not-ready", "not-running", "not-wanted", "operator",
     "paused", "renamed", "restored", "resumed", "secret-changed", "should-not-run",
-    "spec-changed", "started", "state-absent", "superseded",
+    "spec-changed", "started", "state-absent", "superseded", "waits",
 }  # fmt: skip
 
 

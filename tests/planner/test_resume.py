@@ -8,9 +8,11 @@ from msgspec.structs import replace
 from botbottle.model import canonical
 from botbottle.model.bottle import Declared
 from botbottle.model.plan import (
+    Action,
     CommitImage,
     CopyFiles,
     CreateContainer,
+    Plan,
     RecordEnforcement,
     Ref,
     RemoveContainer,
@@ -166,3 +168,48 @@ def test_two_homes_never_write_the_same_snapshot_tag(want: Declared) -> None:
         world.spend("web", 1000)
         tags += [op.tag for op in world.plan(want, here).ops if isinstance(op, CommitImage)]
     assert len(set(tags)) == 2, canonical.canonical(tags)
+
+
+def starts(made: Plan) -> dict[str, tuple[str, bool]]:
+    return {c.resource: (c.reason, c.drift) for c in made.changes if c.action is Action.START}
+
+
+BOTH = {"web/egress": ("resumed", False), "web/agent": ("resumed", False)}
+
+
+def test_what_a_resume_starts_is_an_order_and_no_drift(frozen: World, want: Declared) -> None:
+    """We have stopped it ourselves. Also where the next run finishes it."""
+    ask(frozen)
+    made = frozen.plan(want)
+    assert starts(made) == BOTH and not [c for c in made.changes if c.drift]
+    reasons = {op.id: op.reason for op in made.ops if isinstance(op, StartContainer)}
+    assert reasons == {"start:web/egress": "resumed", "start:web/agent": "resumed"}
+    frozen.apply(next(op for op in made.ops if op.id == "start:web/egress"))
+    assert starts(frozen.plan(want)) == {"web/agent": ("resumed", False)}
+    frozen.converge(want)
+    for part in ("agent", "egress"):
+        world, (found,) = frozen, frozen.by_kind(part)
+        world._stop(found)
+        again = starts(world.converge(want))
+        assert again == {f"web/{part}": ("not-running", True)}, "the control: this time it is drift"
+
+
+def test_a_bottle_that_resumes_by_itself_does_not_drift_either() -> None:
+    want = declared(bottle(shutdown="freeze", resume_auto=True))
+    world = World()
+    world.converge(want)
+    world.spend("web", 1000)
+    world.converge(want)
+    world.spend("web", -1000)
+    assert starts(world.plan(want)) == BOTH
+
+
+def test_a_killed_bottle_that_was_released_is_made_anew_and_does_not_drift() -> None:
+    want, world = declared(bottle(shutdown="kill")), World()
+    world.converge(want)
+    world.spend("web", 1000)
+    world.converge(want)
+    world.spend("web", -1000)
+    world.view = replace(world.view, enforced={}, holds={})
+    made = world.plan(want)
+    assert made.ops and not [c for c in made.changes if c.drift]

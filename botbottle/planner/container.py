@@ -117,13 +117,13 @@ def plan_container(
     fields = field_changes(others[0] if others else None, spec, origins or {})
     action = Action.REPLACE if others else Action.CREATE
     draft.change(resource, spec.bottle, action, "spec-changed" if others else "missing", fields)
+    # A start waits until no older copy runs. That one is removed, and its name taken over, beside
+    # what comes next: whoever sees a crash in between finds a copy to remove and one to rename.
+    ref = Ref(name)
     stopped, removed = _retire(draft, others, spec.bottle, resource, (created,))
-    renamed = _rename(draft, spec, Ref(name), name, resource, (created, *removed))
-    joined = join(
-        draft, spec, Ref(spec.name if renamed else name), resource, networks, renamed or (created,)
-    )
-    ready = (created, *stopped, *removed, *renamed, *joined)
-    return ContainerPlan(Ref(spec.name), None, created, ready, stopped)
+    _rename(draft, spec, ref, name, resource, (created, *removed))
+    joined = join(draft, spec, ref, resource, networks, (created, *stopped))
+    return ContainerPlan(ref, None, created, (created, *stopped, *joined), stopped)
 
 
 def _taken(draft: Draft, spec: ContainerSpec, holder: ObservedContainer) -> Notice:

@@ -97,6 +97,7 @@ class World:
         self.observed = Observed()
         self.view = LedgerView()
         self._ids = itertools.count(1)
+        self._made: dict[str, str] = {}  # containers by the name that a plan gave them, as ids
 
     def plan(self, want: Declared, facts: Facts = FACTS) -> Plan:
         return plan(want, self.observed, self.view, facts)
@@ -119,8 +120,10 @@ class World:
 
     # -- look-ups -------------------------------------------------------------------------
     def container(self, ref: Ref) -> ObservedContainer:
+        """As the executor finds it: what a plan has made keeps its id under a new name."""
+        identity = ref.id or self._made.get(ref.name, "")
         for c in self.observed.containers:
-            if (ref.id and c.id == ref.id) or (not ref.id and c.name == ref.name):
+            if c.id == identity or (not identity and c.name == ref.name):
                 return c
         raise LookupError(ref)
 
@@ -264,6 +267,7 @@ class World:
             tuple(ends),
             op.spec.limits,
         )
+        self._made[op.name] = made.id
         self.observed = replace(self.observed, containers=(*self.observed.containers, made))
 
     def _start(self, c: ObservedContainer) -> None:
@@ -314,12 +318,14 @@ class World:
 
     def _register(self, op: RegisterAccount) -> None:
         digest = registration_digest(op.scopes, op.mode, op.count, op.agent, op.ancestry)
-        pools = {(p.scope, p.provider, p.window): p for p in self.view.pools}
-        for scope in op.scopes:
+        before = {(p.scope, p.provider, p.window): p for p in self.view.pools}
+        scopes = {scope.key for scope in op.scopes}
+        pools = {k: p for k, p in before.items() if p.override or p.scope not in scopes}
+        for scope in op.scopes:  # its limits become exactly these; an operator's stay
             for limit in scope.limits:
                 key = (scope.key, limit.provider, limit.window)
-                spent = pools[key].spent if key in pools else 0
-                pools[key] = Pool(*key, limit.tokens, spent)
+                spent = before[key].spent if key in before else 0
+                pools.setdefault(key, Pool(*key, limit.tokens, spent))
         self.view = replace(
             self.view,
             registered={**self.view.registered, op.account: digest},

@@ -129,16 +129,17 @@ def raise_budgets(
 
 def require_room(declared: Declared, chosen: tuple[str, ...], view: LedgerView) -> None:
     """Raises Refused when a used-up budget would freeze, cut or kill a resumed bottle again."""
-    from botbottle.planner.plan import states_of
+    from botbottle.planner.pending import judge
 
     bare = replace(view, holds={}, enforced={})
-    states = states_of(declared, bare)
+    verdicts = judge(declared, bare)
     for name in chosen:
-        if not states[name].free:
+        state = verdicts[name].standing
+        if not state.free:
             raise Refused(
-                f"{name} would be held again at once: {states[name].message}",
+                f"{name} would be held again at once: {state.message}",
                 code="BB7306",
-                hint=f"bb resume {name} --budget PROVIDER=TOKENS, or {states[name].way_out}",
+                hint=f"bb resume {name} --budget PROVIDER=TOKENS, or {state.way_out}",
             )
 
 

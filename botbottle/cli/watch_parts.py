@@ -126,6 +126,7 @@ def _world(parts: Parts) -> LiveWorld:
         emit=_emitter(parts),
         cancelled=parts.cancelled,
         resume_dir=Path(session.paths.home) / "run/watch" / project,
+        raises=parts.options.level == "all",
     )
 
 

@@ -7,7 +7,7 @@ from botbottle.model.diagnostic import Origin
 from botbottle.model.ledger_view import LedgerView, registration_digest
 from botbottle.model.plan import Action, FieldChange, RecordEnforcement, RegisterAccount
 from botbottle.planner.draft import Draft
-from botbottle.planner.wanted import Wanted
+from botbottle.planner.wanted import WAITS, Wanted
 
 
 def counted(settings: Settings) -> tuple[str, ...]:
@@ -22,59 +22,40 @@ def counted(settings: Settings) -> tuple[str, ...]:
     return tuple(sorted(classes))
 
 
+def registration(spec: BottleSpec, settings: Settings) -> str:
+    """Digest of a bottle's account as its manifests want it."""
+    mode, agent = spec.budget_mode(settings.budget_mode), f"{spec.project}/{spec.agent}"
+    return registration_digest(spec.scopes, mode, counted(settings), agent, spec.ancestry)
+
+
 def plan_register(draft: Draft, want: Wanted, settings: Settings, view: LedgerView) -> str:
-    """Write the account when the ledger has another registration or none. What holds a bottle
-    back does not wait for the approval of an edited budget: the edit waits."""
+    """Write the account when the ledger has another registration, or none of a bottle that is to
+    run. An edit that waits (see ``pending``) is only shown."""
     spec, count = want.spec, counted(settings)
-    agent = f"{spec.project}/{spec.agent}"
-    mode = spec.budget_mode(settings.budget_mode)
     known = view.registered.get(want.account)
-    if known == _digest(want, settings) or (known and _waits(draft, want)):
+    if known == registration(spec, settings) or (known is None and want.mode != "running"):
         return ""
     resource = f"{spec.name}/account"
-    action = Action.UPDATE if known else Action.CREATE
     fields = limit_changes(draft, spec) if known else ()
-    draft.change(resource, spec.name, action, "budget-changed" if known else "missing", fields)
+    if known and not want.registers:
+        draft.change(resource, spec.name, Action.HOLD, WAITS, fields)
+        return ""
+    action, reason = (Action.UPDATE, "budget-changed") if known else (Action.CREATE, "missing")
+    draft.change(resource, spec.name, action, reason, fields)
     return draft.add(
         RegisterAccount(
             id=f"register:{spec.name}",
             resource=resource,
             bottle=spec.name,
-            reason="budget-changed" if known else "missing",
+            reason=reason,
             account=want.account,
             scopes=spec.scopes,
-            mode=mode,
+            mode=spec.budget_mode(settings.budget_mode),
             count=count,
-            agent=agent,
+            agent=f"{spec.project}/{spec.agent}",
             ancestry=spec.ancestry,
         )
     )
-
-
-def _waits(draft: Draft, want: Wanted) -> bool:
-    """Whether an edited budget waits until its bottle is free: unless it is what would free it."""
-    if want.standing.reason != "budget-exhausted":
-        return want.standing.reason == "operator"
-    scopes = want.spec.scopes
-    limits = {(s.key, x.provider, str(x.window)): x.tokens for s in scopes for x in s.limits}
-    used_up = (p for s in scopes for p in draft.pools.get(s.key, ()) if p.exhausted)
-    return all(limits.get((p.scope, p.provider, str(p.window))) == p.limit for p in used_up)
-
-
-def limits_waiting(
-    draft: Draft, want: Wanted, settings: Settings, view: LedgerView
-) -> tuple[FieldChange, ...]:
-    """Old → new of the limits that a held bottle's account is not given yet."""
-    known = view.registered.get(want.account)
-    given = any(isinstance(op, RegisterAccount) for op in draft.ops_of(want.spec.name))
-    waits = known is not None and known != _digest(want, settings) and not given
-    return limit_changes(draft, want.spec) if waits else ()
-
-
-def _digest(want: Wanted, settings: Settings) -> str:
-    spec, mode = want.spec, want.spec.budget_mode(settings.budget_mode)
-    agent = f"{spec.project}/{spec.agent}"
-    return registration_digest(spec.scopes, mode, counted(settings), agent, spec.ancestry)
 
 
 def limit_changes(draft: Draft, spec: BottleSpec) -> tuple[FieldChange, ...]:

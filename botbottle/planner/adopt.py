@@ -29,7 +29,6 @@ from botbottle.model.resources import ContainerSpec, Mount, Observed, ObservedCo
 from botbottle.planner.bottles import wants_of
 from botbottle.planner.draft import Draft, container_labels, owner_labels, volume_labels
 from botbottle.planner.facts import Facts
-from botbottle.planner.plan import states_of
 from botbottle.planner.wanted import Wanted
 
 ALIVE = ("running", "paused", "restarting")
@@ -49,7 +48,7 @@ def adoption(
     done. ``under_way``: the image ``adopted_tag`` exists. Raises Refused when anything of the
     bottle could be lost, or the source is not at rest."""
     draft = Draft(declared.project.id, facts, observed)
-    wants = wants_of(draft, declared, view, states_of(declared, view))
+    wants = wants_of(draft, declared, view)
     want = next(w for w in wants if w.spec.name == bottle)
     if _filled(draft, want, source) and not under_way:
         return Plan(declared.project.id, bb_version=facts.bb_version)

@@ -51,7 +51,9 @@ def plan_agent(
     ready = agent.ready
     if _never_started(agent) and (want.texts or want.trees):
         ready = (*ready, _copy(draft, want, agent))
-    pushed = plan_push(draft, want, egress, after, agent.stopped)
+    # What may leave again waits for the limits it is to count by; a hold waits for nothing.
+    counted = before if want.standing.free else ()
+    pushed = plan_push(draft, want, egress, (*after, *counted), agent.stopped)
     if agent.running and env_outdated(status_of(draft, egress), want, agent):
         draft.change(f"{name}/agent", name, Action.UPDATE, "env-outdated", drift=True)
         deliver_env(draft, want, agent, "env-outdated", (*ready, *after))

@@ -17,12 +17,13 @@ from botbottle.model.plan import (
 from botbottle.model.sidecar_config import SidecarConfig
 from botbottle.planner.draft import Draft
 from botbottle.planner.enforce import governing, pool_key, pools_by_scope
+from botbottle.planner.pending import raised
 from botbottle.planner.reach import weakened_dlp
 from botbottle.planner.unmetered import unmetered_routes
 from botbottle.planner.wanted import Wanted, chosen, providers_of
 
 
-def analyze(draft: Draft, wants: Sequence[Wanted], view: LedgerView) -> tuple[Notice, ...]:
+def analyze(draft: Draft, wants: Sequence[Wanted]) -> tuple[Notice, ...]:
     """All findings, in a stable order."""
     found = [
         *_widened(draft),
@@ -32,7 +33,7 @@ def analyze(draft: Draft, wants: Sequence[Wanted], view: LedgerView) -> tuple[No
             for want in wants
             for notice in unmetered_routes(want.spec.name, _active(draft, want), want.config)
         ),
-        *_raised(draft, view),
+        *_raised(draft, wants),
         *_destroyed(draft),
     ]
     return tuple(sorted(found, key=lambda n: (n.code, n.bottle, n.message)))
@@ -102,18 +103,26 @@ def _active(draft: Draft, want: Wanted) -> SidecarConfig | None:
     return status.config if status else None
 
 
-def _raised(draft: Draft, view: LedgerView) -> Iterable[Notice]:
-    """BB310: a limit becomes larger or disappears for an account the ledger knows."""
-    for op in draft.ops:
-        if not isinstance(op, RegisterAccount) or op.account not in view.registered:
+def _raised(draft: Draft, wants: Sequence[Wanted]) -> Iterable[Notice]:
+    """BB310: a limit becomes larger or disappears for an account the ledger knows. Where nobody
+    can approve it, it is told and waits."""
+    given = {
+        op.bottle
+        for op in draft.ops
+        if isinstance(op, RegisterAccount) and op.reason == "budget-changed"
+    }
+    for want in wants:
+        name = want.spec.name
+        told = not want.registers and not draft.facts.raises
+        if name not in given and not told:
             continue
-        new = {(s.key, x.provider, x.window): x.tokens for s in op.scopes for x in s.limits}
-        for pool in (p for s in op.scopes for p in draft.pools.get(s.key, ())):
-            limit = new.get((pool.scope, pool.provider, pool.window))
-            if limit is None or limit > pool.limit:
-                to = "no limit" if limit is None else f"{limit:,}"
-                text = f"raises the {pool.provider} budget of {pool.scope}"
-                yield Notice("BB310", op.bottle, f"{text} from {pool.limit:,} to {to}", "budget")
+        for pool, limit in raised(want.spec, draft.pools):
+            to = "no limit" if limit is None else f"{limit:,}"
+            text = f"raises the {pool.provider} budget of {pool.scope} from {pool.limit:,} to {to}"
+            if told:
+                yield Notice("BB310", name, f"{text}; it waits for bb apply")
+            else:
+                yield Notice("BB310", name, text, "budget")
 
 
 def _destroyed(draft: Draft) -> Iterable[Notice]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 
 from msgspec.structs import replace
 
@@ -16,6 +16,7 @@ from botbottle.planner.draft import Draft
 from botbottle.planner.enforce import Standing
 from botbottle.planner.facts import Facts
 from botbottle.planner.names import Subnets, names, span
+from botbottle.planner.pending import judge
 from botbottle.planner.resume import snapshot_for
 from botbottle.planner.shared import outer_room
 from botbottle.planner.specs import agent_spec, egress_spec, files, network_spec
@@ -31,14 +32,13 @@ from botbottle.planner.wanted import (
 from botbottle.providers import WORKSPACE
 
 
-def wants_of(
-    draft: Draft, declared: Declared, view: LedgerView, states: Mapping[str, Standing]
-) -> list[Wanted]:
+def wants_of(draft: Draft, declared: Declared, view: LedgerView) -> list[Wanted]:
     """Every declared bottle with its standing and subnet, by name."""
     facts, settings = draft.facts, declared.settings
     if facts.destroy:
         return []
-    held = {name for name, state in states.items() if not state.free}
+    verdicts = judge(declared, view, raises=facts.raises)
+    held = {name for name, found in verdicts.items() if not found.standing.free}
     existing = subnets_by_bottle(draft, settings.address_pool, held)
     taken = [*_taken(draft.observed), outer_room(draft, settings)]
     pool = Subnets(settings.address_pool, taken)
@@ -49,10 +49,13 @@ def wants_of(
         base, agents = facts.images[image_recipe(spec)], draft.mine(spec.name, "agent")
         snapshot = snapshot_for(spec, base, record, agents, facts)
         belongs = account_of(spec, agents, facts)
-        state = states[spec.name]
+        verdict = verdicts[spec.name]
         resumed = record is not None and record.policy == "freeze"
-        want = wanted(spec, settings, state, subnet, facts, snapshot, belongs)
-        out.append(replace(want, resumed=True) if resumed else want)
+        want = wanted(spec, settings, verdict.standing, subnet, facts, snapshot, belongs)
+        plain = verdict.registers and not resumed
+        if not plain:
+            want = replace(want, resumed=resumed, registers=verdict.registers)
+        out.append(want)
     return out
 
 

@@ -42,6 +42,7 @@ class Facts(Struct, frozen=True):
     ``resume.candidates``), newest first; ``saved`` are those whose volumes exist as an image, too.
     ``snapshots_in_use`` are listed snapshots that somebody made a container from by hand.
     ``guards``: routes with their leak detection, and supervision, as each bottle was last approved.
+    ``raises`` False: nobody can approve a raised limit (a watch), so that it waits.
     ``ledger_locked``: the ledger service waits for the password of its database.
     """
 
@@ -65,3 +66,4 @@ class Facts(Struct, frozen=True):
     saved: frozenset[str] = frozenset()
     snapshots_in_use: frozenset[str] = frozenset()
     ledger_locked: bool = False
+    raises: bool = True

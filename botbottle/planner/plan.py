@@ -37,7 +37,7 @@ def plan(declared: Declared, observed: Observed, view: LedgerView, facts: Facts)
     (the loader reports both before)."""
     written = declared.settings.origins
     draft = Draft(declared.project.id, facts, observed, written, pools_of(view))
-    wants = wants_of(draft, declared, view, states_of(declared, view))
+    wants = wants_of(draft, declared, view)
     chosen = [w for w in wants if not facts.only or w.spec.name in facts.only]
     make_way(draft, chosen)
     if any(w.mode == "running" for w in chosen):
@@ -60,7 +60,7 @@ def plan(declared: Declared, observed: Observed, view: LedgerView, facts: Facts)
         changes=tuple(draft.changes),
         ops=names_first(draft, cuts_first(draft.ops, _networks_of(chosen))),
         reach=tuple(draft.reach),
-        notices=(*draft.notices, *analyze(draft, chosen, view), *lookalikes(draft, wants)),
+        notices=(*draft.notices, *analyze(draft, chosen), *lookalikes(draft, wants)),
         budgets=budget_rows(chosen, view, declared.settings.budget_mode),
         held=tuple(_held(w) for w in chosen if not w.standing.free),
         unchanged=draft.unchanged,
@@ -82,8 +82,11 @@ def _one(
     shared: dict[str, NetworkPlan],
     before: tuple[str, ...],
 ) -> None:
-    if want.mode == "running":
+    held = not want.standing.free
+    registered = ""
+    if want.mode == "running" or held:
         registered = plan_register(draft, want, declared.settings, view)
+    if want.mode == "running":
         plan_present(draft, want, shared, (*before, *((registered,) if registered else ())))
     elif want.mode == "stopped":
         plan_stopped(draft, want, view)
@@ -93,13 +96,13 @@ def _one(
         known = want.account in view.registered and not killed
         reason = "killed" if killed else "state-absent"
         plan_absent(draft, want.spec.name, want.account, reason, registered=known)
-    if not want.standing.free and want.mode != "absent":
-        plan_waiting(draft, want, declared.settings, view)
+    if held and want.mode != "absent":
+        plan_waiting(draft, want)
     plan_record(draft, want, view)
 
 
 def states_of(declared: Declared, view: LedgerView) -> dict[str, Standing]:
-    """Every bottle's standing with the ledger, by name."""
+    """Every bottle's standing with the ledger as it is, by name."""
     pools, mode = pools_by_scope(view), declared.settings.budget_mode
     return {
         b.name: standing(b, account(b.project, b.name), providers_of(b), mode, view, pools)

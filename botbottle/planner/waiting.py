@@ -10,20 +10,15 @@ from collections.abc import Iterator
 
 from msgspec.structs import replace
 
-from botbottle.model.bottle import Settings
-from botbottle.model.ledger_view import LedgerView
 from botbottle.model.plan import Action, FieldChange
 from botbottle.model.resources import ContainerSpec, ObservedContainer, SidecarStatus
 from botbottle.model.sidecar_config import SidecarConfig
-from botbottle.planner.account import limits_waiting
 from botbottle.planner.config_fields import Places, config_changes
 from botbottle.planner.container import choose
 from botbottle.planner.draft import Draft
 from botbottle.planner.fields import field_changes, limit_fields
 from botbottle.planner.resume import stored_env
-from botbottle.planner.wanted import Wanted, routes
-
-WAITS = "waits"
+from botbottle.planner.wanted import WAITS, Wanted, routes
 
 type Variables = tuple[tuple[str, str], ...]
 
@@ -47,7 +42,7 @@ def recipes(draft: Draft, want: Wanted) -> tuple[tuple[str, str], ...]:
     return tuple(r for r in want.recipes if r[1] in lacking)
 
 
-def plan_waiting(draft: Draft, want: Wanted, settings: Settings, view: LedgerView) -> None:
+def plan_waiting(draft: Draft, want: Wanted) -> None:
     """A change without an op for each part that would be another one if the bottle were free."""
     name = want.spec.name
     for spec in (want.agent, want.egress):
@@ -56,8 +51,6 @@ def plan_waiting(draft: Draft, want: Wanted, settings: Settings, view: LedgerVie
             draft.change(f"{name}/{spec.kind}", name, Action.HOLD, WAITS, fields)
     if fields := _config(draft, want):
         draft.change(f"{name}/egress-config", name, Action.HOLD, WAITS, fields)
-    if fields := limits_waiting(draft, want, settings, view):
-        draft.change(f"{name}/account", name, Action.HOLD, WAITS, fields)
 
 
 def _kept(draft: Draft, want: Wanted, kind: str) -> ObservedContainer | None:

@@ -18,6 +18,7 @@ from botbottle.providers import provider
 from botbottle.providers.base import Credential, Provider
 
 SIDECAR_RECIPE = "sidecar"
+WAITS = "waits"  # the reason of a change that is shown and not done
 
 type Settings = tuple[tuple[str, str], ...]
 
@@ -44,6 +45,7 @@ class Wanted(Struct, frozen=True):
     paths: BottlePaths
     recipes: tuple[tuple[str, str], ...]  # recipe → tag
     resumed: bool = False  # it is stopped because of a freeze that is being lifted
+    registers: bool = True  # edited limits are given to the ledger
 
 
 def chosen(spec: BottleSpec) -> tuple[Provider, Credential, str]:

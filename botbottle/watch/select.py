@@ -47,7 +47,8 @@ def left_alone(plan: Plan, level: Level) -> frozenset[tuple[str, str]]:
     """(bottle, why) of what a watch at ``level`` will not do by itself."""
     told = {(b, "blocked") for b in blocked_bottles(plan)}
     if level == "safe":
-        told |= {(b, "needs bb apply") for b in unapproved_bottles(plan)}
+        raised = {n.bottle for n in plan.notices if n.code == "BB310"}  # only the raise waits
+        told |= {(b, "needs bb apply") for b in unapproved_bottles(plan) | raised}
     return frozenset(told)
 
 

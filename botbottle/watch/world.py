@@ -12,6 +12,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from botbottle.applying import carry_out
 from botbottle.engine.api import EngineWrite
@@ -43,6 +44,7 @@ class LiveWorld(Struct):
     emit: Callable[[Event], None]
     cancelled: Callable[[], bool]
     resume_dir: Path
+    raises: bool = False  # an edited limit may be raised, as an apply does when it is approved
     saw: Callable[[Inputs], None] = lambda _inputs: None
     changes: int = 0  # how often somebody else had changed the ledger
     _version: int = -1
@@ -54,7 +56,7 @@ class LiveWorld(Struct):
         return loaded.declared, why
 
     def plan(self, declared: Declared) -> Plan:
-        facts = self.session.facts(declared)
+        facts = replace(self.session.facts(declared), raises=self.raises)
         observed = self.session.observe(declared, facts)
         view = self.ledger.view(time.time())
         facts = self.session.with_snapshots(declared, facts, observed, view)

@@ -141,6 +141,21 @@ def test_a_cutoff_leaves_the_agent_at_work_alone_whatever_was_edited(small: Live
     assert audit(small)[-1]["policy"] == "cutoff"
 
 
+def test_an_edited_limit_is_enforced_or_lifted_by_the_apply_that_registers_it(small: Live) -> None:
+    """One apply, whose second plan is empty; a watch leaves the raise to somebody who approves."""
+    spend(small)
+    small.agent(extra="budget: {claude: 50k}\n")
+    small.bb("watch", "--once")
+    assert small.json("status")["bottles"][0]["held"]["policy"] == "cutoff"
+    small.bb("apply", "--yes", code=7)
+    small.bb("apply", "--yes", "--allow", "budget")
+    assert small.client("claude")[0]["status"] == 200
+    small.agent(extra="budget: {claude: 100}\n")
+    small.bb("apply", "--yes")
+    assert small.json("status")["bottles"][0]["held"]["policy"] == "cutoff"
+    assert [r["action"] for r in small.json("audit")["rows"]] == ["enforce", "lift", "enforce"]
+
+
 def test_freeze_keeps_the_work_and_resume_continues(small: Live) -> None:
     small.shell("echo thought > /workspace/notes; echo mine > /home/agent/own")
     small.bb("freeze", "web")

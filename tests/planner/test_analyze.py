@@ -172,7 +172,8 @@ def test_a_cutoff_waits_for_no_approval_of_what_it_leaves_out(edit: str) -> None
 
 
 def test_a_budget_that_is_used_up_holds_back_whatever_else_waits() -> None:
-    """Another provider's limit, or supervision: the cutoff is not theirs to hold up."""
+    """Another provider's limit, supervision, or a raise that nobody here can approve: the cutoff
+    is not theirs to hold up. Where it may be approved, a raise that frees the bottle does so."""
     two = (Limit("claude", 1000), Limit("codex", 1000))
     world = World()
     world.converge(declared(bottle(scopes=(Scope("agent", "agent:proj-1/web", two),))))
@@ -180,11 +181,15 @@ def test_a_budget_that_is_used_up_holds_back_whatever_else_waits() -> None:
     for claude, codex, supervise in ((1000, 9000, True), (1000, 1000, False), (9000, 1000, True)):
         limits = (Limit("claude", claude), Limit("codex", codex))
         scopes = (Scope("agent", "agent:proj-1/web", limits),)
-        made = world.plan(declared(bottle(scopes=scopes, supervise=supervise)))
+        made_of = declared(bottle(scopes=scopes, supervise=supervise))
+        made = world.plan(made_of)
         raised = claude > 1000
-        assert any(isinstance(o, PushConfig) for o in made.ops)
+        assert any(isinstance(o, PushConfig) for o in made.ops) is not raised
         assert made.needs == (("budget",) if raised else ()), "a raise that frees it is asked for"
         assert any(isinstance(o, RegisterAccount) for o in made.ops) is raised
+        watched = world.plan(made_of, replace(FACTS, raises=False))
+        assert any(isinstance(o, PushConfig) for o in watched.ops) and watched.needs == ()
+        assert not any(isinstance(o, RegisterAccount) for o in watched.ops)
 
 
 def test_what_waited_is_asked_for_when_the_cutoff_is_lifted() -> None:

@@ -49,6 +49,7 @@ class Fake:
     loads: int = 0
     reads: int = 0  # of the ledger
     reading: Callable[[], None] = lambda: None  # what happens while the ledger is read
+    raising: bool = False  # as at level all
 
     def load(self) -> tuple[Declared | None, str]:
         self.edited = False
@@ -62,7 +63,7 @@ class Fake:
         if self.raises:
             raise self.raises.pop(0)
         approved = {b.name: APPROVED for b in want.bottles}
-        return self.world.plan(want, replace(FACTS, approved=approved))
+        return self.world.plan(want, replace(FACTS, approved=approved, raises=self.raising))
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:

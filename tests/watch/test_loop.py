@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pytest
+
+from botbottle.model.bottle import Limit, Scope
 from botbottle.model.route import Route
 from botbottle.watch.select import Decision
 from botbottle.watch.sources import PROJECT
@@ -171,3 +174,26 @@ def test_every_step_shows_that_the_loop_turns_and_every_decision_is_shown(rig: R
     rig.settle(60.0)
     assert len(beats) >= 240
     assert [d.plan.empty for d in seen] == [True] * len(seen) and len(seen) >= 2
+
+
+@pytest.mark.parametrize("used", [1000, 0])
+def test_an_edited_raise_waits_and_holds_up_nothing_else(rig: Rig, used: int) -> None:
+    """Of the very pool that is used up, or of one with room: the rest of the edit is done."""
+    first = declared(bottle(routes=(Route("one.example"),)))
+    rig.fake.world.converge(first)
+    raised = declared(
+        bottle(scopes=(Scope("agent", "agent:proj-1/web", (Limit("claude", 10**9),)),))
+    )
+    rig.fake.world.spend("web", used)
+    rig.fake.manifests, rig.fake.edited, rig.fake.version = raised, True, rig.fake.version + 1
+    rig.settle(2.0)
+    assert ("proj-1/web" in rig.fake.world.view.enforced) == bool(used)
+    (status,) = (s for s in rig.fake.world.observed.sidecars.values() if s)
+    assert status.config and "one.example" not in {r.host for r in status.config.routes}
+    assert rig.fake.world.view.pools[0].limit == 1000, "the raise was approved by nobody"
+    assert rig.events("left-alone")[0]["why"] == "needs bb apply"
+    rig.watch.level, rig.fake.raising = "all", True
+    rig.watch.queue.add(PROJECT)
+    rig.settle(2.0)
+    assert rig.fake.world.view.pools[0].limit == 10**9
+    assert "proj-1/web" not in rig.fake.world.view.enforced

@@ -19,24 +19,30 @@ def main() -> None:
     # Starting up makes many objects and hardly any garbage: collect less often than every few
     # hundred objects, which costs a twentieth of a short run.
     gc.set_threshold(50_000, 20, 50)
-    if args in (["version"], ["--version"], ["-V"]):
-        from botbottle import __version__
-
-        sys.stdout.write(f"bb {__version__}\n")
-        return
-    if args[:1] == ["__complete"]:
-        from botbottle.cli.complete import answer
-
-        sys.stdout.write(answer(args[1:]))
-        return
-    import_records()
+    from botbottle.cli.app import guarded
     from botbottle.cli.app import main as run
 
+    if args[:1] == ["__complete"] or args in (["version"], ["--version"], ["-V"]):
+        sys.exit(guarded(lambda: answer_at_once(args), args))
+    import_records()
     code = run(args)
     # The end of the process frees everything; looking for garbage in it first costs a tenth of a
     # short run.
     gc.freeze()
     sys.exit(code)
+
+
+def answer_at_once(args: list[str]) -> int:
+    """The version, or what a shell may complete a line with."""
+    if args[0] == "__complete":
+        from botbottle.cli.complete import answer
+
+        sys.stdout.write(answer(args[1:]))
+    else:
+        from botbottle import __version__
+
+        sys.stdout.write(f"bb {__version__}\n")
+    return 0
 
 
 def import_records() -> None:

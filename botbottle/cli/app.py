@@ -2,42 +2,36 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import sys
 from collections.abc import Callable, Sequence
 
 from botbottle.cli.plain import call
-from botbottle.errors import Exit
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return the process exit code; never raises."""
     args = list(sys.argv[1:] if argv is None else argv)
-    try:
-        if (verb := call(args, os.environ)) is not None:
-            return carried_out(verb)
-        from botbottle.cli.group import run
-
-        return run(args)
-    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001  # the last resort: every failure becomes a message and a code
-        from botbottle.cli.report import report
-
-        return report(error, args, sys.stderr)
+    return guarded(lambda: run_verb(args), args)
 
 
-def carried_out(verb: Callable[[], int]) -> int:
-    """Run a verb that typer was not needed for; it ends as under typer."""
-    try:
+def run_verb(args: Sequence[str]) -> int:
+    """Run what the words say. Raises what the verb raises."""
+    if (verb := call(args, os.environ)) is not None:
         return verb()
-    except KeyboardInterrupt:
-        return int(Exit.INTERRUPTED)
-    except EOFError as error:  # Ctrl-D at a question
-        sys.stderr.write("\n")
-        raise KeyboardInterrupt from error
-    except OSError as error:
-        if error.errno != errno.EPIPE:
-            raise
-        # Nobody reads on; what is still in the stream must not fail once more at the exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        return int(Exit.FAILURE)
+    from botbottle.cli.group import run
+
+    return run(args)
+
+
+def guarded(work: Callable[[], int], args: Sequence[str]) -> int:
+    """The exit code of ``work``. What it wrote is sent on here: at the end of the process Python
+    would tell of a full disk in its own words, with a code of its own."""
+    try:
+        code = work()
+        sys.stdout.flush()
+        return code
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001  # the last resort: every failure becomes a message and a code
+        from botbottle.cli.report import failed
+
+        return failed(error, args)

@@ -108,9 +108,10 @@ app.callback()(typed(root))
 def run(args: Sequence[str]) -> int:
     """Run a command line and return its exit code. Raises what the verb raises, and UsageError
     for what is not understood."""
-    try:
-        command = typer.main.get_command(app)
-        result = command.main(args, prog_name="bb", standalone_mode=False, obj=tuple(args))
+    command: Any = typer.main.get_command(app)
+    try:  # not its main(), which ends the process in words and with codes of its own
+        with command.make_context("bb", list(args), obj=tuple(args)) as context:
+            result = command.invoke(context)
         return result if isinstance(result, int) else int(Exit.OK)
     except NoArgsIsHelpError as error:
         print(error.format_message(), file=sys.stderr)  # noqa: T201

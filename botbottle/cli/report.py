@@ -6,11 +6,13 @@ from __future__ import annotations
 import errno
 import os
 import platform
+import select
+import sys
 import tempfile
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TextIO
+from typing import TextIO, TypeGuard
 
 from botbottle import __version__
 from botbottle.cli.verbs import VERBS
@@ -32,24 +34,64 @@ SURROUNDINGS = {
     errno.EMFILE: "raise the limit of open files: ulimit -n",
     errno.ENFILE: "the machine has no more open files: end other programs",
     errno.EIO: "the disk fails: look at the kernel's log (dmesg)",
+    errno.EPIPE: "whoever it was talking to has ended: run the same command again",
 }
+_INTERRUPTS = (KeyboardInterrupt, EOFError)  # Ctrl-C, and Ctrl-D at a question
+
+
+def failed(error: BaseException, args: Sequence[str]) -> int:
+    """Tell the failure of a process on its own streams and return its exit code. Where nobody
+    reads these any more there is nothing to tell."""
+    unread = [s for s in (sys.stdout, sys.stderr) if not _sent(s)]
+    if isinstance(error, BrokenPipeError) and (unread or _left(1) or _left(2)):
+        return int(Exit.FAILURE)
+    try:
+        return report(error, args, sys.stderr)
+    except OSError:  # standard error is full or closed
+        _sent(sys.stderr)
+        return code_of(error)
+
+
+def _sent(stream: TextIO) -> bool:
+    """Send on what is still in the stream, so that it stands before the failure's message. What
+    cannot be sent is dropped: it would fail once more at the end of the process."""
+    try:
+        stream.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC), stream.fileno())
+        return False
+    return True
+
+
+def _left(number: int) -> bool:
+    """Whether the reader of this stream has left (``| head``)."""
+    poll = select.poll()
+    poll.register(number, 0)
+    return any(found & (select.POLLERR | select.POLLHUP) for _, found in poll.poll(0))
 
 
 def report(error: BaseException, args: Sequence[str], err: TextIO) -> int:
     """Write the message for ``error`` to ``err`` and return its exit code."""
     if isinstance(error, BBError):
         err.write(describe(error))
-    elif isinstance(error, KeyboardInterrupt) or type(error).__name__ == "Abort":
-        err.write("bb: interrupted\n")
-        return int(Exit.INTERRUPTED)
-    elif isinstance(error, BrokenPipeError):
-        return int(Exit.OK)
-    elif isinstance(error, OSError) and error.errno in SURROUNDINGS:
+    elif isinstance(error, _INTERRUPTS):
+        err.write("\nbb: interrupted\n")
+    elif _refused_by_machine(error):
         err.write(describe(of_surroundings(error)))
-        return int(Exit.FAILURE)
     else:
         err.write(f"bb: this is a bug: {type(error).__name__}. {_logged(error, args)}\n")
-    return exit_code_for(error)
+    return code_of(error)
+
+
+def code_of(error: BaseException) -> int:
+    """The exit code for ``error``."""
+    if isinstance(error, _INTERRUPTS):
+        return int(Exit.INTERRUPTED)
+    return int(Exit.FAILURE) if _refused_by_machine(error) else exit_code_for(error)
+
+
+def _refused_by_machine(error: BaseException) -> TypeGuard[OSError]:
+    return isinstance(error, OSError) and error.errno in SURROUNDINGS
 
 
 def of_surroundings(error: OSError) -> BBError:

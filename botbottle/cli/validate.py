@@ -25,6 +25,7 @@ def validate_files(home: Path, cwd: Path, form: str, strict: bool, out: TextIO, 
     warnings = len(loaded.diagnostics) - len(loaded.errors)
     failed = bool(loaded.errors) or (strict and warnings > 0)
     code = Exit.INVALID if failed else Exit.OK
+    out.flush()
     err.write(f"bb validate: {_counts(loaded, warnings)}  exit {int(code)}\n")
     return int(code)
 

@@ -50,26 +50,59 @@ def both(
     return show
 
 
+class Lasting:
+    """Shows events as ``show`` does until that fails for its stream (a full disk, a reader that
+    has left); then it shows no more. What is carried out does not end half-way for that."""
+
+    def __init__(self, show: Callable[[e.Event], None]) -> None:
+        self._show = show
+        self.failure: OSError | None = None
+
+    def __call__(self, event: e.Event) -> None:
+        if self.failure is not None:
+            return
+        try:
+            self._show(event)
+        except OSError as error:
+            self.failure = error
+
+
 @contextlib.contextmanager
 def events_to(
     mode: Mode, stream: TextIO, file: str, *, width: int = 100
 ) -> Iterator[Callable[[e.Event], None]]:
     """A sink of events: people on ``stream``, and JSON lines appended to ``file`` besides
-    (empty: none; ``-``: on ``stream`` in place of the text). Opened before anything happens.
-    Raises UsageError when the file cannot be written."""
+    (empty: none; ``-``: on ``stream`` in place of the text). Opened before anything happens; what
+    fails later loses lines, which is said at the end for a file. Raises UsageError when the file
+    cannot be written."""
     if file == "-":
-        yield json_lines(stream)
+        yield Lasting(json_lines(stream))
         return
-    shown = renderer(mode, stream, width)
+    shown = Lasting(renderer(mode, stream, width))
     if not file:
         yield shown
         return
     with contextlib.ExitStack() as stack:
         try:
-            lines = stack.enter_context(Path(file).open("a", encoding="utf-8"))
+            lines = stack.enter_context(_appended(file))
+            kept = Lasting(json_lines(lines))
         except OSError as error:
             raise UsageError(f"--events {file}: {error.strerror}") from error
-        yield both(shown, json_lines(lines))
+        yield both(shown, kept)
+        if kept.failure is not None:
+            stream.write(f"warning: --events {file}: {kept.failure.strerror}; it is not whole\n")
+
+
+@contextlib.contextmanager
+def _appended(file: str) -> Iterator[TextIO]:
+    """The file for appending. Each line is sent on as it is written; one that could not be fails
+    again when the file is closed, which is no news."""
+    opened = Path(file).open("a", encoding="utf-8")  # noqa: SIM115 - closed below, in its own way
+    try:
+        yield opened
+    finally:
+        with contextlib.suppress(OSError):
+            opened.close()
 
 
 def _plain(event: e.Event, stream: TextIO) -> None:

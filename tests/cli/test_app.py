@@ -284,30 +284,6 @@ def test_an_env_file_that_is_not_there_is_told_even_if_nobody_needs_it(tmp_path:
     assert ask_env(context, nobody, nobody, Path("right.env"), ()) == {}
 
 
-@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
-def test_a_closed_stream_is_no_failure(closed: str, tmp_path: Path) -> None:
-    argv = f'exec "$1" -m botbottle --home "$2" validate {closed}'
-    ran = subprocess.run(
-        ["sh", "-c", argv, "sh", sys.executable, str(home(tmp_path))],
-        env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(Path(__file__).parents[2])},
-        capture_output=True, check=False, timeout=60,
-    )  # fmt: skip
-    assert ran.returncode == 0, ran.stderr
-
-
-@pytest.mark.parametrize("number", [0, 1, 2])
-def test_no_file_gets_the_number_of_a_closed_stream(number: int) -> None:
-    script = (
-        "import os, sys; from botbottle.__main__ import open_streams\n"
-        f"os.close({number}); open_streams(); new = os.open('/etc/hostname', os.O_RDONLY)\n"
-        f"sys.exit(new <= 2 or os.readlink('/proc/self/fd/{number}') != '/dev/null')"
-    )
-    ran = subprocess.run(
-        [sys.executable, "-c", script], cwd=Path(__file__).parents[2], check=False, timeout=60
-    )
-    assert ran.returncode == 0
-
-
 def test_ctrl_d_at_a_question_of_init_writes_nothing(tmp_path: Path) -> None:
     context = Context(home=tmp_path, cwd=tmp_path, stdin=io.StringIO("claude\n"), err=io.StringIO())
     with pytest.raises(errors.Refused, match="nothing was written"):

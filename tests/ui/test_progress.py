@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 from pathlib import Path
@@ -95,6 +96,41 @@ class TestLines:
             events_to("plain", io.StringIO(), str(tmp_path)),
         ):
             pytest.fail("opened a directory")
+
+
+class Failing(io.StringIO):
+    """A stream that takes so many writes and refuses all others."""
+
+    def __init__(self, takes: int) -> None:
+        super().__init__()
+        self.takes = takes
+
+    def write(self, text: str) -> int:
+        self.takes -= 1
+        if self.takes < 0:
+            raise OSError(errno.EPIPE, "Broken pipe")
+        return super().write(text)
+
+
+class TestLostReaders:
+    @pytest.mark.parametrize("mode", ["tty", "plain", "json", "quiet"])
+    def test_a_reader_that_leaves_does_not_end_what_is_carried_out(self, mode: Mode) -> None:
+        stream = Failing(2)
+        with events_to(mode, stream, "") as emit:
+            for event in RUN * 2:
+                emit(event)
+        assert stream.takes < 0, "it did fail"
+
+    def test_a_file_that_is_full_loses_lines_and_says_so(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(Path, "open", lambda *_, **__: Failing(3))
+        stream = io.StringIO()
+        with events_to("plain", stream, "full.jsonl") as emit:
+            for event in RUN:
+                emit(event)
+        assert "done 1, failed 1, not started 1" in stream.getvalue()
+        assert stream.getvalue().endswith("--events full.jsonl: Broken pipe; it is not whole\n")
 
 
 class TestModes:

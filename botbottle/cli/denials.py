@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from botbottle.cli.context import Context
+from botbottle.ui.denied import place
 from botbottle.ui.visible import visible
 
 
@@ -36,6 +37,5 @@ def register(app: typer.Typer) -> None:
 def line(denial: dict[str, Any]) -> str:
     """One denial for people."""
     stamp = time.strftime("%H:%M:%S", time.gmtime(float(denial.get("at", 0))))
-    place = f"{denial.get('method', '')} {denial.get('host', '')}{denial.get('path', '')}".strip()
-    text = f"{stamp}Z  {denial.get('code', '')}  {place}  {denial.get('reason', '')}"
+    text = f"{stamp}Z  {denial.get('code', '')}  {place(denial)}  {denial.get('reason', '')}"
     return visible(text + (f"  ({denial['remedy']})" if denial.get("remedy") else "")) + "\n"

@@ -8,10 +8,14 @@ from typing import Annotated, Any
 import typer
 
 from botbottle.cli.context import Context
+from botbottle.ui.denied import HTTPS, port
 from botbottle.ui.visible import visible
 
 Name = Annotated[str, typer.Argument(help="The bottle.")]
 Json = Annotated[bool, typer.Option("--json", help="Print a JSON document.")]
+
+type Place = tuple[str, int]  # host and port
+type Wanted = dict[Place, dict[str, set[str]]]  # path prefix → methods
 
 PROPOSABLE = ("no-route", "no-match", "git-fetch")
 
@@ -33,7 +37,7 @@ def register(app: typer.Typer) -> None:
             names = visible(", ".join(left))
             context.err.write(f"bb routes: not suggested, as no route should name it: {names}\n")
         if json_:
-            context.document(bottle=name, routes=[route(h, wanted[h]) for h in sorted(wanted)])
+            context.document(bottle=name, routes=[route(p, wanted[p]) for p in sorted(wanted)])
             return 0
         if not wanted:
             context.err.write(f"bb routes: {name} was refused nothing that a route could allow\n")
@@ -61,27 +65,26 @@ def register(app: typer.Typer) -> None:
         return 0
 
 
-def group_denials(denials: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, set[str]]]:
-    """host → path prefix → methods, from denials that a route could allow."""
-    out: dict[str, dict[str, set[str]]] = {}
+def group_denials(denials: Iterable[Mapping[str, Any]]) -> Wanted:
+    """Host and port → path prefix → methods, from denials that a route could allow."""
+    out: Wanted = {}
     for denial in denials:
         host = str(denial.get("host", ""))
         if denial.get("code") not in PROPOSABLE or not host:
             continue
         prefix = "/" + str(denial.get("path", "/")).lstrip("/").split("/", 1)[0]
         method = str(denial.get("method", "GET")) or "GET"
-        out.setdefault(host, {}).setdefault(prefix, set()).add(method)
+        out.setdefault((host, port(denial)), {}).setdefault(prefix, set()).add(method)
     return out
 
 
-def proposable(
-    wanted: Mapping[str, dict[str, set[str]]],
-) -> tuple[dict[str, dict[str, set[str]]], list[str]]:
+def proposable(wanted: Wanted) -> tuple[Wanted, list[str]]:
     """What manifests can say, and the hosts that are left out: those that no manifest takes, and
     addresses. Agents pick what is refused: the address of a metadata service is no host to add
     because somebody pasted a suggestion."""
-    left = [host for host in sorted(wanted) if _address(host) or not _parses(host, wanted[host])]
-    return {h: p for h, p in wanted.items() if h not in left}, left
+    left = {p for p in wanted if _address(p[0]) or not _parses(p, wanted[p])}
+    kept = {place: prefixes for place, prefixes in wanted.items() if place not in left}
+    return kept, sorted({host for host, _ in left})
 
 
 def _address(host: str) -> bool:
@@ -94,32 +97,37 @@ def _address(host: str) -> bool:
     return True
 
 
-def _parses(host: str, prefixes: Mapping[str, set[str]]) -> bool:
+def _parses(place: Place, prefixes: Mapping[str, set[str]]) -> bool:
     from botbottle.model.reading import RouteError
     from botbottle.model.route import from_manifest
 
     try:
-        from_manifest(route(host, prefixes))
+        from_manifest(route(place, prefixes))
     except RouteError:
         return False
     return all(p.isprintable() for p in prefixes)
 
 
-def route(host: str, prefixes: Mapping[str, set[str]]) -> dict[str, Any]:
+def route(place: Place, prefixes: Mapping[str, set[str]]) -> dict[str, Any]:
     """A narrow route as a manifest has it: observed path beginnings and methods only."""
+    host, number = place
     matches = [
         {"paths": [{"type": "prefix", "value": prefix}], "methods": sorted(methods)}
         for prefix, methods in sorted(prefixes.items())
     ]
-    return {"host": host, "matches": matches}
+    other = {} if number == HTTPS else {"port": number}
+    return {"host": host, **other, "matches": matches}
 
 
-def patch(wanted: Mapping[str, Mapping[str, set[str]]]) -> str:
+def patch(wanted: Wanted) -> str:
     """The ``egress.routes`` lines, narrow: observed path beginnings and methods only."""
     lines = ["egress:", "  routes:"]
-    for host in sorted(wanted):
-        lines += [f"    - host: {host}", "      matches:"]
-        for prefix, methods in sorted(wanted[host].items()):
+    for place in sorted(wanted):
+        host, number = place
+        lines.append(f"    - host: {host}")
+        lines += [f"      port: {number}"] if number != HTTPS else []
+        lines.append("      matches:")
+        for prefix, methods in sorted(wanted[place].items()):
             value = prefix.replace("'", "''")
             lines.append(f"        - paths: [{{type: prefix, value: '{value}'}}]")
             lines.append(f"          methods: [{', '.join(sorted(methods))}]")

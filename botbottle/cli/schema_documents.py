@@ -183,6 +183,7 @@ def _denial() -> Schema:
             "format": {"const": denial.FORMAT},
             "code": {"enum": sorted(denial.CODES)},
             **dict.fromkeys(fields, text),
+            "port": {"type": "integer", "minimum": 0, "maximum": 65535},
             "error": error,
         },
         "required": ["format", "code", "reason", "remedy", "error"],

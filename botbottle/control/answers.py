@@ -72,6 +72,8 @@ def _denial(data: dict[str, Any]) -> dict[str, Any]:
     for name in _TEXTS:
         if data.get(name) is not None:
             _is(data[name], str)
+    if not 0 <= number(data.get("port", 0)) < 65536:
+        raise ValueError("port")
     if not 0 <= float(data.get("at", 0)) < LATEST:
         raise ValueError("at")
     return data

@@ -8,8 +8,10 @@ from botbottle.cli.routes import group_denials, patch, proposable, route
 from botbottle.model.route import from_manifest
 
 
-def denial(host: str, path: str, method: str = "GET", code: str = "no-route") -> dict[str, str]:
-    return {"host": host, "path": path, "method": method, "code": code}
+def denial(
+    host: str, path: str, method: str = "GET", code: str = "no-route", **more: object
+) -> dict[str, object]:
+    return {"host": host, "path": path, "method": method, "code": code, **more}
 
 
 def test_denials_become_narrow_routes_that_parse() -> None:
@@ -27,6 +29,21 @@ def test_denials_become_narrow_routes_that_parse() -> None:
     assert routes[0].matches[0].paths[0].value == "/repos"
 
 
+def test_a_route_is_suggested_for_the_port_that_was_refused() -> None:
+    found = group_denials(
+        [
+            denial("a.example", "/x", port=8443),
+            denial("a.example", "/y", port=443),
+            denial("a.example", "/z", port=0),  # refused before there was a target
+        ]
+    )
+    data = YAML(typ="safe").load(patch(found))
+    assert data["egress"]["routes"] == [route(place, found[place]) for place in sorted(found)]
+    routes = [from_manifest(r) for r in data["egress"]["routes"]]
+    paths = [(r.port, [m.paths[0].value for m in r.matches]) for r in routes]
+    assert paths == [(443, ["/y", "/z"]), (8443, ["/x"])]
+
+
 def test_attacks_are_never_suggested() -> None:
     assert group_denials([denial("a.example", "/", code="host-mismatch"), denial("", "/")]) == {}
 
@@ -42,5 +59,5 @@ def test_addresses_and_what_no_manifest_takes_are_never_suggested() -> None:
     found = group_denials([*(denial(h, "/x") for h in odd), denial("a.example", "/x")])
     found |= group_denials([denial("b.example", "/\x1b]0;x"), denial("c.example", "/", "GE T")])
     wanted, left = proposable(found)
-    assert list(wanted) == ["a.example"]
+    assert list(wanted) == [("a.example", 443)]
     assert left == sorted((*odd, "b.example", "c.example"))

@@ -93,6 +93,8 @@ MISSHAPEN: dict[str, tuple[bytes, ...]] = {
         _with(denials=[{"at": MARK}]),
         _with(denials=[{"at": 1e300}]),
         _with(denials=[{"host": [MARK]}]),
+        _with(denials=[{"port": MARK}]),
+        _with(denials=[{"port": 70000}]),
     ),
     "cut": (_with(), _with(streams=MARK), _with(streams=True), _with(streams=1e999)),
 }

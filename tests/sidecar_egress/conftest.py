@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.sidecar_egress.inside import Inside
 from tests.sidecar_egress.rig import Rig
 from tests.world import World
 
@@ -42,3 +43,11 @@ def own(world: World, tmp_path: Path) -> Iterator[Rig]:
     with Rig(tmp_path, world) as running:
         running.standard()
         yield running
+
+
+@pytest.fixture
+def inside(world: World, tmp_path: Path) -> Iterator[Inside]:
+    """A sidecar in this process."""
+    made = Inside(tmp_path, world)
+    yield made
+    made.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import socket
 import ssl
 import threading
 from collections.abc import Mapping, Sequence
@@ -19,7 +20,7 @@ from botbottle.model.usage import Exchange, Tokens
 from botbottle.sidecar.egress.app import App, Settings
 from botbottle.sidecar.egress.gate import Cut, LedgerDown
 from botbottle.sidecar.egress.log import Log
-from tests.sidecar_egress.rig import ANTHROPIC, EXAMPLE
+from tests.sidecar_egress.rig import ANTHROPIC, EXAMPLE, OPENAI
 from tests.world import World
 
 SECRET = "real-secret-value-0123"
@@ -70,7 +71,7 @@ class FakeLedger:
 class Inside:
     """A sidecar in a thread of this process."""
 
-    hosts = f"{EXAMPLE} {ANTHROPIC}"
+    hosts = f"{EXAMPLE} {ANTHROPIC} {OPENAI}"
     trusted: tuple[str, ...] = ()
 
     def __init__(self, folder: Path, world: World) -> None:
@@ -113,12 +114,28 @@ class Inside:
                 dlp=Dlp(None, None, "redact"),
             ),
         )
-        config = SidecarConfig("b", routes, upstream_ca=self.world.authority.pem.decode())
+        self.deliver(*routes, secrets={"T": SECRET})
 
-        async def work() -> None:
-            self.sidecar.configure(config, {"T": SECRET}, b"k")
+    def deliver(
+        self, *routes: Route, secrets: Mapping[str, str] | None = None, **more: Any
+    ) -> None:
+        """Make these routes active."""
+        pem = self.world.authority.pem.decode()
+        config = SidecarConfig("b", routes, upstream_ca=pem, **more)
+        self.call(self.sidecar.configure(config, secrets or {}, b"k"))
 
-        self.call(work())
+    def tunnel(self, host: str, port: int, alpn: str = "h2", **room: int) -> ssl.SSLSocket:
+        """A TLS connection through CONNECT. ``receive``: bytes that the kernel takes for it."""
+        raw = socket.socket()
+        if "receive" in room:
+            raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, room["receive"])
+        raw.settimeout(30)
+        raw.connect(("127.0.0.1", self.app.ports["proxy"]))
+        raw.sendall(f"CONNECT {host}:{port} HTTP/1.1\r\nHost: {host}:{port}\r\n\r\n".encode())
+        assert raw.recv(4096).startswith(b"HTTP/1.1 200")
+        context = ssl.create_default_context(cafile=str(self.folder / "public" / "ca.pem"))
+        context.set_alpn_protocols([alpn])
+        return context.wrap_socket(raw, server_hostname=host)
 
     def close(self) -> None:
         self.call(self.app.stop())

@@ -13,7 +13,7 @@ from h2.config import H2Configuration
 from h2.connection import H2Connection
 
 from botbottle.model.route import Auth
-from botbottle.sidecar.egress import auth, stream
+from botbottle.sidecar.egress import auth, room
 from botbottle.sidecar.egress import sidecar as sidecar_module
 from botbottle.sidecar.egress.denial import LONGEST, Denial
 from botbottle.sidecar.egress.target import canonical_host, canonical_path
@@ -22,8 +22,6 @@ from tests.sidecar_egress.inside import Inside
 from tests.sidecar_egress.raw_client import code_of, exchange, get, read
 from tests.sidecar_egress.raw_upstream import RawUpstream
 from tests.sidecar_egress.rig import EXAMPLE, Rig, until
-from tests.sidecar_egress.test_new_secrets import inside as inside
-from tests.sidecar_egress.test_withdrawn import tunnel
 
 MIB = 1024 * 1024
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -144,7 +142,7 @@ class TestMemory:
             last = control.denials(1)[-1]
             assert last["path"] == path[:LONGEST]
             assert control.status().ledger
-        assert Denial("no-route", "x").at("GET", "h", path).path == path[:LONGEST]
+        assert Denial("no-route", "x").at("GET", "h", 443, path).path == path[:LONGEST]
 
     def test_a_header_table_is_no_larger_than_the_default(self) -> None:
         ours, theirs = (Windowed(H2Configuration(client_side=c), 65536) for c in (False, True))
@@ -162,13 +160,13 @@ class TestMemory:
     def test_bodies_that_are_kept_are_bounded_together(
         self, inside: Inside, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(stream, "MAX_KEPT", 6 * MIB)
+        monkeypatch.setattr(room, "MAX_KEPT", 6 * MIB)
         port = inside.world.tls_port
         head = f"POST /x HTTP/1.1\r\nHost: {EXAMPLE}:{port}\r\nContent-Length: {4 * MIB}\r\n\r\n"
-        with tunnel(inside, EXAMPLE, port, "http/1.1") as first:
+        with inside.tunnel(EXAMPLE, port, "http/1.1") as first:
             first.sendall(head.encode() + b"x" * (4 * MIB - 1))
             until(lambda: inside.sidecar.kept() > 3 * MIB, "the first body")
-            with tunnel(inside, EXAMPLE, port, "http/1.1") as second:
+            with inside.tunnel(EXAMPLE, port, "http/1.1") as second:
                 with contextlib.suppress(OSError):
                     second.sendall(head.encode() + b"x" * (4 * MIB - 1))
                 assert code_of(read(second)) == "too-large"

@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from botbottle.model.route import Auth, Route
-from botbottle.model.sidecar_config import SidecarConfig, fingerprint
+from botbottle.model.sidecar_config import fingerprint
 from botbottle.providers import login
 from botbottle.sidecar.egress import logins as logins_module
 from botbottle.sidecar.egress import refresh
@@ -212,12 +212,7 @@ class Through(Inside):
 
     def configure(self) -> None:
         route = Route(EXAMPLE, self.world.tls_port, Auth("login", "L"))
-        config = SidecarConfig("b", (route,), upstream_ca=self.world.authority.pem.decode())
-
-        async def work() -> None:
-            self.sidecar.configure(config, {"L": self.text}, b"k")
-
-        self.call(work())
+        self.deliver(route, secrets={"L": self.text})
 
     def answer(self, path: str = "/x", **more: Any) -> httpx.Response:
         with self.client() as http:

@@ -7,30 +7,21 @@ import contextlib
 import socket
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from botbottle.model.route import Auth, Dlp, Route
-from botbottle.model.sidecar_config import SidecarConfig
 from tests.sidecar_egress.inside import Inside
 from tests.sidecar_egress.raw_upstream import RawUpstream
 from tests.sidecar_egress.rig import ANTHROPIC, EXAMPLE, Rig, until
 from tests.sidecar_egress.test_protocols import Socket
-from tests.sidecar_egress.test_withdrawn import BODY, TOKEN, Wait, post, tunnel
+from tests.sidecar_egress.test_withdrawn import BODY, TOKEN, Wait, post
 from tests.world import World
 
 NEW = "kX9vQ2mZ7pL4tR8wB3nY6cF1hJ5dS0aGe7Ub3Wq"
 OTHER = Route("other.example.com", auth=Auth("Bearer", "NEW"))
 DELIVERED = pytest.mark.parametrize("delivered", [False, True])
-
-
-@pytest.fixture
-def inside(world: World, tmp_path: Path) -> Iterator[Inside]:
-    made = Inside(tmp_path, world)
-    yield made
-    made.close()
 
 
 @contextlib.contextmanager
@@ -40,13 +31,7 @@ def upstream(world: World, host: str) -> Iterator[RawUpstream]:
 
 
 def deliver(inside: Inside, route: Route, *, new: bool) -> None:
-    pem = inside.world.authority.pem.decode()
-    config = SidecarConfig("b", (route, OTHER), supervise=True, upstream_ca=pem)
-
-    async def work() -> None:
-        inside.sidecar.configure(config, {"NEW": NEW} if new else {}, b"k")
-
-    inside.call(work())
+    inside.deliver(route, OTHER, secrets={"NEW": NEW} if new else {}, supervise=True)
 
 
 @DELIVERED
@@ -92,7 +77,7 @@ def test_in_an_upload_that_is_on_its_way(inside: Inside, delivered: bool, kind: 
     with upstream(inside.world, EXAMPLE) as far:
         route = Route(EXAMPLE, far.port, allow_private=True, stream_uploads=True)
         deliver(inside, route, new=False)
-        with tunnel(inside, EXAMPLE, far.port, "http/1.1") as tls:
+        with inside.tunnel(EXAMPLE, far.port, "http/1.1") as tls:
             head = f"POST /up HTTP/1.1\r\nHost: {EXAMPLE}\r\nTransfer-Encoding: chunked\r\n"
             tls.sendall(f"{head}Content-Type: {kind}\r\n\r\n".encode())
             far.got(b"\r\n\r\n")
@@ -115,7 +100,7 @@ def test_in_what_waits_for_its_admission(inside: Inside, delivered: bool) -> Non
     with upstream(inside.world, ANTHROPIC) as far:
         route = Route(ANTHROPIC, far.port, allow_private=True, provider="claude")
         deliver(inside, route, new=False)
-        with tunnel(inside, ANTHROPIC, far.port) as tls:
+        with inside.tunnel(ANTHROPIC, far.port) as tls:
             post(tls, ANTHROPIC, "/v1/messages", BODY.replace(b'"m"', f'"{NEW}"'.encode()))
             assert wait.begun.wait(30)
             deliver(inside, route, new=delivered)
@@ -140,18 +125,12 @@ def test_what_waits_is_signed_with_the_credential_of_now(inside: Inside, rotated
     with RawUpstream(inside.world.authority, ANTHROPIC, echo) as far:
         key = Auth("header", "NEW", "x-api-key")
         route = Route(ANTHROPIC, far.port, allow_private=True, provider="claude", auth=key)
-        pem = inside.world.authority.pem.decode()
-        config = SidecarConfig("b", (route,), supervise=True, upstream_ca=pem)
-
-        async def give(value: str) -> None:
-            inside.sidecar.configure(config, {"NEW": value}, b"k")
-
-        inside.call(give(old))
-        with tunnel(inside, ANTHROPIC, far.port, "http/1.1") as tls:
+        inside.deliver(route, secrets={"NEW": old}, supervise=True)
+        with inside.tunnel(ANTHROPIC, far.port, "http/1.1") as tls:
             head = f"POST /v1/messages HTTP/1.1\r\nHost: {ANTHROPIC}\r\n"
             tls.sendall(f"{head}Content-Length: {len(BODY)}\r\n\r\n".encode() + BODY)
             assert wait.begun.wait(30)
-            inside.call(give(NEW if rotated else old))
+            inside.deliver(route, secrets={"NEW": NEW if rotated else old}, supervise=True)
             wait.over.set()
             answer = tls.recv(65536)
     sent, not_sent = (NEW, old) if rotated else (old, NEW)
@@ -172,7 +151,7 @@ def test_in_what_waits_for_an_operator(inside: Inside, delivered: bool) -> None:
     with upstream(inside.world, EXAMPLE) as far:
         route = Route(EXAMPLE, far.port, allow_private=True)
         deliver(inside, route, new=False)
-        with tunnel(inside, EXAMPLE, far.port) as tls:
+        with inside.tunnel(EXAMPLE, far.port) as tls:
             post(tls, EXAMPLE, f"/x?q={TOKEN}", NEW.encode())
             assert wait.begun.wait(30)
             deliver(inside, route, new=delivered)
@@ -199,7 +178,7 @@ def test_in_what_waits_for_its_upstream(inside: Inside, delivered: bool) -> None
         far._context = Late()  # type: ignore[assignment]
         route = Route(EXAMPLE, far.port, allow_private=True)
         deliver(inside, route, new=False)
-        with tunnel(inside, EXAMPLE, far.port) as tls:
+        with inside.tunnel(EXAMPLE, far.port) as tls:
             post(tls, EXAMPLE, "/late", NEW.encode())
             assert begun.wait(30)
             deliver(inside, route, new=delivered)

@@ -7,8 +7,6 @@ import json
 import socket
 import ssl
 import threading
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import h2.config
@@ -17,14 +15,12 @@ import h2.events
 import pytest
 
 from botbottle.model.route import Route
-from botbottle.model.sidecar_config import SidecarConfig
 from botbottle.model.usage import Completeness, Exchange
 from botbottle.sidecar.egress import unread
 from botbottle.sidecar.egress.unread import LEAST, PATIENCE, Unread
 from tests.sidecar_egress.inside import Inside
 from tests.sidecar_egress.raw_upstream import RawUpstream
 from tests.sidecar_egress.rig import ANTHROPIC, until
-from tests.world import World
 
 BOUND = 20_000  # tokens that the request allows
 MIB = 1024 * 1024
@@ -72,36 +68,14 @@ BODY = json.dumps({"model": "m", "max_tokens": BOUND, "stream": True, "messages"
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n"
 
 
-@pytest.fixture
-def inside(world: World, tmp_path: Path) -> Iterator[Inside]:
-    made = Inside(tmp_path, world)
-    yield made
-    made.close()
-
-
 def _rows(inside: Inside) -> list[Exchange]:
     return [row for kind, told in inside.ledger.told if kind == "settle" for row in told]
 
 
 def _connected(inside: Inside, port: int, alpn: str = "http/1.1") -> ssl.SSLSocket:
     """A tunnel to the metered host, with little room for what comes."""
-
-    async def configure() -> None:
-        route = Route(ANTHROPIC, port, allow_private=True, provider="claude")
-        pem = inside.world.authority.pem.decode()
-        inside.sidecar.configure(SidecarConfig("b", (route,), upstream_ca=pem), {}, b"k")
-
-    inside.call(configure())
-    raw = socket.socket()
-    raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16 * 1024)
-    raw.settimeout(30)
-    raw.connect(("127.0.0.1", inside.app.ports["proxy"]))
-    name = f"{ANTHROPIC}:{port}"
-    raw.sendall(f"CONNECT {name} HTTP/1.1\r\nHost: {name}\r\n\r\n".encode())
-    assert raw.recv(4096).startswith(b"HTTP/1.1 200")
-    context = ssl.create_default_context(cafile=str(inside.folder / "public" / "ca.pem"))
-    context.set_alpn_protocols([alpn])
-    return context.wrap_socket(raw, server_hostname=ANTHROPIC)
+    inside.deliver(Route(ANTHROPIC, port, allow_private=True, provider="claude"))
+    return inside.tunnel(ANTHROPIC, port, alpn, receive=16 * 1024)
 
 
 def _asks(inside: Inside, port: int) -> ssl.SSLSocket:

@@ -6,8 +6,6 @@ import json
 import socket
 import ssl
 import threading
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 import wsproto
@@ -15,13 +13,11 @@ from wsproto.events import AcceptConnection, TextMessage
 from wsproto.utilities import generate_accept_token
 
 from botbottle.model.route import Route
-from botbottle.model.sidecar_config import SidecarConfig
 from botbottle.model.usage import Completeness, Exchange
 from botbottle.sidecar.egress import unread
 from tests.sidecar_egress.inside import Inside
 from tests.sidecar_egress.raw_upstream import RawUpstream, Talk
 from tests.sidecar_egress.rig import OPENAI, until
-from tests.world import World
 
 BOUND = 20_000  # tokens that the request allows
 MIB = 1024 * 1024
@@ -41,17 +37,6 @@ USAGE = {"input_tokens": 10, "output_tokens": 77, "total_tokens": 87}
 ENDED = frame(
     {"type": "response.completed", "response": {"id": "r1", "model": "m", "usage": USAGE}}
 )
-
-
-class Host(Inside):
-    hosts = OPENAI
-
-
-@pytest.fixture
-def inside(world: World, tmp_path: Path) -> Iterator[Inside]:
-    made = Host(tmp_path, world)
-    yield made
-    made.close()
 
 
 def answering(*frames: bytes) -> Talk:
@@ -74,24 +59,10 @@ def answering(*frames: bytes) -> Talk:
 
 def asks(inside: Inside, port: int) -> ssl.SSLSocket:
     """A WebSocket on which something is asked and nothing is read, with little room."""
-
-    async def configure() -> None:
-        route = Route(OPENAI, port, allow_private=True, provider="codex")
-        pem = inside.world.authority.pem.decode()
-        inside.sidecar.configure(SidecarConfig("b", (route,), upstream_ca=pem), {}, b"k")
-
-    inside.call(configure())
-    raw = socket.socket()
-    raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16 * 1024)
-    raw.settimeout(30)
-    raw.connect(("127.0.0.1", inside.app.ports["proxy"]))
-    name = f"{OPENAI}:{port}"
-    raw.sendall(f"CONNECT {name} HTTP/1.1\r\nHost: {name}\r\n\r\n".encode())
-    assert raw.recv(4096).startswith(b"HTTP/1.1 200")
-    context = ssl.create_default_context(cafile=str(inside.folder / "public" / "ca.pem"))
-    tls = context.wrap_socket(raw, server_hostname=OPENAI)
+    inside.deliver(Route(OPENAI, port, allow_private=True, provider="codex"))
+    tls = inside.tunnel(OPENAI, port, "http/1.1", receive=16 * 1024)
     ws = wsproto.WSConnection(wsproto.ConnectionType.CLIENT)
-    tls.sendall(ws.send(wsproto.events.Request(host=name, target="/v1/responses")))
+    tls.sendall(ws.send(wsproto.events.Request(host=f"{OPENAI}:{port}", target="/v1/responses")))
     ws.receive_data(tls.recv(4096))
     assert isinstance(next(ws.events()), AcceptConnection)
     tls.sendall(ws.send(TextMessage(json.dumps(CREATE))))

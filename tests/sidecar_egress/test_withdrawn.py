@@ -9,7 +9,6 @@ import socket
 import ssl
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import h2.config
@@ -17,7 +16,6 @@ import h2.connection
 import pytest
 
 from botbottle.model.route import Dlp, Match, Route
-from botbottle.model.sidecar_config import SidecarConfig
 from tests.sidecar_egress.inside import Inside
 from tests.sidecar_egress.raw_upstream import RawUpstream
 from tests.sidecar_egress.rig import ANTHROPIC, EXAMPLE, until
@@ -27,13 +25,6 @@ TOKEN = "ghp_" + "A1b2C3d4E5f6G7h8I9j0" + "K1l2M3n4O5p6Q7r8"
 BODY = json.dumps({"model": "m", "max_tokens": 5, "messages": []}).encode()
 PLAIN = Dlp(outbound_detectors=())
 GETS = (Match(methods=("GET",)),)
-
-
-@pytest.fixture
-def inside(world: World, tmp_path: Path) -> Iterator[Inside]:
-    made = Inside(tmp_path, world)
-    yield made
-    made.close()
 
 
 @pytest.fixture
@@ -62,24 +53,7 @@ class Wait:
 
 
 def allow(inside: Inside, *routes: Route) -> None:
-    pem = inside.world.authority.pem.decode()
-    config = SidecarConfig("b", routes, supervise=True, upstream_ca=pem)
-
-    async def work() -> None:
-        inside.sidecar.configure(config, {}, b"k")
-
-    inside.call(work())
-
-
-@contextlib.contextmanager
-def tunnel(inside: Inside, host: str, port: int, alpn: str = "h2") -> Iterator[ssl.SSLSocket]:
-    raw = socket.create_connection(("127.0.0.1", inside.app.ports["proxy"]), 30)
-    raw.sendall(f"CONNECT {host}:{port} HTTP/1.1\r\nHost: {host}:{port}\r\n\r\n".encode())
-    assert raw.recv(4096).startswith(b"HTTP/1.1 200")
-    context = ssl.create_default_context(cafile=str(inside.folder / "public" / "ca.pem"))
-    context.set_alpn_protocols([alpn])
-    with context.wrap_socket(raw, server_hostname=host) as tls:
-        yield tls
+    inside.deliver(*routes, supervise=True)
 
 
 def post(tls: ssl.SSLSocket, host: str, path: str, body: bytes) -> h2.connection.H2Connection:
@@ -96,7 +70,7 @@ def post(tls: ssl.SSLSocket, host: str, path: str, body: bytes) -> h2.connection
 def nothing_but(inside: Inside, far: RawUpstream, host: str, after: Route) -> None:
     """Whatever waited is over: the next request is the first one that the upstream gets."""
     allow(inside, after)
-    with tunnel(inside, host, far.port, "http/1.1") as tls:
+    with inside.tunnel(host, far.port, "http/1.1") as tls:
         tls.sendall(f"GET /after HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
         far.got(b"\r\n\r\n")
     assert far.received.startswith(b"GET /after ")
@@ -112,7 +86,7 @@ def test_one_that_waits_for_its_admission(
     inside.ledger.admit = wait.before(inside.ledger.admit)  # type: ignore[method-assign]
     route = Route(host, far.port, allow_private=True, provider="claude")
     allow(inside, route)
-    with tunnel(inside, host, far.port) as tls:
+    with inside.tunnel(host, far.port) as tls:
         post(tls, host, "/v1/messages", BODY)
         assert wait.begun.wait(30)
         only_gets = Route(host, far.port, allow_private=True, provider="claude", matches=GETS)
@@ -140,7 +114,7 @@ def test_an_upload_that_waits_for_an_operator(
     inside.ledger.ask = ask  # type: ignore[assignment,method-assign]
     route = Route(host, far.port, allow_private=True, stream_uploads=True)
     allow(inside, route)
-    with tunnel(inside, host, far.port) as tls:
+    with inside.tunnel(host, far.port) as tls:
         post(tls, host, f"/up?q={TOKEN}", b"payload")
         assert wait.begun.wait(30)
         block = Route(host, far.port, allow_private=True, dlp=Dlp(outbound_on_match="block"))
@@ -170,7 +144,7 @@ def test_one_that_waits_for_its_upstream(
     far._context = Late()  # type: ignore[assignment]
     route = Route(host, far.port, allow_private=True)
     allow(inside, route)
-    with tunnel(inside, host, far.port) as tls:
+    with inside.tunnel(host, far.port) as tls:
         conn = post(tls, host, "/late", b"payload")
         assert begun.wait(30)
         only_gets = Route(host, far.port, allow_private=True, matches=GETS)
@@ -194,7 +168,7 @@ def test_one_whose_body_is_still_coming(
     loose = Route(host, far.port, allow_private=True, dlp=PLAIN)
     allow(inside, loose)
     body = f"ab {TOKEN} c".encode()
-    with tunnel(inside, host, far.port, "http/1.1") as tls:
+    with inside.tunnel(host, far.port, "http/1.1") as tls:
         head = f"POST /x HTTP/1.1\r\nHost: {host}\r\nContent-Length: {len(body)}\r\n\r\n"
         tls.sendall(head.encode() + body[:2])
         until(lambda: bool(inside.sidecar.live), "the head to be judged")

@@ -79,7 +79,7 @@ def compile_active(
     return Active(
         config=config,
         config_hash=config.config_hash,
-        index=RouteIndex(config.routes),
+        index=_index(config, before),
         metered=MappingProxyType(dict(config.metered)),
         fingerprints=tuple((name, fingerprint(key, wanted[name])) for name in sorted(wanted)),
         placeholders=MappingProxyType(dict(config.placeholders)),
@@ -97,6 +97,11 @@ def _material(auth: Auth, value: str, logins: Logins | None) -> Iterator[str]:
     renewed = logins.texts(auth.secret) if logins and auth.scheme == "login" else ()
     found = (text for each in (*renewed, value) for text in material(auth, each))
     yield from dict.fromkeys(found)
+
+
+def _index(config: SidecarConfig, before: Active | None) -> RouteIndex:
+    same = before is not None and before.config.routes == config.routes
+    return before.index if before is not None and same else RouteIndex(config.routes)
 
 
 def _scrubber(texts: tuple[bytes, ...], before: Active | None) -> Scrubber:

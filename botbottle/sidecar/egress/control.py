@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,9 @@ from botbottle.sidecar.egress.sidecar import Sidecar
 
 MAX_LINE = 16 * 1024 * 1024  # bytes: ten thousand routes
 SOCKET = "control.sock"
+_LARGE = 64 * 1024  # bytes of a request that is read aside
+
+type _Answer = dict[str, Any] | Coroutine[Any, Any, dict[str, Any]]
 
 
 class Control:
@@ -37,7 +40,7 @@ class Control:
 
     def __init__(self, sidecar: Sidecar) -> None:
         self._sidecar = sidecar
-        self._ops: Mapping[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
+        self._ops: Mapping[str, Callable[[Mapping[str, Any]], _Answer]] = {
             "status": self._status,
             "configure": self._configure,
             "vault_put": self._vault_put,
@@ -46,29 +49,36 @@ class Control:
             "cut": self._cut,
         }
 
-    def answer(self, line: bytes) -> dict[str, Any]:
+    async def answer(self, line: bytes) -> dict[str, Any]:
         """The reply to one request line. Never raises; the text of an error names no value."""
         try:
-            request = json.loads(line)
+            request = await self._read(line)
             operation = self._ops[request["op"]]
         except (ValueError, KeyError, TypeError, RecursionError):
             return {"ok": False, "error": "not a known request"}
         try:
-            return {"ok": True, **operation(request)}
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            found = operation(request)
+            return {"ok": True, **(found if isinstance(found, dict) else await found)}
+        except Exception as error:  # noqa: BLE001 - fail closed: what failed has changed nothing
             # A RouteError says what is wrong with a route; other texts could quote a value.
             told = str(error) if type(error).__name__ == "RouteError" else type(error).__name__
             return {"ok": False, "error": f"{request['op']}: {told}"}
 
+    async def _read(self, line: bytes) -> Any:
+        """A request; large ones are read where no stream waits for it."""
+        if len(line) < _LARGE:
+            return json.loads(line)
+        return await self._sidecar.compiler.aside(lambda: json.loads(line))
+
     def _status(self, request: Mapping[str, Any]) -> dict[str, Any]:
         return {"status": self._sidecar.status()}
 
-    def _configure(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        config = from_wire(request["config"])
+    async def _configure(self, request: Mapping[str, Any]) -> dict[str, Any]:
         secrets, key = request["secrets"], bytes.fromhex(request["hmac_key"])
         if not _texts(secrets):
             raise TypeError("secrets")
-        active = self._sidecar.configure(config, secrets, key)
+        config = await self._sidecar.compiler.aside(lambda: from_wire(request["config"]))
+        active = await self._sidecar.configure(config, secrets, key)
         return {"config_hash": active.config_hash, "secrets": list(active.fingerprints)}
 
     def _vault_put(self, request: Mapping[str, Any]) -> dict[str, Any]:
@@ -107,7 +117,7 @@ async def serve(sidecar: Sidecar, directory: Path) -> asyncio.Server:
     async def client(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             while line := await reader.readline():
-                reply = json.dumps(control.answer(line), separators=(",", ":"))
+                reply = json.dumps(await control.answer(line), separators=(",", ":"))
                 writer.write(reply.encode() + b"\n")
                 await writer.drain()
         except (ValueError, OSError):  # a line over the limit, or a peer that left

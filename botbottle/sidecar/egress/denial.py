@@ -2,12 +2,12 @@
 
 A denial is data until the last moment. Its body is one JSON object::
 
-    {"format": "botbottle-denial/1", "code": "...", "reason": "...", "host": "...",
+    {"format": "botbottle-denial/1", "code": "...", "reason": "...", "host": "...", "port": 443,
      "method": "...", "path": "...", "remedy": "...", "tool": "...", "request_id": "...",
      "error": {"type": "permission_error", "message": "..."}}
 
 ``error`` repeats the reason in the place where provider SDKs look for a message. ``tool`` names
-an MCP tool of the supervise sidecar, or is empty.
+an MCP tool of the supervise sidecar, or is empty. ``port`` is 0 where no target is known.
 """
 
 from __future__ import annotations
@@ -75,14 +75,15 @@ class Denial:
     host: str = ""
     method: str = ""
     path: str = ""
+    port: int = 0
     close: bool = False
     response: tuple[int, tuple[tuple[str, str], ...], bytes] | None = field(
         default=None, repr=False
     )
 
-    def at(self, method: str, host: str, path: str) -> Denial:
-        """The same of this request; what is not known of it is empty."""
-        return replace(self, method=method[:32], host=host, path=path[:LONGEST])
+    def at(self, method: str, host: str, port: int, path: str) -> Denial:
+        """The same of this request; what is not known of it is empty, or 0."""
+        return replace(self, method=method[:32], host=host, port=port, path=path[:LONGEST])
 
     @property
     def status(self) -> int:
@@ -97,6 +98,7 @@ class Denial:
             "code": self.code,
             "reason": self.reason,
             "host": self.host,
+            "port": self.port,
             "method": self.method,
             "path": self.path,
             "remedy": remedy,

@@ -20,7 +20,7 @@ class Ending:
 
     def deny(self, flow: http.HTTPFlow, passage: Passage, denial: Denial) -> None:
         """Answer with a denial; whatever was admitted is given back."""
-        passage.denial = denial = denial.at(flow.request.method, passage.host, passage.path)
+        passage.denial = denial = passage.refused(denial, flow.request.method)
         flow.response = response_of(denial, passage.id, http2=flow.request.is_http2)
         self._sidecar.records.denied(denial, passage)
         if passage.spend is not None:

@@ -2,8 +2,9 @@
 
 A message is judged whole, so it is kept whole, and a few kilobytes of permessage-deflate
 (RFC 7692) can stand for gigabytes. Both directions are limited, counted after decompression and
-while it happens: nothing much larger than the limit ever exists. What is larger ends the socket on
-both sides with code 1009 (RFC 6455, 7.4.1).
+while it happens: nothing much larger than the limit ever exists. What is larger, or finds no room
+beside what all others keep, ends the socket on both sides with code 1009 (RFC 6455, 7.4.1). Frames
+count too: a message may consist of any number of them.
 
 Control frames go from hop to hop: a ping is answered here and passed on empty, a pong goes no
 further, and the reason of a close is left out. So no byte that a scanner did not see travels in
@@ -25,7 +26,11 @@ from wsproto.extensions import Extension, PerMessageDeflate
 from wsproto.frame_protocol import CloseReason, FrameDecoder, FrameProtocol, Opcode, RsvBits
 from wsproto.utilities import split_comma_header
 
+from botbottle.sidecar.egress.options import LayerOptions
+from botbottle.sidecar.egress.room import Room
+
 MAX_MESSAGE = 16 * 1024 * 1024  # bytes of a message, decompressed
+FRAME = 64  # bytes that a frame takes here beside its text
 
 type Machine = FrameDecoder | FrameProtocol
 
@@ -47,13 +52,21 @@ class BoundedDeflate(PerMessageDeflate):
 
 
 class Bound(Extension):
-    """Counts what a message has so far; comes after decompression."""
+    """Counts what a message has so far; comes after decompression. ``kept``: bytes of unfinished
+    messages, and of those that are not judged yet."""
 
     name = "x-bound"  # never negotiated: it changes nothing on the wire
 
-    def __init__(self) -> None:
-        self._seen = 0
+    def __init__(self, room: Room) -> None:
+        self._room = room
+        self._text = self._frames = 0
+        self._judging = 0
         self._control = False
+
+    @property
+    def kept(self) -> int:
+        """Bytes that are here."""
+        return self._judging + self._text + self._frames * FRAME
 
     def enabled(self) -> bool:
         """Always."""
@@ -68,27 +81,43 @@ class Bound(Extension):
     ) -> CloseReason | RsvBits:
         """Control frames may come between the frames of a message and do not count."""
         self._control = opcode.iscontrol()
+        if not self._control:
+            self._frames += 1
+            if self._too_large(FRAME):
+                return CloseReason.MESSAGE_TOO_BIG
         return RsvBits(False, False, False)
 
     def frame_inbound_payload_data(self, proto: Machine, data: bytes) -> bytes | CloseReason:
         """Count a piece."""
         if self._control:
             return data
-        self._seen += len(data)
-        return CloseReason.MESSAGE_TOO_BIG if self._seen > MAX_MESSAGE else data
+        self._text += len(data)
+        return CloseReason.MESSAGE_TOO_BIG if self._too_large(len(data)) else data
+
+    def _too_large(self, more: int) -> bool:
+        text, frames = self._text, self._frames * FRAME
+        return max(text, frames) > MAX_MESSAGE or self._room.full(more, self.kept)
 
     def frame_inbound_complete(self, proto: Machine, fin: bool) -> bytes | CloseReason | None:
         """A message is over."""
         if fin and not self._control:
-            self._seen = 0
+            self._judging = self.kept
+            self._text = self._frames = 0
         return None
+
+    def judged(self) -> None:
+        """All finished messages went on, or are gone."""
+        self._judging = 0
 
 
 class Hop(WebsocketConnection):
     """One side. What it gives to be relayed holds no byte of a control frame's payload."""
 
-    def __init__(self, kind: ConnectionType, extensions: list[Extension], peer: Connection) -> None:
-        super().__init__(kind, extensions, conn=peer)
+    def __init__(
+        self, kind: ConnectionType, extensions: list[Extension], peer: Connection, bound: Bound
+    ) -> None:
+        super().__init__(kind, [*extensions, bound], conn=peer)
+        self.bound = bound
         self._answers: list[bytes] = []
 
     def events(self) -> Iterator[Event]:
@@ -111,25 +140,35 @@ class Hop(WebsocketConnection):
 class Messages(WebsocketLayer):
     """mitmproxy's layer over bounded connections."""
 
+    _sides: tuple[Hop, ...] = ()
+
     def start(self, event: events.Start) -> Generator[commands.Command, Any, None]:
         """As the original; no byte was looked at yet when the connections are exchanged."""
         yield from super().start(event)
         response = self.flow.response
         offered = response.headers.get("sec-websocket-extensions", "") if response else ""
-        self.client_ws = _connection(ConnectionType.SERVER, self.context.client, offered)
-        self.server_ws = _connection(ConnectionType.CLIENT, self.context.server, offered)
+        room = cast(LayerOptions, self.context.options).room
+        client = _connection(ConnectionType.SERVER, self.context.client, offered, Bound(room))
+        server = _connection(ConnectionType.CLIENT, self.context.server, offered, Bound(room))
+        self.client_ws, self.server_ws = self._sides = client, server
+
+    @property
+    def kept(self) -> int:
+        """Bytes of messages that are here."""
+        return sum(side.bound.kept for side in self._sides)
 
     def relay_messages(self, event: events.Event) -> Generator[commands.Command, Any, None]:
         """As the original; then the pongs that are due."""
         yield from super().relay_messages(event)
-        for side in (self.client_ws, self.server_ws):
-            if answer := cast(Hop, side).answers():
+        for side in self._sides:
+            side.bound.judged()
+            if answer := side.answers():
                 yield commands.SendData(side.conn, answer)
 
     _handle_event = cast(Any, start)
 
 
-def _connection(kind: ConnectionType, peer: Connection, accepted: str) -> Hop:
+def _connection(kind: ConnectionType, peer: Connection, accepted: str, bound: Bound) -> Hop:
     """One side with the extensions that both sides agreed on. ``accepted``: the header's value."""
     extensions: list[Extension] = []
     for each in split_comma_header(accepted.encode("ascii", "replace")):
@@ -137,4 +176,4 @@ def _connection(kind: ConnectionType, peer: Connection, accepted: str) -> Hop:
             deflate = BoundedDeflate()
             deflate.finalize(each)
             extensions.append(deflate)
-    return Hop(kind, [*extensions, Bound()], peer)
+    return Hop(kind, extensions, peer, bound)

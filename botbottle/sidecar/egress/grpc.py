@@ -48,6 +48,11 @@ class Conversation:
         self._kept = bytearray()  # starts with a message's prefix
         self._taken = 0  # bytes of the first message's text that are among the texts already
 
+    @property
+    def kept(self) -> int:
+        """Bytes that did not leave yet, and those of their text that were not judged."""
+        return len(self._kept) + self._texts.kept
+
     def feed(self, chunk: bytes) -> list[bytes]:
         """The messages that may leave now. Raises UploadRefused."""
         self._texts.allowance += TIMES * len(chunk)
@@ -117,6 +122,11 @@ class _Texts:
         self._open = bytearray()  # not judged yet
         self._before = b""
         self._told: set[tuple[str, str, str]] = set()
+
+    @property
+    def kept(self) -> int:
+        """Bytes that were not judged."""
+        return len(self._open)
 
     def add(self, text: bytes | bytearray) -> None:
         """More text; slices that became whole are judged. Raises UploadRefused."""

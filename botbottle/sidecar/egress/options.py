@@ -12,17 +12,17 @@ from dataclasses import dataclass, field
 from mitmproxy import http
 
 from botbottle.sidecar.egress.refusals import Refusals
+from botbottle.sidecar.egress.room import Room
 
 
 @dataclass(slots=True)
 class LayerOptions:
     """Values for ``context.options``. The first three are how bb's own layers find their way back;
-    ``sending`` is told that a request goes upstream, ``kept`` says how many bytes of request bodies
-    the sidecar has."""
+    ``sending`` is told that a request goes upstream, ``room`` is for what is kept whole."""
 
     refusals: Refusals = field(repr=False)
     sending: Callable[[http.HTTPFlow], None] = field(repr=False)
-    kept: Callable[[], int] = field(repr=False)
+    room: Room = field(repr=False)
     body_size_limit: None = None  # bb's own stream layer limits request bodies
     stream_large_bodies: None = None
     store_streamed_bodies: bool = False

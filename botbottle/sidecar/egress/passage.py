@@ -77,9 +77,18 @@ class Passage:
         return self.target.host if self.target else ""
 
     @property
+    def port(self) -> int:
+        """The target's port; 0 before there is a target."""
+        return self.target.port if self.target else 0
+
+    @property
     def path(self) -> str:
         """The target's path; '' before there is a target."""
         return self.target.path if self.target else ""
+
+    def refused(self, denial: Denial, method: str) -> Denial:
+        """A denial of this request, with what is known of its target."""
+        return denial.at(method, self.host, self.port, self.path)
 
     @property
     def where(self) -> Target:

@@ -39,6 +39,7 @@ class Records:
             "code": denial.code,
             "reason": self._shown(denial.reason),
             "method": denial.method,
+            "port": denial.port,
             **self.place(passage, denial.host, denial.path),
         }
         if passage is not None and passage.failure:

@@ -51,7 +51,7 @@ class Refusals:
     def _deny(self, flow: http.HTTPFlow, denial: Denial) -> Denial:
         passage = passage_of(flow)
         if passage is not None:
-            denial = denial.at(flow.request.method, passage.host, passage.path)
+            denial = passage.refused(denial, flow.request.method)
             passage.denial = denial
         self._records.denied(denial, passage)
         return denial

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +14,15 @@ from mitmproxy import http
 from mitmproxy.proxy.commands import StartHook
 
 import botbottle
-from botbottle.dlp import VariantCache, default_rules
+from botbottle.dlp import default_rules
 from botbottle.meter import Reason
 from botbottle.model.route import Route
 from botbottle.model.sidecar_config import Hold, SidecarConfig
-from botbottle.sidecar.egress import memory
-from botbottle.sidecar.egress.active import Active, compile_active
+from botbottle.sidecar.egress.active import Active
 from botbottle.sidecar.egress.asking import Answer, Question, post
 from botbottle.sidecar.egress.authority import Authority
 from botbottle.sidecar.egress.carrier import Listener
+from botbottle.sidecar.egress.compiling import Compiler, Delivery, Ready
 from botbottle.sidecar.egress.denial import Denial
 from botbottle.sidecar.egress.driver import Driver, Waiting
 from botbottle.sidecar.egress.gate import Ledger
@@ -37,6 +38,7 @@ from botbottle.sidecar.egress.records import Records
 from botbottle.sidecar.egress.refresh import Endpoint
 from botbottle.sidecar.egress.refusals import Refusals
 from botbottle.sidecar.egress.resolve import Resolver
+from botbottle.sidecar.egress.room import Room
 from botbottle.sidecar.egress.scan import on_match
 from botbottle.sidecar.egress.sealed import Sealed
 from botbottle.sidecar.egress.stages import route_of
@@ -46,6 +48,7 @@ from botbottle.sidecar.egress.tls import AgentSide, WorldSide
 from botbottle.sidecar.egress.unread import Cost
 
 MAX_CONNECTIONS = 512  # of the agent's; a program opens some ten
+_AGAIN = 4  # renewals of logins while one delivery is compiled
 
 
 class Sidecar:
@@ -81,30 +84,53 @@ class Sidecar:
         self.logins = Logins(Sealed(keep), self._ask_endpoint, self._renewed)
         self.pipeline = Pipeline(self)
         refusals = Refusals(self.records, self.live)
-        self.options = LayerOptions(refusals, self.pipeline.sending, self.kept)
-        self._forms = VariantCache()
+        self.options = LayerOptions(refusals, self.pipeline.sending, Room(self.kept))
+        self.compiler = Compiler()
+        self._turn = asyncio.Lock()  # one delivery after the other
+        self._renewals = self._cuts = 0
+        self._hold = Hold()  # of the last cut
         default_rules()  # compiled or read now, not during the first configuration
 
     # -- configuration -------------------------------------------------------------------------
 
-    def configure(self, config: SidecarConfig, secrets: Mapping[str, str], key: bytes) -> Active:
-        """Make a configuration active, or raise and keep the old one."""
-        before = self.active
-        owned = {r.auth.secret for r in config.routes if r.auth and r.auth.scheme == "login"}
-        logins = self.logins.following({n: secrets[n] for n in owned if secrets.get(n)})
-        fresh = compile_active(config, secrets, key, self._forms, before, logins)
-        trusted = self._world_side is not None and config.upstream_ca == self._trust
-        if not trusted:
-            self._world_side = WorldSide(config.upstream_ca)
-            self._trust = config.upstream_ca
-        self.active, self.logins = fresh, logins
+    async def configure(
+        self, config: SidecarConfig, secrets: Mapping[str, str], key: bytes
+    ) -> Active:
+        """Make a configuration active, or raise and keep the old one. It is made ready in a thread
+        and becomes active in one step; the hold of a ``cut_off`` meanwhile stays."""
+        cuts = self._cuts
+        async with self._turn:
+            ready = await self._ready(Delivery(config, secrets, key))
+            was_cut = self._cuts != cuts
+            fresh = _held(ready.active, self._hold) if was_cut else ready.active
+            self._switch(ready, fresh)
+        self.compiler.tidy()
+        return fresh
+
+    async def _ready(self, delivery: Delivery) -> Ready:
+        """Compile a delivery; anew where a login was renewed meanwhile, whose tokens must not be
+        forgotten."""
+        trusted = self._world_side is not None and delivery.config.upstream_ca == self._trust
+        ready = self.compiler.ready
+        for _ in range(_AGAIN):
+            renewals, before, logins = self._renewals, self.active, self.logins
+            work = partial(ready, delivery, before, logins, trusted=trusted)
+            found = await self.compiler.aside(work)
+            if renewals == self._renewals:
+                return found
+        return ready(delivery, self.active, self.logins, trusted=trusted)
+
+    def _switch(self, ready: Ready, fresh: Active) -> None:
+        """From here on requests are judged by ``fresh``."""
+        before, config = self.active, fresh.config
+        if ready.world is not None:
+            self._world_side, self._trust = ready.world, config.upstream_ca
+        self.active, self.logins = fresh, ready.logins
         if before is not None:
-            self._drop_stale(before, fresh, trusted=trusted)
+            self._drop_stale(before, fresh, trusted=ready.world is None)
         self.log.level = config.log
         self._cut_unlisted(fresh)
-        memory.trim()  # compiling the scrubber needed some megabytes for a moment
         self.log.write("info", "configured", hash=fresh.config_hash, routes=len(config.routes))
-        return fresh
 
     def _cut_unlisted(self, fresh: Active) -> None:
         """End open streams that the new configuration would not admit; in what the others still
@@ -119,11 +145,12 @@ class Sidecar:
                 self.pipeline.ending.cut(flow)
 
     def _renewed(self) -> None:
-        """A login was renewed: scanners and scrubber must know the new tokens at once."""
+        """A login was renewed: scanners and scrubber must know the new tokens at once. That is
+        their tables alone, the routes stay."""
+        self._renewals += 1
         if (now := self.active) is not None:
-            self.active = compile_active(
-                now.config, now.secrets, now.key, self._forms, now, self.logins
-            )
+            known = Delivery(now.config, now.secrets, now.key)
+            self.active = self.compiler.active(known, now, self.logins)
             for flow in list(self.live.values()):
                 if (passage := passage_of(flow)) is not None:
                     self.pipeline.rescan(flow, passage, self.active)
@@ -153,9 +180,9 @@ class Sidecar:
         configured.
         """
         streams = len(self.live)
+        self._cuts, self._hold = self._cuts + 1, hold
         if self.active is not None:
-            held = msgspec.structs.replace(self.active.config, hold=hold)
-            self.active = replace(self.active, config=held, config_hash=held.config_hash)
+            self.active = _held(self.active, hold)
         for driver in list(self.drivers):
             driver.abort()
         self.log.write("info", "cut off", streams=streams)
@@ -198,7 +225,7 @@ class Sidecar:
         return Closed() if full else Driver(self, listener).accept()
 
     def kept(self) -> int:
-        """Bytes of request bodies that are kept until they can be judged or sent."""
+        """Bytes of bodies and messages that are kept until they can be judged or sent."""
         return sum(driver.kept() for driver in self.drivers)
 
     def hook(self, driver: Driver, command: StartHook) -> Waiting:
@@ -220,10 +247,10 @@ class Sidecar:
         if isinstance(name, Denial):
             return name
         if self.active is None:
-            return Denial("not-configured", "this bottle is not configured yet", name)
+            return Denial("not-configured", "this bottle is not configured yet", name, port=port)
         if self.active.config.learning or port in self.active.index.ports or port == 443:
             return None
-        return Denial("no-route", f"no route uses port {port}", name)
+        return Denial("no-route", f"no route uses port {port}", name, port=port)
 
     def _lease_lost(self, lease: str, reason: str) -> None:
         """A quiet request's reservation is gone: nobody vouches for it any more."""
@@ -255,7 +282,14 @@ class Sidecar:
             self.pipeline.ending.end(flow, Reason.SHUTDOWN)
         for driver in list(self.drivers):
             driver.abort()
+        self.compiler.stop()
         await asyncio.sleep(0)
+
+
+def _held(active: Active, hold: Hold) -> Active:
+    """The same under a hold; its hash is another one."""
+    config = msgspec.structs.replace(active.config, hold=hold)
+    return replace(active, config=config, config_hash=config.config_hash)
 
 
 def _is_of(flow: http.HTTPFlow, driver: Driver) -> bool:

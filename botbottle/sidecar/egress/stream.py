@@ -26,12 +26,10 @@ from botbottle.sidecar.egress.denial import Denial
 from botbottle.sidecar.egress.frames import Messages
 from botbottle.sidecar.egress.options import LayerOptions
 from botbottle.sidecar.egress.refusals import Refusals
-from botbottle.sidecar.egress.upload import MAX_BODY, UploadRefused
+from botbottle.sidecar.egress.upload import MAX_BODY, Passing, UploadRefused
 
 type Commands = Generator[commands.Command, Any, Any]
 
-MAX_KEPT = 256 * 1024 * 1024  # bytes of request bodies that are kept whole, of all together
-_STEP = 256 * 1024  # bytes
 AUTHORITY = "authority_on_the_wire"  # attribute of a request object
 
 
@@ -60,7 +58,7 @@ class Stream(mhttp.HttpStream):
     """One request and its response."""
 
     was_cut = False
-    _steps = 0  # of _STEP bytes that the body had when room was last looked for
+    _counted = 0  # bytes of the body when room was last looked for
 
     def __init__(self, context: Context, stream_id: int, home: Home) -> None:
         super().__init__(context, stream_id)
@@ -185,14 +183,18 @@ class Stream(mhttp.HttpStream):
 
     @property
     def kept(self) -> int:
-        """Bytes of the request's body that are here."""
-        flow = getattr(self, "flow", None)
-        whole = flow.request.raw_content if flow is not None else None
-        return len(self.request_body_buf) + len(whole or b"")
+        """Bytes that are here of the request's body and of unfinished messages."""
+        flow, below = getattr(self, "flow", None), self.child_layer
+        kept = len(self.request_body_buf) + (below.kept if isinstance(below, Messages) else 0)
+        if flow is None:
+            return kept
+        passing = flow.request.stream
+        kept += passing.kept if isinstance(passing, Passing) else 0
+        return kept + len(flow.request.raw_content or b"")
 
     def check_body_size(self, request: bool) -> Commands:
         """Requests over MAX_BODY are refused, unless they stream; responses have no limit. So is
-        what would be more than MAX_KEPT with all others."""
+        what there is no room for."""
         if not request or self.flow.response is not None:
             return False
         size = len(self.request_body_buf)
@@ -209,12 +211,10 @@ class Stream(mhttp.HttpStream):
         return True
 
     def _crowded(self) -> bool:
-        """Whether there is no room for this body; looked at whenever it grew by a step."""
-        steps = len(self.request_body_buf) // _STEP
-        if steps == self._steps:
-            return False
-        self._steps = steps
-        return _options(self).kept() > MAX_KEPT
+        """Whether there is no room for what came of this body."""
+        size = len(self.request_body_buf)
+        more, self._counted = size - self._counted, size
+        return _options(self).room.full(more, size)
 
     def state_stream_request_body(self, event: events.Event) -> Commands:
         """As the original, until a block of the body is refused. An empty DATA frame is nothing:
@@ -222,6 +222,7 @@ class Stream(mhttp.HttpStream):
         if isinstance(event, hevents.RequestData) and not event.data:
             return
         try:
+            self._find_room(event)
             yield from super().state_stream_request_body(event)
         except UploadRefused as refused:
             denial = _refusals(self).refused(self.flow, refused.denial)
@@ -232,6 +233,12 @@ class Stream(mhttp.HttpStream):
                 yield from self._answer(denial)
             else:
                 yield from self.cut()
+
+    def _find_room(self, event: events.Event) -> None:
+        """What is kept of a body that passes while it arrives. Raises UploadRefused."""
+        more = len(event.data) if isinstance(event, hevents.RequestData) else 0
+        if more and _options(self).room.full(more, self.kept + more):
+            raise UploadRefused(Denial("too-large", "there is no room for the request's body"))
 
     def state_stream_response_body(self, event: events.Event) -> Commands:
         """As the original; an empty DATA frame is nothing, as above."""

@@ -30,6 +30,10 @@ class UploadRefused(Exception):
 class Judged(Protocol):
     """A body that is judged while it arrives. Both give what may leave, or raise UploadRefused."""
 
+    @property
+    def kept(self) -> int:
+        """Bytes of it that are here."""
+
     def feed(self, chunk: bytes) -> list[bytes]:
         """More of the body."""
 
@@ -50,6 +54,11 @@ class Passing:
     def __init__(self, body: Judged) -> None:
         self._body = body
         self._over = False
+
+    @property
+    def kept(self) -> int:
+        """Bytes of it that are here."""
+        return self._body.kept
 
     def __call__(self, chunk: bytes) -> list[bytes]:
         """What may leave now. Raises UploadRefused."""
@@ -80,6 +89,11 @@ class Upload:
         self._noted = noted
         self._kept = bytearray()
         self._sent = 0
+
+    @property
+    def kept(self) -> int:
+        """Bytes that did not leave yet."""
+        return len(self._kept)
 
     def feed(self, chunk: bytes) -> list[bytes]:
         """What may leave now. Raises UploadRefused."""

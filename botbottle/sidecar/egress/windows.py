@@ -8,7 +8,7 @@ open: one stream that waits must not stop the others.
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
@@ -22,7 +22,7 @@ from mitmproxy.proxy.layers import http as mhttp
 from mitmproxy.proxy.layers.http import _events as hevents
 from mitmproxy.proxy.layers.http._base import ReceiveHttp
 from mitmproxy.proxy.layers.http._http1 import Http1Client
-from mitmproxy.proxy.layers.http._http2 import Http2Client, Http2Server
+from mitmproxy.proxy.layers.http._http2 import Http2Client, Http2Connection, Http2Server
 from mitmproxy.proxy.layers.http._http_h2 import BufferedH2Connection
 
 from botbottle.sidecar.egress.kept import Buffers
@@ -34,6 +34,7 @@ WORLD_WINDOW = 2 * 1024 * 1024  # bytes of a stream from an upstream, which may 
 TABLE = 4096  # bytes of the header table (RFC 7541, 4.2): a peer may ask for 4 GiB
 _MOST = 1024 * 1024  # bytes of an upstream's lines that have no end
 _WHOLE = 1024 * 1024  # bytes after which the connection's window is filled up again
+_FEW = 64  # streams; more are looked through for those that are over
 _RECEIVING = (StreamState.OPEN, StreamState.HALF_CLOSED_LOCAL)
 
 
@@ -101,10 +102,35 @@ class Windowed(BufferedH2Connection):
         return bytes(self.data_to_send() or b"")
 
 
-class AgentHttp2(Http2Server):
-    """HTTP/2 towards the agent."""
+class Forgetful(Http2Connection):
+    """Forgets streams that are over. mitmproxy knows them by their numbers as long as the
+    connection lasts. They are looked for whenever there are twice as many as were left, so a
+    stream costs a few looks."""
 
     h2_conn: Windowed
+    _most = _FEW
+
+    def forget(self) -> None:
+        """Forget what is over, now and then."""
+        known = self.known()
+        if len(known) < self._most:
+            return
+        for stream_id in [s for s in known if self.is_closed(s)]:
+            self.streams.pop(stream_id, None)
+            self.h2_conn.stream_trailers.pop(stream_id, None)
+            self.forgotten(stream_id)
+        self._most = max(_FEW, 2 * len(known))
+
+    def known(self) -> Mapping[int, object]:
+        """All streams that are known by their numbers."""
+        return self.streams
+
+    def forgotten(self, stream_id: int) -> None:
+        """A stream of this connection is over."""
+
+
+class AgentHttp2(Forgetful, Http2Server):
+    """HTTP/2 towards the agent."""
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)
@@ -116,6 +142,7 @@ class AgentHttp2(Http2Server):
                 yield commands.SendData(self.conn, update)
         else:
             yield from super()._handle_event(event)
+            self.forget()
 
     def outside(self, stream_id: int) -> int:
         """The number that the other layers know a stream of this connection by."""
@@ -126,10 +153,8 @@ class AgentHttp2(Http2Server):
         return bool(self.h2_conn.stream_buffers.get(stream_id))
 
 
-class WorldHttp2(Http2Client):
+class WorldHttp2(Forgetful, Http2Client):
     """HTTP/2 towards an upstream."""
-
-    h2_conn: Windowed
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)
@@ -141,8 +166,31 @@ class WorldHttp2(Http2Client):
         if isinstance(event, Grant):
             if update := self.h2_conn.grant(event.streams):
                 yield commands.SendData(self.conn, update)
-        else:
+        elif not isinstance(event, hevents.HttpEvent) or self._goes_on(event):
             yield from super()._handle_event(event)
+            self.forget()
+
+    def _goes_on(self, event: hevents.HttpEvent) -> bool:
+        """Whether an event is for the peer now. The original takes any of a stream that it does not
+        know for the beginning of one: what follows a head that waits for its turn must wait behind
+        it, one that is cut there is never sent, and for one that is over there is nothing to do."""
+        number = event.stream_id
+        if number in self.our_stream_id or isinstance(event, hevents.RequestHeaders):
+            return True
+        if number in self.stream_queue:
+            if isinstance(event, hevents.RequestProtocolError):
+                del self.stream_queue[number]
+            else:
+                self.stream_queue[number].append(event)
+        return False
+
+    def known(self) -> Mapping[int, object]:
+        """As above; the original forgets in ``streams``, and not in its table of numbers."""
+        return self.their_stream_id
+
+    def forgotten(self, stream_id: int) -> None:
+        """Nothing will come of it, nor go there."""
+        self.our_stream_id.pop(self.their_stream_id.pop(stream_id, 0), None)
 
     def outside(self, stream_id: int) -> int:
         """The number that the other layers know a stream of this connection by; 0 for none."""

@@ -10,6 +10,7 @@ from botbottle.model.bottle import BottleSpec
 from botbottle.model.paths import account
 from botbottle.planner.reach import atoms, route_atoms
 from botbottle.planner.wanted import routes
+from botbottle.ui.denied import place
 from botbottle.ui.top.build import Seen
 from botbottle.ui.top.model import Detail, Entry, Refused, Request
 
@@ -75,8 +76,7 @@ def reach_of(seen: Seen, spec: BottleSpec) -> tuple[str, ...]:
 def refused(event: LedgerEvent) -> Refused:
     """A denial as its sidecar reported it."""
     data = event.data
-    place = f"{data.get('method', '')} {data.get('host', '')}{data.get('path', '')}".strip()
-    return Refused(event.at, str(data.get("code", "")), place, str(data.get("reason", "")))
+    return Refused(event.at, str(data.get("code", "")), place(data), str(data.get("reason", "")))
 
 
 def entry(row: AuditRow) -> Entry:

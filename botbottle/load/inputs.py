@@ -1,8 +1,10 @@
 """Everything that what is loaded depends on, read once: the key under which a result is kept.
 
-The bytes of every manifest, the names in every folder that the loader looks at, what it looks for
+The keys of every manifest, the names in every folder that the loader looks at, what it looks for
 in vain, who owns the project's folder, where home and project are, and which code reads them: any
-of it changed is another key. Only the clock is not in here.
+of it changed is another key. What is not in here: the clock, and the text below the keys, which is
+an agent's prompt as it stands, and nothing elsewhere. (With characters in it that nobody sees it
+causes a finding, and is in the key.)
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from botbottle import __version__
 from botbottle.load.fault import Fault
 from botbottle.load.layers import SETTINGS, STALE, Folder, Kind, Layers, layers, scan
 from botbottle.load.rawfile import read_bytes
+from botbottle.load.source import cut, hidden_in_body, text_of
 
 PACKAGE = Path(__file__).parents[1]
 DEEPEST = 12  # folders below the package
@@ -28,12 +31,14 @@ type Place = tuple[str, str]  # layer, path below its root
 
 
 class Inputs(msgspec.Struct, frozen=True, kw_only=True):
-    """``key``: SHA-256 in hex. ``files``: each manifest's bytes. ``refused``: something is there
-    that the loader refuses. ``changed``: when bb's own code last changed (seconds since 1970)."""
+    """``key``: SHA-256 in hex. ``files``: each manifest's bytes. ``prompts``: of each agent file by
+    its place. ``refused``: something is there that the loader refuses. ``changed``: when bb's own
+    code last changed (seconds since 1970)."""
 
     key: str
     layers: Layers
     files: Mapping[Place, bytes]
+    prompts: Mapping[Place, str]
     refused: bool
     changed: float
 
@@ -51,11 +56,27 @@ def inputs(home: Path, cwd: Path) -> Inputs | None:
     except (OSError, Fault):
         return None
     digest = hashlib.sha256(repr(facts).encode())
-    for (layer, name), data in files.items():
-        digest.update(f"\0{layer}\0{name}\0{len(data)}\0".encode() + data)
+    prompts: dict[Place, str] = {}
+    for place, whole in files.items():
+        data, prompts[place] = _parts(place, whole)
+        digest.update("\0".join(("", *place, str(len(data)), "")).encode() + data)
     return Inputs(
-        key=digest.hexdigest(), layers=found, files=files, refused=bool(unwanted), changed=changed
-    )
+        key=digest.hexdigest(), layers=found, files=files, prompts=prompts, refused=bool(unwanted),
+        changed=changed,
+    )  # fmt: skip
+
+
+def _parts(place: Place, data: bytes) -> tuple[bytes, str]:
+    """What of a file decides what it declares, and the prompt below that. What is no manifest
+    counts as it is."""
+    layer, name = place
+    if layer == "settings":
+        return data, ""
+    try:
+        source = cut(text_of(data), name, "project" if layer == "project" else "home")
+    except Fault:
+        return data, ""
+    return data if hidden_in_body(source) else source.front.encode(), source.body
 
 
 def _folders(found: Layers) -> dict[Place, Folder]:

@@ -3,7 +3,8 @@
 Checking manifests takes three libraries and a third of a short run; the same manifests always
 declare the same. So what ``bb apply`` has read stays below the home, one file a project, under a
 key that is made of everything it depends on (``inputs``). A file of somebody else's, one that
-others may touch, one that is damaged, or of another key is as good as none.
+others may touch, one that is damaged, or of another key is as good as none. Prompts are not part
+of that key: they are text, and always today's.
 
 A file is one line with format, key and the SHA-256 of the rest, then the rest as JSON. It holds
 what the manifests say: names of secrets, never values.
@@ -20,16 +21,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+from msgspec.structs import replace
 
 from botbottle.load.inputs import Inputs, Place
-from botbottle.model.bottle import Declared
+from botbottle.model.bottle import BottleSpec, Declared
 from botbottle.model.diagnostic import Diagnostic
 from botbottle.model.paths import HomePaths
 
 if TYPE_CHECKING:
     from botbottle.load.loader import Loaded
 
-FORMAT = 1
+FORMAT = 2
 MAX_BYTES = 32 * 1024 * 1024
 MAX_FILES = 32  # projects of one home
 SETTLED = 2.0  # seconds after which a change of code cannot hide behind the time of the last one
@@ -47,7 +49,7 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def find(inputs: Inputs, now: float) -> Kept | None:
-    """What was kept for exactly these inputs, if it holds ``now``."""
+    """What was kept for exactly these inputs, if it holds ``now``, with the prompts of today."""
     try:
         head, _, body = _read(_path(inputs)).partition(b"\n")
         if head != _head(inputs, body):
@@ -56,7 +58,16 @@ def find(inputs: Inputs, now: float) -> Kept | None:
     except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
         return None
     good = kept.since <= now and (kept.until is None or now < kept.until)
-    return kept if good else None
+    return _with_prompts(kept, inputs.prompts) if good else None
+
+
+def _with_prompts(kept: Kept, prompts: Mapping[Place, str]) -> Kept:
+    def today(spec: BottleSpec) -> BottleSpec:
+        prompt = prompts.get((spec.layer, f"agents/{spec.agent}.md"), spec.prompt)
+        return spec if spec.prompt == prompt else replace(spec, prompt=prompt)
+
+    bottles = tuple(map(today, kept.declared.bottles))
+    return replace(kept, declared=replace(kept.declared, bottles=bottles))
 
 
 def keep(inputs: Inputs, loaded: Loaded, images: Mapping[str, str], since: float) -> None:

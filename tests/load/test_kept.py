@@ -162,7 +162,7 @@ def appended(name: str, text: str = "\n") -> Callable[[Path, Path], None]:
 
 
 EDITS: dict[str, Callable[[Path, Path], object]] = {
-    "content": appended("agents/web.md", "more\n"),
+    "a prompt with a character that nobody sees": appended("agents/web.md", "more\u200b\n"),
     "a byte of the front": lambda home, _: (home / "bottles/base.md").write_text(
         (home / "bottles/base.md").read_text().replace("/v1", "/v2")
     ),
@@ -213,9 +213,58 @@ def test_any_edit_of_a_project_is_seen(edit: str, home: Path, cwd: Path) -> None
 def test_going_back_to_what_was_kept_finds_it_again(home: Path, cwd: Path) -> None:
     loaded = kept_now(home, cwd)
     text = (home / "agents/web.md").read_bytes()
-    (home / "agents/web.md").write_bytes(text + b"more")
+    (home / "agents/web.md").write_bytes(text.replace(b"base", b"base\nstate: absent"))
     assert found(home, cwd) is None
     (home / "agents/web.md").write_bytes(text)
+    assert_same(found(home, cwd), loaded)
+
+
+BODIES = st.text(st.characters(codec="utf-8"), max_size=60) | st.sampled_from(
+    [
+        "---",
+        "\n---\nstate: absent\n---\n",
+        "\r\n\r---\r",
+        "two\n\n\nlines\n",
+        "\ufeff",
+        "seen\u200b",
+    ]
+)
+
+
+@given(files=homes(), bodies=st.lists(BODIES, min_size=3, max_size=3))
+@settings(max_examples=80, deadline=None)
+def test_another_prompt_is_the_prompt_of_today_and_all_else_is_as_it_would_be_read(
+    files: dict[str, str], bodies: list[str]
+) -> None:
+    with TemporaryDirectory() as folder:
+        home = write(Path(folder, "home"), files)
+        (home / "run").mkdir()
+        kept_now(home, Path(folder))
+        for path, body in zip(sorted((home / "agents").iterdir()), bodies, strict=False):
+            front = path.read_text().split("\n---\n")[0]
+            path.write_bytes(f"{front}\n---\n{body}".encode())
+        loaded, kept = load(home, Path(folder)), found(home, Path(folder))
+        if kept is None:  # the loader has something to say about a character
+            assert "\u200b" in "".join([*bodies, *files.values()]) or unseen(bodies)
+        else:
+            assert_same(kept, loaded)
+
+
+def unseen(bodies: list[str]) -> bool:
+    return any("BB2018" in codes(load_of(body).diagnostics) for body in bodies)
+
+
+def load_of(body: str) -> Loaded:
+    with TemporaryDirectory() as folder:
+        home = write(Path(folder), {"bottles/base": BASE})
+        (home / "agents").mkdir()
+        (home / "agents/a.md").write_bytes(f"---\nbottle: base\n---\n{body}".encode())
+        return load(home, Path(folder))
+
+
+def test_what_stands_below_a_bottles_keys_is_nothing(home: Path, cwd: Path) -> None:
+    loaded = kept_now(home, cwd)
+    appended("bottles/base.md", "why this bottle is so\n")(home, cwd)
     assert_same(found(home, cwd), loaded)
 
 

@@ -26,6 +26,7 @@ class Manifests:
         self._loaded: Loaded | None = None
         self._since = 0.0
         self._images: Mapping[str, str] = {}
+        self._base = ""
 
     def load(self) -> Loaded:
         """Read all manifests; errors do not raise here."""
@@ -46,6 +47,7 @@ class Manifests:
         self._inputs = inputs(self._home, self._cwd)
         found = find(self._inputs, self._since) if self._inputs else None
         self._images = found.images if found else {}
+        self._base = found.declared.settings.base_image if found else ""
         return found
 
     def keep(self, declared: Declared) -> None:
@@ -61,12 +63,14 @@ class Manifests:
             keep(self._inputs, self._loaded, images, self._since)
 
     def tag(self, name: str, declared: Declared) -> str:
-        """The tag of an image that bottles or sidecars are made of."""
-        if name in self._images:
+        """The tag of an image that bottles or sidecars are made of. Kept tags hold for the base
+        image they were made with: what is declared now may be edited since, or an older set."""
+        base = declared.settings.base_image
+        if name in self._images and base == self._base:
             return self._images[name]
         from botbottle.images import image_tag
 
-        return image_tag(name, declared.settings.base_image)
+        return image_tag(name, base)
 
 
 def _own_images(declared: Declared) -> set[str]:

@@ -165,6 +165,23 @@ def test_a_dockerfile_is_read_for_every_plan(
     assert made.facts(kept.declared).images != before
 
 
+def test_kept_tags_are_of_the_base_image_that_they_were_made_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A watch lives on after an edit, an undo plans to an older set."""
+    monkeypatch.setattr("botbottle.load.kept.SETTLED", 0.0)
+    made = kept_home(tmp_path)
+    kept = made.manifests.recall()
+    assert kept is not None
+    before = made.facts(kept.declared).images
+    write(made.home, {"settings.yml": "base_image: debian:other\n"})
+    edited = declared_or_raise(made.load())
+    fresh = session(tmp_path)
+    assert made.facts(edited).images == fresh.facts(declared_or_raise(fresh.load())).images
+    assert made.facts(edited).images["sidecar"] != before["sidecar"]
+    assert made.facts(kept.declared).images == before
+
+
 def test_options_that_change_what_manifests_mean_are_not_answered_from_what_was_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,17 +1,24 @@
 """Plan, create, change and destroy N bottles against Docker Compose v5, pyinfra, Ansible, a floor.
 
-    python -m benchmarks.reconcile [--bottles N ...] [--runs 5] [--no-op-only] [--alone]
+    python -m benchmarks.reconcile [--bottles N ...] [--runs 5] [--no-op-only] [--alone] [--ansible]
 
 Needs DOCKER_HOST. Without ``--bottles``: 10, with every tool, then 50 against Compose and pyinfra;
-about four minutes on two cores. ``--alone`` leaves every other tool out (200 bottles take another
-four minutes: their sidecars are real). ``--ansible`` asks Ansible at any size, which takes about a
-second a container.
+about five minutes on two cores. ``--alone`` leaves every other tool out: what 200 bottles cost is
+``--bottles 200 --no-op-only --alone`` (about four minutes and 16 GiB: their sidecars are real).
+``--ansible`` asks Ansible at any size, which takes about a second a container.
 
 The peers are installed into ``.cache/bench`` from the machine's own package source. All tools
 make the same containers: per bottle one sealed network, one two-homed and one inner container of
 the same images. ``floor`` is the same through bare API calls. A bottle's sidecar is a proxy that
 has to start and answer before its agent may; the peers' containers only sleep. ``create: compose,
-working sidecars`` is Compose with the sidecar's own program, and agents that wait for it.
+working sidecars`` is Compose with the sidecar's own program, and agents that wait for it (up to
+10 bottles).
+
+``change one`` is one container made anew: bb's because of another prompt, or (``by its keys``) of
+other environment variables, Compose's because of another variable. bb's ends when the new one was
+seen to stay up and a second plan is empty; Compose's when it was started, or (``until it runs``,
+``--wait``) was seen to run. bb copies files into the container besides. ``change one,
+milliseconds`` is when each step of one such apply had ended.
 """
 
 from __future__ import annotations
@@ -22,6 +29,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,9 +37,12 @@ from typing import Any
 
 from benchmarks.frame import ROOT, Sample, compiled, measure, ratio, run, summary, write
 from benchmarks.reconcile import peers
-from benchmarks.reconcile.homes import change_one, write_home
+from benchmarks.reconcile.homes import change_keys, change_one, write_home
+from benchmarks.reconcile.timeline import timeline
 from tests.support.recording import recording
 
+APPLY = ("apply", "--yes", "--allow", "widen")
+CHANGES = 5  # of one bottle, by each tool
 SMALL = 10  # bottles up to which every tool takes part, and the cycle is run twice
 USUAL = (10, 50)
 
@@ -79,6 +90,7 @@ class Bench:
     alone: bool
     ansible: bool
     found: dict[str, list[Sample]] = field(default_factory=dict)
+    steps: dict[str, float] = field(default_factory=dict)  # of one change, in milliseconds
 
     @property
     def env(self) -> dict[str, str]:
@@ -95,21 +107,24 @@ class Bench:
         for turn in range(cycles):
             if turn:
                 self.create(files)
-            self.change(files, turn)
+            self.change(files)
             self.destroy(files)
         figures = {name: summary(samples) for name, samples in self.found.items()} | no_op
-        return {"figures": figures, "requests": requests, "ratios": ratios(figures)}
+        return {
+            "figures": figures, "requests": requests, "ratios": ratios(figures),
+            **({"change one, milliseconds": self.steps} if self.steps else {}),
+        }  # fmt: skip
 
     def warm(self) -> None:
         """Images and the outer network are there from now on; what is timed makes containers."""
-        self.bb("apply", "--yes", "--allow", "widen", "--only", "bench0")
+        self.bb(*APPLY, "--only", "bench0")
         self.bb("destroy", "--yes")
 
     def note(self, name: str, sample: Sample) -> None:
         self.found.setdefault(name, []).append(sample)
 
     def create(self, files: peers.Files) -> None:
-        self.note("create: bb", self.bb("apply", "--yes", "--allow", "widen"))
+        self.note("create: bb", self.bb(*APPLY))
         if self.alone:
             return
         self.note("create: compose", self.compose(files.compose, "up", "-d", "--no-build"))
@@ -117,17 +132,35 @@ class Bench:
             self.note("create: floor", self.floor("up"))
             self.floor("down")
 
-    def change(self, files: peers.Files, turn: int) -> None:
-        change_one(self.work / "home", turn)
-        self.note("change one: bb", self.bb("apply", "--yes", "--allow", "widen"))
-        if not self.alone:
-            changed = self.compose(files.changed, "up", "-d", "--no-build")
-            self.note("change one: compose", changed)
+    def change(self, files: peers.Files) -> None:
+        """One container another one, again and again, the tools in turn."""
+        home, up = self.work / "home", ("up", "-d", "--no-build")
+        for turn in range(CHANGES):
+            change_one(home, turn)
+            self.note("change one: bb", self.bb(*APPLY))
+            if not self.alone:
+                self.note("change one: compose", self.compose(files.changed[0], *up))
+            change_keys(home, turn)
+            self.note("change one, by its keys: bb", self.bb(*APPLY))
+            if not self.alone:
+                waited = self.compose(files.changed[1], *up, "--wait")
+                self.note("change one: compose, until it runs", waited)
+        change_one(home, CHANGES)
+        self.steps.update(self.timed())
+
+    def timed(self) -> dict[str, float]:
+        """One more apply, which writes down when each of its steps has ended."""
+        events = self.work / "events.jsonl"
+        events.unlink(missing_ok=True)
+        begin = time.time()
+        self.bb("--events", str(events), *APPLY)
+        return timeline(events, begin, time.time())
 
     def destroy(self, files: peers.Files) -> None:
         self.note("destroy: bb", self.bb("destroy", "--yes"))
         if not self.alone:
-            self.compose_down(files.changed, "destroy: compose")
+            self.compose_down(files.compose, "destroy: compose")
+        if not self.alone and self.n <= SMALL:  # 50 take two minutes
             self.working(files)
 
     def working(self, files: peers.Files) -> None:
@@ -209,6 +242,14 @@ def ratios(figures: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
         ),
         "create bb / floor": ("create: bb", "create: floor"),
         "change one bb / compose (aim <= 1.2)": ("change one: bb", "change one: compose"),
+        "change one by its keys bb / compose": (
+            "change one, by its keys: bb",
+            "change one: compose",
+        ),
+        "change one bb / compose, until it runs": (
+            "change one: bb",
+            "change one: compose, until it runs",
+        ),
         "destroy bb / compose (aim <= 1.2)": ("destroy: bb", "destroy: compose"),
         "no-op plan bb / compose (aim <= 1.2)": ("no-op: bb plan", "no-op: compose"),
         "no-op apply bb / plan bb": ("no-op: bb apply", "no-op: bb plan"),

@@ -16,7 +16,12 @@ def write_home(home: Path, n: int) -> None:
         (home / f"agents/bench{i}.md").write_text("---\nbottle: base\nstate: started\n---\nwork\n")
 
 
-def change_one(home: Path, turn: int) -> None:
-    """Another prompt for one agent: its container is made anew."""
-    text = f"---\nbottle: base\nstate: started\n---\nwork, round {turn}\n"
+def change_one(home: Path, turn: int, keys: str = "") -> None:
+    """Another prompt for one agent, or other ``keys``: its container is made anew."""
+    text = f"---\nbottle: base\nstate: started\n{keys}---\nwork, round {turn}\n"
     (home / "agents/bench0.md").write_text(text)
+
+
+def change_keys(home: Path, turn: int) -> None:
+    """Two environment variables of the container (who commits), by the agent's keys."""
+    change_one(home, turn, f"git-gate: {{user: {{name: Round {turn}}}}}\n")

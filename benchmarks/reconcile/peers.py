@@ -36,7 +36,7 @@ class Files:
     """What each peer is fed."""
 
     compose: Path
-    changed: Path  # compose with one container's environment changed
+    changed: tuple[Path, Path]  # compose with one container's environment changed, and again
     working: Path  # compose with the sidecar's own program in the place of the sleeping ones
     pyinfra: Path
     ansible: Path
@@ -63,8 +63,9 @@ def write(work: Path, n: int) -> Files:
     image = image_tag("sidecar")
     compose = work / "compose.json"
     compose.write_text(json.dumps(_compose(image, n)))
-    changed = work / "changed.json"
-    changed.write_text(json.dumps(_compose(image, n, {"ROUND": "2"})))
+    changed = (work / "changed.json", work / "changed-again.json")
+    for turn, path in enumerate(changed):
+        path.write_text(json.dumps(_compose(image, n, {"ROUND": str(turn)})))
     pyinfra = work / "deploy.py"
     pyinfra.write_text(_pyinfra(image, n))
     ansible = work / "play.yml"

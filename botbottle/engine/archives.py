@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import closing
 
 from botbottle.engine import errors
-from botbottle.engine.connection import Connection
+from botbottle.engine.connection import LONG, Connection
 from botbottle.engine.lookup import target
 from botbottle.model.plan import Ref
 
@@ -25,7 +25,8 @@ def image(connection: Connection, tag: str) -> Iterator[bytes]:
 
 
 def _pieces(connection: Connection, path: str, params: dict[str, str]) -> Iterator[bytes]:
-    with closing(connection.stream(path, params)) as stream:
+    """An image is written to the engine's disk before its first byte comes."""
+    with closing(connection.stream(path, params, LONG)) as stream:
         try:
             yield from stream
         except OSError as error:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 OLDEST_API = "1.41"
 _TOO_NEW = re.compile(r"too new\. Maximum supported API version is (\d+\.\d+)")
 _TOO_OLD = re.compile(r"too old\. Minimum supported API version is (\d+\.\d+)")
+LONG = 600.0  # seconds beyond the usual time, for calls that move a container's or image's bytes
 _TRIES = 2  # a request is asked again once, with the version that the refusal names
 
 type Params = Mapping[str, str | Mapping[str, list[str]]]
@@ -84,12 +85,13 @@ class Connection:
         except ValueError as error:
             raise EngineUnreachable(f"{self.address} does not answer like an engine") from error
 
-    def stream(self, path: str, params: Params | None = None) -> Stream:
-        """An open-ended answer, in chunks. Raises as ``get_json`` does."""
+    def stream(self, path: str, params: Params | None = None, patience: float = 0.0) -> Stream:
+        """An open-ended answer, in chunks. ``patience``: seconds that the engine may take beyond
+        the usual time until it begins. Raises as ``get_json`` does."""
         for _ in range(_TRIES):
             sent = self.version
             try:
-                stream = self.wire().stream(_target(sent, path, params or {}))
+                stream = self.wire().stream(_target(sent, path, params or {}), patience)
                 if stream.status < 400:
                     return stream
                 with contextlib.closing(stream):
@@ -238,6 +240,8 @@ def _parsed(body: bytes) -> Any:
     to the slower and more patient parser."""
     try:
         return msgspec.json.decode(body)
+    except RecursionError as error:
+        raise ValueError("the answer is nested too deeply") from error
     except ValueError:
         return json.loads(body)
 
@@ -260,7 +264,10 @@ def _query(flat: Mapping[str, str]) -> str:
 def _object(body: bytes) -> dict[str, Any]:
     try:
         data = json.loads(body) if body.strip() else {}
-    except ValueError:  # some writing calls are answered with a text that says nothing
+    except (
+        ValueError,
+        RecursionError,
+    ):  # some writing calls are answered with a text that says nothing
         return {}
     return data if isinstance(data, dict) else {}
 
@@ -268,6 +275,6 @@ def _object(body: bytes) -> dict[str, Any]:
 def _message(body: bytes) -> str:
     try:
         data = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return body.decode(errors="replace")[:500]
     return str(data.get("message", data)) if isinstance(data, dict) else str(data)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from botbottle.engine import hardening, limits
-from botbottle.engine.connection import Connection
+from botbottle.engine.connection import LONG, Connection
 from botbottle.engine.errors import NotFound
 from botbottle.engine.lookup import target
 from botbottle.errors import Conflict, EngineError
@@ -18,11 +18,13 @@ _GONE_SOON = "is already in progress"  # removal of this container
 def create(
     connection: Connection, spec: ContainerSpec, name: str, marks: Sequence[tuple[str, str]]
 ) -> str:
-    """Create under ``name`` with the spec's first network; returns the id."""
+    """Create under ``name`` with the spec's first network; returns the id. New volumes are filled
+    from the image meanwhile."""
     body = hardening.create_body(spec, dict(marks))
     made = connection.write(
-        "POST", "/containers/create", body, {"name": name}, call=f"create container {name}"
-    )
+        "POST", "/containers/create", body, {"name": name}, call=f"create container {name}",
+        patience=LONG,
+    )  # fmt: skip
     return str(made["Id"])
 
 
@@ -76,7 +78,9 @@ def remove(connection: Connection, ref: Ref, *, kill: bool) -> None:
     Conflict."""
     params = {"v": "1", "force": "1" if kill else "0"}
     try:
-        connection.write("DELETE", _path(ref), params=params, call=f"remove {ref.name}")
+        connection.write(
+            "DELETE", _path(ref), params=params, call=f"remove {ref.name}", patience=LONG
+        )
     except NotFound:
         return
     except Conflict as error:
@@ -104,8 +108,9 @@ def update(connection: Connection, ref: Ref, wanted: Limits) -> None:
 def put_archive(connection: Connection, ref: Ref, path: str, tar: bytes) -> None:
     """Unpack ``tar`` below the directory ``path`` of a container, running or not."""
     connection.write(
-        "PUT", _path(ref, "archive"), tar, {"path": path}, call=f"copy into {ref.name}"
-    )
+        "PUT", _path(ref, "archive"), tar, {"path": path}, call=f"copy into {ref.name}",
+        patience=LONG,
+    )  # fmt: skip
 
 
 def _path(ref: Ref, verb: str = "") -> str:

@@ -6,6 +6,7 @@ import errno
 import re
 import sys
 
+from botbottle.engine.heads import Broken
 from botbottle.errors import BBError, Conflict, EngineError, EngineUnreachable, Transient
 
 START_HINT = (
@@ -13,6 +14,7 @@ START_HINT = (
     "DOCKER_HOST, or docker context use NAME"
 )
 GROUP_HINT = "join the docker group (newgrp docker), use a rootless engine, or run as root"
+BROKEN_HINT = "look at the engine's own log (journalctl -u docker), and at what is between"
 TLS_HINT = "check DOCKER_TLS_VERIFY, DOCKER_CERT_PATH and the certificates of the Docker context"
 
 # Answers with status 500 that a second try cannot change.
@@ -62,6 +64,10 @@ def from_os_error(error: OSError, address: str) -> EngineUnreachable:
         return EngineUnreachable(
             f"the Docker Engine at {address} does not answer in time",
             hint="look at the engine's own log (journalctl -u docker)",
+        )
+    if isinstance(error, Broken):
+        return EngineUnreachable(
+            f"the Docker Engine at {address} gives no proper answer: {error}", hint=BROKEN_HINT
         )
     reason = errno.errorcode.get(error.errno or 0, type(error).__name__)
     return EngineUnreachable(

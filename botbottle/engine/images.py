@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from botbottle.engine.connection import Connection
+from botbottle.engine.connection import LONG, Connection
 from botbottle.engine.errors import NotFound
 from botbottle.engine.lookup import image_id, target
 from botbottle.errors import EngineError, ImageBuildFailed, Transient
@@ -110,7 +110,8 @@ def commit(connection: Connection, ref: Ref, tag: str, labels: Labels) -> str:
     repository, version = _split(tag)
     params = {"container": target(ref), "repo": repository, "tag": version, "pause": "1"}
     body = {"Labels": dict(labels)}
-    return str(connection.write("POST", "/commit", body, params, call=f"commit {ref.name}")["Id"])
+    name = f"commit {ref.name}"
+    return str(connection.write("POST", "/commit", body, params, call=name, patience=LONG)["Id"])
 
 
 def remove(connection: Connection, tag: str) -> None:
@@ -118,7 +119,7 @@ def remove(connection: Connection, tag: str) -> None:
     Conflict."""
     path = f"/images/{quote(tag, safe='/:@')}"
     try:
-        connection.write("DELETE", path, call=f"remove image {tag}")
+        connection.write("DELETE", path, call=f"remove image {tag}", patience=LONG)
     except NotFound:
         return
 

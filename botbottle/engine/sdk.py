@@ -123,7 +123,7 @@ class SdkWire:
         """One GET in another thread; the returned function waits for it."""
         return self._threads.submit(self.get, target).result
 
-    def stream(self, target: str) -> Stream:
+    def stream(self, target: str, patience: float = 0.0) -> Stream:
         """An answer read as it comes, without a read timeout."""
         return _SdkStream(self._send(target, stream=True))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from botbottle.engine.connection import Connection
+from botbottle.engine.connection import LONG, Connection
 from botbottle.engine.errors import NotFound
 from botbottle.errors import Conflict
 from botbottle.model import labels
@@ -28,6 +28,7 @@ def create(connection: Connection, spec: VolumeSpec, marks: Sequence[tuple[str, 
 def remove(connection: Connection, name: str) -> None:
     """Remove with its data; gone already is success, in use a Conflict."""
     try:
-        connection.write("DELETE", f"/volumes/{name}", call=f"remove volume {name}")
+        call = f"remove volume {name}"
+        connection.write("DELETE", f"/volumes/{name}", call=call, patience=LONG)
     except NotFound:
         return

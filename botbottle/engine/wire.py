@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from typing import Protocol
 
 from msgspec import Struct
 
-from botbottle.engine.peer import MAX_BODY, Peer, keeps
+from botbottle.engine.peer import Peer
+from botbottle.engine.pool import Pool
 
 _MAX_IDLE = 4  # kept connections
 
@@ -40,11 +40,12 @@ class Wire(Protocol):
     """GET requests to one engine. All methods raise OSError when the connection fails.
 
     ``ask`` sends a request now; the function that it returns reads the answer, once.
+    ``patience``: seconds that the engine may take beyond the usual time until a stream begins.
     """
 
     def get(self, target: str) -> Reply: ...
     def ask(self, target: str) -> Callable[[], Reply]: ...
-    def stream(self, target: str) -> Stream: ...
+    def stream(self, target: str, patience: float = 0.0) -> Stream: ...
     def close(self) -> None: ...
 
 
@@ -53,27 +54,24 @@ class UnixWire:
     bounds each read."""
 
     def __init__(self, path: str, timeout: float = 30.0) -> None:
-        self._path = path
-        self._timeout = timeout
-        self._idle: list[Peer] = []
-        self._lock = threading.Lock()
+        self._pool = Pool(path, timeout, _MAX_IDLE)
 
     def get(self, target: str) -> Reply:
         """One GET. Kept connections that the engine has closed meanwhile are replaced."""
-        while (kept := self._take()) is not None:
+        while (kept := self._pool.take()) is not None:
             try:
                 return self._exchange(kept, target)
             except TimeoutError:
                 raise
             except OSError:
                 continue
-        return self._exchange(Peer(self._path, self._timeout), target)
+        return self._exchange(self._pool.new(), target)
 
     def ask(self, target: str) -> Callable[[], Reply]:
         """Send one GET on a connection of its own; the engine works while the caller does. One
         thread with a few of these in flight costs half of what as many threads do."""
-        kept = self._take()
-        connection = kept or Peer(self._path, self._timeout)
+        kept = self._pool.take()
+        connection = kept or self._pool.new()
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # shows when reading
             connection.send("GET", target)
         return functools.partial(self._answer, connection, target, stale=kept is not None)
@@ -88,10 +86,11 @@ class UnixWire:
                 raise
             return self.get(target)
 
-    def stream(self, target: str) -> Stream:
-        """A GET on a connection of its own, without a read timeout."""
-        connection = Peer(self._path, self._timeout)
+    def stream(self, target: str, patience: float = 0.0) -> Stream:
+        """A GET on a connection of its own, without a read timeout once it has begun."""
+        connection = self._pool.new()
         try:
+            connection.socket.settimeout(self._pool.timeout + patience)
             return UnixStream(connection, target)
         except BaseException:
             connection.close()
@@ -99,12 +98,7 @@ class UnixWire:
 
     def close(self) -> None:
         """Close the idle connections."""
-        while (kept := self._take()) is not None:
-            kept.close()
-
-    def _take(self) -> Peer | None:
-        with self._lock:
-            return self._idle.pop() if self._idle else None
+        self._pool.close()
 
     def _exchange(self, connection: Peer, target: str) -> Reply:
         try:
@@ -116,23 +110,12 @@ class UnixWire:
 
     def _receive(self, connection: Peer) -> Reply:
         try:
-            status, headers = connection.head()
-            body = b"".join(connection.body(headers, MAX_BODY))
+            head, body = connection.answer()
         except BaseException:
             connection.close()
             raise
-        if keeps(headers):
-            self._keep(connection)
-        else:
-            connection.close()
-        return Reply(status, headers, body)
-
-    def _keep(self, connection: Peer) -> None:
-        with self._lock:
-            if len(self._idle) < _MAX_IDLE:
-                self._idle.append(connection)
-                return
-        connection.close()
+        self._pool.keep(connection)
+        return Reply(head.status, head.headers, body)
 
 
 class UnixStream:
@@ -141,11 +124,12 @@ class UnixStream:
     def __init__(self, connection: Peer, target: str) -> None:
         self._connection = connection
         connection.send("GET", target)
-        self.status, self._headers = connection.head()
+        self._head = connection.head()
+        self.status = self._head.status
         connection.socket.settimeout(None)
 
     def __iter__(self) -> Iterator[bytes]:
-        yield from self._connection.body(self._headers, None)
+        yield from self._connection.body(self._head, None)
 
     def close(self) -> None:
         self._connection.close()

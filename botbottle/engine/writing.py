@@ -12,19 +12,17 @@ from __future__ import annotations
 
 import contextlib
 import json
-import select
 import socket
-import threading
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from msgspec import Struct
 
-from botbottle.engine.peer import MAX_BODY, Peer, keeps
+from botbottle.engine.peer import MAX_BODY
+from botbottle.engine.pool import Pool
 from botbottle.engine.wire import Reply
 
 _MAX_IDLE = 16  # kept connections; more than the executor usually has threads
-_BODILESS = (204, 304)  # RFC 9110, 6.4.1: these have no content, whatever their headers say
 
 type Body = Mapping[str, Any] | bytes | None
 
@@ -62,69 +60,39 @@ class UnixWriter:
     bounds each read."""
 
     def __init__(self, path: str, timeout: float) -> None:
-        self._path = path
-        self._timeout = timeout
-        self._idle: list[Peer] = []
-        self._lock = threading.Lock()
+        self._pool = Pool(path, timeout, _MAX_IDLE)
 
     def send(self, method: str, target: str, body: Body, patience: float = 0.0) -> Reply:
         """See ``Writer``."""
-        peer = self._take() or Peer(self._path, self._timeout)
+        peer = self._pool.take() or self._pool.new()
         try:
-            peer.socket.settimeout(self._timeout + patience)
+            peer.socket.settimeout(self._pool.timeout + patience)
             # An engine that refuses a long body answers before it has read all of it.
             with contextlib.suppress(BrokenPipeError, ConnectionResetError):
                 peer.send(method, target, *encoded(body))
-            status, headers = peer.head()
-            data = b"" if status in _BODILESS else b"".join(peer.body(headers, MAX_BODY))
+            head, data = peer.answer()
         except BaseException:
             peer.close()
             raise
-        if status in _BODILESS or keeps(headers):
-            self._keep(peer)
-        else:
-            peer.close()
-        return Reply(status, headers, data)
+        self._pool.keep(peer)
+        return Reply(head.status, head.headers, data)
 
     def upgrade(self, target: str, body: Body) -> Raw | Reply:
         """See ``Writer``. The head of the answer is read to its last byte and no further: what
         follows it is the program's."""
-        peer = Peer(self._path, self._timeout)
+        peer = self._pool.new()
         try:
             peer.send("POST", target, *encoded(body), upgrade=True)
-            status, headers = peer.head(bare=True)
-            if status < 400:
+            head = peer.head(raw=True)
+            if head.status < 400:
                 return Raw(channel=peer.socket, close=peer.close)
-            data = b"".join(peer.body(headers, MAX_BODY))
+            data = b"".join(peer.body(head, MAX_BODY))
         except BaseException:
             peer.close()
             raise
         peer.close()
-        return Reply(status, headers, data)
+        return Reply(head.status, head.headers, data)
 
     def close(self) -> None:
         """Close the idle connections."""
-        while (peer := self._take()) is not None:
-            peer.close()
-
-    def _take(self) -> Peer | None:
-        """A kept connection that neither has ended nor holds something that nobody asked for."""
-        while True:
-            with self._lock:
-                peer = self._idle.pop() if self._idle else None
-            if peer is None or not _readable(peer):
-                return peer
-            peer.close()
-
-    def _keep(self, peer: Peer) -> None:
-        with self._lock:
-            if len(self._idle) < _MAX_IDLE:
-                self._idle.append(peer)
-                return
-        peer.close()
-
-
-def _readable(peer: Peer) -> bool:
-    poll = select.poll()
-    poll.register(peer.socket, select.POLLIN)
-    return bool(poll.poll(0))
+        self._pool.close()

@@ -63,7 +63,7 @@ class Picky:
         reply = self.get(target)  # the engine judges the version that the request was sent with
         return lambda: reply
 
-    def stream(self, target: str) -> Stream:
+    def stream(self, target: str, patience: float = 0.0) -> Stream:
         reply = self.get(target)
         self.streams.append(Chunks(reply.status, reply.body))
         return self.streams[-1]

@@ -15,7 +15,7 @@ import pytest
 from botbottle.engine.connection import Connection
 from botbottle.engine.endpoint import Endpoint
 from botbottle.engine.errors import NotFound
-from botbottle.engine.peer import Broken
+from botbottle.engine.heads import Broken
 from botbottle.engine.wire import UnixWire
 from botbottle.errors import Conflict, EngineError, EngineUnreachable, Transient
 

@@ -8,15 +8,19 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from botbottle.engine.connection import Connection
+from botbottle.engine.connection import LONG, Connection
+from botbottle.engine.docker import DockerEngine
 from botbottle.engine.endpoint import Endpoint
-from botbottle.engine.writing import Raw, UnixWriter
+from botbottle.engine.wire import Reply, UnixWire
+from botbottle.engine.writing import Body, Raw, UnixWriter
 from botbottle.errors import Conflict, EngineError, EngineUnreachable
+from botbottle.model.plan import Ref
+from botbottle.model.resources import ContainerSpec
 from tests.engine.test_wire import connection, ok, serving, status
 from tests.support.engines import Lab
 
@@ -45,7 +49,7 @@ def test_a_kept_connection_that_the_engine_closed_is_not_written_to() -> None:
 
 def _closed(writer: UnixWriter) -> None:
     """Wait until the other side has closed the kept connection."""
-    (peer,) = writer._idle
+    (peer,) = writer._pool._idle
     peer.socket.setblocking(True)
     assert peer.socket.recv(1, socket.MSG_PEEK) == b""
 
@@ -139,6 +143,67 @@ class slow:  # noqa: N801 - used like a function
 
     def __exit__(self, *_: object) -> None:
         self.server.close()
+
+
+class Clocked:
+    """Answers at once, and notes how much time each call would have had."""
+
+    def __init__(self) -> None:
+        self.given: list[float] = []
+        self.status = 200
+
+    def send(self, method: str, target: str, body: Body, patience: float = 0.0) -> Reply:
+        self.given.append(patience)
+        return Reply(200, {}, b'{"Id": "7"}')
+
+    def stream(self, target: str, patience: float = 0.0) -> Clocked:
+        self.given.append(patience)
+        return self
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(())
+
+    def close(self) -> None: ...
+
+
+WEB = Ref("web", "c1")
+CALLS: dict[str, tuple[Callable[[DockerEngine], object], float]] = {
+    "start": (lambda e: e.start(WEB), 0.0),
+    "kill": (lambda e: e.kill(WEB), 0.0),
+    "stop": (lambda e: e.stop(WEB, 7), 7.0),
+    "create": (
+        lambda e: e.create_container(ContainerSpec("web", "agent", "w", "i"), "w", ()),
+        LONG,
+    ),
+    "remove": (lambda e: e.remove_container(WEB), LONG),
+    "remove volume": (lambda e: e.remove_volume("v"), LONG),
+    "remove image": (lambda e: e.remove_image("i:1"), LONG),
+    "commit": (lambda e: e.commit(WEB, "i:1", ()), LONG),
+    "copy": (lambda e: e.put_archive(WEB, "/", b"tar"), LONG),
+    "save": (lambda e: list(e.save("i:1")), LONG),
+    "archive": (lambda e: list(e.archive(WEB, "/home")), LONG),
+}
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_what_moves_many_bytes_may_take_long(call: str) -> None:
+    """Minutes for layers of gigabytes on a slow disk; what hangs is still given up some time."""
+    clocked, (made, patience) = Clocked(), CALLS[call]
+    over = Connection(Endpoint("unix:///nowhere"), 30.0)
+    over.server, over._writer, over._wire = "20.10.24", clocked, clocked  # type: ignore[assignment]
+    made(DockerEngine(over))
+    assert clocked.given == [patience] and LONG >= 600
+
+
+def test_a_stream_that_begins_late_is_waited_for_and_has_no_limit_then() -> None:
+    with tempfile.TemporaryDirectory(prefix="bb-") as folder:
+        late = threading.Event()
+        with slow(f"{folder}/s", late) as path:
+            threading.Timer(0.5, late.set).start()
+            stream = UnixWire(path, 0.1).stream("/images/x/get", 60.0)
+            assert stream.status == 204 and list(stream) == []
+    with serving(b"HTTP/1.1 200 OK\r\n") as script, pytest.raises(TimeoutError):
+        UnixWire(script.path, 0.1).stream("/images/x/get")
 
 
 @pytest.fixture

@@ -7,6 +7,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from botbottle.cli.budget_scopes import (
+    elsewhere,
+    holding_beside,
+    limits_of,
+    per,
+    require,
+    this,
+    tokens,
+    windows,
+)
 from botbottle.cli.common import open_session, show_diagnostics
 from botbottle.cli.context import Context
 from botbottle.errors import UsageError
@@ -14,12 +24,14 @@ from botbottle.locking import operator
 
 if TYPE_CHECKING:
     from botbottle.ledger.api import Ledger
-    from botbottle.model.bottle import Limit, Window
+    from botbottle.model.bottle import Limit
 
 Scope = Annotated[str, typer.Argument(help="Scope key as bb budget show prints it, e.g. global.")]
 Provider = Annotated[str, typer.Argument(help="Budget key, e.g. claude.")]
 Reason = Annotated[str, typer.Option("--reason", help="Kept in the audit record.")]
-WindowOption = Annotated[str, typer.Option("--window", help="hour, day, week, month or none.")]
+WindowOption = Annotated[
+    str, typer.Option("--window", help="hour, day, week, month or none; else every one limited.")
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -48,7 +60,8 @@ def register(app: typer.Typer) -> None:
         def change(ledger: Ledger) -> int:
             require(ledger, scope)
             ledger.set_limit(scope, limit, by=operator(), reason=reason)
-            return say(ctx.obj, f"{scope} {provider}: {limit.tokens:,} tokens{per(limit.window)}")
+            beside = [p for p in limits_of(ledger, scope, provider) if p.window != limit.window]
+            return say(ctx.obj, f"{scope} {provider}: {tokens(limit)}{holding_beside(beside)}")
 
         return with_ledger(ctx.obj, change, write=True, provider=provider)
 
@@ -64,10 +77,14 @@ def register(app: typer.Typer) -> None:
 
         def change(ledger: Ledger) -> int:
             require(ledger, scope)
-            found = ledger.clear_limit(
-                scope, provider, parse_window(window), by=operator(), reason=reason
-            )
-            return say(ctx.obj, "cleared" if found else nothing_to_clear(ledger, scope, provider))
+            own = [p for p in limits_of(ledger, scope, provider) if p.override]
+            for name in (found := windows(own, window)):
+                ledger.clear_limit(scope, provider, name, by=operator(), reason=reason)
+                say(ctx.obj, f"{scope} {provider}: the operator's limit{per(name)} is cleared")
+            if not found:
+                hint = f"; {elsewhere(own)}" if own else ""
+                say(ctx.obj, f"there was no operator's limit{hint}")
+            return 0
 
         return with_ledger(ctx.obj, change, write=True)
 
@@ -83,15 +100,14 @@ def register(app: typer.Typer) -> None:
 
         def change(ledger: Ledger) -> int:
             require(ledger, scope)
-            forgiven = ledger.reset(
-                scope,
-                provider,
-                parse_window(window),
-                by=operator(),
-                now=time.time(),
-                reason=reason,
-            )
-            return say(ctx.obj, f"{scope} {provider}: {forgiven:,} tokens forgiven")
+            now, by, limited = time.time(), operator(), limits_of(ledger, scope, provider)
+            if not (found := windows(limited, window)):
+                hint = elsewhere(limited) if limited else "bb budget show prints all limits"
+                raise UsageError(f"{scope} has no such limit of {provider}", hint=hint)
+            for name in found:
+                forgiven = ledger.reset(scope, provider, name, by=by, now=now, reason=reason)
+                say(ctx.obj, f"{scope} {provider}: {forgiven:,} tokens{this(name)} forgiven")
+            return 0
 
         return with_ledger(ctx.obj, change, write=True, provider=provider)
 
@@ -126,49 +142,6 @@ def parse_amount(provider: str, amount: str) -> Limit:
     except ValueError as error:
         message, _, hint = str(error).partition("; ")
         raise UsageError(message, hint=hint or "write for example 5M or 200k/day") from error
-
-
-def require(ledger: Ledger, scope: str) -> None:
-    """Raises UsageError for a scope that no bottle spends from."""
-    import difflib
-
-    known = sorted(
-        {s.key for a in ledger.accounts() for s in a.scopes}
-        | {p.scope for p in ledger.view(time.time()).pools}
-    )
-    if scope not in known:
-        close = difflib.get_close_matches(scope, known, 1)
-        raise UsageError(
-            f"no bottle spends from the scope {scope!r}",
-            hint=f"did you mean {close[0]}?"
-            if close
-            else f"scopes: {', '.join(known) or 'none yet'}",
-        )
-
-
-def nothing_to_clear(ledger: Ledger, scope: str, provider: str) -> str:
-    """That there is no such limit of an operator, and which windows have one."""
-    others = sorted(
-        p.window or "none"
-        for p in ledger.view(time.time()).pools
-        if (p.scope, p.provider) == (scope, provider) and p.override
-    )
-    hint = f"; there is one with --window {', --window '.join(others)}" if others else ""
-    return f"there was no operator's limit{hint}"
-
-
-def parse_window(text: str) -> Window:
-    """A window's name. Raises UsageError."""
-    from botbottle.model.bottle import WINDOWS
-
-    for window in WINDOWS:
-        if text == window or (text == "none" and not window):
-            return window
-    raise UsageError(f"--window {text}: not one of hour, day, week, month, none")
-
-
-def per(window: str) -> str:
-    return f" per {window}" if window else ""
 
 
 def say(context: Context, text: str) -> int:

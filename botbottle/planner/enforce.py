@@ -142,10 +142,17 @@ def governing(
 def way_out(name: str, policy: Policy, pool: Pool | None = None, *, auto: bool = False) -> str:
     """The command that lifts a hold; ``auto``: a frozen bottle resumes by itself."""
     if pool is not None:
-        raised = f"bb budget set {pool.scope} {pool.provider} TOKENS"
+        raised = raising(pool)
         if policy == "freeze" and not auto:
             return f"{raised}, then bb resume {name}"
         return raised + (f", then bb release {name}" if policy == "kill" else "")
     if policy == "freeze":
         return f"bb resume {name}"
     return f"bb release {name}"
+
+
+def raising(pool: Pool) -> str:
+    """The command that raises this very pool: with another window it would make one beside it."""
+    return f"bb budget set {pool.scope} {pool.provider} TOKENS" + (
+        pool.window and f"/{pool.window}"
+    )

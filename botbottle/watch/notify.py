@@ -14,7 +14,7 @@ from msgspec import Struct, field
 from botbottle.model.bottle import Declared
 from botbottle.model.ledger_view import LedgerView, Pool
 from botbottle.model.paths import account
-from botbottle.planner.enforce import governing, pools_by_scope
+from botbottle.planner.enforce import governing, pools_by_scope, raising
 from botbottle.planner.plan import states_of
 from botbottle.planner.wanted import providers_of
 
@@ -101,7 +101,7 @@ def _budget(pool: Pool, level: int) -> Notice:
         pool.scope,
         f"{pool.scope} has used {level} % of its {pool.provider} budget{window}: "
         f"{pool.spent:,} of {pool.limit:,} tokens",
-        f"bb budget set {pool.scope} {pool.provider} TOKENS",
+        raising(pool),
     )
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from botbottle.cli.app import main
 from botbottle.cli.budget import duration, pool_row
 from botbottle.ledger import open_ledger
 from botbottle.model.ledger_view import Pool
@@ -53,8 +54,56 @@ def test_only_scopes_that_exist_are_cleared(home: Path) -> None:
     wrong = budget(home, "clear", f"{scope}x", "claude")
     assert wrong.code == 64 and f"did you mean {scope}?" in wrong.err
     assert budget(home, "set", scope, "claude", "9M/week").code == 0
-    other = budget(home, "clear", scope, "claude")
-    assert other.code == 0 and "--window week" in other.err
-    assert budget(home, "clear", scope, "claude", "--window", "week").err.endswith("cleared\n")
+    other = budget(home, "clear", scope, "claude", "--window", "none")
+    assert other.code == 0 and "there is one with --window week" in other.err
+    assert budget(home, "clear", scope, "claude").err.endswith("limit per week is cleared\n")
     gone = budget(home, "clear", scope, "claude", "--window", "week")
-    assert "there was no operator's limit\n" in gone.err
+    assert gone.code == 0 and "there was no operator's limit\n" in gone.err
+
+
+AGENT = "agent:p/web"
+
+
+class AtOneMoment:
+    """``bb budget`` in this process, so that no window ends between two commands."""
+
+    def __init__(self, home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        self.home, self.capsys = home, capsys
+
+    def __call__(self, *args: str) -> Ran:
+        code = main(["--home", str(self.home), "-C", str(self.home.parent), "budget", *args])
+        return Ran(code, *self.capsys.readouterr())
+
+    def pools(self) -> dict[str, tuple[int, int]]:
+        """Window of the agent's pools → spent and limit."""
+        found = json.loads(self("show", "--json").out)["pools"]
+        return {p["window"]: (p["spent"], p["limit"]) for p in found if p["scope"] == AGENT}
+
+
+def test_a_reset_forgives_in_every_window_that_is_limited_unless_one_is_named(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("time.time", lambda: 2e9)
+    ledger = open_ledger(HomePaths(str(home)).ledger_db)
+    spend(ledger, 70, 2e9)
+    ledger.close()
+    run = AtOneMoment(home, capsys)
+    for amount in ("500/day", "900/month"):
+        run("set", AGENT, "claude", amount)
+    assert run.pools() == {"": (80, 1000), "day": (70, 500), "month": (70, 900)}
+    ran = run("reset", AGENT, "claude", "--window", "day")
+    assert ran.err == f"bb budget: {AGENT} claude: 70 tokens of this day forgiven\n"
+    assert run.pools() == {"": (80, 1000), "day": (0, 500), "month": (70, 900)}
+    assert run("reset", AGENT, "claude").code == 0
+    assert {spent for spent, _ in run.pools().values()} == {0}
+    none = run("reset", AGENT, "claude", "--window", "week")
+    assert none.code == 64 and "--window none, --window day, --window month" in none.err
+    assert run("reset", AGENT, "codex").code == 64
+
+
+def test_a_limit_beside_others_is_told_with_them(home: Path) -> None:
+    ran = budget(home, "set", AGENT, "claude", "9M/day")
+    assert ran.err.endswith("9,000,000 tokens per day; 1,000 tokens holds beside it\n")
+    assert budget(home, "set", AGENT, "claude", "2000").err.endswith(
+        "2,000 tokens; 9,000,000 tokens per day holds beside it\n"
+    )

@@ -183,7 +183,19 @@ class TestEnforcement:
             push.config.routes == () and push.config.hold.policy == "cutoff" and push.secrets == ()
         )
         assert running.plan(declared()).empty
-        assert running.plan(declared()).held[0].way_out.startswith("bb budget set")
+        assert (
+            running.plan(declared()).held[0].way_out
+            == "bb budget set agent:proj-1/web claude TOKENS"
+        )
+
+    def test_the_way_out_raises_the_very_pool_that_is_used_up(self, world: World) -> None:
+        daily = declared(
+            bottle(scopes=(Scope("agent", "agent:proj-1/web", (Limit("claude", 1000, "day"),)),))
+        )
+        world.converge(daily)
+        world.spend("web", 1000)
+        (held,) = world.plan(daily).held
+        assert held.way_out == "bb budget set agent:proj-1/web claude TOKENS/day"
 
     def test_a_raised_budget_lifts_a_cutoff(self, running: World) -> None:
         running.spend("web", 1000)

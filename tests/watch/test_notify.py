@@ -39,7 +39,7 @@ def test_a_used_up_pool_and_the_hold_it_causes_are_both_told(world: World) -> No
     world.spend("web", 1000)
     assert [n.kind for n in told(world)] == ["budget", "hold"]
     assert "100 %" in told(world)[0].text
-    assert told(world)[1].next.startswith("bb budget set agent:proj-1/web claude")
+    assert {n.next for n in told(world)} == {"bb budget set agent:proj-1/web claude TOKENS"}
 
 
 def test_nothing_is_told_twice_while_it_lasts_and_again_when_it_returns(world: World) -> None:

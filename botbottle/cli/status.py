@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from botbottle.model.bottle import BottleSpec, Declared
     from botbottle.model.plan import Plan
     from botbottle.model.resources import Observed, ObservedContainer
+    from botbottle.planner.enforce import Standing
     from botbottle.session import Session
 
 
@@ -38,23 +39,26 @@ def collect(session: Session, declared: Declared) -> list[dict[str, Any]]:
     """One row a declared bottle, by name."""
     facts = session.facts(declared)
     observed = session.observe(declared, facts)
-    from botbottle.planner.plan import plan
+    from botbottle.planner.plan import plan, states_of
 
     view = session.view(declared)
     facts = session.with_snapshots(declared, facts, observed, view)
     made = plan(declared, observed, view, facts)
-    return [row(b, observed, made, session) for b in sorted(declared.bottles, key=lambda b: b.name)]
+    states = states_of(declared, view)  # a plan may be about to free one, or to hold it
+    specs = sorted(declared.bottles, key=lambda b: b.name)
+    return [row(b, states[b.name], observed, made, session) for b in specs]
 
 
-def row(spec: BottleSpec, observed: Observed, made: Plan, session: Session) -> dict[str, Any]:
-    """State as observed, budget as governed, hold and drift as planned."""
+def row(
+    spec: BottleSpec, state: Standing, observed: Observed, made: Plan, session: Session
+) -> dict[str, Any]:
+    """State as observed, budget as governed, hold as it is now, drift as planned."""
     from botbottle.planner.names import names
 
     called = names(session.paths.home_id, spec.project, spec.name)
     by_name = {c.name: c for c in observed.containers}
     agent, egress = by_name.get(called.agent), by_name.get(called.egress)
     active = observed.sidecars.get(egress.id) if egress else None
-    held = next((h for h in made.held if h.bottle == spec.name), None)
     return {
         "name": spec.name,
         "provider": spec.template,
@@ -66,9 +70,9 @@ def row(spec: BottleSpec, observed: Observed, made: Plan, session: Session) -> d
             for b in made.budgets
             if spec.name in b.governs
         ],
-        "held": {"policy": held.policy, "reason": held.reason, "way_out": held.way_out}
-        if held
-        else None,
+        "held": None
+        if state.free
+        else {"policy": state.policy, "reason": state.message, "way_out": state.way_out},
         "pending": sorted({op.id for op in made.ops if op.bottle == spec.name}),
         "drift": any(c.drift for c in made.changes if c.bottle == spec.name),
     }

@@ -9,14 +9,17 @@ import pytest
 from msgspec.structs import replace
 
 from botbottle.cli.status import row, table
-from botbottle.model.bottle import BottleSpec, Route
+from botbottle.model.bottle import BottleSpec, Limit, Route, Scope
 from botbottle.model.ledger_view import HoldRecord
+from botbottle.planner.plan import states_of
 from tests.support.worlds import FACTS, World, bottle, declared
 
 
 def shown(world: World, spec: BottleSpec) -> dict[str, Any]:
     session: Any = SimpleNamespace(paths=FACTS.paths)
-    return row(spec, world.observed, world.plan(declared(spec)), session)
+    want = declared(spec)
+    state = states_of(want, world.view)[spec.name]
+    return row(spec, state, world.observed, world.plan(want), session)
 
 
 @pytest.fixture
@@ -64,3 +67,14 @@ def test_a_hold_says_how_it_ends(world: World) -> None:
 
 def test_without_bottles_it_says_how_to_begin() -> None:
     assert "bb init" in table([])
+
+
+def test_what_holds_a_bottle_now_is_told_also_when_the_next_apply_would_free_it() -> None:
+    world, scope = World(), "agent:proj-1/web"
+    world.converge(declared(bottle()))
+    world.spend("web", 1000)
+    world.converge(declared(bottle()))
+    raised = bottle(scopes=(Scope("agent", scope, (Limit("claude", 9000),)),))
+    assert not world.plan(declared(raised)).held, "an approved apply would free it"
+    found = shown(world, raised)
+    assert found["held"]["policy"] == "cutoff" and scope in found["held"]["way_out"]

@@ -1,28 +1,44 @@
 """Where a token may begin: word boundaries that understand escapes.
 
 In ``"text": "\\nghp_..."`` the byte before the token is the ``n`` of an escaped newline. The same
-happens with ``%0A``, ``\\u000a``, ``\\x0a`` and the ``m`` that ends an ANSI colour sequence. A
+happens with ``%0A``, ``\\u000a``, ``\\x0a`` and the ``m`` or ``K`` that ends an ANSI sequence. A
 left boundary holds when the byte before is no word byte, or is the last byte of such an escape.
 """
 
 from __future__ import annotations
 
 _WORD = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_")
+_BASE64 = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 _HEX = frozenset(b"0123456789abcdefABCDEF")
 _LETTER_ESCAPES = frozenset(b"nrtbfv0ae")
 _BACKSLASH, _PERCENT = 0x5C, 0x25
+_RUN = 28  # bytes of Base64 in front of a coincidence
+EDGE = 32  # bytes in front of a token that tell: ``\\u001b[1;38;2;255;255;255m`` is 26
 
 
 def left_ok(window: bytes, start: int) -> bool:
-    """True when a token may begin at ``window[start]``; needs up to 12 bytes before it."""
+    """True when a token may begin at ``window[start]``; needs up to EDGE bytes before it."""
     if start == 0 or window[start - 1] not in _WORD:
         return True
-    return _ends_escape(window[max(0, start - 12) : start])
+    return _ends_escape(window[max(0, start - EDGE) : start])
 
 
 def right_ok(window: bytes, end: int) -> bool:
     """True when a token may end before ``window[end]``."""
     return end >= len(window) or window[end] not in _WORD
+
+
+def in_base64(window: bytes, start: int, end: int) -> bool:
+    """True when what stands at ``start`` to ``end`` is the middle of a longer run of Base64: its
+    short prefix is a coincidence there."""
+    before = window[max(0, start - _RUN) : start]
+    glued = before[-1:] in (b"+", b"/") or window[end : end + 1] in (b"+", b"/")
+    return glued and len(before) == _RUN and not before.translate(None, _BASE64) and _mixed(before)
+
+
+def _mixed(text: bytes) -> bool:
+    """Both cases: a path is seldom."""
+    return text.lower() != text != text.upper()
 
 
 def _ends_escape(before: bytes) -> bool:
@@ -42,8 +58,8 @@ def _hex_escape(before: bytes) -> bool:
 
 
 def _ansi(before: bytes) -> bool:
-    """``ESC [ digits and semicolons m``, with ESC raw or escaped."""
-    if before[-1:] != b"m":
+    """``ESC [ digits and semicolons``, then m (colour) or K (erase: grep), ESC raw or escaped."""
+    if before[-1:] not in (b"m", b"K"):
         return False
     body = before[:-1].rstrip(b"0123456789;")
     return body.endswith((b"\x1b[", b"\\u001b[", b"\\x1b[", b"\\033[", b"\\e[", b"\\u001B["))

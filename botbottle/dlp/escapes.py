@@ -62,7 +62,8 @@ def percent(data: bytes) -> bytes:
 
 
 def _entities(data: bytes) -> bytes:
-    """Numeric references of printable ASCII; one C-speed replace for each form that occurs.
+    """Numeric references of printable ASCII (one C-speed replace for each form that occurs), quotes
+    and ampersands.
 
     The forms of one stretch are replaced everywhere before the next stretch that still has some is
     looked at.
@@ -74,7 +75,7 @@ def _entities(data: bytes) -> bytes:
         passed = at if len(shorter) < len(data) else at + _STRETCH - _LONGEST
         data = shorter
         at = data.find(b"&#", passed)
-    return data.replace(b"&amp;", b"&")
+    return data.replace(b"&quot;", b'"').replace(b"&amp;", b"&")
 
 
 def _replaced(data: bytes, at: int) -> bytes:

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from botbottle.dlp.boundary import left_ok, right_ok
+from botbottle.dlp.boundary import EDGE, in_base64, left_ok, right_ok
 from botbottle.dlp.engines.base import Expression
 from botbottle.dlp.engines.linear import program, secret_group
 from botbottle.dlp.entropy import shannon
@@ -28,6 +28,7 @@ _CREDENTIAL = re.compile(
     rb"private|webhook|login|user",
     re.IGNORECASE,
 )
+_SHORT_WORD = 4  # letters
 _NAME_TAIL = re.compile(rb"[\w.\- +/]*$")
 _DIGESTS = (
     b"sha256=",
@@ -40,7 +41,6 @@ _DIGESTS = (
     b"md5=",
     b"sha384-",
 )
-_EDGE = 12  # bytes kept in front of a window for the boundary test
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +87,7 @@ class Target:
     judge: Judge | None
     placeholders: bool
     glance: Glance | None = None
+    apart: bool = False
 
     def program(self) -> Any:
         """The RE2 program that confirms."""
@@ -173,7 +174,7 @@ class RuleSet:
         self, surface: memoryview, index: int, end: int, settled: int
     ) -> Iterator[tuple[Hit | None, int]]:
         target = self.targets[index]
-        low = max(0, max(end - target.before, settled) - _EDGE)
+        low = max(0, max(end - target.before, settled) - EDGE)
         window = bytes(surface[low : end + target.after])
         relative = end - low
         # A match that begins at or after the hit belongs to a later hit.
@@ -200,10 +201,12 @@ def _accept(target: Target, window: bytes, match: Any, low: int) -> Hit | None:
     if start < 0 or start == end:
         return None
     if target.left and not left_ok(window, start):
-        return None
+        return _behind_escape(target, window, start, low)
     if target.right and not right_ok(window, end):
         return None
-    if target.keywords and not _names_credential(match, start):
+    if target.apart and in_base64(window, start, end):
+        return None
+    if target.keywords and not _named(target, window, match, start):
         return None
     secret = window[start:end]
     verdict = _weighed(target, _lead(window, match.start(), start), secret)
@@ -214,16 +217,36 @@ def _accept(target: Target, window: bytes, match: Any, low: int) -> Hit | None:
     return Hit(_name(target, match), verdict, low + start, low + end, secret)
 
 
+def _behind_escape(target: Target, window: bytes, start: int, low: int) -> Hit | None:
+    """The same, where the pattern took an escape's digits for its own (``\\u2192123:AA...``)."""
+    if window[max(0, start - 2) : start] != b"\\u":
+        return None
+    match = target.program().match(window, start + 4)
+    return _accept(target, window, match, low) if match else None
+
+
+def _whole_word(target: Target, window: bytes, start: int) -> bool:
+    """A short keyword ("fly") is no part of another word: random letters hold it now and then."""
+    if left_ok(window, start) or window[start - 1 : start] == b"_":
+        return True
+    if window[start : start + 1].isupper() and window[start - 1 : start].islower():
+        return True
+    text = window[start : start + _SHORT_WORD].lower()
+    return not any(
+        len(word) <= _SHORT_WORD and text.startswith(word) for word, _ in target.keywords
+    )
+
+
 def _lead(window: bytes, low: int, high: int) -> bytes:
     """What stands in front of the secret, the whole of its key included."""
     name = _NAME_TAIL.search(window[max(0, low - 24) : low])
     return (name[0] if name else b"") + window[low:high]
 
 
-def _names_credential(match: Any, start: int) -> bool:
+def _named(target: Target, window: bytes, match: Any, start: int) -> bool:
     """The key in front of a context's value says that the value is a credential."""
-    lead = match.group(0)[: start - match.start()]
-    return _CREDENTIAL.search(lead) is not None
+    lead = window[match.start() : start]
+    return _CREDENTIAL.search(lead) is not None and _whole_word(target, window, match.start())
 
 
 def _weighed(target: Target, lead: bytes, secret: bytes) -> Verdict | None:
@@ -254,7 +277,7 @@ def _rule_target(rule: Rule) -> Target:
     literals = tuple(word.encode() for word in rule.literals)
     return Target(
         rule.id, literals, rule.pattern, (), rule.verdict, rule.entropy, rule.left, rule.right,
-        rule.before, rule.after, rule.check, rule.judge, rule.placeholders, rule.glance,
+        rule.before, rule.after, rule.check, rule.judge, rule.placeholders, rule.glance, rule.apart,
     )  # fmt: skip
 
 

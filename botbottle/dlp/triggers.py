@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import base64
+from collections.abc import Iterator
 from dataclasses import replace
 
 from botbottle.dlp.engines.base import Expression
-from botbottle.dlp.runs import RUN_EXPRESSION
+from botbottle.dlp.runs import RUN_EXPRESSION, SHORT
+
+_HEX_PREFIX = 4  # characters; longer ones make runs that are long enough in hex
 
 # Base64 of a zlib header (78 01, 78 5e, 78 9c, 78 da) or of gzip's magic: compressed values are
 # shorter than a run has to be.
@@ -13,6 +17,28 @@ _SHORT_COMPRESSED = (
     rb"(?:^|[^A-Za-z0-9+/_\-])(?:e(?:A[E-H]|F[4-7]|J[w-z]|N[o-r])[A-Za-z0-9+/_\-]{18}"
     rb"|H4sI[A-Za-z0-9+/_\-]{17})"
 )
+
+# Tokens whose Base64 (or hex) is shorter than a run has to be, by what it begins with.
+_SHORT_TOKENS = (
+    "AKIA", "ASIA", "DO00", "LTAI", "AKID", "glpat-", "gldt-", "glrt-", "glft-", "glsoat-",
+    "glffct-", "glcbt-", "GR1348941", "sq0atp-", "sq0csp-", "NRJS-", "API-", "cfxk_", "endr+",
+    "sm_pat_", "lip_", "STS.",
+)  # fmt: skip
+_BEGINS = rb"(?:^|[^A-Za-z0-9+/_\-]|\\[nrt])"
+
+
+def _encoded(prefix: str) -> Iterator[Expression]:
+    """What ends 21 characters behind the beginning of such a run."""
+    text = base64.b64encode(prefix.encode())[: len(prefix) * 8 // 6]
+    rest = rb"[A-Za-z0-9+/_\-]{%d}" % (SHORT - len(text))
+    yield Expression(_BEGINS + text + rest, (text.lower(),))
+    if len(prefix) == _HEX_PREFIX:
+        text = prefix.encode().hex().encode()
+        rest = rb"[0-9A-Fa-f]{%d}" % (SHORT - len(text))
+        yield Expression(_BEGINS + rb"(?i:%s)" % text + rest, (text,))
+
+
+SHORT_ENCODED = tuple(one for prefix in _SHORT_TOKENS for one in _encoded(prefix))
 
 # Escape triggers, in the order of ``escapes.unescape``; each is needed once per surface. The others
 # need every place, or (runs) are looked for again from the start.
@@ -25,9 +51,11 @@ TRIGGERS = (
     ),
     Expression(rb"\\u00[2-7][0-9A-Fa-f]", (b"\\u00",), once=True),
     Expression(rb"(?:\\x[2-7][0-9A-Fa-f]){2}", (b"\\x",), once=True),
-    Expression(rb"&#(?:x[2-7][0-9A-Fa-f]|\d{2,3});", (b"&#",), once=True),
-    Expression(rb"[A-Za-z0-9+]\\{1,3}/[A-Za-z0-9+]", (b"\\/",), once=True),
-    Expression(rb"=[2-7][0-9A-F]=[2-7][0-9A-F]|[A-Za-z0-9+/]=\r?\n[A-Za-z0-9+/]", (), once=True),
+    Expression(rb"&#(?:x[2-7][0-9A-Fa-f]|\d{2,3});|&quot;", (b"&#", b"&quot;"), once=True),
+    Expression(rb"[A-Za-z0-9+]\\{1,3}/(?:\\{1,3}/)?[A-Za-z0-9+]", (b"\\/",), once=True),
+    Expression(
+        rb"=3D|=[2-7][0-9A-F]=[2-7][0-9A-F]|[A-Za-z0-9+/]=\r?\n[A-Za-z0-9+/]", (), once=True
+    ),
     Expression(_SHORT_COMPRESSED, ()),
     Expression(rb"\x1f\x8b\x08", (b"\x1f\x8b\x08",)),
     Expression(rb"PK\x03\x04", (b"pk\x03\x04",), once=True),
@@ -63,6 +91,7 @@ _PERCENT = (
 _BESIDE = (
     *((0, replace(TRIGGERS[0], regex=piece)) for piece in _PERCENT),
     *list(enumerate(TRIGGERS))[1:],
+    *((SHORT_TRIGGER, one) for one in SHORT_ENCODED),
 )
 BESIDE = tuple(expression for _, expression in _BESIDE)
 KINDS = tuple(kind for kind, _ in _BESIDE)  # which trigger each of BESIDE stands for

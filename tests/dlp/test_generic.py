@@ -73,6 +73,7 @@ def test_values_that_are_no_secrets_by_their_name_are_at_most_a_warning(
         "PBEWithHmacSHA512AndAES_256",
         "src_encryption_sha256_value2",
         "organization-secret-manager-2-v1",
+        "gss_krb5_rfc1964_keydata",
     ],
 )
 def test_identifiers_are_no_values(value: str, make: Make) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from botbottle.dlp.boundary import left_ok, right_ok
+from botbottle.dlp.boundary import EDGE, left_ok, right_ok
 from botbottle.dlp.findings import Verdict
 from botbottle.dlp.known.grams import WINDOW
 from botbottle.dlp.known.parts import Segment
@@ -126,6 +126,6 @@ def _split(surface: memoryview, entry: Entry, end: int) -> KnownHit | None:
 
 
 def _bounded(surface: memoryview, start: int, end: int) -> bool:
-    window = bytes(surface[max(0, start - 12) : end + 1])
-    at = min(12, start)
+    window = bytes(surface[max(0, start - EDGE) : end + 1])
+    at = min(EDGE, start)
     return left_ok(window, at) and right_ok(window, at + end - start)

@@ -19,6 +19,12 @@ def discord_shape(value: bytes) -> bool:
     return digits * 2 >= len(first) > 0 or mixed_case(value)
 
 
+def telegram_shape(value: bytes) -> bool:
+    """A token behind the id, not the rest of an ARN or a UUID."""
+    _, _, rest = value.partition(b":")
+    return rest.startswith(b"AA") or (mixed_case(rest) and rest.count(b"-") < 3)
+
+
 RULES: tuple[Rule | Context, ...] = (
     token("slack.token", r"xox[abposr]-(?:\d-)?[A-Za-z0-9]{2,20}-[A-Za-z0-9\-]{4,180}", "xoxa-", "xoxb-", "xoxp-", "xoxo-", "xoxs-", "xoxr-", source=_SLACK, entropy=2.2, check=mixed),
     token("slack.config", r"xoxe(?:\.xox[bp])?-(?:\d-)?[A-Za-z0-9][A-Za-z0-9\-]{20,220}", "xoxe", source=_SLACK, entropy=3.0, check=mixed),
@@ -30,7 +36,7 @@ RULES: tuple[Rule | Context, ...] = (
     token("discord.mfa", r"mfa\.[\w\-]{80,90}", "mfa.", source="Discord docs: tokens of accounts with two factors start mfa.", entropy=4.0, left=True),
     token("discord.webhook", r"discord(?:app)?\.com" + _HOOK + r"api" + _HOOK + r"(?:v\d{1,2}" + _HOOK + r")?webhooks" + _HOOK + r"\d{17,20}" + _HOOK + r"([A-Za-z0-9_\-]{60,72})", "webhooks", source="Discord docs, webhooks: /webhooks/<id>/<68>"),
     context("discord.context", "discord", r"[A-Za-z0-9_\-]{24,28}\.[A-Za-z0-9_\-]{6,7}\.[A-Za-z0-9_\-]{27,40}|[0-9a-f]{64}|[A-Za-z0-9=_\-]{32}|\d{17,20}", source="Discord docs: public keys of 64 hex, client secrets of 32, ids are snowflakes", entropy=2.2),
-    token("telegram.bot", r"\d{5,16}:[A-Za-z0-9_\-]{34,36}", ":", source="Telegram Bot API: <bot id>:<35 characters>", entropy=4.0, left=True, right=True, check=mixed),
+    token("telegram.bot", r"\d{5,16}:[A-Za-z0-9_\-]{34,36}", ":", source="Telegram Bot API: <bot id>:<35 characters>", entropy=4.0, left=True, right=True, check=telegram_shape),
     token("telegram.url", r"(?:bot|tgram:(?:\\*/){2})(\d{5,16}:[A-Za-z0-9_\-]{30,36})", "bot", "tgram", source="Telegram Bot API: /bot<token>/method", entropy=3.2),
     context("telegram.context", "telegram tele[_-]?bot", r"\d{5,16}:[A-Za-z0-9_\-]{34,36}", source="Telegram Bot API", entropy=2.8),
     token("teams.webhook", r"[\w\-]{1,60}\.webhook\.office\.com" + _HOOK + r"webhookb2" + _HOOK + r"([\w\-@]{60,80}" + _HOOK + r"IncomingWebhook" + _HOOK + r"[\w]{20,40}" + _HOOK + r"[\w\-]{30,40})", "webhook.office.com", source="Microsoft Teams docs, incoming webhooks"),

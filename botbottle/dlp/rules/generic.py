@@ -24,13 +24,17 @@ _DIGESTS = (b"sha256", b"sha512", b"sha1", b"md5", b"sha384")
 _ALGORITHM = re.compile(
     rb"(?i)hmac|pbkdf|sha[1235]|utf_?8|iso_?8859|ed25519|x509|nid_|base64|aes_?\d"
 )
+# Names in which only the ends of words are numbers: gss_krb5_rfc1964_keydata.
+_IDENTIFIER = re.compile(
+    rb"(?:[a-z]{2,}\d{0,4}_){2,}[a-z]{2,}\d{0,4}|(?:[A-Z]{2,}\d{0,4}_){2,}[A-Z]{2,}\d{0,4}"
+)
 _UUID = re.compile(rb"(?i)[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 # Keys and tokens that are no secrets: map keys, cursors, public halves, checksums.
 _HARMLESS = re.compile(
     rb"(?i)(?:next|page|paging|continuation|csrf|xsrf|sync|cursor|resume|start|public|pub|primary|"
     rb"foreign|cache|partition|sort|object|row|registry|host|hot|map|dict|lookup|index|storage|"
     rb"idempotency|dedup|checksum|integrity|cancel|verify|known|resource)[_\-. ]?(?:page)?[_\-. ]?(?:token|key)|"
-    rb"signature|key[_\-]?id|fingerprint|thumbprint|digest"
+    rb"signature|(?:key|credential)[_\-]?id|fingerprint|thumbprint|digest"
 )
 _PLAIN_KEY = re.compile(rb"(?i)(?:^|[+/])(?:key|auth|id)[^a-z]*$")
 _NAME = re.compile(rb"([\w+/\-]{14,96})[^\w+/\-]*(?:\\+[nrt][^\w+/\-]*)*$")
@@ -86,6 +90,8 @@ def random_looking(value: bytes) -> bool:
     if all(c in _HEX for c in value):
         return shannon(value) >= 3.0
     if value.lower().startswith(_DIGESTS) or _ALGORITHM.search(value) or wordlike(value):
+        return False
+    if _IDENTIFIER.fullmatch(value):
         return False
     return shannon(value) >= (3.9 if len(value) >= 24 else 3.4)
 

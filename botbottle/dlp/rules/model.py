@@ -30,8 +30,8 @@ _OPERATOR = r"[=:>,(]"
 _SEP = r"(?:[\s'\"\x60\\=:>|(\[{]|\\[nrt]|u00[0-9a-fA-F]{2}){0,20}"
 # In front of a token whose short prefix Base64 of images and programs is full of.
 _APART = (
-    r"(?:^|[^A-Za-z0-9_+]|\\[nrtbfv0ae]|%[0-9A-Fa-f]{2}|\\x[0-9A-Fa-f]{2}"
-    r"|\\u[0-9A-Fa-f]{4}|[0-9;\[]m)"
+    r"(?:^\+?|(?:\n|\\n)\+|[^A-Za-z0-9_+]|\\[nrtbfv0ae]|%[0-9A-Fa-f]{2}|\\x[0-9A-Fa-f]{2}"
+    r"|\\u[0-9A-Fa-f]{4}|[0-9;\[]m|\[K)"
 )
 _SEP_LOOSE = r"[\s'\"\x60\\=:>|(\[{nrtu0-9]{0,20}"
 

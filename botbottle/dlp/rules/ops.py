@@ -46,7 +46,7 @@ RULES: tuple[Rule | Context, ...] = (
     token("onepassword.secret-key", r"A3-[A-Z0-9]{6}-(?:[A-Z0-9]{11}|[A-Z0-9]{6}-[A-Z0-9]{5})-[A-Z0-9]{5}-[A-Z0-9]{5}-[A-Z0-9]{5}", "a3-", source="1Password docs, Secret Key: A3-XXXXXX-XXXXXX-XXXXX-XXXXX-XXXXX-XXXXX", entropy=3.0, left=True),
     token("infracost.key", r"ico-[A-Za-z0-9]{32}", "ico-", source="Infracost docs: ico- + 32", entropy=3.4, left=True, right=True),
     token("pulumi.token", r"pul-[0-9a-f]{40}", "pul-", source="Pulumi docs: pul- + 40 hex", entropy=2.8),
-    token("confluent.key", r"cflt[A-Za-z0-9+/]{60}", "cflt", source="Confluent docs 2024: cflt prefix", entropy=3.6),
+    token("confluent.key", r"cflt[A-Za-z0-9+/]{60}", "cflt", source="Confluent docs 2024: cflt prefix", entropy=3.6, left=True, apart=True),
     context("confluent.context", "confluent", r"[A-Za-z0-9+/]{64}|[A-Za-z0-9]{16}", source="Confluent docs: keys of 16, secrets of 64", check=mixed),
     token("snowflake.pat", r"(?i:snowflake)[\s\S]{0,40}?[=:]\s{0,3}\\*[\"']?([A-Za-z0-9_\-]{120,400})", "snowflake", source="Snowflake docs: programmatic access tokens", entropy=4.5),
     token("launchdarkly.key", r"(?:sdk|mob|api)-" + _UUID, "sdk-", "mob-", "api-", source="LaunchDarkly docs: sdk-<uuid>, mob-<uuid>, api-<uuid>", left=True),

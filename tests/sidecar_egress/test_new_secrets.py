@@ -4,9 +4,10 @@ before. The control of each: without the delivery the same text leaves."""
 from __future__ import annotations
 
 import contextlib
+import json
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -113,29 +114,77 @@ def test_in_what_waits_for_its_admission(inside: Inside, delivered: bool) -> Non
     assert NEW.encode() not in far.received
 
 
-@pytest.mark.parametrize("rotated", [False, True])
-def test_what_waits_is_signed_with_the_credential_of_now(inside: Inside, rotated: bool) -> None:
+def owned(token: str) -> str:
+    """A login that the sidecar owns, with this access token."""
+    tokens = {"accessToken": token, "refreshToken": f"refresh-{token}", "expiresAt": 1 << 50}
+    return json.dumps({"claudeAiOauth": tokens})
+
+
+CREDENTIALS = pytest.mark.parametrize(
+    ("key", "secret"),
+    [(Auth("header", "NEW", "x-api-key"), str), (Auth("login", "NEW"), owned)],
+    ids=["header", "login"],
+)
+ROTATED = pytest.mark.parametrize("rotated", [False, True])
+
+
+def echo(stream: socket.socket, head: bytes) -> None:
+    """Answer with the credential."""
+    name = b"x-api-key: " if b"x-api-key: " in head else b"authorization: "
+    body = head.partition(name)[2].partition(b"\r\n")[0]
+    stream.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
+
+
+@CREDENTIALS
+@ROTATED
+def test_what_waits_is_signed_with_the_credential_of_now(
+    inside: Inside, rotated: bool, key: Auth, secret: Callable[[str], str]
+) -> None:
     wait, old = Wait(), NEW[::-1]
     inside.ledger.admit = wait.before(inside.ledger.admit)  # type: ignore[method-assign]
 
-    def echo(stream: socket.socket, head: bytes) -> None:
-        body = head.partition(b"x-api-key: ")[2].partition(b"\r\n")[0]
-        stream.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
-
     with RawUpstream(inside.world.authority, ANTHROPIC, echo) as far:
-        key = Auth("header", "NEW", "x-api-key")
         route = Route(ANTHROPIC, far.port, allow_private=True, provider="claude", auth=key)
-        inside.deliver(route, secrets={"NEW": old}, supervise=True)
+        inside.deliver(route, secrets={"NEW": secret(old)}, supervise=True)
         with inside.tunnel(ANTHROPIC, far.port, "http/1.1") as tls:
             head = f"POST /v1/messages HTTP/1.1\r\nHost: {ANTHROPIC}\r\n"
             tls.sendall(f"{head}Content-Length: {len(BODY)}\r\n\r\n".encode() + BODY)
             assert wait.begun.wait(30)
-            inside.deliver(route, secrets={"NEW": NEW if rotated else old}, supervise=True)
+            now = secret(NEW if rotated else old)
+            inside.deliver(route, secrets={"NEW": now}, supervise=True)
             wait.over.set()
             answer = tls.recv(65536)
     sent, not_sent = (NEW, old) if rotated else (old, NEW)
     assert sent.encode() in far.received and not_sent.encode() not in far.received
     assert answer.startswith(b"HTTP/1.1 200") and sent.encode() not in answer
+
+
+@CREDENTIALS
+@ROTATED
+def test_an_answer_holds_neither_the_credential_it_was_asked_with_nor_a_newer_one(
+    inside: Inside, rotated: bool, key: Auth, secret: Callable[[str], str]
+) -> None:
+    asked, over, old = threading.Event(), threading.Event(), NEW[::-1]
+
+    def both(stream: socket.socket, head: bytes) -> None:
+        asked.set()
+        assert over.wait(30)
+        body = b"%b %b ." % (old.encode(), NEW.encode())
+        stream.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
+
+    with RawUpstream(inside.world.authority, EXAMPLE, both) as far:
+        route = Route(EXAMPLE, far.port, allow_private=True, auth=key)
+        inside.deliver(route, secrets={"NEW": secret(old)})
+        with inside.tunnel(EXAMPLE, far.port, "http/1.1") as tls:
+            tls.sendall(f"GET /x HTTP/1.1\r\nHost: {EXAMPLE}\r\n\r\n".encode())
+            assert asked.wait(30)
+            inside.deliver(route, secrets={"NEW": secret(NEW if rotated else old)})
+            over.set()
+            answer = b""
+            while not answer.endswith(b" ."):
+                answer += tls.recv(65536)
+    assert answer.startswith(b"HTTP/1.1 200") and old.encode() not in answer
+    assert (NEW.encode() in answer) is not rotated
 
 
 @DELIVERED

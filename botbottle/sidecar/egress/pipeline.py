@@ -28,6 +28,7 @@ from botbottle.sidecar.egress.passage import KEY, Passage, passage_of
 from botbottle.sidecar.egress.ports import Shared
 from botbottle.sidecar.egress.preflight import Preflight
 from botbottle.sidecar.egress.scan import OutboundScan, Outgoing, detectors_of, in_target
+from botbottle.sidecar.egress.scrub import Scrubber
 from botbottle.sidecar.egress.signing import authority, signed
 from botbottle.sidecar.egress.sockets import Sockets
 from botbottle.sidecar.egress.stages import judge
@@ -49,6 +50,7 @@ class Pipeline:
         self._gate = Gate(sidecar, conversations, preflight, self.ending.cut)
         self.sockets = Sockets(sidecar, self._outbound, conversations, preflight)
         self.answers = Answers(sidecar, self.ending, self.sockets, conversations)
+        self._joined: tuple[Scrubber, Scrubber, Scrubber] | None = None  # the last two, and both
 
     def head(self, flow: http.HTTPFlow, driver: Carrier) -> Coroutine[Any, Any, None] | None:
         """Judge the head of a request; a denial is set as its response. Done once."""
@@ -124,9 +126,7 @@ class Pipeline:
         if problem := await sidecar.logins.ready(auth_.secret):
             return Denial("missing-secret", f"the login {auth_.secret} cannot be used: {problem}")
         if sidecar.active is not None:
-            passage.active = replace(
-                passage.policy, scrubber=sidecar.active.scrubber, scanner=sidecar.active.scanner
-            )
+            passage.active = _signing_with(passage.policy, sidecar.active)
         return None
 
     async def _judge_body(self, flow: http.HTTPFlow, passage: Passage) -> Denial | None:
@@ -210,16 +210,38 @@ class Pipeline:
 
     def rescan(self, flow: http.HTTPFlow, passage: Passage, fresh: Active) -> None:
         """Look for what ``fresh`` holds in whatever the agent still sends in this request."""
-        if passage.active is None or passage.active.scanner is fresh.scanner:
+        before = passage.active
+        if before is None or before.scanner is fresh.scanner:
             return
         if passage.judged and not passage.sent:
             self.ending.cut(flow)  # it was searched for less, or signed, and waits for its upstream
             return
-        passage.active = replace(passage.active, scanner=fresh.scanner)
-        if not passage.judged:  # it will be signed with what is there now, whose echo is looked for
-            passage.active = replace(passage.active, secrets=fresh.secrets, scrubber=fresh.scrubber)
+        if passage.judged:
+            both = self._both(before.scrubber, fresh.scrubber)
+            passage.active = replace(before, scanner=fresh.scanner, scrubber=both)
+        else:
+            passage.active = _signing_with(before, fresh)
         if isinstance(flow.request.stream, Passing):
             flow.request.stream.renew(fresh.scanner)
+
+    def _both(self, before: Scrubber, now: Scrubber) -> Scrubber:
+        """Looks for what a request was signed with, and for what was delivered since. All requests
+        of one moment share it."""
+        if self._joined is None or self._joined[0] is not before or self._joined[1] is not now:
+            self._joined = (before, now, before.joined(now))
+        return self._joined[2]
+
+
+def _signing_with(policy: Active, fresh: Active) -> Active:
+    """A policy under which a request is signed with the credentials of ``fresh``; their echo is
+    looked for in its response, and they in what it sends."""
+    return replace(
+        policy,
+        scanner=fresh.scanner,
+        scrubber=fresh.scrubber,
+        secrets=fresh.secrets,
+        logins=fresh.logins,
+    )
 
 
 def _sign(flow: http.HTTPFlow, passage: Passage) -> None:

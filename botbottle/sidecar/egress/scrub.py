@@ -39,6 +39,12 @@ class Scrubber:
         """Whether this scrubber looks for exactly these texts."""
         return set(self._needles) == {text for text in texts if len(text) >= MINIMUM}
 
+    def joined(self, other: Scrubber) -> Scrubber:
+        """One that looks for the texts of both."""
+        return (
+            self if self.searches(other._needles) else Scrubber((*self._needles, *other._needles))
+        )
+
     def __bool__(self) -> bool:
         return bool(self._needles)
 

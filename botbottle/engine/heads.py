@@ -67,15 +67,15 @@ def _framed(status: int, headers: Mapping[str, str], persistent: bool) -> Head:
         raise Broken("its body has a transfer encoding that nobody asked for")
     if length is not None and not _LENGTH.fullmatch(length):
         raise Broken("its content-length is no length")
+    chunked = coding is not None
+    size = None if chunked or length is None else int(length)
     if status < 200 or status in _BODILESS:
         size, chunked = 0, False
-    else:
-        size, chunked = None if length is None else int(length), coding is not None
     said = {word.strip() for word in headers.get("connection", "").lower().split(",")}
     doubtful = coding is not None and length is not None  # RFC 9112, 6.3: close after this one
     ends = chunked or size is not None
     lasts = persistent and ends and "close" not in said and not doubtful
-    return Head(status, headers, None if chunked else size, chunked, lasts)
+    return Head(status, headers, size, chunked, lasts)
 
 
 def chunk_size(line: bytes) -> int:

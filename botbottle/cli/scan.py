@@ -87,6 +87,7 @@ def scan_command(
         diff=diff,
         minimum=min_verdict,
         allow=allow,
+        base=context.cwd,
         known={name: _value(name) for name in known_env},
     )
     return run(paths, options, context.out, standard_input())

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import codecs
-import gzip
 import json
-import re
 import secrets
-import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,11 +17,10 @@ from botbottle.dlp.findings import Finding, Verdict, strength
 from botbottle.dlp.injection import scan_text
 from botbottle.dlp.scanner import Scanner
 from botbottle.dlp.settings import OUTBOUND, OUTBOUND_ALL, Limits
+from botbottle.dlp.sources import LARGEST, lines_of, sources
 from botbottle.errors import Exit, UsageError
 
 FORMATS = ("text", "json", "sarif", "jsonl")
-_HUNK = re.compile(rb"^@@ -\d+(?:,\d+)? \+(\d+)(?:,\d+)? @@")
-_FILE_CAP = 256 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +29,7 @@ class ScanOptions:
 
     ``minimum``: the weakest verdict to report ("" picks ``supervise`` outbound and ``warn``
     inbound and for JSON lines). ``known``: held secrets to look for, by name. ``allow``: a file of
-    approved fingerprints; it is begun when it does not exist.
+    approved fingerprints; it is begun when it does not exist. ``base``: where relative paths begin.
     """
 
     format: str = "text"
@@ -47,6 +42,7 @@ class ScanOptions:
     known: Mapping[str, bytes] = field(default_factory=dict, repr=False)
     key: bytes = field(default=b"", repr=False)
     allow: str = ""
+    base: Path = Path()
 
 
 def run(paths: Sequence[str], options: ScanOptions, out: TextIO, stdin: BinaryIO) -> int:
@@ -54,9 +50,9 @@ def run(paths: Sequence[str], options: ScanOptions, out: TextIO, stdin: BinaryIO
     _check(options)
     judge = Judge(options)
     if options.each_line:
-        return _each_line(paths or ("-",), judge, out, stdin)
+        return _each_line(paths or ("-",), options.base, judge, out, stdin)
     found: list[report.Located] = []
-    for name, data, line in _sources(paths, options, stdin):
+    for name, data, line in sources(paths, options.base, stdin, diff=options.diff):
         found += report.locate(name, data, judge.findings(data), line)
     out.write(_render(found, options.format))
     return int(Exit.FAILURE) if found else int(Exit.OK)
@@ -70,12 +66,12 @@ class Judge:
         self._key = options.key or secrets.token_bytes(16)
         self._allow = Allowlist()
         if options.allow:
-            self._key, self._allow = _approvals(Path(options.allow))
+            self._key, self._allow = _approvals(options.base / options.allow)
         self._least = strength(Verdict(options.minimum or _default_minimum(options)))
         self._scanner = None if options.inbound else self._outbound()
 
     def _outbound(self) -> Scanner:
-        limits = Limits(body=_FILE_CAP, seconds=60.0)
+        limits = Limits(body=LARGEST, seconds=60.0)
         return Scanner(self._options.known, key=self._key, limits=limits, allow=self._allow)
 
     def findings(self, data: bytes) -> tuple[Finding, ...]:
@@ -120,11 +116,11 @@ def _render(found: Sequence[report.Located], wanted: str) -> str:
     return report.text(found)
 
 
-def _each_line(paths: Sequence[str], judge: Judge, out: TextIO, stdin: BinaryIO) -> int:
+def _each_line(paths: Sequence[str], base: Path, judge: Judge, out: TextIO, stdin: BinaryIO) -> int:
     bad = False
     number = 0
     for path in paths:
-        for line in _lines(path, stdin):
+        for line in _lines(path, base, stdin):
             number += 1
             row, fine = _row(number, line, judge)
             bad = bad or not fine
@@ -142,80 +138,11 @@ def _row(number: int, line: bytes, judge: Judge) -> tuple[dict[str, object], boo
     return {"line": number, "findings": rows}, True
 
 
-def _lines(path: str, stdin: BinaryIO) -> Iterator[bytes]:
+def _lines(path: str, base: Path, stdin: BinaryIO) -> Iterator[bytes]:
     if path == "-":
         yield from stdin
         return
-    with _open(path) as stream:
-        yield from stream
-
-
-def _open(path: str) -> BinaryIO:
-    try:
-        if path.endswith(".gz"):
-            return gzip.open(path, "rb")  # type: ignore[return-value]  # a readable binary stream
-        return Path(path).open("rb")
-    except OSError as error:
-        raise UsageError(f"cannot read {path}: {error.strerror}") from error
-
-
-def _sources(
-    paths: Sequence[str], options: ScanOptions, stdin: BinaryIO
-) -> Iterator[tuple[str, bytes, int]]:
-    """(name, bytes, first line) of everything to scan."""
-    if options.diff:
-        yield from added(_staged(paths))
-        return
-    for path in paths or ("-",):
-        if path == "-":
-            yield "stdin", stdin.read(_FILE_CAP), 1
-        elif Path(path).is_dir():
-            yield from ((str(f), f.read_bytes(), 1) for f in _walk(Path(path)))
-        else:
-            with _open(path) as stream:
-                yield path, stream.read(_FILE_CAP), 1
-
-
-def _walk(root: Path) -> Iterator[Path]:
-    for path in sorted(root.rglob("*")):
-        if path.is_file() and not path.is_symlink() and ".git" not in path.parts:
-            yield path
-
-
-def _staged(paths: Sequence[str]) -> bytes:
-    arguments = ["git", "diff", "--cached", "--no-color", "--no-ext-diff", "-U0", "--", *paths]
-    try:
-        done = subprocess.run(arguments, capture_output=True, check=True, timeout=120)
-    except (OSError, subprocess.SubprocessError) as error:
-        raise UsageError("git diff --cached failed; is this a git repository?") from error
-    return done.stdout
-
-
-def added(diff: bytes) -> Iterator[tuple[str, bytes, int]]:
-    """(path, added lines, first line) for each hunk of a unified diff without context."""
-    path, start, lines = "", 0, list[bytes]()
-    in_hunk = False
-    for line in diff.split(b"\n"):
-        hunk = _HUNK.match(line)
-        if hunk or line.startswith(b"diff --git "):
-            if lines:
-                yield path, b"\n".join(lines), start
-            lines, in_hunk = [], hunk is not None
-            start = int(hunk[1]) if hunk else 0
-        elif in_hunk and line.startswith(b"+"):
-            lines.append(line[1:])
-        elif line.startswith(b"+++ "):
-            path = _name(line[4:])
-    if lines:
-        yield path, b"\n".join(lines), start
-
-
-def _name(field: bytes) -> str:
-    """A diff's file name: git puts a tab behind blanks and C-quotes odd characters."""
-    name = field.rstrip(b"\t")
-    if name.startswith(b'"') and name.endswith(b'"'):
-        name = codecs.escape_decode(name[1:-1])[0]
-    return name.removeprefix(b"b/").decode("utf-8", "replace")
+    yield from lines_of(base / path)
 
 
 def standard_input() -> BinaryIO:

@@ -53,12 +53,17 @@ def as_dict(finding: Finding) -> dict[str, Any]:
 
 
 def text(found: Sequence[Located]) -> str:
-    """``path:line:column: verdict rule (n bytes, fingerprint)``, one line each."""
+    """``path:line:column: verdict rule (n bytes, fingerprint)``, one line each. Names of files come
+    from anybody and must not steer a terminal."""
     return "".join(
-        f"{hit.path}:{hit.line}:{hit.column}: {hit.finding.verdict} {hit.finding.rule} "
+        f"{_printable(hit.path)}:{hit.line}:{hit.column}: {hit.finding.verdict} {hit.finding.rule} "
         f"({hit.finding.length} bytes, {hit.finding.fingerprint})\n"
         for hit in found
     )
+
+
+def _printable(name: str) -> str:
+    return "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in name)
 
 
 def json_document(found: Sequence[Located]) -> str:
@@ -73,7 +78,7 @@ def json_document(found: Sequence[Located]) -> str:
         }
         for hit in found
     ]
-    return json.dumps({"findings": rows}, indent=2) + "\n"
+    return json.dumps({"format_version": "1.0", "findings": rows}, indent=2) + "\n"
 
 
 def sarif(found: Sequence[Located], version: str) -> str:

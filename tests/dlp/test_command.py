@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from botbottle.dlp.__main__ import main
-from botbottle.dlp.command import ScanOptions, added, run
+from botbottle.dlp.command import ScanOptions, run
 from botbottle.errors import UsageError
 from tests.dlp.conftest import alnum, github
 
@@ -131,14 +131,20 @@ def test_staged_lines_are_scanned_and_others_are_not(
     assert text.startswith("new.txt:3:1: token github.token")
 
 
-def test_hunks_keep_their_place() -> None:
-    diff = b"diff --git a/f b/f\n--- a/f\n+++ b/f\n@@ -1,0 +7,2 @@ x\n+++ a\n+b\n"
-    diff += b"@@ -9 +12 @@\n-c\n+d\n"
-    assert list(added(diff)) == [("f", b"++ a\nb", 7), ("f", b"d", 12)]
+def test_paths_begin_at_the_base_and_are_named_as_they_were_given(
+    tmp_path: Path, rng: random.Random
+) -> None:
+    folder = tmp_path / "deep/er"
+    folder.mkdir(parents=True)
+    (folder / "a.txt").write_text(github(rng))
+    for given in ("deep", "deep/er/a.txt", "./deep/er"):
+        code, text = _run([given], base=tmp_path)
+        assert code == 1 and text.startswith("deep/er/a.txt:1:1: "), text
+    _run(["deep"], base=tmp_path, allow="approved.json")
+    assert (tmp_path / "approved.json").exists()
 
 
-def test_file_names_of_a_diff_are_read_as_git_writes_them() -> None:
-    names = {b"b/my file.py\t": "my file.py", b'"b/na\\303\\257ve\\t.py"': "naïve\t.py"}
-    for written, meant in names.items():
-        diff = b"diff --git a/x b/x\n+++ " + written + b"\n@@ -0,0 +1 @@\n+line\n"
-        assert list(added(diff)) == [(meant, b"line", 1)]
+def test_the_name_of_a_file_cannot_steer_a_terminal(tmp_path: Path, rng: random.Random) -> None:
+    (tmp_path / "a\x1b[2J\u202e.txt").write_text(github(rng))
+    _, text = _run([str(tmp_path)])
+    assert "a\\u001b[2J\\u202e.txt:1:1" in text and text.count("\n") == 1

@@ -261,6 +261,11 @@ class Session:
         ledger = self.reading(declared)
         return ledger.view(time.time()) if ledger else LedgerView(now=time.time())
 
+    def revision(self, declared: Declared) -> int:
+        """Grows with every change of accounts, limits and holds; -1 before the first apply."""
+        ledger = self.reading(declared)
+        return ledger.revision() if ledger else -1
+
     def applied(self, declared: Declared) -> dict[str, Any] | None:
         """The document of the newest generation: what was last applied; None before that."""
         ledger = self.reading(declared)

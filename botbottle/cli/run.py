@@ -43,15 +43,19 @@ class Pace(Struct, frozen=True, kw_only=True):
 
 
 class Look(Struct, frozen=True):
-    """When the engine was looked at (monotonic seconds), and the lock's mark just before."""
+    """When the engine was looked at (monotonic seconds), the lock's mark and the ledger's revision
+    just before."""
 
     mark: Mark
+    revision: int
     at: float
 
-    def holds(self, rested: Mark | None, now: float) -> bool:
-        """Whether nobody has had the lock since, and hardly any time has passed: what was seen is
-        what would be seen now, as far as any look can say that."""
-        return self.mark == rested and now - self.at <= FRESH
+    def holds(self, rested: Mark | None, revision: int, now: float) -> bool:
+        """Whether nobody has had the lock since nor given an order (orders are recorded without
+        it), and hardly any time has passed: what was seen is what would be seen now, as far as
+        any look can say that."""
+        unmoved = self.mark == rested and self.revision == revision
+        return unmoved and now - self.at <= FRESH
 
 
 class Run(Struct, frozen=True):
@@ -116,8 +120,13 @@ class Run(Struct, frozen=True):
 
         paths = self.session.paths
         mark = resting(paths.lock(self.declared.project.id))
-        keyed = mark is not None and Path(paths.fingerprint_key).exists()
-        return Look(mark, monotonic()) if mark is not None and keyed else None
+        if mark is None or not Path(paths.fingerprint_key).exists():
+            return None
+        return Look(mark, self.session.revision(self.declared), monotonic())
+
+    def still(self, looked: Look, rested: Mark | None) -> bool:
+        """Under the lock: whether what was shown is what would be planned now."""
+        return looked.holds(rested, self.session.revision(self.declared), monotonic())
 
     def events(self) -> AbstractContextManager[Emit]:
         from botbottle.ui.progress import events_to
@@ -140,7 +149,7 @@ class Run(Struct, frozen=True):
             timeout=self.context.lock_timeout,
             waiting=self.say,
         ) as rested:
-            if looked is not None and looked.holds(rested, monotonic()):
+            if looked is not None and self.still(looked, rested):
                 return self.carry_out(shown, pace, emit)
             now = only_shown(self.plan(), {op.id for op in shown.ops})
             if now.empty:

@@ -35,7 +35,10 @@ def context(answer: str | None = None) -> Context:
 def session(world: World, want: Declared) -> Any:
     paths = SimpleNamespace(lock=lambda _project: "/nonexistent/lock")
     return SimpleNamespace(
-        plan=lambda *_, **__: world.plan(want), view=lambda _: world.view, paths=paths
+        plan=lambda *_, **__: world.plan(want),
+        view=lambda _: world.view,
+        revision=lambda _: 0,
+        paths=paths,
     )
 
 

@@ -140,6 +140,8 @@ def test_a_plan_of_an_unchanged_home_starts_with_next_to_nothing(
     session.manifests.keep(declared_or_raise(session.load()))
     assert not slow & modules_of_a_plan(made)
     (made / "agents/web.md").write_text("---\nbottle: web\n---\nmore\n")
+    assert not slow & modules_of_a_plan(made), "the text below the keys needs no library"
+    (made / "agents/web.md").write_text("---\nbottle: web\nstate: stopped\n---\nmore\n")
     assert {"pydantic", "ruamel.yaml"} <= modules_of_a_plan(made)
 
 

@@ -115,7 +115,7 @@ class TestLooks:
         assert go(made, yes=True, allow=("widen",)) == 0
         assert [d for d in done if d == "plan"] == ["plan"] and len(done) == 2
 
-    @pytest.mark.parametrize("why", ["taken", "held", "killed", "no key", "old"])
+    @pytest.mark.parametrize("why", ["taken", "held", "killed", "no key", "old", "ordered"])
     def test_otherwise_it_is_planned_again(
         self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, why: str
     ) -> None:
@@ -131,8 +131,13 @@ class TestLooks:
             with project_lock(lock, "another"):
                 pass
 
-        if why == "taken":
-            monkeypatch.setattr("botbottle.cli.run.ask", taken)
+        def ordered(*_: object) -> None:
+            """``bb kill`` records what it wants before it has the lock."""
+            made.session.revision = lambda _: 1  # type: ignore[method-assign,assignment]
+
+        if why in ("taken", "ordered"):
+            between = taken if why == "taken" else ordered
+            monkeypatch.setattr("botbottle.cli.run.ask", between)
         assert go(made, yes=True, allow=("widen",)) == 0
         assert [d for d in done if d == "plan"] == ["plan", "plan"]
 

@@ -8,6 +8,7 @@ provider that nothing meters is flagged; it is not an allow list.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 
 CLAUDE, CODEX, GEMINI = "claude", "codex", "gemini"
 BEDROCK, AZURE, OPENROUTER, OLLAMA = "bedrock", "azure", "openrouter", "ollama"
@@ -140,7 +141,12 @@ def _lookup(table: Mapping[str, str], host: str) -> str | None:
 def provider_of(host: str, declared: Mapping[str, str]) -> str | None:
     """Budget key of a host: a declared one first, then the hosts known by heart, else None."""
     host = canonical_host(host)
-    return _lookup(declared, host) or _lookup(METERED_HOSTS, host)
+    return _lookup(declared, host) or _by_heart(host)
+
+
+@lru_cache(maxsize=1024)
+def _by_heart(host: str) -> str | None:
+    return _lookup(METERED_HOSTS, host)
 
 
 def _covered(wildcard: str, pattern: str) -> bool:

@@ -45,6 +45,23 @@ def test_only_a_tail_that_could_become_a_secret_is_held() -> None:
     assert stream.feed(b"ad") == b"sk-read"
 
 
+@given(st.lists(st.text("ab", min_size=8, max_size=12), min_size=1, max_size=4), st.text("abc"))
+def test_the_longest_tail_that_could_become_one_is_held(secrets: list[str], text: str) -> None:
+    needles, data = [s.encode() for s in secrets], text.encode()
+    scrubber = Scrubber(needles)
+    clean = scrubber.clean(data)
+    tails = (n for n in range(len(clean), 0, -1) if _begins(needles, clean[-n:]))
+    assert scrubber.held(clean) == next(tails, 0)
+
+
+def _begins(needles: list[bytes], tail: bytes) -> bool:
+    return any(len(n) > len(tail) and n.startswith(tail) for n in needles)
+
+
+def test_without_secrets_nothing_is_held() -> None:
+    assert Scrubber([]).held(b"abc") == 0
+
+
 def test_encoded_echoes_are_found() -> None:
     import base64
 

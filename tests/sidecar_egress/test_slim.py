@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import MutableMapping
+from collections.abc import Callable, MutableMapping
 
 import pytest
 from h11 import EndOfMessage
@@ -11,7 +11,8 @@ from h11._receivebuffer import ReceiveBuffer
 from hypothesis import given
 from hypothesis import strategies as st
 from mitmproxy.coretypes.multidict import MultiDict
-from mitmproxy.http import Headers
+from mitmproxy.http import Headers, Request, Response
+from mitmproxy.net.http.http1 import read
 
 from botbottle.sidecar.egress import slim
 
@@ -63,3 +64,39 @@ def test_bodies_without_a_known_length_have_the_readers_that_they_had() -> None:
 def test_ids_differ() -> None:
     ids = slim._Ids()
     assert len({ids.uuid4() for _ in range(100)}) == 100
+
+
+HEADS = st.lists(
+    st.tuples(
+        st.sampled_from([b"Connection", b"Content-Length", b"Transfer-Encoding", b"x"]),
+        st.sampled_from([b"close", b"keep-alive", b"5", b"0", b"chunked", b"-1"]),
+    ),
+    max_size=3,
+)
+STATUS = st.sampled_from([0, 101, 200, 204, 304])
+
+
+def outcome(work: Callable[[], object]) -> object:
+    try:
+        return work()
+    except ValueError as error:
+        return str(error)
+
+
+@given(st.lists(st.tuples(HEADS, STATUS, st.sampled_from([b"GET", b"HEAD"])), max_size=4))
+def test_what_is_remembered_of_a_heads_framing_follows_every_change(
+    changes: list[tuple[list[tuple[bytes, bytes]], int, bytes]],
+) -> None:
+    """Asked twice of the same message, each time after something in it has changed."""
+    request, response = Request.make("GET", "https://a/"), Response.make(200)
+    for fields, status, method in changes:
+        message = response if status else request
+        message.headers.fields = tuple(fields)
+        response.data.status_code, request.data.method = status or 200, method
+        answer = response if status else None
+        wanted = outcome(lambda: read.expected_http_body_size(request, answer))  # noqa: B023
+        for _ in range(2):
+            assert outcome(lambda: slim._body_size(request, answer)) == wanted  # noqa: B023
+            for version in ("HTTP/1.1", "HTTP/1.0"):
+                closes = read.connection_close(version, message.headers)
+                assert slim._closes(version, message.headers) is closes

@@ -30,6 +30,11 @@ class Scrubber:
         self._needles = tuple(sorted(found, key=len, reverse=True))
         self._longest = max((len(n) for n in self._needles), default=1)
         self._matcher = matcher([_literal(n) for n in self._needles]) if found else None
+        self._beginning: dict[int, list[bytes]] = {}  # first byte → texts
+        for needle in self._needles:
+            self._beginning.setdefault(needle[0], []).append(needle)
+        first = re.escape(bytes(sorted(self._beginning)))
+        self._first = re.compile(b"[%b]" % first if first else b"(?!)")
         self._alphabet = bytes(sorted({byte for needle in found for byte in needle}))
 
     def __repr__(self) -> str:
@@ -68,15 +73,11 @@ class Scrubber:
         start = len(data) - (len(window) - len(window.rstrip(self._alphabet)))
         if start == len(data):
             return 0  # the last byte is in no secret
-        longest = 0
-        for needle in self._needles:
-            at = max(start, len(data) - len(needle) + 1)
-            while (at := data.find(needle[:1], at)) >= 0:
-                if needle.startswith(data[at:]):
-                    longest = max(longest, len(data) - at)
-                    break
-                at += 1
-        return longest
+        for found in self._first.finditer(data, start):
+            tail = data[found.start() :]
+            if any(len(n) > len(tail) and n.startswith(tail) for n in self._beginning[tail[0]]):
+                return len(tail)
+        return 0
 
     def stream(self) -> ScrubStream:
         """A cleaner for one body."""

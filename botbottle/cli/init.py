@@ -11,15 +11,19 @@ import typer
 from botbottle.cli.context import Context
 from botbottle.cli.starter import PROVIDERS, Choices, files
 from botbottle.errors import Exit, ManifestError, Refused, UsageError
+from botbottle.load.layers import SETTINGS
 
 
 def write_starter(home: Path, choices: Choices, force: bool, out: TextIO) -> int:
-    """Write the starter's files. Nothing is overwritten unless ``force``.
+    """Write the starter's files. Nothing is overwritten unless ``force``; settings that are there
+    serve a second bottle as well.
 
     Raises UsageError for a choice that would not validate and Refused for existing files.
     """
     check(choices)
     wanted = files(choices)
+    if not force and (home / SETTINGS).exists():
+        del wanted[SETTINGS]
     taken = [file for file in wanted if (home / file).exists()]
     if taken and not force:
         raise Refused(

@@ -82,6 +82,18 @@ def test_nothing_is_overwritten_unless_told(home: Path) -> None:
     assert write_starter(home, Choices("base"), True, io.StringIO()) == Exit.OK
 
 
+def test_a_second_bottle_is_begun_beside_the_first_under_the_same_settings(tmp_path: Path) -> None:
+    home = tmp_path / "h"
+    write_starter(home, Choices(), False, io.StringIO())
+    (home / "settings.yml").write_text("max_changes: 3\n")
+    out = io.StringIO()
+    assert write_starter(home, Choices("web", "codex"), False, out) == Exit.OK
+    assert (home / "settings.yml").read_text() == "max_changes: 3\n"
+    assert "settings.yml" not in out.getvalue()
+    found = load(home).declared
+    assert found is not None and [b.name for b in found.bottles] == ["dev", "web"]
+
+
 @pytest.mark.parametrize(
     "choices",
     [

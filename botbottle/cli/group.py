@@ -15,6 +15,7 @@ from botbottle.cli.options import typed
 from botbottle.cli.root import root
 from botbottle.cli.verbs import GROUPS, VERBS
 from botbottle.errors import Exit, UsageError
+from botbottle.load import import_pydantic
 
 _WORDS = {"path": "PATH", "int": "N", "int range": "N", "float": "N", "float range": "N"}
 
@@ -108,6 +109,8 @@ app.callback()(typed(root))
 def run(args: Sequence[str]) -> int:
     """Run a command line and return its exit code. Raises what the verb raises, and UsageError
     for what is not understood."""
+    if set(args) - {"--help"}:
+        import_pydantic()  # typer reads values with it
     command: Any = typer.main.get_command(app)
     try:  # not its main(), which ends the process in words and with codes of its own
         with command.make_context("bb", list(args), obj=tuple(args)) as context:

@@ -8,6 +8,8 @@ module's names are imported when they are first used).
 from __future__ import annotations
 
 import importlib
+import sys
+import warnings
 from typing import TYPE_CHECKING, Any
 
 from botbottle.load.layers import Layers, find_project, layers, names
@@ -40,6 +42,7 @@ __all__ = [
     "explain",
     "explain_bottle",
     "find_project",
+    "import_pydantic",
     "layers",
     "load",
     "load_one",
@@ -52,4 +55,21 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name not in _LAZY:
         raise AttributeError(name)
+    if _LAZY[name] != "env":
+        import_pydantic()
     return getattr(importlib.import_module(f"botbottle.load.{_LAZY[name]}"), name)
+
+
+def import_pydantic() -> None:
+    """With the standard library's ``deprecated`` in the place of that of typing_extensions, which
+    imports all of asyncio: a tenth of what reading manifests takes."""
+    own = getattr(warnings, "deprecated", None)  # new in Python 3.13
+    if own is None or "pydantic" in sys.modules:
+        return
+    words = vars(importlib.import_module("typing_extensions"))
+    theirs = words["deprecated"]
+    words["deprecated"] = own
+    try:
+        importlib.import_module("pydantic.main")
+    finally:
+        words["deprecated"] = theirs

@@ -39,6 +39,8 @@ def as_sent(start: int, end: int) -> tuple[int, int]:
     return start, end - start
 
 
+type Allowance = dict[Verdict, Work]
+
 _STALE = 0.002  # seconds
 
 
@@ -74,6 +76,8 @@ class Message:
         self._found: list[tuple[Verdict, str, str, int, int, bytes]] = []
         self._bounds: dict[tuple[str, str], Verdict] = {}
         self._partial: list[KnownHit] = []
+        # All that is decoded shares one allowance, of each tier, whatever number of layers it has.
+        self._layers = {verdict: Work(scanner.limits.confirmed) for verdict in Verdict}
         self._seen: set[tuple[str, bytes]] = set()
 
     def add(
@@ -124,32 +128,43 @@ class Message:
         view = memoryview(data)
         if not depth:
             self._grant(len(view))
-        tokens = tokens and self._tokens
+        tokens = tokens and self._tokens and not (depth and self._flooded(location))
         if not (self._known or tokens):
             return
         known = self._start_known(view)
         if tokens:
-            self._scan_tokens(view, location, origin)
+            self._scan_tokens(view, location, origin, self._layers if depth else None)
         triggers = self._scan_known(view, location, origin, known())
         if self._known and len(view) <= _SQUEEZE_CAP:
             self._scan_squeezed(data, location, origin)
         if depth < self.scanner.limits.depth:
             Undo(self, view, location, depth, origin).all(triggers)
 
-    def _scan_tokens(self, view: memoryview, location: str, origin: Origin) -> None:
+    def _flooded(self, location: str) -> bool:
+        """What is left of the layers may be anything, and was said to be: no rule can say more."""
+        if self._layers[Verdict.TOKEN].left > 0:
+            return False
+        self.bound(Verdict.TOKEN, "limit.events", location)
+        return True
+
+    def _scan_tokens(
+        self, view: memoryview, location: str, origin: Origin, shared: Allowance | None
+    ) -> None:
         rules, limits = self.scanner.rules, self.scanner.limits
         hits, overflow = rules.matcher.find(view, limits.candidates + len(view) // 64)
         if overflow:  # what follows was not looked at and may be anything
             self.bound(Verdict.TOKEN, "limit.events", location)
+            self._layers[Verdict.TOKEN].left = 0
         if not hits:
             return
-        confirmed = list(self._bounded(view, hits, location))
+        confirmed = list(self._bounded(view, hits, location, shared))
         for hit in _distinct(confirmed):
             self.add(hit.verdict, hit.rule, location, origin(hit.start, hit.end), hit.secret)
 
     def _bounded(
-        self, view: memoryview, hits: Sequence[tuple[int, int]], location: str
-    ) -> Iterator[Hit]:
+        self, view: memoryview, hits: Sequence[tuple[int, int]], location: str,
+        shared: Allowance | None,
+    ) -> Iterator[Hit]:  # fmt: skip
         """Hits while there is time, and of each verdict at most the limit.
 
         Each verdict has room of its own and what may be stronger comes first, so that a flood of
@@ -158,8 +173,10 @@ class Message:
         """
         ruleset, limits = self.scanner.rules.ruleset, self.scanner.limits
         room = dict.fromkeys(Verdict, limits.findings)
-        work = Work(limits.confirmed)
+        own = Work(limits.confirmed)
         for tier, part in ruleset.tiers(hits):
+            work = shared[tier] if shared else own
+            work.refused = False
             for hit in ruleset.confirm(view, part, work):
                 room[hit.verdict] -= 1
                 if room[hit.verdict] >= 0:

@@ -7,12 +7,15 @@ cannot switch a finding off by writing "example" next to a real token.
 
 from __future__ import annotations
 
+import re
+
 _WORDS = (
     b"example", b"placeholder", b"your_", b"your-", b"yourtoken", b"yourapi", b"changeme",
     b"dummy", b"redacted", b"insert_", b"replace_", b"replace-me", b"xxxxxxxx", b"********",
     b"........", b"00000000000000", b"1234567890123456", b"-your", b"_here", b"-here",
     b"<token>", b"fakefake", b"notreal", b"aaaaaaaaaaaa", b"abcdefghijklmnopqrst",
 )  # fmt: skip
+_FILLERS = re.compile(b"|".join(map(re.escape, _WORDS)))
 
 # Values printed in RFC 6749, RFC 6750, RFC 7519 and RFC 7617.
 _PUBLISHED = frozenset(
@@ -35,5 +38,4 @@ def is_placeholder(value: bytes) -> bool:
         return True
     if b"${" in head or b"{{" in head or b"<%" in head:
         return True
-    lower = head.lower()
-    return any(word in lower for word in _WORDS)
+    return _FILLERS.search(head.lower()) is not None

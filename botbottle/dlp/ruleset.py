@@ -11,7 +11,7 @@ import hashlib
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from botbottle.dlp.boundary import EDGE, in_base64, left_ok, right_ok
@@ -20,7 +20,15 @@ from botbottle.dlp.engines.linear import program, secret_group
 from botbottle.dlp.entropy import shannon
 from botbottle.dlp.findings import Verdict
 from botbottle.dlp.placeholders import is_placeholder
-from botbottle.dlp.rules.model import Check, Context, Glance, Judge, Rule, context_expression
+from botbottle.dlp.rules.model import (
+    Check,
+    Context,
+    Extend,
+    Glance,
+    Judge,
+    Rule,
+    context_expression,
+)
 
 _CONTEXT_BEFORE, _CONTEXT_AFTER = 400, 400
 _CREDENTIAL = re.compile(
@@ -88,6 +96,7 @@ class Target:
     placeholders: bool
     glance: Glance | None = None
     apart: bool = False
+    extend: Extend | None = None
 
     def program(self) -> Any:
         """The RE2 program that confirms."""
@@ -161,7 +170,9 @@ class RuleSet:
             if end <= settled:
                 continue
             glance = self.targets[index].glance
-            if glance is not None and not glance(surface, end):
+            nothing = glance(surface, end) if glance is not None else None
+            if nothing is not None:
+                done[index] = max(settled, nothing)
                 continue
             if not work.take(self.targets[index].after):
                 return
@@ -185,7 +196,10 @@ class RuleSet:
                 yield None, low + match.end()
                 continue
             hit = _accept(target, window, match, low)
-            yield hit, low + match.end() if hit is not None else settled
+            if hit is not None and target.extend is not None:
+                last = target.extend(surface, hit.end)
+                hit = replace(hit, end=last, secret=bytes(surface[hit.start : last]))
+            yield hit, max(low + match.end(), hit.end) if hit is not None else settled
 
 
 def _by_turns(hits: Sequence[tuple[int, int]], most: int) -> Iterable[tuple[int, int]]:
@@ -278,6 +292,7 @@ def _rule_target(rule: Rule) -> Target:
     return Target(
         rule.id, literals, rule.pattern, (), rule.verdict, rule.entropy, rule.left, rule.right,
         rule.before, rule.after, rule.check, rule.judge, rule.placeholders, rule.glance, rule.apart,
+        rule.extend,
     )  # fmt: skip
 
 

@@ -71,16 +71,21 @@ _NEAR = (
 )
 _DEFAULT = r"(?:default|value)\s{0,8}=\s{0,3}\\*[\"'\x60][A-Za-z0-9_\-+/=.~]{16}"
 _AHEAD, _LONGEST = 16, 200  # characters of a value: when the engine reports it, and all of it
-_REST = re.compile(rb"[A-Za-z0-9_\-+/=.~]*")
-_DIGIT = re.compile(rb"[0-9]")
+_FAR = 4096  # bytes in which a digit or the end of the value is looked for
+_STOP = re.compile(rb"[^A-Za-z_\-+/=.~]")
 _FLAG = r"--[\w\-]{0,30}(?:token|key|secret|password|auth)[\w\-]{0,12}[ =]{1,2}"
 
 
-def has_value(surface: memoryview, end: int) -> bool:
-    """Whether the value whose first characters end at ``end`` has a digit: without one it is a
+def has_value(surface: memoryview, end: int) -> int | None:
+    """None where the value whose first characters end at ``end`` has a digit: without one it is a
     name, and most of what stands behind names like "key" are names."""
-    rest = _REST.match(surface, max(0, end - _AHEAD), end + _LONGEST)
-    return rest is not None and _DIGIT.search(rest[0]) is not None
+    stop = _STOP.search(surface, max(0, end - _AHEAD), end + _FAR)
+    place = stop.start() if stop else min(len(surface), end + _FAR)
+    if stop is not None and not stop[0].isdigit():
+        return max(end, place)
+    if stop is not None and place < end + _LONGEST:
+        return None
+    return max(end, place - _LONGEST)
 
 
 def random_looking(value: bytes) -> bool:

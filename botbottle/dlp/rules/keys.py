@@ -3,6 +3,8 @@
 # ruff: noqa: E501  (a table: one rule a line)
 from __future__ import annotations
 
+import re
+
 from botbottle.dlp.checks import b64_lenient, jwt, mixed_case
 from botbottle.dlp.engines.linear import program
 from botbottle.dlp.findings import Verdict
@@ -10,7 +12,8 @@ from botbottle.dlp.rules.model import Context, Rule, token
 
 _PEM = "RFC 7468 (PEM), RFC 4716 and PROTOCOL.key (OpenSSH), RFC 9580 (OpenPGP armor)"
 _BEGIN = r"-----BEGIN[ A-Z0-9_\-]{0,60}PRIVATE KEY(?: BLOCK)?-----"
-_END = r"-----END[ A-Z0-9_\-]{0,60}-----"
+_END = re.compile(rb"[ A-Z0-9_\-]{0,60}-----")
+_LONGEST, _OPEN = 9000, 1000  # bytes of a key that has an end, and of one that has none
 _BODY = r"[A-Za-z0-9+/=]{32}"
 _B64_PRIVATE = r"(?:UFJJVkFURSBLRV|BSSVZBVEUgS0VZ|QUklWQVRFIEtFW)"
 
@@ -30,8 +33,17 @@ def armored(value: bytes) -> bool:
     return program(_BODY).search(value.split(b"-----", 2)[-1]) is not None
 
 
+def to_end(surface: memoryview, end: int) -> int:
+    """Where the armor closes, else some lines on. Found as a literal: no regex reads thousands of
+    bytes for each of thousands of headers."""
+    rest = bytes(surface[end : end + _LONGEST])
+    at = rest.find(b"-----END")
+    close = _END.match(rest, at + 8) if at >= 0 else None
+    return end + (close.end() if close else min(_OPEN, len(rest)))
+
+
 RULES: tuple[Rule | Context, ...] = (
-    token("key.pem", f"({_BEGIN}.{{0,300}}?{_BODY}(?:.*?{_END}|.{{0,1000}}))", "private key", anchor=_BEGIN, before=160, after=9000, source=_PEM, check=armored),
+    token("key.pem", f"{_BEGIN}.{{0,300}}?{_BODY}", "private key", anchor=_BEGIN, before=160, after=340, extend=to_end, source=_PEM, check=armored),
     token("key.pem-header", f"{_BEGIN}.{{8,60}}", "private key", anchor=_BEGIN, before=160, after=80, source=_PEM + "; a header without a key behind it", verdict=Verdict.WARN),
     token("key.pem-base64", f"LS0tLS1CRUdJTi[A-Za-z0-9+/\\\\]{{2,60}}?{_B64_PRIVATE}[A-Za-z0-9+/=\\\\]{{40,}}", "ls0tls1crudjti", after=9000, source=_PEM + ", wrapped in Base64 (kubeconfig client-key-data, CI variables)"),
     token("key.pkcs-der", r"MII[A-Za-z0-9+/]{2,5}IB(?:AA[JK]|ADANBgkqhkiG9w0BAQEFAASC|ADALBglghkgB|ADAQBgcqhkjOPQ|AD)[A-Za-z0-9+/=\s\\]{56,}", "mii", after=9000, left=True, check=not_public, source="RFC 8017, RFC 5958: version 0, then modulus or AlgorithmIdentifier, in Base64"),

@@ -22,7 +22,8 @@ from botbottle.dlp.rules.minimal import minimal
 
 Check = Callable[[bytes], bool | Verdict]
 Judge = Callable[[bytes, bytes], Verdict | None]
-Glance = Callable[[memoryview, int], bool]
+Glance = Callable[[memoryview, int], int | None]
+Extend = Callable[[memoryview, int], int]
 
 # Between a key and its value: the rest of the key, one assignment operator, quotes and escapes.
 _GAP = r"[\w.\- \t\[\]\"'\\(){}$|?\x60]{0,40}"
@@ -50,7 +51,9 @@ class Rule:
     ``check`` gets the secret and has the last word (checksums, headers that must decode); it may
     answer with another verdict. ``judge`` gets what stands in front of the secret too. ``apart``:
     the engine looks for the boundary as well (dearer a byte, cheaper where prefixes abound).
-    ``glance``: a cheap look at the surface around a hit's end; False spares the regex.
+    ``glance``: a cheap look at the surface around a hit's end; it gives the place up to which the
+    rule's hits need no regex, None where one has to look. ``extend``: how far a secret reaches that
+    the pattern takes only the beginning of.
     """
 
     id: str
@@ -70,6 +73,7 @@ class Rule:
     apart: bool = False
     also: tuple[str, ...] = ()
     glance: Glance | None = None
+    extend: Extend | None = None
 
     @property
     def expressions(self) -> tuple[str, ...]:
@@ -122,6 +126,7 @@ def token(
     apart: bool = False,
     also: tuple[str, ...] = (),
     glance: Glance | None = None,
+    extend: Extend | None = None,
 ) -> Rule:
     """A :class:`Rule` with the usual defaults."""
     return Rule(
@@ -142,6 +147,7 @@ def token(
         apart=apart,
         also=also,
         glance=glance,
+        extend=extend,
     )
 
 

@@ -11,10 +11,10 @@ _UUID = r"(?i:[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})"
 _OWNERS = (b"poly", b"private", b"wallet", b"eth")
 
 
-def named(surface: memoryview, end: int) -> bool:
+def named(surface: memoryview, end: int) -> int | None:
     """Whether a name stands in front of the 64 hex digits that end there; most are hashes."""
     before = bytes(surface[max(0, end - 120) : end - 66]).lower()
-    return any(name in before for name in _OWNERS)
+    return None if any(name in before for name in _OWNERS) else end
 
 
 RULES: tuple[Rule | Context, ...] = (

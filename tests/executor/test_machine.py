@@ -1,8 +1,7 @@
 """Planner, executor and engine under any mix of edits, spending, orders, meddling, stale plans and
 applies that die: after every step the world is safe, and at the end plain applies settle it.
 
-A rule-based state machine of Hypothesis on the engine in memory. Examples are derived from the
-code alone, so a run that was green stays green; a chaos run looks much further.
+A rule-based state machine of Hypothesis on the engine in memory; a chaos run looks much further.
 """
 
 from __future__ import annotations
@@ -260,8 +259,6 @@ def explore(examples: int, steps: int) -> None:
             max_examples=examples,
             stateful_step_count=steps,
             deadline=None,
-            derandomize=True,
-            database=None,
             report_multiple_bugs=False,
             suppress_health_check=list(HealthCheck),
         ),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -90,3 +92,40 @@ def test_every_mark_is_run_by_exactly_one_stage_of_make_test_or_by_chaos() -> No
     assert [gates.FAST in s for s in selected] == [True, False]
     assert [gates.REAL in s for s in selected] == [False, True]
     assert "chaos" in gates.TARGETS
+
+
+def test_only_chaos_looks_for_new_examples(tmp_path: Path) -> None:
+    """The others try the same ones each time, whatever the machine has in store, and keep none."""
+    asked = {name: {w for g in found for w in g.argv} for name, found in gates.TARGETS.items()}
+    exploring = {name for name, words in asked.items() if "BB_EXPLORE=1" in words}
+    assert exploring == {"chaos"}
+    (tmp_path / "conftest.py").write_text((gates.ROOT / "tests/conftest.py").read_text())
+    (tmp_path / "test_it.py").write_text(EXAMPLES)
+    runs = [tried(tmp_path, explore) for explore in ("", "", "1", "1")]
+    assert runs[0] == runs[1] and not (runs[2] == runs[3] == runs[0])
+    assert {len(run.splitlines()) for run in runs} == {100}, "as many examples either way"
+
+
+EXAMPLES = """
+from pathlib import Path
+from hypothesis import given
+from hypothesis import strategies as st
+
+@given(st.integers())
+def test_it(n):
+    with Path("tried").open("a") as out:
+        print(n, file=out)
+"""
+
+
+def tried(folder: Path, explore: str) -> str:
+    """The examples of a run; without exploring, nothing else is left behind."""
+    env = {k: v for k, v in os.environ.items() if k not in ("CI", "BB_EXPLORE")}
+    argv = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_it.py"]
+    (folder / "tried").unlink(missing_ok=True)
+    subprocess.run(
+        argv, cwd=folder, env={**env, "BB_EXPLORE": explore}, check=True, capture_output=True
+    )
+    if not explore:
+        assert not (folder / ".hypothesis/examples").exists()
+    return (folder / "tried").read_text()

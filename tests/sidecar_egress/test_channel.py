@@ -78,6 +78,22 @@ def test_what_came_before_the_peers_end_is_still_opened(pair: Pair) -> None:
     assert pair.channel.ended
 
 
+def test_what_follows_the_peers_end_is_nothing_and_is_not_kept(pair: Pair) -> None:
+    with suppress(ssl.SSLWantReadError):
+        pair.client.unwrap()
+    assert pair.channel.open(pair.outgoing.read()) == b"" and pair.channel.ended
+    for _ in range(8):
+        assert pair.channel.open(b"z" * 65536) == b""
+    assert unread(pair) == 0
+    pair.channel._held.bio_write(b"z")  # the control: what waits is seen
+    assert unread(pair) == 1
+
+
+def unread(pair: Pair) -> int:
+    """Bytes that wait to be opened."""
+    return int(SSL._lib.BIO_get_mem_data(pair.channel._in, SSL._ffi.new("char **")))  # type: ignore[attr-defined]
+
+
 def test_a_changed_record_breaks_the_channel(pair: Pair) -> None:
     sealed = bytearray(pair.say(b"hello"))
     sealed[-1] ^= 1

@@ -44,7 +44,12 @@ class Channel:
         _lib.SSL_clear_mode(self._ssl, _lib.SSL_MODE_ENABLE_PARTIAL_WRITE)
 
     def open(self, data: bytes) -> bytes:
-        """What ``data`` says, maybe nothing. Raises Broken."""
+        """What ``data`` says, maybe nothing. Raises Broken.
+
+        What follows the peer's end says nothing (RFC 8446, 6.1); OpenSSL would keep it for ever.
+        """
+        if self.ended:
+            return b""
         if _lib.BIO_write(self._in, data, len(data)) != len(data):
             raise Broken
         pieces = []

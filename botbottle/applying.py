@@ -75,7 +75,7 @@ def _ledger_dir(path: Path) -> None:
 def vault_of(session: Session, names: Mapping[str, str], ledger: str = "") -> MemoryVault:
     """The values behind the fingerprints of a plan, from the host's variables and logins.
     ``ledger``: the password of its database."""
-    values = {name: value for name in names if (value := session.credential(name))}
+    values = {name: value for name in names if (value := session.credentials.find(name))}
     return MemoryVault(session.key(), values, session.env_values, ledger)
 
 

@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 from msgspec.structs import replace
 
 from botbottle import __version__
+from botbottle.credentials import Credentials
 from botbottle.engine.api import EngineRead
 from botbottle.errors import LedgerOutdated, ManifestError
 from botbottle.load.env import EnvValues
-from botbottle.load.hostlogin import HostLogins
 from botbottle.manifests import Manifests
 from botbottle.model import labels
 from botbottle.model.bottle import BottleSpec, Declared
@@ -34,7 +34,7 @@ from botbottle.planner.facts import Facts, Guards
 from botbottle.planner.names import ledger_name, names, outer_name
 from botbottle.planner.plan import plan
 from botbottle.planner.wanted import SIDECAR_RECIPE, env_names, image_recipe, routes
-from botbottle.providers import HOST_LOGINS, login
+from botbottle.providers import login
 from botbottle.snapshots import with_snapshots
 
 
@@ -90,7 +90,7 @@ class Session:
         self.env_values: dict[str, Mapping[str, str]] = {}
         self.ledger: Ledger | None = None
         self.upgrades = False
-        self.logins = HostLogins(environ)
+        self.credentials = Credentials(environ)
 
     @property
     def paths(self) -> HomePaths:
@@ -120,8 +120,7 @@ class Session:
         """What the planner is told about this host."""
         mark = self.marker()
         recipes = {SIDECAR_RECIPE, *(image_recipe(b) for b in declared.bottles)}
-        wanted = sorted({r.auth.secret for b in declared.bottles for r in routes(b) if r.auth})
-        values = {n: v for n in wanted if (v := self.credential(n))}
+        values, unusable = self.credentials.of(r for b in declared.bottles for r in routes(b))
         applied = self.applied(declared) or {}
         return Facts(
             paths=self.paths,
@@ -130,7 +129,7 @@ class Session:
             bb_version=__version__,
             secrets={n: mark(v) for n, v in values.items()},
             accounts={n: a for n, v in values.items() if (a := login.account(v))},
-            lacking={n: w for n in wanted if n in HOST_LOGINS and (w := self.logins.find(n).why)},
+            lacking=unusable,
             env=self.env_marks(declared, mark),
             approved={name: frozenset(r) for name, r in applied.get("reach", {}).items()},
             guards=Guards(applied.get("guards", {})),
@@ -140,13 +139,6 @@ class Session:
             destroy=destroy,
             ledger_locked=bool(declared.settings.ledger) and self.control.ledger_locked(),
         )
-
-    def credential(self, name: str) -> str:
-        """The value behind a name that routes use: the operator's own login, or a host variable.
-        '' when there is none."""
-        if name in HOST_LOGINS:
-            return self.logins.find(name).text
-        return self.environ.get(name, "")
 
     def env_marks(
         self, declared: Declared, mark: Callable[[str], str]

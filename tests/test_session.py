@@ -107,7 +107,7 @@ def test_no_login_is_read_that_no_bottle_uses(tmp_path: Path) -> None:
     log_in(tmp_path, "unused")
     made = session(tmp_path)
     assert set(made.facts(declared(bottle("plain"))).secrets) == {"ANTHROPIC_API_KEY"}
-    assert pickle.dumps(made.logins._read) == pickle.dumps({})
+    assert pickle.dumps(made.credentials.logins._read) == pickle.dumps({})
 
 
 def test_nothing_is_written_to_the_login(tmp_path: Path, want: Declared) -> None:

@@ -141,7 +141,7 @@ def search(session: Session, declared: Declared, rows: list[dict[str, Any]]) -> 
     from botbottle.providers import login
 
     names = session.facts(declared).secrets
-    values = {n: v for n in names if (v := session.credential(n))}
+    values = {n: v for n in names if (v := session.credentials.find(n))}
     secrets = {n: text.encode() for n, text in login.texts(values).items()}
     if not secrets:
         raise Refused("no credential is at hand to search for", code="BB7308",

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import resource
 import socket
 import ssl
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 from OpenSSL import SSL
 
-from botbottle.sidecar.egress.authority import open_authority
+from botbottle.sidecar.egress.authority import Authority, open_authority
 from botbottle.sidecar.egress.channel import Broken, Channel
 from botbottle.sidecar.egress.tls import AgentSide
 from tests.sidecar_egress.raw_client import code_of, get, read
@@ -51,12 +53,16 @@ class Pair:
 
 
 @pytest.fixture
-def pair(tmp_path_factory: pytest.TempPathFactory) -> Pair:
-    authority = open_authority(tmp_path_factory.mktemp("ca"), "test")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return open_authority(tmp_path_factory.mktemp("ca"), "test")
+
+
+@pytest.fixture
+def pair(authority: Authority) -> Pair:
     return Pair(AgentSide(authority), authority.pem.decode())
 
 
-@pytest.mark.parametrize("size", [1, 16384, 16385, 300_000])
+@pytest.mark.parametrize("size", [1, 16384, 16385, 65536, 65537, 300_000])
 def test_both_directions_carry_every_size(pair: Pair, size: int) -> None:
     data = bytes(i * 7 % 251 for i in range(size))
     assert pair.channel.open(pair.say(data)) == data
@@ -76,6 +82,21 @@ def test_what_came_before_the_peers_end_is_still_opened(pair: Pair) -> None:
         pair.client.unwrap()
     assert pair.channel.open(sealed + pair.outgoing.read()) == b"last words"
     assert pair.channel.ended
+
+
+def test_what_was_carried_leaves_no_room_behind_that_is_as_large(authority: Authority) -> None:
+    """OpenSSL's buffers are as large as the most they ever held, as long as a connection lasts."""
+    data, before, pairs = bytes(8 * 1024 * 1024), _resident(), []
+    for _ in range(8):
+        pairs.append(Pair(AgentSide(authority), authority.pem.decode()))
+        assert len(pairs[-1].channel.seal(data)) > len(data)
+    grown, carried = _resident() - before, len(data) * len(pairs)
+    assert grown < carried // 2
+
+
+def _resident() -> int:
+    """Bytes of this process's memory."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
 
 
 def test_what_follows_the_peers_end_is_nothing_and_is_not_kept(pair: Pair) -> None:

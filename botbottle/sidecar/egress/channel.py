@@ -14,6 +14,7 @@ from typing import Any
 from OpenSSL import SSL
 
 _SIZE = 272 * 1024  # bytes: one read of the event loop and its records' heads
+_STEP = 64 * 1024  # bytes at once: OpenSSL's own buffers stay as large as they ever were
 _lib: Any = SSL._lib  # type: ignore[attr-defined]
 _ffi: Any = SSL._ffi  # type: ignore[attr-defined]
 
@@ -50,12 +51,20 @@ class Channel:
         """
         if self.ended:
             return b""
-        if _lib.BIO_write(self._in, data, len(data)) != len(data):
+        pieces: list[bytes] = []
+        if len(data) <= _STEP:
+            self._put(data, len(data), pieces)
+        else:
+            start = _ffi.from_buffer(data)
+            for at in range(0, len(data), _STEP):
+                self._put(start + at, min(_STEP, len(data) - at), pieces)
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    def _put(self, data: Any, size: int, pieces: list[bytes]) -> None:
+        if _lib.BIO_write(self._in, data, size) != size:
             raise Broken
-        pieces = []
         while piece := self._read():
             pieces.append(piece)
-        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
     def _read(self) -> bytes:
         """As much as the buffer holds; empty when there is no more."""
@@ -77,7 +86,14 @@ class Channel:
 
     def seal(self, data: bytes) -> bytes:
         """What to send for ``data``. Raises Broken."""
-        if _lib.SSL_write(self._ssl, data, len(data)) != len(data):
+        if len(data) <= _STEP:
+            return self._sealed(data, len(data))
+        start = _ffi.from_buffer(data)
+        parts = range(0, len(data), _STEP)
+        return b"".join(self._sealed(start + at, min(_STEP, len(data) - at)) for at in parts)
+
+    def _sealed(self, data: Any, size: int) -> bytes:
+        if _lib.SSL_write(self._ssl, data, size) != size:
             _lib.ERR_clear_error()
             raise Broken
         return self.owed()

@@ -169,11 +169,14 @@ class ContentDecoder:
         names = [n.strip().lower() for n in content_encoding.split(",") if n.strip()]
         if len(names) > MAX_LAYERS:
             raise Undecodable(f"{len(names)} stacked content encodings")
-        self._layers = [_factory(n) for n in reversed(names)] or [Identity()]
+        self._layers = [_factory(n) for n in reversed(names)]
         self._in = self._out = 0
 
     def feed(self, data: bytes) -> Iterator[bytes]:
         """Decoded pieces of the next encoded bytes."""
+        return self._decoded(data) if self._layers else iter((data,))
+
+    def _decoded(self, data: bytes) -> Iterator[bytes]:
         self._in += len(data)
         for piece in self._through(0, data):
             self._out += len(piece)

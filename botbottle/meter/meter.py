@@ -9,11 +9,11 @@ response that never got there. The meter never raises and never holds more than 
 from __future__ import annotations
 
 import enum
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from botbottle.meter import documents
 from botbottle.meter.call import Call, Dialect, Kind
 from botbottle.meter.decode import ContentDecoder, Undecodable
 from botbottle.meter.dialects import reader_for
@@ -172,7 +172,7 @@ class Meter:
         if data == b"[DONE]":
             return {}
         try:
-            doc = json.loads(data)
+            doc = documents.read(data)
         except (ValueError, RecursionError):
             self._fault = self._fault or UNREADABLE
             return None

@@ -16,6 +16,7 @@ from collections import OrderedDict, deque
 from dataclasses import dataclass, field
 from typing import Any
 
+from botbottle.meter import documents
 from botbottle.meter.call import Call, Dialect
 from botbottle.meter.dialects.openai_responses import TERMINAL, ResponsesReader
 from botbottle.meter.estimate import FRAME_TOKENS, Conversations
@@ -274,7 +275,7 @@ class WebSocketMeter:
 
 def _document(data: bytes) -> dict[str, Any]:
     try:
-        return as_dict(json.loads(data))
+        return as_dict(documents.read(data))
     except (ValueError, RecursionError):
         return {}
 

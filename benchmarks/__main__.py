@@ -19,7 +19,7 @@ ALL = (
     ("manifests", ()),
     ("planner", ()),
     ("reconcile", ()),
-    ("watch", ("--bottles", "10", "--seconds", "30")),
+    ("watch", ("--kills", "10")),
     ("egress", ()),
     ("ledger", ()),
     ("meter", ()),

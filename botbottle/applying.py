@@ -19,7 +19,6 @@ from msgspec import Struct
 from botbottle.engine.api import EngineWrite
 from botbottle.errors import ImageBuildFailed
 from botbottle.executor import Control, Result, execute
-from botbottle.images import ensure, image_tag
 from botbottle.ledger.api import Ledger
 from botbottle.locking import operator
 from botbottle.model import canonical
@@ -41,6 +40,8 @@ class ImageBuilder(Struct, frozen=True):
 
     def ensure(self, recipe: str, tag: str, progress: Callable[[str], None]) -> None:
         """Build ``recipe``. Raises ImageBuildFailed, also when the recipe changed meanwhile."""
+        from botbottle.images import ensure, image_tag  # most applies build nothing
+
         if image_tag(recipe, self.base) != tag:
             raise ImageBuildFailed(f"the recipe of {recipe} changed", hint="plan again: bb plan")
         ensure(self.engine, recipe, progress, base=self.base)

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import json
 from collections import OrderedDict, deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from botbottle.meter import documents
@@ -69,10 +69,11 @@ class Settlement:
 
 @dataclass(slots=True)
 class _Open:
-    """A response in flight."""
+    """A response in flight. ``fault``: the code of an error that may have ended it."""
 
     request: Request
     stream_id: str
+    fault: str = ""
     reader: ResponsesReader = field(default_factory=ResponsesReader)
 
 
@@ -100,6 +101,8 @@ class WebSocketMeter:
         self._asked = 0
         self._lanes: dict[str, _Lane] = {}  # only those that are not idle
         self._open: OrderedDict[str, _Open] = OrderedDict()  # response id -> in flight
+        self._doubted: OrderedDict[str, Request] = OrderedDict()  # stream id -> seemingly refused
+        self._unasked: deque[str] = deque(maxlen=MAX_OPEN)  # responses begun without an admission
         self._due: list[Settlement] = []  # settled already, told with the next server frame
         unknown = call.dialect is Dialect.UNKNOWN
         self._opaque = OpaqueBytes(Rows(call, Request(prefix), clock)) if unknown else None
@@ -118,6 +121,16 @@ class WebSocketMeter:
         waits = any(lane.waiting for lane in self._lanes.values())
         return self._opaque is not None or bool(self._open) or waits
 
+    def unasked(self) -> list[Request]:
+        """Those in flight that nobody has admitted, each told once, to be admitted by its id from
+        now on: sound sets them off, a steered response is followed by one, or an error was taken
+        for their refusal."""
+        found = [self._open[x] for x in self._unasked if x in self._open]
+        self._unasked.clear()
+        for item in found:
+            item.request = replace(item.request, request_id=self._next_id())
+        return [item.request for item in found]
+
     def client_frame(self, data: bytes) -> Admission | None:
         """A frame from the client: what must be admitted for it, or None when it is free.
 
@@ -128,8 +141,7 @@ class WebSocketMeter:
         kind = as_str(doc.get("type"))
         if kind in FREE_FRAMES.get(self._call.dialect, ()):
             return None
-        self._asked += 1
-        request_id = f"{self._prefix}:{self._asked}"
+        request_id = self._next_id()
         if doc:
             request = from_document(self._call, doc, request_id, self._conversations)
         else:
@@ -161,8 +173,8 @@ class WebSocketMeter:
         response_id = as_str(response.get("id"))
         if response_id:
             settled += self._ensure_open(response_id, stream_id)
-        elif stream_id in self._lanes:
-            response_id = self._lanes[stream_id].current
+        else:
+            response_id = self._delta_of(as_str(doc.get("response_id")), stream_id)
         item = self._open.get(response_id)
         if item is None:
             return settled
@@ -179,7 +191,8 @@ class WebSocketMeter:
         if self._opaque:
             settled += [Settlement("", (row,)) for row in self._opaque.rest()]
         unread = reason is Reason.UNREAD
-        settled += [self._interrupt(x, reason.value, unread=unread) for x in list(self._open)]
+        for response_id, item in list(self._open.items()):
+            settled.append(self._interrupt(response_id, item.fault or reason.value, unread=unread))
         for lane in self._lanes.values():
             settled += [self._unanswered(request, reason) for request in lane.waiting]
             settled += [Settlement(request.request_id) for request in lane.steering]
@@ -189,27 +202,53 @@ class WebSocketMeter:
     def _rows(self, request: Request) -> Rows:
         return Rows(self._call, request, self._clock)
 
+    def _next_id(self) -> str:
+        self._asked += 1
+        return f"{self._prefix}:{self._asked}"
+
+    def _delta_of(self, named: str, stream_id: str) -> str:
+        """The response that a frame without a response object belongs to: the one it names
+        (Realtime), else the lane's."""
+        if named in self._open:
+            return named
+        return self._lanes[stream_id].current if stream_id in self._lanes else ""
+
     def _ensure_open(self, response_id: str, stream_id: str) -> list[Settlement]:
         if response_id in self._open:
             return []
+        settled = self._ended_by_error(stream_id)
         lane = self._lanes.setdefault(stream_id, _Lane())
         request = lane.waiting.popleft() if lane.waiting else Request("")
+        if not request.request_id:
+            request = replace(self._doubted.pop(stream_id, request), request_id="")
+            self._unasked.append(response_id)
         self._open[response_id] = _Open(request, stream_id)
         lane.current = response_id
-        if len(self._open) <= MAX_OPEN:
+        if len(self._open) > MAX_OPEN:
+            settled.append(self._interrupt(next(iter(self._open)), "too many open responses"))
+        return settled
+
+    def _ended_by_error(self, stream_id: str) -> list[Settlement]:
+        """A lane of the Responses API has one response at a time: where another begins, the error
+        before it did end the former. Realtime has several, and ends each by an event of its own."""
+        lane = self._lanes.get(stream_id)
+        item = self._open.get(lane.current) if lane else None
+        if lane is None or item is None or not item.fault:
             return []
-        return [self._interrupt(next(iter(self._open)), "too many open responses")]
+        if self._call.dialect is not Dialect.OPENAI_RESPONSES:
+            return []
+        return [self._interrupt(lane.current, item.fault), *self._after(stream_id, False)]
 
     def _take(self, response_id: str) -> _Open:
         item = self._open.pop(response_id)
-        lane = self._lanes[item.stream_id]
-        if lane.current == response_id:
+        lane = self._lanes.get(item.stream_id)  # another of its responses may have ended it
+        if lane is not None and lane.current == response_id:
             lane.current = ""
         self._forget_idle(item.stream_id)
         return item
 
     def _forget_idle(self, stream_id: str) -> None:
-        if self._lanes[stream_id].idle:
+        if stream_id in self._lanes and self._lanes[stream_id].idle:
             del self._lanes[stream_id]
 
     def _after(self, stream_id: str, steered: bool) -> list[Settlement]:
@@ -259,18 +298,27 @@ class WebSocketMeter:
         return Settlement(request.request_id, tuple(exchanges))
 
     def _error(self, stream_id: str, error: dict[str, Any]) -> list[Settlement]:
-        """An error ends the lane's response in flight, else refuses its next request."""
+        """An error may be about any frame of the client's, also a free one, and "most errors are
+        recoverable" (OpenAI's Realtime reference, server events). So it ends no accounting: what
+        is in flight stays open until something proves its end, and a request that seems refused
+        gives its reservation back but is remembered."""
         lane = self._lanes.get(stream_id)
-        if lane is None:
+        item = self._open.get(lane.current) if lane else None
+        if item is not None and not item.fault:
+            item.fault = as_str(error.get("code")) or as_str(error.get("type")) or "error"
             return []
-        if lane.current:
-            code = as_str(error.get("code")) or as_str(error.get("type")) or "error"
-            return [self._interrupt(lane.current, code), *self._after(stream_id, False)]
-        if not lane.waiting:
+        if lane is None or not lane.waiting:
             return []
         request = lane.waiting.popleft()
+        self._doubt(stream_id, request)
         self._forget_idle(stream_id)
         return [Settlement(request.request_id)]
+
+    def _doubt(self, stream_id: str, request: Request) -> None:
+        self._doubted[stream_id] = request
+        self._doubted.move_to_end(stream_id)
+        if len(self._doubted) > MAX_OPEN:
+            self._doubted.popitem(last=False)
 
 
 def _document(data: bytes) -> dict[str, Any]:

@@ -82,16 +82,74 @@ def test_a_request_sent_and_never_answered_leaves_an_estimated_row() -> None:
     assert row.tokens.input_uncached > 100
 
 
-def test_an_error_gives_the_reservation_back_and_interrupts_what_was_running() -> None:
+ERROR = {"type": "error", "status": 400, "error": {"code": "bad"}}
+
+
+def test_an_error_before_a_response_gives_the_reservation_back() -> None:
     m = socket()
-    error = {"type": "error", "status": 400, "error": {"code": "bad"}}
     refused = ask(m)
-    assert answer(m, error)[0].request_id == refused
-    running = ask(m)
-    (settled,) = answer(m, _created("r"), _delta("x" * 70), error)
-    assert settled.request_id == running
-    assert (settled.exchanges[0].tokens.output, settled.exchanges[0].note[:3]) == (20, "bad")
-    assert answer(m, error) == []
+    (settled,) = answer(m, ERROR)
+    assert (settled.request_id, settled.exchanges) == (refused, ())
+    assert answer(m, ERROR) == [] and m.close(Reason.COMPLETE) == []
+
+
+def test_an_error_ends_a_response_when_another_begins_on_its_lane_or_the_socket_ends() -> None:
+    m = socket()
+    first, second = ask(m), ask(m)
+    assert answer(m, _created("r1"), _delta("x" * 70), ERROR) == []
+    (ended,) = answer(m, _created("r2"), _delta("x" * 35), ERROR)
+    assert ended.request_id == first
+    assert (ended.exchanges[0].tokens.output, ended.exchanges[0].note[:3]) == (20, "bad")
+    (rest,) = m.close(Reason.COMPLETE)
+    assert (rest.request_id, rest.exchanges[0].tokens.output) == (second, 10)
+
+
+@pytest.mark.parametrize("named", [False, True])
+@pytest.mark.parametrize("path", ["/v1/responses", "/v1/realtime?model=m"])
+def test_an_error_that_a_free_frame_provoked_makes_nothing_free(path: str, named: bool) -> None:
+    """Whoever leaves before the end owes what had passed; with the end, its numbers, once."""
+    for whole in (False, True):
+        m = socket(path)
+        asked = ask(m)
+        names = {"response_id": "r"} if named else {}
+        assert m.client_frame(b'{"type":"response.cancel","response_id":"nope"}') is None
+        deltas = [_delta("x" * 35) | names] * 200
+        assert answer(m, _created("r"), ERROR, *deltas, ERROR) == []
+        assert m.running.output == 2000
+        last = answer(m, completed("r", input_tokens=5, output_tokens=9)) if whole else []
+        (settled,) = [*last, *m.close(Reason.CLIENT_GONE)]
+        assert settled.request_id == asked
+        assert settled.exchanges[0].tokens.output == (9 if whole else 2000)
+
+
+def test_realtime_counts_two_responses_at_once_by_the_ids_that_deltas_name() -> None:
+    m = socket("/v1/realtime?model=m")
+    first, second = ask(m), ask(m)
+    assert answer(m, _created("r1"), ERROR, _created("r2")) == []
+    answer(m, _delta("x" * 350) | {"response_id": "r1"}, _delta("x" * 35) | {"response_id": "r2"})
+    (ended,) = answer(m, completed("r2", input_tokens=1, output_tokens=11))
+    (rest,) = m.close(Reason.CLIENT_GONE)
+    assert (ended.request_id, ended.exchanges[0].tokens.output) == (second, 11)
+    assert (rest.request_id, rest.exchanges[0].tokens.output) == (first, 100)
+
+
+def test_a_response_that_nobody_asked_for_is_told_once_and_settled_by_the_id_it_got() -> None:
+    m = socket("/v1/realtime?model=m")
+    answer(m, _created("r1"), completed("gone", input_tokens=1, output_tokens=1))
+    (unasked,) = m.unasked()
+    assert m.unasked() == [] and unasked.request_id
+    (settled,) = answer(m, completed("r1", input_tokens=5, output_tokens=9))
+    assert settled.request_id == unasked.request_id
+
+
+def test_a_request_that_only_seemed_refused_keeps_its_facts() -> None:
+    m = socket()
+    refused = ask(m, model="gpt-z", input="x" * 700)
+    assert [s.request_id for s in answer(m, ERROR)] == [refused]
+    answer(m, _created("r1"))
+    (again,) = m.unasked()
+    assert (again.model, again.request_id != refused) == ("gpt-z", True)
+    assert again.input_estimate > 100
 
 
 def test_a_steered_response_hands_on_to_a_successor_with_the_steering_admission() -> None:

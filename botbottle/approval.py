@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from botbottle.errors import BBError, Conflict, MissingValue, Refused, UsageError
@@ -16,6 +17,16 @@ def parse_allow(given: Iterable[str]) -> frozenset[str]:
     for name in sorted(names - set(APPROVALS)):
         raise UsageError(f"--allow {name}: not one of {', '.join(APPROVALS)}")
     return frozenset(names)
+
+
+def parse_digest(given: str) -> str:
+    """``--approve DIGEST``; empty when there is none. Raises UsageError for what is no digest: a
+    plan that is empty by now would hide that."""
+    if given and not re.fullmatch(r"[0-9a-f]{16}", given, re.ASCII):
+        raise UsageError(
+            f"--approve {given}: not a digest", hint="bb plan prints it in its last line"
+        )
+    return given
 
 
 def blocking(plan: Plan) -> tuple[Notice, ...]:

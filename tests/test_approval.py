@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from botbottle.approval import check_limits
-from botbottle.errors import Refused
+from botbottle.approval import check_limits, parse_digest
+from botbottle.errors import Refused, UsageError
 from botbottle.model.ledger_view import FreezeRecord, HoldRecord
 from botbottle.model.plan import Plan
 from tests.support.worlds import World, bottle, declared
@@ -51,3 +51,10 @@ def test_what_waits_in_a_held_bottle_is_not_done_and_does_not_count() -> None:
     unedited, edited = made.plan(declared()), made.plan(declared(bottle(prompt="be brief")))
     assert len(edited.changes) == len(unedited.changes) + 1
     check_limits(edited, max_changes=len(unedited.changes), max_deletes=0)
+
+
+@pytest.mark.parametrize("given", ["zzz", "0" * 15, "0" * 17, "ABCDEF0123456789", "٣" * 16])
+def test_an_approval_by_what_is_no_digest_is_refused(given: str) -> None:
+    assert parse_digest("") == "" and parse_digest("0123456789abcdef") == "0123456789abcdef"
+    with pytest.raises(UsageError, match="not a digest"):
+        parse_digest(given)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,15 +13,15 @@ import typer
 
 from botbottle.cli.common import load_declared, open_session
 from botbottle.cli.context import Context
-from botbottle.errors import BBError, LedgerCorrupt
+from botbottle.errors import BBError, LedgerCorrupt, UsageError
 from botbottle.model import canonical
+from botbottle.ui.visible import visible
 
 if TYPE_CHECKING:
     from botbottle.ledger.api import Ledger
     from botbottle.ledger.records import AuditCheck, AuditRow
 
 EVERY = 2**31  # rows: all
-HIDDEN = ("at", "hash", "prev")  # from lines for people
 
 
 def register(app: typer.Typer) -> None:
@@ -41,6 +42,10 @@ def register(app: typer.Typer) -> None:
     ) -> int:
         """The enforcement record; verify its chain."""
         context: Context = ctx.obj
+        if head and not re.fullmatch(r"[0-9a-f]{64}", head, re.ASCII):
+            raise UsageError(
+                "--head takes the 64 hex digits that --verify prints", hint="bb audit --verify"
+            )
         session = open_session(context)
         declared = load_declared(context, session)
         ledger = session.open_ledger(declared)
@@ -62,11 +67,12 @@ def register(app: typer.Typer) -> None:
 
 
 def line(row: AuditRow) -> str:
-    """One row for people."""
+    """One row for people; what is empty is left out."""
     stamp = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(row.at))
-    plain = canonical.plain(row)
-    rest = "  ".join(f"{k}={plain[k]}" for k in sorted(plain) if k not in HIDDEN)
-    return f"{stamp}Z  {rest}\n"
+    action = f"{row.action} {row.policy}".strip()
+    change = f"{row.before or '-'} -> {row.after or '-'}" if row.before or row.after else ""
+    said = (f"{stamp}Z", str(row.seq), row.account, action, row.trigger, change)
+    return visible("  ".join(x for x in (*said, f"by {row.by}", row.detail) if x)) + "\n"
 
 
 def write(context: Context, ledger: Ledger, path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -15,6 +15,9 @@ from botbottle.cli.usage import parse_since
 from botbottle.errors import LedgerCorrupt, UsageError
 from botbottle.ledger.api import Ledger
 from botbottle.model import canonical
+
+if TYPE_CHECKING:
+    from botbottle.ledger.records import Health
 
 
 def register(app: typer.Typer) -> None:
@@ -105,9 +108,17 @@ def show_check(context: Context, ledger: Ledger, as_json: bool) -> int:
     if as_json:
         context.out.write(json.dumps({"format_version": "1.0", **data}, indent=2) + "\n")
     else:
-        context.out.writelines(f"{key}: {value}\n" for key, value in data.items())
+        context.out.write(summary(health))
     if health.problems:
         raise LedgerCorrupt(
             "the ledger is damaged", hint="bb ledger restore BACKUP, with the newest backup"
         )
     return 0
+
+
+def summary(health: Health) -> str:
+    """For people: where and how large, rows of the tables that have any, and what is wrong."""
+    rows = "".join(f"  {name}  {count:,}\n" for name, count in health.rows.items() if count)
+    wrong = "".join(f"  {problem}\n" for problem in health.problems)
+    head = f"{health.backend}, schema {health.schema}, {health.size:,} bytes\n"
+    return f"{head}rows\n{rows}problems\n{wrong}" if wrong else f"{head}rows\n{rows}no problems\n"

@@ -121,6 +121,7 @@ def write_plan(context: Context, made: Plan, form: str, *, full: bool = False) -
         from botbottle.ui.plan_text import render
 
         context.out.write(render(made, full=full))
+    context.out.flush()  # a question, or what is done next, is told elsewhere and stands below it
 
 
 def write_diff(

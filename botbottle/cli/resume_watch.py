@@ -23,5 +23,5 @@ def register(app: typer.Typer) -> None:
         folder = Path(context.home) / "run/watch" / spec.project
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         (folder / name).touch(mode=0o600)
-        context.err.write(f"bb resume-watch: {name} is watched again\n")
+        context.err.write(f"bb resume-watch: the next pass of a watch may repair {name} again\n")
         return 0

@@ -83,9 +83,10 @@ class Run(Struct, frozen=True):
         """Plan, get approval, lock, plan again, carry out, verify. Where live state moved before
         the lock was there, today's plan is shown and approved in its turn; a plan that was
         approved by its digest is carried out or refused."""
-        from botbottle.approval import parse_allow
+        from botbottle.approval import parse_allow, parse_digest
 
         parse_allow(consent.allow)  # a misspelt approval is said before the engine is asked
+        parse_digest(consent.digest)
         with self.events() as emit:
             for _ in range(0 if consent.digest else TRIES - 1):
                 with suppress(PlanStale):

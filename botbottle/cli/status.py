@@ -66,7 +66,13 @@ def row(
         "agent": agent.state if agent else "absent",
         "sidecar": _sidecar(egress, active),
         "budget": [
-            {"scope": b.scope, "provider": b.provider, "spent": b.spent, "limit": b.limit}
+            {
+                "scope": b.scope,
+                "provider": b.provider,
+                "window": b.window,
+                "spent": b.spent,
+                "limit": b.limit,
+            }
             for b in made.budgets
             if spec.name in b.governs
         ],
@@ -105,8 +111,13 @@ def table(rows: list[dict[str, Any]]) -> str:
 
 
 def _cells(found: dict[str, Any]) -> tuple[str, str, str, str, str]:
-    budget = ", ".join(f"{b['spent']:,}/{b['limit']:,} {b['provider']}" for b in found["budget"])
+    budget = ", ".join(map(_budget, found["budget"]))
     return found["name"], found["agent"], found["sidecar"], budget or "-", _mark(found)
+
+
+def _budget(pool: dict[str, Any]) -> str:
+    window = f"/{pool['window']}" if pool["window"] else ""
+    return f"{pool['spent']:,}/{pool['limit']:,}{window} {pool['provider']}"
 
 
 def _mark(found: dict[str, Any]) -> str:

@@ -179,6 +179,9 @@ def _cell(text: str) -> str:
 def write_table(
     context: Context, groups: Sequence[str], rows: Sequence[UsageRow], counted: list[str]
 ) -> None:
+    context.note_empty(rows, "bb usage: nothing was spent")
+    if not rows:
+        return
     names = [*groups, "input", "cache read", "cache write", "output", "total"]
     cells = [names]
     for found in rows:

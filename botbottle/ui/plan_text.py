@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
+from botbottle.approval import blocking
 from botbottle.model.plan import Action, BudgetRow, Change, FieldChange, Notice, Plan, Reach
 
 WIDTH = 72
@@ -46,7 +47,8 @@ def render(plan: Plan, *, full: bool = False) -> str:
     ]
     body = "\n".join(s for s in sections if s)
     if not plan.changes:
-        return "Nothing to do.\n" + ("\n" + body if body else "")
+        head = "Nothing can be done yet.\n" if blocking(plan) else "Nothing to do.\n"
+        return head + ("\n" + body if body else "")
     same = f"({plan.unchanged} unchanged, not shown)\n" if plan.unchanged else ""
     return body + ("\n" + same if same else "")
 

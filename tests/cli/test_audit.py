@@ -8,12 +8,15 @@ import sqlite3
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
-from botbottle.cli.audit import report, write
+from botbottle.cli.audit import line, report, write
 from botbottle.cli.context import Context
 from botbottle.errors import BBError, LedgerCorrupt
 from botbottle.ledger import open_ledger
 from botbottle.ledger.base import chain_hash
+from botbottle.ledger.records import AuditRow
+from tests.cli_manifests.run import bb
 
 COLUMNS = ("seq", "at", "action", "account", "policy", "trigger", "by", "before", "after",
            "detail", "prev")  # fmt: skip
@@ -94,3 +97,21 @@ def test_the_head_is_told_to_be_kept_elsewhere_and_found_again(
     with pytest.raises(LedgerCorrupt, match="rewritten"):
         report(where, ledger.verify_audit("0" * 64))
     ledger.close()
+
+
+def test_a_line_has_what_there_is_and_cannot_steer_a_terminal() -> None:
+    row = AuditRow(
+        7, 0.0, "limit", "global", "", "claude/day", "ann", "5", "", "why\x1b[2J", "", ""
+    )
+    assert line(row) == (
+        "1970-01-01 00:00:00Z  7  global  limit  claude/day  5 -> -  by ann  why\\u001b[2J\n"
+    )
+    assert line(replace(row, action="hold", policy="kill", before="", detail="")) == (
+        "1970-01-01 00:00:00Z  7  global  hold kill  claude/day  by ann\n"
+    )
+
+
+@pytest.mark.parametrize("head", ["abc", "0" * 63, "G" * 64, "٣" * 64])
+def test_a_head_that_is_none_is_no_sign_of_a_change(head: str, tmp_path: Path) -> None:
+    ran = bb("--home", str(tmp_path), "audit", "--verify", "--head", head)
+    assert ran.code == 64 and "64 hex digits" in ran.err

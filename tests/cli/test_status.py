@@ -41,6 +41,14 @@ def test_a_bottle_as_declared_has_no_mark(world: World) -> None:
     ]
 
 
+def test_a_budget_says_of_which_window_it_is() -> None:
+    daily = bottle(scopes=(Scope("agent", "agent:proj-1/web", (Limit("claude", 1000, "day"),)),))
+    world = World()
+    world.converge(declared(daily))
+    found = shown(world, daily)
+    assert found["budget"][0]["window"] == "day" and "0/1,000/day claude" in table([found])
+
+
 def test_what_somebody_stopped_is_drift_and_has_its_own_state(world: World) -> None:
     world.set(world.by_kind("egress")[0], state="exited")
     found = shown(world, bottle("web"))

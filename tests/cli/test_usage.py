@@ -114,6 +114,13 @@ def test_the_table_names_what_budgets_count(home: Path, booked: Booked) -> None:
     assert "budgets count: input_uncached" in done.err
 
 
+def test_where_nothing_was_spent_that_is_said(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    open_ledger(HomePaths(str(home)).ledger_db).close()
+    done = usage(home)
+    assert (done.out, done.err) == ("", "bb usage: nothing was spent\n")
+
+
 def test_a_models_name_is_no_formula_for_a_table_program(tmp_path: Path) -> None:
     home = tmp_path / "home"
     ledger = open_ledger(HomePaths(str(home)).ledger_db)

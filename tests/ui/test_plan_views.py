@@ -12,8 +12,9 @@ from msgspec.structs import replace
 
 from botbottle.cli.saved import read
 from botbottle.model.plan import BudgetRow, Change, FieldChange, Plan
+from botbottle.model.route import Auth, Route
 from botbottle.ui import plan_json, plan_markdown, plan_text
-from tests.support.worlds import World, declared
+from tests.support.worlds import World, bottle, declared
 from tests.ui.plans import GOLDEN, eventful
 
 SCHEMA = Path(__file__).resolve().parents[2] / "schemas/plan.json"
@@ -92,6 +93,13 @@ class TestText:
         world = World()
         world.converge(declared())
         assert plan_text.render(world.plan(declared())).startswith("Nothing to do.")
+
+    def test_an_edit_that_lacks_a_credential_is_not_nothing_to_do(self) -> None:
+        world = World()
+        world.converge(declared())
+        edited = bottle(routes=(Route("new.example", auth=Auth("Bearer", "GONE")),))
+        shown = plan_text.render(world.plan(declared(edited)))
+        assert shown.startswith("Nothing can be done yet.") and "GONE is not set" in shown
 
 
 class TestMarkdown:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, cast
 
 import h2.config
@@ -147,6 +148,26 @@ def test_a_request_that_waits_for_its_turn_keeps_its_order_and_is_not_sent_when_
     paths = [dict(e.headers)[b":path"] for e in learnt if hasattr(e, "headers")]
     assert paths == [b"/21"]
     assert b"".join(e.data for e in learnt if hasattr(e, "data")) == b"ab"
+
+
+def test_a_head_departs_when_it_is_sent_and_not_when_it_begins_to_wait(world: Talk) -> None:
+    layer = cast(WorldHttp2, world.layer)
+    gone: list[int] = []
+    for number in range(1, 27, 2):  # the last three must wait
+        layer.departs(number, partial(gone.append, number))
+        world.tell(asks(number))
+    assert gone == list(range(1, 21, 2))
+    world.tell(hevents.RequestProtocolError(21, "cut", hevents.ErrorCode.CANCEL))
+    world.tell(hevents.RequestProtocolError(1, "cut", hevents.ErrorCode.CANCEL))
+    assert gone == [*range(1, 21, 2), 23]
+
+
+def test_those_whose_turn_will_not_come_are_told(world: Talk) -> None:
+    for number in range(1, 25, 2):
+        world.tell(asks(number))
+    world.tell(events.ConnectionClosed(world.layer.conn))
+    ended = [e.stream_id for e in world.got if isinstance(e, hevents.ResponseProtocolError)]
+    assert ended == list(range(1, 25, 2))
 
 
 def test_the_agents_streams_are_forgotten_when_they_are_over(agent: Talk) -> None:

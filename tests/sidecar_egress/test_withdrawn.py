@@ -13,9 +13,12 @@ from typing import Any
 
 import h2.config
 import h2.connection
+import h2.events
 import pytest
+from h2.settings import SettingCodes
 
-from botbottle.model.route import Dlp, Match, Route
+from botbottle.model.route import Auth, Dlp, Match, Route
+from botbottle.sidecar.egress.passage import Passage, passage_of
 from tests.sidecar_egress.inside import Inside
 from tests.sidecar_egress.raw_upstream import RawUpstream
 from tests.sidecar_egress.rig import ANTHROPIC, EXAMPLE, until
@@ -182,3 +185,72 @@ def test_one_whose_body_is_still_coming(
         with contextlib.suppress(ConnectionError, ssl.SSLError):
             assert tls.recv(65536) == b""
         nothing_but(inside, far, host, loose)
+
+
+class OneAtATime:
+    """An HTTP/2 upstream that takes one stream at a time and never answers /first. ``got``: the
+    path and the credential of each request."""
+
+    def __init__(self) -> None:
+        self.got: list[tuple[bytes, bytes]] = []
+
+    def __call__(self, stream: socket.socket, data: bytes) -> None:
+        config = h2.config.H2Configuration(client_side=False, header_encoding=None)
+        conn = h2.connection.H2Connection(config)
+        conn.initiate_connection()
+        conn.update_settings({SettingCodes.MAX_CONCURRENT_STREAMS: 1})
+        while data:
+            for event in conn.receive_data(data):
+                if isinstance(event, h2.events.RequestReceived):
+                    self._asked(conn, event.stream_id, dict(event.headers))
+            stream.sendall(conn.data_to_send())
+            data = stream.recv(65536)
+
+    def _asked(self, conn: Any, number: int, head: dict[bytes, bytes]) -> None:
+        self.got.append((head[b":path"], head[b"authorization"]))
+        if head[b":path"] != b"/first":
+            conn.send_headers(number, [(b":status", b"204")], end_stream=True)
+
+    def paths(self) -> list[bytes]:
+        return [path for path, _ in self.got]
+
+
+@pytest.mark.parametrize("changed", ["withdrawn", "rotated", "nothing"])
+def test_one_that_waits_for_its_turn_at_its_upstream(inside: Inside, changed: str) -> None:
+    """It is the turn of the next one when the one before it is cut, or given up."""
+    talk, auth = OneAtATime(), Auth("Bearer", "T")
+    old, new = "old-secret-value-000111", "new-secret-value-222333"
+    with RawUpstream(inside.world.authority, EXAMPLE, talk, alpn="h2") as far:
+        route = Route(EXAMPLE, far.port, auth, allow_private=True)
+        inside.deliver(route, secrets={"T": old})
+        with inside.tunnel(EXAMPLE, far.port) as tls:
+            conn = post(tls, EXAMPLE, "/warm", b"")  # its answer follows the upstream's settings
+            until(lambda: not inside.sidecar.live and len(talk.got) == 1, "an answer")
+            ask(tls, conn, 3, "POST", "/first")
+            until(lambda: len(talk.got) == 2, "the first to arrive")
+            ask(tls, conn, 5, "POST", "/queued")
+            until(lambda: len(judged(inside)) == 2, "the next to be judged")
+            gets = Route(EXAMPLE, far.port, auth, allow_private=True, matches=GETS)
+            after = gets if changed == "withdrawn" else route
+            inside.deliver(after, secrets={"T": new if changed == "rotated" else old})
+            conn.reset_stream(3)
+            ask(tls, conn, 7, "GET", "/after")
+            until(lambda: b"/after" in talk.paths(), "the one after it to arrive")
+    queued = [b"/queued"] if changed == "nothing" else []
+    assert talk.paths() == [b"/warm", b"/first", *queued, b"/after"]
+    assert talk.got[-1][1] == f"Bearer {new if changed == 'rotated' else old}".encode()
+
+
+def ask(
+    tls: ssl.SSLSocket, conn: h2.connection.H2Connection, number: int, method: str, path: str
+) -> None:
+    """One more request on a connection."""
+    fields = {":method": method, ":scheme": "https", ":path": path, ":authority": EXAMPLE}
+    conn.send_headers(number, list(fields.items()), end_stream=True)
+    tls.sendall(conn.data_to_send())
+
+
+def judged(inside: Inside) -> list[Passage]:
+    """Requests that may leave, and were not answered."""
+    known = (passage_of(flow) for flow in list(inside.sidecar.live.values()))
+    return [passage for passage in known if passage is not None and passage.judged]

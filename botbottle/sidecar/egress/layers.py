@@ -25,7 +25,7 @@ from mitmproxy.proxy.tunnel import TunnelState
 
 from botbottle.sidecar.egress.denial import Denial
 from botbottle.sidecar.egress.stream import Stream
-from botbottle.sidecar.egress.windows import AgentHttp2, Grant, WorldClient
+from botbottle.sidecar.egress.windows import AgentHttp2, Grant, WorldClient, WorldHttp2, bottom
 
 type _Running = tuple[layer.Layer, Iterator[commands.Command]]
 type Commands = Generator[commands.Command, Any, Any]
@@ -159,6 +159,16 @@ class Http(mhttp.HttpLayer):
                 if found.connected and not mixed:
                     return found
         return None
+
+    def departs(self, stream: Stream, told: Callable[[], None]) -> None:
+        """Call ``told`` when the head that the stream sends next leaves for its upstream, where it
+        may have to wait for its turn."""
+        server = stream.context.server
+        talks = bottom(self.connections[server]) if server.alpn == b"h2" else None
+        if isinstance(talks, WorldHttp2):
+            talks.departs(stream.stream_id, told)
+        else:
+            told()
 
     def without_tls(self, connection: Connection) -> Any:
         """The TLS of a connection whose layers have done their part, which are left out from now

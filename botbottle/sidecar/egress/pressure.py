@@ -21,7 +21,7 @@ from botbottle.sidecar.egress import unread
 from botbottle.sidecar.egress.link import Link
 from botbottle.sidecar.egress.passage import passage_of
 from botbottle.sidecar.egress.unread import Cost
-from botbottle.sidecar.egress.windows import AgentHttp2, Grant, WorldHttp2
+from botbottle.sidecar.egress.windows import AgentHttp2, Grant, WorldHttp2, bottom
 
 _QUEUED = 2  # events that a waiting layer may have: what was read before anyone could know
 
@@ -99,9 +99,7 @@ class Pressure:
     def _bottom(self, connection: Connection) -> layer.Layer | None:
         """The layer that speaks HTTP on a connection."""
         found = self.http.connections.get(connection) if self.http else None
-        while (below := getattr(found, "child_layer", None)) is not None:
-            found = below
-        return found
+        return bottom(found) if found is not None else None
 
     def _stuck(self, source: Connection, stream_id: int) -> bool:
         """Whether what comes from ``source`` for a stream would be kept here."""

@@ -134,8 +134,9 @@ class Sidecar:
 
     def _cut_unlisted(self, fresh: Active) -> None:
         """End open streams that the new configuration would not admit; in what the others still
-        send the new secrets are looked for."""
-        for flow in list(self.live.values()):
+        send the new secrets are looked for. First those that have not left yet: some wait for one
+        of the others to end, and would take its place."""
+        for flow in sorted(self.live.values(), key=_has_left):
             passage = passage_of(flow)
             if passage is None:
                 continue
@@ -290,6 +291,11 @@ def _held(active: Active, hold: Hold) -> Active:
     """The same under a hold; its hash is another one."""
     config = msgspec.structs.replace(active.config, hold=hold)
     return replace(active, config=config, config_hash=config.config_hash)
+
+
+def _has_left(flow: http.HTTPFlow) -> bool:
+    passage = passage_of(flow)
+    return passage is not None and passage.sent
 
 
 def _is_of(flow: http.HTTPFlow, driver: Driver) -> bool:

@@ -7,7 +7,8 @@ not kept; an empty DATA frame is nothing; the stream can be cut.
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
+from functools import partial
 from typing import Any, Protocol, cast
 
 from mitmproxy import flow as mflow
@@ -49,6 +50,9 @@ class Home(Protocol):
 
     def ask(self, command: commands.StartHook) -> bool:
         """Call a hook. True: it is done; otherwise HookCompleted follows."""
+
+    def departs(self, stream: Stream, told: Callable[[], None]) -> None:
+        """Call ``told`` when the head that the stream sends next leaves for its upstream."""
 
     def reusable(self, address: tuple[str, int], *, tls: bool) -> Server | None:
         """A connection to an upstream that can be used at once."""
@@ -119,7 +123,7 @@ class Stream(mhttp.HttpStream):
     def _may_use(self) -> Commands:
         """Whether the connection is used. One that was opened for a cut stream alone is closed."""
         if not self.was_cut:
-            _options(self).sending(self.flow)
+            self._home.departs(self, partial(_options(self).sending, self.flow))
         elif self.context.server.alpn != b"h2":
             yield commands.CloseConnection(self.context.server)
         return not self.was_cut

@@ -8,7 +8,7 @@ open: one stream that waits must not stop the others.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
@@ -16,7 +16,7 @@ from h2.config import H2Configuration
 from h2.stream import StreamState
 from mitmproxy import http
 from mitmproxy.connection import Connection
-from mitmproxy.proxy import commands, events
+from mitmproxy.proxy import commands, events, layer
 from mitmproxy.proxy.context import Context
 from mitmproxy.proxy.layers import http as mhttp
 from mitmproxy.proxy.layers.http import _events as hevents
@@ -161,6 +161,17 @@ class WorldHttp2(Forgetful, Http2Client):
         self.h2_conn = Windowed(self.h2_conf, WORLD_WINDOW)
         self.h2_conn.local_settings.enable_push = 0
         self.h2_conn.local_settings.acknowledge()
+        self._leaving: dict[int, Callable[[], None]] = {}
+        self._stranded: list[int] = []  # streams whose turn will not come
+
+    def departs(self, stream_id: int, told: Callable[[], None]) -> None:
+        """Call ``told`` when the head that comes next, of this stream, leaves: now, or when it is
+        its turn (RFC 9113, 5.1.2)."""
+        agreed = self.h2_conn.remote_settings.max_concurrent_streams
+        if self.h2_conn.open_outbound_streams >= (self.provisional_max_concurrency or agreed):
+            self._leaving[stream_id] = told
+        else:
+            told()
 
     def _handle_event(self, event: events.Event) -> Commands:
         if isinstance(event, Grant):
@@ -169,6 +180,22 @@ class WorldHttp2(Forgetful, Http2Client):
         elif not isinstance(event, hevents.HttpEvent) or self._goes_on(event):
             yield from super()._handle_event(event)
             self.forget()
+        while self._stranded:
+            said, code = "the connection closed before its turn", self.ReceiveProtocolError.code
+            error = hevents.ResponseProtocolError(self._stranded.pop(0), said, code)
+            yield ReceiveHttp(error)
+
+    def _handle_event2(self, event: events.Event) -> Commands:
+        if self._leaving and isinstance(event, hevents.RequestHeaders):
+            self._leaving.pop(self.outside(event.stream_id), _nobody)()
+        yield from super()._handle_event2(event)
+
+    def close_connection(self, msg: str) -> Commands:
+        """As the original, which leaves those that wait for their turn waiting."""
+        self._stranded += self.stream_queue
+        self.stream_queue.clear()
+        self._leaving.clear()
+        yield from super().close_connection(msg)
 
     def _goes_on(self, event: hevents.HttpEvent) -> bool:
         """Whether an event is for the peer now. The original takes any of a stream that it does not
@@ -180,6 +207,7 @@ class WorldHttp2(Forgetful, Http2Client):
         if number in self.stream_queue:
             if isinstance(event, hevents.RequestProtocolError):
                 del self.stream_queue[number]
+                self._leaving.pop(number, None)
             else:
                 self.stream_queue[number].append(event)
         return False
@@ -200,6 +228,10 @@ class WorldHttp2(Forgetful, Http2Client):
         """Whether something of a stream waits here, for its window or for its turn."""
         ours = self.our_stream_id.get(stream_id, 0)
         return stream_id in self.stream_queue or bool(self.h2_conn.stream_buffers.get(ours))
+
+
+def _nobody() -> None:
+    """Nobody waits to be told."""
 
 
 class WorldHttp1(Http1Client):
@@ -270,3 +302,10 @@ class WorldClient(mhttp.HttpClient):
             self._handle_event = self.child_layer.handle_event  # type: ignore[method-assign]
             yield from self.child_layer.handle_event(event)
         yield mhttp.RegisterHttpConnection(server, error)
+
+
+def bottom(outer: layer.Layer) -> layer.Layer:
+    """The layer that speaks HTTP on a connection, inside those around it."""
+    while (below := getattr(outer, "child_layer", None)) is not None:
+        outer = below
+    return outer

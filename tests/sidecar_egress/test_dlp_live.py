@@ -18,7 +18,8 @@ from wsproto.extensions import PerMessageDeflate
 from botbottle.model.route import Auth, Dlp
 from tests.sidecar_egress.raw_client import code_of, exchange, get, reached, read
 from tests.sidecar_egress.rig import ANTHROPIC, EXAMPLE, Rig, until
-from tests.sidecar_egress.test_protocols import Socket, client
+from tests.sidecar_egress.test_protocols import client
+from tests.sidecar_egress.ws_client import Socket
 
 OTHER = "other.example.com"
 SECRET = "real-secret-value-0123456789"

@@ -16,8 +16,8 @@ from botbottle.model.route import Auth, Dlp, Route
 from tests.sidecar_egress.inside import Inside
 from tests.sidecar_egress.raw_upstream import RawUpstream
 from tests.sidecar_egress.rig import ANTHROPIC, EXAMPLE, Rig, until
-from tests.sidecar_egress.test_protocols import Socket
 from tests.sidecar_egress.test_withdrawn import BODY, TOKEN, Wait, post
+from tests.sidecar_egress.ws_client import Socket
 from tests.world import World
 
 NEW = "kX9vQ2mZ7pL4tR8wB3nY6cF1hJ5dS0aGe7Ub3Wq"

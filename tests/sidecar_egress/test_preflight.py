@@ -19,8 +19,8 @@ from botbottle.sidecar.egress.gate import NoLedger
 from botbottle.sidecar.egress.socket_spend import SocketSpend
 from tests.sidecar_egress.rig import ANTHROPIC, OPENAI, Rig, until
 from tests.sidecar_egress.test_metering import client, messages, responses
-from tests.sidecar_egress.test_protocols import CREATE, Socket
 from tests.sidecar_egress.test_protocols import turn as frame_turn
+from tests.sidecar_egress.ws_client import CREATE, Socket
 
 COUNT, TURN = "/v1/messages/count_tokens", "/v1/messages"
 LONG = "many words that weigh more than they are scripted to weigh " * 400
@@ -222,9 +222,12 @@ async def socket_frame(close_while_counting: bool, counted: int | Exception) -> 
             raise counted
         return counted
 
+    async def leaves() -> bool:
+        return True
+
     spend = SocketSpend(ledger, call, "p", Conversations(), lambda frame: None, count)
     with suppress(ArithmeticError):
-        answer = await spend.client_frame(json.dumps(CREATE).encode())
+        answer = await spend.client_frame(json.dumps(CREATE).encode(), leaves)
         assert (answer is None) is not close_while_counting
     return ledger
 

@@ -22,7 +22,7 @@ import pytest
 
 from tests.sidecar_egress.raw_upstream import RawUpstream
 from tests.sidecar_egress.rig import EXAMPLE, Rig, until
-from tests.sidecar_egress.test_protocols import Socket
+from tests.sidecar_egress.ws_client import Socket
 
 MIB = 1024 * 1024
 MUCH = 160 * MIB  # bytes that a sender tries to send

@@ -14,7 +14,7 @@ from botbottle.model.approval import Approval
 from botbottle.model.route import Dlp, HeaderMatch, Match
 from tests.sidecar_egress.raw_upstream import RawUpstream
 from tests.sidecar_egress.rig import EXAMPLE, Rig, until
-from tests.sidecar_egress.test_protocols import Socket
+from tests.sidecar_egress.ws_client import Socket
 
 APPROVED = Dlp(allow=(Approval(fingerprint="0" * 15 + "1", reason="x", until="2099-01-31"),))
 CHANGES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {

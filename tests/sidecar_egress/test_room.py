@@ -1,0 +1,174 @@
+"""What is kept whole is bounded for all connections together, however small its pieces are."""
+
+from __future__ import annotations
+
+import ssl
+
+import h2.config
+import h2.connection
+import pytest
+from h2.events import RemoteSettingsChanged, ResponseReceived, StreamReset
+from wsproto.events import AcceptConnection, BytesMessage
+from wsproto.frame_protocol import FrameProtocol, Opcode
+
+from botbottle.dlp import OUTBOUND, Scanner
+from botbottle.model.route import Auth, Route
+from botbottle.sidecar.egress import frames, room
+from botbottle.sidecar.egress.grpc import Conversation
+from botbottle.sidecar.egress.room import Room
+from botbottle.sidecar.egress.upload import Passing, Upload
+from tests.sidecar_egress.inside import SECRET, Inside
+from tests.sidecar_egress.rig import EXAMPLE, until
+from tests.sidecar_egress.ws_client import Socket
+
+MIB = 1024 * 1024
+PIECE = 100 * 1024  # bytes of each body: less than a step
+
+
+@pytest.fixture
+def small(inside: Inside, monkeypatch: pytest.MonkeyPatch) -> Inside:
+    monkeypatch.setattr(room, "MAX_KEPT", 2 * MIB)
+    return inside
+
+
+class TestCounting:
+    """When it is looked at how much there is."""
+
+    def test_many_small_ones_are_counted_like_a_large_one(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        kept = [0]
+        here = Room(lambda: kept[0])
+        for _ in range(room.MAX_KEPT // 1024):
+            kept[0] += 1024
+            assert not here.full(1024, 1024)
+        kept[0] += room.STEP
+        assert here.full(room.STEP, 1024)
+
+    def test_what_is_refused_makes_room_again(self) -> None:
+        kept = [room.MAX_KEPT + 1]
+        here = Room(lambda: kept[0])
+        assert here.full(room.STEP, room.STEP)
+        kept[0] = 0
+        assert not here.full(1, 1)
+
+    def test_a_flood_of_small_ones_is_not_counted_at_each(self) -> None:
+        looks = []
+
+        def count() -> int:
+            looks.append(1)
+            return room.MAX_KEPT + 1
+
+        here = Room(count)
+        assert here.full(room.STEP, 1)
+        assert all(here.full(1, 1) for _ in range(1000))
+        assert len(looks) < 100
+
+
+def ready(tls: ssl.SSLSocket) -> h2.connection.H2Connection:
+    """An HTTP/2 connection that knows how much it may send."""
+    conn = h2.connection.H2Connection(h2.config.H2Configuration())
+    conn.initiate_connection()
+    tls.sendall(conn.data_to_send())
+    while not any(isinstance(e, RemoteSettingsChanged) for e in conn.receive_data(tls.recv(65536))):
+        pass
+    return conn
+
+
+def post(conn: h2.connection.H2Connection, number: int, host: str) -> None:
+    """The beginning of a body without an end."""
+    fields = {":method": "POST", ":scheme": "https", ":path": "/x", ":authority": host}
+    conn.send_headers(number, list(fields.items()))
+    for _ in range(PIECE // 10240):
+        conn.send_data(number, b"x" * 10240)
+
+
+def test_bodies_that_never_end_are_refused_beyond_it_however_small(small: Inside) -> None:
+    port = small.world.tls_port
+    with small.tunnel(EXAMPLE, port) as tls:
+        conn = ready(tls)
+        for number in range(1, 81, 2):
+            post(conn, number, f"{EXAMPLE}:{port}")
+            tls.sendall(conn.data_to_send())
+        refused = set()
+        while len(refused) < 15:
+            for event in conn.receive_data(tls.recv(65536)):
+                if isinstance(event, ResponseReceived):
+                    assert event.headers is not None
+                    assert dict(event.headers)[b":status"] == b"413"
+                if isinstance(event, ResponseReceived | StreamReset):
+                    refused.add(event.stream_id)
+            tls.sendall(conn.data_to_send())
+        until(lambda: small.sidecar.kept() < 2 * MIB + room.STEP, "what was refused to go")
+    until(lambda: small.sidecar.kept() == 0, "all of it to go with its connection")
+    assert small.get() == 404
+
+
+class Near:
+    """An in-process sidecar as the WebSocket client wants it."""
+
+    def __init__(self, inside: Inside) -> None:
+        self.world, self._inside = inside.world, inside
+
+    def tunnel(self, host: str) -> ssl.SSLSocket:
+        return self._inside.tunnel(host, self.world.tls_port, "http/1.1")
+
+
+@pytest.fixture
+def near(small: Inside) -> Near:
+    small.deliver(
+        Route(EXAMPLE, small.world.tls_port, Auth("Bearer", "T"), allow_private=True),
+        secrets={"T": SECRET},
+    )
+    return Near(small)
+
+
+def unfinished(near: Near) -> Socket:
+    """A socket with a message of 900 kB that goes on."""
+    ws = Socket(near, EXAMPLE, "/ws")
+    assert isinstance(ws.opened, AcceptConnection)
+    ws.say(BytesMessage(bytes(900_000), message_finished=False))
+    return ws
+
+
+def test_unfinished_messages_of_all_sockets_are_bounded_together(near: Near, small: Inside) -> None:
+    first = unfinished(near)
+    until(lambda: small.sidecar.kept() >= 900_000, "the first message to arrive")
+    second = unfinished(near)
+    until(lambda: small.sidecar.kept() >= 1_800_000, "the second message to arrive")
+    last = unfinished(near)
+    assert next(last.texts(), None) is None
+    assert last.code == 1009
+    second.close()
+    until(lambda: small.sidecar.kept() < MIB, "what was refused and what was closed to go")
+    first.say(BytesMessage(b"end", message_finished=True))
+    assert len(next(first.texts())) == 2 * 900_003, "one that found room goes on"
+    until(lambda: small.sidecar.kept() == 0, "a message that went on to be counted no more")
+    for each in (first, last):
+        each.close()
+
+
+@pytest.mark.parametrize("size", [0, 1])
+def test_frames_count_also_where_there_is_nothing_in_them(
+    small: Inside, near: Near, size: int
+) -> None:
+    ws = Socket(near, EXAMPLE, "/ws")
+    first, more = (_frame(opcode, size) for opcode in (Opcode.BINARY, Opcode.CONTINUATION))
+    ws.send_bytes(first + more * (3 * MIB // frames.FRAME))
+    assert next(ws.texts(), None) is None
+    assert ws.code == 1009
+    ws.close()
+
+
+def _frame(opcode: Opcode, size: int) -> bytes:
+    """A frame of a message that goes on, as a client sends it."""
+    machine = FrameProtocol(client=True, extensions=[])
+    return bytes(machine._serialize_frame(opcode, b"x" * size, fin=False))
+
+
+def test_what_passes_while_it_arrives_counts_too() -> None:
+    scanner = Scanner({"T": SECRET.encode()}, key=b"k")
+    for kind in (Upload, Conversation):
+        body = Passing(kind(scanner, OUTBOUND, tuple, lambda found: None))
+        body(b"\0" + (3 * MIB).to_bytes(4) + b"x" * 1000)
+        assert body.kept >= 1000, kind

@@ -19,7 +19,11 @@ from typing import Any, cast
 
 from mitmproxy.connection import Connection
 from mitmproxy.proxy import commands, events
-from mitmproxy.proxy.layers.websocket import WebsocketConnection, WebsocketLayer
+from mitmproxy.proxy.layers.websocket import (
+    WebsocketConnection,
+    WebsocketLayer,
+    WebSocketMessageInjected,
+)
 from wsproto import ConnectionType
 from wsproto.events import CloseConnection, Event, Ping, Pong
 from wsproto.extensions import Extension, PerMessageDeflate
@@ -158,8 +162,15 @@ class Messages(WebsocketLayer):
         return sum(side.bound.kept for side in self._sides)
 
     def relay_messages(self, event: events.Event) -> Generator[commands.Command, Any, None]:
-        """As the original; then the pongs that are due."""
-        yield from super().relay_messages(event)
+        """As the original; then the pongs that are due. What is injected is a message of its own,
+        also while one of the peer's is unfinished: the original would join the two, unjudged."""
+        if isinstance(event, WebSocketMessageInjected):
+            source = self.client_ws if event.message.from_client else self.server_ws
+            unfinished, source.frame_buf = source.frame_buf, [b""]
+            yield from super().relay_messages(event)
+            source.frame_buf = unfinished
+        else:
+            yield from super().relay_messages(event)
         for side in self._sides:
             side.bound.judged()
             if answer := side.answers():

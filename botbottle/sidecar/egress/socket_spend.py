@@ -24,6 +24,7 @@ CROSSED = "the budget was crossed while this response ran"
 
 
 type Count = Callable[[bytes], Awaitable[int | None]]
+type Still = Callable[[], Awaitable[bool]]
 
 
 class SocketSpend:
@@ -66,8 +67,9 @@ class SocketSpend:
         """Whether this is a lease in use."""
         return any(admitted.lease == lease for admitted in self._leases.values())
 
-    async def client_frame(self, data: bytes) -> bytes | None:
-        """None: the frame may go on. Otherwise it is dropped and this one is given back."""
+    async def client_frame(self, data: bytes, still: Still) -> bytes | None:
+        """None: the frame may go on. Otherwise it is dropped and this one is given back, if it is
+        not empty. ``still()`` is asked last, however long the ledger took: may it leave?"""
         admission = self._meter.client_frame(data)
         if admission is None:
             return None
@@ -82,14 +84,41 @@ class SocketSpend:
                 retry_after=answer.retry_after,
                 stream_id=admission.stream_id,
             )
-        if self._closed:  # while the ledger was asked: nothing may stay reserved
-            self._give_back(answer)
-            return refusal_frame(message=NO_LEDGER, stream_id=admission.stream_id)
+        if not await self._leaves(still, answer):
+            return b""
+        self._admitted(request, answer)
+        self._meter.sent(admission)
+        return None
+
+    async def _leaves(self, still: Still, answer: Admitted) -> bool:
+        """Whether an admitted frame goes on. Nothing stays reserved for one that does not, nor
+        for a socket that has closed in the meantime."""
+        leaves = False
+        try:
+            leaves = await still() and not self._closed
+        finally:
+            if not leaves:
+                self._give_back(answer)
+        return leaves
+
+    def _admitted(self, request: Request, answer: Admitted) -> None:
         self._leases[request.request_id] = answer
         self._classes = answer.count
         self._allow(answer.room)
-        self._meter.sent(admission)
-        return None
+
+    async def _vouch(self, request: Request) -> None:
+        """Of a response that began unasked: it is admitted now, or the socket ends."""
+        try:
+            answer = await self._ask(request, request.input_estimate)
+        except LedgerDown:
+            self.cut()
+            return
+        if isinstance(answer, Refusal):
+            self.cut(answer.message)
+        elif self._closed:
+            self._give_back(answer)
+        else:
+            self._admitted(request, answer)
 
     async def _admit(self, request: Request, frame: bytes) -> Admitted | Refusal:
         """As for a request over HTTP: the estimate first, then the provider's count."""
@@ -123,6 +152,8 @@ class SocketSpend:
         settled = self._meter.server_frame(data)
         self._unread = self._unread and self._meter.busy
         self._settle(settled)
+        for request in self._meter.unasked():
+            await self._vouch(request)
         if not settled and self._leases:
             await self._watch()
         return not self.was_cut
@@ -183,8 +214,8 @@ class SocketSpend:
         if answer.cut:
             self.cut()
 
-    def cut(self) -> None:
+    def cut(self, message: str = CROSSED) -> None:
         """End the socket: nobody vouches for what it costs any more."""
         if not (self.was_cut or self._closed):
             self.was_cut = True
-            self._cut_socket(refusal_frame(message=CROSSED))
+            self._cut_socket(refusal_frame(message=message))

@@ -11,13 +11,14 @@ from mitmproxy.proxy.layers.websocket import WebSocketMessageInjected
 from mitmproxy.websocket import WebSocketMessage
 from wsproto.frame_protocol import Opcode
 
+from botbottle.dlp import Scanner
 from botbottle.meter import Conversations, Kind
 from botbottle.sidecar.egress.admission import outgoing
 from botbottle.sidecar.egress.passage import Passage, passage_of
 from botbottle.sidecar.egress.ports import Shared
 from botbottle.sidecar.egress.preflight import Preflight
 from botbottle.sidecar.egress.scan import OutboundScan, Outgoing
-from botbottle.sidecar.egress.socket_spend import SocketSpend
+from botbottle.sidecar.egress.socket_spend import SocketSpend, Still
 
 
 class Sockets:
@@ -73,13 +74,7 @@ class Sockets:
         self, flow: http.HTTPFlow, passage: Passage, message: WebSocketMessage
     ) -> None:
         try:
-            if message.from_client and not await self._scan_message(passage, message):
-                message.dropped = True
-                passage.driver.abort()
-                return
-            answer = await self._account(passage, message)
-            if not message.from_client:
-                self._scrub(passage, message)
+            answer = await self._judge(passage, message)
         except Exception as error:  # noqa: BLE001 - fail closed: an unjudged message is dropped
             passage.failure = f"message: {type(error).__name__}"
             message.dropped = True
@@ -90,6 +85,19 @@ class Sockets:
             if answer:
                 self._inject(flow, passage, answer)
 
+    async def _judge(self, passage: Passage, message: WebSocketMessage) -> bytes | None:
+        """None: pass. Otherwise drop the message and give the agent the answer, if any."""
+        if not message.from_client:
+            passes = passage.socket is None or await passage.socket.server_frame(message.content)
+            self._scrub(passage, message)
+            return None if passes else b""
+        may_leave = self._scanning(passage, message)
+        if not await may_leave():
+            return b""
+        if passage.socket is None:
+            return None
+        return await passage.socket.client_frame(message.content, may_leave)
+
     def _scrub(self, passage: Passage, message: WebSocketMessage) -> None:
         """Overwrite what the socket was opened with, and what was delivered since."""
         now, before = self._sidecar.active, passage.policy.scrubber
@@ -97,32 +105,36 @@ class Sockets:
             if scrubber:
                 message.content = scrubber.clean(message.content)
 
-    async def _scan_message(self, passage: Passage, message: WebSocketMessage) -> bool:
-        """Whether a message of the agent's may leave; what can be cut out is cut out. Secrets that
-        were delivered while it waited for an operator are looked for as well."""
+    def _scanning(self, passage: Passage, message: WebSocketMessage) -> Still:
+        """What tells whether a message of the agent's may leave; what can be cut out is cut out,
+        and what may not leave ends the socket. Asked again, it looks only for what was delivered
+        since, also while an operator was waited for."""
         scanner = None
-        while scanner is not passage.policy.scanner:
-            scanner = passage.policy.scanner
-            judged = await self._outbound.judge(
-                scanner,
-                passage.way,
-                Outgoing("", (), message.content),
-                supervised=passage.policy.config.supervise,
-            )
-            self._sidecar.records.noted(passage, judged.noted)
-            if judged.denial is not None:
-                self._sidecar.records.denied(judged.denial, passage)
-                return False
-            message.content = judged.message.body
-        return True
 
-    async def _account(self, passage: Passage, message: WebSocketMessage) -> bytes | None:
-        """None: pass. Otherwise drop the message and give the agent the answer, if any."""
-        if passage.socket is None:
-            return None
-        if message.from_client:
-            return await passage.socket.client_frame(message.content)
-        return None if await passage.socket.server_frame(message.content) else b""
+        async def may_leave() -> bool:
+            nonlocal scanner
+            while scanner is not passage.policy.scanner:
+                scanner = passage.policy.scanner
+                if not await self._passes(passage, message, scanner):
+                    passage.driver.abort()
+                    return False
+            return True
+
+        return may_leave
+
+    async def _passes(self, passage: Passage, message: WebSocketMessage, scanner: Scanner) -> bool:
+        judged = await self._outbound.judge(
+            scanner,
+            passage.way,
+            Outgoing("", (), message.content),
+            supervised=passage.policy.config.supervise,
+        )
+        self._sidecar.records.noted(passage, judged.noted)
+        if judged.denial is not None:
+            self._sidecar.records.denied(judged.denial, passage)
+            return False
+        message.content = judged.message.body
+        return True
 
     def _inject(self, flow: http.HTTPFlow, passage: Passage, frame: bytes) -> None:
         told = WebSocketMessage(Opcode.TEXT, False, frame, injected=True)

@@ -54,10 +54,8 @@ def edit_file(
     before = target.read_bytes() if target.exists() else b""  # settings.yml need not exist yet
     if draft.exists():
         err.write(f"bb edit: going on with the draft {draft}\n")
-    elif target.exists():
-        shutil.copy2(target, draft)
     else:
-        draft.touch(mode=0o600, exist_ok=False)
+        _begin(draft, target)
     while True:
         try:
             editor(draft)
@@ -76,6 +74,21 @@ def edit_file(
         if not again():
             err.write(f"bb edit: not saved; the draft is {draft}\n")
             return int(Exit.INVALID)
+
+
+def _begin(draft: Path, target: Path) -> None:
+    """A copy of the file, or an empty one, as a whole or not at all: a part of it would be gone on
+    with, and could be saved in the file's place."""
+    new = draft.with_name(f"{draft.name}.{os.getpid()}")
+    try:
+        if target.exists():
+            shutil.copy2(target, new)
+        else:
+            new.touch(mode=0o600, exist_ok=False)
+        new.replace(draft)
+    except OSError:
+        new.unlink(missing_ok=True)
+        raise
 
 
 def _valid(path: Path, draft: Path, home: Path, cwd: Path, err: TextIO) -> bool:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Annotated, TextIO
 
 import typer
 
 from botbottle.cli.context import Context
+from botbottle.cli.product import write_private
 from botbottle.cli.starter import PROVIDERS, Choices, files
 from botbottle.errors import Exit, ManifestError, Refused, UsageError
 from botbottle.load.layers import SETTINGS
@@ -35,7 +35,7 @@ def write_starter(home: Path, choices: Choices, force: bool, out: TextIO) -> int
     for folder in (home, home / "bottles", home / "agents"):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     for file, text in wanted.items():
-        _write(home / file, text)
+        write_private(home / file, text, "the starter")
         out.write(f"wrote {home / file}\n")
     _validated(home, choices)
     out.write(f"next: set {choices.variable}, then bb plan\n")
@@ -63,15 +63,6 @@ def check(choices: Choices) -> None:
         raise UsageError(error.message, hint=error.hint) from error
     except ValueError as error:
         raise UsageError(str(error), hint="for example 5M or 5M/day") from error
-
-
-def _write(path: Path, text: str) -> None:
-    """A whole file or none, readable by its owner only."""
-    draft = path.with_name(f".{path.name}.new")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(text)
-    draft.replace(path)
 
 
 def _validated(home: Path, choices: Choices) -> None:

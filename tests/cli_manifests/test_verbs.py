@@ -22,7 +22,7 @@ from botbottle.cli.init import write_starter
 from botbottle.cli.list import show_list
 from botbottle.cli.starter import BUDGETS, PROVIDERS, Choices
 from botbottle.cli.verbs import VERBS
-from botbottle.errors import Exit, ManifestError, Refused, UsageError
+from botbottle.errors import BBError, Exit, ManifestError, Refused, UsageError
 from botbottle.load import load
 from botbottle.providers import PROVIDERS as REGISTRY
 from tests.cli_manifests.run import bb
@@ -191,6 +191,32 @@ def test_an_unchanged_file_is_left_alone(home: Path) -> None:
     assert (code, "no change" in err) == (0, True)
     assert path.stat().st_mtime_ns == before.st_mtime_ns
     assert not list(home.rglob(".*"))
+
+
+def test_a_disk_that_is_full_leaves_no_part_of_a_draft_to_go_on_with(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(source: Path, to: Path) -> None:
+        Path(to).write_text(Path(source).read_text()[:5])
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("shutil.copy2", full)
+        with pytest.raises(OSError, match="No space"):
+            edited(home, "api", "never seen")
+    assert not list(home.rglob(".*"))
+    code, err, _ = edited(home, "api", (home / "agents/api.md").read_text())
+    assert (code, err) == (0, "bb edit: no change\n"), "it begins with the whole file"
+
+
+def test_a_starter_that_cannot_be_written_says_where_and_leaves_no_part(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Path, "replace", lambda *_: (_ for _ in ()).throw(OSError(28, "full")))
+    with pytest.raises(BBError, match="the starter cannot be written: full") as caught:
+        write_starter(tmp_path / "h", Choices(), False, io.StringIO())
+    assert caught.value.where == str(tmp_path / "h/settings.yml")
+    assert [p for p in (tmp_path / "h").rglob("*") if p.is_file()] == []
 
 
 def test_a_link_is_edited_where_it_leads(home: Path, tmp_path: Path) -> None:

@@ -49,3 +49,12 @@ def code_of(reply: bytes) -> str:
 
 def reached(rig: Rig, settle: float = 0.2) -> list[dict[str, Any]]:
     return rig.world.requests(settle_seconds=settle)
+
+
+def say(rig: Rig, request: Any) -> Any:
+    """The control socket's answer to anything."""
+    with socket.socket(socket.AF_UNIX) as channel:
+        channel.connect(str(rig.sidecar.folder / "control" / "control.sock"))
+        data = request if isinstance(request, bytes) else json.dumps(request).encode()
+        channel.sendall(data + b"\n")
+        return json.loads(channel.makefile().readline())

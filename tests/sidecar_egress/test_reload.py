@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import json
 import signal
-import socket
 import stat
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from botbottle.model.route import Auth, Match, PathMatch, RouteError
+from botbottle.model.route import Auth, Match, PathMatch
 from botbottle.model.sidecar_config import Hold, fingerprint
-from tests.sidecar_egress.raw_client import code_of, exchange, get
+from tests.sidecar_egress.raw_client import code_of, exchange, get, say
 from tests.sidecar_egress.rig import ANTHROPIC, EXAMPLE, KEY, OPENAI, Rig, until
 
 
@@ -90,46 +89,6 @@ def test_a_bad_configuration_keeps_the_old_one_and_says_so(rig: Rig) -> None:
         assert reply["error"]
     assert rig.sidecar.control().status() == before
     assert code_of(exchange(rig, get())) == ""
-
-
-def say(rig: Rig, request: Any) -> Any:
-    with socket.socket(socket.AF_UNIX) as channel:
-        channel.connect(str(rig.sidecar.folder / "control" / "control.sock"))
-        data = request if isinstance(request, bytes) else json.dumps(request).encode()
-        channel.sendall(data + b"\n")
-        return json.loads(channel.makefile().readline())
-
-
-@pytest.mark.parametrize(
-    "line",
-    [
-        b"",
-        b"{}",
-        b"[]",
-        b"null",
-        b"\xff",
-        b'{"op":"nothing"}',
-        b'{"op":["status"]}',
-        b"[" * 100_000,
-    ],
-)
-def test_nonsense_on_the_control_socket_is_answered(rig: Rig, line: bytes) -> None:
-    assert say(rig, line)["ok"] is False
-
-
-def test_an_error_never_quotes_a_secret(rig: Rig) -> None:
-    reply = say(
-        rig,
-        {
-            "op": "configure",
-            "config": {"format": 1, "bottle": {"x": "sk-quoted"}, "log": "sk-quoted"},
-            "secrets": {"A": ["sk-quoted"]},
-            "hmac_key": "00",
-        },
-    )
-    assert reply["ok"] is False
-    assert "sk-quoted" not in json.dumps(reply)
-    assert "sk-quoted" not in json.dumps(rig.sidecar.lines)
 
 
 def test_a_stream_of_a_removed_route_is_cut_and_others_run_on(slow: Rig) -> None:
@@ -289,21 +248,3 @@ def test_sigterm_settles_a_stream_in_flight(own: Rig) -> None:
     (row,) = own.ledger.rows()
     assert row.completeness == "partial"
     assert row.tokens.input_uncached > 0
-
-
-class TestVault:
-    def test_values_are_kept_in_memory_only(self, own: Rig) -> None:
-        with own.sidecar.control() as control:
-            control.vault_put({"A": "asked-value", "B": "2"})
-            assert control.vault_get() == {"A": "asked-value", "B": "2"}
-            assert control.vault_get(["B", "C"]) == {"B": "2"}
-            assert "asked-value" not in json.dumps(control.details())
-        own.sidecar.restart()
-        assert own.sidecar.control().vault_get() == {}
-
-
-def test_route_errors_name_the_key(rig: Rig) -> None:
-    wire = {**rig.config().to_wire(), "routes": [{"host": "a.com", "port": "x"}]}
-    reply = say(rig, {"op": "configure", "config": wire, "secrets": {}, "hmac_key": "00"})
-    assert "port" in reply["error"]
-    assert RouteError("port", "x").path == "port"

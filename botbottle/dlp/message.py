@@ -5,10 +5,10 @@ from __future__ import annotations
 import threading
 import time
 from bisect import bisect
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from functools import cache, partial
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cache, cached_property, partial
 
+from botbottle.dlp import ahead
 from botbottle.dlp.budget import Budget
 from botbottle.dlp.engines.base import Buffer, Candidates
 from botbottle.dlp.findings import LEFT_OUT, NOTHING, Finding, Verdict, fingerprint, strength
@@ -24,14 +24,6 @@ from botbottle.dlp.triggers import KINDS
 from botbottle.dlp.undo import Undo
 
 _SQUEEZE_CAP = 32 * 1024  # squeezing costs 0.6 ms/MB; larger surfaces rely on triggers
-
-
-_PARALLEL = 256 * 1024  # smaller surfaces are not worth a hand-over to another thread
-
-
-@cache
-def _pool() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(max_workers=2, thread_name_prefix="dlp")
 
 
 def as_sent(start: int, end: int) -> tuple[int, int]:
@@ -76,8 +68,6 @@ class Message:
         self._found: list[tuple[Verdict, str, str, int, int, bytes]] = []
         self._bounds: dict[tuple[str, str], Verdict] = {}
         self._partial: list[KnownHit] = []
-        # All that is decoded shares one allowance, of each tier, whatever number of layers it has.
-        self._layers = {verdict: Work(scanner.limits.confirmed) for verdict in Verdict}
         self._seen: set[tuple[str, bytes]] = set()
 
     def add(
@@ -131,14 +121,20 @@ class Message:
         tokens = tokens and self._tokens and not (depth and self._flooded(location))
         if not (self._known or tokens):
             return
-        known = self._start_known(view)
+        known = ahead.begin(self.scanner, view)
         if tokens:
             self._scan_tokens(view, location, origin, self._layers if depth else None)
-        triggers = self._scan_known(view, location, origin, known())
+        found = known()
+        triggers = self._scan_known(view, location, origin, found.hits)
         if self._known and len(view) <= _SQUEEZE_CAP:
             self._scan_squeezed(data, location, origin)
         if depth < self.scanner.limits.depth:
-            Undo(self, view, location, depth, origin).all(triggers)
+            Undo(self, view, location, depth, origin, found.further).all(triggers)
+
+    @cached_property
+    def _layers(self) -> Allowance:
+        """All that is decoded shares one allowance of each tier, however many layers it has."""
+        return {verdict: Work(self.scanner.limits.confirmed) for verdict in Verdict}
 
     def _flooded(self, location: str) -> bool:
         """What is left of the layers may be anything, and was said to be: no rule can say more."""
@@ -190,15 +186,6 @@ class Message:
             if work.refused:
                 self.bound(tier, "limit.events", location)
                 return
-
-    def _start_known(self, view: memoryview) -> Callable[[], Candidates]:
-        """The pass for held secrets: on another core at once for a large surface, else later."""
-        find, limit = self.scanner.known.find, self.scanner.limits.events
-        if len(view) < _PARALLEL:
-            return partial(find, view, limit)
-        future = _pool().submit(find, view, limit)
-        # Not begun when it is needed: the other core is busy, and waiting for it would be slower.
-        return lambda: find(view, limit) if future.cancel() else future.result()
 
     def _scan_known(
         self, view: memoryview, location: str, origin: Origin, found: Candidates

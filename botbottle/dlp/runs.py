@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 
 from botbottle.dlp.budget import Budget
-from botbottle.dlp.engines.base import Expression, Matcher
+from botbottle.dlp.engines.base import Candidates, Expression, Matcher
 from botbottle.dlp.engines.linear import program
 from botbottle.dlp.inflate import compressed
 from botbottle.dlp.wordlike import wordlike
@@ -47,15 +47,18 @@ _IMAGES = (
 _TEXT = bytes([0, 9, 10, 13, *range(32, 127)])
 
 
-def spans(surface: memoryview, engine: Matcher, at: int = 0) -> Iterator[tuple[int, int]]:
+def spans(
+    surface: memoryview, engine: Matcher, at: int = 0, known: Candidates | None = None
+) -> Iterator[tuple[int, int]]:
     """Every run of at least :data:`RUN` characters from ``at`` on, whole, in order.
 
     ``engine`` reports every place that ends as many characters of a run, so what lies inside of a
-    run already seen is passed over.
+    run already seen is passed over. ``known``: what it reported of the surface from ``at`` on.
     """
     asked = 1
     while at + RUN <= len(surface):
-        hits, overflow = engine.find(surface[at:], asked)
+        hits, overflow = known or engine.find(surface[at:], asked)
+        known = None
         base, reached, found = at, at, 0
         for _, end in hits:
             if base + end >= reached + RUN:

@@ -7,14 +7,14 @@ stretch is decoded instead (see ``dense``).
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable
 from functools import partial
 from itertools import islice
 
-from botbottle.dlp import dense, escapes, inflate, runs, triggers
+from botbottle.dlp import ahead, dense, escapes, inflate, runs, triggers
+from botbottle.dlp.engines.base import Candidates
 from botbottle.dlp.entropy import shannon
 from botbottle.dlp.findings import Verdict
 from botbottle.dlp.tools import Origin, Sink, Span
@@ -24,14 +24,14 @@ Place = Callable[[], Span]  # worked out only where something is found
 _HIGH_ENTROPY = 4.5
 _GATHER = 64 * 1024  # bytes scanned together
 _SHORT = 4096  # decoded runs up to this size are gathered
-_ESCAPE = 64  # bytes; no escape that fires a trigger is longer
 _CLOCK = 32  # runs between looks at the clock, which costs a system call
 _GZIPS = 8  # gzip members looked into per surface
 _PACKED = 512  # beginnings of compressed data looked into per surface
 _PACKED_SIZE = 64 * 1024  # bytes from such a beginning in a stretch
 _BEGINNING = 16 * 1024  # bytes that are looked at for text in UTF-16
 _ZEROS = 8
-_WIDE = re.compile(rb"(?:[\t\r\n -~]\0){8}")
+_ASCII = bytes(97 if 32 <= c < 127 or c in b"\t\r\n" else c for c in range(256))
+_WIDE = b"a\0" * _ZEROS
 _CROWD = 8  # runs that show that a stretch goes on
 
 
@@ -59,13 +59,15 @@ class Undo:
     """The views of one surface."""
 
     def __init__(
-        self, message: Sink, view: memoryview, location: str, depth: int, origin: Origin
-    ) -> None:
+        self, message: Sink, view: memoryview, location: str, depth: int, origin: Origin,
+        further: ahead.Further = ahead.NOTHING,
+    ) -> None:  # fmt: skip
         self._message = message
         self._view = view
         self._location = location
         self._depth = depth + 1
         self._origin = origin
+        self._further = further
         self._gathered: dict[str, Gathered] = {}
 
     def all(self, fired: dict[int, list[int]]) -> None:
@@ -110,8 +112,9 @@ class Undo:
 
         ``first``: the end of the first occurrence.
         """
-        view, skipped = self._view, max(0, first - _ESCAPE)
-        hits, overflow = self._message.scanner.triggers[index].find(view[skipped:], escapes.MANY)
+        view, skipped = self._view, ahead.skipped(first)
+        found = self._further.get(index)
+        hits, overflow = found or ahead.escaped(self._message.scanner, view, index, first)
         ends = None if overflow else [end + skipped for _, end in hits]
         for low, high in escapes.windows(ends, len(view)):
             if self._message.late(self._location):
@@ -134,7 +137,7 @@ class Undo:
         A held secret is looked for in UTF-16 everywhere; here the beginning tells.
         """
         head = bytes(self._view[:_BEGINNING])
-        if head.count(0) < _ZEROS or not _WIDE.search(head):
+        if head.count(0) < _ZEROS or _WIDE not in head.translate(_ASCII):
             return
         narrow = bytes(self._view).replace(b"\0", b"")
         if self._message.budget.take(len(narrow)):
@@ -157,16 +160,17 @@ class Undo:
         at: int | None = first
         if self._depth > 1 and self._crowded(first):  # what was decoded is often alike
             at = self._dense(first)
+        found = self._further.get(triggers.RUN_TRIGGER)
         while at is not None:
-            at = self._sparse(at)
+            at = self._sparse(at, found if at == first else None)
             if at is not None:
                 at = self._dense(at)
 
-    def _sparse(self, first: int) -> int | None:
+    def _sparse(self, first: int, found: Candidates | None) -> int | None:
         """Look at one run after the other; where they come to be close, returns the place."""
         message, count = self._message, 0
         lately: deque[int] = deque(maxlen=dense.FEW)
-        for start, end in runs.spans(self._view, message.scanner.runs, first):
+        for start, end in runs.spans(self._view, message.scanner.runs, first, found):
             if len(lately) == dense.FEW and start - lately[0] < dense.FEW * dense.APART:
                 return start
             lately.append(start)

@@ -102,7 +102,9 @@ class Gate:
 
     async def _read(self, call: Call, leaving: Outgoing, passage: Passage) -> Request:
         arguments = (call, leaving.body, leaving.coding, passage.id, self._conversations)
-        if len(leaving.body) < _OFF_LOOP:
+        if (
+            len(leaving.body) < _OFF_LOOP and not leaving.coding
+        ):  # a few bytes may decode to millions
             return read_request(*arguments)
         return await asyncio.to_thread(read_request, *arguments)
 

@@ -13,8 +13,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Coroutine
-from functools import partial
+from collections.abc import Callable
 from typing import Any, Protocol, cast
 
 from mitmproxy.connection import Client, Connection, ConnectionState, Server
@@ -23,6 +22,7 @@ from mitmproxy.proxy.context import Context
 from mitmproxy.proxy.layers import tls
 
 from botbottle.sidecar.egress import unread
+from botbottle.sidecar.egress.calls import Calls, Waiting
 from botbottle.sidecar.egress.carrier import Listener
 from botbottle.sidecar.egress.channel import Channel
 from botbottle.sidecar.egress.connecting import Resolving, reach
@@ -33,8 +33,6 @@ from botbottle.sidecar.egress.options import LayerOptions
 from botbottle.sidecar.egress.pressure import Pressure
 from botbottle.sidecar.egress.stream import Stream
 from botbottle.sidecar.egress.windows import Grant
-
-type Waiting = Coroutine[Any, Any, None] | None
 
 _REGULAR = mode_specs.ProxyMode.parse("regular")
 _ESTABLISHED = (tls.TlsEstablishedClientHook, tls.TlsEstablishedServerHook)
@@ -66,8 +64,7 @@ class Driver:
         self._running = False
         self._links: dict[Connection, Link] = {}
         self._opening: dict[Connection, tuple[commands.OpenConnection, asyncio.Task[None]]] = {}
-        self._tasks: set[asyncio.Future[Any]] = set()
-        self._asked: set[commands.StartHook] = set()  # by a layer itself, not answered yet
+        self._calls = Calls(self._answer, self._answered, self._failed)
         self._timers: set[asyncio.TimerHandle] = set()
         self._watch: asyncio.TimerHandle | None = None
         self._patience: asyncio.TimerHandle | None = None
@@ -83,8 +80,6 @@ class Driver:
         self.outer: Http | None = None  # the layer that reads CONNECT
         self._inside = False  # the layers around an open tunnel are left out
         self._shaken: set[Connection] = set()  # TLS is established, its layer still there
-
-    # -- connections ---------------------------------------------------------------------------
 
     def accept(self) -> Link:
         """The protocol of the client's connection."""
@@ -188,8 +183,6 @@ class Driver:
             spend.cut()
         self._give([])
 
-    # -- events and commands -------------------------------------------------------------------
-
     def feed(self, event: events.Event) -> None:
         """Let the layers handle an event and everything that follows from it without waiting."""
         self._queue.append(event)
@@ -243,8 +236,7 @@ class Driver:
             if link := self._links.get(command.connection):
                 link.write(command.data)
         elif isinstance(command, commands.StartHook):
-            if command not in self._asked:
-                self._hook(command)
+            self._calls.call(command)
         elif isinstance(command, commands.OpenConnection):
             self._open(command)
         elif isinstance(command, commands.CloseConnection):
@@ -271,50 +263,23 @@ class Driver:
         if not self.closed:
             self.feed(events.Wakeup(command))
 
-    def _hook(self, command: commands.StartHook) -> None:
-        if self.ask(command):
-            self._hook_done(command)
-
     def ask(self, command: commands.StartHook) -> bool:
         """Call a hook. True: it is done; otherwise HookCompleted follows when it is."""
+        return self._calls.ask(command)
+
+    def _answer(self, command: commands.StartHook) -> Waiting:
         if isinstance(command, _ESTABLISHED):
             self._shaken.add(command.data.conn)
-        waiting = self.sidecar.hook(self, command)
-        if waiting is None:
-            return True
-        task = self._start(waiting)
-        if task.done() and self._went_well(task):
-            return True
-        self._asked.add(command)
-        if not task.done():
-            self._tasks.add(task)
-            task.add_done_callback(partial(self._hook_finished, command))
-        return False
+        return self.sidecar.hook(self, command)
 
-    def _start(self, coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        """Run a coroutine until it first has to wait, in this very call."""
-        return asyncio.Task(coroutine, loop=self._loop, eager_start=True)
-
-    def _hook_finished(self, command: commands.StartHook, task: asyncio.Future[None]) -> None:
-        self._asked.discard(command)
-        self._tasks.discard(task)
-        if self._went_well(task):
-            self._hook_done(command)
-
-    def _went_well(self, task: asyncio.Future[None]) -> bool:
-        """Whether a hook came to its end; otherwise nothing more passes here."""
-        if not task.cancelled() and (error := task.exception()) is None:
-            return True
-        reason = "cancelled" if task.cancelled() else described(error)
-        self.sidecar.log.write("error", "stage failed", error=reason)
-        self.abort()
-        return False
-
-    def _hook_done(self, command: commands.StartHook) -> None:
+    def _answered(self, command: commands.StartHook) -> None:
         if command.blocking:
             self.feed(events.HookCompleted(command))
 
-    # -- upstream connections ------------------------------------------------------------------
+    def _failed(self, reason: str) -> None:
+        """A stage came to no end: nothing more passes here."""
+        self.sidecar.log.write("error", "stage failed", error=reason)
+        self.abort()
 
     def _open(self, command: commands.OpenConnection) -> None:
         task = self._loop.create_task(self._connect(command))

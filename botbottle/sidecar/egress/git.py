@@ -12,6 +12,8 @@ from urllib.parse import parse_qsl
 
 type Use = Literal["", "fetch", "push"]
 
+MAX_LFS_BATCH = 1024 * 1024  # bytes; git-lfs asks for a hundred objects at a time
+
 _DUMB = re.compile(
     r"/(?:info/refs|objects/(?:info/(?:packs|alternates|http-alternates)"
     r"|[0-9a-f]{2}/(?:[0-9a-f]{38}|[0-9a-f]{62})|pack/pack-[0-9a-f]{40,64}\.(?:pack|idx)))$"
@@ -40,9 +42,11 @@ def use(method: str, path: str, query: str) -> Use:
 
 def is_lfs_upload(path: str, body: bytes) -> bool:
     """Whether a Git LFS batch request asks for anything but a download. One that cannot be read
-    (compressed, malformed, the key twice) counts as an upload."""
+    (compressed, malformed, the key twice, far larger than any) counts as an upload."""
     if not _BATCH.search(path):
         return False
+    if len(body) > MAX_LFS_BATCH:
+        return True
     try:
         pairs = json.loads(body, object_pairs_hook=list)
         asked = [value for name, value in pairs if name.lower() == "operation"]

@@ -16,8 +16,9 @@ from mitmproxy.proxy.layers import modes, tls, websocket
 from mitmproxy.proxy.layers.http import HTTPMode
 from mitmproxy.proxy.layers.http import _hooks as http
 
+from botbottle.sidecar.egress.calls import Waiting
 from botbottle.sidecar.egress.denial import Denial
-from botbottle.sidecar.egress.driver import Driver, Waiting
+from botbottle.sidecar.egress.driver import Driver
 from botbottle.sidecar.egress.layers import Http
 from botbottle.sidecar.egress.log import Log
 from botbottle.sidecar.egress.pipeline import Pipeline

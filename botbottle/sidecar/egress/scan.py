@@ -110,7 +110,8 @@ class OutboundScan:
                 scope=scope,
             )
 
-        return work() if len(message.body) < OFF_LOOP else await asyncio.to_thread(work)
+        small = len(message.body) < OFF_LOOP and not message.coding  # encoded, of any size
+        return work() if small else await asyncio.to_thread(work)
 
     async def _held(self, findings: tuple[Finding, ...], route: Route) -> Denial | None:
         """Ask an operator, who sees each value that an approval would cover."""

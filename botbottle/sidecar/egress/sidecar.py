@@ -21,10 +21,11 @@ from botbottle.model.sidecar_config import Hold, SidecarConfig
 from botbottle.sidecar.egress.active import Active
 from botbottle.sidecar.egress.asking import Answer, Question, post
 from botbottle.sidecar.egress.authority import Authority
+from botbottle.sidecar.egress.calls import Waiting
 from botbottle.sidecar.egress.carrier import Listener
 from botbottle.sidecar.egress.compiling import Compiler, Delivery, Ready
 from botbottle.sidecar.egress.denial import Denial
-from botbottle.sidecar.egress.driver import Driver, Waiting
+from botbottle.sidecar.egress.driver import Driver
 from botbottle.sidecar.egress.gate import Ledger
 from botbottle.sidecar.egress.hooks import HOOKS, HTTPS
 from botbottle.sidecar.egress.link import Closed

@@ -7,6 +7,7 @@ them with the originals.
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, cast
 
@@ -71,13 +72,14 @@ def _closes(http_version: str | bytes, headers: Headers) -> bool:
     fields, known = headers.fields, vars(headers)
     if (seen := known.get(_CLOSES)) is not None and seen[0] is fields and seen[1] == http_version:
         return cast(bool, seen[2])
-    closes: bool = _connection_close(http_version, headers)
+    closes = _connection_close(http_version, headers)
     known[_CLOSES] = (fields, http_version, closes)
     return closes
 
 
 _SIZE, _CLOSES = "size of the body", "closes the connection"  # attributes that nobody else has
-_expected_http_body_size, _connection_close = http1.expected_http_body_size, http1.connection_close
+_expected_http_body_size = http1.expected_http_body_size
+_connection_close: Callable[[str | bytes, Headers], bool] = http1.connection_close
 
 
 class _Ids:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable
 
 from botbottle.budget.counting import counted
 from botbottle.ledger.records import Admitted, Refusal
 from botbottle.meter import (
+    Admission,
     Call,
     Conversations,
     Reason,
@@ -20,6 +22,7 @@ from botbottle.sidecar.egress.gate import Ledger, LedgerDown, worth_counting
 from botbottle.sidecar.egress.spend import STEP, STEP_SHARE
 
 NO_LEDGER = "the budget cannot be checked now; try again later"
+OFF_LOOP = 256 * 1024  # bytes of a frame from which reading it leaves the event loop
 CROSSED = "the budget was crossed while this response ran"
 
 
@@ -70,7 +73,7 @@ class SocketSpend:
     async def client_frame(self, data: bytes, still: Still) -> bytes | None:
         """None: the frame may go on. Otherwise it is dropped and this one is given back, if it is
         not empty. ``still()`` is asked last, however long the ledger took: may it leave?"""
-        admission = self._meter.client_frame(data)
+        admission = await self._read(data)
         if admission is None:
             return None
         request = admission.request
@@ -89,6 +92,12 @@ class SocketSpend:
         self._admitted(request, answer)
         self._meter.sent(admission)
         return None
+
+    async def _read(self, data: bytes) -> Admission | None:
+        """What a frame asks for. Nothing else reaches the meter meanwhile but the socket's end."""
+        if len(data) < OFF_LOOP:
+            return self._meter.client_frame(data)
+        return await asyncio.to_thread(self._meter.client_frame, data)
 
     async def _leaves(self, still: Still, answer: Admitted) -> bool:
         """Whether an admitted frame goes on. Nothing stays reserved for one that does not, nor

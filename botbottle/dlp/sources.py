@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import codecs
 import gzip
+import os
 import re
 import subprocess
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO, NoReturn, cast
 
 from botbottle.errors import UsageError
 
@@ -65,9 +66,14 @@ def _opened(path: Path) -> Iterator[BinaryIO]:
 
 
 def _walk(root: Path) -> Iterator[Path]:
-    for path in sorted(root.rglob("*")):
-        if path.is_file() and not path.is_symlink() and ".git" not in path.parts:
-            yield path
+    def refused(error: OSError) -> NoReturn:
+        raise UsageError(f"cannot read {error.filename}: {error.strerror}") from error
+
+    for folder, folders, names in os.walk(root, onerror=refused):
+        folders[:] = sorted(name for name in folders if name != ".git")
+        for path in (Path(folder, name) for name in sorted(names)):
+            if path.is_file() and not path.is_symlink():
+                yield path
 
 
 def _staged(paths: Sequence[str], base: Path) -> bytes:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from botbottle.load.compose import instances
 from botbottle.load.effective import Effective
 from botbottle.load.extends import Resolver
-from botbottle.load.layers import SETTINGS, STALE, Folder, scan
+from botbottle.load.layers import SETTINGS, STALE, Folder, Kind, scan
 from botbottle.load.library import Library
 from botbottle.load.merge import RouteLeaf
 from botbottle.model.diagnostic import Diagnostic, Layer, Origin, Severity
@@ -18,9 +18,9 @@ from botbottle.model.route import HeaderMatch, Match, PathMatch, Route
 def folder_checks(library: Library) -> list[Diagnostic]:
     """What the folders themselves show."""
     return [
-        *_misnamed(library.bottle_folder, "home"),
-        *_misnamed(library.home_agents, "home"),
-        *_misnamed(library.project_agents, "project"),
+        *_unfit(library.bottle_folder, "bottles", "home"),
+        *_unfit(library.home_agents, "agents", "home"),
+        *_unfit(library.project_agents, "agents", "project"),
         *_misplaced(library),
         *_other_settings(library),
         *_shadowed(library),
@@ -50,7 +50,7 @@ def _warning(
     return Diagnostic(Severity.WARNING, code, message, origin, "", hint, related)
 
 
-def _misnamed(folder: Folder, layer: Layer) -> Iterable[Diagnostic]:
+def _unfit(folder: Folder, kind: Kind, layer: Layer) -> Iterable[Diagnostic]:
     for file in folder.misnamed:
         yield _warning(
             "BB2005",
@@ -63,7 +63,7 @@ def _misnamed(folder: Folder, layer: Layer) -> Iterable[Diagnostic]:
             Severity.ERROR,
             "BB2001",
             f"the folder cannot be read: {folder.unreadable}",
-            Origin("", 0, 0, layer),
+            Origin(kind, 0, 0, layer),
             hint="check its permissions",
         )
 
@@ -138,6 +138,8 @@ def _unused(
 ) -> Iterable[Diagnostic]:
     if library.layers.project is not None:
         return  # home's bottles serve other projects too
+    if library.home_agents.unreadable:
+        return  # whoever uses them cannot be seen
     used = {name for item in items for name in item.own}
     for entry in library.agent_entries.values():
         agent = library.agent(entry.name)

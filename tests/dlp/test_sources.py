@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import os
 import random
 import subprocess
 from collections.abc import Callable
@@ -112,3 +113,24 @@ def test_of_what_is_too_large_more_is_read_than_the_scanner_takes(
     for given, stdin in ((["f"], b""), (["."], b""), (["-"], b"x" * 50)):
         ((_, data, _),) = sources(given, tmp_path, io.BytesIO(stdin), diff=False)
         assert len(data) == 11, "the scanner refuses a body over its bound"
+
+
+def test_a_folder_that_cannot_be_read_is_told_and_not_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "open/shut").mkdir(parents=True)
+    (tmp_path / "open/a").write_text("x")
+    (tmp_path / "open/.git").mkdir()
+    (tmp_path / "open/.git/b").write_text("x")
+    found = [name for name, _, _ in sources(["open"], tmp_path, io.BytesIO(), diff=False)]
+    assert found == ["open/a"]
+    listed = os.scandir
+
+    def refusing(path: str) -> object:
+        if str(path).endswith("shut"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return listed(path)
+
+    monkeypatch.setattr(os, "scandir", refusing)  # root may read any
+    with pytest.raises(UsageError, match=r"cannot read .*/shut: Permission denied"):
+        list(sources(["open"], tmp_path, io.BytesIO(), diff=False))

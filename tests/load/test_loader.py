@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -325,3 +326,20 @@ def test_a_wrong_expression_is_told_once_and_by_us_alone(
     )
     assert codes(load(home).errors) == ["BB2120"]
     assert capfd.readouterr().err == ""
+
+
+def test_a_folder_that_cannot_be_read_is_named_and_nothing_is_said_of_what_is_in_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = write(tmp_path, {"bottles/base": BASE, "agents/web": "bottle: base"})
+    listed = os.scandir
+
+    def refusing(path: Path) -> Any:
+        if str(path).endswith("agents"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return listed(path)
+
+    monkeypatch.setattr(os, "scandir", refusing)  # root may read any
+    (found,) = load(home).diagnostics
+    assert (found.code, str(found.origin)) == ("BB2001", "home:agents")
+    assert found.message == "the folder cannot be read: permission denied"

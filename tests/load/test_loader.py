@@ -341,5 +341,5 @@ def test_a_folder_that_cannot_be_read_is_named_and_nothing_is_said_of_what_is_in
 
     monkeypatch.setattr(os, "scandir", refusing)  # root may read any
     (found,) = load(home).diagnostics
-    assert (found.code, str(found.origin)) == ("BB2001", "home:agents")
+    assert (found.code, found.origin.layer, found.origin.file) == ("BB2001", "home", "agents")
     assert found.message == "the folder cannot be read: permission denied"

@@ -13,11 +13,11 @@ known (:class:`Conversations`), and ``UNKNOWN_CONTEXT`` otherwise.
 
 from __future__ import annotations
 
-import json
 import string
 from collections import OrderedDict
 from typing import Any
 
+from botbottle.meter import documents
 from botbottle.meter.call import Dialect
 from botbottle.meter.decode import Undecodable, decode_all
 
@@ -110,9 +110,9 @@ def estimate_document(doc: Any, dialect: Dialect) -> int:
 
 
 def parse_body(body: bytes, content_encoding: str) -> dict[str, Any] | None:
-    """The request document, or None when the body is not a readable JSON object."""
+    """The request document, or None when the body is not a readable JSON object of bounded size."""
     try:
-        doc = json.loads(decode_all(body, content_encoding, BODY_LIMIT))
+        doc = documents.read_bounded(decode_all(body, content_encoding, BODY_LIMIT))
     except (Undecodable, ValueError, RecursionError):
         return None
     return doc if isinstance(doc, dict) else None

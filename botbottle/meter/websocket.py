@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 from collections import OrderedDict, deque
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -137,7 +138,7 @@ class WebSocketMeter:
         Call :meth:`sent` with the admission when the frame went on, or drop the frame and answer
         with :func:`refusal_frame`.
         """
-        doc = _document(data)
+        doc = _document(data, documents.read_bounded)
         kind = as_str(doc.get("type"))
         if kind in FREE_FRAMES.get(self._call.dialect, ()):
             return None
@@ -321,9 +322,9 @@ class WebSocketMeter:
             self._doubted.popitem(last=False)
 
 
-def _document(data: bytes) -> dict[str, Any]:
+def _document(data: bytes, read: Callable[[bytes], Any] = documents.read) -> dict[str, Any]:
     try:
-        return as_dict(documents.read(data))
+        return as_dict(read(data))
     except (ValueError, RecursionError):
         return {}
 

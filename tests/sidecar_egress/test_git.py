@@ -64,3 +64,9 @@ def test_only_a_plain_download_is_no_lfs_upload() -> None:
 )
 def test_whatever_else_a_batch_request_says_is_one(body: bytes) -> None:
     assert git.is_lfs_upload(BATCH, body)
+
+
+def test_a_batch_far_larger_than_any_is_not_read() -> None:
+    for size, upload in ((1000, False), (git.MAX_LFS_BATCH, True)):
+        body = b'{"operation": "download", "objects": ["' + b"x" * size + b'"]}'
+        assert git.is_lfs_upload(BATCH, body) is upload

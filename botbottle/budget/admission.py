@@ -55,7 +55,12 @@ class Decision(Struct, frozen=True):
 
 def tightest(pools: Sequence[PoolState]) -> PoolState | None:
     """The pool with the least room."""
-    return min(pools, key=lambda p: p.room, default=None)
+    found, least = None, 0
+    for pool in pools:
+        room = pool.limit - pool.spent - pool.reserved
+        if found is None or room < least:
+            found, least = pool, room
+    return found
 
 
 def admit(pools: Sequence[PoolState], input_tokens: int, allowance: int) -> Decision:

@@ -12,6 +12,8 @@ from botbottle.ledger.records import Account
 from botbottle.model.bottle import Limit, Scope
 from botbottle.model.ledger_view import registration_digest
 
+_SCOPES_OF = "SELECT scope FROM account_scope WHERE account = ?"
+
 
 class Accounts(Part):
     """See ``api.Accounts``."""
@@ -44,10 +46,17 @@ class Accounts(Part):
                 digest,
                 time.time(),
             )
-            self.db.run("DELETE FROM account_scope WHERE account = ?", account)
+            self._leave(account, {scope.key for scope in scopes})
             for position, scope in enumerate(scopes):
                 self._declare(account, position, scope)
             self._revise()
+
+    def _leave(self, account: str, joins: set[str]) -> None:
+        """Out of all scopes; ``check`` must know when a bottle comes back into others."""
+        was = {s for (s,) in self.db.query(_SCOPES_OF, account)}
+        if was and was != joins:
+            self.db.run("UPDATE counter SET value = ? WHERE name = 'moved'", int(time.time()))
+        self.db.run("DELETE FROM account_scope WHERE account = ?", account)
 
     def _declare(self, account: str, position: int, scope: Scope) -> None:
         """Put a scope in the account's chain; its declared limits become exactly these."""

@@ -64,6 +64,9 @@ class Gate(Protocol):
 
     def progress(self, account: str, lease: str, tokens: Tokens, *, now: float) -> r.Progress: ...
 
+    def expect(self, exchanges: Sequence[Exchange]) -> None:
+        """Inside ``batch()``: these will be settled in it. They are looked up at once."""
+
     def settle(
         self, account: str, lease: str, exchanges: Sequence[Exchange], *, now: float
     ) -> r.Settled:

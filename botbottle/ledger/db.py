@@ -152,6 +152,11 @@ class Db(ABC):
     def columns(self, table: str) -> tuple[str, ...]: ...
 
     @abstractmethod
+    def set_aside(self, table: str, upto: int) -> None:
+        """Whoever inserts into ``table`` names the ids: a counter of the database's own need not
+        follow them up to ``upto``."""
+
+    @abstractmethod
     def size(self) -> int:
         """Bytes on disk."""
 

@@ -8,7 +8,7 @@ reading is a look-up in the books, or a few indexed rows, however long the histo
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from msgspec import Struct
 
@@ -19,7 +19,7 @@ from botbottle.ledger.base import load
 from botbottle.ledger.records import Admitted, Progress, Refusal, RefusalCode, Settled
 from botbottle.ledger.reservations import Lease
 from botbottle.ledger.spending import Spender, Spending
-from botbottle.model.bottle import Limit, Policy, Scope, Window
+from botbottle.model.bottle import Policy, Scope, Window
 from botbottle.model.usage import Exchange, Tokens
 
 LEASE_SECONDS = 120.0  # a reservation whose request shows no life for so long is given back
@@ -27,6 +27,8 @@ GROWTH = 2048  # tokens a running request's reservation grows by at once
 MAX_IN_FLIGHT = 256  # requests of one account at a time
 PROVIDERS = 64  # whose limits are kept at hand for one account: a sidecar may name any
 FORGET_SECONDS = 3600.0  # an expired lease can still be revived by its request until then
+
+type Governing = tuple[tuple[str, Window, int], ...]  # scope, window, limit
 
 
 class _Config(Struct, frozen=True):
@@ -37,7 +39,7 @@ class _Config(Struct, frozen=True):
     mode: precedence.Mode
     retired: bool
     hold: tuple[Policy, str] | None
-    governing: dict[str, tuple[tuple[Scope, Limit], ...]]  # by provider, as asked for
+    governing: dict[str, Governing]  # by provider, as asked for
 
 
 class Gate(Spending):
@@ -180,26 +182,31 @@ class Gate(Spending):
 
     def _states(
         self, config: _Config, provider: str, now: float, lease: str = ""
-    ) -> tuple[PoolState, ...]:
+    ) -> list[PoolState]:
         """The governing pools of one account and provider, without ``lease``'s reservation."""
         governing = config.governing.get(provider)
         if governing is None:
-            governing = precedence.governing(config.scopes, provider, config.mode)
-            if len(config.governing) < PROVIDERS:
-                config.governing[provider] = governing
-        ends = self.books.ends(now)
-        return tuple(self._booked(s.key, limit, now, lease, ends) for s, limit in governing)
+            governing = self._governing(config, provider)
+        books = self.books
+        books.turn(now)
+        ends, reserved = books.ends, books.leases.reserved(now)
+        own = books.leases.live(lease) if lease else 0
+        states = []
+        for scope, window, limit in governing:
+            spent = books.spent(scope, provider, window, now)
+            if self._resets:
+                spent = max(0, spent - self._baseline((scope, provider, window), now))
+            held = reserved.get((scope, provider), 0) - own
+            states.append(PoolState(scope, provider, window, limit, spent, held, ends[window]))
+        return states
 
-    def _booked(
-        self, scope: str, limit: Limit, now: float, lease: str, ends: Mapping[Window, float | None]
-    ) -> PoolState:
-        """One pool as the books have it."""
-        provider, window = limit.provider, limit.window
-        spent = self.books.spent(scope, provider, window, now)
-        if self._resets:
-            spent = max(0, spent - self._baseline((scope, provider, window), now))
-        reserved = self.books.leases.reserved(scope, provider, now, lease)
-        return PoolState(scope, provider, window, limit.tokens, spent, reserved, ends[window])
+    def _governing(self, config: _Config, provider: str) -> Governing:
+        """Which pools govern, kept for the next request."""
+        pairs = precedence.governing(config.scopes, provider, config.mode)
+        found = tuple((scope.key, limit.window, limit.tokens) for scope, limit in pairs)
+        if len(config.governing) < PROVIDERS:
+            config.governing[provider] = found
+        return found
 
     def _config(self, account: str) -> _Config | None:
         """The account as it is in this transaction."""

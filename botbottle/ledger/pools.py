@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from botbottle.budget import precedence, windows
 from botbottle.budget.admission import PoolState
 from botbottle.ledger.base import Part
-from botbottle.ledger.books import gross
+from botbottle.ledger.sums import gross
 from botbottle.model.bottle import Limit, Scope, Window
 
 type LimitKey = tuple[str, str, Window]

@@ -159,6 +159,9 @@ class PostgresDb(Db):
         )
         return tuple(str(r[0]) for r in rows)
 
+    def set_aside(self, table: str, upto: int) -> None:
+        """A sequence is asked only when no id is named."""
+
     def size(self) -> int:
         return int(self.value("SELECT pg_database_size(current_database())"))
 

@@ -8,6 +8,7 @@ goes by and stay in the copy, so that the next report of their request can reviv
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
 from itertools import batched
 
 from msgspec import Struct
@@ -58,30 +59,35 @@ class Reservations:
     def put(self, lease: Lease, now: float) -> None:
         """Make or change a reservation."""
         leases = self._load()
-        self._count(lease.id, -1)
-        leases[lease.id] = lease
-        self._changed[lease.id] = lease
+        if lease.id in self._live:
+            self._count(leases[lease.id], -1)
+        leases[lease.id] = self._changed[lease.id] = lease
         if lease.expires > now:
             self._until = min(self._until, lease.expires)
-            self._count(lease.id, 1)
+            self._count(lease, 1)
 
     def change(self, lease: Lease, amount: int, expires: float, now: float) -> None:
         self.put(replace(lease, amount=amount, expires=expires), now)
 
     def drop(self, lease: str, account: str) -> bool:
         """Give a reservation back; whether there was one."""
-        if self.get(lease, account) is None:
+        found = self.get(lease, account)
+        if found is None:
             return False
-        self._count(lease, -1)
+        if lease in self._live:
+            self._count(found, -1)
         del self._load()[lease]
         self._changed[lease] = None
         return True
 
-    def reserved(self, scope: str, provider: str, now: float, without: str = "") -> int:
-        """Live reservations in a scope, without one lease of an account in that scope."""
+    def reserved(self, now: float) -> Mapping[tuple[str, str], int]:
+        """Live reservations in each scope, by provider."""
         self._expire(now)
-        total = self._reserved.get((scope, provider), 0)
-        return total - self._load()[without].amount if without in self._live else total
+        return self._reserved
+
+    def live(self, lease: str) -> int:
+        """What one lease has in ``reserved``."""
+        return self._load()[lease].amount if lease in self._live else 0
 
     def in_flight(self, account: str, now: float) -> int:
         """Live leases of an account."""
@@ -103,7 +109,8 @@ class Reservations:
 
     def _expire(self, now: float) -> None:
         """Let expired leases go out of the sums (and, if the clock went back, in again)."""
-        self._load()
+        if self._all is None:
+            self._load()
         if not self._counted_at <= now < self._until:
             self._recount(now)
 
@@ -112,27 +119,28 @@ class Reservations:
         live = [x for x in (self._all or {}).values() if x.expires > now]
         self._counted_at, self._until = now, min((x.expires for x in live), default=float("inf"))
         for lease in live:
-            self._count(lease.id, 1)
+            self._count(lease, 1)
 
-    def _count(self, name: str, sign: int) -> None:
-        """Add a lease to the sums, or take it out if it is in them."""
-        if sign < 0 and name not in self._live:
-            return
-        lease = self._load()[name]
-        (self._live.add if sign > 0 else self._live.discard)(name)
-        self._flying[lease.account] = self._flying.get(lease.account, 0) + sign
-        amount, reserved = sign * lease.amount, self._reserved
-        for key in self._keys(lease.account, lease.provider):
+    def _count(self, lease: Lease, sign: int) -> None:
+        """Add a lease to the sums, or take one out that is in them."""
+        account, amount = lease.account, sign * lease.amount
+        if sign > 0:
+            self._live.add(lease.id)
+        else:
+            self._live.remove(lease.id)
+        self._flying[account] = self._flying.get(account, 0) + sign
+        keys = self._sums.get((account, lease.provider)) or self._keys(lease)
+        reserved = self._reserved  # not before: what ``_keys`` tidies away is another one
+        for key in keys:
             reserved[key] += amount
 
-    def _keys(self, account: str, provider: str) -> tuple[tuple[str, str], ...]:
-        """The sums that a lease of this account is part of."""
-        found = self._sums.get((account, provider))
-        if found is None:
-            if len(self._sums) >= KEPT:
-                self._tidy()
-            found = tuple((scope, provider) for scope in self._chains.get(account, ()))
-            self._sums[account, provider] = found
+    def _keys(self, lease: Lease) -> tuple[tuple[str, str], ...]:
+        """The sums that a lease like this is part of, kept for the next one."""
+        if len(self._sums) >= KEPT:
+            self._tidy()
+        scopes = self._chains.get(lease.account, ())
+        found = tuple((scope, lease.provider) for scope in scopes)
+        self._sums[lease.account, lease.provider] = found
         return found
 
     def _tidy(self) -> None:

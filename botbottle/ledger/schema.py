@@ -1,5 +1,6 @@
 """The tables. What is append-only: usage, audit. What is derived, in the same transaction as its
-source: rollup (for reports), spend (for the gate). Everything else is present state."""
+source: rollup (for reports), spend with spend_open (for the gate). Everything else is present
+state."""
 
 # Key columns come first in tables WITHOUT ROWID: quick_check of SQLite 3.40 miscounts otherwise.
 from __future__ import annotations
@@ -12,6 +13,8 @@ CLASSES = (
     "output",
     "reasoning",
 )
+
+BLOCK = 256  # ids of ``usage`` in one block
 
 _CLASS_COLUMNS = ", ".join(f"{name} BIGINT NOT NULL" for name in CLASSES)
 
@@ -119,7 +122,31 @@ _REFUSED = (
         tokens BIGINT NOT NULL, PRIMARY KEY (scope, provider, win)){norowid}""",
 )
 
+# A batch of many bottles wrote their index in as many places; blocks of ids are told once.
+_BLOCKS_OF_ONE = (
+    """CREATE TABLE exchange_block (
+        account TEXT NOT NULL, block BIGINT NOT NULL, PRIMARY KEY (account, block)){norowid}""",
+    f"INSERT INTO exchange_block SELECT DISTINCT account, id / {BLOCK} FROM usage",  # noqa: S608
+    "DROP INDEX usage_account",
+)
+
+# The hour that runs: one row a scope is written all the time, not one a window in as many places.
+_OPEN = (
+    """CREATE TABLE spend_open (
+        scope TEXT NOT NULL, provider TEXT NOT NULL, bucket TEXT NOT NULL,
+        tokens BIGINT NOT NULL, requests BIGINT NOT NULL,
+        PRIMARY KEY (scope, provider, bucket)){norowid}""",
+    "INSERT INTO counter VALUES ('moved', 0)",  # when a bottle last got other scopes, seconds
+)
+
 # When something was forgiven: a later correction of what had been estimated until then is not.
 _RESET_AT = ("ALTER TABLE budget_reset ADD COLUMN at DOUBLE PRECISION NOT NULL DEFAULT 0",)
 
-STEPS = ((*_CONFIG, *_USAGE, *_ENFORCEMENT, *_RECORDS), _EXCHANGES_OF_ONE, _REFUSED, _RESET_AT)
+STEPS = (
+    (*_CONFIG, *_USAGE, *_ENFORCEMENT, *_RECORDS),
+    _EXCHANGES_OF_ONE,
+    _REFUSED,
+    _RESET_AT,
+    _BLOCKS_OF_ONE,
+    _OPEN,
+)

@@ -12,10 +12,11 @@ ledger's clock, not the reporter's: a bottle cannot move its spending into anoth
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import batched
 
 from botbottle.budget import counting, windows
 from botbottle.ledger.base import dump, load
-from botbottle.ledger.db import Row
+from botbottle.ledger.db import ROWS, Row
 from botbottle.ledger.pools import Pools
 from botbottle.ledger.schema import CLASSES
 from botbottle.model.usage import Completeness, Exchange, Tokens
@@ -26,6 +27,7 @@ _EARLIER = (
 )
 
 
+_KNOWN = "SELECT DISTINCT response_id FROM usage WHERE provider = ? AND response_id IN"
 _COUNTED = 2 + len(CLASSES)  # column
 
 
@@ -55,8 +57,7 @@ class Spending(Pools):
 
     def _book(self, who: Spender, exchange: Exchange, own: bool, now: float) -> bool:
         """Store one exchange and its sums; False for a replay. ``own``: the gate admitted it."""
-        self.books.before(exchange.provider, exchange.response_id)
-        earlier = self.db.query(_EARLIER, exchange.provider, exchange.response_id)
+        earlier = self._earlier(exchange.provider, exchange.response_id)
         if earlier:
             known = [row for row in earlier if row[0] == who.name] if own else earlier
             return self._book_again(who, exchange, known, len(earlier), now)
@@ -64,6 +65,25 @@ class Spending(Pools):
         self._store(who, exchange, exchange.tokens, counted, 0, now)
         self._add(who, exchange, exchange.tokens, counted, _flags(exchange), now)
         return True
+
+    def expect(self, exchanges: Sequence[Exchange]) -> None:
+        """Look up at once what most of them turn out to be: responses without a row."""
+        asked: dict[str, set[str]] = {}
+        for e in exchanges:
+            asked.setdefault(e.provider, set()).add(e.response_id)
+        for provider, names in asked.items():
+            for some in batched(sorted(names), ROWS):
+                marks = ", ".join("?" * len(some))
+                rows = self.db.query(f"{_KNOWN} ({marks})", provider, *some)
+                new = set(some).difference(row[0] for row in rows)
+                self.books.rows.expect((provider, name) for name in new)
+
+    def _earlier(self, provider: str, response_id: str) -> list[Row]:
+        """The rows of a response."""
+        if self.books.rows.is_new(provider, response_id):
+            return []
+        self.books.before(provider, response_id)
+        return self.db.query(_EARLIER, provider, response_id)
 
     def _book_again(
         self, who: Spender, exchange: Exchange, known: list[Row], seq: int, now: float
@@ -123,7 +143,7 @@ class Spending(Pools):
             now,
             e.note,
         )
-        self.books.book(row, e.provider, e.response_id)
+        self.books.rows.add(row, e.provider, e.response_id)
 
     def _add(
         self,
@@ -134,10 +154,11 @@ class Spending(Pools):
         flags: tuple[int, int, int],
         now: float,
     ) -> None:
-        hour = self.books.names(now)["hour"]
+        self.books.turn(now)
+        hour = self.books.names["hour"]
         key = (hour, who.name, who.agent, who.bottle, e.provider, e.model)
         self.books.add_rollup(key, (*_classes(delta), counted, *flags))
-        self.books.add_spend(who.scopes, e.provider, counted, flags[0], now)
+        self.books.add_spend(who.scopes, e.provider, counted, flags[0])
 
 
 def _amends(account: str, exchange: Exchange, known: list[Row]) -> bool:

@@ -132,6 +132,9 @@ class SqliteDb(Db):
         rows = self.query("SELECT name FROM pragma_table_info(?) ORDER BY cid", table)
         return tuple(str(r[0]) for r in rows)
 
+    def set_aside(self, table: str, upto: int) -> None:
+        self.run("UPDATE sqlite_sequence SET seq = ? WHERE name = ?", upto, table)
+
     def size(self) -> int:
         return int(self.value("PRAGMA page_count")) * int(self.value("PRAGMA page_size"))
 

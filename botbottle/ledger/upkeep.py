@@ -15,6 +15,9 @@ from botbottle.budget import windows
 from botbottle.ledger import migrations
 from botbottle.ledger.enforcement import Enforcement
 from botbottle.ledger.records import Health
+from botbottle.ledger.schema import BLOCK
+from botbottle.ledger.sums import fold
+from botbottle.ledger.usage import hour_start
 
 PAGE = 2000
 # What reports read must cover the rows it comes from (which retention may have deleted).
@@ -30,6 +33,17 @@ _DAYS_DIFFER = (
     "SELECT scope, provider FROM spend WHERE win <> 'hour' GROUP BY scope, provider HAVING"
     " sum(CASE WHEN win = '' THEN tokens ELSE 0 END)"
     " <> sum(CASE WHEN win = '' THEN 0 ELSE tokens END)"
+)
+_HOURS_DIFFER = (
+    "SELECT o.scope, o.provider, o.bucket FROM spend_open o WHERE o.tokens + coalesce("
+    "(SELECT s.tokens FROM spend s WHERE s.scope = o.scope AND s.provider = o.provider"
+    " AND s.win = 'hour' AND s.bucket = o.bucket), 0)"
+    " <> coalesce((SELECT sum(r.counted) FROM rollup r JOIN account_scope a"
+    " ON a.account = r.account AND a.scope = o.scope"
+    " WHERE r.hour = o.bucket AND r.provider = o.provider), 0)"
+)
+_EMPTY_BLOCKS = (
+    "DELETE FROM exchange_block WHERE block < (SELECT coalesce(min(id), 0) FROM usage) / ?"
 )
 
 
@@ -48,12 +62,26 @@ class Upkeep(Enforcement):
         return Health(self.db.backend, schema, rows, size, tuple(problems))
 
     def _wrong_sums(self) -> list[str]:
+        return (
+            [
+                f"reports of {account} for {provider} are below its rows ({counted} tokens)"
+                for account, provider, counted in self.db.query(_ROLLUP_BELOW_ROWS)
+            ]
+            + [
+                f"the days of {scope} for {provider} do not add up to its total"
+                for scope, provider in self.db.query(_DAYS_DIFFER)
+            ]
+            + self._wrong_hours()
+        )
+
+    def _wrong_hours(self) -> list[str]:
+        """The hours that are not in the days yet are what their bottles' reports have, unless a
+        bottle has been given other scopes since they began."""
+        moved = float(self.db.value("SELECT value FROM counter WHERE name = 'moved'"))
         return [
-            f"reports of {account} for {provider} are below its rows ({counted} tokens)"
-            for account, provider, counted in self.db.query(_ROLLUP_BELOW_ROWS)
-        ] + [
-            f"the days of {scope} for {provider} do not add up to its total"
-            for scope, provider in self.db.query(_DAYS_DIFFER)
+            f"the hour {bucket} of {scope} for {provider} is not what its bottles have spent"
+            for scope, provider, bucket in self.db.query(_HOURS_DIFFER)
+            if hour_start(bucket) > moved
         ]
 
     def backup(self, path: str) -> None:
@@ -91,8 +119,10 @@ class Upkeep(Enforcement):
         for table, column in (("usage", "recorded_at"), ("event", "at"), ("journal", "started_at")):
             deleted += self._retain(table, column, before)
         with self.db.write():  # hours that ended are in their days
+            fold(self.db)
             hour = windows.bucket("hour", before)
             self.db.run("DELETE FROM spend WHERE win = 'hour' AND bucket < ?", hour)
+            self.db.run(_EMPTY_BLOCKS, BLOCK)
             self.books.forget()
         return deleted
 

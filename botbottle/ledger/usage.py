@@ -11,7 +11,7 @@ from botbottle.ledger.api import Group
 from botbottle.ledger.db import Row
 from botbottle.ledger.pools import Pools
 from botbottle.ledger.records import ExchangeRow, UsageRow
-from botbottle.ledger.schema import CLASSES
+from botbottle.ledger.schema import BLOCK, CLASSES
 from botbottle.model.bottle import Window
 from botbottle.model.usage import Tokens
 
@@ -27,6 +27,10 @@ _GROUPS: dict[Group, str] = {
 }
 _SUMS = ", ".join(f"sum(r.{c})" for c in (*CLASSES, "counted", "requests", "partials", "estimates"))
 _COLUMNS = ", ".join(CLASSES)
+_BLOCKS = (
+    "SELECT block FROM exchange_block WHERE account = ? AND block <= ? ORDER BY block DESC LIMIT ?"
+)
+PAGE = 128  # blocks
 
 
 class Usage(Pools):
@@ -64,16 +68,43 @@ class Usage(Pools):
     def exchanges(
         self, *, account: str = "", before: int = 0, limit: int = 100
     ) -> tuple[ExchangeRow, ...]:
-        where, params = _filter(("account = ?", account or None), ("id < ?", before or None))
-        self.db.flush()
-        rows = self.db.query(
+        most = min(max(limit, 1), 10_000)
+        with self.db.read():
+            if account:
+                rows = self._exchanges_of(account, before, most)
+            else:
+                rows = self._newest(most, ("id < ?", before or None))
+        return tuple(_exchange_row(row) for row in rows)
+
+    def _exchanges_of(self, account: str, before: int, most: int) -> list[Row]:
+        """One account's, block by block, without reading everybody's."""
+        rows: list[Row] = []
+        block = (before or 2**62) // BLOCK
+        while len(rows) < most:
+            blocks = self.db.query(_BLOCKS, account, block, PAGE)
+            for (block,) in blocks:
+                rows += self._newest(
+                    most - len(rows),
+                    ("id >= ?", block * BLOCK),
+                    ("id < ?", min(before or 2**62, (block + 1) * BLOCK)),
+                    ("account = ?", account),
+                )
+                if len(rows) == most:
+                    break
+            if len(blocks) < PAGE:
+                break
+            block -= 1
+        return rows
+
+    def _newest(self, most: int, *conditions: tuple[str, object]) -> list[Row]:
+        where, params = _filter(*conditions)
+        return self.db.query(
             "SELECT id, account, agent, provider, dialect, model, host, response_id,"
             f" {_COLUMNS}, counted, completeness, at, recorded_at, seq, note"
             f" FROM usage{where} ORDER BY id DESC LIMIT ?",
             *params,
-            min(max(limit, 1), 10_000),
+            most,
         )
-        return tuple(_exchange_row(row) for row in rows)
 
     def scope_spent(self, scope: str, provider: str, window: Window, now: float) -> int:
         with self.db.read():

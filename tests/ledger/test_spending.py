@@ -157,3 +157,43 @@ def test_a_batch_that_goes_over_the_hour_books_each_side_in_its_own(ledger):
         spend(ledger, 5, hour)
     spent = [ledger.scope_spent("global", "claude", "hour", t) for t in (hour - 1, hour)]
     assert spent == [13, 5]
+
+
+def test_what_was_looked_up_together_is_still_counted_once(ledger, second, now):
+    register(ledger)
+    old, new, twice = exchange(name="old"), exchange(name="new"), exchange(name="twice")
+    ledger.settle(WEB, "", [old], now=now)
+    with ledger.batch():
+        ledger.expect([old, new, twice, twice])
+        told = [ledger.settle(WEB, "", [e], now=now).recorded for e in (old, new, twice, twice)]
+        ledger.books.flush()
+        told += [ledger.settle(WEB, "", [e], now=now).recorded for e in (new, twice)]
+    assert told == [0, 1, 1, 0, 0, 0]
+    assert ledger.usage([])[0].requests == 3
+
+
+def test_what_was_looked_up_is_true_in_its_transaction_only(ledger, second, now):
+    register(ledger)
+    late, undone = exchange(name="late"), exchange(name="undone")
+    with ledger.batch():
+        ledger.expect([late, undone])
+    assert second.settle(WEB, "", [late], now=now).recorded == 1
+    assert ledger.settle(WEB, "", [late], now=now).recorded == 0
+    with pytest.raises(RuntimeError), ledger.batch():
+        ledger.expect([undone])
+        ledger.settle(WEB, "", [undone], now=now)
+        raise RuntimeError
+    assert [ledger.settle(WEB, "", [undone], now=now).recorded for _ in range(2)] == [1, 0]
+
+
+def test_rows_of_two_writers_have_numbers_of_their_own_that_grow(ledger, second, now):
+    register(ledger)
+    for number in range(6):
+        book = (ledger, second)[number % 2]
+        spend(book, 1, now)
+        if number == 3:
+            with pytest.raises(RuntimeError), book.batch():
+                spend(book, 1, now)
+                book.books.flush()
+                raise RuntimeError
+    assert [r.id for r in ledger.exchanges()] == [6, 5, 4, 3, 2, 1]

@@ -6,6 +6,7 @@ from datetime import datetime
 
 import pytest
 
+from botbottle.ledger.schema import BLOCK
 from botbottle.model.bottle import Limit
 from botbottle.model.usage import Completeness, Tokens
 from tests.ledger.worlds import exchange, pool, register, spend
@@ -114,6 +115,42 @@ def test_exchanges_are_listed_newest_first_and_paged(ledger, now):
     assert [r.counted for r in page] == [5, 4]
     assert [r.counted for r in ledger.exchanges(before=page[-1].id, limit=2)] == [3, 2]
     assert ledger.exchanges(account="p/other") == ()
+
+
+def test_one_bottles_exchanges_are_those_of_all_that_are_its_own(ledger, now):
+    """A busy bottle, one seldom heard of and one that stopped; before and after retention."""
+    for name in ("web", "rare", "gone"):
+        register(ledger, name)
+    told = [("p/gone", 3)] + [("p/web", 90)] * 4 + [("p/rare", 1), ("p/web", 90)] * 5
+    for number, (account, count) in enumerate(told):
+        ledger.settle(account, "", [exchange() for _ in range(count)], now=now + number)
+    assert ledger.exchanges(limit=1)[0].id > 3 * BLOCK
+    for before_time in (0.0, now + 1, now + 6):
+        ledger.retain(before=before_time)
+        everything = ledger.exchanges(limit=10_000)
+        for account in ("p/web", "p/rare", "p/gone", "p/none"):
+            own = [r for r in everything if r.account == account]
+            for limit in (1, 5, 300):
+                for before in (0, 1, BLOCK, BLOCK + 1, 2 * BLOCK + 7, 10**6):
+                    wanted = [r for r in own if not before or r.id < before][:limit]
+                    found = ledger.exchanges(account=account, before=before, limit=limit)
+                    assert list(found) == wanted
+
+
+def test_one_bottles_exchanges_are_found_without_reading_everybodys(ledger, now, monkeypatch):
+    register(ledger, "web")
+    register(ledger, "rare")
+    for number in range(20):
+        ledger.settle("p/web", "", [exchange() for _ in range(100)], now=now + number)
+        if number in (3, 12):
+            spend(ledger, 1, now + number, account="p/rare")
+    read = []
+    newest = ledger._newest
+    monkeypatch.setattr(
+        ledger, "_newest", lambda most, *where: read.append(where) or newest(most, *where)
+    )
+    assert len(ledger.exchanges(account="p/rare")) == 2
+    assert len(read) == 2, "a block for each that has some of it"
 
 
 @pytest.fixture(params=["America/New_York", "Pacific/Kiritimati", "Australia/Lord_Howe"])

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from botbottle.ledger.records import Admitted
+from botbottle.ledger.sums import FOLD
 from botbottle.model.bottle import Limit, Scope
 from botbottle.model.usage import Completeness, Exchange, Tokens
 
@@ -90,16 +91,23 @@ def pool(ledger, now, scope="bottle:dev", provider="claude", window=""):
 
 
 UNDONE = {  # what takes a step of the schema back
-    2: "DROP INDEX usage_account",
-    3: "DROP TABLE refused",
-    4: "ALTER TABLE budget_reset DROP COLUMN at",
+    2: ("DROP INDEX usage_account",),
+    3: ("DROP TABLE refused",),
+    4: ("ALTER TABLE budget_reset DROP COLUMN at",),
+    6: (
+        *(sql.replace("?", "''") for sql in FOLD),
+        "DROP TABLE spend_open",
+        "DELETE FROM counter WHERE name = 'moved'",
+    ),
+    5: ("DROP TABLE exchange_block", "CREATE INDEX usage_account ON usage (account, id)"),
 }
 
 
 def age(run, version):
     """Make a ledger look as the bb left it that knew ``version`` steps; ``run`` executes SQL."""
     for step in range(max(UNDONE), version, -1):
-        run(UNDONE[step])
+        for sql in UNDONE[step]:
+            run(sql)
     run(f"DELETE FROM schema_version WHERE version > {int(version)}")
 
 

@@ -49,9 +49,10 @@ class Connection(asyncio.Protocol):
             lines.append(self._buffer)
             self._buffer = b""
         for line in lines:
-            if line.strip():
-                self.frames.append(line if len(line) < MAX_FRAME else TOO_LONG)
-                self._bytes += len(self.frames[-1])
+            if line and not line.isspace():
+                frame = line if len(line) < MAX_FRAME else TOO_LONG
+                self.frames.append(frame)
+                self._bytes += len(frame)
         if self._full(1) and self._transport and not self._paused:
             self._paused = True
             self._transport.pause_reading()

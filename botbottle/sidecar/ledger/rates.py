@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from msgspec import Struct, field
+from msgspec import Struct
 
 
 class Rates(Struct, frozen=True):
@@ -20,20 +20,20 @@ class Rates(Struct, frozen=True):
     pending_proposals: int = 20
 
 
-class Bucket(Struct):
+class Bucket:
     """A token bucket; starts full. Clock in seconds, monotonic."""
 
-    rate: float
-    burst: float
-    level: float = field(default=-1.0)
-    at: float = 0.0
+    __slots__ = ("at", "burst", "level", "rate")
+
+    def __init__(self, rate: float, burst: float) -> None:
+        self.rate, self.burst, self.level = rate, burst, burst
+        self.at = float("inf")  # nothing is added before the first call
 
     def take(self, amount: float, now: float) -> bool:
         """Whether ``amount`` was there; nothing is taken when not."""
-        if self.level < 0:
-            self.level, self.at = self.burst, now
-        self.level = min(self.burst, self.level + (now - self.at) * self.rate)
-        self.at = now
+        if now != self.at:
+            self.level = min(self.burst, self.level + max(0.0, now - self.at) * self.rate)
+            self.at = now
         if amount > self.level:
             return False
         self.level -= amount

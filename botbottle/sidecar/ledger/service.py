@@ -24,6 +24,8 @@ from botbottle.sidecar.ledger.rates import Allowance, Rates
 TURN = 16  # frames of one connection in one batch
 MAX_MALFORMED = 16  # then the connection is closed
 
+type Known = tuple[int, str, frames.Arguments] | None
+type Asked = tuple[bytes, Known]
 type Log = Callable[[str, dict[str, Any]], None]
 
 
@@ -65,7 +67,12 @@ class Service:
         now = Now(time.time(), time.monotonic())
         try:
             with self._ledger.batch():
-                replies = [self._answers(c, lines, now) for c, lines in work]
+                asked = [self._read(c, lines, now) for c, lines in work]
+                self._expect(asked)
+                replies = [
+                    b"".join([self._answer(c, line, frame, now) for line, frame in lines])
+                    for (c, _), lines in zip(work, asked, strict=True)
+                ]
             self._works()
             self._recovered()
         except errors.LedgerError as error:
@@ -90,21 +97,33 @@ class Service:
                 self._round.append(connection)
         return work
 
-    def _answers(self, connection: Connection, lines: list[bytes], now: Now) -> bytes:
+    def _read(self, connection: Connection, lines: list[bytes], now: Now) -> list[Asked]:
+        """What was sent, each line with what ``frames`` makes of it."""
         size = sum(map(len, lines))
         if not connection.caller.allowance.octets.take(size, now.tick):
             connection.malformed += MAX_MALFORMED + 1  # not even read: that costs, too
             self._alarm(connection, "flood", "too many bytes", now)
-            return b""
-        return b"".join([self._answer(connection, line, now) for line in lines])
+            return []
+        return [(line, frames.read(line, now.wall)) for line in lines]
 
-    def _answer(self, connection: Connection, line: bytes, now: Now) -> bytes:
+    def _expect(self, asked: list[list[Asked]]) -> None:
+        """All settlements of a batch are looked up at once."""
+        told = [
+            exchange
+            for lines in asked
+            for _, known in lines
+            if known is not None and known[1] == "settle"
+            for exchange in known[2][1]
+        ]
+        if len(told) > 1:
+            self._ledger.expect(told)
+
+    def _answer(self, connection: Connection, line: bytes, known: Known, now: Now) -> bytes:
         number: int | None = None
         try:
             if line == TOO_LONG:
                 connection.malformed += MAX_MALFORMED  # the rest of it would be read as garbage
                 raise wire.BadRequest("frame too long")
-            known = frames.read(line, now.wall)
             if known is not None:
                 number, op, arguments = known
                 answer = self._handlers.frequent(connection.caller, op, arguments, now)
@@ -130,7 +149,7 @@ class Service:
         for line in lines:
             try:
                 with self._ledger.batch():
-                    replies.append(self._answer(connection, line, now))
+                    replies.append(self._answer(connection, line, frames.read(line, now.wall), now))
             except Exception as error:  # noqa: BLE001  # fail closed for this frame only
                 self._log("bug", {"account": connection.caller.account, "error": repr(error)[:500]})
                 replies.append(_refusal(_number(line), "unavailable", "internal error"))

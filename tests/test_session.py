@@ -12,7 +12,7 @@ from typing import Any, cast
 import pytest
 
 from botbottle.applying import generation, vault_of
-from botbottle.errors import LedgerOutdated
+from botbottle.errors import LedgerError, LedgerOutdated, exit_code_for
 from botbottle.ledger import migrations, open_ledger
 from botbottle.ledger.schema import STEPS
 from botbottle.ledger.sqlite import SqliteDb
@@ -248,3 +248,21 @@ def test_what_protected_bottles_is_kept_with_each_apply_also_of_those_left_out(
     guards = session(tmp_path).facts(declared(*loose)).guards
     assert {name: guards[name].supervise for name in guards} == {"a": True, "b": False}
     assert guards["a"] == guard(strict[0]) and guards["b"] == guard(loose[1])
+
+
+@pytest.mark.parametrize("content", [b"no database at all " * 500, b""], ids=["garbage", "cut off"])
+def test_a_ledger_that_cannot_be_read_is_an_error_and_no_world_without_holds(
+    tmp_path: Path, content: bytes
+) -> None:
+    """A plan that took it for an empty one would bring back what was killed."""
+    world = session(tmp_path)
+    (tmp_path / "bb/ledger").mkdir(mode=0o700)
+    path = Path(world.paths.ledger_db)
+    open_ledger(str(path)).close()
+    assert session(tmp_path).view(declared()).holds == {}, "the positive control"
+    for left in path.parent.iterdir():
+        left.unlink()
+    path.write_bytes(content)
+    with pytest.raises(LedgerError) as caught:
+        session(tmp_path).view(declared())
+    assert exit_code_for(caught.value) == 1

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import json
+import re
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,7 +16,10 @@ from botbottle.cli.plan import exit_code, form_of, write_diff, write_plan
 from botbottle.errors import UsageError
 from botbottle.model import canonical
 from botbottle.model.bottle import Declared, Settings
+from botbottle.model.ledger_view import HoldRecord
+from botbottle.model.route import Route
 from botbottle.planner.plan import plan as make_plan
+from botbottle.ui import plan_json, plan_markdown, plan_text
 from tests.cli.fakes import context
 from tests.support.worlds import FACTS, World, bottle, declared
 
@@ -138,3 +143,63 @@ def test_the_engine_is_asked_before_the_manifests_are_read(
     monkeypatch.setattr("botbottle.cli.plan.load_declared", lambda *_: order.append("read") or want)
     assert main(["plan"]) == 0
     assert order == ["asked", "read"]
+
+
+FORMS = {
+    (): lambda made: plan_text.render(made),
+    ("--full",): lambda made: plan_text.render(made, full=True),
+    ("--format", "markdown"): lambda made: plan_markdown.render(made),
+    ("--format", "json"): lambda made: plan_json.document(made),
+}
+
+
+@pytest.mark.parametrize("flags", FORMS)
+def test_stdout_is_the_product_and_nothing_else(
+    world: World, capsys: pytest.CaptureFixture[str], flags: tuple[str, ...]
+) -> None:
+    """Whoever pipes it on gets the plan alone; what is said about it is on stderr."""
+    made = world.plan(declared(bottle("web"), bottle("api")))
+    assert main(["plan", *flags]) == 0
+    seen, wanted = capsys.readouterr(), FORMS[flags](made)
+    assert (json.loads(seen.out) if "json" in flags else seen.out) == wanted
+    assert seen.err == plan_text.last_line("plan", made, 0)
+
+
+LAST = re.compile(
+    r"bb plan: \+\d+( >\d+)? ~\d+( ±\d+)?( <\d+)? -\d+ =\d+( !\d+)?"
+    r"(  needs --allow [a-z,]+)?(  \d+ left out by --only)?  digest [0-9a-f]{16}  exit (\d+)"
+)
+
+
+@pytest.mark.parametrize(
+    ("flags", "edit", "words"),
+    [
+        ((), None, "+0 ~0 -0 ="),
+        (("--detailed-exitcode",), "more", "needs --allow widen"),
+        (("--deny", "widens"), "more", "exit 7"),
+        (("--only", "web"), "prompt", "±1"),
+        (("--format", "json"), "gone", "needs --allow destroy"),
+        (("--detailed-exitcode",), "held", "!1"),
+    ],
+)
+def test_the_last_line_has_one_form_whatever_the_plan_says(
+    world: World, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch,
+    flags: tuple[str, ...], edit: str | None, words: str,
+) -> None:  # fmt: skip
+    """For grep, a status line of tmux, a log: counts, digest and the exit code that is given."""
+    both = (bottle("web"), bottle("api"))
+    world.converge(declared(*both))
+    edits = {
+        "more": (bottle("web", routes=(Route("new.example"),)), both[1]),
+        "prompt": (bottle("web", prompt="be brief"), both[1]),
+        "gone": both[:1],
+    }
+    if edit == "held":
+        hold = HoldRecord("proj-1/web", "cutoff", "operator", "", "h1", 0.0)
+        world.view = replace(world.view, holds={"proj-1/web": hold})
+    want = declared(*edits.get(edit or "", both))
+    monkeypatch.setattr("botbottle.cli.plan.load_declared", lambda *_: want)
+    code = main(["plan", *flags])
+    lines = capsys.readouterr().err.splitlines()
+    found = [m for m in map(LAST.fullmatch, lines) if m]
+    assert len(found) == 1 and int(found[0][7]) == code and words in found[0][0], lines

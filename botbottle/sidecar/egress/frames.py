@@ -100,7 +100,7 @@ class Bound(Extension):
 
     def _too_large(self, more: int) -> bool:
         text, frames = self._text, self._frames * FRAME
-        return max(text, frames) > MAX_MESSAGE or self._room.full(more, self.kept)
+        return max(text, frames) > MAX_MESSAGE or self._room.full(more)
 
     def frame_inbound_complete(self, proto: Machine, fin: bool) -> bytes | CloseReason | None:
         """A message is over."""

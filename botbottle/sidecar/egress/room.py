@@ -7,28 +7,35 @@ as a few large ones. Where there is no room the one that grew is refused, which 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 MAX_KEPT = 256 * 1024 * 1024  # bytes
 STEP = 256 * 1024  # bytes that may come between two counts
-_REFUSED = STEP // 16  # bytes that one refused counts for at least: counting looks at all streams
+REST = 20  # times as long as a count took until the next one, while there is no room
 
 
 class Room:
-    """``count``: bytes that are kept now."""
+    """``count``: bytes that are kept now. ``clock``: seconds that only grow."""
 
-    def __init__(self, count: Callable[[], int]) -> None:
-        self._count = count
-        self._moved = 0  # bytes that came or went since it was counted
+    def __init__(
+        self, count: Callable[[], int], clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._count, self._clock = count, clock
+        self._came = 0  # bytes since it was counted
         self._full = False
+        self._again = 0.0  # when it may be counted although less than a step came
 
-    def full(self, more: int, whole: int) -> bool:
-        """Whether there is no room for ``more`` bytes of something of which ``whole`` bytes are
-        kept, with these; then it must go."""
-        self._moved += more
-        if self._moved >= STEP:
-            self._moved = 0
-            self._full = self._count() > MAX_KEPT
-        if self._full:
-            self._moved += max(whole, _REFUSED)
+    def full(self, more: int) -> bool:
+        """Whether there is no room for ``more`` bytes, which came: then what they belong to must
+        go. Counting looks at all streams, so a flood of refusals must not count at each."""
+        self._came += more
+        if self._came >= STEP or (self._full and self._clock() >= self._again):
+            self._look()
         return self._full
+
+    def _look(self) -> None:
+        started, self._came = self._clock(), 0
+        self._full = self._count() > MAX_KEPT
+        now = self._clock()
+        self._again = now + REST * (now - started)

@@ -218,7 +218,7 @@ class Stream(mhttp.HttpStream):
         """Whether there is no room for what came of this body."""
         size = len(self.request_body_buf)
         more, self._counted = size - self._counted, size
-        return _options(self).room.full(more, size)
+        return _options(self).room.full(more)
 
     def state_stream_request_body(self, event: events.Event) -> Commands:
         """As the original, until a block of the body is refused. An empty DATA frame is nothing:
@@ -241,7 +241,7 @@ class Stream(mhttp.HttpStream):
     def _find_room(self, event: events.Event) -> None:
         """What is kept of a body that passes while it arrives. Raises UploadRefused."""
         more = len(event.data) if isinstance(event, hevents.RequestData) else 0
-        if more and _options(self).room.full(more, self.kept + more):
+        if more and _options(self).room.full(more):
             raise UploadRefused(Denial("too-large", "there is no room for the request's body"))
 
     def state_stream_response_body(self, event: events.Event) -> Commands:

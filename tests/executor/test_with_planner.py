@@ -12,12 +12,19 @@ import pytest
 from msgspec.structs import replace
 
 from botbottle.engine.fake import Crash, FakeEngine, Faults
+from botbottle.errors import EngineError
 from botbottle.executor import Result, execute
 from botbottle.model import labels as lb
 from botbottle.model.bottle import Declared, EnvVar, Policy, Scope
 from botbottle.model.ledger_view import HoldRecord
 from botbottle.model.paths import HomePaths
-from botbottle.model.plan import Plan, RecordEnforcement, RegisterAccount, RetireAccount
+from botbottle.model.plan import (
+    Plan,
+    RecordEnforcement,
+    RegisterAccount,
+    RenameContainer,
+    RetireAccount,
+)
 from botbottle.model.resources import Observed, SidecarStatus
 from botbottle.model.route import Route
 from botbottle.model.sidecar_config import SidecarConfig, fingerprint
@@ -313,3 +320,16 @@ def test_a_crash_at_every_write_is_repaired_by_a_plain_second_run(
         fleet.check_safe()
         left = fleet.plan(want)
         assert left.empty, (call, left.ops)
+
+
+def test_a_bottle_runs_although_its_old_copy_cannot_be_removed(tmp_path: Path) -> None:
+    fleet, want = prepared(tmp_path, "replace")
+    busy = EngineError("device or resource busy")
+    fleet.engine.restart(Faults(fail_when=lambda m, _: busy if m == "remove_container" else None))
+    result = fleet.apply(want)
+    assert [f.error for f in result.failed] == [busy]
+    assert [type(n.op) for n in result.not_started] == [RenameContainer]
+    fleet.check_safe()
+    assert len([c for c in fleet.observe().containers if c.state == "running"]) == 5
+    fleet.engine.restart()
+    assert fleet.apply(want).ok and fleet.plan(want).empty

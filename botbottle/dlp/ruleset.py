@@ -12,6 +12,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cache, cached_property
 from typing import Any
 
 from botbottle.dlp.boundary import EDGE, in_base64, left_ok, right_ok
@@ -126,7 +127,7 @@ class RuleSet:
             self._asking.setdefault(expression, []).append(len(self.targets))
         self.targets.append(target)
 
-    @property
+    @cached_property
     def expressions(self) -> list[Expression]:
         """What the engine looks for, by number."""
         return [
@@ -140,8 +141,8 @@ class RuleSet:
     @property
     def digest(self) -> str:
         """Content hash of everything the engine compiles."""
-        text = "\0".join(repr(e) for e in self.expressions)
-        return hashlib.sha256(text.encode()).hexdigest()[:32]
+        parts = ((e.regex, *e.literals, b"") for e in self.expressions)
+        return hashlib.sha256(b"\0".join(b"\0".join(part) for part in parts)).hexdigest()[:32]
 
     def tiers(
         self, hits: Iterable[tuple[int, int]]
@@ -312,6 +313,7 @@ def _words(group: Sequence[Context]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(word for rule in group for word in rule.keywords))
 
 
+@cache
 def _literal(word: str) -> bytes:
     """The longest plain piece of a keyword regex, for literal prefilters and naming."""
     pieces = word.replace("[_-]?", "\0").replace(".", "\0").split("\0")

@@ -138,9 +138,14 @@ def _digits(run: bytes) -> bytes:
     return run.translate(None, _NOISE)
 
 
+def in_pieces(run: bytes) -> bool:
+    """Whether a run mixes both alphabets: it is a path with something in it."""
+    return (b"/" in run or b"+" in run) and (b"_" in run or b"-" in run)
+
+
 def _pieces(clean: bytes) -> list[bytes]:
-    """A run that mixes both alphabets is a path with something in it: judge its elements."""
-    if (b"/" in clean or b"+" in clean) and (b"_" in clean or b"-" in clean):
+    """Of a path the elements, each to be judged by itself."""
+    if in_pieces(clean):
         parts = [part for part in clean.split(b"/") if len(part) >= RUN]
         return parts if b"+" not in clean else [clean]
     return [clean]

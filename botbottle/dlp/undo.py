@@ -175,6 +175,8 @@ class Undo:
                 return start
             lately.append(start)
             run = bytes(self._view[start:end])
+            if len(run) > dense.FEW * dense.APART and runs.in_pieces(run):
+                return start
             if not runs.worth(run):
                 continue
             count += 1

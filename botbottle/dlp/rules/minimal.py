@@ -13,6 +13,17 @@ from itertools import pairwise
 _QUANTIFIER = re.compile(r"(?:\{(\d+)(,?)(\d*)\}|([*+?]))\??$")
 
 
+_CLASS = re.compile(r"\[[]^]?(?:\\.|[^]\\])*\]")
+_PLAIN = re.compile(r"[^\\\[(|)]*")  # what neither opens nor ends anything, nor is a choice
+
+
+def _end(piece: re.Pattern[str], pattern: str, index: int) -> int:
+    match = piece.match(pattern, index)
+    if match is None:
+        raise ValueError(f"no end of a class in {pattern!r}")
+    return match.end()
+
+
 def minimal(pattern: str) -> str:
     """The shortest-tail form of ``pattern``; matches a prefix of whatever ``pattern`` matches."""
     branches = _branches(pattern)
@@ -73,10 +84,7 @@ def _atom_end(pattern: str, index: int) -> int:
 
 
 def _class_end(pattern: str, index: int) -> int:
-    index += 2 if pattern[index + 1] in "]^" else 1
-    while pattern[index] != "]":
-        index += 2 if pattern[index] == "\\" else 1
-    return index + 1
+    return _end(_CLASS, pattern, index)
 
 
 def _group_end(pattern: str, index: int) -> int:
@@ -84,7 +92,7 @@ def _group_end(pattern: str, index: int) -> int:
     if pattern[index] == "?":
         index = pattern.index(":", index) + 1
     while pattern[index] != ")":
-        index = _atom_end(pattern, index)
+        index = _end(_PLAIN, pattern, _atom_end(pattern, index))
     return index + 1
 
 
@@ -96,7 +104,7 @@ def _branches(pattern: str) -> list[str]:
     while index < len(pattern):
         if pattern[index] == "|":
             cuts.append(index)
-        index = _atom_end(pattern, index)
+        index = _end(_PLAIN, pattern, _atom_end(pattern, index))
     cuts.append(len(pattern))
     return [pattern[low + 1 : high] for low, high in pairwise(cuts)]
 

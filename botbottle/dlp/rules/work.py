@@ -3,18 +3,19 @@
 # ruff: noqa: E501  (a table: one rule a line)
 from __future__ import annotations
 
+import re
+
 from botbottle.dlp.checks import mixed, mixed_case
 from botbottle.dlp.rules.model import Context, Rule, context, token
 
 _UUID = r"(?i:[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})"
 
-_OWNERS = (b"poly", b"private", b"wallet", b"eth")
+_OWNERS = re.compile(rb"(?i)poly|private|wallet|eth")
 
 
 def named(surface: memoryview, end: int) -> int | None:
     """Whether a name stands in front of the 64 hex digits that end there; most are hashes."""
-    before = bytes(surface[max(0, end - 120) : end - 66]).lower()
-    return None if any(name in before for name in _OWNERS) else end
+    return None if _OWNERS.search(surface, max(0, end - 120), max(0, end - 66)) else end
 
 
 RULES: tuple[Rule | Context, ...] = (

@@ -13,7 +13,12 @@ from typing import Any
 
 from botbottle.cli.verbs import VERBS
 
-_WITH_VALUE = {"-C", "--home", "--progress", "--events", "--lock-timeout", "--format"}
+# Options whose value is no verb and no name.
+_WITH_VALUE = {
+    "-C", "--home", "--progress", "--events", "--lock-timeout", "--format", "--only", "--bottle",
+    "--budget", "--reason", "--allow", "--approve", "--out", "--part", "--tail", "--window",
+    "--deny", "--env-file", "--since", "--by",
+}  # fmt: skip
 # Verbs that name bottles; the routes verb does after its own one.
 _AGENTS = {
     "adopt", "attach", "cutoff", "denials", "explain", "findings", "freeze", "info", "kill", "logs",
@@ -49,13 +54,19 @@ complete -o bashdefault -o default -F _bb_complete bb
     "zsh": """#compdef bb
 _bb_complete() {
     local -a found
-    found=("${(@f)$(bb __complete "${words[@]:1:$((CURRENT-1))}" 2>/dev/null)}")
-    compadd -a found
+    found=(${(f)"$(bb __complete "${words[@]:1:$((CURRENT-1))}" 2>/dev/null)"})
+    if (( $#found )); then compadd -a found; else _files; fi
 }
 compdef _bb_complete bb
 """,
     "fish": """function __bb_complete
-    bb __complete (commandline -opc)[2..-1] (commandline -ct) 2>/dev/null
+    set -l last (commandline -ct)
+    set -l found (bb __complete (commandline -opc)[2..-1] "$last" 2>/dev/null)
+    if set -q found[1]
+        printf '%s\\n' $found
+    else
+        __fish_complete_path "$last"
+    end
 end
 complete -c bb -f -a '(__bb_complete)'
 """,
@@ -70,13 +81,43 @@ def candidates(words: Sequence[str], environ: Mapping[str, str], cwd: Path) -> l
     home, here, rest = _globals(before, environ, cwd)
     if before and before[-1] == "--format":
         return _starting(_FORMATS.get(rest[0], ()) if rest else (), last)
+    if last.startswith("-") and "--" not in before:
+        return _starting(_options(rest), last)
     if not rest:
         return _starting(VERBS, last)
     if before[-1] == "--only":
         return _starting(_of_verb("attach", home, here), last)
+    if before[-1] == "--bottle":
+        return _starting(_bottles(home, here), last)
     if rest[0] in _INNER and len(rest) == 1:
         return _starting(_INNER[rest[0]], last)
     return _starting(_of_verb(rest[0], home, here), last)
+
+
+def _options(rest: Sequence[str]) -> list[str]:
+    """Options of bb itself or of the verb, which is imported for that: nobody asks for these with
+    every word."""
+    from botbottle.cli.options import Option, hints
+    from botbottle.cli.root import root
+
+    if not rest:
+        declared = [own for _, own in hints(root).values() if isinstance(own, Option)]
+        return [*(n for own in declared for n in own.names if n.startswith("--")), "--help"]
+    if rest[0] not in VERBS:
+        return []
+    from botbottle.cli.group import load_verb
+
+    command = load_verb(rest[0])
+    for word in rest[1:]:
+        command = getattr(command, "commands", {}).get(word, command)
+    names = [n for p in command.params for n in (*p.opts, *p.secondary_opts)]
+    return [*(n for n in names if n.startswith("--")), "--help"]
+
+
+def _bottles(home: Path, cwd: Path) -> Sequence[str]:
+    from botbottle.load.layers import names
+
+    return names(home, cwd, "bottles")
 
 
 def _of_verb(verb: str, home: Path, cwd: Path) -> list[str]:
@@ -84,7 +125,7 @@ def _of_verb(verb: str, home: Path, cwd: Path) -> list[str]:
     from botbottle.load.layers import names
 
     if verb == "edit":
-        bottles = (f"bottles/{n}" for n in names(home, cwd, "bottles"))
+        bottles = (f"bottles/{n}" for n in _bottles(home, cwd))
         return [*names(home, cwd), *bottles, "settings"]
     if verb == "completion":
         return list(SCRIPTS)

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.cli.test_app import ENGINE, home
+from tests.cli_manifests.run import bb
 
 PACKAGE = Path(__file__).parents[2]
 PRODUCTS = ["validate --json", "list --offline", "info web", "schema plan", "version", "--help",
@@ -82,3 +83,13 @@ def test_no_file_gets_the_number_of_a_closed_stream(number: int) -> None:
     )
     ran = subprocess.run([sys.executable, "-c", script], cwd=PACKAGE, check=False, timeout=60)
     assert ran.returncode == 0
+
+
+@pytest.mark.parametrize("charset", ["ascii", "latin-1", "utf-8"])
+def test_what_a_terminal_cannot_show_is_shown_as_its_code(charset: str, tmp_path: Path) -> None:
+    made = home(tmp_path)
+    (made / "bottles/loop.md").write_text("---\nextends: knot\n---\n")
+    (made / "bottles/knot.md").write_text("---\nextends: loop\n---\n")
+    ran = bb("--home", str(made), "-C", str(made), "validate", PYTHONIOENCODING=charset)
+    arrow = "→" if charset == "utf-8" else "\\u2192"
+    assert ran.code == 3 and f"knot {arrow} loop" in ran.out and "bug" not in ran.err

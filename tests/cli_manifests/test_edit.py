@@ -1,0 +1,149 @@
+"""``bb edit``: a draft in the editor, put in place only when everything validates."""
+
+from __future__ import annotations
+
+import io
+import stat
+import sys
+from pathlib import Path
+
+import pytest
+
+from botbottle.cli.edit import edit_file, find_file
+from botbottle.errors import Exit, UsageError
+from botbottle.load import load
+from tests.cli_manifests.run import bb
+
+
+def edited(home: Path, name: str, *texts: str) -> tuple[int, str, Path]:
+    """Edit with an editor that writes ``texts`` one after the other."""
+    path = find_file(name, home, home)
+    rounds = iter(texts)
+    err = io.StringIO()
+    seen: list[str] = []
+
+    def editor(draft: Path) -> None:
+        seen.append(draft.read_text())
+        draft.write_text(next(rounds))
+
+    code = edit_file(path, home, home, editor, lambda: len(seen) < len(texts), err)
+    return code, err.getvalue(), path
+
+
+def test_a_good_edit_is_put_in_place_with_the_files_mode(home: Path) -> None:
+    path = home / "agents/api.md"
+    path.chmod(0o640)
+    code, err, path = edited(home, "api", "---\nbottle: top\n---\n")
+    assert (code, path.read_text()) == (0, "---\nbottle: top\n---\n")
+    assert stat.S_IMODE(path.stat().st_mode) == 0o640
+    assert "saved" in err
+    assert not list(home.rglob(".*"))
+
+
+def test_a_broken_edit_leaves_the_file_alone_and_keeps_the_draft(home: Path) -> None:
+    before = (home / "bottles/base.md").read_text()
+    code, err, path = edited(home, "bottles/base", "---\nshutdwon: kill\n---\n")
+    assert code == Exit.INVALID
+    assert path.read_text() == before
+    assert "did you mean 'shutdown'" in err
+    draft = path.with_name(".base.edit.md")
+    assert "shutdwon" in draft.read_text()
+    assert load(home).errors == ()
+
+
+def test_a_kept_draft_is_gone_on_with(home: Path) -> None:
+    edited(home, "api", "---\nbottle: nope\n---\n")
+    code, err, path = edited(home, "api", "---\nbottle: top\n---\n")
+    assert (code, "going on with the draft" in err) == (0, True)
+    assert "top" in path.read_text()
+
+
+def test_a_broken_edit_can_be_repaired_in_the_same_sitting(home: Path) -> None:
+    code, err, path = edited(home, "api", "---\nbottle: nope\n---\n", "---\nbottle: top\n---\n")
+    assert code == 0
+    assert "BB2210" in err
+    assert "bottle: top" in path.read_text()
+
+
+def test_an_edit_that_breaks_another_file_is_not_saved(home: Path) -> None:
+    """The agent ``web`` needs ``top``; making ``top`` extend nothing known breaks it."""
+    code, err, _ = edited(home, "top", "---\nextends: gone\n---\n")
+    assert code == Exit.INVALID
+    assert "BB2203" in err
+
+
+def test_an_unchanged_file_is_left_alone(home: Path) -> None:
+    before = (home / "agents/api.md").stat()
+    code, err, path = edited(home, "api", (home / "agents/api.md").read_text())
+    assert (code, "no change" in err) == (0, True)
+    assert path.stat().st_mtime_ns == before.st_mtime_ns
+    assert not list(home.rglob(".*"))
+
+
+def test_a_disk_that_is_full_leaves_no_part_of_a_draft_to_go_on_with(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(source: Path, to: Path) -> None:
+        Path(to).write_text(Path(source).read_text()[:5])
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("shutil.copy2", full)
+        with pytest.raises(OSError, match="No space"):
+            edited(home, "api", "never seen")
+    assert not list(home.rglob(".*"))
+    code, err, _ = edited(home, "api", (home / "agents/api.md").read_text())
+    assert (code, err) == (0, "bb edit: no change\n"), "it begins with the whole file"
+
+
+def test_a_link_is_edited_where_it_leads(home: Path, tmp_path: Path) -> None:
+    real = tmp_path / "dotfiles.md"
+    real.write_text("---\nbottle: base\n---\n")
+    (home / "agents/linked.md").symlink_to(real)
+    edited(home, "linked", "---\nbottle: top\n---\n")
+    assert (home / "agents/linked.md").is_symlink()
+    assert "top" in real.read_text()
+
+
+def test_names_of_manifests_to_edit(home: Path) -> None:
+    (home / "settings.yml").write_text("shutdown: kill\n")
+    assert find_file("web", home, home).name == "web.md"
+    assert find_file("base", home, home).parent.name == "bottles"
+    assert find_file("agents/web.md", home, home).parent.name == "agents"
+    assert find_file("settings", home, home).name == "settings.yml"
+    for name in ("nope", "bottles/web", "../etc/passwd"):
+        with pytest.raises(UsageError):
+            find_file(name, home, home)
+
+
+def test_the_editor_of_the_environment_is_used(home: Path) -> None:
+    editor = f"{sys.executable} -c \"import sys; open(sys.argv[1], 'a').write('more')\""
+    ran = bb("--home", str(home), "edit", "api", cwd=home, EDITOR=editor)
+    assert ran.code == 0, ran.err
+    assert (home / "agents/api.md").read_text().endswith("more")
+    assert bb("--home", str(home), "edit", "api", cwd=home, EDITOR="false").code == 1
+    assert not list(home.rglob(".*")), "a failed editor leaves no draft"
+    assert bb("--home", str(home), "edit", "nope", cwd=home, EDITOR="true").code == 64
+
+
+@pytest.mark.parametrize(
+    ("editor", "words"),
+    [
+        ("false", "'false' ended with 1"),
+        ("/nonexistent/vi", "cannot be started: No such file"),
+        ('vi "', "is no command: No closing quotation"),
+    ],
+)
+def test_an_editor_that_fails_is_told_with_its_reason(home: Path, editor: str, words: str) -> None:
+    ran = bb("--home", str(home), "edit", "api", cwd=home, EDITOR=editor)
+    assert ran.code == 1 and words in ran.err and "set EDITOR" in ran.err
+
+
+def test_settings_that_do_not_exist_yet_can_be_edited(home: Path) -> None:
+    (home / "settings.yml").unlink(missing_ok=True)
+    editor = f"{sys.executable} -c \"import sys; open(sys.argv[1], 'w').write('max_changes: 3')\""
+    assert bb("--home", str(home), "edit", "settings", cwd=home, EDITOR="true").code == 0
+    assert not (home / "settings.yml").exists()
+    assert bb("--home", str(home), "edit", "settings", cwd=home, EDITOR=editor).code == 0
+    assert (home / "settings.yml").read_text() == "max_changes: 3"
+    assert (home / "settings.yml").stat().st_mode & 0o777 == 0o600

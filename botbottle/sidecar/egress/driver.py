@@ -104,10 +104,17 @@ class Driver:
     def lost(self, link: Link) -> None:
         """A transport is gone."""
         self._links.pop(link.connection, None)
+        self._shaken.discard(link.connection)
         if link.connection is self.client:
             self._finish()
         else:
+            self._forget(link.connection)
             self.drained()
+
+    def _forget(self, connection: Connection) -> None:
+        """An upstream connection is over, and the layers were told."""
+        if isinstance(self.pressure.http, Http):
+            self.pressure.http.forget(connection)
 
     def _finish(self) -> None:
         self.closed = True
@@ -297,3 +304,4 @@ class Driver:
             connection.error = connection.error or f"upstream: {type(error).__name__}"
             if not self.closed:
                 self.feed(events.OpenConnectionCompleted(command, connection.error))
+                self._forget(connection)

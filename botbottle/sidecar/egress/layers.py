@@ -30,6 +30,7 @@ from botbottle.sidecar.egress.windows import AgentHttp2, Grant, WorldClient, Wor
 type _Running = tuple[layer.Layer, Iterator[commands.Command]]
 type Commands = Generator[commands.Command, Any, Any]
 
+_OF_CONNECTIONS = (Grant, events.ConnectionEvent)
 MAX_HEAD = 256 * 1024  # bytes of a request head
 MAX_AHEAD = 1024 * 1024  # bytes that a client may send before it is their turn
 
@@ -91,8 +92,9 @@ class Http(mhttp.HttpLayer):
         if isinstance(event, CutStream):
             yield from self._cut(event)
             return
-        if isinstance(event, Grant):
-            yield from self.event_to_child(self.connections[event.connection], event)
+        if isinstance(event, _OF_CONNECTIONS):
+            if (told := self.connections.get(event.connection)) is not None:
+                yield from self.event_to_child(told, event)
             return
         if isinstance(event, events.Start):
             kind = AgentHttp2 if self.context.client.alpn == b"h2" else AgentHttp1
@@ -121,9 +123,9 @@ class Http(mhttp.HttpLayer):
                 stack.pop()
 
     def _aim(self, command: SendHttp | ReceiveHttp) -> layer.Layer | None:
-        """The layer that a command is for; None where a stream is over already."""
+        """The layer that a command is for; None where a stream or a connection is over already."""
         if isinstance(command, SendHttp):
-            return self.connections[command.connection]
+            return self.connections.get(command.connection)
         event = command.event
         if isinstance(event, hevents.RequestHeaders):
             self._begin(event.stream_id)
@@ -149,6 +151,12 @@ class Http(mhttp.HttpLayer):
         stream = self.streams[stream_id] = Stream(forked(self.context), stream_id, self)
         stream.client_state = stream.state_wait_for_request_headers
 
+    def forget(self, connection: Connection) -> None:
+        """A connection to an upstream is over, or was never made. The original knows it, its TLS
+        and its error as long as the agent's lasts, and asks nobody again after an error."""
+        if connection not in self.waiting_for_establishment:
+            self.connections.pop(connection, None)
+
     def reusable(self, address: tuple[str, int], *, tls: bool) -> Server | None:
         """A connection that get_connection would give at once."""
         for found in self.connections:
@@ -164,7 +172,8 @@ class Http(mhttp.HttpLayer):
         """Call ``told`` when the head that the stream sends next leaves for its upstream, where it
         may have to wait for its turn."""
         server = stream.context.server
-        talks = bottom(self.connections[server]) if server.alpn == b"h2" else None
+        outer = self.connections.get(server) if server.alpn == b"h2" else None
+        talks = bottom(outer) if outer is not None else None
         if isinstance(talks, WorldHttp2):
             talks.departs(stream.stream_id, told)
         else:

@@ -85,6 +85,13 @@ def outcome(call: Callable[[], Any]) -> str:
     return ""
 
 
+def wait_until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
 def connecting() -> int:
     return sum(t.name == "bb-ledger-connect" for t in threading.enumerate())
 
@@ -104,10 +111,7 @@ def test_while_the_server_does_not_answer_one_thread_waits_for_it_and_nobody_els
     assert server.accepted <= before + 2, "50 callers began no 50 attempts"
     server.silent = False
     server.hang_up()
-    deadline = time.monotonic() + PATIENCE
-    while outcome(ledger.accounts):
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    wait_until(lambda: not outcome(ledger.accounts))
     ledger.close()
 
 
@@ -136,7 +140,4 @@ def test_a_connection_that_comes_after_its_ledger_was_closed_is_closed(
     ledger.close()
     server.silent = False
     server.hang_up()
-    deadline = time.monotonic() + PATIENCE
-    while connecting():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    wait_until(lambda: not connecting())

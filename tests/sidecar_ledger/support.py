@@ -104,6 +104,11 @@ def row(output: int = 50, **changes: Any) -> dict[str, Any]:
     return {**wire.exchange_to_wire(exchange(output, prompt=50, at=time.time())), **changes}
 
 
+def alarms(service: World) -> list[Any]:
+    """What the service has kept of attacks."""
+    return [e for e in service.ledger.events(limit=1000) if e.kind == "alarm"]
+
+
 class Process:
     """The service as a child process."""
 

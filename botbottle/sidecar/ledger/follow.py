@@ -16,9 +16,10 @@ from botbottle.sidecar.ledger.sockets import Doors
 POLL_SECONDS = 0.02  # how soon a new account gets its socket
 RETRY_SECONDS = 1.0  # while the ledger cannot be used
 UPKEEP_SECONDS = 30.0
-# Transactions after which the log of the database is copied: commits that meet the copying wait for
-# the disk, and with so many less than one in a hundred does.
-RELIEVE = 500
+# Transactions after which the log of the database is copied. Commits that meet the copying wait for
+# the disk, and it takes much the same time however long the log is: so seldom, but before the log
+# has so many pages that a commit copies it itself.
+RELIEVE = 2000
 
 
 class Follower:

@@ -9,30 +9,28 @@ open: one stream that waits must not stop the others.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, cast
 
 from h2.config import H2Configuration
 from h2.stream import StreamState
-from mitmproxy import http
 from mitmproxy.connection import Connection
 from mitmproxy.proxy import commands, events, layer
 from mitmproxy.proxy.context import Context
 from mitmproxy.proxy.layers import http as mhttp
 from mitmproxy.proxy.layers.http import _events as hevents
 from mitmproxy.proxy.layers.http._base import ReceiveHttp
-from mitmproxy.proxy.layers.http._http1 import Http1Client
 from mitmproxy.proxy.layers.http._http2 import Http2Client, Http2Connection, Http2Server
 from mitmproxy.proxy.layers.http._http_h2 import BufferedH2Connection
 
 from botbottle.sidecar.egress.kept import Buffers
+from botbottle.sidecar.egress.upstream_http1 import WorldHttp1
 
 type Commands = Generator[commands.Command, Any, Any]
 
 AGENT_WINDOW = 256 * 1024  # bytes of a stream from the agent, which is near
 WORLD_WINDOW = 2 * 1024 * 1024  # bytes of a stream from an upstream, which may be far
 TABLE = 4096  # bytes of the header table (RFC 7541, 4.2): a peer may ask for 4 GiB
-_MOST = 1024 * 1024  # bytes of an upstream's lines that have no end
 _WHOLE = 1024 * 1024  # bytes after which the connection's window is filled up again
 _FEW = 64  # streams; more are looked through for those that are over
 _RECEIVING = (StreamState.OPEN, StreamState.HALF_CLOSED_LOCAL)
@@ -232,62 +230,6 @@ class WorldHttp2(Forgetful, Http2Client):
 
 def _nobody() -> None:
     """Nobody waits to be told."""
-
-
-class WorldHttp1(Http1Client):
-    """HTTP/1 towards an upstream."""
-
-    def send(self, event: hevents.HttpEvent) -> Commands:
-        """As the original, which sends a body of unknown length, as HTTP/2 has them, without any
-        framing: the upstream would read it as requests that nobody matched (RFC 9112, 6.3)."""
-        if isinstance(event, hevents.RequestHeaders) and not event.end_stream:
-            event = replace(event, request=_framed(event.request))
-        yield from super().send(event)
-
-    def _handle_event(self, event: events.Event) -> Commands:
-        """As the original, but heads, chunk heads and trailers are not kept without bound."""
-        yield from super()._handle_event(event)
-        if len(self.buf) > _MOST and self.state != self.passthrough:
-            self.state = self.done
-            self.buf.maybe_extract_at_most(len(self.buf))
-            yield commands.CloseConnection(self.conn)
-            if self.stream_id is not None:
-                said = "upstream-protocol: a line of the response has no end"
-                code = hevents.ErrorCode.GENERIC_SERVER_ERROR
-                yield ReceiveHttp(hevents.ResponseProtocolError(self.stream_id, said, code))
-
-    def read_headers(self, event: events.ConnectionEvent) -> Commands:
-        """As the original, which takes an informational response for the answer."""
-        while (yield from self._head(event)) and self.buf:
-            event = events.DataReceived(self.conn, b"")
-
-    def _head(self, event: events.ConnectionEvent) -> Generator[commands.Command, Any, bool]:
-        """Read one head; whether it was informational, and is forgotten (RFC 9110, 15.2)."""
-        for command in super().read_headers(event):
-            if isinstance(command, ReceiveHttp) and _informational(command.event):
-                self.response = None
-                return True
-            yield command
-        return False
-
-
-def _informational(event: hevents.HttpEvent) -> bool:
-    head = event.response if isinstance(event, hevents.ResponseHeaders) else None
-    return head is not None and 100 <= head.status_code < 200 and head.status_code != 101
-
-
-def _framed(request: http.Request) -> http.Request:
-    """A request whose head says where its body ends. The copy is of the head alone."""
-    if "content-length" in request.headers or "transfer-encoding" in request.headers:
-        return request
-    body, request.raw_content = request.raw_content, None
-    framed = request.copy()
-    request.raw_content = body
-    if body is None:
-        framed.headers["transfer-encoding"] = "chunked"
-    else:
-        framed.headers["content-length"] = str(len(body))
-    return framed
 
 
 class WorldClient(mhttp.HttpClient):

@@ -1,0 +1,73 @@
+"""HTTP/1 towards an upstream: what is sent is framed, what comes is bounded."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import replace
+from typing import Any
+
+from mitmproxy import http
+from mitmproxy.proxy import commands, events
+from mitmproxy.proxy.layers.http import _events as hevents
+from mitmproxy.proxy.layers.http._base import ReceiveHttp
+from mitmproxy.proxy.layers.http._http1 import Http1Client
+
+type Commands = Generator[commands.Command, Any, Any]
+
+_MOST = 1024 * 1024  # bytes of an upstream's lines that have no end
+
+
+class WorldHttp1(Http1Client):
+    """HTTP/1 towards an upstream."""
+
+    def send(self, event: hevents.HttpEvent) -> Commands:
+        """As the original, which sends a body of unknown length, as HTTP/2 has them, without any
+        framing: the upstream would read it as requests that nobody matched (RFC 9112, 6.3)."""
+        if isinstance(event, hevents.RequestHeaders) and not event.end_stream:
+            event = replace(event, request=_framed(event.request))
+        yield from super().send(event)
+
+    def _handle_event(self, event: events.Event) -> Commands:
+        """As the original, but heads, chunk heads and trailers are not kept without bound."""
+        yield from super()._handle_event(event)
+        if len(self.buf) > _MOST and self.state != self.passthrough:
+            self.state = self.done
+            self.buf.maybe_extract_at_most(len(self.buf))
+            yield commands.CloseConnection(self.conn)
+            if self.stream_id is not None:
+                said = "upstream-protocol: a line of the response has no end"
+                code = hevents.ErrorCode.GENERIC_SERVER_ERROR
+                yield ReceiveHttp(hevents.ResponseProtocolError(self.stream_id, said, code))
+
+    def read_headers(self, event: events.ConnectionEvent) -> Commands:
+        """As the original, which takes an informational response for the answer."""
+        while (yield from self._head(event)) and self.buf:
+            event = events.DataReceived(self.conn, b"")
+
+    def _head(self, event: events.ConnectionEvent) -> Generator[commands.Command, Any, bool]:
+        """Read one head; whether it was informational, and is forgotten (RFC 9110, 15.2)."""
+        for command in super().read_headers(event):
+            if isinstance(command, ReceiveHttp) and _informational(command.event):
+                self.response = None
+                return True
+            yield command
+        return False
+
+
+def _informational(event: hevents.HttpEvent) -> bool:
+    head = event.response if isinstance(event, hevents.ResponseHeaders) else None
+    return head is not None and 100 <= head.status_code < 200 and head.status_code != 101
+
+
+def _framed(request: http.Request) -> http.Request:
+    """A request whose head says where its body ends. The copy is of the head alone."""
+    if "content-length" in request.headers or "transfer-encoding" in request.headers:
+        return request
+    body, request.raw_content = request.raw_content, None
+    framed = request.copy()
+    request.raw_content = body
+    if body is None:
+        framed.headers["transfer-encoding"] = "chunked"
+    else:
+        framed.headers["content-length"] = str(len(body))
+    return framed

@@ -16,7 +16,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def run_verb(args: Sequence[str]) -> int:
-    """Run what the words say. Raises what the verb raises."""
+    """Run what the words say; ``help [VERB]`` is what many type for ``--help``. Raises what the
+    verb raises."""
+    if args[:1] == ["help"]:
+        args = [*args[1:], "--help"]
     if (verb := call(args, os.environ)) is not None:
         return verb()
     from botbottle.cli.group import run

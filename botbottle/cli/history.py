@@ -104,8 +104,10 @@ def reading(context: Context) -> tuple[Ledger, Project]:
 
 def pick(ledger: Ledger, project: str, name: str) -> Generation:
     """A generation by digest prefix or by place (-1 newest, -2 the one before)."""
+    if name.startswith("-") and not name[1:].isdecimal():
+        raise UsageError(f"No such option: {name}", hint="a place is -1, -2, …: bb history")
     found = ledger.generations(project, limit=1000)
-    if name.startswith("-") and name[1:].isdigit():
+    if name.startswith("-"):
         place = int(name[1:])
         if 0 < place <= len(found):
             return found[place - 1]

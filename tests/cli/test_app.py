@@ -195,6 +195,13 @@ def test_a_wrong_command_line_says_what_is_wrong_and_where_to_look(
     assert ran.err.startswith("error BB1001: ") and told in ran.err
 
 
+def test_help_is_also_a_word() -> None:
+    for words in ((), ("plan",), ("budget", "set")):
+        asked = bb("help", *words)
+        assert (asked.code, asked.out) == (0, bb(*words, "--help").out)
+    assert bb("help", "plna").code == 64
+
+
 @pytest.mark.parametrize("name", sorted(VERBS))
 def test_help_of_a_verb_fits_eighty_columns_and_names_no_type_of_python(
     name: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch

@@ -79,3 +79,11 @@ def test_diff_names_what_changed_and_says_when_nothing_did(home: Path, ledger: L
     assert [b["name"] for b in (*whole["old"]["bottles"], *whole["new"]["bottles"])] == [
         "one", "two",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("words", [("undo", "--yse"), ("diff", "--jsno"), ("undo", "-q")])
+def test_a_mistyped_option_is_no_generation(
+    words: tuple[str, str], home: Path, ledger: Ledger
+) -> None:
+    ran = run(home, *words)
+    assert ran.code == 64 and f"No such option: {words[1]}" in ran.err

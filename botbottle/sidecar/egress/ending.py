@@ -9,7 +9,7 @@ from botbottle.sidecar.egress.denial import Denial
 from botbottle.sidecar.egress.layers import CutStream
 from botbottle.sidecar.egress.passage import Passage, passage_of
 from botbottle.sidecar.egress.ports import Shared
-from botbottle.sidecar.egress.stream import response_of
+from botbottle.sidecar.egress.refusals import response_of
 
 
 class Ending:

@@ -11,6 +11,15 @@ from botbottle.sidecar.egress.records import Records
 _UPSTREAM = ("dns", "private-address", "upstream", "upstream-protocol")
 
 
+def response_of(denial: Denial, request_id: str, *, http2: bool) -> http.Response:
+    """A denial as a response object."""
+    body = denial.body(request_id)
+    fields = denial.headers(len(body))
+    if http2:
+        fields = tuple(f for f in fields if f[0] != b"connection")
+    return http.Response.make(denial.status, body, fields)
+
+
 class Refusals:
     """``live``: the flows in flight, from which a refused one is taken out."""
 

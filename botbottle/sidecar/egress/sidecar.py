@@ -16,7 +16,6 @@ from mitmproxy.proxy.commands import StartHook
 import botbottle
 from botbottle.dlp import default_rules
 from botbottle.meter import Reason
-from botbottle.model.route import Route
 from botbottle.model.sidecar_config import Hold, SidecarConfig
 from botbottle.sidecar.egress.active import Active
 from botbottle.sidecar.egress.asking import Answer, Question, post
@@ -31,19 +30,16 @@ from botbottle.sidecar.egress.hooks import HOOKS, HTTPS
 from botbottle.sidecar.egress.link import Closed
 from botbottle.sidecar.egress.log import Log
 from botbottle.sidecar.egress.logins import Logins
-from botbottle.sidecar.egress.match import Query
 from botbottle.sidecar.egress.options import LayerOptions
 from botbottle.sidecar.egress.passage import Passage, passage_of
 from botbottle.sidecar.egress.pipeline import Pipeline
 from botbottle.sidecar.egress.records import Records
 from botbottle.sidecar.egress.refresh import Endpoint
-from botbottle.sidecar.egress.refusals import Refusals
+from botbottle.sidecar.egress.refusals import Refusals, response_of
 from botbottle.sidecar.egress.resolve import Resolver
 from botbottle.sidecar.egress.room import Room
-from botbottle.sidecar.egress.scan import on_match
 from botbottle.sidecar.egress.sealed import Sealed
-from botbottle.sidecar.egress.stages import route_of
-from botbottle.sidecar.egress.stream import response_of
+from botbottle.sidecar.egress.still import still_allowed
 from botbottle.sidecar.egress.target import canonical_host
 from botbottle.sidecar.egress.tls import AgentSide, WorldSide
 from botbottle.sidecar.egress.unread import Cost
@@ -141,7 +137,7 @@ class Sidecar:
             passage = passage_of(flow)
             if passage is None:
                 continue
-            if _still_allowed(passage, fresh):
+            if still_allowed(passage, fresh):
                 self.pipeline.rescan(flow, passage, fresh)
             else:
                 self.pipeline.ending.cut(flow)
@@ -302,28 +298,3 @@ def _has_left(flow: http.HTTPFlow) -> bool:
 def _is_of(flow: http.HTTPFlow, driver: Driver) -> bool:
     passage = passage_of(flow)
     return passage is not None and passage.driver is driver
-
-
-def _still_allowed(passage: Passage, fresh: Active) -> bool:
-    """Whether a stream in flight would be admitted now, by host, method and path."""
-    if passage.target is None or fresh.config.hold.policy:
-        return False
-    target, route = passage.target, passage.route
-    if passage.open and route is not None:
-        return _still_judged(passage, route, fresh)
-    if route is not None and route in fresh.config.routes:
-        return True
-    if fresh.config.learning:
-        return True
-    query = Query(target.host, target.port, (target.method,), target.path, {})
-    return fresh.index.find(query) is not None
-
-
-def _still_judged(passage: Passage, route: Route, fresh: Active) -> bool:
-    """Whether what the agent goes on to send would be judged, metered and signed as it is now: a
-    request keeps the settings it came with, and outlives neither them nor a withdrawn approval."""
-    now = route_of(passage.query, fresh) if passage.query else None
-    if now is None or (passage.streamed and not now.stream_uploads):
-        return False
-    before = (route.dlp, on_match(route), route.provider, route.auth)
-    return before == (now.dlp, on_match(now), now.provider, now.auth)

@@ -26,21 +26,12 @@ from mitmproxy.proxy.layers.http import _hooks as hooks
 from botbottle.sidecar.egress.denial import Denial
 from botbottle.sidecar.egress.frames import Messages
 from botbottle.sidecar.egress.options import LayerOptions
-from botbottle.sidecar.egress.refusals import Refusals
+from botbottle.sidecar.egress.refusals import Refusals, response_of
 from botbottle.sidecar.egress.upload import MAX_BODY, Passing, UploadRefused
 
 type Commands = Generator[commands.Command, Any, Any]
 
 AUTHORITY = "authority_on_the_wire"  # attribute of a request object
-
-
-def response_of(denial: Denial, request_id: str, *, http2: bool) -> http.Response:
-    """A denial as a response object."""
-    body = denial.body(request_id)
-    fields = denial.headers(len(body))
-    if http2:
-        fields = tuple(f for f in fields if f[0] != b"connection")
-    return http.Response.make(denial.status, body, fields)
 
 
 class Home(Protocol):

@@ -44,6 +44,7 @@ class Reason(enum.StrEnum):
     UPSTREAM_FAILED = "upstream failed"
     CUT = "cut by budget"
     SHUTDOWN = "sidecar stopped"
+    KILLED = "sidecar killed"
     UNREAD = "not read by the client"  # held back: the provider may have written all it may
 
 
@@ -102,6 +103,16 @@ class Meter:
     def running(self) -> Tokens:
         """Tokens of this response so far, approximately, until the row is made; then zero."""
         return Tokens() if self.committed else self._rows.so_far(self._reader.tally)
+
+    @property
+    def named(self) -> tuple[str, str]:
+        """Id and model of the response as far as it has told them."""
+        tally = self._reader.tally
+        return tally.response_id, tally.model
+
+    def row_now(self, note: str) -> Exchange:
+        """The row that is owed if nothing more comes."""
+        return self._rows.interrupted(self._reader.tally, Completeness.PARTIAL, note)[0]
 
     @property
     def exact(self) -> bool:

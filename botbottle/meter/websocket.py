@@ -103,6 +103,7 @@ class WebSocketMeter:
         self._lanes: dict[str, _Lane] = {}  # only those that are not idle
         self._open: OrderedDict[str, _Open] = OrderedDict()  # response id -> in flight
         self._doubted: OrderedDict[str, Request] = OrderedDict()  # stream id -> seemingly refused
+        self._last = ""  # id of the response that the last server frame belongs to
         self._unasked: deque[str] = deque(maxlen=MAX_OPEN)  # responses begun without an admission
         self._due: list[Settlement] = []  # settled already, told with the next server frame
         unknown = call.dialect is Dialect.UNKNOWN
@@ -121,6 +122,22 @@ class WebSocketMeter:
         """Whether a response is on its way, or due, whose cost is not known yet."""
         waits = any(lane.waiting for lane in self._lanes.values())
         return self._opaque is not None or bool(self._open) or waits
+
+    def asked(self, request: Request) -> list[Exchange]:
+        """The row that an admitted request leaves if this process ends before its response."""
+        if request.prewarm:
+            return []
+        return self._rows(request).interrupted(Tally(), Completeness.PARTIAL, Reason.KILLED.value)
+
+    def passing(self) -> tuple[str, Exchange] | None:
+        """Request id and row, as if this process ended now, of the response that the last frame
+        of the provider's belongs to; None when that is over."""
+        item = self._open.get(self._last)
+        if item is None:
+            return None
+        rows = self._rows(item.request)
+        row = rows.interrupted(item.reader.tally, Completeness.PARTIAL, Reason.KILLED.value)[0]
+        return item.request.request_id, row
 
     def unasked(self) -> list[Request]:
         """Those in flight that nobody has admitted, each told once, to be admitted by its id from
@@ -176,6 +193,7 @@ class WebSocketMeter:
             settled += self._ensure_open(response_id, stream_id)
         else:
             response_id = self._delta_of(as_str(doc.get("response_id")), stream_id)
+        self._last = response_id
         item = self._open.get(response_id)
         if item is None:
             return settled

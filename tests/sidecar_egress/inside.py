@@ -58,6 +58,10 @@ class FakeLedger:
         self.told.append(("settle", tuple(exchanges)))
         self.open.discard(lease)
 
+    def passing(self, lease: str, row: Exchange) -> None: ...
+
+    def passed(self, lease: str, tokens: Tokens) -> None: ...
+
     def release(self, lease: str) -> None:
         self.told.append(("release", lease))
         self.open.discard(lease)

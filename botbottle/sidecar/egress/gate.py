@@ -51,6 +51,12 @@ class Ledger(Protocol):
 
     def settle(self, lease: str, exchanges: Sequence[Exchange]) -> None: ...
 
+    def passing(self, lease: str, row: Exchange) -> None:
+        """Keep what the lease's request leaves if this process ends now."""
+
+    def passed(self, lease: str, tokens: Tokens) -> None:
+        """Keep what it has cost by now; cheap enough for every event of a stream."""
+
     def release(self, lease: str) -> None: ...
 
     def event(self, kind: str, data: Mapping[str, Any]) -> None: ...
@@ -87,6 +93,12 @@ class NoLedger:
 
     def settle(self, lease: str, exchanges: Sequence[Exchange]) -> None:
         """Nothing was admitted, so there is nothing to settle."""
+
+    def passing(self, lease: str, row: Exchange) -> None:
+        """Nothing was admitted, so nothing passes."""
+
+    def passed(self, lease: str, tokens: Tokens) -> None:
+        """Nothing was admitted, so nothing passes."""
 
     def release(self, lease: str) -> None:
         """Nothing was admitted, so there is nothing to release."""

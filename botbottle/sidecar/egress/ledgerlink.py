@@ -14,16 +14,19 @@ from botbottle.ledger.records import Admitted, Progress, Refusal
 from botbottle.model.usage import Exchange, Tokens
 from botbottle.sidecar.egress.app import Settings
 from botbottle.sidecar.egress.gate import Cut, Ledger, LedgerDown, NoLedger
+from botbottle.sidecar.egress.inflight import InFlight
 from botbottle.sidecar.ledger.client import LedgerClient
 
 SOCKET = "ledger.sock"
+KEPT = "in-flight"  # beside the control socket
 ASK_SECONDS = 5.0
 
 
 class LinkedLedger:
     """A :class:`~.gate.Ledger` over one socket of the service."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, kept: InFlight, left: Sequence[tuple[str, Exchange]]) -> None:
+        self._kept, self._left = kept, left
         self._client = LedgerClient(path, timeout=ASK_SECONDS, on_cut=self._cut)
         self._told: set[asyncio.Task[Any]] = set()
         self.on_cut: Cut = _nobody
@@ -34,8 +37,10 @@ class LinkedLedger:
         return self._client.connected
 
     async def start(self) -> None:
-        """Connect in the background."""
+        """Connect in the background, and book what an earlier process has left."""
         await self._client.start()
+        for lease, row in self._left:
+            self.settle(lease, (row,))
 
     async def close(self) -> int:
         """Deliver what waits, for a bounded time; returns how many rows were lost."""
@@ -68,11 +73,26 @@ class LinkedLedger:
         return decided is not None and decided["status"] == "approved"
 
     def settle(self, lease: str, exchanges: Sequence[Exchange]) -> None:
-        """Book rows."""
-        self._tell(self._client.settle(lease, exchanges))
+        """Book rows. They are kept until the service has them."""
+        if lease and exchanges:
+            self._kept.put(lease, exchanges[0])
+        self._tell(self._settled(lease, exchanges))
+
+    async def _settled(self, lease: str, exchanges: Sequence[Exchange]) -> None:
+        await self._client.settle(lease, exchanges)
+        self._kept.drop(lease)
+
+    def passing(self, lease: str, row: Exchange) -> None:
+        """Keep the row."""
+        self._kept.put(lease, row)
+
+    def passed(self, lease: str, tokens: Tokens) -> None:
+        """Keep the numbers."""
+        self._kept.count(lease, tokens)
 
     def release(self, lease: str) -> None:
         """Give a lease back."""
+        self._kept.drop(lease)
         self._tell(self._client.release(lease))
 
     def event(self, kind: str, data: Mapping[str, Any]) -> None:
@@ -95,5 +115,8 @@ def _nobody(lease: str, reason: str) -> None:
 
 
 def connect(settings: Settings) -> Ledger:
-    """The ledger of this bottle, or none: then nothing metered passes."""
-    return NoLedger() if settings.ledger is None else LinkedLedger(str(settings.ledger / SOCKET))
+    """The ledger of this bottle, or none: then nothing metered passes. Raises OSError when what is
+    in flight cannot be kept."""
+    if settings.ledger is None:
+        return NoLedger()
+    return LinkedLedger(str(settings.ledger / SOCKET), *InFlight.open(settings.control / KEPT))

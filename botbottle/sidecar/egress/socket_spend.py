@@ -91,6 +91,8 @@ class SocketSpend:
             return b""
         self._admitted(request, answer)
         self._meter.sent(admission)
+        for row in self._meter.asked(request):
+            self._ledger.passing(answer.lease, row)
         return None
 
     async def _read(self, data: bytes) -> Admission | None:
@@ -163,9 +165,16 @@ class SocketSpend:
         self._settle(settled)
         for request in self._meter.unasked():
             await self._vouch(request)
+        self._keep()
         if not settled and self._leases:
             await self._watch()
         return not self.was_cut
+
+    def _keep(self) -> None:
+        """For the case that this process is killed."""
+        request_id, row = self._meter.passing() or ("", None)
+        if row is not None and request_id in self._leases:
+            self._ledger.passing(self._leases[request_id].lease, row)
 
     def close(self, reason: Reason) -> None:
         """The socket is gone. Idempotent."""

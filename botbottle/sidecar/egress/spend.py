@@ -22,7 +22,7 @@ from typing import Any
 from botbottle.budget.counting import counted
 from botbottle.ledger.records import Admitted
 from botbottle.meter import Call, Conversations, Meter, Reason, Request, unanswered
-from botbottle.model.usage import Exchange
+from botbottle.model.usage import Exchange, Tokens
 from botbottle.sidecar.egress.gate import Ledger, LedgerDown
 
 EXHAUSTED = "budget-exhausted"  # why the ledger ends a stream for what it has cost
@@ -55,6 +55,7 @@ class Spend:
         self._count = admitted.count if admitted else ()
         self._cut_stream = cut
         self._meter: Meter | None = None
+        self._named = ("", "")
         self._sent = False
         self._over = False
         self._reported = 0  # counted tokens at the last report
@@ -88,6 +89,9 @@ class Spend:
     def sending(self) -> None:
         """The request goes upstream: from now on it may cost."""
         self._sent = True
+        if self._lease:
+            for row in unanswered(self._call, self._request, time.time, Reason.KILLED):
+                self._ledger.passing(self._lease, row)
 
     def responding(
         self, status: int, headers: Mapping[str, str], conversations: Conversations
@@ -110,7 +114,17 @@ class Spend:
         if rows := self._meter.feed(chunk):
             self._settle(rows)
         elif self._lease:
-            self._watch(self._meter)
+            tokens = self._meter.running
+            self._keep(self._meter, tokens)
+            self._watch(self._meter, tokens)
+
+    def _keep(self, meter: Meter, tokens: Tokens) -> None:
+        """For the case that this process is killed."""
+        if meter.named == self._named:
+            self._ledger.passed(self._lease, tokens)
+        else:
+            self._named = meter.named
+            self._ledger.passing(self._lease, meter.row_now(Reason.KILLED.value))
 
     def close(self, reason: Reason) -> None:
         """The request is over, in whatever way. Idempotent."""
@@ -138,11 +152,11 @@ class Spend:
         if committed:
             self._lease, self._over = "", True
 
-    def _watch(self, meter: Meter) -> None:
+    def _watch(self, meter: Meter, tokens: Tokens) -> None:
         """Report growth, and cut when what is known of the pool is used up."""
         if self._allowed is None or self._stopping or self.was_cut:
             return
-        total = counted(meter.running, self._count)
+        total = counted(tokens, self._count)
         left = self._allowed - total
         self._beyond = self._beyond + 1 if left < 0 else 0
         if self._beyond > PATIENCE:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -12,8 +13,10 @@ import pytest
 from botbottle.model.route import Auth, Route
 from botbottle.model.sidecar_config import Hold, SidecarConfig
 from botbottle.sidecar.egress import compiling
+from botbottle.sidecar.egress.control import Control
 from tests.sidecar_egress.inside import SECRET, Inside
 from tests.sidecar_egress.rig import EXAMPLE
+from tests.sidecar_egress.test_withdrawn import Wait
 
 ANOTHER = "another-secret-value-0123"
 
@@ -116,6 +119,29 @@ def test_a_cut_that_comes_meanwhile_is_not_undone(inside: Inside, slow: Slow) ->
     assert inside.get() == 403
     inside.deliver(route(inside), secrets={"T": SECRET})  # a later one is the operator's will
     assert inside.get() == 404
+
+
+@pytest.mark.parametrize("room", [0, 100_000], ids=["parsed", "read"])
+def test_nor_is_one_that_comes_before_the_delivery_is_understood(inside: Inside, room: int) -> None:
+    """A large one is read aside, and each is parsed aside, before anything is compiled."""
+    wait, control, compiler = Wait(), Control(inside.sidecar), inside.sidecar.compiler
+    compiler.aside = wait.before(compiler.aside)
+    config = SidecarConfig("b", (route(inside),), upstream_ca=inside.world.authority.pem.decode())
+    asked = {"op": "configure", "config": config.to_wire(), "secrets": {}, "hmac_key": "6b"}
+    line = json.dumps(asked | {"room": " " * room}).encode()
+    delivery = asyncio.run_coroutine_threadsafe(control.answer(line), inside._loop)
+    assert wait.begun.wait(30)
+    assert inside.call(control.answer(b'{"op":"cut"}'))["ok"]
+    wait.over.set()
+    assert delivery.result(30)["ok"]
+    assert held(inside) == "cutoff"
+    assert inside.call(control.answer(line))["ok"]  # a later one is the operator's will
+    assert held(inside) == ""
+
+
+def held(inside: Inside) -> str:
+    assert inside.sidecar.active is not None
+    return inside.sidecar.active.config.hold.policy
 
 
 def test_tokens_of_a_login_that_is_renewed_meanwhile_are_not_forgotten(

@@ -22,6 +22,7 @@ import asyncio
 import json
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,6 @@ class Control:
         self._sidecar = sidecar
         self._ops: Mapping[str, Callable[[Mapping[str, Any]], _Answer]] = {
             "status": self._status,
-            "configure": self._configure,
             "vault_put": self._vault_put,
             "vault_get": self._vault_get,
             "denials": self._denials,
@@ -51,9 +51,11 @@ class Control:
 
     async def answer(self, line: bytes) -> dict[str, Any]:
         """The reply to one request line. Never raises; the text of an error names no value."""
+        configure = partial(self._configure, self._sidecar.cuts)  # as of now: reading takes time
         try:
             request = await self._read(line)
-            operation = self._ops[request["op"]]
+            name = request["op"]
+            operation = configure if name == "configure" else self._ops[name]
         except (ValueError, KeyError, TypeError, RecursionError):
             return {"ok": False, "error": "not a known request"}
         try:
@@ -73,12 +75,12 @@ class Control:
     def _status(self, request: Mapping[str, Any]) -> dict[str, Any]:
         return {"status": self._sidecar.status()}
 
-    async def _configure(self, request: Mapping[str, Any]) -> dict[str, Any]:
+    async def _configure(self, cuts: int, request: Mapping[str, Any]) -> dict[str, Any]:
         secrets, key = request["secrets"], bytes.fromhex(request["hmac_key"])
         if not _texts(secrets):
             raise TypeError("secrets")
         config = await self._sidecar.compiler.aside(lambda: from_wire(request["config"]))
-        active = await self._sidecar.configure(config, secrets, key)
+        active = await self._sidecar.configure(config, secrets, key, cuts)
         return {"config_hash": active.config_hash, "secrets": list(active.fingerprints)}
 
     def _vault_put(self, request: Mapping[str, Any]) -> dict[str, Any]:

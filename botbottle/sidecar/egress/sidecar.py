@@ -84,21 +84,26 @@ class Sidecar:
         self.options = LayerOptions(refusals, self.pipeline.sending, Room(self.kept))
         self.compiler = Compiler()
         self._turn = asyncio.Lock()  # one delivery after the other
-        self._renewals = self._cuts = 0
+        self._renewals = self.cuts = 0
         self._hold = Hold()  # of the last cut
         default_rules()  # compiled or read now, not during the first configuration
 
     # -- configuration -------------------------------------------------------------------------
 
     async def configure(
-        self, config: SidecarConfig, secrets: Mapping[str, str], key: bytes
+        self,
+        config: SidecarConfig,
+        secrets: Mapping[str, str],
+        key: bytes,
+        cuts: int | None = None,
     ) -> Active:
         """Make a configuration active, or raise and keep the old one. It is made ready in a thread
-        and becomes active in one step; the hold of a ``cut_off`` meanwhile stays."""
-        cuts = self._cuts
+        and becomes active in one step; the hold of a ``cut_off`` meanwhile stays. ``cuts``: how
+        many there had been when it came, where somebody waited since."""
+        cuts = self.cuts if cuts is None else cuts
         async with self._turn:
             ready = await self._ready(Delivery(config, secrets, key))
-            was_cut = self._cuts != cuts
+            was_cut = self.cuts != cuts
             fresh = _held(ready.active, self._hold) if was_cut else ready.active
             self._switch(ready, fresh)
         self.compiler.tidy()
@@ -178,7 +183,7 @@ class Sidecar:
         configured.
         """
         streams = len(self.live)
-        self._cuts, self._hold = self._cuts + 1, hold
+        self.cuts, self._hold = self.cuts + 1, hold
         if self.active is not None:
             self.active = _held(self.active, hold)
         for driver in list(self.drivers):

@@ -55,7 +55,10 @@ def ask(context: Context, verb: str, shown: Plan, consent: Consent) -> None:
         )
     context.err.write(f"Apply this plan ({shown.digest})? [y/N] ")
     context.err.flush()
-    if context.stdin.readline().strip().lower() not in ("y", "yes"):
+    answer = context.stdin.readline()
+    if not answer:  # Ctrl-D leaves the cursor behind the question
+        context.err.write("\n")
+    if answer.strip().lower() not in ("y", "yes"):
         raise Refused("not approved; nothing was changed", code="BB7007")
 
 

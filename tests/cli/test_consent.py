@@ -13,7 +13,7 @@ from botbottle.cli.context import Context
 from botbottle.errors import PlanStale, Refused
 from botbottle.model.bottle import Limit, Scope
 from botbottle.ui.plan_json import document
-from tests.cli.fakes import Reached, go, out, run
+from tests.cli.fakes import Reached, err, go, out, run
 from tests.support.worlds import World, bottle, declared
 
 
@@ -121,9 +121,11 @@ def test_a_person_may_say_yes(monkeypatch: pytest.MonkeyPatch, answer: str) -> N
 
 @pytest.mark.parametrize("answer", ["", "\n", "n\n", "yess\n"])
 def test_anything_else_is_no(monkeypatch: pytest.MonkeyPatch, answer: str) -> None:
+    made = run(monkeypatch, answer)
     with pytest.raises(Refused) as caught:
-        go(run(monkeypatch, answer))
+        go(made)
     assert caught.value.code == "BB7007"
+    assert err(made).endswith("\n") is (answer == ""), "what follows begins a line of its own"
 
 
 @pytest.mark.parametrize(

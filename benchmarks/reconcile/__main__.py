@@ -37,7 +37,7 @@ from typing import Any
 
 from benchmarks.frame import ROOT, Sample, compiled, measure, ratio, run, summary, write
 from benchmarks.reconcile import peers
-from benchmarks.reconcile.homes import change_keys, change_one, write_home
+from benchmarks.reconcile.homes import change_keys, change_prompt, write_home
 from benchmarks.reconcile.timeline import timeline
 from tests.support.recording import recording
 
@@ -136,7 +136,7 @@ class Bench:
         """One container another one, again and again, the tools in turn."""
         home, up = self.work / "home", ("up", "-d", "--no-build")
         for turn in range(CHANGES):
-            change_one(home, turn)
+            change_prompt(home, turn)
             self.note("change one: bb", self.bb(*APPLY))
             if not self.alone:
                 self.note("change one: compose", self.compose(files.changed[0], *up))
@@ -145,7 +145,7 @@ class Bench:
             if not self.alone:
                 waited = self.compose(files.changed[1], *up, "--wait")
                 self.note("change one: compose, until it runs", waited)
-        change_one(home, CHANGES)
+        change_prompt(home, CHANGES)
         self.steps.update(self.timed())
 
     def timed(self) -> dict[str, float]:

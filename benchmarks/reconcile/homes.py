@@ -16,12 +16,14 @@ def write_home(home: Path, n: int) -> None:
         (home / f"agents/bench{i}.md").write_text("---\nbottle: base\nstate: started\n---\nwork\n")
 
 
-def change_one(home: Path, turn: int, keys: str = "") -> None:
-    """Another prompt for one agent, or other ``keys``: its container is made anew."""
-    text = f"---\nbottle: base\nstate: started\n{keys}---\nwork, round {turn}\n"
-    (home / "agents/bench0.md").write_text(text)
+def change_prompt(home: Path, turn: int) -> None:
+    """Another prompt for one agent: its container is made anew. The keys stay."""
+    path = home / "agents/bench0.md"
+    front, _, _ = path.read_text().rpartition("---\n")
+    path.write_text(f"{front}---\nwork, round {turn}\n")
 
 
 def change_keys(home: Path, turn: int) -> None:
     """Two environment variables of the container (who commits), by the agent's keys."""
-    change_one(home, turn, f"git-gate: {{user: {{name: Round {turn}}}}}\n")
+    keys = f"bottle: base\nstate: started\ngit-gate: {{user: {{name: Round {turn}}}}}\n"
+    (home / "agents/bench0.md").write_text(f"---\n{keys}---\nwork\n")

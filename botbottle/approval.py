@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
-from botbottle.errors import BBError, Conflict, MissingValue, Refused, UsageError
+from botbottle.errors import BBError, Conflict, ManifestError, MissingValue, Refused, UsageError
 from botbottle.model.plan import Action, Notice, Plan, is_retention
 
 APPROVALS = ("widen", "destroy", "budget")
@@ -29,6 +29,10 @@ def parse_digest(given: str) -> str:
     return given
 
 
+# A missing value, and a Dockerfile that cannot be read: the manifests ask for what is not there.
+_KINDS: Mapping[str, type[BBError]] = {"BB290": MissingValue, "BB802": ManifestError}
+
+
 def blocking(plan: Plan) -> tuple[Notice, ...]:
     """Notices that stop a bottle from being carried out: missing credentials, taken names."""
     return tuple(n for n in plan.notices if n.code == "BB290" or n.code.startswith("BB8"))
@@ -40,7 +44,7 @@ def blocking_error(plan: Plan) -> BBError | None:
     if not found:
         return None
     text = "; ".join(f"{n.bottle}: {n.message}" if n.bottle else n.message for n in found)
-    kind = MissingValue if found[0].code == "BB290" else Conflict
+    kind = _KINDS.get(found[0].code, Conflict)
     return kind(text, hint="fix it and run the same command again; nothing was changed")
 
 

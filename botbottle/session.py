@@ -119,13 +119,14 @@ class Session:
     ) -> Facts:
         """What the planner is told about this host."""
         mark = self.marker()
-        recipes = {SIDECAR_RECIPE, *(image_recipe(b) for b in declared.bottles)}
+        images, unreadable = self._tags(declared)
         values, unusable = self.credentials.of(r for b in declared.bottles for r in routes(b))
         applied = self.applied(declared) or {}
         return Facts(
             paths=self.paths,
             sidecar_user=sidecar_user(),
-            images={name: self.manifests.tag(name, declared) for name in sorted(recipes)},
+            images=images,
+            unreadable=unreadable,
             bb_version=__version__,
             secrets={n: mark(v) for n, v in values.items()},
             accounts={n: a for n, v in values.items() if (a := login.account(v))},
@@ -139,6 +140,17 @@ class Session:
             destroy=destroy,
             ledger_locked=bool(declared.settings.ledger) and self.control.ledger_locked(),
         )
+
+    def _tags(self, declared: Declared) -> tuple[dict[str, str], dict[str, str]]:
+        """Recipe → tag, and why of those without one: a Dockerfile that cannot be read is one
+        bottle's trouble, and none at all of an order that stops or holds it."""
+        tags, unreadable = {}, {}
+        for name in sorted({SIDECAR_RECIPE, *(image_recipe(b) for b in declared.bottles)}):
+            try:
+                tags[name] = self.manifests.tag(name, declared)
+            except ManifestError as error:
+                tags[name], unreadable[name] = "", str(error)
+        return tags, unreadable
 
     def env_marks(
         self, declared: Declared, mark: Callable[[str], str]
@@ -180,7 +192,7 @@ class Session:
             held.append(declared.settings.egress_network)
         found = self.engine.observe(
             home_id,
-            tags=tuple(facts.images.values()),
+            tags=tuple(t for t in facts.images.values() if t),
             names=held,
             subnets=(declared.settings.address_pool,),
             lookalikes=True,

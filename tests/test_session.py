@@ -165,6 +165,16 @@ def test_a_dockerfile_is_read_for_every_plan(
     assert made.facts(kept.declared).images != before
 
 
+def test_a_dockerfile_that_cannot_be_read_is_told_of_its_bottles_alone(tmp_path: Path) -> None:
+    kept_home(tmp_path)
+    (tmp_path / "image/Dockerfile").unlink()
+    made = session(tmp_path)
+    facts = made.facts(declared_or_raise(made.load()))
+    ((recipe, why),) = facts.unreadable.items()
+    assert "No such file" in why and facts.images[recipe] == ""
+    assert all(tag for name, tag in facts.images.items() if name != recipe)
+
+
 def test_kept_tags_are_of_the_base_image_that_they_were_made_with(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,6 +10,7 @@ it is replaced, and it gets no other configuration than its own, cut off.
 
 from __future__ import annotations
 
+from botbottle.model.plan import Notice
 from botbottle.planner.agent import plan_agent
 from botbottle.planner.container import plan_container
 from botbottle.planner.draft import Draft
@@ -17,7 +18,15 @@ from botbottle.planner.images import plan_images
 from botbottle.planner.network import NetworkPlan, plan_network
 from botbottle.planner.sidecar import secrets_known, wake
 from botbottle.planner.waiting import as_it_lives, recipes
-from botbottle.planner.wanted import Wanted
+from botbottle.planner.wanted import Wanted, image_recipe
+
+
+def readable(draft: Draft, want: Wanted) -> bool:
+    """Whether it is known which image is wanted; one that is held stays what it is."""
+    why = draft.facts.unreadable.get(image_recipe(want.spec), "")
+    if why and want.standing.free:
+        draft.notices.append(Notice("BB802", want.spec.name, why))
+    return not why or not want.standing.free
 
 
 def plan_present(
@@ -26,6 +35,8 @@ def plan_present(
     """Plan a bottle that should run. ``shared`` are the networks of the home, ``before`` the
     ops (ledger service, account) that must be done before anything of it starts."""
     name, want = want.spec.name, as_it_lives(draft, want)
+    if not readable(draft, want):
+        return
     images = plan_images(draft, recipes(draft, want))
     network = plan_network(draft, want.network, want.spec.project, f"{name}/internal")
     networks = {**shared, want.network.name: network}

@@ -31,7 +31,7 @@ class Facts(Struct, frozen=True):
     """Inputs beside manifests, engine and ledger.
 
     ``sidecar_user`` is ``uid:gid`` of sidecars and ledger service. ``images`` maps a recipe to
-    its content-addressed tag. ``secrets`` maps the name of a host variable to the fingerprint
+    its content-addressed tag; ``unreadable`` says of recipes without one why. ``secrets`` maps the name of a host variable to the fingerprint
     of its value (absent: the variable is not set); for an operator's own login that cannot be
     used ``lacking`` says why. ``accounts`` maps a login to the account it belongs to. ``env``
     maps a bottle to (variable, fingerprint) of its asked and copied values. ``upstream_ca`` is PEM
@@ -50,6 +50,7 @@ class Facts(Struct, frozen=True):
     sidecar_user: str
     images: Mapping[str, str]
     bb_version: str
+    unreadable: Mapping[str, str] = field(default_factory=dict)
     secrets: Mapping[str, str] = field(default_factory=dict)
     accounts: Mapping[str, str] = field(default_factory=dict)
     lacking: Mapping[str, str] = field(default_factory=dict)

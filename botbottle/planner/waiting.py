@@ -39,7 +39,7 @@ def recipes(draft: Draft, want: Wanted) -> tuple[tuple[str, str], ...]:
     if want.standing.free:
         return want.recipes
     lacking = [s.image for s in (want.egress, want.agent) if _kept(draft, want, s.kind) is None]
-    return tuple(r for r in want.recipes if r[1] in lacking)
+    return tuple(r for r in want.recipes if r[1] and r[1] in lacking)
 
 
 def plan_waiting(draft: Draft, want: Wanted) -> None:

@@ -12,12 +12,14 @@ from wsproto.events import AcceptConnection, BytesMessage
 from wsproto.frame_protocol import FrameProtocol, Opcode
 
 from botbottle.dlp import OUTBOUND, Scanner
-from botbottle.model.route import Auth, Route
+from botbottle.model.route import Auth, Dlp, Route
 from botbottle.sidecar.egress import frames, room
 from botbottle.sidecar.egress.grpc import Conversation
 from botbottle.sidecar.egress.room import Room
 from botbottle.sidecar.egress.upload import Passing, Upload
 from tests.sidecar_egress.inside import SECRET, Inside
+from tests.sidecar_egress.raw_client import code_of, get, read
+from tests.sidecar_egress.raw_upstream import RawUpstream, answering
 from tests.sidecar_egress.rig import EXAMPLE, until
 from tests.sidecar_egress.ws_client import Socket
 
@@ -106,6 +108,25 @@ def test_bodies_that_never_end_are_refused_beyond_it_however_small(small: Inside
         until(lambda: small.sidecar.kept() < 2 * MIB + room.STEP, "what was refused to go")
     until(lambda: small.sidecar.kept() == 0, "all of it to go with its connection")
     assert small.get() == 404
+
+
+@pytest.mark.parametrize(("fits", "code"), [(True, ""), (False, "upstream")])
+def test_responses_that_are_judged_whole_count_as_well(
+    inside: Inside, monkeypatch: pytest.MonkeyPatch, fits: bool, code: str
+) -> None:
+    page = b"HTTP/1.1 200 OK\r\nContent-Length: 200000\r\n\r\n" + b"x" * 200_000
+    monkeypatch.setattr(room, "STEP", 16 * 1024)
+    monkeypatch.setattr(room, "MAX_KEPT", 300_000 if fits else 100_000)
+    watched = Dlp(inbound_detectors=("naive_injection_detection",))
+    with RawUpstream(inside.world.authority, EXAMPLE, answering(page)) as far:
+        inside.deliver(Route(EXAMPLE, far.port, allow_private=True, dlp=watched))
+        with inside.tunnel(EXAMPLE, far.port, "http/1.1") as tls:
+            tls.sendall(get(host=f"{EXAMPLE}:{far.port}"))
+            reply = read(tls)
+    assert code_of(reply) == code
+    assert reply.endswith(b"x" * 200_000) is fits
+    until(lambda: inside.sidecar.kept() == 0, "all of it to go")
+    assert not inside.sidecar.live
 
 
 class Near:

@@ -25,9 +25,10 @@ from mitmproxy.proxy.layers.http import _hooks as hooks
 
 from botbottle.sidecar.egress.denial import Denial
 from botbottle.sidecar.egress.frames import Messages
+from botbottle.sidecar.egress.keeping import Keeping
 from botbottle.sidecar.egress.options import LayerOptions
 from botbottle.sidecar.egress.refusals import Refusals, response_of
-from botbottle.sidecar.egress.upload import MAX_BODY, Passing, UploadRefused
+from botbottle.sidecar.egress.upload import MAX_BODY, UploadRefused
 
 type Commands = Generator[commands.Command, Any, Any]
 
@@ -49,11 +50,10 @@ class Home(Protocol):
         """A connection to an upstream that can be used at once."""
 
 
-class Stream(mhttp.HttpStream):
+class Stream(Keeping):
     """One request and its response."""
 
     was_cut = False
-    _counted = 0  # bytes of the body when room was last looked for
 
     def __init__(self, context: Context, stream_id: int, home: Home) -> None:
         super().__init__(context, stream_id)
@@ -176,17 +176,6 @@ class Stream(mhttp.HttpStream):
         yield from self._answer(denial)
         return True
 
-    @property
-    def kept(self) -> int:
-        """Bytes that are here of the request's body and of unfinished messages."""
-        flow, below = getattr(self, "flow", None), self.child_layer
-        kept = len(self.request_body_buf) + (below.kept if isinstance(below, Messages) else 0)
-        if flow is None:
-            return kept
-        passing = flow.request.stream
-        kept += passing.kept if isinstance(passing, Passing) else 0
-        return kept + len(flow.request.raw_content or b"")
-
     def check_body_size(self, request: bool) -> Commands:
         """Requests over MAX_BODY are refused, unless they stream; responses have no limit. So is
         what there is no room for."""
@@ -195,7 +184,7 @@ class Stream(mhttp.HttpStream):
         size = len(self.request_body_buf)
         if not size:
             size = expected_http_body_size(self.flow.request) or 0
-        if size <= MAX_BODY and not self._crowded():
+        if size <= MAX_BODY and not self.crowded():
             return False
         if not self.request_body_buf:
             yield hooks.HttpRequestHeadersHook(self.flow)  # known now, so that no byte is read
@@ -205,41 +194,43 @@ class Stream(mhttp.HttpStream):
         yield from self._answer(denial)
         return True
 
-    def _crowded(self) -> bool:
-        """Whether there is no room for what came of this body."""
-        size = len(self.request_body_buf)
-        more, self._counted = size - self._counted, size
-        return _options(self).room.full(more)
-
     def state_stream_request_body(self, event: events.Event) -> Commands:
         """As the original, until a block of the body is refused. An empty DATA frame is nothing:
         what judges the body would take it for the end."""
         if isinstance(event, hevents.RequestData) and not event.data:
             return
         try:
-            self._find_room(event)
+            if isinstance(event, hevents.RequestData):
+                self.find_room(len(event.data))
             yield from super().state_stream_request_body(event)
         except UploadRefused as refused:
             denial = _refusals(self).refused(self.flow, refused.denial)
             if self._unanswered:
-                code = hevents.ErrorCode.CANCEL
-                cancel = hevents.RequestProtocolError(self.stream_id, "refused", code)
-                yield SendHttp(cancel, self.context.server)
-                yield from self._answer(denial)
+                yield from self._instead(denial)
             else:
                 yield from self.cut()
-
-    def _find_room(self, event: events.Event) -> None:
-        """What is kept of a body that passes while it arrives. Raises UploadRefused."""
-        more = len(event.data) if isinstance(event, hevents.RequestData) else 0
-        if more and _options(self).room.full(more):
-            raise UploadRefused(Denial("too-large", "there is no room for the request's body"))
 
     def state_stream_response_body(self, event: events.Event) -> Commands:
         """As the original; an empty DATA frame is nothing, as above."""
         if isinstance(event, hevents.ResponseData) and not event.data:
             return
         yield from super().state_stream_response_body(event)
+
+    def state_consume_response_body(self, event: events.Event) -> Commands:
+        """As the original, which is for responses that are held back to be judged, unless there is
+        no room for what came of one."""
+        if isinstance(event, hevents.ResponseData) and self.overflows(len(event.data)):
+            denial = Denial("upstream", "there is no room for a response that must be judged whole")
+            yield from self._instead(_refusals(self).refused(self.flow, denial))
+            return
+        yield from super().state_consume_response_body(event)
+
+    def _instead(self, denial: Denial) -> Commands:
+        """Answer in place of the upstream, which is told that nobody waits any more."""
+        code = hevents.ErrorCode.CANCEL
+        cancel = hevents.RequestProtocolError(self.stream_id, "refused", code)
+        yield SendHttp(cancel, self.context.server)
+        yield from self._answer(denial)
 
     def state_consume_request_body(self, event: events.Event) -> Commands:
         """What a refused request still sends is read and forgotten. A body that is not as long as

@@ -32,6 +32,7 @@ from botbottle.model.resources import Observed, ObservedContainer, SidecarStatus
 from botbottle.model.sidecar_config import fingerprint
 from botbottle.planner.facts import Facts, Guards
 from botbottle.planner.names import ledger_name, names, outer_name
+from botbottle.planner.pending import limits_of
 from botbottle.planner.plan import plan
 from botbottle.planner.wanted import SIDECAR_RECIPE, env_names, image_recipe, routes
 from botbottle.providers import login
@@ -263,7 +264,8 @@ class Session:
     def view(self, declared: Declared) -> LedgerView:
         """The ledger's reading; an empty one before the first apply."""
         ledger = self.reading(declared)
-        return ledger.view(time.time()) if ledger else LedgerView(now=time.time())
+        now = time.time()
+        return ledger.view(now, limits_of(declared)) if ledger else LedgerView(now=now)
 
     def revision(self, declared: Declared) -> int:
         """Grows with every change of accounts, limits and holds; -1 before the first apply."""

@@ -23,6 +23,7 @@ from botbottle.locking import operator
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from botbottle.budget.precedence import LimitKey
     from botbottle.ledger.api import Ledger
     from botbottle.model.bottle import Declared, Limit
     from botbottle.model.ledger_view import LedgerView
@@ -43,6 +44,7 @@ def lift(
     """Show what would come back and get it approved, then withdraw orders and latched actions and
     let the reconciler do it. ``budget`` limits go to the bottles' most specific scope."""
     from botbottle.model.paths import account
+    from botbottle.planner.pending import limits_of
 
     limits = [parse_budget(text) for text in budget]
     session, declared, chosen = targets(context, names, everyone)
@@ -50,7 +52,8 @@ def lift(
     run = run.for_machines() if json_ else run
     ledger = writing(session, declared)
     try:
-        view = ledger.view(time.time())
+        asked = limits_of(declared) | own_limits(declared, chosen, limits).keys()
+        view = ledger.view(time.time(), asked)
         supposed = suppose(view, declared, chosen, limits)
         if verb == "resume":
             require_room(declared, chosen, supposed)
@@ -68,6 +71,14 @@ def lift(
     return carry_out(run, Consent(yes=True, allow=(*allow, *shown.needs)))
 
 
+def own_limits(
+    declared: Declared, chosen: tuple[str, ...], limits: Sequence[Limit]
+) -> dict[LimitKey, int]:
+    """Tokens of the limits that a command gives, each at the most specific scope of a bottle."""
+    scopes = [spec.scopes[0].key for spec in declared.bottles if spec.name in chosen]
+    return {(s, x.provider, x.window): x.tokens for s in scopes for x in limits}
+
+
 def suppose(
     view: LedgerView, declared: Declared, chosen: tuple[str, ...], limits: Sequence[Limit]
 ) -> LedgerView:
@@ -76,13 +87,12 @@ def suppose(
     from botbottle.model.paths import account
 
     keys = {account(declared.project.id, name) for name in chosen}
-    scopes = [spec.scopes[0].key for spec in declared.bottles if spec.name in chosen]
     pools = {(p.scope, p.provider, p.window): p for p in view.pools}
-    for scope in scopes:
-        for limit in limits:
-            key = (scope, limit.provider, limit.window)
-            old = pools.get(key, Pool(*key, 0, 0))
-            pools[key] = replace(old, limit=limit.tokens, override=True, refused=False)
+    gone = {(p.scope, p.provider, p.window): p for p in view.coming}
+    for key, tokens in own_limits(declared, chosen, limits).items():
+        old = pools.get(key) or gone.get(key) or Pool(*key, 0, 0)
+        below = old.declared if old.override or key not in pools else old.limit
+        pools[key] = replace(old, limit=tokens, override=True, declared=below, refused=False)
     resumed = {
         k: replace(r, resume=True) if k in keys else r
         for k, r in view.enforced.items()

@@ -8,10 +8,11 @@ may be used from several threads; calls are serialised.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Literal, Protocol
 
+from botbottle.budget.precedence import LimitKey
 from botbottle.ledger import records as r
 from botbottle.model.bottle import Limit, Policy, Scope, Window
 from botbottle.model.ledger_view import FreezeRecord, HoldRecord, LedgerView, Pool
@@ -87,8 +88,9 @@ class Gate(Protocol):
 class Budgets(Protocol):
     """Limits and what is left."""
 
-    def view(self, now: float) -> LedgerView:
-        """The planner's consistent reading."""
+    def view(self, now: float, limits: Collection[LimitKey] = ()) -> LedgerView:
+        """The planner's consistent reading. ``limits``: of those that are none yet, too, what is
+        gone already is told (``LedgerView.coming``)."""
 
     def account_pools(self, account: str, now: float) -> tuple[Pool, ...]:
         """The pools that govern one account, most specific first; without burn, so that it is

@@ -4,19 +4,22 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Collection, Sequence
 
 from botbottle.budget import admission, precedence, projection, windows
 from botbottle.budget.admission import PoolState
+from botbottle.ledger.base import load
 from botbottle.ledger.enforcement import enforcement_record
 from botbottle.ledger.pools import LimitKey, Pools
 from botbottle.ledger.records import LimitRow
-from botbottle.model.bottle import Limit, Window
+from botbottle.model.bottle import Limit, Scope, Window
 from botbottle.model.ledger_view import (
     EnforcementRecord,
     FreezeRecord,
     HoldRecord,
     LedgerView,
     Pool,
+    Registered,
 )
 
 RECENT_ROWS = 5000  # the burn rate is read from at most so many of the newest rows
@@ -25,12 +28,14 @@ RECENT_ROWS = 5000  # the burn rate is read from at most so many of the newest r
 class Budgets(Pools):
     """See ``api.Budgets``."""
 
-    def view(self, now: float) -> LedgerView:
+    def view(self, now: float, limits: Collection[LimitKey] = ()) -> LedgerView:
         with self.db.read():
+            pools = self._pools(now)
             return LedgerView(
                 now=now,
                 version=self.db.version(),
-                pools=self._pools(now),
+                pools=pools,
+                coming=self._coming(limits, pools, now),
                 holds=self._holds(),
                 enforced=self._enforced(),
                 freezes=self._freezes(),
@@ -51,6 +56,14 @@ class Budgets(Pools):
     def _pools(self, now: float) -> tuple[Pool, ...]:
         burn = self._burn(now)
         return tuple(self._pool(row, burn, now) for row in self.limits(now))
+
+    def _coming(
+        self, limits: Collection[LimitKey], pools: Sequence[Pool], now: float
+    ) -> tuple[Pool, ...]:
+        """What is gone of limits that are none yet: every scope's spending is summed up."""
+        known = {(p.scope, p.provider, p.window) for p in pools}
+        missing = sorted(key for key in limits if key not in known)
+        return tuple(self._pool(LimitRow(*key, None, None, 0), {}, now) for key in missing)
 
     def account_pools(self, account: str, now: float) -> tuple[Pool, ...]:
         with self.db.read():
@@ -92,6 +105,7 @@ class Budgets(Pools):
             burn=burn.get((row.scope, row.provider), 0.0),
             resets_at=state.resets_at,
             override=row.override is not None,
+            declared=None if row.override is None else row.declared,
             refused=self._was_refused(state, now),
         )
 
@@ -219,9 +233,22 @@ class Budgets(Pools):
             found.setdefault(row[0], []).append(FreezeRecord(*row))
         return {account: tuple(listed) for account, listed in found.items()}
 
-    def _registered(self) -> dict[str, str]:
-        rows = self.db.query("SELECT name, registration FROM account WHERE retired_at IS NULL")
-        return {str(name): str(digest) for name, digest in rows}
+    def _registered(self) -> dict[str, Registered]:
+        chains: dict[str, list[Scope]] = {}
+        scopes: dict[str, Scope] = {}  # most are shared by many
+        for account, key, kind in self.db.query(
+            "SELECT a.account, a.scope, s.kind FROM account_scope a"
+            " JOIN scope s ON s.name = a.scope ORDER BY a.account, a.position"
+        ):
+            scope = scopes.get(key) or scopes.setdefault(key, Scope(kind, key))
+            chains.setdefault(account, []).append(scope)
+        rows = self.db.query(
+            "SELECT name, registration, mode, counted FROM account WHERE retired_at IS NULL"
+        )
+        return {
+            name: Registered(digest, tuple(chains.get(name, ())), mode, tuple(load(count)))
+            for name, digest, mode, count in rows
+        }
 
     def _watch_alive(self, now: float) -> bool:
         sql = "SELECT count(*) FROM lease WHERE name LIKE 'watch%' AND expires > ?"

@@ -28,6 +28,7 @@ class Pool(Struct, frozen=True, order=True):
     burn: float = 0.0
     resets_at: float | None = None
     override: bool = False  # the limit is an operator's, not the manifests'
+    declared: int | None = None  # then: the limit that it stands in for, if there is one
 
     refused: bool = False  # a request did not fit into the little that is left
 
@@ -70,18 +71,30 @@ class FreezeRecord(Struct, frozen=True):
     at: float
 
 
+class Registered(Struct, frozen=True):
+    """An account as the ledger's gate judges it now. ``digest``: see ``registration_digest``;
+    ``scopes`` without their limits, which are pools; ``count``: token classes, sorted."""
+
+    digest: str
+    scopes: tuple[Scope, ...] = ()
+    mode: Literal["nearest", "all"] = "nearest"
+    count: tuple[str, ...] = ()
+
+
 class LedgerView(Struct, frozen=True):
     """The reading. ``now`` is the ledger's clock (epoch seconds), ``version`` grows with every
-    change. ``freezes`` maps an account to its listed snapshots, newest first; ``registered`` maps
-    one to the digest of its registration (``registration_digest``)."""
+    change. ``coming`` are limits that were asked about and that the ledger does not have yet: what
+    is gone of them already (their ``limit`` is 0). ``freezes`` maps an account to its listed
+    snapshots, newest first."""
 
     now: float = 0.0
     version: int = 0
     pools: tuple[Pool, ...] = ()
+    coming: tuple[Pool, ...] = ()
     holds: Mapping[str, HoldRecord] = field(default_factory=dict)
     enforced: Mapping[str, EnforcementRecord] = field(default_factory=dict)
     freezes: Mapping[str, tuple[FreezeRecord, ...]] = field(default_factory=dict)
-    registered: Mapping[str, str] = field(default_factory=dict)
+    registered: Mapping[str, Registered] = field(default_factory=dict)
     watch_alive: bool = False
 
 

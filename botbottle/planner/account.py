@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from botbottle.model.bottle import BottleSpec, Scope, Settings
 from botbottle.model.diagnostic import Origin
-from botbottle.model.ledger_view import LedgerView, registration_digest
+from botbottle.model.ledger_view import LedgerView, Registered, registration_digest
 from botbottle.model.plan import Action, FieldChange, RecordEnforcement, RegisterAccount
 from botbottle.planner.draft import Draft
+from botbottle.planner.enforce import pool_key
 from botbottle.planner.wanted import WAITS, Wanted
 
 
@@ -33,10 +34,13 @@ def plan_register(draft: Draft, want: Wanted, settings: Settings, view: LedgerVi
     run. An edit that waits (see ``pending``) is only shown."""
     spec, count = want.spec, counted(settings)
     known = view.registered.get(want.account)
-    if known == registration(spec, settings) or (known is None and want.mode != "running"):
+    if known is None:
+        if want.mode != "running":
+            return ""
+    elif known.digest == registration(spec, settings):
         return ""
     resource = f"{spec.name}/account"
-    fields = limit_changes(draft, spec) if known else ()
+    fields = limit_changes(draft, spec, settings, known) if known else ()
     if known and not want.registers:
         draft.change(resource, spec.name, Action.HOLD, WAITS, fields)
         return ""
@@ -58,19 +62,37 @@ def plan_register(draft: Draft, want: Wanted, settings: Settings, view: LedgerVi
     )
 
 
-def limit_changes(draft: Draft, spec: BottleSpec) -> tuple[FieldChange, ...]:
-    """Old → new of every limit of the bottle's scopes, in tokens."""
-    fields = []
+def limit_changes(
+    draft: Draft, spec: BottleSpec, settings: Settings, known: Registered
+) -> tuple[FieldChange, ...]:
+    """Old → new of every limit of the bottle's scopes, in tokens, of those that it leaves, and of
+    how they count."""
+    fields = [
+        FieldChange(key, was, now, draft.written.get(key, ()))
+        for key, was, now in (
+            ("budget_mode", known.mode, spec.budget_mode(settings.budget_mode)),
+            ("count", ", ".join(known.count), ", ".join(counted(settings))),
+        )
+        if was != now
+    ]
+    mine = {scope.key for scope in spec.scopes}
+    for scope in known.scopes:
+        for pool in draft.pools.get(scope.key, ()) if scope.key not in mine else ():
+            fields.append(FieldChange(_path(scope, *pool_key(pool)[1:]), _tokens(pool.limit), ""))
     for scope in spec.scopes:
         new = {(x.provider, str(x.window)): x.tokens for x in scope.limits}
         old = {(p.provider, str(p.window)): p.limit for p in draft.pools.get(scope.key, ())}
         for key in sorted(old.keys() | new.keys()):
             if old.get(key) != new.get(key):
-                provider, window = key
-                path = f"{scope.key} budget.{provider}" + (f"/{window}" if window else "")
+                provider, _ = key
+                path, written = _path(scope, *key), _written(draft, spec, scope, provider)
                 was, now = _tokens(old.get(key)), _tokens(new.get(key))
-                fields.append(FieldChange(path, was, now, _written(draft, spec, scope, provider)))
+                fields.append(FieldChange(path, was, now, written))
     return tuple(fields)
+
+
+def _path(scope: Scope, provider: str, window: str) -> str:
+    return f"{scope.key} budget.{provider}" + (f"/{window}" if window else "")
 
 
 def _written(draft: Draft, spec: BottleSpec, scope: Scope, provider: str) -> tuple[Origin, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from botbottle.budget.projection import exhausted_at
+from botbottle.model.bottle import BottleSpec
 from botbottle.model.ledger_view import LedgerView
 from botbottle.model.plan import (
     Action,
@@ -17,7 +18,7 @@ from botbottle.model.plan import (
 from botbottle.model.sidecar_config import SidecarConfig
 from botbottle.planner.draft import Draft
 from botbottle.planner.enforce import governing, pool_key, pools_by_scope
-from botbottle.planner.pending import raised
+from botbottle.planner.pending import as_registered
 from botbottle.planner.reach import weakened_dlp
 from botbottle.planner.unmetered import unmetered_routes
 from botbottle.planner.wanted import Wanted, chosen, providers_of
@@ -104,21 +105,15 @@ def _active(draft: Draft, want: Wanted) -> SidecarConfig | None:
 
 
 def _raised(draft: Draft, wants: Sequence[Wanted]) -> Iterable[Notice]:
-    """BB310: a limit becomes larger or disappears for an account the ledger knows. Where nobody
-    can approve it, it is told and waits."""
-    given = {
-        op.bottle
-        for op in draft.ops
-        if isinstance(op, RegisterAccount) and op.reason == "budget-changed"
-    }
+    """BB310: what governs an account becomes larger, disappears or counts less (see ``raises``).
+    Where nobody can approve that, it is told and waits."""
+    given = {op.bottle for op in draft.ops if isinstance(op, RegisterAccount)}
     for want in wants:
         name = want.spec.name
         told = not want.registers and not draft.facts.raises
         if name not in given and not told:
             continue
-        for pool, limit in raised(want.spec, draft.pools):
-            to = "no limit" if limit is None else f"{limit:,}"
-            text = f"raises the {pool.provider} budget of {pool.scope} from {pool.limit:,} to {to}"
+        for text in want.raised:
             if told:
                 yield Notice("BB310", name, f"{text}; it waits for bb apply")
             else:
@@ -139,12 +134,21 @@ def _destroyed(draft: Draft) -> Iterable[Notice]:
         yield Notice("BB321", bottle, "removes the bottle", "destroy")
 
 
+def _counting(want: Wanted, view: LedgerView, mode: str) -> tuple[BottleSpec, str]:
+    """The bottle with what governs it: as the ledger has it while its edit waits."""
+    known = view.registered.get(want.account)
+    if want.registers or known is None:
+        return want.spec, mode
+    return as_registered(want.spec, known), known.mode
+
+
 def budget_rows(wants: Sequence[Wanted], view: LedgerView, mode: str) -> tuple[BudgetRow, ...]:
     """Spent and limit of every pool that governs a bottle, with a projection."""
     pools = pools_by_scope(view)
     governs: dict[tuple[str, str, str], set[str]] = {}
     for want in wants:
-        for pool in governing(want.spec, providers_of(want.spec), mode, pools):
+        spec, counts = _counting(want, view, mode)
+        for pool in governing(spec, providers_of(spec), counts, pools):
             governs.setdefault(pool_key(pool), set()).add(want.spec.name)
     return tuple(
         BudgetRow(

@@ -52,9 +52,10 @@ def wants_of(draft: Draft, declared: Declared, view: LedgerView) -> list[Wanted]
         verdict = verdicts[spec.name]
         resumed = record is not None and record.policy == "freeze"
         want = wanted(spec, settings, verdict.standing, subnet, facts, snapshot, belongs)
-        plain = verdict.registers and not resumed
+        told, registers = verdict.raised, verdict.registers
+        plain = registers and not resumed and not told
         if not plain:
-            want = replace(want, resumed=resumed, registers=verdict.registers)
+            want = replace(want, resumed=resumed, registers=registers, raised=told)
         out.append(want)
     return out
 

@@ -11,6 +11,7 @@ from typing import Literal
 
 from msgspec import Struct
 
+from botbottle.budget.precedence import LimitKey
 from botbottle.model import canonical
 from botbottle.model.bottle import BottleSpec, Policy
 from botbottle.model.ledger_view import EnforcementRecord, HoldRecord, LedgerView, Pool
@@ -42,15 +43,18 @@ def standing(
     view: LedgerView,
     pools: Mapping[tuple[str, str], tuple[Pool, ...]],
 ) -> Standing:
-    """An operator's order, else an exhausted governing pool, else a latched kill or freeze. Only
-    a freeze stands before the order of a cutoff, which would start the agent again.
+    """An operator's order, else an exhausted governing pool, else a latched kill or freeze. Those
+    stand before a budget's cutoff, and a freeze before an ordered one: both would start the agent
+    again.
     ``pools``: the view's, by ``pools_by_scope``; sorted once for all bottles."""
     ordered = _ordered(spec, view.holds.get(account))
     if ordered.policy in ("freeze", "kill"):
         return ordered
     exhausted = (p for p in governing(spec, providers, mode, pools) if p.exhausted)
     pool = next(exhausted, None)
-    otherwise = _latched(spec, view.enforced.get(account)) if pool is None else _spent(spec, pool)
+    otherwise = _latched(spec, view.enforced.get(account))
+    if pool is not None and (otherwise.free or spec.shutdown != "cutoff"):
+        otherwise = _spent(spec, pool)
     return otherwise if ordered.free or otherwise.policy == "freeze" else ordered
 
 
@@ -116,7 +120,7 @@ def pools_of(view: LedgerView) -> Mapping[str, list[Pool]]:
     return out
 
 
-def pool_key(pool: Pool) -> tuple[str, str, str]:
+def pool_key(pool: Pool) -> LimitKey:
     """What a pool is unique by in a ledger."""
     return pool.scope, pool.provider, pool.window
 

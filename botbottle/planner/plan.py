@@ -21,6 +21,7 @@ from botbottle.planner.facts import Facts
 from botbottle.planner.lookalike import lookalikes
 from botbottle.planner.network import NetworkPlan
 from botbottle.planner.order import cuts_first
+from botbottle.planner.pending import as_registered
 from botbottle.planner.retention import plan_retention
 from botbottle.planner.retire import plan_absent, plan_stopped
 from botbottle.planner.shared import plan_shared, retire_shared
@@ -104,10 +105,14 @@ def _one(
 def states_of(declared: Declared, view: LedgerView) -> dict[str, Standing]:
     """Every bottle's standing with the ledger as it is, by name."""
     pools, mode = pools_by_scope(view), declared.settings.budget_mode
-    return {
-        b.name: standing(b, account(b.project, b.name), providers_of(b), mode, view, pools)
-        for b in declared.bottles
-    }
+    out = {}
+    for bottle in declared.bottles:
+        key = account(bottle.project, bottle.name)
+        known = view.registered.get(key)
+        counts = known.mode if known else mode
+        spec, providers = as_registered(bottle, known), providers_of(bottle)
+        out[bottle.name] = standing(spec, key, providers, counts, view, pools)
+    return out
 
 
 def orphan_names(

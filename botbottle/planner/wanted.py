@@ -46,6 +46,7 @@ class Wanted(Struct, frozen=True):
     recipes: tuple[tuple[str, str], ...]  # recipe → tag
     resumed: bool = False  # it is stopped because of a freeze that is being lifted
     registers: bool = True  # edited limits are given to the ledger
+    raised: tuple[str, ...] = ()  # what they give more room than there was, in words
 
 
 def chosen(spec: BottleSpec) -> tuple[Provider, Credential, str]:

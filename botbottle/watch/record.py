@@ -24,7 +24,7 @@ from botbottle.watch.inputs import Inputs
 from botbottle.watch.log import private
 from botbottle.watch.select import Decision
 
-FORMAT = "2.0"  # 1: the ledger had one snapshot of each bottle
+FORMAT = "3.0"  # 1: the ledger had one snapshot of each bottle; 2: accounts were digests
 LIMIT = 512 * 1024 * 1024  # bytes of a recording
 
 

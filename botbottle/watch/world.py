@@ -22,6 +22,7 @@ from botbottle.ledger.api import Ledger
 from botbottle.locking import project_lock
 from botbottle.model.bottle import Declared
 from botbottle.model.plan import Plan
+from botbottle.planner.pending import limits_of
 from botbottle.planner.plan import plan, states_of
 from botbottle.session import Session
 from botbottle.ui.events import Event
@@ -58,7 +59,7 @@ class LiveWorld(Struct):
     def plan(self, declared: Declared) -> Plan:
         facts = replace(self.session.facts(declared), raises=self.raises)
         observed = self.session.observe(declared, facts)
-        view = self.ledger.view(time.time())
+        view = self.ledger.view(time.time(), limits_of(declared))
         facts = self.session.with_snapshots(declared, facts, observed, view)
         self.saw(Inputs(declared=declared, observed=observed, view=view, facts=facts))
         return plan(declared, observed, view, facts)

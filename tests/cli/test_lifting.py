@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from msgspec.structs import replace
 
 from botbottle.cli.launch import parse_budget
-from botbottle.cli.lifting import release_one, require_room, suppose
+from botbottle.cli.lifting import own_limits, release_one, require_room, suppose
 from botbottle.errors import Refused, UsageError
 from botbottle.ledger import open_ledger
-from botbottle.model.bottle import Limit
+from botbottle.model.bottle import Limit, Scope
 from botbottle.model.ledger_view import EnforcementRecord, HoldRecord
+from botbottle.planner.pending import judge
+from tests.ledger.worlds import exchange
 from tests.support.worlds import World, bottle, declared
 
 KEY = "proj-1/web"
@@ -69,6 +73,22 @@ def test_what_a_resume_would_do_is_known_before_anything_is_written() -> None:
     assert KEY not in supposed.holds and KEY in view.holds
     limits = {(p.provider, p.window): p.limit for p in supposed.pools if "agent:" in p.scope}
     assert limits[("claude", "")] == 7_000 and limits[("codex", "day")] == 9
+
+
+def test_a_limit_for_a_resume_counts_what_its_scope_has_spent_without_one(tmp_path: Path) -> None:
+    """The bottle's pool is used up; the agent's own, which the command makes, is so already."""
+    dev = Scope("bottle", "bottle:dev", (Limit("claude", 1000),))
+    want = declared(bottle(scopes=(Scope("agent", "agent:proj-1/web"), dev), shutdown="freeze"))
+    (spec,) = want.bottles
+    ledger = open_ledger(str(tmp_path / "l.db"), create=True)
+    ledger.register(KEY, spec.scopes, count=("output",), agent="proj-1/web", ancestry=("base",))
+    ledger.settle(KEY, "", [exchange(6000, prompt=0)], now=1.0)
+    for tokens, room in ((5000, False), (7000, True)):
+        limits = [Limit("claude", tokens)]
+        view = ledger.view(2.0, frozenset(own_limits(want, ("web",), limits)))
+        supposed = suppose(view, want, ("web",), limits)
+        assert judge(want, replace(supposed, enforced={}))["web"].standing.free == room
+    ledger.close()
 
 
 @pytest.mark.parametrize("policy", ["cutoff", "kill"])

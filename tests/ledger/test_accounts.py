@@ -1,7 +1,7 @@
 """Accounts: registration is declarative, retirement keeps history."""
 
 from botbottle.model.bottle import Limit, Scope
-from botbottle.model.ledger_view import registration_digest
+from botbottle.model.ledger_view import Registered, registration_digest
 from tests.ledger.worlds import WEB, register, scopes, spend
 
 
@@ -18,9 +18,11 @@ def test_a_registered_account_reads_back(ledger):
 
 
 def test_the_view_tells_what_is_registered_so_that_nothing_is_written_twice(ledger, now):
-    register(ledger, agent=5)
-    digest = registration_digest(scopes(agent=5), "nearest", (), "web", ("dev", "base"))
-    assert ledger.view(now).registered == {WEB: digest}
+    register(ledger, agent=5, mode="all", count=("output",))
+    digest = registration_digest(scopes(agent=5), "all", ("output",), "web", ("dev", "base"))
+    chain = scopes()
+    assert all(scope.limits == () for scope in chain), "limits are pools"
+    assert ledger.view(now).registered == {WEB: Registered(digest, chain, "all", ("output",))}
 
 
 def test_registering_again_replaces_the_declared_limits_of_each_named_scope(ledger, now):

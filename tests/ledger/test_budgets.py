@@ -1,9 +1,10 @@
 """Limits and the planner's reading: overrides, resets, burn, all on one snapshot."""
 
 import pytest
+from msgspec.structs import replace
 
 from botbottle.budget.projection import BURN_SECONDS
-from botbottle.model.bottle import Limit
+from botbottle.model.bottle import WINDOWS, Limit
 from tests.ledger.worlds import WEB, admit, admitted, pool, register, spend
 
 KEY = ("agent:p/web", "claude", "")
@@ -30,6 +31,29 @@ def test_clearing_an_override_brings_the_declared_limit_back(ledger, now):
     assert ledger.clear_limit(*KEY, by="ann")
     assert not ledger.clear_limit(*KEY, by="ann")
     assert pool(ledger, now, "agent:p/web").limit == 100
+
+
+def test_an_override_tells_which_declared_limit_it_stands_in_for(ledger, now):
+    register(ledger, agent=100)
+    ledger.set_limit("agent:p/web", Limit("claude", 500), by="ann")
+    ledger.set_limit("global", Limit("claude", 900), by="ann")
+    assert pool(ledger, now, "agent:p/web").declared == 100
+    assert pool(ledger, now, "global").declared is None
+
+
+@pytest.mark.parametrize("window", WINDOWS)
+def test_what_is_gone_of_a_limit_that_is_none_yet_is_told(ledger, now, window):
+    """As the pool has it once the limit is there: a plan knows what follows from it."""
+    register(ledger)
+    spend(ledger, 120, now - 40 * 86_400)
+    spend(ledger, 70, now)
+    ledger.set_limit("global", Limit("claude", 900), by="ann")
+    asked = ("agent:p/web", "claude", window), ("global", "claude", "")
+    (coming,) = ledger.view(now, frozenset(asked)).coming
+    assert ledger.view(now).coming == ()
+    register(ledger, agent=(Limit("claude", 1000, window),))
+    assert replace(coming, limit=1000) == replace(pool(ledger, now, *asked[0]), burn=0.0)
+    assert coming.spent == (190 if window == "" else 70)
 
 
 def test_an_override_is_marked_as_such_in_the_view(ledger, now):

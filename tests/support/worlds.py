@@ -8,9 +8,17 @@ from typing import assert_never
 
 from msgspec.structs import replace
 
+from botbottle.budget.precedence import LimitKey
+from botbottle.budget.windows import resets_at
 from botbottle.model import labels
 from botbottle.model.bottle import BottleSpec, Declared, Limit, Project, Scope, Settings
-from botbottle.model.ledger_view import EnforcementRecord, LedgerView, Pool, registration_digest
+from botbottle.model.ledger_view import (
+    EnforcementRecord,
+    LedgerView,
+    Pool,
+    Registered,
+    registration_digest,
+)
 from botbottle.model.paths import HomePaths, account
 from botbottle.model.plan import (
     AwaitReady,
@@ -54,6 +62,7 @@ from botbottle.model.resources import (
     SidecarStatus,
 )
 from botbottle.planner.facts import Facts
+from botbottle.planner.pending import limits_of
 from botbottle.planner.plan import plan
 
 PROJECT = Project("proj-1", "/src/proj", "/home/u/.bot-bottle")
@@ -98,9 +107,17 @@ class World:
         self.view = LedgerView()
         self._ids = itertools.count(1)
         self._made: dict[str, str] = {}  # containers by the name that a plan gave them, as ids
+        self.gone: dict[LimitKey, int] = {}  # what is spent of limits that the ledger has not
 
     def plan(self, want: Declared, facts: Facts = FACTS) -> Plan:
-        return plan(want, self.observed, self.view, facts)
+        known = {(p.scope, p.provider, p.window) for p in self.view.pools}
+        coming = tuple(self.pool(key, 0) for key in sorted(limits_of(want) - known))
+        return plan(want, self.observed, replace(self.view, coming=coming), facts)
+
+    def pool(self, key: LimitKey, tokens: int) -> Pool:
+        """A pool as a ledger shows it that has just been given this limit."""
+        ends = resets_at(key[2], self.view.now)
+        return Pool(*key, tokens, self.gone.get(key, 0), resets_at=ends)
 
     def converge(self, want: Declared, facts: Facts = FACTS) -> Plan:
         made = self.plan(want, facts)
@@ -321,15 +338,17 @@ class World:
         before = {(p.scope, p.provider, p.window): p for p in self.view.pools}
         scopes = {scope.key for scope in op.scopes}
         pools = {k: p for k, p in before.items() if p.override or p.scope not in scopes}
+        self.gone |= {key: pool.spent for key, pool in before.items()}
         for scope in op.scopes:  # its limits become exactly these; an operator's stay
             for limit in scope.limits:
                 key = (scope.key, limit.provider, limit.window)
-                spent = before[key].spent if key in before else 0
-                pools.setdefault(key, Pool(*key, limit.tokens, spent))
+                pools.setdefault(key, self.pool(key, limit.tokens))
+        chain = tuple(replace(scope, limits=()) for scope in op.scopes)
+        account = Registered(digest, chain, op.mode, op.count)
         self.view = replace(
             self.view,
-            registered={**self.view.registered, op.account: digest},
-            pools=tuple(sorted(pools.values())),
+            registered={**self.view.registered, op.account: account},
+            pools=tuple(sorted(pools.values(), key=lambda p: (p.scope, p.provider, p.window))),
         )
 
     # -- what tests do to it --------------------------------------------------------------

@@ -194,7 +194,7 @@ def test_damage_in_the_middle_is_an_error_with_its_line(recorded: Path, bad: str
 
 @pytest.mark.parametrize(
     "first",
-    ["", "x", "{}", '{"type":"plan","format":"2.0"}', '{"type":"recording","format":"3.0"}'],
+    ["", "x", "{}", '{"type":"plan","format":"2.0"}', '{"type":"recording","format":"4.0"}'],
 )
 def test_what_is_no_recording_of_this_format_is_an_error(tmp_path: Path, first: str) -> None:
     with pytest.raises(UsageError):
@@ -205,7 +205,7 @@ def test_one_of_before_snapshots_were_listed_by_bottle_is_told_apart_from_a_dama
     recorded: Path,
 ) -> None:
     old = '{"type":"recording","format":"1.0","bb":"0.1.0","project":"proj-1"}'
-    with pytest.raises(UsageError, match=r"format 1\.0; this bb reads 2\.0") as error:
+    with pytest.raises(UsageError, match=r"format 1\.0; this bb reads 3\.0") as error:
         header(old)
     assert "bb 0.1.0" in error.value.hint
-    assert header(recorded.read_text().splitlines()[0])["format"] == "2.0"
+    assert header(recorded.read_text().splitlines()[0])["format"] == "3.0"

@@ -47,7 +47,7 @@ def check(choices: Choices) -> None:
     from botbottle.budget.limits import parse_limit
     from botbottle.model.manifest import is_name
     from botbottle.model.reading import RouteError
-    from botbottle.model.route import from_manifest
+    from botbottle.model.route_reading import from_manifest
 
     if not is_name(choices.name):
         raise UsageError(f"{choices.name!r} is not a name", hint="for example dev")

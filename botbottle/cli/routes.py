@@ -99,7 +99,7 @@ def _address(host: str) -> bool:
 
 def _parses(place: Place, prefixes: Mapping[str, set[str]]) -> bool:
     from botbottle.model.reading import RouteError
-    from botbottle.model.route import from_manifest
+    from botbottle.model.route_reading import from_manifest
 
     try:
         from_manifest(route(place, prefixes))

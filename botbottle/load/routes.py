@@ -1,6 +1,6 @@
 """An own ``egress.routes`` list to routes, with every mistake of every route.
 
-``botbottle.model.route`` stops at a route's first mistake. To show all of them, the part that
+``botbottle.model.route_reading`` stops at a route's first mistake. To show all of them, the part that
 was complained about is replaced by a harmless one and the route is read again.
 """
 
@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from botbottle.model.reading import RouteError
-from botbottle.model.route import Route, from_manifest
+from botbottle.model.route import Route
+from botbottle.model.route_reading import from_manifest
 
 type Path = tuple[str | int, ...]
 type Problem = tuple[Path, str, str]

@@ -116,7 +116,7 @@ class ProviderKeys(Keys):
 
 
 class EgressKeys(Keys):
-    """``egress``: what may leave. Routes are read in one place, ``botbottle.model.route``."""
+    """``egress``: what may leave. Routes are read in one place, ``model.route_reading``."""
 
     routes: tuple[Annotated[Any, WithJsonSchema(ROUTE_SCHEMA)], ...] | None = None
     log: manifest.whole(0, 2) | None = None  # type: ignore[valid-type]

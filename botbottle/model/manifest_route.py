@@ -1,6 +1,6 @@
 """JSON Schema of a manifest route, for editors; built from the constants the parser uses.
 
-The parser in ``botbottle.model.route`` decides; a test holds the two against each other.
+The parser in ``botbottle.model.route_reading`` decides; a test holds the two against each other.
 """
 
 from __future__ import annotations

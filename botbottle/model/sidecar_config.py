@@ -17,7 +17,8 @@ from msgspec import Struct, field
 from msgspec.structs import asdict
 
 from botbottle.model import canonical
-from botbottle.model.route import Route, from_flat
+from botbottle.model.route import Route
+from botbottle.model.route_reading import from_flat
 
 FORMAT = 1
 

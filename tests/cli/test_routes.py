@@ -5,7 +5,7 @@ from __future__ import annotations
 from ruamel.yaml import YAML
 
 from botbottle.cli.routes import group_denials, patch, proposable, route
-from botbottle.model.route import from_manifest
+from botbottle.model.route_reading import from_manifest
 
 
 def denial(

@@ -14,7 +14,7 @@ from botbottle.load import load
 from botbottle.load.render import text
 from botbottle.model.manifest_route import ROUTE_SCHEMA
 from botbottle.model.reading import RouteError
-from botbottle.model.route import from_manifest
+from botbottle.model.route_reading import from_manifest
 from tests.load.homes import BASE
 
 KEYS = [

@@ -10,7 +10,7 @@ import pytest
 
 from botbottle.model.manifest_route import ROUTE_SCHEMA
 from botbottle.model.reading import RouteError
-from botbottle.model.route import from_flat, from_manifest
+from botbottle.model.route_reading import from_flat, from_manifest
 from botbottle.model.sidecar_config import SidecarConfig, from_wire
 
 GOOD = {"fingerprint": "b5b794c21f0a9d33", "reason": "fixture of the tests", "until": "2027-01-31"}

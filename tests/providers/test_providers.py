@@ -7,7 +7,7 @@ import json
 import pytest
 
 from botbottle.meter.hosts import METERED_HOSTS
-from botbottle.model.route import from_flat
+from botbottle.model.route_reading import from_flat
 from botbottle.providers import (
     PROVIDERS,
     Credential,

@@ -1,6 +1,6 @@
 """An own ``egress.routes`` list to routes, with every mistake of every route.
 
-``botbottle.model.route_reading`` stops at a route's first mistake. To show all of them, the part that
+``model.route_reading`` stops at a route's first mistake. To show all of them, the part that
 was complained about is replaced by a harmless one and the route is read again.
 """
 

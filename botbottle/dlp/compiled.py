@@ -6,7 +6,7 @@ import contextlib
 import hashlib
 import os
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ except ImportError:  # pragma: no cover - platforms without the wheel
 AUTO, HYPERSCAN, FALLBACK = "auto", "hyperscan", "fallback"
 
 
-def matcher(expressions: Sequence[Expression], engine: str = AUTO) -> Matcher:
+def matcher(expressions: Iterable[Expression], engine: str = AUTO) -> Matcher:
     """Compile with the wanted engine; ``auto`` takes hyperscan when it can be imported."""
     if engine == FALLBACK or (engine == AUTO and hs is None):
         # Imported here: an install with hyperscan (the sidecar image) has no ahocorasick-rs.

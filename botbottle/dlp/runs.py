@@ -28,6 +28,7 @@ _MOST = 256  # places that are asked for at once
 _NOISE = bytes(
     c for c in range(256) if not (chr(c).isascii() and chr(c).isalnum()) and c not in b"+/_-"
 )
+_LETTERS = bytes(c for c in range(256) if c not in _NOISE)
 _HEX = b"0123456789abcdefABCDEF"
 _DIGITS = b"0123456789"
 _B32 = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz234567"
@@ -97,6 +98,18 @@ def short_spans(surface: memoryview, ends: list[int]) -> Iterator[tuple[int, int
     """Spans of the short runs whose beginning looks compressed."""
     for end in ends:
         yield end - SHORT, run_end(surface, end - SHORT)
+
+
+def begun_spans(surface: memoryview, ends: list[int]) -> Iterator[tuple[int, int]]:
+    """Spans of the short runs in which something that ends at ``ends`` is the beginning."""
+    for end in ends:
+        before = bytes(surface[max(0, end - SHORT) : end])
+        start = end - len(before) + len(before.rstrip(_LETTERS))
+        if surface[start - 1 : start].tobytes() == b"\\" and before[start - end] in b"nrt":
+            start += 1
+        last = run_end(surface, start)
+        if SHORT <= last - start < RUN + 2:  # longer ones are found by their length
+            yield start, last
 
 
 def worth(run: bytes) -> bool:

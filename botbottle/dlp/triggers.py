@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 
 from botbottle.dlp.engines.base import Expression
-from botbottle.dlp.runs import RUN_EXPRESSION, SHORT
+from botbottle.dlp.runs import RUN_EXPRESSION
 
 _HEX_PREFIX = 4  # characters; longer ones make runs that are long enough in hex
 
@@ -24,18 +25,15 @@ _SHORT_TOKENS = (
     "glffct-", "glcbt-", "GR1348941", "sq0atp-", "sq0csp-", "NRJS-", "API-", "cfxk_", "endr+",
     "sm_pat_", "lip_", "STS.",
 )  # fmt: skip
-_BEGINS = rb"(?:^|[^A-Za-z0-9+/_\-]|\\[nrt])"
 
 
 def _encoded(prefix: str) -> Iterator[Expression]:
-    """What ends 21 characters behind the beginning of such a run."""
+    """A literal costs an engine next to nothing; what is behind it is looked at later."""
     text = base64.b64encode(prefix.encode())[: len(prefix) * 8 // 6]
-    rest = rb"[A-Za-z0-9+/_\-]{%d}" % (SHORT - len(text))
-    yield Expression(_BEGINS + text + rest, (text.lower(),))
+    yield Expression(re.escape(text), (text.lower(),))
     if len(prefix) == _HEX_PREFIX:
         text = prefix.encode().hex().encode()
-        rest = rb"[0-9A-Fa-f]{%d}" % (SHORT - len(text))
-        yield Expression(_BEGINS + rb"(?i:%s)" % text + rest, (text,))
+        yield Expression(text, (text,), caseless=True, plain=True)
 
 
 SHORT_ENCODED = tuple(one for prefix in _SHORT_TOKENS for one in _encoded(prefix))
@@ -73,6 +71,7 @@ SHORT_TRIGGER = 6
 GZIP_TRIGGER = 7
 ZIP_TRIGGER = 8
 RUN_TRIGGER = 9
+BEGINNING_TRIGGER = 10
 
 # The same triggers for the pass that looks for held secrets as well. In one database with others an
 # automaton that has no literal of its own makes the whole pass two to three times as long (0.27 and
@@ -91,7 +90,7 @@ _PERCENT = (
 _BESIDE = (
     *((0, replace(TRIGGERS[0], regex=piece)) for piece in _PERCENT),
     *list(enumerate(TRIGGERS))[1:],
-    *((SHORT_TRIGGER, one) for one in SHORT_ENCODED),
+    *((BEGINNING_TRIGGER, one) for one in SHORT_ENCODED),
 )
 BESIDE = tuple(expression for _, expression in _BESIDE)
 KINDS = tuple(kind for kind, _ in _BESIDE)  # which trigger each of BESIDE stands for

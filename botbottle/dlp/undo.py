@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from itertools import islice
 
@@ -87,7 +87,9 @@ class Undo:
             if index == triggers.RUN_TRIGGER:
                 self._runs(fired[index][0] - runs.RUN)
             elif index == triggers.SHORT_TRIGGER:
-                self._compressed_runs(fired[index])
+                self._short_runs(runs.short_spans(view, fired[index][:_PACKED]))
+            elif index == triggers.BEGINNING_TRIGGER:
+                self._short_runs(runs.begun_spans(view, fired[index][:_PACKED]))
             elif index == triggers.GZIP_TRIGGER:
                 for end in fired[index][:_GZIPS]:
                     self._inflate("gzip", bytes(view[end - 3 :]), self._place(end - 3, end))
@@ -96,6 +98,8 @@ class Undo:
                     self._scan(member, "zip", self._place(0, len(view)))
             else:
                 self._unescape(index, fired[index][0])
+            if len(fired[index]) > _PACKED:
+                self._message.bound(Verdict.SUPERVISE, "limit.runs", self._location)
         for layer, gathered in self._gathered.items():
             self._flush(layer, gathered)
 
@@ -148,13 +152,11 @@ class Undo:
         if plain:
             self._scan(plain, kind, place)
 
-    def _compressed_runs(self, ends: list[int]) -> None:
-        for begin, end in runs.short_spans(self._view, ends[:_PACKED]):
+    def _short_runs(self, spans: Iterable[Span]) -> None:
+        for begin, end in spans:
             if self._message.late(self._location):
                 return
             self._decode(bytes(self._view[begin:end]), self._place(begin, end))
-        if len(ends) > _PACKED:
-            self._message.bound(Verdict.SUPERVISE, "limit.runs", self._location)
 
     def _runs(self, first: int) -> None:
         at: int | None = first

@@ -7,7 +7,7 @@ each literal, or, where a literal is frequent, once over everything.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import ahocorasick_rs
@@ -22,13 +22,13 @@ _BEFORE, _AFTER = 700, 700
 class FallbackMatcher:
     """A literal automaton plus one RE2 program an expression; immutable, hence thread-safe."""
 
-    def __init__(self, expressions: Sequence[Expression]) -> None:
+    def __init__(self, expressions: Iterable[Expression]) -> None:
         self._expressions = tuple(expressions)
-        pairs = [(w.lower(), i) for i, e in enumerate(expressions) for w in e.literals]
+        pairs = [(w.lower(), i) for i, e in enumerate(self._expressions) for w in e.literals]
         self._owners = [index for _, index in pairs]
         words = [word for word, _ in pairs]
         self._automaton: Any = ahocorasick_rs.BytesAhoCorasick(words) if words else None
-        self._always = [i for i, e in enumerate(expressions) if not e.literals]
+        self._always = [i for i, e in enumerate(self._expressions) if not e.literals]
 
     def find(self, surface: Buffer, limit: int) -> Candidates:
         """Match ends, sorted; ``overflow`` once ``limit`` of them were seen."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import ctypes
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable
 from importlib.metadata import version
 from typing import Any
 
@@ -57,14 +57,19 @@ class HyperscanMatcher:
         return bytes(hyperscan.dumpb(self._database))
 
 
-def build(expressions: Sequence[Expression]) -> HyperscanMatcher:
-    """Compile; raises ``hyperscan.HyperscanError`` for an expression it cannot take."""
+def build(expressions: Iterable[Expression]) -> HyperscanMatcher:
+    """Compile; raises ``hyperscan.HyperscanError`` for an expression it cannot take.
+
+    What an iterator gives is kept no longer than until it is handed on.
+    """
+    texts: list[bytes] = []
+    flags: list[int] = []
+    for expression in expressions:
+        texts.append(expression.regex)
+        flags.append(_flags(expression))
     database = hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK)
     database.compile(
-        expressions=[e.regex for e in expressions],
-        ids=list(range(len(expressions))),
-        elements=len(expressions),
-        flags=[_flags(e) for e in expressions],
+        expressions=texts, ids=list(range(len(texts))), elements=len(texts), flags=flags
     )
     _give_back()
     return HyperscanMatcher(database)

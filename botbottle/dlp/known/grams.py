@@ -22,20 +22,9 @@ _WHOLE_GRAM = 12
 _PLAIN_GRAM, _PLAIN_STRIDE = 5, 4  # every run of 8 plain bytes holds one: fragments, splits
 # Chunk size: chunks in the literal. Larger chunks hold a plain gram of their own.
 _CHUNKS = {1: 8, 2: 4, 3: 3, 4: 2}
-_SEPARATORS = (
-    b" ",
-    b"\n",
-    b"\\n",
-    b'" "',
-    b'" + "',
-    b"' + '",
-    b"-",
-    b".",
-    b",",
-    b'","',
-    b'", "',
-    b"_",
-)
+_SEPARATORS = (b" ", b"\n", b"\\n", b"' + '", b"-", b".", b",", b"_")
+# Of larger chunks one between its quotes tells enough, whatever is between two of them.
+_QUOTED, _LARGE = (b'" "', b'" + "', b'","', b'", "'), 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +67,13 @@ def split_patterns(segment: Segment) -> Iterator[bytes]:
     """Literals that betray a value cut into equal small chunks with a common separator."""
     for size, need in _CHUNKS.items():
         chunks = _chunks(segment.text, size, segment.public)[:need]
-        if len(chunks) == need:
-            yield from (separator.join(chunks) for separator in _SEPARATORS)
+        if len(chunks) < need:
+            continue
+        yield from (separator.join(chunks) for separator in _SEPARATORS)
+        if size >= _LARGE:
+            yield b'"%s"' % chunks[1]
+        else:
+            yield from (separator.join(chunks) for separator in _QUOTED)
 
 
 def _chunks(text: bytes, size: int, public: int) -> list[bytes]:

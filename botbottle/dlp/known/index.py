@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from heapq import merge
 
 from botbottle.dlp.checks import mixed
 from botbottle.dlp.engines.base import Expression
@@ -22,30 +23,35 @@ VariantSource = Callable[[bytes], Sequence[Variant]]
 
 
 class Literals:
-    """What to look for in one kind of surface, and who owns each literal."""
+    """What to look for in one kind of surface, and who owns each literal.
+
+    A hundred secrets have ten thousand literals, so few objects are kept for each: literals of one
+    owner share the tuple that names it.
+    """
 
     def __init__(self) -> None:
-        self._numbers: dict[tuple[bytes, bool], int] = {}
+        self._numbers: tuple[dict[bytes, int], dict[bytes, int]] = ({}, {})  # by caselessness
         self._owners: list[tuple[Owner, ...]] = []
 
     def __len__(self) -> int:
         return len(self._owners)
 
-    def add(self, text: bytes, caseless: bool, owner: Owner) -> None:
+    def add(self, text: bytes, caseless: bool, owner: tuple[Owner]) -> None:
         """Look for ``text`` on behalf of ``owner``."""
-        key = (text.lower() if caseless else text, caseless)
-        number = self._numbers.setdefault(key, len(self._owners))
+        numbers = self._numbers[caseless]
+        number = numbers.setdefault(text.lower() if caseless else text, len(self._owners))
         if number == len(self._owners):
-            self._owners.append((owner,))
+            self._owners.append(owner)
         else:
-            self._owners[number] += (owner,)
+            self._owners[number] += owner
 
-    def expressions(self) -> list[Expression]:
-        """One expression a literal, in the order of their numbers."""
-        return [
-            Expression(_regex(text), (text,), caseless=caseless, plain=True)
-            for text, caseless in self._numbers
-        ]
+    def taken(self) -> Iterator[Expression]:
+        """One expression a literal, in the order of their numbers; only once, for they are
+        forgotten: the compiled ones are enough, and compiling takes the memory."""
+        plain, caseless = self._numbers
+        for _, text, kind in merge(_numbered(plain, False), _numbered(caseless, True)):
+            yield Expression(_regex(text), (text,), caseless=kind, plain=True)
+        self._numbers = ({}, {})
 
     def confirm(self, surface: memoryview, hits: Sequence[tuple[int, int]]) -> Iterator[KnownHit]:
         """Runs of secrets around the literal hits; each place of a segment once."""
@@ -59,6 +65,10 @@ class Literals:
                 if hit is not None:
                     done[key] = hit.end
                     yield hit
+
+
+def _numbered(numbers: dict[bytes, int], caseless: bool) -> Iterator[tuple[int, bytes, bool]]:
+    return ((number, text, caseless) for text, number in numbers.items())
 
 
 class KnownIndex:
@@ -113,8 +123,9 @@ class KnownIndex:
             entry = Entry(name, number, part, form, public, Verdict.BLOCK)
             self._add_grams(self.plain, entry)
             if form.codec == "plain":
+                owner = (Owner(entry, SPLIT_TRIGGER),)
                 for text in split_patterns(part):
-                    self.plain.add(text, True, Owner(entry, SPLIT_TRIGGER))
+                    self.plain.add(text, True, owner)
         short = squeeze(part.text)
         if len(short) >= FRAGMENT:
             form = Variant("split", short, len(short) / len(part.text), True, True)
@@ -124,7 +135,7 @@ class KnownIndex:
     def _add_grams(self, literals: Literals, entry: Entry) -> None:
         for gram in grams(entry.variant, entry.public):
             owner = Owner(entry, gram.offset + len(gram.text))
-            literals.add(gram.text, gram.caseless, owner)
+            literals.add(gram.text, gram.caseless, (owner,))
 
     def _add_weak(self, name: str, part: Segment) -> None:
         """Plain and Base64 of the whole value, between boundaries: no windows, no noise."""
@@ -134,8 +145,13 @@ class KnownIndex:
         for form in forms:
             if len(form.text) >= _LEAST:
                 entry = Entry(name, number, part, form, 0, verdict, form.codec == "plain")
-                self.plain.add(form.text, False, Owner(entry, len(form.text)))
+                self.plain.add(form.text, False, (Owner(entry, len(form.text)),))
+
+
+_ESCAPED = [
+    bytes([c]) if chr(c).isascii() and chr(c).isalnum() else b"\\x%02x" % c for c in range(256)
+]
 
 
 def _regex(text: bytes) -> bytes:
-    return b"".join(b"\\x%02x" % c for c in text)
+    return b"".join(map(_ESCAPED.__getitem__, text))

@@ -17,6 +17,7 @@ from typing import Any, LiteralString
 
 from botbottle import errors
 from botbottle.ledger.db import Db, Row
+from botbottle.ledger.deadline import Deadline
 
 try:
     import psycopg
@@ -26,6 +27,9 @@ except ImportError as error:  # an optional dependency
     ) from error
 
 OLDEST = 140000
+ANSWER = 35.0  # seconds that a server may take for one; it gives up by itself before that
+STATEMENT = 30  # seconds: its own bound
+NETWORK = 10  # seconds until a network that takes nothing any more is given up
 PATIENCE = 0.5  # seconds that a lost connection may take to be there again, once
 _LOCK = 0x62626C67  # key of the advisory lock of all writers
 
@@ -47,6 +51,7 @@ class PostgresDb(Db):
         self._given = password or None
         self._again: Future[psycopg.Connection[Row]] | None = None
         self._patience = PATIENCE
+        self._answering = Deadline(ANSWER, self._fileno)
         self._c = self._connect(self._given)
         self.password = self._c.info.password
         if self._c.info.server_version < OLDEST:
@@ -62,10 +67,21 @@ class PostgresDb(Db):
                 password=password,
                 autocommit=True,
                 connect_timeout=5,
+                keepalives_idle=NETWORK // 2,
+                keepalives_interval=NETWORK // 5,
+                keepalives_count=3,
+                tcp_user_timeout=NETWORK * 1000,
                 application_name="botbottle",
-                options="-c statement_timeout=30000 -c lock_timeout=10000"
+                options=f"-c statement_timeout={STATEMENT * 1000} -c lock_timeout=10000"
                 " -c idle_in_transaction_session_timeout=60000 -c timezone=UTC",
             )
+
+    def _fileno(self) -> int:
+        """Raises OSError where there is none."""
+        try:
+            return self._c.fileno()
+        except psycopg.Error as error:
+            raise OSError("the connection is closed") from error
 
     def _fresh(self) -> None:
         """Outside a transaction, replace a connection that was lost."""
@@ -105,35 +121,35 @@ class PostgresDb(Db):
             replaced.close()
 
     def query(self, sql: str, *params: Any) -> list[Row]:
-        with self._lock, _mapped():
+        with self._lock, _mapped(), self._answering():
             if not self.in_transaction:
                 self._fresh()
             cursor = self._c.execute(translated(sql), params)
             return cursor.fetchall() if cursor.description else []
 
     def run(self, sql: str, *params: Any) -> int:
-        with self._lock, _mapped():
+        with self._lock, _mapped(), self._answering():
             if not self.in_transaction:
                 self._fresh()
             return self._c.execute(translated(sql), params).rowcount
 
     def begin_write(self) -> None:
-        with _mapped():
+        with _mapped(), self._answering():
             self._fresh()
             self._c.execute("BEGIN")
             self._c.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
 
     def begin_read(self) -> None:
-        with _mapped():
+        with _mapped(), self._answering():
             self._fresh()
             self._c.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
 
     def commit(self) -> None:
-        with _mapped():
+        with _mapped(), self._answering():
             self._c.execute("COMMIT")
 
     def rollback(self) -> None:
-        with suppress(psycopg.Error):
+        with suppress(psycopg.Error), self._answering():
             if not self._c.closed and self._c.info.transaction_status:
                 self._c.execute("ROLLBACK")
 

@@ -27,6 +27,7 @@ class Between:
 
     def __init__(self, folder: Path, server: Path) -> None:
         self.silent, self.accepted = False, 0
+        self.frozen = threading.Event()  # an open connection brings nothing more
         self._server, self._open = server, list[socket.socket]()
         self._listener = socket.socket(socket.AF_UNIX)
         self._listener.bind(str(folder / NAME))
@@ -47,7 +48,7 @@ class Between:
         far.connect(str(self._server / NAME))
         self._open.append(far)
         for a, b in ((client, far), (far, client)):
-            threading.Thread(target=_copy, args=(a, b), daemon=True).start()
+            threading.Thread(target=_copy, args=(a, b, self.frozen), daemon=True).start()
 
     def hang_up(self) -> None:
         """End every connection."""
@@ -60,9 +61,11 @@ class Between:
         self.hang_up()
 
 
-def _copy(source: socket.socket, target: socket.socket) -> None:
+def _copy(source: socket.socket, target: socket.socket, frozen: threading.Event) -> None:
     with suppress(OSError):
         while data := source.recv(65536):
+            while frozen.is_set():
+                time.sleep(0.01)
             target.sendall(data)
     with suppress(OSError):
         target.shutdown(socket.SHUT_WR)
@@ -113,6 +116,26 @@ def test_while_the_server_does_not_answer_one_thread_waits_for_it_and_nobody_els
     server.hang_up()
     wait_until(lambda: not outcome(ledger.accounts))
     ledger.close()
+
+
+@pytest.mark.parametrize("frozen", [False, True])
+def test_a_server_that_hangs_while_its_network_works_is_given_up(
+    between: tuple[Between, str], monkeypatch: pytest.MonkeyPatch, frozen: bool
+) -> None:
+    monkeypatch.setattr("botbottle.ledger.postgres.ANSWER", 1.0 if frozen else PATIENCE)
+    server, url = between
+    ledger = open_ledger(url)
+    if frozen:
+        server.frozen.set()
+    told: list[str] = []
+    asking = threading.Thread(target=lambda: told.append(outcome(ledger.accounts)), daemon=True)
+    asking.start()
+    asking.join(PATIENCE)
+    assert [bool(text) for text in told] == [frozen]
+    server.frozen.clear()
+    wait_until(lambda: not outcome(ledger.accounts))
+    ledger.close()
+    wait_until(lambda: not any(t.name == "bb-ledger-deadline" for t in threading.enumerate()))
 
 
 def test_a_server_that_answers_is_back_for_the_very_next_call(between: tuple[Between, str]) -> None:

@@ -31,6 +31,7 @@ from botbottle.watch.loop import RENEW
 from botbottle.watch.sources import Manifests
 
 LEASE_TTL = 10.0  # seconds
+LOOK = 30.0  # seconds between attempts with what libpq finds: each may wait for a dead server
 
 
 class LiveWorld(Struct):
@@ -50,6 +51,7 @@ class LiveWorld(Struct):
     changes: int = 0  # how often somebody else had changed the ledger
     _version: int = -1
     _epoch: int = field(default=-1)
+    _looks: float = 0.0  # monotonic time of the next such attempt
 
     def load(self) -> tuple[Declared | None, str]:
         loaded = self.session.load()
@@ -167,9 +169,13 @@ class LiveWorld(Struct):
         """Where ``bb apply`` has handed the service another password: that one from now on, or
         what libpq finds now. Without either the connection that there is goes on."""
         old = self.ledger.password
-        if old and self.session.control.ledger_locked(old):
+        if not old or not self.session.control.ledger_locked(old):
+            return
+        new = self.session.control.newer_password(old)
+        if new or time.monotonic() >= self._looks:
+            self._looks = time.monotonic() + LOOK
             with contextlib.suppress(BBError):
-                self.ledger.rekey(self.session.control.newer_password(old))
+                self.ledger.rekey(new)
 
     def fence(self) -> bool:
         """Asked before every write: is the lease still ours? A ledger that cannot be asked

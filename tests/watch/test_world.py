@@ -177,3 +177,35 @@ def test_marks_of_resume_watch_are_taken_once(world: LiveWorld) -> None:
     for name in ("web", "db"):
         (world.resume_dir / name).touch()
     assert world.resumed() == ("db", "web") and world.resumed() == ()
+
+
+class Moved:
+    """A ledger whose database is down; counts the attempts to connect anew."""
+
+    password = "old"
+
+    def __init__(self, newer: str) -> None:
+        self.control, self.tried = self, list[str]()
+        self._newer = newer
+
+    def ledger_locked(self, _password: str) -> bool:
+        return True
+
+    def newer_password(self, _password: str) -> str:
+        return self._newer
+
+    def rekey(self, password: str) -> None:
+        self.tried.append(password)
+        raise LedgerUnavailable("the server does not answer")
+
+
+@pytest.mark.parametrize(("newer", "tried"), [("", 1), ("new", 9)])
+def test_a_dead_server_is_not_asked_at_each_renewal(
+    world: LiveWorld, newer: str, tried: int
+) -> None:
+    """Each attempt may wait for seconds, and the lease lasts ten."""
+    moved: Any = Moved(newer)
+    world.ledger = world.session = moved
+    for _ in range(9):
+        world._follow_password()
+    assert moved.tried == [newer] * tried

@@ -1,4 +1,4 @@
-"""Reservations in memory: a copy of the leases with their sums for each scope.
+"""Reservations in memory: a copy of the leases with their sums for each scope that has a limit.
 
 Part of the books and as true as they are: see ``books``. Expired leases leave the sums as time
 goes by and stay in the copy, so that the next report of their request can revive them.
@@ -14,12 +14,13 @@ from itertools import batched
 from msgspec import Struct
 from msgspec.structs import replace
 
-from botbottle.ledger.db import ROWS, Db
+from botbottle.ledger.db import ROWS, Db, Row
 
 _LEASES = "reservation (lease, account, provider, amount, expires_at)"
 _CHANGE_LEASE = (
     "ON CONFLICT (lease) DO UPDATE SET amount = excluded.amount, expires_at = excluded.expires_at"
 )
+_LIMITED = "SELECT scope, provider FROM budget UNION SELECT scope, provider FROM budget_override"
 KEPT = 256  # accounts and providers whose sums are at hand
 
 
@@ -41,6 +42,7 @@ class Reservations:
         self._all: dict[str, Lease] | None = None
         self._changed: dict[str, Lease | None] = {}
         self._chains: dict[str, list[str]] = {}
+        self._limited: set[Row] = set()
         self._live: set[str] = set()
         self._sums: dict[tuple[str, str], tuple[tuple[str, str], ...]] = {}
         self._reserved: defaultdict[tuple[str, str], int] = defaultdict(int)
@@ -81,7 +83,8 @@ class Reservations:
         return True
 
     def reserved(self, now: float) -> Mapping[tuple[str, str], int]:
-        """Live reservations in each scope, by provider."""
+        """Live reservations in each scope that has a limit, by provider. A new limit is a change
+        that everything at hand is forgotten for."""
         self._expire(now)
         return self._reserved
 
@@ -102,6 +105,7 @@ class Reservations:
             )
             self._all = {row[0]: Lease(*row) for row in rows}
             self._chains, self._sums = {}, {}
+            self._limited = set(self._db.query(_LIMITED))
             for account, scope in self._db.query("SELECT account, scope FROM account_scope"):
                 self._chains.setdefault(account, []).append(scope)
             self._recount(float("-inf"))
@@ -129,7 +133,9 @@ class Reservations:
         else:
             self._live.remove(lease.id)
         self._flying[account] = self._flying.get(account, 0) + sign
-        keys = self._sums.get((account, lease.provider)) or self._keys(lease)
+        keys = self._sums.get((account, lease.provider))
+        if keys is None:
+            keys = self._keys(lease)
         reserved = self._reserved  # not before: what ``_keys`` tidies away is another one
         for key in keys:
             reserved[key] += amount
@@ -138,8 +144,8 @@ class Reservations:
         """The sums that a lease like this is part of, kept for the next one."""
         if len(self._sums) >= KEPT:
             self._tidy()
-        scopes = self._chains.get(lease.account, ())
-        found = tuple((scope, lease.provider) for scope in scopes)
+        sums = ((scope, lease.provider) for scope in self._chains.get(lease.account, ()))
+        found = tuple(each for each in sums if each in self._limited)
         self._sums[lease.account, lease.provider] = found
         return found
 

@@ -27,6 +27,7 @@ _EARLIER = (
 )
 
 
+type Classes = tuple[int, ...]  # tokens of each class, in the order of ``CLASSES``
 _KNOWN = "SELECT DISTINCT response_id FROM usage WHERE provider = ? AND response_id IN"
 _COUNTED = 2 + len(CLASSES)  # column
 
@@ -61,9 +62,9 @@ class Spending(Pools):
         if earlier:
             known = [row for row in earlier if row[0] == who.name] if own else earlier
             return self._book_again(who, exchange, known, len(earlier), now)
-        counted = counting.counted(exchange.tokens, who.count)
-        self._store(who, exchange, exchange.tokens, counted, 0, now)
-        self._add(who, exchange, exchange.tokens, counted, _flags(exchange), now)
+        counted, classes = counting.counted(exchange.tokens, who.count), _classes(exchange.tokens)
+        self._store(who, exchange, classes, counted, 0, now)
+        self._add(who, exchange, classes, counted, _flags(exchange), now)
         return True
 
     def expect(self, exchanges: Sequence[Exchange]) -> None:
@@ -92,14 +93,14 @@ class Spending(Pools):
         if _amends(who.name, exchange, known):
             counted = counting.counted(exchange.tokens, who.count)
             self._take_back(who, exchange.provider, known, counted)
-            self._add(who, exchange, exchange.tokens, counted, _flags(exchange), now)
+            self._add(who, exchange, _classes(exchange.tokens), counted, _flags(exchange), now)
             counted -= sum(row[_COUNTED] for row in known)
-            self._store(who, exchange, Tokens(*_less(exchange, known)), counted, seq, now)
+            self._store(who, exchange, _less(exchange, known), counted, seq, now)
             return True
-        delta = Tokens(*(max(0, d) for d in _less(exchange, known)))
-        if known and not any(_classes(delta)):
+        delta = tuple(max(0, d) for d in _less(exchange, known))
+        if known and not any(delta):
             return False
-        counted = counting.counted(delta, who.count)
+        counted = counting.counted(Tokens(*delta), who.count)
         self._store(who, exchange, delta, counted, seq, now)
         self._add(who, exchange, delta, counted, (0, 0, 0) if known else _flags(exchange), now)
         return True
@@ -124,7 +125,7 @@ class Spending(Pools):
         self._forgive_less(who.scopes, provider, rows, counted)
 
     def _store(
-        self, who: Spender, e: Exchange, delta: Tokens, counted: int, seq: int, now: float
+        self, who: Spender, e: Exchange, delta: Classes, counted: int, seq: int, now: float
     ) -> None:
         row = (
             who.name,
@@ -136,9 +137,9 @@ class Spending(Pools):
             e.host,
             e.response_id,
             seq,
-            *_classes(delta),
+            *delta,
             counted,
-            str(e.completeness),
+            e.completeness.value,
             e.at,
             now,
             e.note,
@@ -149,7 +150,7 @@ class Spending(Pools):
         self,
         who: Spender,
         e: Exchange,
-        delta: Tokens,
+        delta: Classes,
         counted: int,
         flags: tuple[int, int, int],
         now: float,
@@ -157,7 +158,7 @@ class Spending(Pools):
         self.books.turn(now)
         hour = self.books.names["hour"]
         key = (hour, who.name, who.agent, who.bottle, e.provider, e.model)
-        self.books.add_rollup(key, (*_classes(delta), counted, *flags))
+        self.books.add_rollup(key, (*delta, counted, *flags))
         self.books.add_spend(who.scopes, e.provider, counted, flags[0])
 
 
@@ -170,10 +171,10 @@ def _amends(account: str, exchange: Exchange, known: list[Row]) -> bool:
     )
 
 
-def _less(exchange: Exchange, known: list[Row]) -> list[int]:
+def _less(exchange: Exchange, known: list[Row]) -> Classes:
     """The classes of a report without those of earlier ones of the same response."""
     sums = [sum(row[i + 2] for row in known) for i in range(len(CLASSES))]
-    return [n - k for n, k in zip(_classes(exchange.tokens), sums, strict=True)]
+    return tuple(n - k for n, k in zip(_classes(exchange.tokens), sums, strict=True))
 
 
 def _flags(exchange: Exchange) -> tuple[int, int, int]:
@@ -185,7 +186,7 @@ def _kind(completeness: str) -> tuple[int, int, int]:
     return 1, int(completeness == Completeness.PARTIAL), int(completeness == Completeness.ESTIMATED)
 
 
-def _classes(tokens: Tokens) -> tuple[int, ...]:
+def _classes(tokens: Tokens) -> Classes:
     return (
         tokens.input_uncached,
         tokens.cache_read,

@@ -68,10 +68,18 @@ class SqliteDb(Db):
 
     def query(self, sql: str, *params: Any) -> list[Row]:
         with self._lock:
+            try:
+                return self._c.execute(sql, params).fetchall()
+            except sqlite3.Error as error:
+                self._must_wait(error)
             return self._patiently(lambda: self._c.execute(sql, params).fetchall())
 
     def run(self, sql: str, *params: Any) -> int:
         with self._lock:
+            try:
+                return self._c.execute(sql, params).rowcount
+            except sqlite3.Error as error:
+                self._must_wait(error)
             return self._patiently(lambda: self._c.execute(sql, params).rowcount)
 
     def _patiently[T](self, statement: Callable[[], T]) -> T:
@@ -82,12 +90,17 @@ class SqliteDb(Db):
             try:
                 return statement()
             except sqlite3.Error as error:
-                if not _is_busy(error) or self._c.in_transaction:
-                    raise mapped(error, self.path) from error
+                self._must_wait(error)
                 deadline = deadline or time.monotonic() + self._busy_seconds
                 if time.monotonic() >= deadline:
                     raise mapped(error, self.path) from error
             time.sleep(RETRY_SECONDS)
+
+    def _must_wait(self, error: sqlite3.Error) -> None:
+        """Raise the error as one of ours, unless another connection has the lock and a
+        transaction is yet to begin."""
+        if not _is_busy(error) or self._c.in_transaction:
+            raise mapped(error, self.path) from error
 
     def begin_write(self) -> None:
         """What went into a file that has lost its place would be lost: refused instead."""

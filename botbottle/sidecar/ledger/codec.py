@@ -19,16 +19,13 @@ _ENCODER = msgspec.json.Encoder()
 def reply(number: int | None, ok: bool, fields: Any) -> bytes:
     """One reply as bytes; ``fields`` is a mapping or a record. Raises BadRequest when it is too
     long."""
-    head = b'{"v":%d,"id":%b,"ok":%b' % (VERSION, _number(number), b"true" if ok else b"false")
+    name = b"null" if number is None else b"%d" % number
+    head = b'{"v":%d,"id":%b,"ok":%b' % (VERSION, name, b"true" if ok else b"false")
     body = _ENCODER.encode(fields)
     line = head + (b"," + body[1:] if len(body) > 2 else b"}") + b"\n"
     if len(line) > MAX_FRAME:
         raise BadRequest("frame too long")
     return line
-
-
-def _number(number: int | None) -> bytes:
-    return b"null" if number is None else b"%d" % number
 
 
 def decode(line: bytes) -> dict[str, Any]:

@@ -53,7 +53,7 @@ class Connection(asyncio.Protocol):
                 frame = line if len(line) < MAX_FRAME else TOO_LONG
                 self.frames.append(frame)
                 self._bytes += len(frame)
-        if self._full(1) and self._transport and not self._paused:
+        if not self._paused and self._full(1) and self._transport:
             self._paused = True
             self._transport.pause_reading()
         if self.frames:
@@ -61,8 +61,12 @@ class Connection(asyncio.Protocol):
 
     def take(self, most: int) -> list[bytes]:
         """The next frames in order; reading goes on when few are left."""
-        taken = [self.frames.popleft() for _ in range(min(most, len(self.frames)))]
-        self._bytes -= sum(map(len, taken))
+        if len(self.frames) <= most:
+            taken, self._bytes = list(self.frames), 0
+            self.frames.clear()
+        else:
+            taken = [self.frames.popleft() for _ in range(most)]
+            self._bytes -= sum(map(len, taken))
         if self._paused and not self._full(2) and self._transport:
             self._paused = False
             self._transport.resume_reading()

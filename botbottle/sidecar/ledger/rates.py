@@ -26,13 +26,13 @@ class Bucket:
     __slots__ = ("at", "burst", "level", "rate")
 
     def __init__(self, rate: float, burst: float) -> None:
-        self.rate, self.burst, self.level = rate, burst, burst
-        self.at = float("inf")  # nothing is added before the first call
+        self.rate, self.burst, self.level, self.at = rate, burst, burst, 0.0
 
     def take(self, amount: float, now: float) -> bool:
         """Whether ``amount`` was there; nothing is taken when not."""
         if now != self.at:
-            self.level = min(self.burst, self.level + max(0.0, now - self.at) * self.rate)
+            level = self.level + (now - self.at) * self.rate
+            self.level = level if level < self.burst else self.burst
             self.at = now
         if amount > self.level:
             return False

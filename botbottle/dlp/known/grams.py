@@ -23,8 +23,10 @@ _PLAIN_GRAM, _PLAIN_STRIDE = 5, 4  # every run of 8 plain bytes holds one: fragm
 # Chunk size: chunks in the literal. Larger chunks hold a plain gram of their own.
 _CHUNKS = {1: 8, 2: 4, 3: 3, 4: 2}
 _SEPARATORS = (b" ", b"\n", b"\\n", b"' + '", b"-", b".", b",", b"_")
-# Of larger chunks one between its quotes tells enough, whatever is between two of them.
-_QUOTED, _LARGE = (b'" "', b'" + "', b'","', b'", "'), 3
+# Of larger chunks one with its quotes tells enough, whatever is between two of them. Five bytes,
+# for six make the pass for a hundred secrets twice as long (0.27 and 0.53 ms/MB).
+_QUOTED = (b'" "', b'" + "', b'","', b'", "')
+_ONE_QUOTED = {3: b'"%s"', 4: b'%s"'}
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +72,8 @@ def split_patterns(segment: Segment) -> Iterator[bytes]:
         if len(chunks) < need:
             continue
         yield from (separator.join(chunks) for separator in _SEPARATORS)
-        if size >= _LARGE:
-            yield b'"%s"' % chunks[1]
+        if size in _ONE_QUOTED:
+            yield _ONE_QUOTED[size] % chunks[1]
         else:
             yield from (separator.join(chunks) for separator in _QUOTED)
 

@@ -17,7 +17,7 @@ from botbottle.planner.draft import Draft
 from botbottle.planner.images import plan_images
 from botbottle.planner.network import NetworkPlan, plan_network
 from botbottle.planner.sidecar import secrets_known, wake
-from botbottle.planner.waiting import as_it_lives, recipes
+from botbottle.planner.waiting import as_it_lives, outer_networks, recipes
 from botbottle.planner.wanted import Wanted, image_recipe
 
 
@@ -39,7 +39,7 @@ def plan_present(
         return
     images = plan_images(draft, recipes(draft, want))
     network = plan_network(draft, want.network, want.spec.project, f"{name}/internal")
-    networks = {**shared, want.network.name: network}
+    networks = {**outer_networks(draft, want), **shared, want.network.name: network}
     egress = plan_container(
         draft,
         want.egress,

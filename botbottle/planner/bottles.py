@@ -45,17 +45,19 @@ def wants_of(draft: Draft, declared: Declared, view: LedgerView) -> list[Wanted]
     out = []
     for spec in sorted(declared.bottles, key=lambda b: b.name):
         subnet = existing.get(spec.name) or pool.take()
-        record = view.enforced.get(account(spec.project, spec.name))
+        key = account(spec.project, spec.name)
+        record, known = view.enforced.get(key), key in view.registered
         base, agents = facts.images[image_recipe(spec)], draft.mine(spec.name, "agent")
         snapshot = snapshot_for(spec, base, record, agents, facts)
         belongs = account_of(spec, agents, facts)
         verdict = verdicts[spec.name]
         resumed = record is not None and record.policy == "freeze"
         want = wanted(spec, settings, verdict.standing, subnet, facts, snapshot, belongs)
-        told, registers = verdict.raised, verdict.registers
-        plain = registers and not resumed and not told
-        if not plain:
-            want = replace(want, resumed=resumed, registers=registers, raised=told)
+        mode, told = mode_of(spec, verdict.standing, known=known), verdict.raised
+        if resumed or told or not verdict.registers or mode != want.mode:
+            want = replace(
+                want, resumed=resumed, registers=verdict.registers, raised=told, mode=mode
+            )
         out.append(want)
     return out
 

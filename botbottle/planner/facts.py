@@ -30,12 +30,13 @@ class Guards(Mapping[str, SidecarConfig]):
 class Facts(Struct, frozen=True):
     """Inputs beside manifests, engine and ledger.
 
-    ``sidecar_user`` is ``uid:gid`` of sidecars and ledger service. ``images`` maps a recipe to
-    its content-addressed tag; ``unreadable`` says of recipes without one why. ``secrets`` maps the name of a host variable to the fingerprint
-    of its value (absent: the variable is not set); for an operator's own login that cannot be
-    used ``lacking`` says why. ``accounts`` maps a login to the account it belongs to. ``env``
-    maps a bottle to (variable, fingerprint) of its asked and copied values. ``upstream_ca`` is PEM
-    text. ``skills_dir`` is the host directory of skills. ``only`` restricts to bottles by name.
+    ``sidecar_user`` is ``uid:gid`` of sidecars and ledger service. ``images`` maps a recipe to its
+    content-addressed tag; ``unreadable`` says of recipes without one why. ``secrets`` maps the name
+    of a host variable to the fingerprint of its value (absent: the variable is not set); for an
+    operator's own login that cannot be used ``lacking`` says why. ``accounts`` maps a login to the
+    account it belongs to. ``env`` maps a bottle to (variable, fingerprint) of its asked and copied
+    values. ``upstream_ca`` is PEM text. ``skills_dir`` is the host directory of skills. ``only``
+    restricts to bottles by name.
     ``destroy`` plans to nothing at all, including the shared ledger service when no other project
     needs it.
     ``snapshots`` maps a bottle to those of its existing snapshots that a plan could ask for (see

@@ -10,13 +10,14 @@ from collections.abc import Iterator
 
 from msgspec.structs import replace
 
-from botbottle.model.plan import Action, FieldChange
+from botbottle.model.plan import Action, FieldChange, Ref
 from botbottle.model.resources import ContainerSpec, ObservedContainer, SidecarStatus
 from botbottle.model.sidecar_config import SidecarConfig
 from botbottle.planner.config_fields import Places, config_changes
 from botbottle.planner.container import choose
 from botbottle.planner.draft import Draft
 from botbottle.planner.fields import field_changes, limit_fields
+from botbottle.planner.network import NetworkPlan
 from botbottle.planner.resume import stored_env
 from botbottle.planner.wanted import WAITS, Wanted, routes
 
@@ -24,14 +25,21 @@ type Variables = tuple[tuple[str, str], ...]
 
 
 def as_it_lives(draft: Draft, want: Wanted) -> Wanted:
-    """``want`` of a held bottle, with the configuration that is active, cut off, and with the
-    variables that its agent was made for."""
+    """``want`` of a held bottle, with the configuration that is active, cut off, with the outer
+    network that its sidecar is on, and with the variables that its agent was made for."""
     if want.standing.free:
         return want
     active, agent = _active(draft, want), _kept(draft, want, "agent")
     config = replace(active, routes=(), hold=want.config.hold) if active else want.config
     env = want.env if agent is None else _asked(agent, want.env)
-    return replace(want, config=config, env=env)
+    return replace(want, config=config, env=env, egress=_attached(draft, want))
+
+
+def outer_networks(draft: Draft, want: Wanted) -> dict[str, NetworkPlan]:
+    """The networks that the kept sidecar of a held bottle is on, by name."""
+    kept = None if want.standing.free else _kept(draft, want, "egress")
+    found = kept.endpoints if kept else ()
+    return {e.network_name: NetworkPlan(Ref(e.network_name, e.network_id)) for e in found}
 
 
 def recipes(draft: Draft, want: Wanted) -> tuple[tuple[str, str], ...]:
@@ -64,6 +72,16 @@ def _active(draft: Draft, want: Wanted) -> SidecarConfig | None:
     return status.config if status else None
 
 
+def _attached(draft: Draft, want: Wanted) -> ContainerSpec:
+    """An edited ``egress_network`` waits as well: it may not even exist."""
+    (outer, *rest), kept = want.egress.networks, _kept(draft, want, "egress")
+    now = [e.network_name for e in kept.endpoints] if kept else []
+    other = [name for name in now if name != want.network.name]
+    if outer.network in now or len(other) != 1:
+        return want.egress
+    return replace(want.egress, networks=(replace(outer, network=other[0]), *rest))
+
+
 def _asked(agent: ObservedContainer, env: Variables) -> Variables:
     known = stored_env(agent.labels).get("BB_ENV", "").split()
     return tuple((name, mark) for name, mark in env if name in known)
@@ -75,6 +93,10 @@ def _container(kept: ObservedContainer, spec: ContainerSpec, want: Wanted) -> It
         yield from field_changes(kept, spec, origins)
     if kept.limits is not None:
         yield from limit_fields(kept.limits, spec.limits, origins)
+    now = {e.network_name for e in kept.endpoints}
+    for wanted in spec.networks[:1] if spec.kind == "egress" else ():
+        if wanted.network not in now:
+            yield FieldChange("egress_network", "", wanted.network)
 
 
 def _config(draft: Draft, want: Wanted) -> tuple[FieldChange, ...]:

@@ -96,11 +96,15 @@ def providers_of(spec: BottleSpec) -> tuple[str, ...]:
     return tuple(sorted({r.provider for r in routes(spec) if r.provider}))
 
 
-def mode_of(spec: BottleSpec, state: Standing) -> Literal["running", "stopped", "absent"]:
-    """What declared state and standing together ask for."""
+def mode_of(
+    spec: BottleSpec, state: Standing, *, known: bool = True
+) -> Literal["running", "stopped", "absent"]:
+    """What declared state and standing together ask for. ``known``: the ledger has its account;
+    one that nobody has applied yet is not made while something holds it."""
     if spec.state == "absent" or state.policy == "kill":
         return "absent"
-    return "running" if spec.state == "started" and state.policy != "freeze" else "stopped"
+    runs = state.free or (known and state.policy == "cutoff")
+    return "running" if spec.state == "started" and runs else "stopped"
 
 
 def image_recipe(spec: BottleSpec) -> str:

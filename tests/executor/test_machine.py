@@ -240,7 +240,9 @@ class Machine(RuleBasedStateMachine):
         for name, spec in self.bottles.items():
             state, agent = states[name], agents.get(name)
             running = agent is not None and agent.state == "running"
-            wanted = spec.state == "started" and state.policy not in ("freeze", "kill")
+            applied = self.fleet.books.world.key(name) in self.fleet.books.world.view.registered
+            runs = state.free or (applied and state.policy == "cutoff")  # else it is not made
+            wanted = spec.state == "started" and runs
             assert running == wanted, (name, state.policy)
             if running:
                 active = observed.sidecars[sidecars[name]]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
+from botbottle.model import fragment
 from botbottle.model.bottle import BottleSpec, EnvVar, Limit, Policy, Resources, Scope
 from botbottle.model.ledger_view import HoldRecord
 from botbottle.model.plan import (
@@ -20,7 +21,7 @@ from botbottle.model.plan import (
     StartContainer,
     UpdateContainer,
 )
-from botbottle.model.resources import ObservedContainer
+from botbottle.model.resources import ObservedContainer, ObservedNetwork
 from botbottle.model.route import Route
 from botbottle.planner.facts import Guards
 from botbottle.planner.resume import stored_env
@@ -211,6 +212,40 @@ def test_another_address_pool_moves_no_held_bottle() -> None:
     assert any(n.labels.get("dev.botbottle.bottle") == "web" for n in before)
 
 
+@pytest.mark.parametrize("stopped", [False, True])
+def test_another_outer_network_waits_too_and_holds_nothing_up(stopped: bool) -> None:
+    """It may not even exist: a cutoff that waited for it would never come."""
+    world, now = running(), declared(BEFORE, egress_network="nowhere")
+    assert any(op.id == "connect:web/egress:nowhere" for op in world.plan(now, HERE).ops)
+    use_up(world)
+    if stopped:
+        world._stop(world.by_kind("egress")[0])
+    made = world.converge(now, HERE)
+    assert not [op.id for op in made.ops if "connect" in op.id]
+    assert "egress_network" in waiting(made)["web/egress"]
+    (start,) = (op for op in made.ops if isinstance(op, StartContainer)) if stopped else (None,)
+    on = sorted(e.network_name for e in world.by_kind("egress")[0].endpoints)
+    assert start is None or start.expect == fragment.attached_to(on)
+    assert world.plan(now, HERE).empty and len(on) == 2
+
+
+def test_a_stray_is_cut_from_a_held_bottle_all_the_same() -> None:
+    world = running()
+    order(world, "cutoff")
+    world.converge(declared(BEFORE), HERE)
+    net = ObservedNetwork("bridge", "bridge", {}, False, ("172.17.0.0/16",))
+    world.observed = replace(world.observed, networks=(*world.observed.networks, net))
+    for kind in ("agent", "egress"):
+        (found,) = world.by_kind(kind)
+        world._connect(found, net, "")
+    made = world.converge(declared(BEFORE), HERE)
+    assert {op.id for op in made.ops} == {
+        "disconnect:web/agent:bridge",
+        "disconnect:web/egress:bridge",
+    }
+    assert world.plan(declared(BEFORE), HERE).empty
+
+
 @pytest.mark.parametrize("edit", ["env", "program", "limits", "reach", "budget"])
 def test_an_edit_of_a_frozen_bottle_is_shown_and_not_in_its_snapshot(edit: str) -> None:
     world, now = running(), declared(EDITS[edit])
@@ -229,3 +264,16 @@ def test_of_a_killed_bottle_nothing_waits() -> None:
     world, now = running(), declared(EDITS["env"])
     order(world, "kill")
     assert waiting(world.converge(now, HERE)) == {} and world.plan(now, HERE).empty
+
+
+@pytest.mark.parametrize("policy", ["cutoff", "freeze", "kill"])
+def test_a_bottle_that_nobody_has_applied_is_not_made_while_it_is_held(policy: Policy) -> None:
+    """An order, or a shared budget that is used up, would bring it to life without approval."""
+    world, new = running(), declared(BEFORE, bottle("new"))
+    hold = HoldRecord("proj-1/new", policy, "operator", "", "h2", 0.0)
+    world.view = replace(world.view, holds={"proj-1/new": hold})
+    made = world.converge(new, HERE)
+    assert {type(op).__name__ for op in made.ops} == {"RecordEnforcement"} and made.needs == ()
+    assert made.held[0].bottle == "new" and world.plan(new, HERE).empty
+    world.view = replace(world.view, holds={}, enforced={})
+    assert "widen" in world.plan(new, HERE).needs, "asked for like any first apply"

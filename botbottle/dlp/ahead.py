@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from functools import cache, partial
+from functools import cache
 from types import MappingProxyType
+from typing import NamedTuple
 
 from botbottle.dlp import escapes, runs
 from botbottle.dlp.engines.base import Candidates
@@ -26,8 +26,7 @@ type Further = Mapping[int, Candidates]
 NOTHING: Further = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(NamedTuple):
     """``hits`` of held secrets and triggers; ``further``: by trigger, ends of all its places (in
     the surface from :func:`skipped` on), where they were looked for already."""
 
@@ -40,14 +39,14 @@ def _pool() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(max_workers=2, thread_name_prefix="dlp")
 
 
-def begin(scanner: Tools, view: memoryview) -> Callable[[], Found]:
-    """What is found, when it is needed: a large surface's is begun at once, elsewhere."""
-    here = partial(_hits, scanner, view)
+def begin(scanner: Tools, view: memoryview) -> Callable[[], Found] | None:
+    """The pass for a large surface, begun elsewhere, to be asked for when it is needed; None for
+    a small one."""
     if len(view) < _PARALLEL:
-        return here
+        return None
     future = _pool().submit(_all, scanner, view)
     # Not begun when it is needed: the other core is busy, and waiting for it would be slower.
-    return lambda: here() if future.cancel() else future.result()
+    return lambda: here(scanner, view) if future.cancel() else future.result()
 
 
 def escaped(scanner: Tools, view: memoryview, trigger: int, first: int) -> Candidates:
@@ -60,12 +59,13 @@ def skipped(first: int) -> int:
     return max(0, first - _ESCAPE)
 
 
-def _hits(scanner: Tools, view: memoryview) -> Found:
+def here(scanner: Tools, view: memoryview) -> Found:
+    """The pass in this thread, at once."""
     return Found(scanner.known.find(view, scanner.limits.events))
 
 
 def _all(scanner: Tools, view: memoryview) -> Found:
-    found = _hits(scanner, view)
+    found = here(scanner, view)
     return Found(found.hits, dict(_further(scanner, view, found.hits)))
 
 

@@ -121,10 +121,10 @@ class Message:
         tokens = tokens and self._tokens and not (depth and self._flooded(location))
         if not (self._known or tokens):
             return
-        known = ahead.begin(self.scanner, view)
+        begun = ahead.begin(self.scanner, view)
         if tokens:
             self._scan_tokens(view, location, origin, self._layers if depth else None)
-        found = known()
+        found = begun() if begun else ahead.here(self.scanner, view)
         triggers = self._scan_known(view, location, origin, found.hits)
         if self._known and len(view) <= _SQUEEZE_CAP:
             self._scan_squeezed(data, location, origin)

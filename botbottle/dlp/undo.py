@@ -74,8 +74,10 @@ class Undo:
         """Make and scan every view that a trigger asks for."""
         if fired:
             self._triggered(fired)
-        self._wide()
-        kind = inflate.compressed(bytes(self._view[:8]))
+        head = bytes(self._view[:_BEGINNING])
+        if head.count(0) >= _ZEROS and _WIDE in head.translate(_ASCII):
+            self._wide()
+        kind = inflate.compressed(head)
         if kind and kind != "gzip":
             self._inflate(kind, bytes(self._view), self._place(0, len(self._view)))
         if self._message.budget.exceeded:
@@ -140,9 +142,6 @@ class Undo:
 
         A held secret is looked for in UTF-16 everywhere; here the beginning tells.
         """
-        head = bytes(self._view[:_BEGINNING])
-        if head.count(0) < _ZEROS or _WIDE not in head.translate(_ASCII):
-            return
         narrow = bytes(self._view).replace(b"\0", b"")
         if self._message.budget.take(len(narrow)):
             self._scan(narrow, "utf-16", self._place(0, len(self._view)))

@@ -37,5 +37,6 @@ def register(app: typer.Typer) -> None:
 def line(denial: dict[str, Any]) -> str:
     """One denial for people."""
     stamp = time.strftime("%H:%M:%S", time.gmtime(float(denial.get("at", 0))))
-    text = f"{stamp}Z  {denial.get('code', '')}  {place(denial)}  {denial.get('reason', '')}"
+    what = denial.get("code") or denial.get("event", "")  # a stream that was cut has no code
+    text = f"{stamp}Z  {what}  {place(denial)}  {denial.get('reason', '')}"
     return visible(text + (f"  ({denial['remedy']})" if denial.get("remedy") else "")) + "\n"

@@ -53,7 +53,7 @@ class Ending:
         if passage is None or passage.driver.closed:
             return
         where = passage.where
-        data = {"id": passage.id, "method": where.method}
+        data = {"id": passage.id, "method": where.method, "port": where.port}
         data |= self._sidecar.records.place(passage, where.host, where.path)
         self._sidecar.log.write("block", "cut", **data)
         if flow.websocket is not None:

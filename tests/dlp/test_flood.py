@@ -5,11 +5,13 @@ from __future__ import annotations
 import base64
 import json
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from botbottle.dlp import Finding, Limits, Scanner, Verdict, strongest
+from botbottle.dlp.rules.generic import has_value
+from botbottle.dlp.ruleset import RuleSet, Work
 from tests.dlp.conftest import PATIENT, github
 
 RNG = random.Random(12)
@@ -110,3 +112,61 @@ def test_a_lock_file_of_thousands_of_packages_reaches_no_bound(name: str) -> Non
         assert strongest(found) in (None, Verdict.WARN)
     entries.insert(3999, f"# {TOKEN}\n")
     assert rules(SCANNER.scan("".join(entries).encode())) == {"github.token"}
+
+
+def test_what_is_decoded_shares_one_allowance_of_regexes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A flood in each of many layers costs no more than one flood, and is no less refused."""
+    asked: list[int] = []
+    take = Work.take
+
+    def counting(self: Work, ahead: int) -> bool:
+        asked.append(ahead)
+        return take(self, ahead)
+
+    monkeypatch.setattr(Work, "take", counting)
+    flood = base64.b64encode(near(800).encode()).decode()
+    body = " ".join(f'"{flood}{n}"' for n in range(1, 9))
+    found = SCANNER.scan(body.encode())
+    assert ("limit.events", Verdict.TOKEN) in bounds(found)
+    assert len(asked) <= 2 * SCANNER.limits.confirmed
+    assert not bounds(SCANNER.scan(f'"{base64.b64encode(near(80).encode()).decode()}"'.encode()))
+
+
+def test_a_key_is_followed_to_its_end_and_a_header_without_one_is_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    lines = "\n".join(base64.b64encode(RNG.randbytes(48)).decode() for _ in range(50))
+    whole = f"-----BEGIN PRIVATE KEY-----\n{lines}\n-----END PRIVATE KEY-----"
+    (finding,) = (f for f in SCANNER.scan(f"x\n{whole}\nafter".encode()) if f.rule == "key.pem")
+    assert (finding.offset, finding.length) == (2, len(whole))
+    (finding,) = (f for f in SCANNER.scan(whole[:2000].encode()) if f.rule == "key.pem")
+    assert 1000 < finding.length < 1500
+    read: list[int] = []
+    around = RuleSet._around
+
+    def counting(self: RuleSet, surface: memoryview, *more: int) -> Iterator[tuple[object, int]]:
+        target = self.targets[more[0]]
+        read.append(target.before + target.after)
+        return around(self, surface, *more)
+
+    monkeypatch.setattr(RuleSet, "_around", counting)
+    SCANNER.scan(("-----BEGIN PRIVATE KEY-----\n" + "a1B2" * 9 + "\n").encode() * 4000)
+    assert sum(read) < 4_000_000
+
+
+@pytest.mark.parametrize("size", [16, 120, 190])
+@pytest.mark.parametrize("tail", ["", "7", '"; next = 7'])
+def test_a_value_is_looked_at_when_a_digit_is_in_it(size: int, tail: str) -> None:
+    value = "".join(RNG.choices("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ", k=size))
+    text = memoryview(f'api_key = "{value}{tail}"'.encode())
+    reach = has_value(text, 11 + 16)
+    assert (reach is None) == (tail == "7")
+    assert reach is None or reach == 11 + size
+
+
+def test_a_digit_far_behind_is_not_passed_over() -> None:
+    text = memoryview(b"key=" + b"a" * 1000 + b"7" + b"a" * 50)
+    reach = has_value(text, 20)
+    assert reach is not None
+    assert 20 <= reach <= 1004 - 200
+    assert has_value(text, 1004 - 100) is None

@@ -124,6 +124,20 @@ def test_a_watch_lowers_limits_and_registers_new_bottles() -> None:
     assert registers(world.converge(limited(900), WATCH)) and world.plan(limited(900), WATCH).empty
 
 
+@pytest.mark.parametrize("tokens", [5000, 100])
+@pytest.mark.parametrize("state", ["stopped", "absent"])
+def test_a_bottle_that_is_not_to_run_is_judged_by_the_limits_that_it_has(
+    state: str, tokens: int
+) -> None:
+    """Its edited ones are not registered: a plan that counted with them was never the last."""
+    for held in (True, False):
+        world = spent(1000 if held else 500, "freeze", held=held)
+        edited = limited(tokens, "freeze", state=state)
+        made = world.converge(edited)
+        assert not registers(made) and bool(made.held) is held
+        assert world.plan(edited).empty
+
+
 def test_an_operators_own_limit_is_not_moved_by_an_edit() -> None:
     world = spent(1000, held=True)
     pools = tuple(replace(p, override=True) for p in world.view.pools)

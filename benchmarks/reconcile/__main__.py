@@ -112,7 +112,7 @@ class Bench:
         figures = {name: summary(samples) for name, samples in self.found.items()} | no_op
         return {
             "figures": figures, "requests": requests, "ratios": ratios(figures),
-            **({"change one, milliseconds": self.steps} if self.steps else {}),
+            "change one, milliseconds": sorted(self.steps.items(), key=lambda step: step[1]),
         }  # fmt: skip
 
     def warm(self) -> None:

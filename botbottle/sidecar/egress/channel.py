@@ -9,12 +9,13 @@ thread and one record for all that a step wrote (RFC 8446, 5.1).
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
 from typing import Any
 
 from OpenSSL import SSL
 
 _SIZE = 272 * 1024  # bytes: one read of the event loop and its records' heads
-_STEP = 64 * 1024  # bytes at once: OpenSSL's own buffers stay as large as they ever were
+STEP = 64 * 1024  # bytes at once: OpenSSL's own buffers stay as large as they ever were
 _lib: Any = SSL._lib  # type: ignore[attr-defined]
 _ffi: Any = SSL._ffi  # type: ignore[attr-defined]
 
@@ -52,12 +53,12 @@ class Channel:
         if self.ended:
             return b""
         pieces: list[bytes] = []
-        if len(data) <= _STEP:
+        if len(data) <= STEP:
             self._put(data, len(data), pieces)
         else:
             start = _ffi.from_buffer(data)
-            for at in range(0, len(data), _STEP):
-                self._put(start + at, min(_STEP, len(data) - at), pieces)
+            for at in range(0, len(data), STEP):
+                self._put(start + at, min(STEP, len(data) - at), pieces)
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
     def _put(self, data: Any, size: int, pieces: list[bytes]) -> None:
@@ -86,11 +87,14 @@ class Channel:
 
     def seal(self, data: bytes) -> bytes:
         """What to send for ``data``. Raises Broken."""
-        if len(data) <= _STEP:
-            return self._sealed(data, len(data))
+        return self._sealed(data, len(data)) if len(data) <= STEP else b"".join(self.parts(data))
+
+    def parts(self, data: bytes) -> Iterator[bytes]:
+        """What to send for ``data``, piece by piece: the peer may take one before the next one is
+        made. Raises Broken."""
         start = _ffi.from_buffer(data)
-        parts = range(0, len(data), _STEP)
-        return b"".join(self._sealed(start + at, min(_STEP, len(data) - at)) for at in parts)
+        for at in range(0, len(data), STEP):
+            yield self._sealed(start + at, min(STEP, len(data) - at))
 
     def _sealed(self, data: Any, size: int) -> bytes:
         if _lib.SSL_write(self._ssl, data, size) != size:

@@ -27,6 +27,7 @@ from botbottle.sidecar.egress.carrier import Listener
 from botbottle.sidecar.egress.channel import Channel
 from botbottle.sidecar.egress.connecting import Resolving, reach
 from botbottle.sidecar.egress.layers import Http
+from botbottle.sidecar.egress.leaving import Leaving
 from botbottle.sidecar.egress.link import Link
 from botbottle.sidecar.egress.log import Log, described
 from botbottle.sidecar.egress.options import LayerOptions
@@ -72,6 +73,7 @@ class Driver:
         self.client = Client(
             peername=("", 0), sockname=("", 0), proxy_mode=_REGULAR, state=ConnectionState.OPEN
         )
+        self._leaving = Leaving(self._links, self._loop)
         self.pressure = Pressure(self.client, self._links, self._everybody)
         self.context = Context(self.client, cast(Any, sidecar.options))
         self._layer: layer.Layer = layer.NextLayer(self.context, ask_on_start=True)
@@ -126,8 +128,7 @@ class Driver:
             timer.cancel()
         for _, task in self._opening.values():
             task.cancel()
-        for link in list(self._links.values()):
-            link.close()
+        self._leaving.stop()
 
     def abort(self) -> None:
         """End everything at once: nothing more is sent, in either direction."""
@@ -155,13 +156,15 @@ class Driver:
             self._watch = self._loop.call_later(left + 1, self._check_idle)
 
     def kept(self) -> int:
-        """Bytes of request bodies that are kept here."""
+        """Bytes that are kept here until they can be judged, or taken by an upstream."""
         http = self.pressure.http
         streams = http.streams.values() if http is not None else ()
-        return sum(stream.kept for stream in streams if isinstance(stream, Stream))
+        judged = sum(stream.kept for stream in streams if isinstance(stream, Stream))
+        return judged + self._leaving.waiting(http)
 
     def filled(self) -> None:
         """A peer reads slowly: whoever sends to it must wait."""
+        self._leaving.filled()
         self._give(self.pressure.everywhere())
 
     def drained(self) -> None:
@@ -257,7 +260,10 @@ class Driver:
         half = isinstance(command, commands.CloseTcpConnection) and command.half_close
         half = half and not self._inside  # a tunnel is closed whole, as the layers around it do
         if link := self._links.get(command.connection):
-            link.close(half=half)
+            if half or link.connection is self.client:
+                link.close(half=half)
+            else:
+                self._leaving.drop(link)
         elif command.connection in self._opening:
             self._opening[command.connection][1].cancel()
 

@@ -25,7 +25,14 @@ from mitmproxy.proxy.tunnel import TunnelState
 
 from botbottle.sidecar.egress.denial import Denial
 from botbottle.sidecar.egress.stream import Stream
-from botbottle.sidecar.egress.windows import AgentHttp2, Grant, WorldClient, WorldHttp2, bottom
+from botbottle.sidecar.egress.windows import (
+    AgentHttp2,
+    Grant,
+    WorldClient,
+    WorldHttp2,
+    WorldTls,
+    bottom,
+)
 
 type _Running = tuple[layer.Layer, Iterator[commands.Command]]
 type Commands = Generator[commands.Command, Any, Any]
@@ -109,6 +116,7 @@ class Http(mhttp.HttpLayer):
             before = child.child_layer
             before.context.layers.remove(before)
             child.child_layer = WorldClient(before.context)
+            child.__class__ = WorldTls  # the original makes its own without asking
         stack: list[_Running] = [(child, iter(child.handle_event(event)))]
         while stack:
             source, made = stack[-1]

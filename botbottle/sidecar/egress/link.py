@@ -9,7 +9,7 @@ from typing import Protocol, cast
 from mitmproxy.connection import Connection, ConnectionState
 from mitmproxy.proxy import events
 
-from botbottle.sidecar.egress.channel import Broken, Channel
+from botbottle.sidecar.egress.channel import STEP, Broken, Channel
 
 GLUT = 1024 * 1024  # bytes that wait for a peer at which the peer itself is not read any more
 OWED = 64 * 1024  # bytes that TLS may answer of its own (updates of keys) to one that does not read
@@ -145,7 +145,11 @@ class Link(asyncio.Protocol):
 
     def _seal(self, transport: asyncio.Transport, channel: Channel, data: bytes) -> None:
         try:
-            self._send(transport, channel.seal(data))
+            if len(data) <= STEP:
+                self._send(transport, channel.seal(data))
+                return
+            for part in channel.parts(data):
+                self._send(transport, part)
         except Broken:
             self.abort()
 

@@ -108,6 +108,8 @@ class Pressure:
             return False
         if _waits(stream) or (stream.child_layer is not None and _waits(stream.child_layer)):
             return True
+        if source is self._client and _came(stream):
+            return False
         sink = stream.context.server if source is self._client else self._client
         stuck = self._slow(sink, stream_id)
         spend = _running(stream) if source is not self._client else None
@@ -149,6 +151,11 @@ def _running(stream: layer.Layer) -> Cost | None:
         return None
     costs: tuple[Cost | None, ...] = (passage.spend, passage.socket)
     return next((cost for cost in costs if cost is not None and cost.running), None)
+
+
+def _came(stream: mhttp.HttpStream) -> bool:
+    """Whether nothing more of a request comes: who sent it is read, so that its end is seen."""
+    return stream.child_layer is None and stream.client_state == stream.state_done
 
 
 def _waits(each: layer.Layer) -> bool:

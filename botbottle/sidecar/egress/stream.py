@@ -242,6 +242,8 @@ class Stream(Keeping):
             yield from self._answer(_refusals(self).refused(self.flow, problem))
             return
         yield from super().state_consume_request_body(event)
+        if isinstance(event, hevents.RequestEndOfMessage):
+            self.flow.request.data.content = None  # it left, as far as its upstream takes it
 
     def _other_length(self) -> bool:
         said = self.flow.request.headers.get("content-length")

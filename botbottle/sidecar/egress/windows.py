@@ -18,11 +18,13 @@ from mitmproxy.connection import Connection
 from mitmproxy.proxy import commands, events, layer
 from mitmproxy.proxy.context import Context
 from mitmproxy.proxy.layers import http as mhttp
+from mitmproxy.proxy.layers import tls
 from mitmproxy.proxy.layers.http import _events as hevents
 from mitmproxy.proxy.layers.http._base import ReceiveHttp
 from mitmproxy.proxy.layers.http._http2 import Http2Client, Http2Connection, Http2Server
 from mitmproxy.proxy.layers.http._http_h2 import BufferedH2Connection
 
+from botbottle.sidecar.egress.channel import STEP
 from botbottle.sidecar.egress.kept import Buffers
 from botbottle.sidecar.egress.upstream_http1 import WorldHttp1
 
@@ -210,6 +212,12 @@ class WorldHttp2(Forgetful, Http2Client):
                 self.stream_queue[number].append(event)
         return False
 
+    def waiting(self) -> int:
+        """Bytes that wait here, for their windows or for their turn."""
+        queued = (event for events_ in self.stream_queue.values() for event in events_)
+        turn = sum(len(e.data) for e in queued if isinstance(e, hevents.RequestData))
+        return turn + self.h2_conn.kept_of_all()
+
     def known(self) -> Mapping[int, object]:
         """As above; the original forgets in ``streams``, and not in its table of numbers."""
         return self.their_stream_id
@@ -244,6 +252,15 @@ class WorldClient(mhttp.HttpClient):
             self._handle_event = self.child_layer.handle_event  # type: ignore[method-assign]
             yield from self.child_layer.handle_event(event)
         yield mhttp.RegisterHttpConnection(server, error)
+
+
+class WorldTls(tls.ServerTLSLayer):
+    """TLS of a new connection to an upstream, until its link takes it over."""
+
+    def send_data(self, data: bytes) -> Commands:
+        """As the original, in steps: the first request is sent here, whatever its size."""
+        for at in range(0, len(data), STEP):
+            yield from super().send_data(data[at : at + STEP])
 
 
 def bottom(outer: layer.Layer) -> layer.Layer:

@@ -7,7 +7,7 @@ engine, against which the same contract tests run. Safe for use from several thr
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from botbottle.engine.api import ExecResult
 from botbottle.engine.errors import NotFound
@@ -18,9 +18,7 @@ from botbottle.engine.fake.world import Container
 from botbottle.engine.fake.writer import Labels
 from botbottle.errors import Conflict, EngineError
 from botbottle.model.plan import Ref
-from botbottle.model.resources import ContainerSpec, Limits, ObservedContainer
-
-type Exec = Callable[[ObservedContainer, Sequence[str], bytes], ExecResult]
+from botbottle.model.resources import ContainerSpec, Limits
 
 
 class FakeEngine(FakeNetworks, FakeImages):

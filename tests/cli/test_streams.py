@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.cli.test_app import ENGINE, home
+from tests.cli.homes import ENGINE, home
 from tests.cli_manifests.run import bb
 
 PACKAGE = Path(__file__).parents[2]

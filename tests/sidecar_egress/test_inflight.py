@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from botbottle.model.usage import Completeness, Exchange, Tokens
+from botbottle.sidecar.egress import ledgerlink
 from botbottle.sidecar.egress.inflight import SLOT, SLOTS, InFlight
 from tests.sidecar_egress.rig import ANTHROPIC, OPENAI, Rig, until
 from tests.sidecar_egress.test_metering import CLASSES, client, messages, responses
@@ -59,6 +60,14 @@ class TestTheFile:
         kept.put("new", row("new"))
         names = {lease for lease, _ in InFlight.open(tmp_path / "f")[1]}
         assert len(names) == SLOTS and "new" in names and "l3" not in names
+
+    def test_that_cannot_be_made_is_told_and_stops_nothing(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        made, left = ledgerlink.kept(tmp_path / "no/f")
+        made.put("a", row("one"))
+        made.drop("a")
+        assert left == [] and "not kept" in capsys.readouterr().out
 
     @pytest.mark.parametrize("noise", [b"\xff", b"\x00\x10", b'{"a":1}', b"\x20\x00[]"])
     def test_damage_is_no_row_and_no_error(self, tmp_path: Path, noise: bytes) -> None:

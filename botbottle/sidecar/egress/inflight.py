@@ -51,6 +51,11 @@ class InFlight:
         made = cls(kept)
         return made, made._left()
 
+    @classmethod
+    def nowhere(cls) -> InFlight:
+        """Slots that end with the process."""
+        return cls(mmap.mmap(-1, SLOTS * SLOT))
+
     def _left(self) -> list[tuple[str, Exchange]]:
         found = [self._read(slot * SLOT) for slot in range(SLOTS)]
         self._kept[:] = bytes(SLOTS * SLOT)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from botbottle.ledger.records import Admitted, Progress, Refusal
@@ -15,6 +16,7 @@ from botbottle.model.usage import Exchange, Tokens
 from botbottle.sidecar.egress.app import Settings
 from botbottle.sidecar.egress.gate import Cut, Ledger, LedgerDown, NoLedger
 from botbottle.sidecar.egress.inflight import InFlight
+from botbottle.sidecar.egress.log import Log
 from botbottle.sidecar.ledger.client import LedgerClient
 
 SOCKET = "ledger.sock"
@@ -115,8 +117,17 @@ def _nobody(lease: str, reason: str) -> None:
 
 
 def connect(settings: Settings) -> Ledger:
-    """The ledger of this bottle, or none: then nothing metered passes. Raises OSError when what is
-    in flight cannot be kept."""
+    """The ledger of this bottle, or none: then nothing metered passes."""
     if settings.ledger is None:
         return NoLedger()
-    return LinkedLedger(str(settings.ledger / SOCKET), *InFlight.open(settings.control / KEPT))
+    return LinkedLedger(str(settings.ledger / SOCKET), *kept(settings.control / KEPT))
+
+
+def kept(path: Path) -> tuple[InFlight, list[tuple[str, Exchange]]]:
+    """What is in flight, and what an earlier process left. Some file systems cannot map a file:
+    a sidecar works there, too, and says what a kill would cost."""
+    try:
+        return InFlight.open(path)
+    except OSError as error:
+        Log().write("error", "requests in flight are not kept", why=error.strerror)
+        return InFlight.nowhere(), []

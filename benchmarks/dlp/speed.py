@@ -7,6 +7,8 @@ import random
 import resource
 import statistics
 import string
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -132,12 +134,22 @@ def _once(call: Callable[[], object]) -> float:
     return round((time.perf_counter() - started) * 1e3, 1)
 
 
+def started() -> tuple[Scanner, float, float]:
+    """A scanner for 100 secrets as a sidecar makes it, whose image has the rules prepared; MB that
+    the process grew by at most, and that it keeps."""
+    with tempfile.TemporaryDirectory() as where:
+        command = [sys.executable, "-m", "botbottle.dlp.compile", where]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, timeout=120)
+        before, at_first = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, resident()
+        rules = CompiledRules.build(cache=Path(where))
+        scan = Scanner(secrets(100), canary=b"canary-Zq7Kw2Lm9Xv4Bn8R", key=b"k", rules=rules)
+    grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024 / 1e6
+    return scan, grown, resident() - at_first
+
+
 def run(quick: bool) -> dict[str, Any]:
     """Everything here."""
-    before, at_first = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, resident()
-    scan = Scanner(secrets(100), canary=b"canary-Zq7Kw2Lm9Xv4Bn8R", key=b"k")
-    memory = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
-    kept = resident() - at_first
+    scan, memory, kept = started()
     return {
         "secrets": 100,
         "latency": latency(scan, quick),

@@ -87,6 +87,11 @@ class Driver:
         """The protocol of the client's connection."""
         return Link(self, self.client)
 
+    def shakes_hands(self, came: int) -> bool:
+        """What the client sends is TLS; ``came``: bytes of it so far. False: it is over."""
+        link = self._links.get(self.client)
+        return link is not None and link.shake(came)
+
     def opened(self, link: Link) -> None:
         """A transport is there: tell the layers."""
         connection = link.connection

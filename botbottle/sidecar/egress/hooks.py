@@ -68,6 +68,8 @@ def next_layer(desk: Desk, driver: Driver, hook: layer.NextLayerHook) -> Waiting
         if len(data) < 3:
             return None  # too early to tell
         if starts_like_tls_record(data):
+            if not driver.shakes_hands(len(data)):
+                return None
             context.server.tls = True
             nxt.layer = tls.ClientTLSLayer(context)
             return None

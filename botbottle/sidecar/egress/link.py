@@ -12,6 +12,8 @@ from mitmproxy.proxy import events
 from botbottle.sidecar.egress.channel import STEP, Broken, Channel
 
 GLUT = 1024 * 1024  # bytes that wait for a peer at which the peer itself is not read any more
+HANDSHAKE = 64 * 1024  # bytes of an agent's TLS handshake, and what it says in the same breath
+_SLICE = 16 * 1024  # bytes of it at once
 OWED = 64 * 1024  # bytes that TLS may answer of its own (updates of keys) to one that does not read
 
 
@@ -34,6 +36,7 @@ class Link(asyncio.Protocol):
         self.transport: asyncio.Transport | None = None
         self.full = False
         self._channel: Channel | None = None
+        self._shaking: int | None = None  # bytes of a handshake that came
         self._ended = False
         self._reading = True
         self._written = 0
@@ -45,10 +48,33 @@ class Link(asyncio.Protocol):
         self._owner.opened(self)
 
     def data_received(self, data: bytes) -> None:
-        if self._channel is None:
+        if self._channel is not None:
+            self._opened(self._channel, data)
+        elif self._shaking is None:
             self._owner.feed(events.DataReceived(self.connection, data))
         else:
-            self._opened(self._channel, data)
+            self._shake(data)
+
+    def shake(self, came: int) -> bool:
+        """From here on the peer shakes hands; ``came``: bytes of that so far. False when that is
+        too much, and the connection ended of it."""
+        self._shaking = came
+        if came > HANDSHAKE:
+            self.abort()
+        return came <= HANDSHAKE
+
+    def _shake(self, data: bytes) -> None:
+        """Bytes of a handshake, or the first ones after it: then TLS is established meanwhile. The
+        layers look at all of a ClientHello whenever some of it came, so that has a limit."""
+        for at in range(0, len(data), _SLICE):
+            part = data[at : at + _SLICE]
+            if self._channel is not None:
+                self._opened(self._channel, data[at:])
+                return
+            gone = self.transport is None or self.transport.is_closing()
+            if gone or not self.shake((self._shaking or 0) + len(part)):
+                return
+            self._owner.feed(events.DataReceived(self.connection, part))
 
     def secure(self, channel: Channel) -> None:
         """From here on what is received and written is plain; what was written before was not."""

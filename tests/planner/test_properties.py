@@ -8,6 +8,7 @@ after any such history two plain re-runs bring the plan to nothing.
 from __future__ import annotations
 
 import random
+from collections.abc import Iterable
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -17,7 +18,7 @@ from msgspec.structs import replace
 from botbottle.model import labels
 from botbottle.model.bottle import Declared, Limit, Resources, Scope
 from botbottle.model.ledger_view import HoldRecord
-from botbottle.model.plan import Op, PushConfig, Ref
+from botbottle.model.plan import Op, PushConfig, Ref, RemoveContainer, StopContainer
 from botbottle.model.resources import Endpoint, ObservedContainer, ObservedNetwork
 from botbottle.model.route import Route
 from botbottle.planner.reach import atoms
@@ -84,11 +85,12 @@ def meddle(world: World, rng: random.Random) -> None:
 
 
 class Watcher:
-    """Checks the invariants after every op of an apply."""
+    """Checks the invariants after every op of an apply, which is a part of ``ops``."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, ops: Iterable[Op] = ()) -> None:
         self.world = world
         self.active = self.reaches()
+        self.leaving = {op.ref.id for op in ops if isinstance(op, StopContainer | RemoveContainer)}
 
     def reaches(self) -> dict[str, frozenset[str]]:
         found = {}
@@ -122,14 +124,16 @@ class Watcher:
                 assert self.world.key(agent.labels[labels.BOTTLE]) in self.world.view.registered
 
     def never_wider_than_declared(self, op: PushConfig) -> None:
-        """While a copy started under other rules lives, active reach is within what it had."""
-        agents = [
+        """While a copy that makes way for another lives, no more is active than it had."""
+        leaving = [
             c
             for c in self.world.by_kind("agent")
-            if c.labels[labels.BOTTLE] == op.bottle and c.state == "running"
+            if c.labels[labels.BOTTLE] == op.bottle
+            and c.state == "running"
+            and c.id in self.leaving
         ]
-        if op.id.startswith("tighten:") and agents:
-            assert atoms(op.config) <= self.active.get(op.bottle, frozenset())
+        if leaving:
+            assert atoms(op.config) <= self.active.get(op.bottle, frozenset()), op.id
         self.active = self.reaches()
 
 
@@ -146,7 +150,7 @@ def partial(world: World, ops: tuple[Op, ...], rng: random.Random, share: float)
     done: set[str] = set()
     todo = list(ops)
     budget = round(len(ops) * share)
-    watcher = Watcher(world)
+    watcher = Watcher(world, ops)
     while todo and budget:
         ready = [op for op in todo if set(op.after) <= done]
         op = rng.choice(ready)
@@ -248,3 +252,21 @@ def test_destroy_leaves_nothing_of_ours_from_any_state(seed: int) -> None:
         [],
         ["bridge"],
     ) and not world.observed.volumes
+
+
+def test_a_wider_reach_before_the_old_copy_has_stopped_would_be_noticed() -> None:
+    """The positive control of the order: the same operations, the push too early."""
+    world = World()
+    world.converge(declared(bottle("a")))
+    wide = declared(bottle("a", prompt="be brief", routes=(Route("one.example"),)))
+    made = world.plan(wide)
+    watcher = Watcher(world, made.ops)
+    (push,) = (op for op in made.ops if op.id == "push:a")
+    world.observed = replace(world.observed, containers=(*world.observed.containers, STRANGER))
+    for op in made.ops:
+        if op.id == "tighten:a":
+            world.apply(op)
+            watcher.check(op)
+    world.apply(push)
+    with pytest.raises(AssertionError, match="push:a"):
+        watcher.check(push)

@@ -19,8 +19,11 @@ from benchmarks.meter.corpora import CORPORA
 from botbottle.meter.call import Dialect
 from botbottle.meter.estimate import estimate_input, parse_body, text_tokens, weights_of
 from botbottle.meter.tally import Tally
+from botbottle.meter.weights import table_of
 
 PIECES = (3, 20, 10**9)  # characters of one event of a stream
+# A model of each tokenizer: its name decides what its output is weighed by.
+MODELS = {"claude_4.7": "claude-opus-4-7", "claude_3": "claude-3-opus", "o200k": "gpt-5"}
 SEED = 20261122  # not the seed the weights were fitted with
 
 
@@ -61,20 +64,20 @@ def _measure(dialect: Dialect, count: Callable[[str], int]) -> dict[str, Any]:
     return rows
 
 
-def _running(text: str, piece: int) -> int:
+def _running(text: str, piece: int, model: str) -> int:
     """Output by the estimate when a text arrives in pieces."""
-    tally = Tally()
+    tally = Tally(table=table_of(model))
     for start in range(0, len(text), piece):
         tally.wrote(text[start : start + piece])
     return tally.output_estimate
 
 
-def _measure_running(count: Callable[[str], int]) -> dict[str, Any]:
+def _measure_running(count: Callable[[str], int], model: str) -> dict[str, Any]:
     rows: dict[str, Any] = {}
     everything: list[float] = []
     for name, make in CORPORA.items():
         texts = [(text, count(text)) for text in make(random.Random(SEED))]
-        ratios = [_running(text, piece) / true for text, true in texts for piece in PIECES]
+        ratios = [_running(text, piece, model) / true for text, true in texts for piece in PIECES]
         rows[name] = {"samples": len(ratios), **_spread(ratios)}
         everything += ratios
     rows["all"] = {"samples": len(everything), **_spread(everything)}
@@ -99,5 +102,7 @@ def run() -> dict[str, Any]:
     except ImportError as error:
         return {"skipped": f"{error.name} is not installed", "speed": _speed()}
     measured = {name: _measure(dialect, count) for name, (dialect, count) in tokenizers.items()}
-    running = {name: _measure_running(count) for name, (_, count) in tokenizers.items()}
+    running = {
+        name: _measure_running(count, MODELS[name]) for name, (_, count) in tokenizers.items()
+    }
     return {**measured, "running": running, "speed": _speed()}

@@ -36,7 +36,7 @@ _LOWER, _UPPER = string.ascii_lowercase.encode(), string.ascii_uppercase.encode(
 _DIGIT, _SPACE, _BREAK = string.digits.encode(), b" ", b"\n\r\t"
 _HIGH = bytes(range(128, 256))
 _PUNCT = bytes(set(range(128)) - set(_LOWER + _UPPER + _DIGIT + _SPACE + _BREAK))
-_CLASSES = (_LOWER, _UPPER, _DIGIT, _PUNCT, _SPACE, _BREAK, _HIGH)
+CLASSES = (_LOWER, _UPPER, _DIGIT, _PUNCT, _SPACE, _BREAK, _HIGH)
 CLAUDE_WEIGHTS = (0.39, 1.50, 0.84, 0.92, 0.23, 1.40, 0.42)
 OTHER_WEIGHTS = (0.195, 1.13, 0.83, 0.72, 0.02, 1.20, 0.225)
 _CLAUDE_DIALECTS = frozenset(
@@ -49,7 +49,7 @@ MEDIA_MIN = 1024  # a shorter string is counted as text whatever its key
 def text_tokens(data: bytes, weights: tuple[float, ...]) -> float:
     """Weighted count of byte classes; data is UTF-8 text."""
     size = len(data)
-    counts = (size - len(data.translate(None, chars)) for chars in _CLASSES)
+    counts = (size - len(data.translate(None, chars)) for chars in CLASSES)
     return sum(weight * number for weight, number in zip(weights, counts, strict=True))
 
 

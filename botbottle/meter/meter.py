@@ -25,6 +25,7 @@ from botbottle.meter.lines import DONE, Frame
 from botbottle.meter.request import Request
 from botbottle.meter.rows import Clock, Rows
 from botbottle.meter.tally import Tally
+from botbottle.meter.weights import table_of
 from botbottle.model.usage import Completeness, Exchange, Tokens
 
 # Converse gives no id in its documents. Other providers' request-id headers are not used: some
@@ -78,6 +79,7 @@ class Meter:
         header_id = lowered.get(_BEDROCK_ID, "") if call.provider == BEDROCK else ""
         self._rows = Rows(call, request, clock, header_id)
         self._reader = reader_for(call, lowered, request.choices)
+        self._reader.tally.table = table_of(request.model or call.model)
         self._conversations = conversations
         self._many = call.kind is Kind.BATCH_RESULTS
         self._silent = not call.metered or not 200 <= status < 300

@@ -5,14 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from botbottle.meter.weights import UNIT, weigh
 from botbottle.model.usage import Tokens
 
 # No real count comes near this; a larger one is not taken for a count at all.
 ABSURD = 10**12
-# Weights of output text in sevenths of a token: 3.5 ASCII characters a token, one token for
-# every other character. See docs/metering.md, "Running estimate".
-SEVENTHS = 7
-ASCII_WEIGHT = 2
 
 
 def as_dict(value: Any) -> dict[str, Any]:
@@ -42,14 +39,6 @@ def n(value: Any) -> int:
     return count(value) or 0
 
 
-def weigh(text: str) -> int:
-    """Approximate tokens of output text, in sevenths."""
-    if text.isascii():
-        return ASCII_WEIGHT * len(text)
-    ascii_chars = len(text.encode("ascii", "ignore"))
-    return ASCII_WEIGHT * ascii_chars + SEVENTHS * (len(text) - ascii_chars)
-
-
 @dataclass(frozen=True, slots=True)
 class Side:
     """Usage that one response reports for another model (an advisor, an image tool)."""
@@ -64,9 +53,10 @@ class Tally:
     """Running state of one response.
 
     ``tokens`` are the provider's own numbers so far. ``deltas`` and ``weight`` estimate the
-    output of a stream whose final number has not come. ``complete``: the final usage was seen,
-    so the row is final even if nothing more follows. ``failed``: the provider's error, if the
-    response ended in one. ``unbilled``: it ended in a refusal before any work.
+    output of a stream whose final number has not come; ``table`` is what its text is weighed by.
+    ``complete``: the final usage was seen, so the row is final even if nothing more follows.
+    ``failed``: the provider's error, if the response ended in one. ``unbilled``: it ended in a
+    refusal before any work.
     """
 
     response_id: str = ""
@@ -78,6 +68,7 @@ class Tally:
     unbilled: bool = False
     deltas: int = 0
     weight: int = 0
+    table: bytes = b""
     sides: list[Side] = field(default_factory=list)
 
     def wrote(self, *texts: str) -> None:
@@ -87,20 +78,20 @@ class Tally:
             if text:
                 self.complete = False
                 self.deltas += 1
-                self.weight += weigh(text)
+                self.weight += weigh(text, self.table)
 
     def thought(self, tokens: int) -> None:
         """The provider's own running estimate of output it does not show grew by ``tokens``."""
-        self.weight += SEVENTHS * tokens
+        self.weight += UNIT * tokens
 
     def at_least(self, tokens: int) -> None:
         """Nobody saw all of the output, which may have been so much."""
-        self.weight = max(self.weight, SEVENTHS * tokens)
+        self.weight = max(self.weight, UNIT * tokens)
 
     @property
     def output_estimate(self) -> int:
         """Output tokens so far: a piece is at least one token; never below what was reported."""
-        return max(self.tokens.output, self.deltas, -(-self.weight // SEVENTHS))
+        return max(self.tokens.output, self.deltas, -(-self.weight // UNIT))
 
 
 class Reader(Protocol):

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from botbottle.meter import Meter, Reason
 from botbottle.meter.rows import ESTIMATE_OVER, Rows
 from botbottle.meter.tally import Tally
+from botbottle.meter.weights import UNIT
 from botbottle.model.usage import Completeness, Tokens
 
 from .helpers import (
@@ -71,7 +72,7 @@ def booked(place: Place, body: Mapping[str, object], tally: Tally) -> int:
 
 
 def wrote(tokens: int, reported: int = 0) -> Tally:
-    return Tally(weight=7 * tokens, tokens=Tokens(output=reported))
+    return Tally(weight=UNIT * tokens, tokens=Tokens(output=reported))
 
 
 @pytest.mark.parametrize(("place", "body"), LIMITED)

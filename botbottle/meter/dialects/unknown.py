@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from botbottle.meter.dialects import anthropic, bedrock, gemini, interactions, openai_usage
-from botbottle.meter.tally import Tally, as_dict, as_str, weigh
+from botbottle.meter.tally import Tally, as_dict, as_str
+from botbottle.meter.weights import weigh
 from botbottle.model.usage import Tokens
 
 _HOLDERS = ("usage", "usageMetadata")
@@ -42,7 +43,8 @@ class UnknownReader:
         tally.response_id = as_str(doc.get("id")) or tally.response_id
         tally.model = as_str(doc.get("model")) or tally.model
         tally.deltas += 1
-        tally.weight += weigh(as_str(doc.get("delta")) or as_str(doc.get("text")))
+        text = as_str(doc.get("delta")) or as_str(doc.get("text"))
+        tally.weight += weigh(text, tally.table)
         for usage in _usages(doc):
             tokens = recognise(usage) if usage else None
             if tokens is not None and tokens.total >= tally.tokens.total:

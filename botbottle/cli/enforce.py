@@ -20,7 +20,7 @@ from botbottle.cli.run import Run
 from botbottle.locking import operator
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from botbottle.model.bottle import Policy
     from botbottle.session import Session
@@ -34,39 +34,16 @@ Allow = Annotated[
 ]
 
 
+ORDERS: dict[Policy, str] = {
+    "cutoff": "Stop all traffic of bottles, now; they run on.",
+    "freeze": "Snapshot bottles, then stop them; bb resume continues.",
+    "kill": "Remove bottles with their volumes; nothing is saved.",
+}
+
+
 def register(app: typer.Typer) -> None:
-    @app.command()
-    def cutoff(
-        ctx: typer.Context,
-        names: Names = None,
-        all_: Everyone = False,
-        reason: Reason = "",
-        json_: Json = False,
-    ) -> int:
-        """Stop all traffic of bottles, now; they run on."""
-        return order(ctx.obj, "cutoff", names or [], all_, reason, json_=json_)
-
-    @app.command()
-    def freeze(
-        ctx: typer.Context,
-        names: Names = None,
-        all_: Everyone = False,
-        reason: Reason = "",
-        json_: Json = False,
-    ) -> int:
-        """Snapshot bottles, then stop them; bb resume continues."""
-        return order(ctx.obj, "freeze", names or [], all_, reason, json_=json_)
-
-    @app.command()
-    def kill(
-        ctx: typer.Context,
-        names: Names = None,
-        all_: Everyone = False,
-        reason: Reason = "",
-        json_: Json = False,
-    ) -> int:
-        """Remove bottles with their volumes; nothing is saved."""
-        return order(ctx.obj, "kill", names or [], all_, reason, json_=json_)
+    for policy, text in ORDERS.items():
+        app.command(policy, help=text)(ordering(policy))
 
     @app.command()
     def release(
@@ -97,6 +74,21 @@ def register(app: typer.Typer) -> None:
         return lift(
             ctx.obj, "resume", names or [], all_, reason, budget or (), allow or (), json_=json_
         )
+
+
+def ordering(policy: Policy) -> Callable[..., int]:
+    """The command of one order."""
+
+    def run(
+        ctx: typer.Context,
+        names: Names = None,
+        all_: Everyone = False,
+        reason: Reason = "",
+        json_: Json = False,
+    ) -> int:
+        return order(ctx.obj, policy, names or [], all_, reason, json_=json_)
+
+    return run
 
 
 def order(

@@ -74,12 +74,13 @@ class Message:
         self, verdict: Verdict, rule: str, location: str, place: tuple[int, int], secret: bytes
     ) -> None:
         """Record a hit; the same secret under the same location counts once."""
-        family = rule.replace("/", ".").partition(".")[0]
-        key = (f"{location.partition('>')[0]} {family}", secret)
-        if secret and ">" in location and key in self._seen:
-            return
-        self._seen.add(key)
-        self._found.append((verdict, rule, location, *place, secret))
+        if not self._repeated(rule, location, secret):
+            self._seen.add(_mark(rule, location, secret))
+            self._found.append((verdict, rule, location, *place, secret))
+
+    def _repeated(self, rule: str, location: str, secret: bytes) -> bool:
+        """Whether a hit in a layer says what was said already."""
+        return bool(secret) and ">" in location and _mark(rule, location, secret) in self._seen
 
     @property
     def clean(self) -> bool:
@@ -155,7 +156,8 @@ class Message:
             return
         confirmed = list(self._bounded(view, hits, location, shared))
         for hit in _distinct(confirmed):
-            self.add(hit.verdict, hit.rule, location, origin(hit.start, hit.end), hit.secret)
+            if not self._repeated(hit.rule, location, hit.secret):  # its place is dear in a layer
+                self.add(hit.verdict, hit.rule, location, origin(hit.start, hit.end), hit.secret)
 
     def _bounded(
         self, view: memoryview, hits: Sequence[tuple[int, int]], location: str,
@@ -276,6 +278,11 @@ class Message:
             text = self.scanner.index.text(hit.segment)
             # Pieces have no common place, and each may be from another surface.
             self.add(Verdict.BLOCK, rule, "body", (0, 0), text)
+
+
+def _mark(rule: str, location: str, secret: bytes) -> tuple[str, bytes]:
+    family = rule.replace("/", ".").partition(".")[0]
+    return f"{location.partition('>')[0]} {family}", secret
 
 
 def _distinct(hits: Iterable[Hit]) -> list[Hit]:

@@ -216,6 +216,7 @@ def test_files_have_the_right_modes_and_no_secret_is_on_disk(own: Rig) -> None:
     }
     assert modes == {
         "control/control.sock": 0o600,
+        "control/in-flight": 0o600,
         "ca/ca.key": 0o600,
         "public/ca.pem": 0o644,
         "public/bundle.pem": 0o644,

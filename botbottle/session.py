@@ -13,22 +13,22 @@ import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
 from botbottle import __version__
+from botbottle.control.api import ControlRead
 from botbottle.credentials import Credentials
 from botbottle.engine.api import EngineRead
 from botbottle.errors import LedgerOutdated, ManifestError
 from botbottle.load.env import EnvValues
 from botbottle.manifests import Manifests
-from botbottle.model import labels
 from botbottle.model.bottle import BottleSpec, Declared
 from botbottle.model.ledger_view import LedgerView
 from botbottle.model.paths import HomePaths
 from botbottle.model.plan import Plan
-from botbottle.model.resources import Observed, ObservedContainer, SidecarStatus
+from botbottle.model.resources import Observed
 from botbottle.model.sidecar_config import fingerprint
 from botbottle.planner.facts import Facts, Guards
 from botbottle.planner.names import ledger_name, names, outer_name
@@ -37,34 +37,12 @@ from botbottle.planner.plan import plan
 from botbottle.planner.wanted import SIDECAR_RECIPE, env_names, image_recipe, routes
 from botbottle.providers import login
 from botbottle.snapshots import with_snapshots
-
-
-class ControlRead(Protocol):
-    """The reading side of the sidecars' control sockets."""
-
-    def status(self, control_dir: str) -> SidecarStatus | None:
-        """What is active in the sidecar behind this directory; None while it does not answer."""
-
-    def statuses(self, control_dirs: Sequence[str]) -> Sequence[SidecarStatus | None]:
-        """``status`` of each, in order."""
-
-    def kept_env(self, control_dirs: Sequence[str]) -> Sequence[Mapping[str, str]]:
-        """The agents' variables in each sidecar's memory; empty while it does not answer."""
-
-    def ledger_locked(self, password: str = "") -> bool:
-        """Whether the ledger service runs but cannot use its database, or uses another password
-        than this one, if one is given."""
-
-    def newer_password(self, password: str) -> str:
-        """What the ledger service uses in place of ``password``, which it used before; empty when
-        it does not know that one."""
-
+from botbottle.statuses import statuses
 
 if TYPE_CHECKING:
     from botbottle.ledger.api import Ledger
     from botbottle.load import Loaded, Overrides
 
-AGENT = "@agent"  # see executor.deliver: the start that kept values were delivered to
 NO_KEY = "00000000"  # in place of every fingerprint while there is no key
 UNPRIVILEGED = 65532  # uid of sidecars when bb itself runs as root
 
@@ -198,40 +176,9 @@ class Session:
             subnets=(declared.settings.address_pool,),
             lookalikes=True,
         )
-        return replace(found, sidecars=self.statuses(found))
-
-    def statuses(self, observed: Observed) -> dict[str, SidecarStatus | None]:
-        """Ask every running egress sidecar of ours what is active in it."""
-        running = [
-            c
-            for c in observed.containers
-            if c.labels.get(labels.KIND) == "egress"
-            and c.labels.get(labels.HOME) == self.paths.home_id
-            and c.state == "running"
-        ]
-        answers = self.control.statuses([self._control_dir(c.labels) for c in running])
-        found = dict(zip((c.id for c in running), answers, strict=True))
-        return found | self._marked([(c, s) for c in running if (s := found[c.id]) is not None])
-
-    def _marked(
-        self, running: Sequence[tuple[ObservedContainer, SidecarStatus]]
-    ) -> dict[str, SidecarStatus]:
-        """Statuses with fingerprints of the values that the sidecars keep for their agents."""
-        keeping = [
-            (c, s) for c, s in running if self.env_values.get(c.labels.get(labels.BOTTLE, ""))
-        ]
-        kept = self.control.kept_env([self._control_dir(c.labels) for c, _ in keeping])
-        marked = {}
-        for (found, status), values in zip(keeping, kept, strict=True):
-            named, key = sorted(values.items()), self.key()
-            marks = tuple((n, fingerprint(key, v)) for n, v in named if n != AGENT)
-            marked[found.id] = replace(status, env=marks, env_agent=values.get(AGENT, ""))
-        return marked
-
-    def _control_dir(self, found: Mapping[str, str]) -> str:
-        return self.paths.bottle(
-            found.get(labels.PROJECT, ""), found.get(labels.BOTTLE, "")
-        ).control
+        asking = {name for name, values in self.env_values.items() if values}
+        active = statuses(self.control, self.paths, found, asking, self.key)
+        return replace(found, sidecars=active)
 
     def ledger_url(self, declared: Declared) -> str:
         return declared.settings.ledger or self.paths.ledger_db

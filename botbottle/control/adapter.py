@@ -23,7 +23,7 @@ TIMEOUT = 2.0  # seconds
 
 
 class ControlClient(Struct, frozen=True):
-    """``executor.Control`` and ``session.ControlRead`` over unix sockets.
+    """``executor.Control`` and ``control.api.ControlRead`` over unix sockets.
 
     ``socket_root`` is the directory that the ledger service keeps its sockets in.
     """

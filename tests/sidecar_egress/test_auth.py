@@ -30,6 +30,67 @@ def test_credentials_in_the_query_are_stripped_and_the_rest_is_untouched() -> No
     assert auth.strip((), "a=1&&b").query == "a=1&&b"
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "api%5Fkey",
+        "a%70i_key",
+        "API%5fKEY",
+        "api-key",
+        "api.key",
+        "api+key",
+        "%20api_key",
+        "api_key+",
+        "api%00key",
+        "api_key[]",
+        "api_key%5B0%5D",
+        "apikey",
+        "access%2Dtoken",
+    ],
+)
+@pytest.mark.parametrize(
+    ("query", "rest"),
+    [
+        ("{}=mine", ""),
+        ("a=1&{}=mine&b=2", "a=1&b=2"),
+        ("a=1;{}=mine", "a=1"),
+        ("{}=mine;b=2&c=3", "b=2&c=3"),
+        ("&{}=mine&", "&"),
+        ("{}", ""),
+        ("{}=mine&{}=again", ""),
+    ],
+)
+def test_no_spelling_of_a_credential_in_the_query_passes(name: str, query: str, rest: str) -> None:
+    assert auth.strip((), query.replace("{}", name)).query == rest
+
+
+@pytest.mark.parametrize(
+    "query", ["my_api_key=1&a;b", "a=api_key", "x=access_token&y;", "apikeys=1"]
+)
+def test_what_only_looks_like_one_is_untouched(query: str) -> None:
+    assert auth.strip((), query).query == query
+
+
+@pytest.mark.parametrize("mine", ["key=mine", "k%65y=mine", "a=1;KEY=mine", "key[]=mine"])
+def test_no_spelling_of_a_query_credential_stays_beside_the_real_one(mine: str) -> None:
+    signed = auth.inject(Signed((), mine), Auth("query", "S", "key"), "real")
+    assert "mine" not in signed.query and signed.query.endswith("key=real")
+
+
+@pytest.mark.parametrize("name", ["_key", "auth[key]", "a.key", "KEY-1"])
+def test_a_query_credential_of_any_name_replaces_the_agents_alone(name: str) -> None:
+    sent = Signed((), f"{name}=mine&key=other&auth[x]=other")
+    query = auth.inject(sent, Auth("query", "S", name), "real").query
+    assert query.startswith("key=other&auth[x]=other&") and query.endswith("=real")
+
+
+@pytest.mark.parametrize("mine", [b"x_custom_key", b"X-Custom_Key", b"X-CUSTOM-KEY"])
+def test_no_spelling_of_a_header_stays_beside_the_real_one(mine: bytes) -> None:
+    fields = ((mine, b"mine"), (b"x-custom-keys", b"other"))
+    signed = auth.inject(Signed(fields, ""), Auth("header", "S", "x-custom-key"), "real")
+    assert signed.headers == ((b"x-custom-keys", b"other"), (b"x-custom-key", b"real"))
+
+
 def test_a_key_among_websocket_protocols_is_stripped() -> None:
     field = (b"Sec-WebSocket-Protocol", b"realtime, openai-insecure-api-key.sk-mine, v1")
     assert auth.strip((field,), "").headers == ((field[0], b"realtime, v1"),)

@@ -7,9 +7,10 @@ never part of an exception, a log line or a ``repr``.
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable
+import re
 from dataclasses import dataclass
-from urllib.parse import quote
+from functools import lru_cache
+from urllib.parse import quote, unquote
 
 from botbottle.model.route import Auth
 from botbottle.providers import login
@@ -40,6 +41,9 @@ STRIPPED = frozenset(
 )
 # Query parameters that carry a credential wherever they are read at all.
 _STRIPPED_QUERY = frozenset({"access_token", "api_key", "apikey", "private_token"})
+_PAIRS = re.compile(r"(^|[&;])([^&;]*)")  # what is before a parameter, and the parameter
+_ODD = "-.+ \t\r\n\0"
+_FOLDS = str.maketrans(_ODD, "_" * len(_ODD))
 LOGINS = frozenset({"oauth", "login"})  # schemes whose value is a program's login
 _PROTOCOL = b"sec-websocket-protocol"
 _CONNECTION = frozenset({b"close", b"keep-alive", b"upgrade"})
@@ -90,11 +94,36 @@ def _protocol(item: tuple[bytes, bytes]) -> tuple[bytes, bytes] | None:
     return (name, b",".join(kept).strip()) if kept else None
 
 
-def _without(query: str, names: Iterable[str]) -> str:
-    unwanted = set(names)
-    pairs = query.split("&")
-    kept = [p for p in pairs if p.partition("=")[0].lower() not in unwanted]
-    return query if len(kept) == len(pairs) else "&".join(kept)
+def _without(query: str, names: frozenset[str]) -> str:
+    """A query without these parameters, however they are spelt; the rest is as it was."""
+    unwanted, anywhere = _searched(names)
+    if not anywhere.search(unquote(query).lower()):
+        return query
+    pairs = _PAIRS.findall(query)
+    kept = [(before, pair) for before, pair in pairs if not _is_one(pair, unwanted)]
+    if len(kept) == len(pairs):
+        return query
+    return "".join(before + pair for before, pair in kept)[len(kept[0][0]) if kept else 0 :]
+
+
+@lru_cache(maxsize=256)
+def _searched(names: frozenset[str]) -> tuple[frozenset[str], re.Pattern[str]]:
+    """Names as they are compared, and what finds any of them in a decoded query of lower case."""
+    unwanted = frozenset(_folded(name) for name in names)
+    spelt = (re.escape(n).replace("_", f"[_{re.escape(_ODD)}]") for n in sorted(unwanted))
+    return unwanted, re.compile("|".join(spelt))
+
+
+def _is_one(pair: str, unwanted: frozenset[str]) -> bool:
+    """Whether a parameter has one of these names, maybe as a list or a table."""
+    name = _folded(pair.partition("=")[0])
+    return name in unwanted or name.partition("[")[0] in unwanted
+
+
+def _folded(name: str) -> str:
+    """A name in which all spellings are one: decoded, without what is around it, in lower case, and
+    with ``_`` for what PHP and gateways make that of."""
+    return unquote(name).replace("+", " ").strip(" \t\r\n\0").lower().translate(_FOLDS)
 
 
 def inject(request: Signed, auth: Auth, value: str) -> Signed:
@@ -112,7 +141,7 @@ def inject(request: Signed, auth: Auth, value: str) -> Signed:
         case "header":
             return _header(request, auth.name.encode(), value)
         case "query":
-            rest = _without(request.query, [auth.name.lower()])
+            rest = _without(request.query, frozenset({auth.name}))
             pair = f"{quote(auth.name, safe='')}={quote(value, safe='')}"
             return Signed(request.headers, f"{rest}&{pair}" if rest else pair)
         case "oauth" | "login":
@@ -138,7 +167,8 @@ def _login(request: Signed, value: str) -> Signed:
 
 
 def _header(request: Signed, name: bytes, value: str) -> Signed:
-    kept = tuple(f for f in request.headers if f[0].lower() != name)
+    plain = _plain(name)
+    kept = tuple(f for f in request.headers if _plain(f[0]) != plain)
     return Signed((*kept, (name, value.encode("latin-1"))), request.query)
 
 

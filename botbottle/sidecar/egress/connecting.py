@@ -6,7 +6,8 @@ import asyncio
 from collections.abc import Callable
 from typing import Protocol
 
-from mitmproxy.connection import Server
+from mitmproxy.connection import Connection, Server
+from mitmproxy.proxy.commands import OpenConnection
 
 _TRIED = 4  # addresses of one name
 
@@ -36,3 +37,51 @@ async def reach(
         except OSError as error:  # TimeoutError is one
             problem = str(error) or "timed out"
     raise OSError(f"upstream: cannot connect to {name} port {port} ({problem})")
+
+
+class Opening:
+    """Connections that are being opened for one client connection. ``made``: the protocol of one;
+    ``failed`` is told of one that cannot be made, its ``error`` says why."""
+
+    def __init__(
+        self,
+        sidecar: Resolving,
+        made: Callable[[Server], asyncio.Protocol],
+        failed: Callable[[OpenConnection], None],
+    ) -> None:
+        self._sidecar, self._made, self._failed = sidecar, made, failed
+        self._under_way: dict[Connection, tuple[OpenConnection, asyncio.Task[None]]] = {}
+        self._over = False
+
+    def begin(self, command: OpenConnection) -> None:
+        """Open a connection."""
+        task = asyncio.get_running_loop().create_task(self._connect(command))
+        self._under_way[command.connection] = (command, task)
+
+    def done(self, connection: Connection) -> OpenConnection:
+        """A connection is there; who asked for it."""
+        return self._under_way.pop(connection)[0]
+
+    def cancel(self, connection: Connection) -> None:
+        """Nobody waits for this connection any more, if anybody did."""
+        if connection in self._under_way:
+            self._under_way[connection][1].cancel()
+
+    def cancel_all(self) -> None:
+        """The client is gone: nobody waits for any."""
+        self._over = True
+        for _, task in self._under_way.values():
+            task.cancel()
+
+    async def _connect(self, command: OpenConnection) -> None:
+        connection = command.connection
+        try:
+            if self._over:
+                raise OSError("upstream: nobody waits for this connection")
+            await reach(self._sidecar, connection, lambda: self._made(connection))
+        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - must be answered
+            self._under_way.pop(connection, None)
+            connection.error = str(error) if isinstance(error, OSError) else ""
+            connection.error = connection.error or f"upstream: {type(error).__name__}"
+            if not self._over:
+                self._failed(command)

@@ -25,7 +25,7 @@ from botbottle.sidecar.egress import unread
 from botbottle.sidecar.egress.calls import Calls, Waiting
 from botbottle.sidecar.egress.carrier import Listener
 from botbottle.sidecar.egress.channel import Channel
-from botbottle.sidecar.egress.connecting import Resolving, reach
+from botbottle.sidecar.egress.connecting import Opening, Resolving
 from botbottle.sidecar.egress.layers import Http
 from botbottle.sidecar.egress.leaving import Leaving
 from botbottle.sidecar.egress.link import Link
@@ -64,7 +64,7 @@ class Driver:
         self._queue: deque[events.Event] = deque()
         self._running = False
         self._links: dict[Connection, Link] = {}
-        self._opening: dict[Connection, tuple[commands.OpenConnection, asyncio.Task[None]]] = {}
+        self._opening = Opening(sidecar, lambda server: Link(self, server), self._unreached)
         self._calls = Calls(self._answer, self._answered, self._failed)
         self._timers: set[asyncio.TimerHandle] = set()
         self._watch: asyncio.TimerHandle | None = None
@@ -105,8 +105,7 @@ class Driver:
             self.feed(events.Start())
             return
         connection.state = ConnectionState.OPEN
-        command, _ = self._opening.pop(connection)
-        self.feed(events.OpenConnectionCompleted(command, None))
+        self.feed(events.OpenConnectionCompleted(self._opening.done(connection), None))
 
     def lost(self, link: Link) -> None:
         """A transport is gone."""
@@ -131,8 +130,7 @@ class Driver:
                 watch.cancel()
         for timer in self._timers:
             timer.cancel()
-        for _, task in self._opening.values():
-            task.cancel()
+        self._opening.cancel_all()
         self._leaving.stop()
 
     def abort(self) -> None:
@@ -253,7 +251,7 @@ class Driver:
         elif isinstance(command, commands.StartHook):
             self._calls.call(command)
         elif isinstance(command, commands.OpenConnection):
-            self._open(command)
+            self._opening.begin(command)
         elif isinstance(command, commands.CloseConnection):
             self._close(command)
         elif isinstance(command, commands.RequestWakeup):
@@ -269,12 +267,11 @@ class Driver:
                 link.close(half=half)
             else:
                 self._leaving.drop(link)
-        elif command.connection in self._opening:
-            self._opening[command.connection][1].cancel()
+        else:
+            self._opening.cancel(command.connection)
 
     def _wake_later(self, command: commands.RequestWakeup) -> None:
-        handle = self._loop.call_later(command.delay, self._wake, command)
-        self._timers.add(handle)
+        self._timers.add(self._loop.call_later(command.delay, self._wake, command))
 
     def _wake(self, command: commands.RequestWakeup) -> None:
         self._timers = {t for t in self._timers if t.when() > self._loop.time()}
@@ -295,24 +292,9 @@ class Driver:
             self.feed(events.HookCompleted(command))
 
     def _failed(self, reason: str) -> None:
-        """A stage came to no end: nothing more passes here."""
         self.sidecar.log.write("error", "stage failed", error=reason)
         self.abort()
 
-    def _open(self, command: commands.OpenConnection) -> None:
-        task = self._loop.create_task(self._connect(command))
-        self._opening[command.connection] = (command, task)
-
-    async def _connect(self, command: commands.OpenConnection) -> None:
-        connection = command.connection
-        try:
-            if self.closed:
-                raise OSError("upstream: nobody waits for this connection")
-            await reach(self.sidecar, connection, lambda: Link(self, connection))
-        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - must be answered
-            self._opening.pop(connection, None)
-            connection.error = str(error) if isinstance(error, OSError) else ""
-            connection.error = connection.error or f"upstream: {type(error).__name__}"
-            if not self.closed:
-                self.feed(events.OpenConnectionCompleted(command, connection.error))
-                self._forget(connection)
+    def _unreached(self, command: commands.OpenConnection) -> None:
+        self.feed(events.OpenConnectionCompleted(command, command.connection.error))
+        self._forget(command.connection)

@@ -10,26 +10,28 @@ import os
 import secrets
 import time
 import uuid
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from msgspec import Struct
 
 from botbottle.engine.api import EngineWrite
-from botbottle.errors import ImageBuildFailed
+from botbottle.errors import BBError, ImageBuildFailed
 from botbottle.executor import Control, Result, execute
 from botbottle.ledger.api import Ledger
 from botbottle.locking import operator
 from botbottle.model import canonical
 from botbottle.model.bottle import Declared
 from botbottle.model.paths import HomePaths
-from botbottle.model.plan import Plan
-from botbottle.planner.reach import route_atoms
-from botbottle.planner.wanted import guard, routes
+from botbottle.model.plan import Op, Plan
+from botbottle.planner.approved import guard_of, narrowed, reach_of, started
 from botbottle.session import UNPRIVILEGED, Session
 from botbottle.ui.events import Event
 from botbottle.vault import MemoryVault
+
+PARTIAL = ""  # in place of a plan's digest: no plan was carried out to its end
 
 
 class ImageBuilder(Struct, frozen=True):
@@ -102,6 +104,9 @@ def carry_out(
 
     ``approve``: somebody approved this plan's reach; it becomes the baseline of later plans."""
     facts = session.facts(declared, only=only)
+    held = {h.bottle for h in plan.held}
+    if fence():
+        narrow(session, declared, ledger, _bottles(plan.ops) - held)
     result = execute(
         plan,
         engine,
@@ -119,40 +124,85 @@ def carry_out(
         fence=fence,
         meanwhile=meanwhile,
     )
-    if result.ok and approve:
-        ledger.save_generation(
-            declared.project.id,
-            generation(session, declared, facts.only, {h.bottle for h in plan.held}),
-            plan_digest=plan.digest,
-            by=operator(),
-            now=time.time(),
-        )
+    if approve:
+        _approved(session, declared, plan, result, facts.only, held, ledger)
     return result
 
 
+def _approved(
+    session: Session,
+    declared: Declared,
+    plan: Plan,
+    result: Result,
+    only: Sequence[str],
+    held: Collection[str],
+    ledger: Ledger,
+) -> None:
+    """Keep what was approved and done. Of an apply that has not come to its end it is not worth
+    an error of its own: it is asked for again."""
+    if result.ok:
+        save(ledger, declared, generation(session, declared, only, held), plan.digest)
+        return
+    with suppress(BBError):
+        undone = _bottles(result.lacking)
+        save(ledger, declared, generation(session, declared, only, held, undone), PARTIAL)
+
+
+def _bottles(ops: Iterable[Op]) -> set[str]:
+    """The bottles that operations are about; what is kept of one (``NAME/snapshots``) is its."""
+    return {op.bottle.partition("/")[0] for op in ops}
+
+
+def save(ledger: Ledger, declared: Declared, document: str, digest: str) -> None:
+    """Keep a generation; ``digest`` is that of the plan that was carried out to its end."""
+    project = declared.project.id
+    ledger.save_generation(project, document, plan_digest=digest, by=operator(), now=time.time())
+
+
+def narrow(session: Session, declared: Declared, ledger: Ledger, names: Collection[str]) -> None:
+    """What today's manifests take away from these bottles is approved no longer, whoever carries
+    it out and whether that comes to its end: it does not come back unasked. The lock is held."""
+    kept = session.applied(declared)
+    if kept is not None and narrows(kept, declared, names):
+        left = narrowed(kept, declared, names)
+        save(ledger, declared, canonical.canonical(left), PARTIAL)
+
+
+def narrows(kept: Mapping[str, Any], declared: Declared, names: Collection[str]) -> bool:
+    """Whether these bottles' manifests take something away from what was approved."""
+    return narrowed(kept, declared, names) != kept
+
+
 def generation(
-    session: Session, declared: Declared, only: Sequence[str], held: Collection[str] = ()
+    session: Session,
+    declared: Declared,
+    only: Sequence[str],
+    held: Collection[str] = (),
+    undone: Collection[str] | None = None,
 ) -> str:
     """The desired set as kept in the history, with the reach and the protection that were approved.
 
     Of bottles that were left out (``only``) or are ``held``, that of before: an order and whoever
-    applies beside it have approved nothing that waits in their manifests."""
+    applies beside it have approved nothing that waits in their manifests. ``undone``: bottles that
+    lack operations of an apply that has not come to its end; then the set is that of before, too,
+    and only what was approved and done is new."""
     applied = session.applied(declared) or {}
-    started = {b.name: b for b in declared.bottles if b.state == "started"}
-    fresh = {n: b for n, b in started.items() if n not in held and (not only or n in only)}
+    specs, left = started(declared), {*held, *(undone or ())}
+    fresh = {n: b for n, b in specs.items() if n not in left and (not only or n in only)}
 
     def before(part: str) -> dict[str, Any]:
         kept: dict[str, Any] = applied.get(part, {})
-        left = {n for n in kept if (n in started if n in held else only and n not in only)}
-        return {name: kept[name] for name in left}
+        out = {n for n in kept if (n in specs if n in left else only and n not in only)}
+        return {name: kept[name] for name in out}
 
-    reach = {n: sorted({a for r in routes(b) for a in route_atoms(r)}) for n, b in fresh.items()}
-    guards = {name: guard(spec).to_wire() for name, spec in fresh.items()}
+    whole: dict[str, Any] = {"bottles": declared.bottles, "settings": declared.settings}
+    if undone is not None:
+        whole |= {"bottles": applied.get("bottles", ())}
+        whole |= {"settings": applied.get("settings", declared.settings)}
     return canonical.canonical(
         {
-            "bottles": declared.bottles,
-            "settings": declared.settings,
-            "reach": before("reach") | reach,
-            "guards": before("guards") | guards,
+            **whole,
+            "reach": before("reach") | {n: reach_of(b) for n, b in fresh.items()},
+            "guards": before("guards") | {n: guard_of(b) for n, b in fresh.items()},
         }
     )

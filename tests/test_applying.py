@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,10 +13,15 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from botbottle.applying import generation, prepare_home
-from botbottle.model.bottle import Policy
+from botbottle.applying import carry_out, generation, prepare_home
+from botbottle.errors import EngineError
+from botbottle.executor import Result
+from botbottle.executor.api import Failure, NotStarted
+from botbottle.ledger import open_ledger
+from botbottle.model.bottle import Declared, Policy
 from botbottle.model.ledger_view import HoldRecord
 from botbottle.model.paths import HomePaths
+from botbottle.model.plan import Plan
 from botbottle.model.route import Dlp, Route
 from botbottle.planner.facts import Facts, Guards
 from botbottle.providers import HOST_LOGINS
@@ -104,3 +110,122 @@ def test_what_is_destroyed_must_be_approved_again() -> None:
     assert left["reach"].keys() == left["guards"].keys() == {"other"}
     held = json.loads(generation(after(first), gone, (), {"web"}))
     assert held["reach"] == held["guards"] == {}
+
+
+class Desk:
+    """A project's ledger with what was approved of ``web`` and ``api``, each with two hosts."""
+
+    def __init__(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.ledger = open_ledger(str(path / "l.db"), create=True)
+        self.patch = monkeypatch
+        self.session: Any = SimpleNamespace(applied=self.applied, facts=lambda *_, **__: FACTS)
+        monkeypatch.setattr("botbottle.applying.vault_of", lambda *_: None)
+        first = generation(self.session, self.want((A, B)), ())
+        self.save(first)
+
+    def want(self, web: tuple[Route, ...], api: tuple[Route, ...] | None = None) -> Declared:
+        return declared(bottle(routes=web), bottle("api", routes=web if api is None else api))
+
+    def save(self, document: str) -> None:
+        self.ledger.save_generation("proj-1", document, plan_digest="d", by="me", now=1.0)
+
+    def applied(self, _: object = None) -> dict[str, Any] | None:
+        found = self.ledger.generations("proj-1", limit=1)
+        return json.loads(self.ledger.document(found[0].digest) or "{}") if found else None
+
+    def hosts(self, name: str) -> set[str]:
+        """Of the hosts that these tests use, those that may come back."""
+        found = (self.applied() or {})["reach"].get(name, ())
+        return {atom.partition(" ")[0] for atom in found} & {A.host, B.host, C.host}
+
+    def digests(self) -> list[str]:
+        return [g.plan_digest for g in self.ledger.generations("proj-1")]
+
+    def plan(self, now: Declared) -> Plan:
+        """Of a world where the first set runs."""
+        world = World()
+        world.converge(self.want((A, B)))
+        return world.plan(now)
+
+    def carry_out(self, now: Declared, ends: Callable[[Plan], Result], **options: Any) -> Plan:
+        """``ends``: what becomes of the operations."""
+        plan = self.plan(now)
+        assert {op.bottle for op in plan.ops} <= {"web", "api"} and plan.ops
+        self.patch.setattr("botbottle.applying.execute", lambda plan, *_, **__: ends(plan))
+        stubs: Any = {"engine": None, "control": None, "emit": lambda _: None}
+        carry_out(self.session, now, plan, ledger=self.ledger, **stubs, **options)
+        return plan
+
+
+A, B, C = (Route(f"{name}.example") for name in "abc")
+
+
+@pytest.fixture
+def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
+    made = Desk(tmp_path, monkeypatch)
+    yield made
+    made.ledger.close()
+
+
+def done(plan: Plan) -> Result:
+    return Result(done=plan.ops)
+
+
+def fails(bottle_: str, why: str = "failed") -> Callable[[Plan], Result]:
+    """All operations of one bottle fail, or are not begun; the others are done."""
+
+    def result(plan: Plan) -> Result:
+        own = [op for op in plan.ops if op.bottle == bottle_]
+        rest = tuple(op for op in plan.ops if op.bottle != bottle_)
+        if why == "failed":
+            failed = tuple(Failure(op, EngineError("no")) for op in own)
+            return Result(done=rest, failed=failed)
+        return Result(done=rest, not_started=tuple(NotStarted(op, "interrupted") for op in own))
+
+    return result
+
+
+def dies(_: Plan) -> Result:
+    raise KeyboardInterrupt
+
+
+def test_an_apply_approves_what_it_brings_to_its_end(desk: Desk) -> None:
+    desk.carry_out(desk.want((A, C)), done)
+    assert desk.hosts("web") == desk.hosts("api") == {A.host, C.host}
+    assert desk.digests()[0] not in ("", "d")
+
+
+def test_what_a_watch_takes_away_is_approved_no_longer_and_nothing_else(desk: Desk) -> None:
+    desk.carry_out(desk.want((A, C), (A, B)), done, approve=False)
+    assert desk.hosts("web") == {A.host} and desk.hosts("api") == {A.host, B.host}
+    assert desk.digests() == ["", "d"]
+    desk.carry_out(desk.want((A, C), (A, B)), done, approve=False)
+    assert desk.digests() == ["", "d"], "once is enough"
+
+
+def test_a_watch_that_enforces_no_longer_writes_nothing(desk: Desk) -> None:
+    desk.carry_out(desk.want((A,)), done, approve=False, fence=lambda: False)
+    assert desk.hosts("web") == {A.host, B.host}
+
+
+@pytest.mark.parametrize("why", ["failed", "interrupted"])
+def test_of_an_apply_without_its_end_what_is_done_stays_approved(desk: Desk, why: str) -> None:
+    """The other bottle's loss counts although it has not come about: it is asked for again."""
+    desk.carry_out(desk.want((A, C)), fails("api", why))
+    assert desk.hosts("web") == {A.host, C.host} and desk.hosts("api") == {A.host}
+    assert desk.digests()[0] == ""
+    kept = desk.applied()
+    assert kept is not None and [b["name"] for b in kept["bottles"]] == ["web", "api"]
+    assert all("c.example" not in json.dumps(b) for b in kept["bottles"]), "no set was applied"
+
+
+def test_of_one_that_died_nothing_that_was_taken_away_is_left(desk: Desk) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        desk.carry_out(desk.want((A, C)), dies)
+    assert desk.hosts("web") == desk.hosts("api") == {A.host}
+
+
+def test_a_first_apply_without_its_end_approves_what_is_done(desk: Desk) -> None:
+    desk.patch.setattr(desk.session, "applied", lambda _: None)
+    desk.carry_out(desk.want((A, C)), fails("api"))
+    assert desk.hosts("web") == {A.host, C.host} and desk.hosts("api") == set()

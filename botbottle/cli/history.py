@@ -35,12 +35,11 @@ def register(app: typer.Typer) -> None:
         """Generations of this project, newest first."""
         context: Context = ctx.obj
         ledger, project = reading(context)
-        found = [canonical.plain(g) for g in ledger.generations(project.id)]
+        found = ended(ledger, project.id, 50)
         if json_:
-            context.document(generations=found)
+            context.document(generations=[canonical.plain(g) for g in found])
         else:
-            rows = enumerate(ledger.generations(project.id), 1)
-            context.out.writelines(line(place, g) for place, g in rows)
+            context.out.writelines(line(place, g) for place, g in enumerate(found, 1))
             context.note_empty(found, "bb history: nothing was applied to its end yet")
         return 0
 
@@ -102,11 +101,18 @@ def reading(context: Context) -> tuple[Ledger, Project]:
     return session.open_ledger(declared), declared.project
 
 
+def ended(ledger: Ledger, project: str, limit: int = 1000) -> tuple[Generation, ...]:
+    """The newest sets that were applied to their end; the others keep only what is approved
+    still, and say nothing new of what was wanted."""
+    found = ledger.generations(project, limit=2 * limit)
+    return tuple(g for g in found if g.plan_digest)[:limit]
+
+
 def pick(ledger: Ledger, project: str, name: str) -> Generation:
     """A generation by digest prefix or by place (-1 newest, -2 the one before)."""
     if name.startswith("-") and not name[1:].isdecimal():
         raise UsageError(f"No such option: {name}", hint="a place is -1, -2, …: bb history")
-    found = ledger.generations(project, limit=1000)
+    found = ended(ledger, project)
     if name.startswith("-"):
         place = int(name[1:])
         if 0 < place <= len(found):
@@ -121,7 +127,7 @@ def pick(ledger: Ledger, project: str, name: str) -> Generation:
 def before_last(ledger: Ledger, project: str) -> Generation:
     """The newest generation with another content than the last: orders and repairs apply the
     same set again. Raises UsageError when there is none."""
-    found = ledger.generations(project, limit=1000)
+    found = ended(ledger, project)
     for generation in found:
         if generation.digest != found[0].digest:
             return generation

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING
@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from botbottle.cli.consent import Consent, ask, stale
 from botbottle.cli.plan import finish, write_plan
-from botbottle.errors import ApplyIncomplete, BBError, Exit, PlanStale
+from botbottle.errors import ApplyIncomplete, BBError, Exit, Locked, PlanStale
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
@@ -107,6 +107,7 @@ class Run(Struct, frozen=True):
         if error := blocking_error(shown):
             raise error
         if shown.empty:
+            self.settle(shown)
             self.document("nothing to do", shown)
             return self.end(shown)
         settings = self.declared.settings
@@ -154,6 +155,7 @@ class Run(Struct, frozen=True):
                 return self.carry_out(shown, pace, emit)
             now = only_shown(self.plan(), {op.id for op in shown.ops})
             if now.empty:
+                self.settle(now, locked=True)
                 self.say("another bb did this in the meantime; nothing is left to do")
                 self.document("nothing to do", now)
                 return self.end(now)
@@ -161,6 +163,26 @@ class Run(Struct, frozen=True):
             if not approved.holds(now):
                 raise stale(self.context, approved, now)
             return self.carry_out(now, pace, emit)
+
+    def settle(self, plan: Plan, *, locked: bool = False) -> None:
+        """With nothing to do the world is what the manifests say. What they have taken away since
+        the last approval, a watch has carried out: that is approved no longer. Who has the lock
+        now sees to it as well."""
+        from botbottle.applying import narrow, narrows
+        from botbottle.locking import project_lock
+
+        kept = self.session.applied(self.declared) if self.approves else None
+        names = {n for n in (kept or {}).get("reach", ()) if not self.only or n in self.only}
+        names -= {h.bottle for h in plan.held}
+        if kept is None or not narrows(kept, self.declared, names):
+            return
+        lock = self.session.paths.lock(self.declared.project.id)
+        with suppress(Locked), nullcontext() if locked else project_lock(lock, self.verb):
+            ledger = self.session.open_ledger(self.declared, write=True)
+            try:
+                narrow(self.session, self.declared, ledger, names)
+            finally:
+                ledger.close()
 
     def carry_out(self, plan: Plan, pace: Pace, emit: Emit) -> int:
         from botbottle.cli.interrupt import graceful

@@ -101,5 +101,11 @@ class Result(Struct, frozen=True):
         return not self.not_started and all(f.op.best_effort for f in self.failed)
 
     @property
+    def lacking(self) -> tuple[Op, ...]:
+        """What was to be done and is not."""
+        failed = (f.op for f in self.failed if not f.op.best_effort)
+        return (*failed, *(n.op for n in self.not_started))
+
+    @property
     def interrupted(self) -> bool:
         return any(n.why == "interrupted" for n in self.not_started)

@@ -16,6 +16,7 @@ from botbottle.model.plan import (
     RemoveVolume,
 )
 from botbottle.model.sidecar_config import SidecarConfig
+from botbottle.planner.approved import compared
 from botbottle.planner.draft import Draft
 from botbottle.planner.enforce import governing, pool_key, pools_by_scope
 from botbottle.planner.pending import as_registered
@@ -63,7 +64,7 @@ def _policy(draft: Draft, want: Wanted) -> Iterable[Notice]:
     old = status.config if status else None
     # A held sidecar has no routes; of one that does not run, what was approved last counts as well.
     live = old if old is not None and not old.hold.policy else None
-    before = live or draft.facts.guards.get(name)
+    before = compared(live, draft.facts.guards.get(name))
     if before is not None and want.standing.free:
         yield from _weakened(name, before, want.config)
     if want.spec.layer == "project" and kept is None and not draft.mine(name, "agent"):

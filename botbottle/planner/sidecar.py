@@ -105,8 +105,8 @@ def plan_push(
     """Deliver config and secrets when they differ. ``stopped``: the old agent is gone then."""
     name = want.spec.name
     status = status_of(draft, egress)
-    approved = draft.facts.approved.get(name, frozenset())
-    draft.reach.extend(delta(name, status.config if status else None, want.config, approved))
+    active, back = status.config if status else None, _back(draft, want, status)
+    draft.reach.extend(delta(name, active, want.config, back))
     if status is not None and not push_needed(status, want):
         draft.unchanged += 1
         return ()
@@ -126,6 +126,14 @@ def plan_push(
     )
     before = (*after, *stopped, *first)
     return (draft.add(_push(want, f"push:{name}", reason, before, want.config, replaced)),)
+
+
+def _back(draft: Draft, want: Wanted, status: SidecarStatus | None) -> frozenset[str]:
+    """The reach that comes back unasked: of a bottle that was held or whose sidecar knows no
+    configuration. One that is at work has what it has; what it lost meanwhile is gained anew."""
+    if status is not None and status.config is not None and not status.config.hold.policy:
+        return frozenset()
+    return draft.facts.approved.get(want.spec.name, frozenset())
 
 
 def _tightened(want: Wanted, status: SidecarStatus, after: tuple[str, ...]) -> PushConfig | None:

@@ -38,6 +38,7 @@ def session(world: World, want: Declared) -> Any:
         plan=lambda *_, **__: world.plan(want),
         view=lambda _: world.view,
         revision=lambda _: 0,
+        applied=lambda _: None,
         paths=paths,
     )
 

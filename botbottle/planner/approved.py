@@ -1,0 +1,78 @@
+"""What somebody has approved of each bottle, as a generation keeps it: reach, and protection. Pure.
+
+It is what a bottle may come back to unasked after a restart or a hold. It grows only by an
+approval; whatever takes something away takes it away here, too: nothing comes back that was gone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from msgspec.structs import replace
+
+from botbottle.model.bottle import BottleSpec, Declared
+from botbottle.model.route import Route
+from botbottle.model.sidecar_config import SidecarConfig, from_wire
+from botbottle.planner.reach import route_atoms, weakened_dlp
+from botbottle.planner.wanted import guard, routes
+
+
+def started(declared: Declared) -> dict[str, BottleSpec]:
+    """The bottles that have reach, by name."""
+    return {b.name: b for b in declared.bottles if b.state == "started"}
+
+
+def reach_of(spec: BottleSpec) -> list[str]:
+    """Everything that a bottle's manifests let it reach, sorted."""
+    return sorted({atom for route in routes(spec) for atom in route_atoms(route)})
+
+
+def guard_of(spec: BottleSpec) -> dict[str, Any]:
+    """Its routes with their leak detection, and supervision, as JSON data."""
+    return guard(spec).to_wire()
+
+
+def narrowed(
+    kept: Mapping[str, Any], declared: Declared, names: Collection[str] = ()
+) -> dict[str, Any]:
+    """A generation's document without the reach that today's manifests no longer give to these
+    bottles, and with the protection that they add. Nothing is added to what may come back."""
+    today = started(declared)
+    reach, guards = dict(kept.get("reach", {})), dict(kept.get("guards", {}))
+    for name in names:
+        spec = today.get(name)
+        if spec is None:
+            reach.pop(name, None)
+            continue
+        if name in reach:
+            wanted = frozenset(reach_of(spec))
+            reach[name] = [atom for atom in reach[name] if atom in wanted]
+        if name in guards and guards[name] != guard_of(spec):
+            guards[name] = stricter(from_wire(guards[name]), guard(spec)).to_wire()
+    both = {"reach": reach, "guards": guards}
+    return {**kept, **{part: found for part, found in both.items() if part in kept}}
+
+
+def stricter(before: SidecarConfig, now: SidecarConfig) -> SidecarConfig:
+    """Of each host the routes that protect more; of a host that is gone those of before: it may
+    come back. Supervision stays where it was."""
+    weaker, present = set(weakened_dlp(before, now)), {_place(r) for r in now.routes}
+    gone = (r for r in before.routes if r.host in weaker or _place(r) not in present)
+    kept = (r for r in now.routes if r.host not in weaker)
+    supervise = before.supervise or now.supervise
+    return replace(before, routes=(*kept, *gone), supervise=supervise)
+
+
+def compared(live: SidecarConfig | None, kept: SidecarConfig | None) -> SidecarConfig | None:
+    """What today's protection is compared with: what is active, and of hosts that are not what
+    was approved last."""
+    if live is None or kept is None:
+        return live or kept
+    active = {_place(r) for r in live.routes}
+    gone = (r for r in kept.routes if _place(r) not in active)
+    return replace(live, routes=(*live.routes, *gone))
+
+
+def _place(route: Route) -> tuple[str, int]:
+    return route.host, route.port

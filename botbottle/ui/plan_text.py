@@ -30,7 +30,7 @@ NAMES = {
     "extra-copy": "a second copy exists",
     "retention-count": "more than freezes.keep",
     "retention-age": "older than freezes.max_days",
-    "waits": "edited; waits until the bottle is free",
+    "waits": "waits until the bottle is free",
     "resumed": "a freeze is lifted",
 }
 

@@ -53,11 +53,10 @@ def _widened(draft: Draft) -> Iterable[Notice]:
 
 def _policy(draft: Draft, want: Wanted) -> Iterable[Notice]:
     """BB302 weaker DLP, BB303 supervision off, BB304 first use of a home bottle by a project,
-    BB307 the operator's own login. A bottle that an order or a budget stops or removes gets
-    nothing of its policy: what waits for an approval must not hold that up."""
+    BB307 the operator's own login. A bottle that is stopped or removed, whether by its manifest,
+    an order or a budget, gets nothing of its policy: no approval of that must hold it up."""
     name = want.spec.name
-    stopping = want.mode != "running" and not want.standing.free
-    if stopping or not draft.ops_of(name):
+    if want.mode != "running" or not draft.ops_of(name):
         return
     kept = next((c for c in draft.mine(name, "egress") if c.state == "running"), None)
     status = draft.observed.sidecars.get(kept.id) if kept else None

@@ -14,6 +14,7 @@ from botbottle.model.route import Dlp, Match, Route
 from botbottle.planner.facts import Guards
 from botbottle.planner.reach import route_atoms
 from botbottle.planner.wanted import guard, routes
+from botbottle.watch.select import allowed
 from tests.support.worlds import FACTS, World, bottle, declared
 
 
@@ -153,6 +154,22 @@ def held(policy: Policy, edit: BottleSpec) -> World:
     hold = HoldRecord("proj-1/web", policy, "operator", "", "h1", 0.0)
     world.view = replace(world.view, holds={"proj-1/web": hold})
     return world
+
+
+@pytest.mark.parametrize("edit", EDITS)
+def test_a_manifest_that_stops_a_bottle_waits_for_no_approval_of_what_else_it_says(
+    edit: str,
+) -> None:
+    """What it says besides is asked for when the bottle is to run again."""
+    world = World()
+    world.converge(declared(bottle(routes=(Route("one.example"),))))
+    stopped = declared(replace(EDITS[edit], state="stopped"))
+    made = world.plan(stopped)
+    assert made.needs == () and made.ops and allowed(made, "safe").ops == made.ops
+    world.run(made.ops)
+    assert all(c.state != "running" for c in (*world.by_kind("agent"), *world.by_kind("egress")))
+    assert world.plan(stopped).empty
+    assert world.plan(declared(EDITS[edit])).needs, "the control"
 
 
 @pytest.mark.parametrize("edit", EDITS)

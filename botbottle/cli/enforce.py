@@ -17,6 +17,7 @@ from botbottle.cli.context import Context
 from botbottle.cli.lifting import lift
 from botbottle.cli.ordering import carry_out, targets, writing
 from botbottle.cli.run import Run
+from botbottle.errors import Refused
 from botbottle.locking import operator
 
 if TYPE_CHECKING:
@@ -100,22 +101,31 @@ def order(
     *,
     json_: bool = False,
 ) -> int:
-    """Record the order for all, cut all at once, carry out."""
+    """Record the order for all, cut all at once, carry out. A bottle that a stronger order holds
+    already is told of and holds up no other. Raises Refused when that is so of all."""
     from botbottle.model.paths import account
 
     session, declared, chosen = targets(context, names, everyone)
     ledger = writing(session, declared)
     held: list[str] = []
+    stronger: list[Refused] = []
     try:
         for name in chosen:
             key = account(declared.project.id, name)
-            ledger.hold(key, policy, by=operator(), reason=reason, now=time.time())
-            held.append(name)
+            try:
+                ledger.hold(key, policy, by=operator(), reason=reason, now=time.time())
+            except Refused as refused:
+                stronger.append(refused)
+            else:
+                held.append(name)
     finally:
         ledger.close()
         # Also when the ledger failed half-way: who is held is cut.
         cut(context, session, declared.project.id, held, reason or f"{policy} by the operator")
-    run = Run(context, session, declared, policy, chosen)
+    if not held:
+        raise stronger[0]
+    context.err.writelines(f"bb {policy}: {refused.message}\n" for refused in stronger)
+    run = Run(context, session, declared, policy, tuple(held))
     return carry_out(run.for_machines() if json_ else run, Consent(yes=True), show=True)
 
 

@@ -22,12 +22,19 @@ if TYPE_CHECKING:
 def targets(
     context: Context, names: Sequence[str], everyone: bool
 ) -> tuple[Session, Declared, tuple[str, ...]]:
-    """Session, manifests, and the named bottles. Raises UsageError for unknown names."""
+    """Session, manifests, and the named bottles, at least one. Raises UsageError for unknown
+    names, and Refused where all are none."""
     if bool(names) == everyone:
         raise UsageError("name the bottles, or say --all")
     session = open_session(context)
     declared = load_declared(context, session)
     chosen = known_bottles(declared, names) or sorted(b.name for b in declared.bottles)
+    if not chosen:  # an order for none would be a plan of everything
+        raise Refused(
+            "the manifests declare no bottle",
+            code="BB7001",
+            hint="bb destroy removes what is not declared any more",
+        )
     return session, declared, tuple(chosen)
 
 

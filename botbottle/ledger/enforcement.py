@@ -34,7 +34,7 @@ class Enforcement(Part):
                 raise errors.Refused(
                     f"{account} is held by a stronger order already ({standing})",
                     code="BB7302",
-                    hint="`bb release` lifts it",
+                    hint=f"bb release {account.rpartition('/')[2]}",
                 )
             self._store_hold(order)
             self._audit(

@@ -13,7 +13,7 @@ import pytest
 
 from botbottle.cli import enforce
 from botbottle.cli.context import Context
-from botbottle.errors import LedgerUnavailable
+from botbottle.errors import LedgerUnavailable, Refused
 from botbottle.ledger import open_ledger
 from botbottle.model.paths import HomePaths, account
 from tests.cli.fakes import context
@@ -91,6 +91,24 @@ def test_every_bottle_is_held_before_the_first_is_cut(fleet: Fleet) -> None:
     assert fleet.at_cut == [set(NAMES)] * 3
     assert fleet.seen() == {name: ["cut"] for name in NAMES}
     assert made.err.getvalue() == ""  # type: ignore[attr-defined]
+
+
+def test_a_bottle_that_a_stronger_order_holds_leaves_no_other_uncut(fleet: Fleet) -> None:
+    ledger = open_ledger(fleet.url)
+    ledger.hold(account("p", "a"), "kill", by="ann", now=1.0)
+    ledger.close()
+    made = context()
+    assert enforce.order(made, "cutoff", (), True, "") == 0
+    assert fleet.passes == [("cutoff", ("b", "c"), set(NAMES))]
+    assert fleet.seen() == {"a": [], "b": ["cut"], "c": ["cut"]}
+    assert shown(made) == "bb cutoff: p/a is held by a stronger order already (kill)\n"
+    ledger = open_ledger(fleet.url)
+    for name in ("b", "c"):
+        ledger.hold(account("p", name), "kill", by="ann", now=2.0)
+    ledger.close()
+    with pytest.raises(Refused, match="p/a is held by a stronger order") as caught:
+        enforce.order(made, "cutoff", (), True, "")
+    assert caught.value.hint == "bb release a"
 
 
 @pytest.mark.parametrize("junk", JUNK)

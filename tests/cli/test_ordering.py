@@ -87,3 +87,11 @@ def test_every_order_takes_json_and_still_wants_its_bottles_named(
     captured = capsys.readouterr()
     assert code == int(Exit.USAGE) and captured.out == ""
     assert "name the bottles" in captured.err
+
+
+@pytest.mark.parametrize("verb", ["cutoff", "freeze", "kill", "release", "resume"])
+def test_an_order_for_all_of_no_bottle_is_no_plan_of_everything(
+    verb: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["--home", str(tmp_path), "-C", str(tmp_path), verb, "--all"]) == Exit.REFUSED
+    assert "declare no bottle" in capsys.readouterr().err

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import partial
 
 import pytest
 from hypothesis import given, settings
@@ -74,6 +75,43 @@ def test_what_cannot_be_judged_or_holds_a_secret_is_refused(sent: bytes, code: s
     with pytest.raises(UploadRefused) as refused:
         conversation().feed(sent)
     assert refused.value.denial.code == code
+
+
+NONE = Scanner({}, key=b"k")
+LARGE = 4 * (SLICE + AROUND)
+RENEWED = pytest.mark.parametrize("renewed", [False, True])
+
+
+@RENEWED
+@pytest.mark.parametrize("at", [0, SLICE, LARGE // 2])
+@pytest.mark.parametrize("whole", [False, True], ids=["its end is missing", "it becomes whole"])
+def test_what_was_judged_ahead_is_judged_anew_when_a_secret_is_delivered(
+    renewed: bool, at: int, whole: bool
+) -> None:
+    """What was before it has left, maybe with the beginning of the secret: all but one byte."""
+    before, text = SECRET[: -1 if at == 0 else 0], bytearray(b"x y " * (LARGE // 4))
+    text[at : at + len(SECRET) - len(before)] = SECRET[len(before) :]
+    talk, rest = conversation(NONE), framed(bytes(text))
+    left = b"".join(talk.feed(framed(before) + rest[:-7]))
+    assert left == framed(before)
+    if renewed:
+        talk.renew(SCANNER)
+    last = partial(talk.feed, rest[-7:]) if whole else talk.finish
+    if renewed:
+        with pytest.raises(UploadRefused):
+            last()
+        return
+    assert b"".join(last()) == (rest if whole else rest[:-7])
+
+
+def test_being_judged_anew_costs_nothing_of_what_may_be_looked_at() -> None:
+    talk = conversation(NONE)
+    body = framed(b"x y " * (LARGE // 4))
+    talk.feed(body[:-1])
+    for _ in range(FREE // LARGE * 4):
+        talk.renew(Scanner({}, key=b"k"))
+        talk._look_ahead()
+    assert b"".join(talk.feed(body[-1:])) == body
 
 
 def test_a_rest_that_is_no_whole_message_is_judged_before_it_leaves() -> None:

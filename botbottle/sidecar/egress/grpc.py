@@ -73,8 +73,10 @@ class Conversation:
         return self._leaving(len(self._kept))
 
     def renew(self, scanner: Scanner) -> None:
-        """Judge what has not left, and what was before it, with another scanner."""
-        self._texts.scanner = scanner
+        """Judge what has not left, and what was before it, with another scanner: when more comes,
+        since nothing leaves until then."""
+        self._texts.renew(scanner, len(self._kept))
+        self._taken = 0
 
     def _next(self, at: int) -> int | None:
         """Bytes of the message at an offset, with its prefix; None when that is not whole."""
@@ -120,7 +122,7 @@ class _Texts:
         self.scanner, self._detectors = scanner, detectors
         self._marked, self._noted = marked, noted
         self._open = bytearray()  # not judged yet
-        self._before = b""
+        self._before = self._left = b""  # what is before that, and what was the last to leave
         self._told: set[tuple[str, str, str]] = set()
 
     @property
@@ -135,9 +137,16 @@ class _Texts:
             self._judge(SLICE)
 
     def flush(self) -> None:
-        """Judge all there is. Raises UploadRefused."""
+        """Judge all there is; then it leaves. Raises UploadRefused."""
         if self._open:
             self._judge(len(self._open))
+        self._left = self._before
+
+    def renew(self, scanner: Scanner, again: int) -> None:
+        """Forget what was judged since something left: ``again`` bytes, which come once more."""
+        self.scanner, self._before = scanner, self._left
+        self._open.clear()
+        self.allowance += 2 * again + SLICE + 2 * AROUND
 
     def _judge(self, size: int) -> None:
         """Judge the next ``size`` bytes with what is around them."""

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from botbottle.model.route import RouteError
+from botbottle.model.reading import RouteError
 from tests.sidecar_egress.raw_client import say
 from tests.sidecar_egress.rig import Rig
 

@@ -2,7 +2,9 @@
 
 Tests are named ``test_bug_NN_...`` in test_field_bugs_lost.py (1 to 13),
 test_field_bugs_wrong.py (14 to 23) and test_field_bugs_enforced.py (24 to 32). Bugs that cannot
-be caused or prevented by a meter are tested where the named package is.
+be caused or prevented by a meter are tested where the named package is: the ledger's in
+tests/ledger/test_field_bugs.py under the same names, those of the sidecar in tests/sidecar_egress
+(32: test_cut.py).
 
 ==  =====================================================================  ==================
  1  client disconnects mid-stream: no row                                  meter

@@ -48,6 +48,8 @@ def lift(
 
     limits = [parse_budget(text) for text in budget]
     session, declared, chosen = targets(context, names, everyone)
+    if verb == "resume" and everyone:
+        chosen = frozen(declared, session.view(declared), chosen)
     run = Run(context, session, declared, verb, chosen)
     run = run.for_machines() if json_ else run
     ledger = writing(session, declared)
@@ -69,6 +71,22 @@ def lift(
     if not any(lifted):
         context.err.write(f"bb {verb}: nothing held {', '.join(chosen)} back by order\n")
     return carry_out(run, Consent(yes=True, allow=(*allow, *shown.needs)))
+
+
+def frozen(declared: Declared, view: LedgerView, names: tuple[str, ...]) -> tuple[str, ...]:
+    """Those that are frozen, or ordered to be: whoever says "all" to a resume means neither a
+    bottle that was killed nor one that waits for its budget. Raises Refused when none is."""
+    from botbottle.model.paths import account
+
+    def policy(name: str) -> str:
+        key = account(declared.project.id, name)
+        record = view.holds.get(key) or view.enforced.get(key)
+        return record.policy if record else ""
+
+    found = tuple(name for name in names if policy(name) == "freeze")
+    if not found:
+        raise Refused("no bottle is frozen", code="BB7306", hint="bb status says what holds them")
+    return found
 
 
 def own_limits(

@@ -8,11 +8,11 @@ import pytest
 from msgspec.structs import replace
 
 from botbottle.cli.launch import parse_budget
-from botbottle.cli.lifting import own_limits, release_one, require_room, suppose
+from botbottle.cli.lifting import frozen, own_limits, release_one, require_room, suppose
 from botbottle.errors import Refused, UsageError
 from botbottle.ledger import open_ledger
 from botbottle.model.bottle import Limit, Scope
-from botbottle.model.ledger_view import EnforcementRecord, HoldRecord
+from botbottle.model.ledger_view import EnforcementRecord, HoldRecord, LedgerView
 from botbottle.planner.pending import judge
 from tests.ledger.worlds import exchange
 from tests.support.worlds import World, bottle, declared
@@ -120,3 +120,30 @@ def test_the_supposed_plan_is_the_one_that_is_carried_out_in_the_end(tmp_path: o
     world.view = ledger.view(4.0)
     assert not supposed.empty and world.plan(want).digest == supposed.digest
     ledger.close()
+
+
+def test_a_resume_of_all_is_of_those_that_are_frozen() -> None:
+    want = declared(*(bottle(n) for n in ("cold", "killed", "cut", "spent", "free", "reheld")))
+
+    def key(name: str) -> str:
+        return f"proj-1/{name}"
+
+    done = {
+        "cold": "freeze",
+        "killed": "kill",
+        "cut": "cutoff",
+        "spent": "cutoff",
+        "reheld": "freeze",
+    }
+    holds = {"killed": "kill", "cut": "cutoff", "reheld": "kill"}
+    view = LedgerView(
+        enforced={key(n): EnforcementRecord(key(n), p, "t", 0.0) for n, p in done.items()},  # type: ignore[arg-type]
+        holds={key(n): HoldRecord(key(n), p, "operator", "", "t", 0.0) for n, p in holds.items()},  # type: ignore[arg-type]
+    )
+    names = tuple(b.name for b in want.bottles)
+    assert frozen(want, view, names) == ("cold",)
+    ordered = HoldRecord(key("free"), "freeze", "operator", "", "t", 0.0)
+    also = replace(view, holds={**view.holds, key("free"): ordered})
+    assert frozen(want, also, names) == ("cold", "free")
+    with pytest.raises(Refused, match="no bottle is frozen"):
+        frozen(want, LedgerView(), names)

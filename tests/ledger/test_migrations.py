@@ -7,7 +7,7 @@ from botbottle.ledger import migrations
 from botbottle.ledger.opening import open_ledger
 from botbottle.ledger.schema import STEPS
 from botbottle.model.bottle import Limit
-from tests.ledger.worlds import admit, age, register, spend
+from tests.ledger.worlds import WEB, admit, age, pool, register, spend
 
 NEXT = (*STEPS, ("ALTER TABLE account ADD COLUMN colour TEXT NOT NULL DEFAULT ''",))
 BROKEN = (*STEPS, ("CREATE TABLE extra (x BIGINT)", "SELECT no_such_function()"))
@@ -44,8 +44,13 @@ def test_a_ledger_of_any_earlier_version_keeps_everything_there_is(where, now, v
     assert migrations.current(ledger.db) == len(STEPS)
     ledger.set_limit("bottle:dev", Limit("claude", 10), by="t")
     assert admit(ledger, now).code == "budget-exhausted"
+    assert [r.counted for r in ledger.exchanges(account=WEB)] == [10]
+    assert pool(ledger, now, window="").spent == 10
     spend(ledger, 5, now)
-    assert ledger.usage([])[0].counted == 15
+    spend(ledger, 7, now + 3600)
+    assert ledger.usage([])[0].counted == 22
+    assert [r.counted for r in ledger.exchanges(account=WEB)] == [7, 5, 10]
+    assert pool(ledger, now + 3600).spent == 22
     assert ledger.check().problems == ()
     ledger.close()
 

@@ -92,7 +92,7 @@ def plan_container(
     keep = choose(found, spec, held=held)
     others = tuple(c for c in found if c is not keep)
     if keep:
-        return _keep(draft, spec, keep, others, resource, networks, None if held else origins or {})
+        return _keep(draft, spec, keep, others, resource, networks, origins or {}, held=held)
     free = draft.holder(spec.name) is None
     stranger = draft.holder(spec.name)
     if stranger and stranger not in found:
@@ -142,9 +142,10 @@ def _keep(
     others: tuple[ObservedContainer, ...],
     resource: str,
     networks: Mapping[str, NetworkPlan],
-    origins: Mapping[str, tuple[Origin, ...]] | None,
+    origins: Mapping[str, tuple[Origin, ...]],
+    *,
+    held: bool,
 ) -> ContainerPlan:
-    """``origins`` None: limits are left as they are."""
     ref = Ref(keep.name, keep.id)
     stopped, removed = _retire(draft, others, spec.bottle, resource, ())
     ready: tuple[str, ...] = (*stopped, *removed)
@@ -159,9 +160,8 @@ def _keep(
         ready += _rename(draft, spec, ref, keep.name, resource, ready)
         draft.change(resource, spec.bottle, Action.UPDATE, "renamed", drift=True)
         drifted = True
-    updated: tuple[str, ...] = ()
-    if origins is not None:
-        updated = _limits(draft, spec, keep, ref, resource, origins)
+    # Nobody can tell an edited limit from one that somebody changed: while it is held, both wait.
+    updated = () if held else _limits(draft, spec, keep, ref, resource, origins)
     joined = attach(draft, spec, keep, ref, resource, networks)
     if keep.state == "paused":
         ready += (_unpause(draft, spec, ref, resource),)

@@ -57,7 +57,7 @@ MUTANTS = (
     Mutant("a cutoff replaces what was edited", "container.py", '(held and c.state != "created")', "False"),
     Mutant("a cutoff builds what was edited", "waiting.py", "    if want.standing.free:\n        return want.recipes\n", "    if True:\n        return want.recipes\n"),
     Mutant("a cutoff delivers what was edited", "waiting.py", "if active else want.config", "if False else want.config"),
-    Mutant("a cutoff sets edited limits", "container.py", "    if origins is not None:\n", "    if True:\n        origins = origins or {}\n"),
+    Mutant("a cutoff sets edited limits", "container.py", "updated = () if held else _limits(", "updated = _limits("),
     Mutant("what waits is not shown", "plan.py", "        plan_waiting(draft, want)\n", "        pass\n"),
     Mutant("a resume's starts are drift", "sidecar.py", "drift=not want.resumed", "drift=True"),
     Mutant("a snapshot is marked with what was edited", "freeze.py", 'found.labels.get(labels.SPEC, "")', "canonical.canonical(want.agent.immutable)"),

@@ -30,6 +30,7 @@ class Accounts(Part):
     ) -> None:
         digest = registration_digest(tuple(scopes), mode, tuple(count), agent, tuple(ancestry))
         with self.db.write():
+            self._note_move(account, agent, dump(list(ancestry)), {s.key for s in scopes})
             self.db.run(
                 "INSERT INTO account (name, project, agent, ancestry, mode, counted,"
                 " registration, registered_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
@@ -46,17 +47,17 @@ class Accounts(Part):
                 digest,
                 time.time(),
             )
-            self._leave(account, {scope.key for scope in scopes})
+            self.db.run("DELETE FROM account_scope WHERE account = ?", account)
             for position, scope in enumerate(scopes):
                 self._declare(account, position, scope)
             self._revise()
 
-    def _leave(self, account: str, joins: set[str]) -> None:
-        """Out of all scopes; ``check`` must know when a bottle comes back into others."""
-        was = {s for (s,) in self.db.query(_SCOPES_OF, account)}
-        if was and was != joins:
+    def _note_move(self, account: str, agent: str, ancestry: str, joins: set[str]) -> None:
+        """``check`` must know when a bottle that may have spent changes what it spends from."""
+        was = self.db.query("SELECT agent, ancestry FROM account WHERE name = ?", account)
+        scopes = {s for (s,) in self.db.query(_SCOPES_OF, account)}
+        if was and (was != [(agent, ancestry)] or scopes != joins):
             self.db.run("UPDATE counter SET value = ? WHERE name = 'moved'", int(time.time()))
-        self.db.run("DELETE FROM account_scope WHERE account = ?", account)
 
     def _declare(self, account: str, position: int, scope: Scope) -> None:
         """Put a scope in the account's chain; its declared limits become exactly these."""

@@ -9,7 +9,8 @@ import pytest
 from botbottle.budget import windows
 from botbottle.ledger.sums import fold, gross
 from botbottle.model.bottle import WINDOWS, Limit
-from tests.ledger.worlds import WEB, admit, admitted, exchange, pool, register, spend
+from botbottle.model.usage import Completeness
+from tests.ledger.worlds import WEB, admit, admitted, exchange, pool, register, scopes, spend
 
 START = 1_795_000_000.0
 HOUR = 3600.0
@@ -83,6 +84,15 @@ def test_check_finds_an_hour_that_its_bottles_have_not_spent(ledger):
     ledger.db.run("UPDATE spend_open SET tokens = 6 WHERE scope = 'global'")
     (problem,) = ledger.check().problems
     assert "of global for claude is not what its bottles have spent" in problem
+
+
+def test_check_takes_no_offence_at_a_correction_after_another_agent_took_over(ledger, now):
+    register(ledger)
+    guess = exchange(900, prompt=0, name="m", kind=Completeness.ESTIMATED)
+    ledger.settle(WEB, "", [guess], now=now)
+    ledger.register(WEB, scopes(), agent="other", ancestry=("dev", "base"))
+    ledger.settle(WEB, "", [exchange(300, prompt=0, name="m")], now=now)
+    assert ledger.check().problems == ()
 
 
 def test_check_takes_no_offence_at_a_bottle_that_moves_within_the_hour(ledger, now):

@@ -116,7 +116,9 @@ class ProviderKeys(Keys):
 
 
 class EgressKeys(Keys):
-    """``egress``: what may leave. Routes are read in one place, ``model.route_reading``."""
+    """``egress``: what may leave."""
+
+    # The keys of a route are read in one place, ``model.route_reading``.
 
     routes: tuple[Annotated[Any, WithJsonSchema(ROUTE_SCHEMA)], ...] | None = None
     log: manifest.whole(0, 2) | None = None  # type: ignore[valid-type]

@@ -38,6 +38,8 @@ _CREDENTIAL = re.compile(
     re.IGNORECASE,
 )
 _SHORT_WORD = 4  # letters
+_NO_LITERAL = re.compile(r"\[[^\]]*\]\??|\\?\.")  # in a keyword: a class, a dot
+_COLOUR = re.compile(rb"^\d{0,3}[mK]")  # the end of an ANSI sequence in front of a name
 _NAME_TAIL = re.compile(rb"[\w.\- +/]*$")
 _DIGESTS = (
     b"sha256=",
@@ -254,8 +256,13 @@ def _whole_word(target: Target, window: bytes, start: int) -> bool:
 
 def _lead(window: bytes, low: int, high: int) -> bytes:
     """What stands in front of the secret, the whole of its key included."""
-    name = _NAME_TAIL.search(window[max(0, low - 24) : low])
-    return (name[0] if name else b"") + window[low:high]
+    before = window[max(0, low - 24) : low]
+    match = _NAME_TAIL.search(before)
+    at = match.start() if match else len(before)
+    name = before[at:]
+    if before[max(0, at - 1) : at] in (b"[", b";"):
+        name = _COLOUR.sub(b"", name)
+    return name + window[low:high]
 
 
 def _named(target: Target, window: bytes, match: Any, start: int) -> bool:
@@ -316,5 +323,4 @@ def _words(group: Sequence[Context]) -> tuple[str, ...]:
 @cache
 def _literal(word: str) -> bytes:
     """The longest plain piece of a keyword regex, for literal prefilters and naming."""
-    pieces = word.replace("[_-]?", "\0").replace(".", "\0").split("\0")
-    return max(pieces, key=len).lower().encode()
+    return max(_NO_LITERAL.split(word), key=len).lower().encode()

@@ -10,8 +10,11 @@ from collections.abc import Callable
 import pytest
 
 from botbottle.dlp import Scanner, Verdict, strongest
+from botbottle.dlp.rules import Context, catalogue
+from botbottle.dlp.ruleset import _literal
 from botbottle.dlp.wordlike import wordlike
 from tests.dlp.conftest import PATIENT, alnum
+from tests.dlp.sampling import sample
 
 Make = Callable[..., Scanner]
 SHAPES = (
@@ -119,3 +122,17 @@ def test_lists_of_random_words_are_no_false_alarm(make: Make) -> None:
     for body in (json.dumps(words), "\r\n".join(words), " ".join(words)):
         found = make({}, limits=PATIENT).scan(body.encode())
         assert strongest(found) in (None, Verdict.WARN), found
+
+
+@pytest.mark.parametrize("colour", ["\x1b[32m", "\x1b[38;5;208m", "\\u001b[1;31m", "\x1b[m\x1b[K"])
+def test_a_name_behind_a_colour_is_a_name(make: Make, rng: random.Random, colour: str) -> None:
+    text = f"{colour}QXZK_API_KEY={alnum(rng, 32)}"
+    found = make().scan(text.encode())
+    assert [f.verdict for f in found if f.rule == "generic.secret"] == [Verdict.SUPERVISE]
+
+
+def test_a_keyword_s_literal_is_in_every_text_that_it_matches() -> None:
+    for rule in catalogue():
+        for word in rule.keywords if isinstance(rule, Context) else ():
+            text = sample(word, random.Random(word)).lower().encode()
+            assert _literal(word) in text, word

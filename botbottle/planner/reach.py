@@ -9,9 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from msgspec.structs import replace
+
 from botbottle.model.plan import Reach, ReachChange
 from botbottle.model.route import Dlp, Match, Route
 from botbottle.model.sidecar_config import SidecarConfig
+from botbottle.planner.takeover import Entry, narrower, takeovers
 
 type Atom = str
 
@@ -61,16 +64,46 @@ def delta(
     old: SidecarConfig | None,
     new: SidecarConfig,
     approved: frozenset[Atom] = frozenset(),
+    served: SidecarConfig | None = None,
 ) -> tuple[ReachChange, ...]:
     """What is lost and gained, losses first, each list sorted. Regaining what was ``approved``
-    by an earlier apply (after a restart or a lifted hold) is no gain."""
+    by an earlier apply (after a restart or a lifted hold) is no gain. ``served``: what requests
+    were served by, where ``old`` does not tell."""
     if old and (old.routes, old.learning) == (new.routes, new.learning):
         return ()
-    before, after = atoms(old), atoms(new)
+    before, after = atoms(old), atoms(new) | inherited(served or old, new)
     lost = (ReachChange(bottle, Reach.NARROWS, a) for a in sorted(before - after))
     gained = (ReachChange(bottle, Reach.WIDENS, a) for a in sorted(after - before - approved))
     back = (ReachChange(bottle, Reach.NEUTRAL, a) for a in sorted((after & approved) - before))
     return (*lost, *back, *gained)
+
+
+def inherited(old: SidecarConfig | None, new: SidecarConfig) -> frozenset[Atom]:
+    """What requests gain that a route loses to another one that was behind it: its credential,
+    and what else it lets them do. Of a new route that is its own reach."""
+    if old is None or old.routes == new.routes:
+        return frozenset()
+    known = atoms(old)
+    return frozenset(
+        f"{atom}, which another route served"
+        for gone, heir in takeovers(old.routes, new.routes)
+        if _privileges(heir.route) - _privileges(gone.route)
+        and known.issuperset(route_atoms(_as(heir, heir.route)))
+        for atom in route_atoms(_as(gone, heir.route))
+    )
+
+
+def _privileges(route: Route) -> frozenset[object]:
+    found = (route.auth, route.git_fetch and "git", route.stream_uploads and "uploads")
+    return frozenset(p for p in found if p)
+
+
+def _as(gone: Entry, heir: Route) -> Route:
+    """The requests of a rule, served as another route does."""
+    paths = (gone.path,) if gone.path else ()
+    match = replace(gone.match, paths=paths)
+    served = replace(heir, dlp=Dlp(), matches=(match,))
+    return replace(served, host=gone.route.host, port=gone.route.port)
 
 
 def common(old: SidecarConfig, new: SidecarConfig) -> tuple[Route, ...]:
@@ -82,7 +115,10 @@ def common(old: SidecarConfig, new: SidecarConfig) -> tuple[Route, ...]:
 
 def weakened_dlp(old: SidecarConfig | None, new: SidecarConfig) -> tuple[str, ...]:
     """Hosts whose leak protection got weaker, sorted. A route is compared with the one that has
-    its rules, one with new rules with every route of its host."""
+    its rules, one with new rules with every route of its host, and whatever takes over requests
+    with what served them."""
+    pairs = takeovers(old.routes, new.routes) if old else ()
+    taken = {narrower(a, b) for a, b in pairs if weaker(a.route.dlp, b.route.dlp)}
     before: dict[tuple[str, int], list[Route]] = {}
     for route in old.routes if old else ():
         before.setdefault((route.host, route.port), []).append(route)
@@ -94,6 +130,7 @@ def weakened_dlp(old: SidecarConfig | None, new: SidecarConfig) -> tuple[str, ..
                 for known in _compared(before.get((route.host, route.port), []), route)
                 if weaker(known.dlp, route.dlp)
             }
+            | taken
         )
     )
 

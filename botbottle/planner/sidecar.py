@@ -106,7 +106,7 @@ def plan_push(
     name = want.spec.name
     status = status_of(draft, egress)
     active, back = status.config if status else None, _back(draft, want, status)
-    draft.reach.extend(delta(name, active, want.config, back))
+    draft.reach.extend(delta(name, active, want.config, back, _served(draft, active, name)))
     if status is not None and not push_needed(status, want):
         draft.unchanged += 1
         return ()
@@ -134,6 +134,13 @@ def _back(draft: Draft, want: Wanted, status: SidecarStatus | None) -> frozenset
     if status is not None and status.config is not None and not status.config.hold.policy:
         return frozenset()
     return draft.facts.approved.get(want.spec.name, frozenset())
+
+
+def _served(draft: Draft, active: SidecarConfig | None, name: str) -> SidecarConfig | None:
+    """What served the bottle's requests: its configuration, or while it has none that last
+    approved."""
+    live = active is not None and not active.hold.policy
+    return active if live else draft.facts.guards.get(name)
 
 
 def _tightened(want: Wanted, status: SidecarStatus, after: tuple[str, ...]) -> PushConfig | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from botbottle.model import labels
 from botbottle.model.bottle import BottleSpec, Declared, Limit, Project, Scope, Settings
-from botbottle.model.ledger_view import LedgerView, Pool, registration_digest
+from botbottle.model.ledger_view import LedgerView, Pool, Registered, registration_digest
 from botbottle.model.paths import HomePaths
 from botbottle.model.plan import (
     CreateContainer,
@@ -107,10 +107,7 @@ def _status(op: PushConfig) -> SidecarStatus:
 def _ledger(made: Plan) -> LedgerView:
     accounts = [op for op in made.ops if isinstance(op, RegisterAccount)]
     return LedgerView(
-        registered={
-            o.account: registration_digest(o.scopes, o.mode, o.count, o.agent, o.ancestry)
-            for o in accounts
-        },
+        registered={o.account: _registered(o) for o in accounts},
         pools=tuple(
             Pool(scope.key, limit.provider, limit.window, limit.tokens, 1000)
             for o in accounts
@@ -118,3 +115,8 @@ def _ledger(made: Plan) -> LedgerView:
             for limit in scope.limits
         ),
     )
+
+
+def _registered(op: RegisterAccount) -> Registered:
+    digest = registration_digest(op.scopes, op.mode, op.count, op.agent, op.ancestry)
+    return Registered(digest, op.scopes, op.mode, op.count)

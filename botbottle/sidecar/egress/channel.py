@@ -52,20 +52,14 @@ class Channel:
         """
         if self.ended:
             return b""
-        pieces: list[bytes] = []
-        if len(data) <= STEP:
-            self._put(data, len(data), pieces)
-        else:
-            start = _ffi.from_buffer(data)
-            for at in range(0, len(data), STEP):
-                self._put(start + at, min(STEP, len(data) - at), pieces)
-        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
-
-    def _put(self, data: Any, size: int, pieces: list[bytes]) -> None:
-        if _lib.BIO_write(self._in, data, size) != size:
+        if len(data) > STEP:
+            return b"".join(self.open(data[at : at + STEP]) for at in range(0, len(data), STEP))
+        if _lib.BIO_write(self._in, data, len(data)) != len(data):
             raise Broken
+        pieces = []
         while piece := self._read():
             pieces.append(piece)
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
     def _read(self) -> bytes:
         """As much as the buffer holds; empty when there is no more."""
@@ -87,7 +81,9 @@ class Channel:
 
     def seal(self, data: bytes) -> bytes:
         """What to send for ``data``. Raises Broken."""
-        return self._sealed(data, len(data)) if len(data) <= STEP else b"".join(self.parts(data))
+        if len(data) > STEP:
+            return b"".join(self.parts(data))
+        return self._sealed(data, len(data))
 
     def parts(self, data: bytes) -> Iterator[bytes]:
         """What to send for ``data``, piece by piece: the peer may take one before the next one is

@@ -179,8 +179,7 @@ class Http(mhttp.HttpLayer):
     def departs(self, stream: Stream, told: Callable[[], None]) -> None:
         """Call ``told`` when the head that the stream sends next leaves for its upstream, where it
         may have to wait for its turn."""
-        server = stream.context.server
-        outer = self.connections.get(server) if server.alpn == b"h2" else None
+        outer = self.connections.get(stream.context.server)
         talks = bottom(outer) if outer is not None else None
         if isinstance(talks, WorldHttp2):
             talks.departs(stream.stream_id, told)

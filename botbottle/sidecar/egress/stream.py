@@ -113,10 +113,14 @@ class Stream(Keeping):
 
     def _may_use(self) -> Commands:
         """Whether the connection is used. One that was opened for a cut stream alone is closed."""
-        if not self.was_cut:
+        shared = self.context.server.alpn == b"h2"
+        if self.was_cut:
+            if not shared:
+                yield commands.CloseConnection(self.context.server)
+        elif shared:
             self._home.departs(self, partial(_options(self).sending, self.flow))
-        elif self.context.server.alpn != b"h2":
-            yield commands.CloseConnection(self.context.server)
+        else:
+            _options(self).sending(self.flow)
         return not self.was_cut
 
     def flow_done(self) -> Commands:

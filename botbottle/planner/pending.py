@@ -60,16 +60,19 @@ def _verdict(spec: BottleSpec, declared: Declared, books: Books, raises: bool) -
     known, mode = view.registered.get(key), spec.budget_mode(settings.budget_mode)
     if known is not None and known.digest == registration(spec, settings):
         return Verdict(standing(spec, key, providers, mode, view, books.by_provider))
+    if known is None and spec.state == "started":
+        texts = tuple(text for _, text in raised(spec, books.by_scope))
+        return Verdict(
+            standing(spec, key, providers, mode, view, _edited(spec, books)), True, texts
+        )
     was = as_registered(spec, known)
     counts = known.mode if known else mode
     now = standing(was, key, providers, counts, view, books.by_provider)
-    if spec.state != "started":  # what is not to run is given no limits
+    if known is None or spec.state != "started":  # what is not to run is given no limits
         return Verdict(now, known is None)
     edited = _edited(spec, books)
     then = standing(spec, key, providers, mode, view, edited)
     found = raised(spec, books.by_scope)
-    if known is None:
-        return Verdict(then, True, tuple(text for _, text in found))
     before = Governed(was, known.mode, books.by_provider, known.count)
     after = Governed(spec, mode, edited, counted(settings))
     texts = (*(text for _, text in found), *laxer(before, after, {key for key, _ in found}))

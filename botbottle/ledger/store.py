@@ -28,6 +28,7 @@ class SqlLedger(Accounts, Gate, Budgets, Usage, Journal, Supervision, Leases, Up
         self.books = Books(db)
         self._configs = {}
         self._noted = set()
+        self._names = []
         self._resets = {}
 
     @property

@@ -10,6 +10,9 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import Any, cast
 
+import h2.config
+import h2.connection
+import h2.events
 import pytest
 from mitmproxy.connection import Client, Connection, ConnectionState, Server
 from mitmproxy.proxy.layers.http import _events as hevents
@@ -26,6 +29,7 @@ from tests.sidecar_egress.rig import EXAMPLE, Rig, until
 from tests.sidecar_egress.test_windows import Talk, asks, context
 
 MIB = 1024 * 1024
+WINDOW = 65_535  # bytes that a peer takes before it says so
 BODY = b"ordinary text that is nobody's secret. " * (12 * MIB // 39)
 
 
@@ -76,6 +80,32 @@ def test_an_upstream_that_takes_nothing_is_given_up(
             post(tls)
             assert tls.recv(65536).startswith(b"HTTP/1.1 502 ")
     until(lambda: inside.sidecar.kept() == 0, "what waited to go")
+
+
+def test_so_is_a_stream_whose_window_it_keeps_shut(
+    inside: Inside, idle: Idle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (leaving, unread):
+        monkeypatch.setattr(module, "PATIENCE", 0.2)
+    with RawUpstream(inside.world.authority, EXAMPLE, idle, alpn="h2") as far:
+        inside.deliver(Route(EXAMPLE, far.port, allow_private=True))
+        with inside.tunnel(EXAMPLE, far.port) as tls:
+            conn = h2.connection.H2Connection(h2.config.H2Configuration())
+            conn.initiate_connection()
+            fields = {":method": "POST", ":scheme": "https", ":path": "/x", ":authority": EXAMPLE}
+            conn.send_headers(1, list(fields.items()))
+            tls.sendall(conn.data_to_send())
+            while conn.local_flow_control_window(1) < 3 * WINDOW:  # until it knows the sidecar's
+                conn.receive_data(tls.recv(65536))
+            for at in range(0, 3 * WINDOW, 15_000):
+                conn.send_data(1, BODY[at : at + 15_000])
+            conn.end_stream(1)
+            tls.sendall(conn.data_to_send())
+            ended: list[h2.events.Event] = []
+            while not any(isinstance(e, h2.events.StreamReset) for e in ended):
+                ended += conn.receive_data(tls.recv(65536))
+            until(lambda: inside.sidecar.kept() == 0, "what waited to go")
+            assert len(inside.sidecar.drivers) == 1
 
 
 def test_bodies_that_wait_for_their_upstreams_are_there_once(rig: Rig) -> None:
@@ -136,20 +166,23 @@ class Wire:
         self.said.append("close")
 
 
-def among(*wires: Wire) -> tuple[Leaving, Clock, dict[Connection, Link]]:
+def among(
+    *wires: Wire, talk: Talk | None = None, cut: Callable[[int], None] = print
+) -> tuple[Leaving, Clock, dict[Connection, Link]]:
     """Upstream connections, and the agent's, which reads nothing either."""
     links: dict[Any, Any] = {Server(address=(f"{n}.example", 443)): w for n, w in enumerate(wires)}
     client = Client(peername=("", 0), sockname=("", 0), state=ConnectionState.OPEN)
     links[client] = Wire(full=True, waiting=7)
-    clock = Clock()
-    return Leaving(links, cast(Any, clock)), clock, links
+    clock, known = Clock(), {talk.layer.conn: talk.layer} if talk else {}
+    http = cast(Any, type("Http", (), {"connections": known}))
+    return Leaving(links, cast(Any, clock), lambda: http, cut), clock, links
 
 
 @pytest.mark.parametrize(("takes", "ended"), [(0, True), (LEAST - 1, True), (LEAST, False)])
 def test_an_upstream_has_to_take_something_every_minute(takes: int, ended: bool) -> None:
     slow = Wire(full=True)
     here, clock, _ = among(slow)
-    here.filled()
+    here.start()
     clock.go_on(PATIENCE - 1)
     assert slow.said == []
     slow.taken += takes
@@ -160,11 +193,11 @@ def test_an_upstream_has_to_take_something_every_minute(takes: int, ended: bool)
 def test_one_that_reads_again_is_left_alone() -> None:
     slow = Wire(full=True)
     here, clock, _ = among(slow)
-    here.filled()
+    here.start()
     clock.go_on(PATIENCE / 2)
     slow.full = False
     clock.go_on(10 * PATIENCE)
-    assert slow.said == [] and clock.calls == []
+    assert slow.said == []
 
 
 def test_what_is_dropped_is_closed_and_waits_a_moment_for_its_last_bytes() -> None:
@@ -179,16 +212,36 @@ def test_what_is_dropped_is_closed_and_waits_a_moment_for_its_last_bytes() -> No
 
 def test_what_waits_for_upstreams_is_counted_and_what_waits_for_the_agent_is_not() -> None:
     here, _, _ = among(Wire(full=True, waiting=3), Wire(full=False, waiting=4))
-    assert here.waiting(None) == 7
+    assert here.waiting() == 7
 
 
 def test_so_is_what_waits_for_its_turn_or_its_window_over_http2() -> None:
     talk = Talk(WorldHttp2(context()), client=False)
-    here, _, _ = among()
-    http = cast(Any, type("Http", (), {"connections": {talk.layer.conn: talk.layer}}))
+    here, _, _ = among(talk=talk)
     for number in range(1, 23, 2):  # as many as it gets before it said how many it takes, and one
         talk.tell(asks(number, over=False))
     talk.tell(hevents.RequestData(21, b"x" * 1000))
-    assert here.waiting(http) == 1000
-    talk.tell(hevents.RequestData(1, b"x" * 100_000))
-    assert here.waiting(http) == 1000 + 100_000 - 65_535  # the window of a peer that said nothing
+    assert here.waiting() == 1000
+    talk.tell(hevents.RequestData(1, b"x" * (WINDOW + 100_000)))
+    assert here.waiting() == 1000 + 100_000
+
+
+@pytest.mark.parametrize(("takes", "ended"), [(0, True), (LEAST - 1, True), (LEAST, False)])
+def test_a_window_has_to_be_opened_every_minute(takes: int, ended: bool) -> None:
+    """The turn of a stream may take as long as others need; the connection reads all the time."""
+    talk, cut = Talk(WorldHttp2(context()), client=False), list[int]()
+    here, clock, _ = among(Wire(full=False), talk=talk, cut=cut.append)
+    for number in range(1, 23, 2):
+        talk.tell(asks(number, over=False))
+    for number in (5, 21):  # one that waits for its window, one that waits for its turn
+        talk.tell(hevents.RequestData(number, b"x" * (WINDOW + 100_000)))
+    assert here.waiting() == WINDOW + 200_000
+    here.start()
+    clock.go_on(PATIENCE - 1)
+    assert cut == []
+    if takes:
+        talk.peer.increment_flow_control_window(takes, 5)
+        talk.peer.increment_flow_control_window(takes)
+        talk.hear()
+    clock.go_on(PATIENCE / 2)
+    assert cut == ([5] if ended else [])

@@ -26,7 +26,7 @@ from botbottle.sidecar.egress.calls import Calls, Waiting
 from botbottle.sidecar.egress.carrier import Listener
 from botbottle.sidecar.egress.channel import Channel
 from botbottle.sidecar.egress.connecting import Opening, Resolving
-from botbottle.sidecar.egress.layers import Http
+from botbottle.sidecar.egress.layers import CutStream, Http
 from botbottle.sidecar.egress.leaving import Leaving
 from botbottle.sidecar.egress.link import Link
 from botbottle.sidecar.egress.log import Log, described
@@ -73,7 +73,7 @@ class Driver:
         self.client = Client(
             peername=("", 0), sockname=("", 0), proxy_mode=_REGULAR, state=ConnectionState.OPEN
         )
-        self._leaving = Leaving(self._links, self._loop)
+        self._leaving = Leaving(self._links, self._loop, lambda: self.pressure.http, self._cut)
         self.pressure = Pressure(self.client, self._links, self._everybody)
         self.context = Context(self.client, cast(Any, sidecar.options))
         self._layer: layer.Layer = layer.NextLayer(self.context, ask_on_start=True)
@@ -102,6 +102,7 @@ class Driver:
         if isinstance(connection, Client):
             self.sidecar.drivers.add(self)
             self._watch = self._loop.call_later(IDLE_TIMEOUT, self._check_idle)
+            self._leaving.start()
             self.feed(events.Start())
             return
         connection.state = ConnectionState.OPEN
@@ -163,11 +164,16 @@ class Driver:
         http = self.pressure.http
         streams = http.streams.values() if http is not None else ()
         judged = sum(stream.kept for stream in streams if isinstance(stream, Stream))
-        return judged + self._leaving.waiting(http)
+        return judged + self._leaving.waiting()
+
+    def _cut(self, number: int) -> None:
+        """End one stream."""
+        stream = self.pressure.http.streams.get(number) if self.pressure.http else None
+        if isinstance(stream, Stream):
+            self.feed(CutStream(stream.flow))
 
     def filled(self) -> None:
         """A peer reads slowly: whoever sends to it must wait."""
-        self._leaving.filled()
         self._give(self.pressure.everywhere())
 
     def drained(self) -> None:

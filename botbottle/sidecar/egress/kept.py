@@ -13,11 +13,11 @@ from mitmproxy.proxy.layers.http._http_h2 import SendH2Data
 
 
 class Pieces(deque[SendH2Data]):
-    """What waits of one stream. ``size``: in bytes."""
+    """What waits of one stream. ``size``: in bytes; ``left``: bytes that were sent of it."""
 
     def __init__(self, table: Buffers) -> None:
         super().__init__()
-        self.size = 0
+        self.size = self.left = 0
         self._table = table
 
     def _count(self, size: int) -> None:
@@ -32,12 +32,14 @@ class Pieces(deque[SendH2Data]):
     def appendleft(self, piece: SendH2Data) -> None:
         """Put the rest of a piece back."""
         self._count(len(piece.data))
+        self.left -= len(piece.data)
         super().appendleft(piece)
 
     def popleft(self) -> SendH2Data:
         """Take a piece to send it."""
         piece = super().popleft()
         self._count(-len(piece.data))
+        self.left += len(piece.data)
         return piece
 
 

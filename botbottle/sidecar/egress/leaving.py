@@ -8,7 +8,7 @@ that nobody needs any more goes with it: closing would wait for it to be read.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from mitmproxy.connection import Client, Connection
 from mitmproxy.proxy.layers import http as mhttp
@@ -21,33 +21,38 @@ LINGER = 10.0  # seconds in which the last bytes of a closed connection must be 
 
 
 class Leaving:
-    """The upstream connections among ``links``, which are all of one agent's connection."""
+    """The upstream connections among ``links``, which are all of one agent's connection. ``http``:
+    the layer that speaks with them, once known; ``cut`` ends one of its streams."""
 
-    def __init__(self, links: Mapping[Connection, Link], loop: asyncio.AbstractEventLoop) -> None:
-        self._links, self._loop = links, loop
-        self._slow = Unread()
+    def __init__(
+        self,
+        links: Mapping[Connection, Link],
+        loop: asyncio.AbstractEventLoop,
+        http: Callable[[], mhttp.HttpLayer | None],
+        cut: Callable[[int], None],
+    ) -> None:
+        self._links, self._loop, self._http, self._cut = links, loop, http, cut
+        self._slow, self._shut = Unread(), Unread()
         self._watch: asyncio.TimerHandle | None = None
 
-    def waiting(self, http: mhttp.HttpLayer | None) -> int:
-        """Bytes that wait for upstreams. ``http``: the layer that speaks with them."""
+    def waiting(self) -> int:
+        """Bytes that wait for upstreams."""
         waiting = sum(link.waiting for link in self._upstreams())
-        for connection, outer in http.connections.items() if http is not None else ():
-            if connection.alpn == b"h2" and isinstance(talks := bottom(outer), WorldHttp2):
-                waiting += talks.waiting()
-        return waiting
+        return waiting + sum(talks.waiting() for talks in self._shared())
 
-    def filled(self) -> None:
-        """A peer reads slowly: if it is an upstream, see how it goes on."""
-        if self._watch is None and any(link.full for link in self._upstreams()):
-            self._watch = self._loop.call_later(PATIENCE / 4, self._look)
+    def start(self) -> None:
+        """See from now on how upstreams take what is sent."""
+        self._watch = self._loop.call_later(PATIENCE / 4, self._look)
 
     def _look(self) -> None:
-        self._watch = None
+        now = self._loop.time()
         full = {id(link): link for link in self._upstreams() if link.full}
-        taken = {number: ("link", link.taken) for number, link in full.items()}
-        for number in self._slow.expired(taken, self._loop.time()):
+        windows = {n: seen for talks in self._shared() for n, seen in talks.taken().items()}
+        for number in self._slow.expired({n: ("link", full[n].taken) for n in full}, now):
             full[number].abort()
-        self.filled()
+        for number in self._shut.expired(windows, now):
+            self._cut(number)
+        self.start()
 
     def drop(self, link: Link) -> None:
         """Nobody needs an upstream connection any more."""
@@ -67,3 +72,10 @@ class Leaving:
 
     def _upstreams(self) -> Iterator[Link]:
         return (link for each, link in self._links.items() if not isinstance(each, Client))
+
+    def _shared(self) -> Iterator[WorldHttp2]:
+        """Connections on which each stream has a window of its own."""
+        http = self._http()
+        known = http.connections.items() if http is not None else ()
+        talks = (bottom(outer) for each, outer in known if each.alpn == b"h2")
+        return (each for each in talks if isinstance(each, WorldHttp2))

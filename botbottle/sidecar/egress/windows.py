@@ -53,8 +53,8 @@ class Windowed(BufferedH2Connection):
         super().__init__(config)
         self.local_settings.initial_window_size = window
         self.local_settings.acknowledge()
-        self._buffers = Buffers()
-        self.stream_buffers = cast(Any, self._buffers)
+        self.buffers = Buffers()
+        self.stream_buffers = cast(Any, self.buffers)
         self.owed: dict[int, int] = {}
         self._least = window // 4  # bytes worth a frame
         self._whole = 0
@@ -87,12 +87,12 @@ class Windowed(BufferedH2Connection):
 
     def kept(self, stream_id: int) -> int:
         """Bytes of a stream that wait here for its window."""
-        pieces = self._buffers.get(stream_id)
+        pieces = self.buffers.get(stream_id)
         return pieces.size if pieces is not None else 0
 
     def kept_of_all(self) -> int:
         """Bytes of all streams that wait here for a window."""
-        return self._buffers.size
+        return self.buffers.size
 
     def grant(self, streams: tuple[int, ...]) -> bytes:
         """Give the windows of these streams back; returns what to send."""
@@ -217,6 +217,12 @@ class WorldHttp2(Forgetful, Http2Client):
         queued = (event for events_ in self.stream_queue.values() for event in events_)
         turn = sum(len(e.data) for e in queued if isinstance(e, hevents.RequestData))
         return turn + self.h2_conn.kept_of_all()
+
+    def taken(self) -> dict[int, tuple[str, int]]:
+        """Of each stream that waits for its window: what waits, and how much was taken of it."""
+        buffers = self.h2_conn.buffers.items()
+        waiting = ((self.outside(ours), each) for ours, each in buffers if each.size)
+        return {number: (f"window {id(each)}", each.left) for number, each in waiting}
 
     def known(self) -> Mapping[int, object]:
         """As above; the original forgets in ``streams``, and not in its table of numbers."""

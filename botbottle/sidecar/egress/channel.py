@@ -9,7 +9,6 @@ thread and one record for all that a step wrote (RFC 8446, 5.1).
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from typing import Any
 
 from OpenSSL import SSL
@@ -81,16 +80,11 @@ class Channel:
 
     def seal(self, data: bytes) -> bytes:
         """What to send for ``data``. Raises Broken."""
-        if len(data) > STEP:
-            return b"".join(self.parts(data))
-        return self._sealed(data, len(data))
-
-    def parts(self, data: bytes) -> Iterator[bytes]:
-        """What to send for ``data``, piece by piece: the peer may take one before the next one is
-        made. Raises Broken."""
-        start = _ffi.from_buffer(data)
-        for at in range(0, len(data), STEP):
-            yield self._sealed(start + at, min(STEP, len(data) - at))
+        if len(data) <= STEP:
+            return self._sealed(data, len(data))
+        start, size = _ffi.from_buffer(data), len(data)
+        steps = range(0, size, STEP)
+        return b"".join(self._sealed(start + at, min(STEP, size - at)) for at in steps)
 
     def _sealed(self, data: Any, size: int) -> bytes:
         if _lib.SSL_write(self._ssl, data, size) != size:

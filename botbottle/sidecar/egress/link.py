@@ -9,7 +9,7 @@ from typing import Protocol, cast
 from mitmproxy.connection import Connection, ConnectionState
 from mitmproxy.proxy import events
 
-from botbottle.sidecar.egress.channel import STEP, Broken, Channel
+from botbottle.sidecar.egress.channel import Broken, Channel
 
 GLUT = 1024 * 1024  # bytes that wait for a peer at which the peer itself is not read any more
 HANDSHAKE = 64 * 1024  # bytes of an agent's TLS handshake, and what it says in the same breath
@@ -170,14 +170,14 @@ class Link(asyncio.Protocol):
                     self._seal(self.transport, self._channel, data)
 
     def _seal(self, transport: asyncio.Transport, channel: Channel, data: bytes) -> None:
+        """One write: the transport may say within a write that its peer is slow,
+        and what follows from that may be written, or close the link, before the write returns."""
         try:
-            if len(data) <= STEP:
-                self._send(transport, channel.seal(data))
-                return
-            for part in channel.parts(data):
-                self._send(transport, part)
+            sealed = channel.seal(data)
         except Broken:
             self.abort()
+            return
+        self._send(transport, sealed)
 
     def _send(self, transport: asyncio.Transport, data: bytes) -> None:
         self._written += len(data)

@@ -85,6 +85,7 @@ class _Lane:
     waiting: deque[Request] = field(default_factory=deque)
     steering: deque[Request] = field(default_factory=deque)
     current: str = ""  # id of the response that deltas without an id belong to
+    free: int = 0  # frames of the client's, since there is something here, that an error may mean
 
     @property
     def idle(self) -> bool:
@@ -121,7 +122,7 @@ class WebSocketMeter:
     def busy(self) -> bool:
         """Whether a response is on its way, or due, whose cost is not known yet."""
         waits = any(lane.waiting for lane in self._lanes.values())
-        return self._opaque is not None or bool(self._open) or waits
+        return self._opaque is not None or bool(self._open or self._doubted) or waits
 
     def asked(self, request: Request) -> list[Exchange]:
         """The row that an admitted request leaves if this process ends before its response."""
@@ -158,6 +159,8 @@ class WebSocketMeter:
         doc = _document(data, documents.read_bounded)
         kind = as_str(doc.get("type"))
         if kind in FREE_FRAMES.get(self._call.dialect, ()):
+            if lane := self._lanes.get(as_str(doc.get("stream_id"))):
+                lane.free += 1
             return None
         request_id = self._next_id()
         if doc:
@@ -215,7 +218,9 @@ class WebSocketMeter:
         for lane in self._lanes.values():
             settled += [self._unanswered(request, reason) for request in lane.waiting]
             settled += [Settlement(request.request_id) for request in lane.steering]
+        settled += [self._unanswered(request, reason) for request in self._doubted.values()]
         self._lanes.clear()
+        self._doubted.clear()
         return settled
 
     def _rows(self, request: Request) -> Rows:
@@ -329,15 +334,22 @@ class WebSocketMeter:
         if lane is None or not lane.waiting:
             return []
         request = lane.waiting.popleft()
-        self._doubt(stream_id, request)
+        if lane.free:
+            lane.free -= 1
+            self._doubt(stream_id, request)
         self._forget_idle(stream_id)
         return [Settlement(request.request_id)]
 
     def _doubt(self, stream_id: str, request: Request) -> None:
+        """The client has sent something else: the error may be about that, and a response come.
+        Where it never does, the request is booked with the socket's end."""
+        before = self._doubted.pop(stream_id, None)
+        if before is not None:
+            self._due.append(self._unanswered(before, Reason.UPSTREAM_FAILED))
         self._doubted[stream_id] = request
-        self._doubted.move_to_end(stream_id)
         if len(self._doubted) > MAX_OPEN:
-            self._doubted.popitem(last=False)
+            _, oldest = self._doubted.popitem(last=False)
+            self._due.append(self._unanswered(oldest, Reason.UPSTREAM_FAILED))
 
 
 def _document(data: bytes, read: Callable[[bytes], Any] = documents.read) -> dict[str, Any]:

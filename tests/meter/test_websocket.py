@@ -93,6 +93,34 @@ def test_an_error_before_a_response_gives_the_reservation_back() -> None:
     assert answer(m, ERROR) == [] and m.close(Reason.COMPLETE) == []
 
 
+@pytest.mark.parametrize("path", ["/v1/responses", "/v1/realtime?model=m"])
+def test_a_request_that_a_provoked_error_seemed_to_refuse_is_booked_with_the_sockets_end(
+    path: str,
+) -> None:
+    """The agent chooses when the error comes, and when it leaves."""
+    m = socket(path)
+    asked = ask(m, input="x" * 70_000)
+    assert m.client_frame(b'{"type":"response.cancel","response_id":"nope"}') is None
+    (released,) = answer(m, ERROR)
+    assert (released.request_id, released.exchanges) == (asked, ()) and m.busy
+    (booked,) = m.close(Reason.CLIENT_GONE)
+    assert booked.exchanges[0].tokens.input_uncached > 5_000
+    assert booked.exchanges[0].response_id == asked
+    assert m.close(Reason.CLIENT_GONE) == []
+
+
+def test_seeming_refusals_on_one_lane_are_all_booked() -> None:
+    m = socket()
+    asked, told = [], []
+    for _ in range(3):
+        asked.append(ask(m, input="x" * 700))
+        m.client_frame(b'{"type":"response.processed"}')
+        told += answer(m, ERROR)
+    told += [*answer(m, {"type": "ping"}), *m.close(Reason.CLIENT_GONE)]
+    rows = [row.response_id for settled in told for row in settled.exchanges]
+    assert sorted(rows) == asked
+
+
 def test_an_error_ends_a_response_when_another_begins_on_its_lane_or_the_socket_ends() -> None:
     m = socket()
     first, second = ask(m), ask(m)
@@ -145,6 +173,7 @@ def test_a_response_that_nobody_asked_for_is_told_once_and_settled_by_the_id_it_
 def test_a_request_that_only_seemed_refused_keeps_its_facts() -> None:
     m = socket()
     refused = ask(m, model="gpt-z", input="x" * 700)
+    m.client_frame(b'{"type":"response.processed"}')
     assert [s.request_id for s in answer(m, ERROR)] == [refused]
     answer(m, _created("r1"))
     (again,) = m.unasked()

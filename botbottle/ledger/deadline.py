@@ -32,8 +32,8 @@ class Deadline:
         with self._lock:
             self._until = time.monotonic() + self._seconds
             if not self._looking:
-                self._looking = True
                 threading.Thread(target=self._look, name="bb-ledger-deadline", daemon=True).start()
+                self._looking = True
         try:
             yield
         finally:
@@ -49,7 +49,6 @@ class Deadline:
                 if idle == 2:
                     self._looking = False
                 elif self._until < time.monotonic():
-                    self._until = float("inf")
                     self._end()
 
     def _end(self) -> None:

@@ -13,6 +13,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from msgspec.structs import replace
+
 from botbottle.meter import documents
 from botbottle.meter.call import Call, Dialect, Kind
 from botbottle.meter.decode import ContentDecoder, Undecodable
@@ -112,9 +114,14 @@ class Meter:
         tally = self._reader.tally
         return tally.response_id, tally.model
 
-    def row_now(self, note: str) -> Exchange:
-        """The row that is owed if nothing more comes."""
-        return self._rows.interrupted(self._reader.tally, Completeness.PARTIAL, note)[0]
+    def owed(self, reason: Reason, *, unread: bool) -> list[Exchange]:
+        """The rows if nothing more comes. ``unread``: at the least what the request allows."""
+        tally = self._reader.tally
+        rows = self._rows.interrupted(tally, Completeness.PARTIAL, reason.value)
+        if unread:
+            most = max(rows[0].tokens.output, self._request.bound or self._request.allowance)
+            rows[0] = replace(rows[0], tokens=replace(rows[0].tokens, output=most))
+        return rows
 
     @property
     def exact(self) -> bool:

@@ -130,15 +130,15 @@ class WebSocketMeter:
             return []
         return self._rows(request).interrupted(Tally(), Completeness.PARTIAL, Reason.KILLED.value)
 
-    def passing(self) -> tuple[str, Exchange] | None:
-        """Request id and row, as if this process ended now, of the response that the last frame
+    def passing(self) -> tuple[str, list[Exchange]] | None:
+        """Request id and rows, as if this process ended now, of the response that the last frame
         of the provider's belongs to; None when that is over."""
         item = self._open.get(self._last)
         if item is None:
             return None
         rows = self._rows(item.request)
-        row = rows.interrupted(item.reader.tally, Completeness.PARTIAL, Reason.KILLED.value)[0]
-        return item.request.request_id, row
+        owed = rows.interrupted(item.reader.tally, Completeness.PARTIAL, Reason.KILLED.value)
+        return item.request.request_id, owed
 
     def unasked(self) -> list[Request]:
         """Those in flight that nobody has admitted, each told once, to be admitted by its id from

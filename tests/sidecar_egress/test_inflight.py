@@ -13,33 +13,54 @@ import pytest
 
 from botbottle.model.usage import Completeness, Exchange, Tokens
 from botbottle.sidecar.egress import ledgerlink
-from botbottle.sidecar.egress.inflight import SLOT, SLOTS, InFlight
+from botbottle.sidecar.egress.inflight import SLOT, SLOTS, InFlight, Left
 from tests.sidecar_egress.rig import ANTHROPIC, OPENAI, Rig, until
 from tests.sidecar_egress.test_metering import CLASSES, client, messages, responses
 from tests.sidecar_egress.ws_client import CREATE, Socket
 
 
-def row(response: str = "r", *numbers: int, note: str = "") -> Exchange:
+def one(response: str = "r", *numbers: int, note: str = "") -> Exchange:
     tokens = Tokens(*numbers)
     partial = Completeness.PARTIAL
     return Exchange("claude", "anthropic", "m", "host", response, tokens, partial, 1.5, note)
 
 
+def row(response: str = "r", *numbers: int, note: str = "") -> tuple[Exchange, ...]:
+    return (one(response, *numbers, note=note),)
+
+
+def again(path: Path, first: InFlight) -> tuple[InFlight, Left]:
+    """What the next process finds; this one is gone."""
+    first._kept.close()
+    return InFlight.open(path)
+
+
 class TestTheFile:
     def test_gives_the_next_process_what_was_put_and_counted(self, tmp_path: Path) -> None:
-        first, left = InFlight.open(tmp_path / "f")
+        path = tmp_path / "f"
+        first, left = InFlight.open(path)
         assert left == []
         first.put("a", row("one", 1, 2, 3, 4, 5, 5))
         first.put("b", row("two", 7))
         first.put("c", row("three", 9))
         first.count("a", Tokens(10, 20, 30, 40, 50, 50))
-        first.put("b", row("two, named", 8, note="x"))
+        first.put("b", (one("two, named", 8, note="x"), one("two:side", 90_000)))
         first.drop("c")
-        again = [("a", row("one", 10, 20, 30, 40, 50, 50)), ("b", row("two, named", 8, note="x"))]
-        second, left = InFlight.open(tmp_path / "f")
-        assert sorted(left) == again
-        second.drop("a")
-        assert InFlight.open(tmp_path / "f")[1] == again[1:], "kept until it is booked"
+        a = ("a", row("one", 10, 20, 30, 40, 50, 50))
+        b = ("b", (one("two, named", 8, note="x"), one("two:side", 90_000)))
+        second, left = again(path, first)
+        assert sorted(left) == [a, b]
+        third, left = again(path, second)
+        assert sorted(left) == [a, b], "kept until it is booked"
+        third.drop("a")
+        assert again(path, third)[1] == [b]
+
+    def test_is_of_one_living_process(self, tmp_path: Path) -> None:
+        first, _ = InFlight.open(tmp_path / "f")
+        first.put("a", row("one", 1))
+        with pytest.raises(BlockingIOError):
+            InFlight.open(tmp_path / "f")
+        assert again(tmp_path / "f", first)[1] == [("a", row("one", 1))]
 
     def test_is_its_owners_and_no_link(self, tmp_path: Path) -> None:
         InFlight.open(tmp_path / "f")
@@ -58,8 +79,13 @@ class TestTheFile:
         kept.drop("never there")
         kept.count("never there", Tokens(1))
         kept.put("new", row("new"))
-        names = {lease for lease, _ in InFlight.open(tmp_path / "f")[1]}
+        second, left = again(tmp_path / "f", kept)
+        names = {lease for lease, _ in left}
         assert len(names) == SLOTS and "new" in names and "l3" not in names
+        for lease in names:
+            second.drop(lease)
+        second.put("free again", row("x"))
+        assert again(tmp_path / "f", second)[1] == [("free again", row("x"))]
 
     def test_that_cannot_be_made_is_told_and_stops_nothing(
         self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -71,21 +97,25 @@ class TestTheFile:
 
     @pytest.mark.parametrize("noise", [b"\xff", b"\x00\x10", b'{"a":1}', b"\x20\x00[]"])
     def test_damage_is_no_row_and_no_error(self, tmp_path: Path, noise: bytes) -> None:
-        kept, _ = InFlight.open(tmp_path / "f")
+        path = tmp_path / "f"
+        kept, _ = InFlight.open(path)
         kept.put("a", row("one"))
-        whole = (tmp_path / "f").read_bytes()
+        whole = path.read_bytes()
         start = next(i for i in range(0, len(whole), SLOT) if b"one" in whole[i : i + SLOT])
         for at in range(start, start + 120, 7):
-            (tmp_path / "f").write_bytes(whole[:at] + noise + whole[at + len(noise) :])
-            assert len(InFlight.open(tmp_path / "f")[1]) <= 1
-        (tmp_path / "f").write_bytes(b"short")
-        assert InFlight.open(tmp_path / "f")[1] == []
+            path.write_bytes(whole[:at] + noise + whole[at + len(noise) :])
+            kept, left = again(path, kept)
+            assert len(left) <= 1
+        path.write_bytes(b"short")
+        assert again(path, kept)[1] == []
 
-    def test_a_row_that_does_not_fit_leaves_the_one_before(self, tmp_path: Path) -> None:
+    def test_rows_that_do_not_fit_leave_the_first_or_what_was_before(self, tmp_path: Path) -> None:
         kept, _ = InFlight.open(tmp_path / "f")
         kept.put("a", row("one"))
         kept.put("a", row("x" * SLOT))
-        assert InFlight.open(tmp_path / "f")[1] == [("a", row("one"))]
+        kept.put("b", (one("first", 5), *row("x" * SLOT)))
+        left = dict(again(tmp_path / "f", kept)[1])
+        assert left == {"a": row("one"), "b": row("first", 5)}
 
 
 REQUESTS: list[tuple[str, str, dict[str, Any], str]] = [

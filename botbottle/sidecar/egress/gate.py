@@ -51,7 +51,7 @@ class Ledger(Protocol):
 
     def settle(self, lease: str, exchanges: Sequence[Exchange]) -> None: ...
 
-    def passing(self, lease: str, row: Exchange) -> None:
+    def passing(self, lease: str, rows: Sequence[Exchange]) -> None:
         """Keep what the lease's request leaves if this process ends now."""
 
     def passed(self, lease: str, tokens: Tokens) -> None:
@@ -94,7 +94,7 @@ class NoLedger:
     def settle(self, lease: str, exchanges: Sequence[Exchange]) -> None:
         """Nothing was admitted, so there is nothing to settle."""
 
-    def passing(self, lease: str, row: Exchange) -> None:
+    def passing(self, lease: str, rows: Sequence[Exchange]) -> None:
         """Nothing was admitted, so nothing passes."""
 
     def passed(self, lease: str, tokens: Tokens) -> None:

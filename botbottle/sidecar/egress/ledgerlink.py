@@ -15,7 +15,7 @@ from botbottle.ledger.records import Admitted, Progress, Refusal
 from botbottle.model.usage import Exchange, Tokens
 from botbottle.sidecar.egress.app import Settings
 from botbottle.sidecar.egress.gate import Cut, Ledger, LedgerDown, NoLedger
-from botbottle.sidecar.egress.inflight import InFlight
+from botbottle.sidecar.egress.inflight import InFlight, Left
 from botbottle.sidecar.egress.log import Log
 from botbottle.sidecar.ledger.client import LedgerClient
 
@@ -27,7 +27,7 @@ ASK_SECONDS = 5.0
 class LinkedLedger:
     """A :class:`~.gate.Ledger` over one socket of the service."""
 
-    def __init__(self, path: str, kept: InFlight, left: Sequence[tuple[str, Exchange]]) -> None:
+    def __init__(self, path: str, kept: InFlight, left: Left) -> None:
         self._kept, self._left = kept, left
         self._client = LedgerClient(path, timeout=ASK_SECONDS, on_cut=self._cut)
         self._told: set[asyncio.Task[Any]] = set()
@@ -41,8 +41,8 @@ class LinkedLedger:
     async def start(self) -> None:
         """Connect in the background, and book what an earlier process has left."""
         await self._client.start()
-        for lease, row in self._left:
-            self.settle(lease, (row,))
+        for lease, rows in self._left:
+            self.settle(lease, rows)
 
     async def close(self) -> int:
         """Deliver what waits, for a bounded time; returns how many rows were lost."""
@@ -77,16 +77,16 @@ class LinkedLedger:
     def settle(self, lease: str, exchanges: Sequence[Exchange]) -> None:
         """Book rows. They are kept until the service has them."""
         if lease and exchanges:
-            self._kept.put(lease, exchanges[0])
+            self._kept.put(lease, exchanges)
         self._tell(self._settled(lease, exchanges))
 
     async def _settled(self, lease: str, exchanges: Sequence[Exchange]) -> None:
         await self._client.settle(lease, exchanges)
         self._kept.drop(lease)
 
-    def passing(self, lease: str, row: Exchange) -> None:
-        """Keep the row."""
-        self._kept.put(lease, row)
+    def passing(self, lease: str, rows: Sequence[Exchange]) -> None:
+        """Keep the rows."""
+        self._kept.put(lease, rows)
 
     def passed(self, lease: str, tokens: Tokens) -> None:
         """Keep the numbers."""
@@ -123,7 +123,7 @@ def connect(settings: Settings) -> Ledger:
     return LinkedLedger(str(settings.ledger / SOCKET), *kept(settings.control / KEPT))
 
 
-def kept(path: Path) -> tuple[InFlight, list[tuple[str, Exchange]]]:
+def kept(path: Path) -> tuple[InFlight, Left]:
     """What is in flight, and what an earlier process left. Some file systems cannot map a file:
     a sidecar works there, too, and says what a kill would cost."""
     try:

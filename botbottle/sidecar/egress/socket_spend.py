@@ -91,8 +91,7 @@ class SocketSpend:
             return b""
         self._admitted(request, answer)
         self._meter.sent(admission)
-        for row in self._meter.asked(request):
-            self._ledger.passing(answer.lease, row)
+        self._ledger.passing(answer.lease, self._meter.asked(request))
         return None
 
     async def _read(self, data: bytes) -> Admission | None:
@@ -172,9 +171,9 @@ class SocketSpend:
 
     def _keep(self) -> None:
         """For the case that this process is killed."""
-        request_id, row = self._meter.passing() or ("", None)
-        if row is not None and request_id in self._leases:
-            self._ledger.passing(self._leases[request_id].lease, row)
+        request_id, rows = self._meter.passing() or ("", [])
+        if request_id in self._leases:
+            self._ledger.passing(self._leases[request_id].lease, rows)
 
     def close(self, reason: Reason) -> None:
         """The socket is gone. Idempotent."""

@@ -84,14 +84,17 @@ class Spend:
     def hold(self, held: bool) -> None:
         """Whether the upstream waits from now on, because the agent does not read."""
         self.held = held
-        self._unread = self._unread or held
+        if held and not self._unread:
+            self._unread = True
+            if self._meter is not None and self.running:
+                self._owe(self._meter)
 
     def sending(self) -> None:
         """The request goes upstream: from now on it may cost."""
         self._sent = True
         if self._lease:
-            for row in unanswered(self._call, self._request, time.time, Reason.KILLED):
-                self._ledger.passing(self._lease, row)
+            owed = unanswered(self._call, self._request, time.time, Reason.KILLED)
+            self._ledger.passing(self._lease, owed)
 
     def responding(
         self, status: int, headers: Mapping[str, str], conversations: Conversations
@@ -120,11 +123,16 @@ class Spend:
 
     def _keep(self, meter: Meter, tokens: Tokens) -> None:
         """For the case that this process is killed."""
-        if meter.named == self._named:
+        if meter.named == self._named and not self._unread:
             self._ledger.passed(self._lease, tokens)
-        else:
+        elif not meter.committed:
             self._named = meter.named
-            self._ledger.passing(self._lease, meter.row_now(Reason.KILLED.value))
+            self._owe(meter)
+
+    def _owe(self, meter: Meter) -> None:
+        if self._lease:
+            owed = meter.owed(Reason.KILLED, unread=self._unread)
+            self._ledger.passing(self._lease, owed)
 
     def close(self, reason: Reason) -> None:
         """The request is over, in whatever way. Idempotent."""

@@ -17,7 +17,7 @@ from botbottle.cli.launch import parse_budget
 from botbottle.cli.ordering import carry_out, targets, writing
 from botbottle.cli.plan import write_plan
 from botbottle.cli.run import Run
-from botbottle.errors import Refused
+from botbottle.errors import PlanStale, Refused
 from botbottle.locking import operator
 
 if TYPE_CHECKING:
@@ -61,11 +61,11 @@ def lift(
             require_room(declared, chosen, supposed)
         shown = session.plan(declared, only=chosen, view=supposed)
         approve(run, shown, allow)
-        raise_budgets(ledger, declared, chosen, limits, reason)
-        lifted = [
-            release_one(ledger, account(declared.project.id, n), view.enforced, reason)
-            for n in chosen
-        ]
+        with ledger.batch():
+            keys = [account(declared.project.id, name) for name in chosen]
+            unmoved(view, ledger.view(time.time(), asked), keys)
+            raise_budgets(ledger, declared, chosen, limits, reason)
+            lifted = [release_one(ledger, key, view.enforced, reason) for key in keys]
     finally:
         ledger.close()
     if not any(lifted):
@@ -73,17 +73,29 @@ def lift(
     return carry_out(run, Consent(yes=True, allow=(*allow, *shown.needs)))
 
 
+def unmoved(shown: LedgerView, now: LedgerView, keys: Sequence[str]) -> None:
+    """What is withdrawn is what was shown: an order that somebody gave meanwhile stands. Raises
+    PlanStale."""
+    for key in keys:
+        before = shown.holds.get(key), shown.enforced.get(key)
+        if before != (now.holds.get(key), now.enforced.get(key)):
+            raise PlanStale(
+                f"{key.rpartition('/')[2]} was given another order, or held, in the meantime",
+                hint="run the command again: it shows what would come back now",
+            )
+
+
 def frozen(declared: Declared, view: LedgerView, names: tuple[str, ...]) -> tuple[str, ...]:
     """Those that are frozen, or ordered to be: whoever says "all" to a resume means neither a
     bottle that was killed nor one that waits for its budget. Raises Refused when none is."""
     from botbottle.model.paths import account
 
-    def policy(name: str) -> str:
+    def policies(name: str) -> set[str]:
         key = account(declared.project.id, name)
-        record = view.holds.get(key) or view.enforced.get(key)
-        return record.policy if record else ""
+        records = (view.holds.get(key), view.enforced.get(key))
+        return {record.policy for record in records if record}
 
-    found = tuple(name for name in names if policy(name) == "freeze")
+    found = tuple(n for n in names if "freeze" in policies(n) and "kill" not in policies(n))
     if not found:
         raise Refused("no bottle is frozen", code="BB7306", hint="bb status says what holds them")
     return found

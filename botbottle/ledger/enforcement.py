@@ -103,6 +103,7 @@ class Enforcement(Part):
             if (done is None) if lift else (known == (policy, trigger)):
                 return False
             self.db.run("DELETE FROM enforcement WHERE account = ?", account)
+            self._revise()
             if not lift:
                 self._carried_out(account, policy, trigger, now)
                 if done and self._stands(account, policy, trigger):

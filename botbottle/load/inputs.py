@@ -58,25 +58,27 @@ def inputs(home: Path, cwd: Path) -> Inputs | None:
     digest = hashlib.sha256(repr(facts).encode())
     prompts: dict[Place, str] = {}
     for place, whole in files.items():
-        data, prompts[place] = _parts(place, whole)
-        digest.update("\0".join(("", *place, str(len(data)), "")).encode() + data)
+        part, data, prompts[place] = _parts(place, whole)
+        digest.update("\0".join(("", *place, part, str(len(data)), "")).encode() + data)
     return Inputs(
         key=digest.hexdigest(), layers=found, files=files, prompts=prompts, refused=bool(unwanted),
         changed=changed,
     )  # fmt: skip
 
 
-def _parts(place: Place, data: bytes) -> tuple[bytes, str]:
+def _parts(place: Place, data: bytes) -> tuple[str, bytes, str]:
     """What of a file decides what it declares, and the prompt below that. What is no manifest
-    counts as it is."""
+    counts as it is: as a whole, which no other file's keys are the same as."""
     layer, name = place
     if layer == "settings":
-        return data, ""
+        return "whole", data, ""
     try:
         source = cut(text_of(data), name, "project" if layer == "project" else "home")
     except Fault:
-        return data, ""
-    return data if hidden_in_body(source) else source.front.encode(), source.body
+        return "whole", data, ""
+    if hidden_in_body(source):
+        return "whole", data, source.body
+    return "keys", source.front.encode(), source.body
 
 
 def _folders(found: Layers) -> dict[Place, Folder]:

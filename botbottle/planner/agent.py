@@ -17,7 +17,7 @@ from botbottle.planner.container import ContainerPlan, plan_container
 from botbottle.planner.draft import Draft, volume_labels
 from botbottle.planner.network import NetworkPlan
 from botbottle.planner.restore import plan_restore
-from botbottle.planner.sidecar import plan_push, status_of, why_started
+from botbottle.planner.sidecar import cut_off, plan_push, status_of, why_started
 from botbottle.planner.wanted import Wanted
 
 
@@ -32,6 +32,7 @@ def plan_agent(
     """The agent container, its files, the config in its right place, and its start."""
     name = want.spec.name
     if volumes_taken(draft, want):
+        cut_off(draft, want, egress.kept)
         return
     volumes = plan_volumes(draft, want)
     agent = plan_container(
@@ -47,6 +48,7 @@ def plan_agent(
         held=not want.standing.free,
     )
     if agent.blocked:
+        cut_off(draft, want, egress.kept)
         return
     ready = agent.ready
     if _never_started(agent) and (want.texts or want.trees):

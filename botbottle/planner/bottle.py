@@ -16,17 +16,18 @@ from botbottle.planner.container import plan_container
 from botbottle.planner.draft import Draft
 from botbottle.planner.images import plan_images
 from botbottle.planner.network import NetworkPlan, plan_network
-from botbottle.planner.sidecar import secrets_known, wake
-from botbottle.planner.waiting import as_it_lives, outer_networks, recipes
+from botbottle.planner.sidecar import cut_off, secrets_known, wake
+from botbottle.planner.waiting import as_it_lives, outer_networks, recipes, survivor
 from botbottle.planner.wanted import Wanted, image_recipe
 
 
 def readable(draft: Draft, want: Wanted) -> bool:
     """Whether it is known which image is wanted; one that is held stays what it is."""
     why = draft.facts.unreadable.get(image_recipe(want.spec), "")
-    if why and want.standing.free:
-        draft.notices.append(Notice("BB802", want.spec.name, why))
-    return not why or not want.standing.free
+    if not why or (not want.standing.free and survivor(draft, want, "agent") is not None):
+        return True
+    draft.notices.append(Notice("BB802", want.spec.name, why))
+    return False
 
 
 def plan_present(
@@ -36,6 +37,7 @@ def plan_present(
     ops (ledger service, account) that must be done before anything of it starts."""
     name, want = want.spec.name, as_it_lives(draft, want)
     if not readable(draft, want):
+        cut_off(draft, want, survivor(draft, want, "egress"))
         return
     images = plan_images(draft, recipes(draft, want))
     network = plan_network(draft, want.network, want.spec.project, f"{name}/internal")
@@ -54,6 +56,7 @@ def plan_present(
     )
     blocked = network.blocked or egress.blocked or any(n.blocked for n in shared.values())
     if blocked or not secrets_known(draft, want, egress):
+        cut_off(draft, want, egress.kept)
         return
     awake = wake(draft, want, egress, before)
     plan_agent(draft, want, networks, (*images, *awake), egress, before)

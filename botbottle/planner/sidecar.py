@@ -5,8 +5,8 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from botbottle.model.fragment import attached_to
-from botbottle.model.plan import Action, AwaitReady, Notice, PushConfig, StartContainer
-from botbottle.model.resources import SidecarStatus
+from botbottle.model.plan import Action, AwaitReady, Notice, PushConfig, Ref, StartContainer
+from botbottle.model.resources import ObservedContainer, SidecarStatus
 from botbottle.model.sidecar_config import SidecarConfig
 from botbottle.planner.config_fields import Places, config_changes
 from botbottle.planner.container import ContainerPlan
@@ -126,6 +126,14 @@ def plan_push(
     )
     before = (*after, *stopped, *first)
     return (draft.add(_push(want, f"push:{name}", reason, before, want.config, replaced)),)
+
+
+def cut_off(draft: Draft, want: Wanted, egress: ObservedContainer | None) -> None:
+    """A hold waits for nothing that is somebody else's, or not there: what runs is cut off."""
+    if not want.standing.free and egress is not None:
+        plan = ContainerPlan(Ref(egress.name, egress.id), egress)
+        if status_of(draft, plan) is not None:
+            plan_push(draft, want, plan, (), ())
 
 
 def _back(draft: Draft, want: Wanted, status: SidecarStatus | None) -> frozenset[str]:

@@ -29,7 +29,7 @@ def as_it_lives(draft: Draft, want: Wanted) -> Wanted:
     network that its sidecar is on, and with the variables that its agent was made for."""
     if want.standing.free:
         return want
-    active, agent = _active(draft, want), _kept(draft, want, "agent")
+    active, agent = _active(draft, want), survivor(draft, want, "agent")
     config = replace(active, routes=(), hold=want.config.hold) if active else want.config
     env = want.env if agent is None else _asked(agent, want.env)
     return replace(want, config=config, env=env, egress=_attached(draft, want))
@@ -37,7 +37,7 @@ def as_it_lives(draft: Draft, want: Wanted) -> Wanted:
 
 def outer_networks(draft: Draft, want: Wanted) -> dict[str, NetworkPlan]:
     """The networks that the kept sidecar of a held bottle is on, by name."""
-    kept = None if want.standing.free else _kept(draft, want, "egress")
+    kept = None if want.standing.free else survivor(draft, want, "egress")
     found = kept.endpoints if kept else ()
     return {e.network_name: NetworkPlan(Ref(e.network_name, e.network_id)) for e in found}
 
@@ -46,7 +46,7 @@ def recipes(draft: Draft, want: Wanted) -> tuple[tuple[str, str], ...]:
     """The images to make: for a held bottle those of containers that it lacks."""
     if want.standing.free:
         return want.recipes
-    lacking = [s.image for s in (want.egress, want.agent) if _kept(draft, want, s.kind) is None]
+    lacking = [s.image for s in (want.egress, want.agent) if survivor(draft, want, s.kind) is None]
     return tuple(r for r in want.recipes if r[1] and r[1] in lacking)
 
 
@@ -54,27 +54,28 @@ def plan_waiting(draft: Draft, want: Wanted) -> None:
     """A change without an op for each part that would be another one if the bottle were free."""
     name = want.spec.name
     for spec in (want.agent, want.egress):
-        kept = _kept(draft, want, spec.kind)
+        kept = survivor(draft, want, spec.kind)
         if kept is not None and (fields := tuple(_container(kept, spec, want))):
             draft.change(f"{name}/{spec.kind}", name, Action.HOLD, WAITS, fields)
     if fields := _config(draft, want):
         draft.change(f"{name}/egress-config", name, Action.HOLD, WAITS, fields)
 
 
-def _kept(draft: Draft, want: Wanted, kind: str) -> ObservedContainer | None:
+def survivor(draft: Draft, want: Wanted, kind: str) -> ObservedContainer | None:
+    """The agent or the sidecar that a hold would keep."""
     spec = want.agent if kind == "agent" else want.egress
     return choose(draft.mine(want.spec.name, kind), spec, held=True)
 
 
 def _active(draft: Draft, want: Wanted) -> SidecarConfig | None:
-    kept = _kept(draft, want, "egress")
+    kept = survivor(draft, want, "egress")
     status = draft.observed.sidecars.get(kept.id) if kept and kept.state == "running" else None
     return status.config if status else None
 
 
 def _attached(draft: Draft, want: Wanted) -> ContainerSpec:
     """An edited ``egress_network`` waits as well: it may not even exist."""
-    (outer, *rest), kept = want.egress.networks, _kept(draft, want, "egress")
+    (outer, *rest), kept = want.egress.networks, survivor(draft, want, "egress")
     now = [e.network_name for e in kept.endpoints] if kept else []
     other = [name for name in now if name != want.network.name]
     if outer.network in now or len(other) != 1:

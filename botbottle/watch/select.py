@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from msgspec import Struct
 from msgspec.structs import replace
 
-from botbottle.model.plan import Op, Plan
+from botbottle.model.plan import Op, Plan, PushConfig, RecordEnforcement
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,14 +30,15 @@ def unapproved_bottles(plan: Plan) -> frozenset[str]:
 
 
 def allowed(plan: Plan, level: Level, waiting: frozenset[str] = frozenset()) -> Plan:
-    """The ops a watch at ``level`` may run: never for blocked bottles or those in ``waiting``
-    (back-off, damper); ``safe`` leaves out what needs an approval; ``none`` runs nothing."""
+    """The ops a watch at ``level`` may run: for blocked bottles nothing but a cutoff, for those in
+    ``waiting`` (back-off, damper) nothing; ``safe`` leaves out what needs an approval; ``none``
+    runs nothing."""
     if level == "none":
         return replace(plan, ops=())
     out = blocked_bottles(plan) | waiting
     if level == "safe":
         out |= unapproved_bottles(plan)
-    left = {op.id: op for op in plan.ops if op.bottle in out}
+    left = {op.id: op for op in plan.ops if op.bottle in out and not _cuts(op, waiting)}
     while more := {op.id: op for op in plan.ops if op.id not in left and _held_up(op, left)}:
         left |= more
     return replace(plan, ops=tuple(_without(op, left) for op in plan.ops if op.id not in left))
@@ -50,6 +51,14 @@ def left_alone(plan: Plan, level: Level) -> frozenset[tuple[str, str]]:
         raised = {n.bottle for n in plan.notices if n.code == "BB310"}  # only the raise waits
         told |= {(b, "needs bb apply") for b in unapproved_bottles(plan) | raised}
     return frozenset(told)
+
+
+def _cuts(op: Op, waiting: frozenset[str]) -> bool:
+    """Whether it only takes away what a held bottle reaches, or tells that this is done."""
+    if op.bottle in waiting:
+        return False
+    held = isinstance(op, PushConfig) and bool(op.config.hold.policy) and not op.config.routes
+    return held or (isinstance(op, RecordEnforcement) and not op.lift)
 
 
 def _held_up(op: Op, left: Mapping[str, Op]) -> bool:

@@ -8,8 +8,15 @@ import pytest
 from msgspec.structs import replace
 
 from botbottle.cli.launch import parse_budget
-from botbottle.cli.lifting import frozen, own_limits, release_one, require_room, suppose
-from botbottle.errors import Refused, UsageError
+from botbottle.cli.lifting import (
+    frozen,
+    own_limits,
+    release_one,
+    require_room,
+    suppose,
+    unmoved,
+)
+from botbottle.errors import PlanStale, Refused, UsageError
 from botbottle.ledger import open_ledger
 from botbottle.model.bottle import Limit, Scope
 from botbottle.model.ledger_view import EnforcementRecord, HoldRecord, LedgerView
@@ -123,7 +130,9 @@ def test_the_supposed_plan_is_the_one_that_is_carried_out_in_the_end(tmp_path: o
 
 
 def test_a_resume_of_all_is_of_those_that_are_frozen() -> None:
-    want = declared(*(bottle(n) for n in ("cold", "killed", "cut", "spent", "free", "reheld")))
+    want = declared(
+        *(bottle(n) for n in ("cold", "killed", "cut", "spent", "free", "reheld", "colder"))
+    )
 
     def key(name: str) -> str:
         return f"proj-1/{name}"
@@ -134,16 +143,33 @@ def test_a_resume_of_all_is_of_those_that_are_frozen() -> None:
         "cut": "cutoff",
         "spent": "cutoff",
         "reheld": "freeze",
+        "colder": "freeze",
     }
-    holds = {"killed": "kill", "cut": "cutoff", "reheld": "kill"}
+    holds = {"killed": "kill", "cut": "cutoff", "reheld": "kill", "colder": "cutoff"}
     view = LedgerView(
         enforced={key(n): EnforcementRecord(key(n), p, "t", 0.0) for n, p in done.items()},  # type: ignore[arg-type]
         holds={key(n): HoldRecord(key(n), p, "operator", "", "t", 0.0) for n, p in holds.items()},  # type: ignore[arg-type]
     )
     names = tuple(b.name for b in want.bottles)
-    assert frozen(want, view, names) == ("cold",)
+    assert frozen(want, view, names) == ("cold", "colder")
     ordered = HoldRecord(key("free"), "freeze", "operator", "", "t", 0.0)
     also = replace(view, holds={**view.holds, key("free"): ordered})
-    assert frozen(want, also, names) == ("cold", "free")
+    assert frozen(want, also, names) == ("cold", "free", "colder")
     with pytest.raises(Refused, match="no bottle is frozen"):
         frozen(want, LedgerView(), names)
+
+
+@pytest.mark.parametrize("meanwhile", ["nothing", "another order", "a used-up budget"])
+def test_what_was_ordered_while_the_question_stood_is_not_withdrawn(meanwhile: str) -> None:
+    shown = held("cutoff").view
+    now = shown
+    if meanwhile == "another order":
+        now = replace(now, holds={KEY: HoldRecord(KEY, "kill", "operator", "", "operator:y", 1.0)})
+    if meanwhile == "a used-up budget":
+        now = replace(now, enforced={KEY: EnforcementRecord(KEY, "freeze", "budget:x", 1.0)})
+    if meanwhile == "nothing":
+        unmoved(shown, now, [KEY])
+    else:
+        with pytest.raises(PlanStale, match="web was given another order"):
+            unmoved(shown, now, [KEY])
+    unmoved(shown, now, ["proj-1/other"])

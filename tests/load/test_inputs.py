@@ -17,6 +17,7 @@ from botbottle.load import load
 from botbottle.load.inputs import inputs
 from botbottle.load.kept import find
 from botbottle.load.loader import Loaded
+from botbottle.load.source import cut
 from tests.load.homes import BASE, codes, write
 from tests.load.keeping import (
     NOW,
@@ -41,6 +42,9 @@ EDITS: dict[str, Callable[[Path, Path], object]] = {
     "a prompt with a character that nobody sees": appended("agents/web.md", "more\u200b\n"),
     "a byte of the front": lambda home, _: (home / "bottles/base.md").write_text(
         (home / "bottles/base.md").read_text().replace("/v1", "/v2")
+    ),
+    "the keys alone, without what marks them": lambda home, _: (home / "agents/web.md").write_text(
+        cut((home / "agents/web.md").read_text(), "agents/web.md", "home").front
     ),
     "a new agent": lambda home, _: write(home, {"agents/new": "bottle: base"}),
     "a new bottle": lambda home, _: write(home, {"bottles/new": BASE}),

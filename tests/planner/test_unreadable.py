@@ -7,6 +7,7 @@ from msgspec.structs import replace
 
 from botbottle.approval import blocking_error
 from botbottle.errors import ManifestError
+from botbottle.model import labels
 from botbottle.model.bottle import Declared, Policy
 from botbottle.model.ledger_view import HoldRecord
 from botbottle.model.plan import CreateContainer, EnsureImage
@@ -50,6 +51,21 @@ def test_it_can_be_held_all_the_same(policy: Policy) -> None:
     expected, made = (held(converged(), policy, facts) for facts in (READABLE, GONE))
     assert made == expected and made
     assert blocking_error(converged().plan(WANT, READABLE)) is None
+
+
+def test_one_whose_agent_is_gone_is_cut_off_and_nothing_is_made_of_an_image_without_a_name() -> (
+    None
+):
+    world = converged()
+    (agent,) = (c for c in world.by_kind("agent") if c.labels[labels.BOTTLE] == "own")
+    left = tuple(c for c in world.observed.containers if c.id != agent.id)
+    world.observed = replace(world.observed, containers=left)
+    hold = HoldRecord("proj-1/own", "cutoff", "operator", "", "op:1", 0.0)
+    world.view = replace(world.view, holds={"proj-1/own": hold})
+    made = world.plan(WANT, GONE)
+    assert "BB802" in {n.code for n in made.notices}
+    assert not [op for op in made.ops if isinstance(op, CreateContainer)]
+    assert [op.id for op in allowed(made, "safe").ops if op.bottle == "own"][:1] == ["push:own"]
 
 
 def held(world: World, policy: Policy, facts: Facts) -> list[str]:

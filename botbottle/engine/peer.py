@@ -58,7 +58,10 @@ class Peer:
     def send(
         self, method: str, target: str, body: bytes = b"", kind: str = "", *, upgrade: bool = False
     ) -> None:
-        """One request. ``kind``: the media type of its body; ``upgrade``: asks for a raw stream."""
+        """One request. ``kind``: the media type of its body; ``upgrade``: asks for a raw stream.
+        Raises Broken for a target that is more than one word of the request's first line."""
+        if not (target.isascii() and target.isprintable()) or " " in target:
+            raise Broken(f"{ascii(target)} names nothing that an engine could have")
         head = f"{method} {target} HTTP/1.1\r\nHost: docker\r\n"
         if method not in ("GET", "HEAD"):
             head += f"Content-Length: {len(body)}\r\n"

@@ -346,3 +346,16 @@ def test_an_engine_that_ends_its_half_of_the_connection_is_asked_on_a_new_one() 
         peer.socket.shutdown(socket.SHUT_RD)
         made.send("POST", "/b", None)
         assert script.connections == 2
+
+
+@pytest.mark.parametrize("name", ["a b", "a\r\nX: y", "a\nb", "\u00e4", "a\x00", "a\x7f"])
+def test_a_name_cannot_be_a_second_request(name: str) -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        peer = Peer(ours)
+        with pytest.raises(Broken, match="names nothing"):
+            peer.send("GET", f"/containers/{name}/json")
+        peer.send("GET", "/containers/plain/json?all=1&filters=%7B%7D")
+        assert theirs.recv(65536).startswith(
+            b"GET /containers/plain/json?all=1&filters=%7B%7D HTTP"
+        )

@@ -61,7 +61,7 @@ class Peer:
         """One request. ``kind``: the media type of its body; ``upgrade``: asks for a raw stream.
         Raises Broken for a target that is more than one word of the request's first line."""
         if not (target.isascii() and target.isprintable()) or " " in target:
-            raise Broken(f"{ascii(target)} names nothing that an engine could have")
+            raise Broken(f"{target!a} names nothing that an engine could have")
         head = f"{method} {target} HTTP/1.1\r\nHost: docker\r\n"
         if method not in ("GET", "HEAD"):
             head += f"Content-Length: {len(body)}\r\n"

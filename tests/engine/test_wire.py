@@ -75,9 +75,9 @@ def ok(body: bytes, headers: str = "") -> bytes:
     )
 
 
-def status(code: int, message: str) -> bytes:
+def status(code: int, message: str, headers: str = "") -> bytes:
     body = f'{{"message":"{message}"}}'.encode()
-    return f"HTTP/1.1 {code} X\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
+    return f"HTTP/1.1 {code} X\r\n{headers}Content-Length: {len(body)}\r\n\r\n".encode() + body
 
 
 def connection(script: Script, timeout: float = 5.0) -> Connection:

@@ -82,7 +82,8 @@ def test_the_version_is_found_out_by_reading_before_the_first_write() -> None:
 
 def test_an_engine_that_was_replaced_by_a_newer_one_is_written_to_in_its_version() -> None:
     too_old = "client version 1.41 is too old. Minimum supported API version is 1.44, please"
-    with serving(status(400, too_old), ok(b"{}"), keep=False) as script:
+    refused = status(400, too_old, "Connection: close\r\n")  # it does close, if a moment later
+    with serving(refused, ok(b"{}"), keep=False) as script:
         settled(script.path).write("POST", "/x", call="x")
         assert [line.split()[1] for line in script.seen] == ["/v1.41/x", "/v1.44/x"]
 

@@ -107,8 +107,10 @@ def begun_spans(surface: memoryview, ends: list[int]) -> Iterator[tuple[int, int
         start = end - len(before) + len(before.rstrip(_LETTERS))
         if surface[start - 1 : start].tobytes() == b"\\" and before[start - end] in b"nrt":
             start += 1
-        last = run_end(surface, start)
-        if SHORT <= last - start < RUN + 2:  # longer ones are found by their length
+        # Longer ones are found by their length, so not even their ends are looked for.
+        match = _BODY.match(surface, start, start + 2 * RUN)
+        last = match.end() if match else start + SHORT
+        if SHORT <= last - start < RUN + 2:
             yield start, last
 
 

@@ -80,3 +80,38 @@ def test_base32_is_decoded_in_either_case(data: bytes) -> None:
 def test_what_only_begins_like_base32_is_not_decoded_as_such() -> None:
     run = b"A" * 256 + b"_1890_" * 8
     assert "base32" not in [layer for layer, _ in decode_run(run, Budget(10_000, 100))]
+
+
+def test_beginnings_inside_of_a_long_run_are_passed_over_without_a_look_for_its_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """There can be tens of thousands, and each look would be at another 16 KiB."""
+
+    def looked(_surface: memoryview, _at: int) -> int:
+        raise AssertionError
+
+    monkeypatch.setattr(runs, "_long_end", looked)
+    long = b"QUJD" * 250_000
+    ends = list(range(100, len(long) - 100, 29))
+    assert list(runs.begun_spans(memoryview(long), ends)) == []
+    short = b"x " + b"QUJD" * 7 + b" y"
+    assert list(runs.begun_spans(memoryview(short), [12])) == [(2, 30)]
+
+
+@given(
+    st.lists(
+        st.sampled_from(
+            [b"QUJD", b"a", b"\\n", b"\n", b"\r\n  ", b"=", b" ", b"\\/", b"QUJDREVG" * 5]
+        ),
+        max_size=40,
+    ),
+    st.lists(st.integers(1, 400), max_size=8),
+)
+def test_beginnings_have_the_ends_that_a_look_at_all_of_it_finds(
+    parts: list[bytes], ends: list[int]
+) -> None:
+    surface = memoryview(b"".join(parts))
+    places = sorted({end for end in ends if end <= len(surface)})
+    found = list(runs.begun_spans(surface, places))
+    for start, last in found:
+        assert runs.run_end(surface, start) == last and last - start < runs.RUN + 2

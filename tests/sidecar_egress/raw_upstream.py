@@ -74,6 +74,14 @@ class RawUpstream:
         until(lambda: wanted in self.received, f"{wanted!r} to arrive")
 
 
+def some(stream: socket.socket) -> bytes:
+    """What comes next. Raises ConnectionResetError at the end, where a loop would turn for ever."""
+    data = stream.recv(65536)
+    if not data:
+        raise ConnectionResetError
+    return data
+
+
 def answering(data: bytes) -> Talk:
     """Sends ``data`` and closes."""
 

@@ -10,7 +10,7 @@ import h2.events
 import pytest
 
 from botbottle.model.route import Auth
-from tests.sidecar_egress.raw_upstream import RawUpstream
+from tests.sidecar_egress.raw_upstream import RawUpstream, some
 from tests.sidecar_egress.rig import ANTHROPIC, EXAMPLE, Rig
 from tests.sidecar_egress.test_pressure import H2
 
@@ -113,7 +113,7 @@ def _echoes_in_two_frames(stream: socket.socket, head: bytes) -> None:
     events = conn.receive_data(head)
     while not any(isinstance(e, h2.events.RequestReceived) for e in events):
         stream.sendall(conn.data_to_send())
-        events = conn.receive_data(stream.recv(65536))
+        events = conn.receive_data(some(stream))
     conn.send_headers(1, [(":status", "200"), ("content-type", "text/plain")])
     for piece in (b"<" + SECRET[:10].encode(), b"", SECRET[10:].encode() + b">"):
         conn.send_data(1, piece)

@@ -20,7 +20,7 @@ from botbottle.model.route import Route
 from botbottle.sidecar.egress.layers import Http
 from botbottle.sidecar.egress.windows import Grant
 from tests.sidecar_egress.inside import Inside
-from tests.sidecar_egress.raw_upstream import RawUpstream, answering
+from tests.sidecar_egress.raw_upstream import RawUpstream, answering, some
 from tests.sidecar_egress.rig import EXAMPLE, until
 from tests.sidecar_egress.test_windows import context
 
@@ -69,7 +69,7 @@ def over_http2(tls: ssl.SSLSocket, times: int) -> list[bytes]:
         over = False
         while not over:
             tls.sendall(conn.data_to_send())
-            for event in conn.receive_data(tls.recv(65536)):
+            for event in conn.receive_data(some(tls)):
                 over = over or isinstance(event, h2.events.StreamEnded)
                 if isinstance(event, h2.events.ResponseReceived):
                     found.append(dict(event.headers)[b":status"])

@@ -24,7 +24,7 @@ from botbottle.sidecar.egress.link import Link
 from botbottle.sidecar.egress.unread import LEAST, PATIENCE
 from botbottle.sidecar.egress.windows import WorldHttp2
 from tests.sidecar_egress.inside import Inside
-from tests.sidecar_egress.raw_upstream import RawUpstream
+from tests.sidecar_egress.raw_upstream import RawUpstream, some
 from tests.sidecar_egress.rig import EXAMPLE, Rig, until
 from tests.sidecar_egress.test_windows import Talk, asks, context
 
@@ -96,14 +96,14 @@ def test_so_is_a_stream_whose_window_it_keeps_shut(
             conn.send_headers(1, list(fields.items()))
             tls.sendall(conn.data_to_send())
             while conn.local_flow_control_window(1) < 3 * WINDOW:  # until it knows the sidecar's
-                conn.receive_data(tls.recv(65536))
+                conn.receive_data(some(tls))
             for at in range(0, 3 * WINDOW, 15_000):
                 conn.send_data(1, BODY[at : at + 15_000])
             conn.end_stream(1)
             tls.sendall(conn.data_to_send())
             ended: list[h2.events.Event] = []
             while not any(isinstance(e, h2.events.StreamReset) for e in ended):
-                ended += conn.receive_data(tls.recv(65536))
+                ended += conn.receive_data(some(tls))
             until(lambda: inside.sidecar.kept() == 0, "what waited to go")
             assert len(inside.sidecar.drivers) == 1
 

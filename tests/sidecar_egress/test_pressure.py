@@ -20,7 +20,7 @@ import h2.events
 import h2.settings
 import pytest
 
-from tests.sidecar_egress.raw_upstream import RawUpstream
+from tests.sidecar_egress.raw_upstream import RawUpstream, some
 from tests.sidecar_egress.rig import EXAMPLE, Rig, until
 from tests.sidecar_egress.ws_client import Socket
 
@@ -176,7 +176,7 @@ class Source:
         stream.settimeout(30)
         while not any(isinstance(e, h2.events.RequestReceived) for e in events):
             stream.sendall(conn.data_to_send())
-            events = conn.receive_data(stream.recv(65536))
+            events = conn.receive_data(some(stream))
         conn.send_headers(1, [(":status", "200"), ("content-type", "text/plain")])
         stream.settimeout(STILL)
         with contextlib.suppress(OSError):
@@ -187,7 +187,7 @@ class Source:
                     conn.send_data(1, piece)
                     self.sent += len(piece)
                 else:
-                    conn.receive_data(stream.recv(65536))
+                    conn.receive_data(some(stream))
 
 
 class TestADownloadWaits:

@@ -19,7 +19,7 @@ from botbottle.sidecar.egress.room import Room
 from botbottle.sidecar.egress.upload import Passing, Upload
 from tests.sidecar_egress.inside import SECRET, Inside
 from tests.sidecar_egress.raw_client import code_of, get, read
-from tests.sidecar_egress.raw_upstream import RawUpstream, answering
+from tests.sidecar_egress.raw_upstream import RawUpstream, answering, some
 from tests.sidecar_egress.rig import EXAMPLE, until
 from tests.sidecar_egress.ws_client import Socket
 
@@ -76,7 +76,7 @@ def ready(tls: ssl.SSLSocket) -> h2.connection.H2Connection:
     conn = h2.connection.H2Connection(h2.config.H2Configuration())
     conn.initiate_connection()
     tls.sendall(conn.data_to_send())
-    while not any(isinstance(e, RemoteSettingsChanged) for e in conn.receive_data(tls.recv(65536))):
+    while not any(isinstance(e, RemoteSettingsChanged) for e in conn.receive_data(some(tls))):
         pass
     return conn
 
@@ -98,7 +98,7 @@ def test_bodies_that_never_end_are_refused_beyond_it_however_small(small: Inside
             tls.sendall(conn.data_to_send())
         refused = set()
         while len(refused) < 15:
-            for event in conn.receive_data(tls.recv(65536)):
+            for event in conn.receive_data(some(tls)):
                 if isinstance(event, ResponseReceived):
                     assert event.headers is not None
                     assert dict(event.headers)[b":status"] == b"413"

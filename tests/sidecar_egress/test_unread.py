@@ -19,7 +19,7 @@ from botbottle.model.usage import Completeness, Exchange
 from botbottle.sidecar.egress import unread
 from botbottle.sidecar.egress.unread import LEAST, PATIENCE, Unread
 from tests.sidecar_egress.inside import Inside
-from tests.sidecar_egress.raw_upstream import RawUpstream
+from tests.sidecar_egress.raw_upstream import RawUpstream, some
 from tests.sidecar_egress.rig import ANTHROPIC, until
 
 BOUND = 20_000  # tokens that the request allows
@@ -150,7 +150,7 @@ def test_over_http2_only_a_window_is_progress(
             while not _rows(inside):
                 conn.ping(b"12345678")
                 tls.sendall(conn.data_to_send())
-                conn.receive_data(tls.recv(65536))
+                conn.receive_data(some(tls))
         until(lambda: bool(_rows(inside)), "the row")
         assert _rows(inside)[0].tokens.output == BOUND
 

@@ -98,7 +98,7 @@ def plan_container(
     if stranger and stranger not in found:
         draft.notices.append(_taken(draft, spec, stranger))
         return ContainerPlan(Ref(spec.name), None, blocked=True)
-    name = spec.name if free else f"{spec.name}-{spec.spec_hash[:6]}"
+    name = spec.name if free else draft.unheld(f"{spec.name}-{spec.spec_hash[:6]}")
     created = draft.add(
         CreateContainer(
             id=f"create:{resource}",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Mapping, Sequence
 
 from msgspec import Struct, field
@@ -92,6 +93,11 @@ class Draft(Struct):
         """Whoever holds a container name, ours or not, and does not leave it in this plan."""
         found = self.index.names.get(name)
         return None if found is None or found.id in self.vacated else found
+
+    def unheld(self, name: str) -> str:
+        """``name``, or the first numbered form of it that no container holds."""
+        forms = itertools.chain((name,), (f"{name}-{n}" for n in itertools.count(2)))
+        return next(form for form in forms if form not in self.index.names)
 
     def resource_of(self, container: ObservedContainer) -> str:
         """What a container of this home is, in the words of a plan: ``web/agent``, ``ledger``."""

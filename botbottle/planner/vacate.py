@@ -7,7 +7,6 @@ nothing that the next plan does not repair the same way. What is not ours keeps 
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterable, Iterator
 
 from msgspec.structs import replace
@@ -71,15 +70,9 @@ def _move(draft: Draft, holder: ObservedContainer, name: str, bottle: str) -> No
             bottle=bottle,  # the one that needs the name
             reason="makes-way",
             ref=Ref(holder.name, holder.id),
-            name=_aside(draft, f"{name}-{holder.id[:12]}"),
+            name=draft.unheld(f"{name}-{holder.id[:12]}"),
         )
     )
-
-
-def _aside(draft: Draft, name: str) -> str:
-    """``name``, or the first numbered form of it that no container holds."""
-    forms = itertools.chain((name,), (f"{name}-{n}" for n in itertools.count(2)))
-    return next(form for form in forms if form not in draft.index.names)
 
 
 def names_first(draft: Draft, ops: Iterable[Op]) -> tuple[Op, ...]:

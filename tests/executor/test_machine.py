@@ -30,7 +30,7 @@ from botbottle.model.plan import Plan
 from botbottle.model.resources import ContainerSpec, Observed
 from botbottle.model.route import Route
 from botbottle.planner.names import ledger_name, names, outer_name
-from botbottle.planner.plan import states_of
+from botbottle.planner.pending import judge
 from botbottle.planner.reach import atoms
 from botbottle.planner.wanted import routes
 from botbottle.vault import MemoryVault
@@ -232,7 +232,9 @@ class Machine(RuleBasedStateMachine):
             self.directory.cleanup()
 
     def everybody_is_where_they_should_be(self) -> None:
-        states = states_of(self.want, self.fleet.books.world.view)
+        # A limit that is declared and used up already holds a bottle that was never registered.
+        verdicts = judge(self.want, self.fleet.books.world.view)
+        states = {name: verdict.standing for name, verdict in verdicts.items()}
         observed = self.fleet.observe()
         agents = {c.labels[lb.BOTTLE]: c for c in self.ours() if c.labels[lb.KIND] == "agent"}
         sidecars = {c.labels[lb.BOTTLE]: c.id for c in self.ours() if c.labels[lb.KIND] == "egress"}

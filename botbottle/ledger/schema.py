@@ -136,7 +136,9 @@ _OPEN = (
         scope TEXT NOT NULL, provider TEXT NOT NULL, bucket TEXT NOT NULL,
         tokens BIGINT NOT NULL, requests BIGINT NOT NULL,
         PRIMARY KEY (scope, provider, bucket)){norowid}""",
-    "INSERT INTO counter VALUES ('moved', 0)",  # when a bottle last got other scopes, seconds
+    # When a bottle last got other scopes, seconds; no later than the last registration.
+    "INSERT INTO counter SELECT 'moved', CAST(coalesce(max(registered_at), 0) AS BIGINT)"
+    " FROM account",
 )
 
 # When something was forgiven: a later correction of what had been estimated until then is not.

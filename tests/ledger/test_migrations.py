@@ -55,6 +55,38 @@ def test_a_ledger_of_any_earlier_version_keeps_everything_there_is(where, now, v
     ledger.close()
 
 
+def aged(where, now, moved):
+    """A ledger of before the hours were checked, upgraded within the hour; its bottle was
+    registered anew this hour, or two hours ago at the latest."""
+    old = open_ledger(where)
+    register(old)
+    spend(old, 10, now)
+    if moved:
+        register(old, bottle="other")
+    else:
+        old.db.run("UPDATE account SET registered_at = ?", now - 7200)
+    age(old.db.run, 5)
+    old.close()
+    ledger = open_ledger(where)
+    spend(ledger, 5, now)
+    return ledger
+
+
+def test_a_bottle_that_moved_before_the_upgrade_is_no_alarm(where, now):
+    ledger = aged(where, now, moved=True)
+    assert ledger.check().problems == ()
+    ledger.close()
+
+
+def test_an_upgrade_hides_no_wrong_hour_where_no_bottle_can_have_moved(where, now):
+    ledger = aged(where, now, moved=False)
+    assert ledger.check().problems == ()
+    ledger.db.run("UPDATE spend_open SET tokens = tokens + 1 WHERE scope = 'global'")
+    (problem,) = ledger.check().problems
+    assert "of global for claude is not what its bottles have spent" in problem
+    ledger.close()
+
+
 def test_a_step_that_fails_leaves_the_old_schema_whole(ledger):
     with pytest.raises(errors.LedgerUnavailable):
         migrations.migrate(ledger.db, "x", BROKEN)

@@ -13,9 +13,8 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from msgspec.structs import replace
 
 from botbottle.engine.fake import Container, Crash, Faults
@@ -37,6 +36,7 @@ from botbottle.vault import MemoryVault
 from tests.executor.test_vandalism import ACTS
 from tests.executor.test_with_planner import SECRETS, Builder, Fleet
 from tests.support.executing import KEY, VirtualClock
+from tests.support.exploring import explore
 from tests.support.worlds import FACTS, bottle, declared
 
 BOTTLES = ("web", "db", "api")
@@ -256,26 +256,13 @@ class Machine(RuleBasedStateMachine):
                 assert agent is None
 
 
-def explore(examples: int, steps: int) -> None:
-    run_state_machine_as_test(  # type: ignore[no-untyped-call]
-        Machine,
-        settings=settings(
-            max_examples=examples,
-            stateful_step_count=steps,
-            deadline=None,
-            report_multiple_bugs=False,
-            suppress_health_check=list(HealthCheck),
-        ),
-    )
-
-
 def test_any_mix_of_events_is_safe_at_every_step_and_settles() -> None:
-    explore(40, 12)
+    explore(Machine, 40, 12)
 
 
 @pytest.mark.chaos
 def test_long_mixes_are_safe_and_settle() -> None:
-    explore(1500, 40)
+    explore(Machine, 1500, 40)
 
 
 def test_the_machine_notices_an_agent_without_an_account() -> None:

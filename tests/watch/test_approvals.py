@@ -1,153 +1,35 @@
 """Nothing is ever live that nobody approved, nothing approved gets lost: edits, orders, budgets,
 kills, applies with and without approvals, a watch, and deaths in the middle of each, in any order.
-
-A rule-based state machine on the simulator. What was approved is kept by a model of its own: it is
-what a person saw in the plan that they said yes to, however much of that plan was then done.
 """
 
 from __future__ import annotations
 
-import json
 import random
-from collections.abc import Collection
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
+from hypothesis.stateful import rule
 from msgspec.structs import replace
 
-from botbottle.applying import generation
-from botbottle.model import labels
-from botbottle.model.bottle import BottleSpec, Declared, EnvVar, Limit, Policy, Resources, Scope
+from botbottle.model.bottle import Policy
 from botbottle.model.ledger_view import HoldRecord
-from botbottle.model.plan import Op, Plan, RemoveVolume
-from botbottle.model.route import Dlp, Route
-from botbottle.model.sidecar_config import SidecarConfig
-from botbottle.planner.facts import Facts, Guards
-from botbottle.planner.plan import states_of
-from botbottle.planner.reach import atoms, weakened_dlp
+from botbottle.model.route import Route
 from botbottle.planner.wanted import routes
 from botbottle.watch.select import Level, allowed
-from tests.support.worlds import FACTS, World, bottle, declared
+from tests.support.exploring import explore
+from tests.watch.approved_world import NAMES, Approved
+from tests.watch.approving import some_bottle
 
-NAMES = ("web", "db")
 SOME = st.sampled_from(NAMES)
 SEEDS = st.integers(0, 2**16)
 ALLOW = st.sets(st.sampled_from(("widen", "budget", "destroy")))
 ONLY = st.sampled_from(((), (), *((name,) for name in NAMES)))
-LIMITS = (500, 1000, 5000)
-SHARED = "bottle:base"
-HOSTS = ("one.example", "two.example")
 
 
-def scopes(name: str, own: int, shared: int) -> tuple[Scope, ...]:
-    return (
-        Scope("agent", f"agent:proj-1/{name}", (Limit("claude", own),)),
-        Scope("bottle", SHARED, (Limit("claude", shared),)),
-    )
-
-
-def some_bottle(name: str, rng: random.Random) -> BottleSpec:
-    strict = Dlp() if rng.random() < 0.7 else Dlp(outbound_detectors=())
-    return bottle(
-        name,
-        template=rng.choice(("claude", "claude", "codex")),
-        routes=tuple(Route(h, dlp=strict) for h in HOSTS if rng.random() < 0.5),
-        env=(EnvVar("MODE", "literal", rng.choice(("dev", "prod"))),),
-        resources=Resources(memory=rng.choice((1 << 30, 1 << 31))),
-        supervise=rng.random() < 0.7,
-        learning=rng.random() < 0.2,
-        state=rng.choice(("started", "started", "started", "stopped", "absent")),
-        shutdown=rng.choice(("cutoff", "cutoff", "freeze", "kill")),
-        scopes=scopes(name, rng.choice(LIMITS), rng.choice((10_000, 20_000))),
-    )  # fmt: skip
-
-
-class Model:
-    """What somebody has approved, by bottle: reach, routes without leak detection, no supervision,
-    learning; and the largest limit of each pool."""
-
-    def __init__(self) -> None:
-        self.reach: dict[str, frozenset[str]] = {}
-        self.weak: dict[str, list[SidecarConfig]] = {}
-        self.limits: dict[str, int] = {}
-
-    def approve(
-        self, plan: Plan, want: Declared, allow: Collection[str], limited: Collection[str]
-    ) -> None:
-        """Somebody said yes to this plan, and to ``allow`` of what it asks for. ``limited``: the
-        scopes that have limits already."""
-        held = {h.bottle for h in plan.held}
-        for spec in want.bottles:
-            if spec.name not in held and spec.state == "started" and "widen" in allow:
-                whole = config_of(spec)
-                self.reach[spec.name] = self.reach.get(spec.name, frozenset()) | atoms(whole)
-                self.weak.setdefault(spec.name, []).append(whole)
-            for scope in spec.scopes:
-                for limit in scope.limits:
-                    if "budget" in allow or scope.key not in limited:
-                        known = self.limits.get(scope.key, 0)
-                        self.limits[scope.key] = max(known, limit.tokens)
-
-    def settle(self, plan: Plan, want: Declared) -> None:
-        """A whole apply: what was approved before is asked for again from now on."""
-        held = {h.bottle for h in plan.held}
-        for spec in want.bottles:
-            if spec.name not in held and spec.state == "started":
-                whole = config_of(spec)
-                assert atoms(whole) <= self.reach[spec.name], "kept as approved by nobody"
-                self.reach[spec.name], self.weak[spec.name] = atoms(whole), [whole]
-
-
-def config_of(spec: BottleSpec) -> SidecarConfig:
-    return SidecarConfig(spec.name, routes(spec), supervise=spec.supervise, learning=spec.learning)
-
-
-class Machine(RuleBasedStateMachine):
+class Machine(Approved):
     def __init__(self) -> None:
         super().__init__()
-        self.world = World()
-        self.bottles: dict[str, BottleSpec] = {
-            name: bottle(name, scopes=scopes(name, 1000, 10_000)) for name in NAMES
-        }
-        self.model = Model()
-        self.kept = ""  # the newest generation
-        self.count = 0
-
-    # -- what the parts of bb are told -------------------------------------------------------
-    @property
-    def want(self) -> Declared:
-        return replace(declared(), bottles=tuple(self.bottles.values()))
-
-    def facts(self, *, raises: bool = True, only: tuple[str, ...] = ()) -> Facts:
-        applied: dict[str, Any] = json.loads(self.kept) if self.kept else {}
-        return replace(
-            FACTS,
-            approved={n: frozenset(found) for n, found in applied.get("reach", {}).items()},
-            guards=Guards(applied.get("guards", {})),
-            raises=raises,
-            only=only,
-        )
-
-    def keep(self, plan: Plan, only: tuple[str, ...] = ()) -> None:
-        applied = json.loads(self.kept) if self.kept else None
-        session: Any = SimpleNamespace(applied=lambda _: applied)
-        self.kept = generation(session, self.want, only, {h.bottle for h in plan.held})
-
-    def carry_out(self, ops: Collection[Op], rng: random.Random, share: float) -> bool:
-        """A down-closed part of a plan, in an order that it allows; whether it was the whole."""
-        todo, done, budget = list(ops), set[str](), round(len(ops) * share)
-        while todo and budget:
-            op = rng.choice([op for op in todo if set(op.after) <= done])
-            self.world.apply(op)
-            self.no_agent_outside_approval()
-            done.add(op.id)
-            todo.remove(op)
-            budget -= 1
-        return not todo
+        self.count = 0  # of orders
 
     # -- what people do -----------------------------------------------------------------------
     @rule(name=SOME, seed=SEEDS)
@@ -255,51 +137,6 @@ class Machine(RuleBasedStateMachine):
                 rest = tuple(c for c in self.world.observed.containers if c.id != found.id)
                 self.world.observed = replace(self.world.observed, containers=rest)
 
-    # -- what always holds --------------------------------------------------------------------
-    def active(self) -> dict[str, SidecarConfig]:
-        found = {}
-        for c in self.world.by_kind("egress"):
-            status = self.world.observed.sidecars.get(c.id)
-            if c.state == "running" and status and status.config:
-                found[c.labels[labels.BOTTLE]] = status.config
-        return found
-
-    def agents_at_work(self) -> dict[str, str]:
-        agents = (c for c in self.world.by_kind("agent") if c.state == "running")
-        return {c.labels[labels.BOTTLE]: c.id for c in agents}
-
-    @invariant()
-    def no_agent_outside_approval(self) -> None:
-        for name, config in self.active().items():
-            if config.hold.policy:
-                assert not config.routes
-                continue
-            extra = atoms(config) - self.model.reach.get(name, frozenset())
-            assert not extra, (name, "reaches what nobody approved", sorted(extra))
-            known = self.model.weak.get(name, [])
-            assert any(not weakened_dlp(k, config) for k in known), (name, "leaks more")
-            assert config.supervise or any(not k.supervise for k in known), (name, "unsupervised")
-            assert not config.learning or any(k.learning for k in known), (name, "learns")
-
-    @invariant()
-    def no_limit_beyond_what_was_approved(self) -> None:
-        for pool in self.world.view.pools:
-            assert pool.limit <= self.model.limits.get(pool.scope, 0), (pool, "raised by nobody")
-
-    def may_destroy(self, ops: Collection[Op], approved: bool) -> None:
-        lost = [op for op in ops if isinstance(op, RemoveVolume) and op.reason != "killed"]
-        assert approved or not lost, [op.id for op in lost]
-
-    def everybody_is_held_who_should_be(self) -> None:
-        states, active = states_of(self.want, self.world.view), self.active()
-        for name, state in states.items():
-            if self.bottles[name].state == "absent" or state.free:
-                continue
-            config = active.get(name)
-            assert config is None or not config.routes, (name, state.policy)
-            if state.policy in ("freeze", "kill"):
-                assert name not in self.agents_at_work(), (name, state.policy)
-
     def teardown(self) -> None:
         """Everything approved and everybody free: all is as declared, nothing is lost."""
         self.world.view = replace(self.world.view, holds={}, enforced={})
@@ -315,26 +152,13 @@ class Machine(RuleBasedStateMachine):
                 assert active[name].supervise == spec.supervise
 
 
-def explore(examples: int, steps: int) -> None:
-    run_state_machine_as_test(  # type: ignore[no-untyped-call]
-        Machine,
-        settings=settings(
-            max_examples=examples,
-            stateful_step_count=steps,
-            deadline=None,
-            report_multiple_bugs=False,
-            suppress_health_check=list(HealthCheck),
-        ),
-    )
-
-
 def test_nothing_is_live_that_nobody_approved_and_nothing_approved_is_lost() -> None:
-    explore(150, 14)
+    explore(Machine, 150, 14)
 
 
 @pytest.mark.chaos
 def test_nor_after_long_histories() -> None:
-    explore(600, 40)
+    explore(Machine, 600, 40)
 
 
 def test_the_machine_notices_what_nobody_approved() -> None:

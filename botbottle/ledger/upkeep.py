@@ -18,6 +18,7 @@ from botbottle.ledger.records import Health
 from botbottle.ledger.schema import BLOCK
 from botbottle.ledger.sums import fold
 from botbottle.ledger.usage import hour_start
+from botbottle.ledger.written import LAST
 
 PAGE = 2000
 # What reports read must cover the rows it comes from (which retention may have deleted).
@@ -43,7 +44,11 @@ _HOURS_DIFFER = (
     " WHERE r.hour = o.bucket AND r.provider = o.provider), 0)"
 )
 _EMPTY_BLOCKS = (
-    "DELETE FROM exchange_block WHERE block < (SELECT coalesce(min(id), 0) FROM usage) / ?"
+    f"DELETE FROM exchange_block WHERE block < (SELECT coalesce(min(id), {2**62}) FROM usage) / ?"
+)
+_KEEP_LAST = (
+    f"INSERT INTO counter SELECT '{LAST}', max(id) FROM usage HAVING max(id) IS NOT NULL"
+    " ON CONFLICT (name) DO UPDATE SET value = excluded.value WHERE excluded.value > counter.value"
 )
 
 
@@ -131,6 +136,8 @@ class Upkeep(Enforcement):
         total = 0
         while True:
             with self.db.write():
+                if table == "usage":
+                    self.db.run(_KEEP_LAST)
                 done = self.db.run(
                     f"DELETE FROM {table} WHERE id IN"
                     f" (SELECT id FROM {table} WHERE {column} < ? ORDER BY id LIMIT ?)",

@@ -19,6 +19,11 @@ _USAGE = (
     f" seq, {', '.join(CLASSES)}, counted, completeness, at, recorded_at, note)"
 )
 _BLOCKS = "exchange_block (account, block)"
+LAST = "exchange"  # the counter that says which ids retention may have deleted: none comes again
+_NEXT = (
+    "SELECT coalesce(max(n), 0) + 1 FROM (SELECT max(id) AS n FROM usage"
+    f" UNION ALL SELECT value FROM counter WHERE name = '{LAST}') taken"  # noqa: S608 - constants
+)
 
 
 class Written:
@@ -69,7 +74,7 @@ class Written:
         """Insert what waits."""
         if not self._rows:
             return
-        first = self._next or int(self._db.value("SELECT coalesce(max(id), 0) + 1 FROM usage"))
+        first = self._next or int(self._db.value(_NEXT))
         rows = [(number, *row) for number, row in enumerate(self._rows, start=first)]
         self._db.insert(_USAGE, rows)
         self._tell(rows)

@@ -104,6 +104,30 @@ def test_retention_deletes_rows_and_keeps_every_sum(full, now):
     assert full.retain(before=now - 86400 * 1.5) == 0
 
 
+@pytest.mark.parametrize("reopened", [False, True])
+def test_no_id_of_a_row_that_retention_deleted_comes_again(where, now, reopened):
+    ledger = open_ledger(where)
+    register(ledger)
+    ledger.settle(WEB, "", [exchange() for _ in range(3)], now=now - 9)
+    spend(ledger, 1, now - 99)  # the clock went back: the newest row is the oldest
+    newest = ledger.exchanges(limit=1)[0].id
+    for before in (now - 50, now):
+        ledger.retain(before=before)
+        if reopened:
+            ledger.close()
+            ledger = open_ledger(where)
+        spend(ledger, 1, now)
+        (row, *_) = ledger.exchanges(account=WEB)
+        assert row.id == newest + 1, "nor is one skipped"
+        newest = row.id
+    assert ledger.retain(before=now + 1) == 2
+    ledger.retain(before=now + 1)
+    spend(ledger, 1, now)
+    assert [r.id for r in ledger.exchanges(account=WEB)] == [newest + 1]
+    assert ledger.check().problems == ()
+    ledger.close()
+
+
 def test_retention_works_in_many_small_transactions(ledger, now, monkeypatch):
     from botbottle.ledger import upkeep
 

@@ -7,9 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.load.homes import BASE, write
-from tests.load.keeping import (
-    ROUTE,
-)
+from tests.load.keeping import ROUTE
 
 
 @pytest.fixture

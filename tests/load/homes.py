@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from botbottle.load.loader import Loaded
+
 BASE = "agent_provider: {template: claude}"
 
 
@@ -23,3 +25,16 @@ def write(root: Path, files: dict[str, str]) -> Path:
 def codes(diagnostics: object) -> list[str]:
     """Codes in the order of the report."""
     return [d.code for d in diagnostics]  # type: ignore[attr-defined]
+
+
+def two_agents(home: Path) -> Path:
+    """A home with the agents ``lib`` and ``web``, both of one bottle."""
+    return write(
+        home, {"bottles/base": BASE, "agents/lib": "bottle: base", "agents/web": "bottle: base"}
+    )
+
+
+def names_of(loaded: Loaded) -> list[str]:
+    """The bottles that are declared."""
+    assert loaded.declared is not None, codes(loaded.diagnostics)
+    return [b.name for b in loaded.declared.bottles]

@@ -74,8 +74,3 @@ def test_a_service_that_waits_delays_every_sidecar(world: World) -> None:
     made = world.plan(declared(ledger="postgresql://db.example/ledger"), LOCKED)
     start = next(op for op in made.ops if op.id == "start:web/egress")
     assert "await:ledger" in start.after
-
-
-@pytest.fixture
-def world() -> World:
-    return World()

@@ -48,6 +48,11 @@ def declared(*bottles: BottleSpec, **settings: object) -> Declared:
     return Declared(PROJECT, bottles or (bottle(),), Settings(**settings))  # type: ignore[arg-type]
 
 
+def kinds(made: Plan) -> list[str]:
+    """The kinds of a plan's ops, in their order."""
+    return [type(op).__name__ for op in made.ops]
+
+
 class World(Simulated):
     """The simulated engine and ledger, with a planner before them."""
 

@@ -35,9 +35,10 @@ if TYPE_CHECKING:
     )
     from botbottle.meter.meter import Limits, Meter, Reason, unanswered
     from botbottle.meter.recognise import identify
-    from botbottle.meter.refusals import Refusal, refusal
+    from botbottle.meter.refusals import Refusal, refusal, refusal_frame
     from botbottle.meter.request import Request, read_request
-    from botbottle.meter.websocket import Admission, Settlement, WebSocketMeter, refusal_frame
+    from botbottle.meter.settling import Settlement
+    from botbottle.meter.websocket import Admission, WebSocketMeter
 
 _HOMES = {
     "call": (
@@ -70,16 +71,16 @@ _HOMES = {
     "refusals": (
         "Refusal",
         "refusal",
+        "refusal_frame",
     ),
     "request": (
         "Request",
         "read_request",
     ),
+    "settling": ("Settlement",),
     "websocket": (
         "Admission",
-        "Settlement",
         "WebSocketMeter",
-        "refusal_frame",
     ),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}

@@ -88,3 +88,19 @@ def refusal(call: Call, *, message: str, retry_after: float | None = None) -> Re
     }
     body = json.dumps(document, ensure_ascii=False).encode()
     return Refusal(status, (*headers.items(), ("content-length", str(len(body)))), body)
+
+
+def refusal_frame(*, message: str, retry_after: float | None = None, stream_id: str = "") -> bytes:
+    """The frame to inject instead of a refused ``response.create`` of a WebSocket.
+
+    Codex stops after one request on this shape; on other statuses it reconnects and then falls
+    back to HTTPS. ``retry_after`` is in seconds.
+    """
+    error: dict[str, Any] = {"type": "usage_limit_reached", "code": "usage_limit_reached"}
+    error["message"] = message
+    if retry_after is not None:
+        error["resets_in_seconds"] = max(1, round(retry_after))
+    frame: dict[str, Any] = {"type": "error", "status": 429, "error": error}
+    if stream_id:
+        frame["stream_id"] = stream_id
+    return json.dumps(frame, ensure_ascii=False).encode()

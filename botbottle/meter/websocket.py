@@ -2,31 +2,30 @@
 
 One socket carries many responses, several at a time when the client multiplexes them by
 ``stream_id``. Every client frame that can start or extend a response asks for admission of its
-own, not just the handshake; on one lane (``stream_id``) requests are answered in order. Server
-frames are the events of the HTTP stream; each response is accounted by its own id. A prewarm
-(``generate: false``) answers with a zero usage that settles only its own admission. A steered
-response ends as incomplete and its successor follows unasked: it takes the admission of the
-steering frame, never that of a request that waits.
+own, not just the handshake (:mod:`botbottle.meter.lanes`). Server frames are the events of the
+HTTP stream; each response is accounted by its own id. A prewarm (``generate: false``) answers
+with a zero usage that settles only its own admission.
 """
 
 from __future__ import annotations
 
-import json
 from collections import OrderedDict, deque
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from botbottle.meter import documents
 from botbottle.meter.call import Call, Dialect
-from botbottle.meter.dialects.openai_responses import TERMINAL, ResponsesReader
+from botbottle.meter.dialects.openai_responses import TERMINAL
 from botbottle.meter.estimate import FRAME_TOKENS, Conversations
+from botbottle.meter.lanes import MAX_OPEN, Lanes
 from botbottle.meter.meter import Reason
 from botbottle.meter.opaque import OpaqueBytes
 from botbottle.meter.request import Request, from_document
 from botbottle.meter.rows import Clock, Rows
-from botbottle.meter.tally import Tally, as_dict, as_str
-from botbottle.model.usage import Completeness, Exchange, Tokens
+from botbottle.meter.settling import Open, Settlement, Settler
+from botbottle.meter.tally import as_dict, as_str
+from botbottle.model.usage import Exchange, Tokens
 
 # Client frames that start nothing. Anything else is gated, also what is not known: an unknown
 # frame that started a response would otherwise be free. Sound that a Realtime client streams in
@@ -40,7 +39,6 @@ FREE_FRAMES = {
     ),
 }
 CREATE = "response.create"
-MAX_OPEN = 256  # responses or admissions open on one socket
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,53 +54,18 @@ class Admission:
     creates: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Settlement:
-    """One admission or response is over. ``exchanges`` is empty when nothing was spent.
-
-    ``request_id`` is the admission's, or "" for a response nobody asked for on this socket
-    (a steered one's successor): its rows are stored without giving a reservation back.
-    """
-
-    request_id: str
-    exchanges: tuple[Exchange, ...] = ()
-
-
-@dataclass(slots=True)
-class _Open:
-    """A response in flight. ``fault``: the code of an error that may have ended it."""
-
-    request: Request
-    stream_id: str
-    fault: str = ""
-    reader: ResponsesReader = field(default_factory=ResponsesReader)
-
-
-@dataclass(slots=True)
-class _Lane:
-    """Admitted frames of one stream id that nothing has answered yet, and what is in flight."""
-
-    waiting: deque[Request] = field(default_factory=deque)
-    steering: deque[Request] = field(default_factory=deque)
-    current: str = ""  # id of the response that deltas without an id belong to
-    free: int = 0  # frames of the client's, since there is something here, that an error may mean
-
-    @property
-    def idle(self) -> bool:
-        return not (self.waiting or self.steering or self.current)
-
-
 class WebSocketMeter:
     """Meters one socket. ``prefix`` makes its request ids unique (the sidecar's flow id)."""
 
     def __init__(
         self, call: Call, prefix: str, *, clock: Clock, conversations: Conversations | None = None
     ) -> None:
-        self._call, self._prefix, self._clock = call, prefix, clock
+        self._call, self._prefix = call, prefix
         self._conversations = conversations if conversations is not None else Conversations()
+        self._settle = Settler(call, clock, self._conversations)
         self._asked = 0
-        self._lanes: dict[str, _Lane] = {}  # only those that are not idle
-        self._open: OrderedDict[str, _Open] = OrderedDict()  # response id -> in flight
+        self._lanes = Lanes()
+        self._open: OrderedDict[str, Open] = OrderedDict()  # response id -> in flight
         self._doubted: OrderedDict[str, Request] = OrderedDict()  # stream id -> seemingly refused
         self._last = ""  # id of the response that the last server frame belongs to
         self._unasked: deque[str] = deque(maxlen=MAX_OPEN)  # responses begun without an admission
@@ -115,30 +78,23 @@ class WebSocketMeter:
         """Tokens of all responses in flight so far, approximately."""
         total = self._opaque.running if self._opaque else Tokens()
         for item in self._open.values():
-            total += self._rows(item.request).so_far(item.reader.tally)
+            total += self._settle.so_far(item)
         return total
 
     @property
     def busy(self) -> bool:
         """Whether a response is on its way, or due, whose cost is not known yet."""
-        waits = any(lane.waiting for lane in self._lanes.values())
-        return self._opaque is not None or bool(self._open or self._doubted) or waits
+        return self._opaque is not None or bool(self._open or self._doubted) or self._lanes.waits
 
     def asked(self, request: Request) -> list[Exchange]:
         """The row that an admitted request leaves if this process ends before its response."""
-        if request.prewarm:
-            return []
-        return self._rows(request).interrupted(Tally(), Completeness.PARTIAL, Reason.KILLED.value)
+        return list(self._settle.unanswered(request, Reason.KILLED).exchanges)
 
     def passing(self) -> tuple[str, list[Exchange]] | None:
         """Request id and rows, as if this process ended now, of the response that the last frame
         of the provider's belongs to; None when that is over."""
         item = self._open.get(self._last)
-        if item is None:
-            return None
-        rows = self._rows(item.request)
-        owed = rows.interrupted(item.reader.tally, Completeness.PARTIAL, Reason.KILLED.value)
-        return item.request.request_id, owed
+        return None if item is None else (item.request.request_id, self._settle.owed(item))
 
     def unasked(self) -> list[Request]:
         """Those in flight that nobody has admitted, each told once, to be admitted by its id from
@@ -171,15 +127,14 @@ class WebSocketMeter:
 
     def sent(self, admission: Admission) -> None:
         """The admitted frame was sent upstream; its lane will answer it."""
+        request = admission.request
         if self._opaque:
-            row = self._opaque.asked(admission.request)
-            self._due.append(Settlement(admission.request.request_id, (row,)))
+            row = self._opaque.asked(request)
+            self._due.append(Settlement(request.request_id, (row,)))
             return
-        lane = self._lanes.setdefault(admission.stream_id, _Lane())
-        queue = lane.steering if lane.current and not admission.creates else lane.waiting
-        queue.append(admission.request)
-        if len(queue) > MAX_OPEN:
-            self._due.append(Settlement(queue.popleft().request_id))
+        beyond = self._lanes.sent(admission.stream_id, request, creates=admission.creates)
+        if beyond is not None:
+            self._due.append(Settlement(beyond.request_id))
 
     def server_frame(self, data: bytes) -> list[Settlement]:
         """A frame from the provider: what it settles. Frames that do not parse settle nothing."""
@@ -204,7 +159,8 @@ class WebSocketMeter:
         if kind not in TERMINAL:
             return settled
         steered = as_dict(response.get("incomplete_details")).get("reason") == "steered"
-        return [*settled, self._finish(response_id), *self._after(item.stream_id, steered)]
+        done = self._settle.finished(response_id, self._take(response_id))
+        return [*settled, done, *self._after(item.stream_id, steered)]
 
     def close(self, reason: Reason) -> list[Settlement]:
         """The socket is gone: rows of what was in flight or admitted but never answered. Where it
@@ -215,16 +171,12 @@ class WebSocketMeter:
         unread = reason is Reason.UNREAD
         for response_id, item in list(self._open.items()):
             settled.append(self._interrupt(response_id, item.fault or reason.value, unread=unread))
-        for lane in self._lanes.values():
-            settled += [self._unanswered(request, reason) for request in lane.waiting]
-            settled += [Settlement(request.request_id) for request in lane.steering]
-        settled += [self._unanswered(request, reason) for request in self._doubted.values()]
-        self._lanes.clear()
+        waiting, steering = self._lanes.drain()
+        settled += [self._settle.unanswered(request, reason) for request in waiting]
+        settled += [Settlement(request.request_id) for request in steering]
+        settled += [self._settle.unanswered(request, reason) for request in self._doubted.values()]
         self._doubted.clear()
         return settled
-
-    def _rows(self, request: Request) -> Rows:
-        return Rows(self._call, request, self._clock)
 
     def _next_id(self) -> str:
         self._asked += 1
@@ -233,21 +185,17 @@ class WebSocketMeter:
     def _delta_of(self, named: str, stream_id: str) -> str:
         """The response that a frame without a response object belongs to: the one it names
         (Realtime), else the lane's."""
-        if named in self._open:
-            return named
-        return self._lanes[stream_id].current if stream_id in self._lanes else ""
+        return named if named in self._open else self._lanes.current(stream_id)
 
     def _ensure_open(self, response_id: str, stream_id: str) -> list[Settlement]:
         if response_id in self._open:
             return []
         settled = self._ended_by_error(stream_id)
-        lane = self._lanes.setdefault(stream_id, _Lane())
-        request = lane.waiting.popleft() if lane.waiting else Request("")
+        request = self._lanes.begun(stream_id, response_id) or Request("")
         if not request.request_id:
             request = replace(self._doubted.pop(stream_id, request), request_id="")
             self._unasked.append(response_id)
-        self._open[response_id] = _Open(request, stream_id)
-        lane.current = response_id
+        self._open[response_id] = Open(request, stream_id)
         if len(self._open) > MAX_OPEN:
             settled.append(self._interrupt(next(iter(self._open)), "too many open responses"))
         return settled
@@ -255,71 +203,23 @@ class WebSocketMeter:
     def _ended_by_error(self, stream_id: str) -> list[Settlement]:
         """A lane of the Responses API has one response at a time: where another begins, the error
         before it did end the former. Realtime has several, and ends each by an event of its own."""
-        lane = self._lanes.get(stream_id)
-        item = self._open.get(lane.current) if lane else None
-        if lane is None or item is None or not item.fault:
+        current = self._lanes.current(stream_id)
+        item = self._open.get(current)
+        if item is None or not item.fault or self._call.dialect is not Dialect.OPENAI_RESPONSES:
             return []
-        if self._call.dialect is not Dialect.OPENAI_RESPONSES:
-            return []
-        return [self._interrupt(lane.current, item.fault), *self._after(stream_id, False)]
+        return [self._interrupt(current, item.fault), *self._after(stream_id, False)]
 
-    def _take(self, response_id: str) -> _Open:
+    def _take(self, response_id: str) -> Open:
         item = self._open.pop(response_id)
-        lane = self._lanes.get(item.stream_id)  # another of its responses may have ended it
-        if lane is not None and lane.current == response_id:
-            lane.current = ""
-        self._forget_idle(item.stream_id)
+        self._lanes.ended(item.stream_id, response_id)
         return item
 
-    def _forget_idle(self, stream_id: str) -> None:
-        if stream_id in self._lanes and self._lanes[stream_id].idle:
-            del self._lanes[stream_id]
-
     def _after(self, stream_id: str, steered: bool) -> list[Settlement]:
-        """A response has ended: its steering frames are spent, one of them on a successor."""
-        if not steered and stream_id not in self._lanes:
-            return []
-        lane = self._lanes.setdefault(stream_id, _Lane())
-        if steered:
-            lane.waiting.appendleft(lane.steering.popleft() if lane.steering else Request(""))
-        settled = [Settlement(request.request_id) for request in lane.steering]
-        lane.steering.clear()
-        self._forget_idle(stream_id)
-        return settled
-
-    def _finish(self, response_id: str) -> Settlement:
-        item = self._take(response_id)
-        tally, rows = item.reader.tally, self._rows(item.request)
-        if tally.complete:
-            # A prewarm reports zero, but the next turn's input holds all that it brought.
-            size = tally.tokens.total or item.request.input_estimate
-            self._conversations.remember(response_id, size)
-            if item.request.prewarm and not tally.tokens.total:
-                return Settlement(item.request.request_id)
-            exchanges = rows.all_of(tally, Completeness.FINAL, tally.failed)
-        elif tally.unbilled:
-            exchanges = []
-        else:
-            final = Completeness.PARTIAL if tally.failed else Completeness.ESTIMATED
-            exchanges = rows.interrupted(tally, final, tally.failed or "ended without usage")
-        return Settlement(item.request.request_id, tuple(exchanges))
+        spent = self._lanes.spent(stream_id, steered=steered)
+        return [Settlement(request.request_id) for request in spent]
 
     def _interrupt(self, response_id: str, note: str, *, unread: bool = False) -> Settlement:
-        item = self._take(response_id)
-        rows = self._rows(item.request)
-        if unread:
-            item.reader.tally.at_least(item.request.bound or item.request.allowance)
-        exchanges = rows.interrupted(item.reader.tally, Completeness.PARTIAL, note)
-        return Settlement(item.request.request_id, tuple(exchanges))
-
-    def _unanswered(self, request: Request, reason: Reason) -> Settlement:
-        if request.prewarm or not request.request_id:
-            return Settlement(request.request_id)
-        rows, tally = self._rows(request), Tally()
-        if reason is Reason.UNREAD:
-            tally.at_least(request.bound or request.allowance)
-        exchanges = rows.interrupted(tally, Completeness.PARTIAL, reason.value)
-        return Settlement(request.request_id, tuple(exchanges))
+        return self._settle.interrupted(self._take(response_id), note, unread=unread)
 
     def _error(self, stream_id: str, error: dict[str, Any]) -> list[Settlement]:
         """An error may be about any frame of the client's, also a free one, and "most errors are
@@ -337,7 +237,7 @@ class WebSocketMeter:
         if lane.free:
             lane.free -= 1
             self._doubt(stream_id, request)
-        self._forget_idle(stream_id)
+        self._lanes.tidy(stream_id)
         return [Settlement(request.request_id)]
 
     def _doubt(self, stream_id: str, request: Request) -> None:
@@ -345,11 +245,11 @@ class WebSocketMeter:
         Where it never does, the request is booked with the socket's end."""
         before = self._doubted.pop(stream_id, None)
         if before is not None:
-            self._due.append(self._unanswered(before, Reason.UPSTREAM_FAILED))
+            self._due.append(self._settle.unanswered(before, Reason.UPSTREAM_FAILED))
         self._doubted[stream_id] = request
         if len(self._doubted) > MAX_OPEN:
             _, oldest = self._doubted.popitem(last=False)
-            self._due.append(self._unanswered(oldest, Reason.UPSTREAM_FAILED))
+            self._due.append(self._settle.unanswered(oldest, Reason.UPSTREAM_FAILED))
 
 
 def _document(data: bytes, read: Callable[[bytes], Any] = documents.read) -> dict[str, Any]:
@@ -357,19 +257,3 @@ def _document(data: bytes, read: Callable[[bytes], Any] = documents.read) -> dic
         return as_dict(read(data))
     except (ValueError, RecursionError):
         return {}
-
-
-def refusal_frame(*, message: str, retry_after: float | None = None, stream_id: str = "") -> bytes:
-    """The frame to inject instead of a refused ``response.create``.
-
-    Codex stops after one request on this shape; on other statuses it reconnects and then falls
-    back to HTTPS. ``retry_after`` is in seconds.
-    """
-    error: dict[str, Any] = {"type": "usage_limit_reached", "code": "usage_limit_reached"}
-    error["message"] = message
-    if retry_after is not None:
-        error["resets_in_seconds"] = max(1, round(retry_after))
-    frame: dict[str, Any] = {"type": "error", "status": 429, "error": error}
-    if stream_id:
-        frame["stream_id"] = stream_id
-    return json.dumps(frame, ensure_ascii=False).encode()

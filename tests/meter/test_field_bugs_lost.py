@@ -11,7 +11,7 @@ import pytest
 import zstandard
 
 from botbottle.meter import Meter, Reason, unanswered
-from botbottle.meter.websocket import MAX_OPEN
+from botbottle.meter.lanes import MAX_OPEN
 from botbottle.model.usage import Completeness, Tokens
 
 from .helpers import (

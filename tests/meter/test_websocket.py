@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from botbottle.meter import Conversations, Reason
-from botbottle.meter.websocket import MAX_OPEN
+from botbottle.meter.lanes import MAX_OPEN
 from botbottle.model.usage import Completeness, Tokens
 
 from .helpers import answer, ask, completed, socket

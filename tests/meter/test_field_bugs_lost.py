@@ -182,6 +182,16 @@ def test_bug_07_a_socket_keeps_a_bounded_number_of_open_responses() -> None:
     assert all(s.exchanges[0].completeness is Completeness.PARTIAL for s in settled)
 
 
+def test_bug_07_an_error_frame_ends_the_accounting_of_no_response() -> None:
+    m = socket()
+    turn = ask(m)
+    created = {"type": "response.created", "response": {"id": "resp_0"}}
+    assert answer(m, created, {"type": "error", "error": {"code": "provoked"}}) == []
+    (settled,) = answer(m, completed("resp_0", input_tokens=70, output_tokens=7))
+    assert settled.request_id == turn
+    assert settled.exchanges[0].tokens.total == 77
+
+
 def test_bug_08_streamed_responses_usage_is_under_response() -> None:
     row = only(feed(meter(RESPONSES), sse(completed(input_tokens=50, output_tokens=5))))
     assert row.tokens.total == 55

@@ -9,12 +9,11 @@ As tests/meter/mutants.py, on SQLite. Prints one line a mutant; exits 1 if one s
 from __future__ import annotations
 
 import shutil
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
-from tests.meter.mutants import ROOT, Mutant
+from tests.support.mutating import ROOT, Mutant, passes, put_in, report
 
 TESTS = "tests/ledger/test_field_bugs.py"
 MUTANTS = (
@@ -42,39 +41,24 @@ MUTANTS = (
 
 def survives(mutant: Mutant, copy: Path) -> bool:
     """True when every test of the bug still passes with the bug put into the copy."""
-    path = copy / "botbottle" / mutant.file
-    text = path.read_text("utf-8")
-    if text.count(mutant.old) != 1:
-        raise SystemExit(f"mutant of bug {mutant.bug} no longer applies: {mutant.old!r}")
-    path.write_text(text.replace(mutant.old, mutant.new), "utf-8")
-    command = [sys.executable, "-B", "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider",
-               TESTS, "-k", f"test_bug_{mutant.bug:02} and sqlite"]  # fmt: skip
-    try:
-        done = subprocess.run(command, cwd=copy, capture_output=True, text=True, timeout=300)
-        if done.returncode not in (0, 1):
-            raise SystemExit(f"bug {mutant.bug}: pytest failed to run\n{done.stdout}{done.stderr}")
-        return done.returncode == 0
-    finally:
-        path.write_text(text, "utf-8")
+    with put_in(mutant, copy / "botbottle" / mutant.file):
+        return passes(copy, TESTS, f"test_bug_{mutant.bug:02} and sqlite", seconds=300)
+
+
+def _copy(into: Path) -> None:
+    skip = shutil.ignore_patterns("__pycache__")
+    for part in ("botbottle", "tests/ledger"):
+        shutil.copytree(ROOT / part, into / part, ignore=skip)
+    for part in ("tests/__init__.py", "pyproject.toml"):
+        shutil.copy(ROOT / part, into / part)
 
 
 def main(numbers: list[int]) -> int:
     """Run the mutants of the given bugs (all by default)."""
     chosen = [m for m in MUTANTS if not numbers or m.bug in numbers]
-    lived = 0
     with tempfile.TemporaryDirectory() as name:
-        copy, skip = Path(name), shutil.ignore_patterns("__pycache__")
-        for part in ("botbottle", "tests/ledger"):
-            shutil.copytree(ROOT / part, copy / part, ignore=skip)
-        for part in ("tests/__init__.py", "pyproject.toml"):
-            shutil.copy(ROOT / part, copy / part)
-        for mutant in chosen:
-            lives = survives(mutant, copy)
-            lived += lives
-            verdict = "SURVIVES" if lives else "caught"
-            print(f"bug {mutant.bug:02} {verdict:8} {mutant.file}: {mutant.old.strip()[:60]}")
-    print(f"{len(chosen) - lived} of {len(chosen)} mutants caught")
-    return 1 if lived else 0
+        _copy(Path(name))
+        return report((mutant, survives(mutant, Path(name))) for mutant in chosen)
 
 
 if __name__ == "__main__":

@@ -10,23 +10,14 @@ named ``test_bug_NN``. Prints one line a mutant; exits 1 if one survives.
 from __future__ import annotations
 
 import shutil
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import NamedTuple
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.support.mutating import ROOT, Mutant, passes, put_in, report
+
 PACKAGES = ("botbottle/__init__.py", "botbottle/model", "botbottle/meter", "tests/__init__.py",
             "tests/meter", "pyproject.toml")  # fmt: skip
-
-
-class Mutant(NamedTuple):
-    bug: int
-    file: str
-    old: str
-    new: str
-
 
 CLAUDE, CHAT = "dialects/anthropic.py", "dialects/openai_chat.py"
 RESPONSES, GEMINI, USAGE = "dialects/openai_responses.py", "dialects/gemini.py", "dialects/openai_usage.py"  # fmt: skip
@@ -128,51 +119,21 @@ def _copy(into: Path) -> None:
             shutil.copy(source, target)
 
 
-def _tests_of(bug: int) -> str:
-    group = "lost" if bug <= 13 else "wrong" if bug <= 23 else "enforced"
-    return f"tests/meter/test_field_bugs_{group}.py"
-
-
 def survives(mutant: Mutant, copy: Path) -> bool:
     """True when every test of the bug still passes with the bug put into the copy."""
-    path = copy / "botbottle/meter" / mutant.file
-    text = path.read_text("utf-8")
-    if text.count(mutant.old) != 1:
-        raise SystemExit(f"mutant of bug {mutant.bug} no longer applies: {mutant.old!r}")
-    path.write_text(text.replace(mutant.old, mutant.new), "utf-8")
-    try:
-        return _passes(mutant.bug, copy)
-    finally:
-        path.write_text(text, "utf-8")
-
-
-def _passes(bug: int, copy: Path) -> bool:
-    command = [sys.executable, "-B", "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider",
-               _tests_of(bug), "-k", f"test_bug_{bug:02}"]  # fmt: skip
-    done = subprocess.run(command, cwd=copy, capture_output=True, text=True, timeout=120)
-    if done.returncode not in (0, 1):
-        raise SystemExit(f"bug {bug}: pytest failed to run\n{done.stdout}{done.stderr}")
-    return done.returncode == 0
+    bug = mutant.bug
+    group = "lost" if bug <= 13 else "wrong" if bug <= 23 else "enforced"
+    with put_in(mutant, copy / "botbottle/meter" / mutant.file):
+        tests = f"tests/meter/test_field_bugs_{group}.py"
+        return passes(copy, tests, f"test_bug_{bug:02}", seconds=120)
 
 
 def main(numbers: list[int]) -> int:
     """Run the mutants of the given bugs (all by default)."""
     chosen = [m for m in MUTANTS if not numbers or m.bug in numbers]
-    survivors = 0
     with tempfile.TemporaryDirectory() as name:
         _copy(Path(name))
-        for mutant in chosen:
-            lives = survives(mutant, Path(name))
-            survivors += lives
-            _report(mutant, lives)
-    print(f"{len(chosen) - survivors} of {len(chosen)} mutants caught")
-    return 1 if survivors else 0
-
-
-def _report(mutant: Mutant, lives: bool) -> None:
-    put_in = mutant.new.strip().partition("\n")[0][:60] or "(removed)"
-    verdict = "SURVIVES" if lives else "caught"
-    print(f"bug {mutant.bug:02} {verdict:8} {mutant.file}: {put_in}", flush=True)
+        return report((mutant, survives(mutant, Path(name))) for mutant in chosen)
 
 
 if __name__ == "__main__":

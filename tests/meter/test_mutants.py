@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.meter.mutants import MUTANTS, ROOT, Mutant
+from tests.meter.mutants import MUTANTS
+from tests.support.mutating import ROOT, Mutant
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda m: f"bug{m.bug:02}-{m.file}")

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import signal
 import socket
 import tempfile
@@ -21,42 +20,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-_READS = ("GET", "HEAD")
-_PATIENCE = 30.0  # seconds for the engine to end what a client that is gone has asked for
-_VERSION = re.compile(r"^/v\d+\.\d+")
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """One request; ``path`` without the API version and without its query."""
-
-    method: str
-    path: str
-    query: str = ""
-
-    @property
-    def writes(self) -> bool:
-        return self.method not in _READS
-
-    def __str__(self) -> str:
-        return f"{self.method} {self.path}"
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """What to do with a matching request. ``delay`` seconds first; then ``status`` answers
-    instead of the engine, or ``cut`` closes the connection: ``before`` it is forwarded or
-    ``after`` the engine has answered. ``act`` is called at the same moment as the cut would
-    be. ``gate``: wait until it is set (two minutes at most). ``times``: how often (-1: always)."""
-
-    matches: Callable[[Request, int], bool]  # request, its number among writing requests
-    delay: float = 0.0
-    status: int = 0
-    cut: bool = False
-    when: str = "before"
-    act: Callable[[], None] | None = None
-    gate: threading.Event | None = None
-    times: int = -1
+from tests.support.faults import Fault, Request, matching
+from tests.support.passing import PATIENCE, Session
 
 
 @dataclass(slots=True)
@@ -95,21 +60,21 @@ class Recorder:
 
     def fail(self, pattern: str, status: int = 500, times: int = -1) -> None:
         """Answer ``status`` to requests whose ``METHOD /path`` matches ``pattern``."""
-        self.faults.append(Fault(_matching(pattern), status=status, times=times))
+        self.faults.append(Fault(matching(pattern), status=status, times=times))
 
     def delay(self, pattern: str, seconds: float, times: int = -1) -> None:
-        self.faults.append(Fault(_matching(pattern), delay=seconds, times=times))
+        self.faults.append(Fault(matching(pattern), delay=seconds, times=times))
 
     def hold(self, pattern: str) -> threading.Event:
         """Keep the first matching request waiting until the returned event is set."""
         gate = threading.Event()
-        self.faults.append(Fault(_matching(pattern), gate=gate, times=1))
+        self.faults.append(Fault(matching(pattern), gate=gate, times=1))
         return gate
 
     def cut(self, pattern: str, when: str = "before", times: int = 1) -> None:
         """Close the client's connection instead of forwarding (``before``) or instead of passing
         on the engine's answer (``after``)."""
-        self.faults.append(Fault(_matching(pattern), cut=True, when=when, times=times))
+        self.faults.append(Fault(matching(pattern), cut=True, when=when, times=times))
 
     def kill_at(self, write: int, pid: Callable[[], int], when: str = "before") -> None:
         """SIGKILL the process ``pid()`` at the ``write``-th writing request (from 1)."""
@@ -159,7 +124,7 @@ class Recorder:
         for client in clients:
             with contextlib.suppress(OSError):
                 client.shutdown(socket.SHUT_RDWR)
-        deadline = time.monotonic() + _PATIENCE
+        deadline = time.monotonic() + PATIENCE
         for thread in serving:
             thread.join(max(0.0, deadline - time.monotonic()))
 
@@ -182,7 +147,7 @@ class Recorder:
             with self._lock:
                 self._open |= {client, engine}
                 self._clients.append(client)
-            _Session(self, client, engine).run()
+            Session(self.arrived, client, engine).run()
         with self._lock:
             self._open -= {client, engine}
 
@@ -199,119 +164,6 @@ class Recorder:
                     self._used[index] = used + 1
                     return fault
         return None
-
-
-class _Session:
-    """One client connection: request heads are looked at, everything else is copied."""
-
-    def __init__(self, recorder: Recorder, client: socket.socket, engine: socket.socket) -> None:
-        self.recorder, self.client, self.engine = recorder, client, engine
-        self.swallow = threading.Event()  # the answer must not reach the client
-        self.after: Fault | None = None
-
-    def run(self) -> None:
-        answers = threading.Thread(target=self._answers, daemon=True)
-        answers.start()
-        try:
-            self._requests(answers)
-        finally:
-            # Half closed, the engine ends what it was asked for, and then the connection.
-            with contextlib.suppress(OSError):
-                self.engine.shutdown(socket.SHUT_WR)
-            answers.join(_PATIENCE)
-
-    def _requests(self, answers: threading.Thread) -> None:
-        buffer = b""
-        while data := self.client.recv(65536):
-            buffer += data
-            while (end := buffer.find(b"\r\n\r\n")) >= 0:
-                head, rest = buffer[: end + 4], buffer[end + 4 :]
-                request, size = _parse(head)
-                fault = self.recorder.arrived(request)
-                if fault and not self._disturb(fault, request):
-                    return
-                self.engine.sendall(head)
-                if b"upgrade: tcp" in head.lower():
-                    self.engine.sendall(rest)
-                    self._copy_rest()
-                    answers.join()
-                    return
-                buffer = self._body(rest, size)
-
-    def _copy_rest(self) -> None:
-        """Hijacked: raw bytes until the client is done, then half-closed like the client's."""
-        while data := self.client.recv(65536):
-            self.engine.sendall(data)
-        self.engine.shutdown(socket.SHUT_WR)
-
-    def _body(self, rest: bytes, size: int) -> bytes:
-        """Forward a request's body; what follows it. -1: chunked."""
-        if size < 0:
-            while b"0\r\n\r\n" not in rest[-5:]:
-                self.engine.sendall(rest)
-                rest = self.client.recv(65536)
-                if not rest:
-                    return b""
-            self.engine.sendall(rest)
-            return b""
-        while len(rest) < size:
-            self.engine.sendall(rest)
-            size -= len(rest)
-            rest = self.client.recv(65536)
-            if not rest:
-                return b""
-        self.engine.sendall(rest[:size])
-        return rest[size:]
-
-    def _disturb(self, fault: Fault, request: Request) -> bool:
-        """Whether to forward the request."""
-        if fault.delay:
-            time.sleep(fault.delay)
-        if fault.gate:
-            fault.gate.wait(120)
-        if fault.status:
-            text = b'{"message":"refused by the test"}'
-            self.client.sendall(
-                f"HTTP/1.1 {fault.status} Test\r\nContent-Type: application/json\r\n"
-                f"Content-Length: {len(text)}\r\nConnection: close\r\n\r\n".encode()
-                + text
-            )
-            return False
-        if fault.cut and fault.when == "before":
-            if fault.act:
-                fault.act()
-            return False
-        if fault.cut:
-            self.after = fault
-        return True
-
-    def _answers(self) -> None:
-        with contextlib.suppress(OSError):
-            while data := self.engine.recv(65536):
-                if self.after is not None:
-                    if self.after.act:
-                        self.after.act()
-                    break
-                with contextlib.suppress(OSError):  # a client that is gone; the engine is not done
-                    self.client.sendall(data)
-        with contextlib.suppress(OSError):
-            self.client.shutdown(socket.SHUT_RDWR)
-
-
-def _parse(head: bytes) -> tuple[Request, int]:
-    """Request and body size (-1: chunked)."""
-    lines = head.decode("latin-1").split("\r\n")
-    method, target, _ = lines[0].split(" ", 2)
-    path, _, query = target.partition("?")
-    headers = {k.strip().lower(): v.strip() for k, _, v in (x.partition(":") for x in lines[1:])}
-    chunked = "chunked" in headers.get("transfer-encoding", "")
-    size = -1 if chunked else int(headers.get("content-length") or 0)
-    return Request(method, _VERSION.sub("", path), query), size
-
-
-def _matching(pattern: str) -> Callable[[Request, int], bool]:
-    compiled = re.compile(pattern)
-    return lambda request, _number: bool(compiled.search(str(request)))
 
 
 @contextlib.contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -10,6 +11,7 @@ from botbottle.engine import containers, endpoint, execution, images, networks, 
 from botbottle.engine.api import ExecResult
 from botbottle.engine.connection import Connection
 from botbottle.engine.reader import DockerReader
+from botbottle.engine.stopping import Stops
 from botbottle.model.plan import Ref
 from botbottle.model.resources import Attachment, ContainerSpec, Limits, NetworkSpec, VolumeSpec
 
@@ -17,12 +19,20 @@ type Labels = Sequence[tuple[str, str]]
 
 
 class DockerEngine(DockerReader):
-    """``EngineWrite`` over one connection. Safe for use from several threads."""
+    """``EngineWrite`` over one connection. Safe for use from several threads.
+
+    What takes or frees addresses waits for all stops to be answered: until then a container
+    without a process may hold its own."""
+
+    def __init__(self, connection: Connection) -> None:
+        super().__init__(connection)
+        self._stops = Stops()
 
     def create_network(self, spec: NetworkSpec, labels: Labels) -> str:
         return networks.create(self.connection, spec, labels)
 
     def remove_network(self, ref: Ref) -> None:
+        self._stops.answered()
         networks.remove(self.connection, ref)
 
     def create_volume(self, spec: VolumeSpec, labels: Labels) -> str:
@@ -35,10 +45,12 @@ class DockerEngine(DockerReader):
         return containers.create(self.connection, spec, name, labels)
 
     def start(self, ref: Ref) -> None:
+        self._stops.answered()
         containers.start(self.connection, ref)
 
     def stop(self, ref: Ref, timeout: int) -> None:
-        containers.stop(self.connection, ref, timeout)
+        ask = functools.partial(containers.stop, self.connection, ref, timeout)
+        self._stops.stop(self.connection, ref.id, ask)
 
     def kill(self, ref: Ref, signal: str = "SIGKILL") -> None:
         containers.kill(self.connection, ref, signal)
@@ -59,9 +71,11 @@ class DockerEngine(DockerReader):
         containers.update(self.connection, ref, limits)
 
     def connect(self, ref: Ref, network: Ref, attachment: Attachment) -> None:
+        self._stops.answered()
         networks.connect(self.connection, ref, network, attachment)
 
     def disconnect(self, ref: Ref, network: Ref) -> None:
+        self._stops.answered()
         networks.disconnect(self.connection, ref, network)
 
     def commit(self, ref: Ref, tag: str, labels: Labels) -> str:

@@ -8,7 +8,7 @@ what came, or ``None`` once a second, and ends by raising.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from botbottle.engine import errors
@@ -57,7 +57,7 @@ def _pump(
 ) -> None:
     """Reads until the stream ends, however it ends; the last item is always the error."""
     try:
-        for line in _lines(stream):
+        for line in lines(stream):
             event = parse(json.loads(line), owned)
             if event is not None:
                 put(event)
@@ -68,7 +68,7 @@ def _pump(
         put(EngineUnreachable(f"the event stream of {address} is not readable"))
 
 
-def _lines(stream: Stream) -> Iterator[bytes]:
+def lines(stream: Iterable[bytes]) -> Iterator[bytes]:
     """JSON objects, one a line; HTTP chunks need not end where lines end."""
     rest = b""
     for chunk in stream:

@@ -171,7 +171,7 @@ WEB = Ref("web", "c1")
 CALLS: dict[str, tuple[Callable[[DockerEngine], object], float]] = {
     "start": (lambda e: e.start(WEB), 0.0),
     "kill": (lambda e: e.kill(WEB), 0.0),
-    "stop": (lambda e: e.stop(WEB, 7), 7.0),
+    "stop": (lambda e: e.stop(Ref("web"), 7), 7.0),
     "create": (
         lambda e: e.create_container(ContainerSpec("web", "agent", "w", "i"), "w", ()),
         LONG,

@@ -136,9 +136,10 @@ class Recorder:
             except OSError:
                 return
             thread = threading.Thread(target=self._serve, args=(client,), daemon=True)
-            with self._lock:
+            with self._lock:  # whoever drains sees a client and its thread, which has started
+                self._clients.append(client)
                 self._serving = [t for t in self._serving if t.is_alive()] + [thread]
-            thread.start()
+                thread.start()
 
     def _serve(self, client: socket.socket) -> None:
         engine = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -146,7 +147,6 @@ class Recorder:
             engine.connect(self.engine)
             with self._lock:
                 self._open |= {client, engine}
-                self._clients.append(client)
             Session(self.arrived, client, engine).run()
         with self._lock:
             self._open -= {client, engine}

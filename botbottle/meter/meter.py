@@ -8,12 +8,11 @@ response that never got there. The meter never raises and never holds more than 
 
 from __future__ import annotations
 
+import copy
 import enum
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
-
-from msgspec.structs import replace
 
 from botbottle.meter import documents
 from botbottle.meter.call import Call, Dialect, Kind
@@ -114,14 +113,20 @@ class Meter:
         tally = self._reader.tally
         return tally.response_id, tally.model
 
+    @property
+    def blind(self) -> bool:
+        """Whether the output can only be guessed so far, from how much has passed."""
+        return not self.committed and self._nothing_read(self._reader.tally)
+
     def owed(self, reason: Reason, *, unread: bool) -> list[Exchange]:
-        """The rows if nothing more comes. ``unread``: at the least what the request allows."""
-        tally = self._reader.tally
-        rows = self._rows.interrupted(tally, Completeness.PARTIAL, reason.value)
+        """The rows if nothing more comes. ``unread``: at the least what the request allows. What
+        a batch will cost is told by its results, each a row of its own."""
+        if self.committed or self._many or self._call.kind is Kind.BATCH_CREATE:
+            return []
+        tally = copy.copy(self._reader.tally)
         if unread:
-            most = max(rows[0].tokens.output, self._request.bound or self._request.allowance)
-            rows[0] = replace(rows[0], tokens=replace(rows[0].tokens, output=most))
-        return rows
+            tally.at_least(self._request.bound or self._request.allowance)
+        return self._unfinished(tally, reason)
 
     @property
     def exact(self) -> bool:

@@ -41,12 +41,16 @@ class OpaqueBytes:
         self._size += size
         return self.rest() if self._size >= STEP else []
 
-    def rest(self) -> list[Exchange]:
-        """The row of what is not written down yet."""
+    def owed(self) -> list[Exchange]:
+        """The row of what is not written down yet, as if nothing more came."""
         if not self._size:
             return []
-        self._written += 1
-        told = Tally(response_id=f"{self._rows.request.request_id}:out{self._written}")
-        tokens = self.running
+        told = Tally(response_id=f"{self._rows.request.request_id}:out{self._written + 1}")
+        return [self._rows.exchange(told, self.running, Completeness.ESTIMATED, NOTE)]
+
+    def rest(self) -> list[Exchange]:
+        """The same row, written down with this."""
+        rows = self.owed()
+        self._written += len(rows)
         self._size = 0
-        return [self._rows.exchange(told, tokens, Completeness.ESTIMATED, NOTE)]
+        return rows

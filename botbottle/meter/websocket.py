@@ -17,6 +17,7 @@ from typing import Any
 from botbottle.meter import documents
 from botbottle.meter.call import Call, Dialect
 from botbottle.meter.dialects.openai_responses import TERMINAL
+from botbottle.meter.doubted import Doubted
 from botbottle.meter.estimate import FRAME_TOKENS, Conversations
 from botbottle.meter.lanes import MAX_OPEN, Lanes
 from botbottle.meter.meter import Reason
@@ -66,7 +67,7 @@ class WebSocketMeter:
         self._asked = 0
         self._lanes = Lanes()
         self._open: OrderedDict[str, Open] = OrderedDict()  # response id -> in flight
-        self._doubted: OrderedDict[str, Request] = OrderedDict()  # stream id -> seemingly refused
+        self._doubted = Doubted()
         self._last = ""  # id of the response that the last server frame belongs to
         self._unasked: deque[str] = deque(maxlen=MAX_OPEN)  # responses begun without an admission
         self._due: list[Settlement] = []  # settled already, told with the next server frame
@@ -95,6 +96,15 @@ class WebSocketMeter:
         of the provider's belongs to; None when that is over."""
         item = self._open.get(self._last)
         return None if item is None else (item.request.request_id, self._settle.owed(item))
+
+    def unadmitted(self) -> list[tuple[str, list[Exchange]]]:
+        """What has no admission and would be owed if this process ended now, as far as it changed
+        since this was last asked: rows by an id of the socket's own. No rows: nothing any more,
+        as for every id that was settled."""
+        if self._opaque:
+            return [(self._prefix, self._opaque.owed())]
+        changes = self._doubted.changes()
+        return [(r.request_id, self.asked(r) if doubted else []) for r, doubted in changes]
 
     def unasked(self) -> list[Request]:
         """Those in flight that nobody has admitted, each told once, to be admitted by its id from
@@ -174,8 +184,7 @@ class WebSocketMeter:
         waiting, steering = self._lanes.drain()
         settled += [self._settle.unanswered(request, reason) for request in waiting]
         settled += [Settlement(request.request_id) for request in steering]
-        settled += [self._settle.unanswered(request, reason) for request in self._doubted.values()]
-        self._doubted.clear()
+        settled += [self._settle.unanswered(request, reason) for request in self._doubted.drain()]
         return settled
 
     def _next_id(self) -> str:
@@ -193,7 +202,7 @@ class WebSocketMeter:
         settled = self._ended_by_error(stream_id)
         request = self._lanes.begun(stream_id, response_id) or Request("")
         if not request.request_id:
-            request = replace(self._doubted.pop(stream_id, request), request_id="")
+            request = replace(self._doubted.take(stream_id) or request, request_id="")
             self._unasked.append(response_id)
         self._open[response_id] = Open(request, stream_id)
         if len(self._open) > MAX_OPEN:
@@ -234,22 +243,13 @@ class WebSocketMeter:
         if lane is None or not lane.waiting:
             return []
         request = lane.waiting.popleft()
-        if lane.free:
+        if lane.free:  # the client has sent something else, which the error may be about
             lane.free -= 1
-            self._doubt(stream_id, request)
+            given_up = self._doubted.add(stream_id, request)
+            if given_up is not None:
+                self._due.append(self._settle.unanswered(given_up, Reason.UPSTREAM_FAILED))
         self._lanes.tidy(stream_id)
         return [Settlement(request.request_id)]
-
-    def _doubt(self, stream_id: str, request: Request) -> None:
-        """The client has sent something else: the error may be about that, and a response come.
-        Where it never does, the request is booked with the socket's end."""
-        before = self._doubted.pop(stream_id, None)
-        if before is not None:
-            self._due.append(self._settle.unanswered(before, Reason.UPSTREAM_FAILED))
-        self._doubted[stream_id] = request
-        if len(self._doubted) > MAX_OPEN:
-            _, oldest = self._doubted.popitem(last=False)
-            self._due.append(self._settle.unanswered(oldest, Reason.UPSTREAM_FAILED))
 
 
 def _document(data: bytes, read: Callable[[bytes], Any] = documents.read) -> dict[str, Any]:

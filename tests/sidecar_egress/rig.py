@@ -71,6 +71,17 @@ class LedgerProcess:
             self._process.wait(10)
             self._process = None
 
+    def freeze(self) -> None:
+        """Connected, but it takes nothing any more; only ``kill`` ends that."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+
+    def kill(self) -> None:
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait(10)
+        self._process = None
+
     def close(self) -> None:
         self.stop()
         self.ledger.close()

@@ -1,22 +1,17 @@
-"""A sidecar that is killed has lost at the most the event in flight."""
+"""The file that a sidecar keeps for the case that it is killed."""
 
 from __future__ import annotations
 
 import errno
 import os
-import signal
 import stat
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from botbottle.model.usage import Completeness, Exchange, Tokens
 from botbottle.sidecar.egress import ledgerlink
-from botbottle.sidecar.egress.inflight import SLOT, SLOTS, InFlight, Left
-from tests.sidecar_egress.rig import ANTHROPIC, OPENAI, Rig, until
-from tests.sidecar_egress.test_metering import CLASSES, client, messages, responses
-from tests.sidecar_egress.ws_client import CREATE, Socket
+from botbottle.sidecar.egress.inflight import LEASES, SLOT, SLOTS, InFlight, Left, lease_of
 
 
 def one(response: str = "r", *numbers: int, note: str = "") -> Exchange:
@@ -117,92 +112,38 @@ class TestTheFile:
         left = dict(again(tmp_path / "f", kept)[1])
         assert left == {"a": row("one"), "b": row("first", 5)}
 
+    def test_what_has_no_lease_leaves_room_for_what_has(self, tmp_path: Path) -> None:
+        kept, _ = InFlight.open(tmp_path / "f")
+        many = [one(f"row {number}") for number in range(20 * LEASES)]
+        assert 0 < len(kept.keep(many)) <= SLOTS - LEASES
+        for number in range(LEASES):
+            kept.put(f"l{number}", row(str(number)))
+        left = again(tmp_path / "f", kept)[1]
+        assert sum(bool(lease_of(name)) for name, _ in left) == LEASES
+        booked = [r for name, rows in left if not lease_of(name) for r in rows]
+        assert booked and sorted(booked, key=many.index) == many[: len(booked)]
 
-REQUESTS: list[tuple[str, str, dict[str, Any], str]] = [
-    (ANTHROPIC, "/v1/messages", messages(), "content_block_delta"),
-    (OPENAI, "/v1/responses", responses(), "output_text.delta"),
-]
+    def test_no_name_of_what_is_left_is_given_again(self, tmp_path: Path) -> None:
+        first, _ = InFlight.open(tmp_path / "f")
+        (earlier,) = first.keep(row("one"))
+        second, left = again(tmp_path / "f", first)
+        (later,) = second.keep(row("two"))
+        assert earlier != later and left == [(earlier, row("one"))]
+        second.drop(earlier)
+        assert again(tmp_path / "f", second)[1] == [(later, row("two"))]
 
+    def test_rows_that_are_too_long_are_all_that_is_not_kept(self, tmp_path: Path) -> None:
+        kept, _ = InFlight.open(tmp_path / "f")
+        rows = [one("a"), *row("x" * SLOT), *(one(str(number)) for number in range(40))]
+        assert len(kept.keep(rows)) > 2
+        left = again(tmp_path / "f", kept)[1]
+        assert {r.response_id for _, some in left for r in some} == {
+            "a",
+            *map(str, range(40)),
+        }
 
-@pytest.mark.parametrize(("host", "path", "body", "wanted"), REQUESTS, ids=["claude", "codex"])
-def test_a_killed_stream_is_booked_by_the_next_process_once(
-    own: Rig, host: str, path: str, body: dict[str, Any], wanted: str
-) -> None:
-    own.world.default(events=40, stall_after=30)
-    with client(own) as http, http.stream("POST", own.url(host, path), json=body) as answer:
-        lines = answer.iter_lines()  # whose end would be the stream's
-        assert any(wanted in line for line in lines)
-        until(lambda: b"sidecar killed" in kept(own), "the row to be kept")
-        own.sidecar.restart(signal.SIGKILL)
-    until(lambda: len(own.ledger.rows()) == 1, "the row")
-    (booked,) = own.ledger.rows()
-    assert (booked.completeness, booked.note[:14]) == ("partial", "sidecar killed")
-    assert booked.tokens.output > 0
-    (record,) = own.world.requests(settle_seconds=3)
-    if host == ANTHROPIC:  # whose first event tells the input
-        told = {name: getattr(booked.tokens, name) for name in CLASSES[:4]}
-        assert told == {name: record["billed"][name] for name in CLASSES[:4]}
-    until(lambda: own.ledger.reserved() == 0, "the reservation to be gone")
-    own.sidecar.restart(signal.SIGKILL)
-    own.standard()
-    with client(own) as http:
-        http.post(own.url(host, path), json=body | {"stream": False})
-    until(lambda: len(own.ledger.rows()) == 2, "the next row")
-    assert sum(r.completeness == "partial" for r in own.ledger.rows()) == 1
-
-
-def kept(own: Rig) -> bytes:
-    return (own.sidecar.folder / "control" / "in-flight").read_bytes()
-
-
-def test_what_was_settled_is_kept_no_more(own: Rig) -> None:
-    with client(own) as http:
-        assert http.post(own.url(ANTHROPIC, "/v1/messages"), json=messages()).is_success
-    until(lambda: len(own.ledger.rows()) == 1, "the row")
-    until(lambda: live(own) == 0, "the slot to be free")
-    own.sidecar.restart(signal.SIGKILL)
-    own.standard()
-    with client(own) as http:
-        assert http.post(own.url(ANTHROPIC, "/v1/messages"), json=messages()).is_success
-    until(lambda: len(own.ledger.rows()) == 2, "the next row")
-    assert {r.completeness for r in own.ledger.rows()} == {"final"}
-
-
-def live(own: Rig) -> int:
-    """Slots in use: those whose length is not zero."""
-    data = kept(own)
-    return sum(data[i + 48 : i + 50] != b"\0\0" for i in range(0, len(data), SLOT))
-
-
-def test_what_the_ledger_did_not_take_before_the_end_is_booked_later(own: Rig) -> None:
-    with client(own) as http:
-        assert http.post(own.url(ANTHROPIC, "/v1/messages"), json=messages()).is_success
-        until(lambda: len(own.ledger.rows()) == 1, "the row")
-        own.world.default(first_delay=0.0, events=40, delay=0.05)
-        url = own.url(ANTHROPIC, "/v1/messages")
-        with http.stream("POST", url, json=messages()) as answer:
-            lines = iter(answer.iter_lines())
-            next(lines)
-            own.ledger.stop()
-            assert any("message_stop" in line for line in lines)
-        own.sidecar.stop(signal.SIGKILL)
-    own.ledger.start()
-    own.sidecar.start()
-    until(lambda: len(own.ledger.rows()) == 2, "the row that nobody could take")
-    assert {r.completeness for r in own.ledger.rows()} == {"final"}
-
-
-def test_a_killed_socket_is_booked_by_the_next_process(own: Rig) -> None:
-    own.world.default(events=40, stall_after=30)
-    ws = Socket(own, OPENAI, "/v1/responses")
-    ws.send(CREATE)
-    for event in ws.receive():
-        if event["type"] == "response.output_text.delta":
-            break
-    until(lambda: b"sidecar killed" in kept(own), "the row to be kept")
-    own.sidecar.restart(signal.SIGKILL)
-    ws.close()
-    until(lambda: len(own.ledger.rows()) == 1, "the row")
-    (booked,) = own.ledger.rows()
-    assert (booked.completeness, booked.note[:14]) == ("partial", "sidecar killed")
-    assert booked.tokens.output > 0
+    def test_nothing_owed_any_more_is_nothing_kept(self, tmp_path: Path) -> None:
+        kept, _ = InFlight.open(tmp_path / "f")
+        kept.put("a", row("one"))
+        kept.put("a", [])
+        assert again(tmp_path / "f", kept)[1] == []

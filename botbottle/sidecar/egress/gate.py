@@ -51,10 +51,11 @@ class Ledger(Protocol):
 
     def settle(self, lease: str, exchanges: Sequence[Exchange]) -> None: ...
 
-    def passing(self, lease: str, rows: Sequence[Exchange]) -> None:
-        """Keep what the lease's request leaves if this process ends now."""
+    def passing(self, name: str, rows: Sequence[Exchange]) -> None:
+        """Keep what a request leaves if this process ends now, by its lease or, where it has none,
+        by any other name after a ``-``. No rows: nothing any more."""
 
-    def passed(self, lease: str, tokens: Tokens) -> None:
+    def passed(self, name: str, tokens: Tokens) -> None:
         """Keep what it has cost by now; cheap enough for every event of a stream."""
 
     def release(self, lease: str) -> None: ...
@@ -94,10 +95,10 @@ class NoLedger:
     def settle(self, lease: str, exchanges: Sequence[Exchange]) -> None:
         """Nothing was admitted, so there is nothing to settle."""
 
-    def passing(self, lease: str, rows: Sequence[Exchange]) -> None:
+    def passing(self, name: str, rows: Sequence[Exchange]) -> None:
         """Nothing was admitted, so nothing passes."""
 
-    def passed(self, lease: str, tokens: Tokens) -> None:
+    def passed(self, name: str, tokens: Tokens) -> None:
         """Nothing was admitted, so nothing passes."""
 
     def release(self, lease: str) -> None:

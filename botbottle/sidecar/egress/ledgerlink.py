@@ -15,7 +15,7 @@ from botbottle.ledger.records import Admitted, Progress, Refusal
 from botbottle.model.usage import Exchange, Tokens
 from botbottle.sidecar.egress.app import Settings
 from botbottle.sidecar.egress.gate import Cut, Ledger, LedgerDown, NoLedger
-from botbottle.sidecar.egress.inflight import InFlight, Left
+from botbottle.sidecar.egress.inflight import InFlight, Left, lease_of
 from botbottle.sidecar.egress.log import Log
 from botbottle.sidecar.ledger.client import LedgerClient
 
@@ -41,8 +41,8 @@ class LinkedLedger:
     async def start(self) -> None:
         """Connect in the background, and book what an earlier process has left."""
         await self._client.start()
-        for lease, rows in self._left:
-            self.settle(lease, rows)
+        for name, rows in self._left:
+            self._tell(self._settled(lease_of(name), rows, [name]))
 
     async def close(self) -> int:
         """Deliver what waits, for a bounded time; returns how many rows were lost."""
@@ -76,21 +76,25 @@ class LinkedLedger:
 
     def settle(self, lease: str, exchanges: Sequence[Exchange]) -> None:
         """Book rows. They are kept until the service has them."""
-        if lease and exchanges:
+        if lease:
             self._kept.put(lease, exchanges)
-        self._tell(self._settled(lease, exchanges))
+        names = [lease] if lease else self._kept.keep(exchanges)
+        self._tell(self._settled(lease, exchanges, names))
 
-    async def _settled(self, lease: str, exchanges: Sequence[Exchange]) -> None:
+    async def _settled(
+        self, lease: str, exchanges: Sequence[Exchange], names: Sequence[str]
+    ) -> None:
         await self._client.settle(lease, exchanges)
-        self._kept.drop(lease)
+        for name in names:
+            self._kept.drop(name)
 
-    def passing(self, lease: str, rows: Sequence[Exchange]) -> None:
+    def passing(self, name: str, rows: Sequence[Exchange]) -> None:
         """Keep the rows."""
-        self._kept.put(lease, rows)
+        self._kept.put(name, rows)
 
-    def passed(self, lease: str, tokens: Tokens) -> None:
+    def passed(self, name: str, tokens: Tokens) -> None:
         """Keep the numbers."""
-        self._kept.count(lease, tokens)
+        self._kept.count(name, tokens)
 
     def release(self, lease: str) -> None:
         """Give a lease back."""

@@ -174,6 +174,8 @@ class SocketSpend:
         request_id, rows = self._meter.passing() or ("", [])
         if request_id in self._leases:
             self._ledger.passing(self._leases[request_id].lease, rows)
+        for own, rows in self._meter.unadmitted():
+            self._ledger.passing(f"-{own}", rows)
 
     def close(self, reason: Reason) -> None:
         """The socket is gone. Idempotent."""
@@ -183,6 +185,7 @@ class SocketSpend:
         elif self.was_cut:
             reason = Reason.CUT
         self._settle(self._meter.close(reason))
+        self._keep()
         for lease in self._leases.values():
             self._ledger.release(lease.lease)
         self._leases.clear()
@@ -195,6 +198,8 @@ class SocketSpend:
                 self._ledger.settle(lease, item.exchanges)
             elif lease:
                 self._ledger.release(lease)
+            if item.exchanges and not lease:
+                self._ledger.passing(f"-{item.request_id}", [])  # kept as settled from here on
             self._reported = 0
 
     def _allow(self, room: int | None) -> None:

@@ -108,6 +108,8 @@ class Spend:
             clock=time.time,
             conversations=conversations,
         )
+        if self._meter.committed and self._lease:
+            self._ledger.passing(self._lease, [])  # refused: it costs nothing
 
     def feed(self, chunk: bytes) -> None:
         """Bytes of the response, before they are passed on."""
@@ -123,7 +125,7 @@ class Spend:
 
     def _keep(self, meter: Meter, tokens: Tokens) -> None:
         """For the case that this process is killed."""
-        if meter.named == self._named and not self._unread:
+        if meter.named == self._named and not (self._unread or meter.blind):
             self._ledger.passed(self._lease, tokens)
         elif not meter.committed:
             self._named = meter.named

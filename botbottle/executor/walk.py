@@ -1,0 +1,132 @@
+"""Walk a plan: threads for ops, one loop that decides what starts next, no other decisions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+
+from msgspec import Struct, field
+
+from botbottle.errors import BBError, EngineUnreachable, LedgerError
+from botbottle.executor import ready
+from botbottle.executor.api import Failure, NotStarted, Result, Tools, Why
+from botbottle.executor.attempt import Attempt
+from botbottle.executor.dag import Dag
+from botbottle.executor.pool import pool
+from botbottle.executor.report import about
+from botbottle.model.plan import Op, Plan, StartContainer
+from botbottle.ui import events
+
+_POLL = 0.1  # seconds between looks at `cancelled` while ops run
+
+
+class Walk(Struct):
+    """One execution. Only `attempt` runs in worker threads."""
+
+    plan: Plan
+    tools: Tools
+    attempt: Attempt
+    fence: Callable[[], bool]
+    fail_fast: bool
+    meanwhile: Callable[[], None]
+    done: list[Op] = field(default_factory=list)
+    failed: list[Failure] = field(default_factory=list)
+    not_started: list[NotStarted] = field(default_factory=list)
+    stop: Why | None = None
+
+    def execute(self, parallel: int, settle: bool) -> Result:
+        clock, dag = self.tools.clock, Dag(self.plan.ops)
+        start = clock.now()
+        self._emit(events.RunStarted(ts=start, ops=len(self.plan.ops), digest=self.plan.digest))
+        self._loop(dag, pool(parallel), max(1, parallel))
+        for op in dag.rest():
+            self._skip(op, self.stop or "interrupted")
+        if settle and self.stop is None:
+            self._settle()
+        return self._result(start)
+
+    def _loop(self, dag: Dag, workers: Executor, parallel: int) -> None:
+        flying: dict[Future[BBError | None], Op] = {}
+        bug: BaseException | None = None
+        while True:
+            while len(flying) < parallel and (op := dag.take()) is not None:
+                if not self._may_start():
+                    dag.put_back(op)
+                    break
+                flying[workers.submit(self.attempt.of, op)] = op
+            if not flying:
+                break
+            finished, _ = wait(flying, timeout=_POLL, return_when=FIRST_COMPLETED)
+            for future in sorted(finished, key=lambda f: dag.order[flying[f].id]):
+                op = flying.pop(future)
+                if (crash := future.exception()) is not None:
+                    bug, self.stop = bug or crash, "fail-fast"
+                else:
+                    self._finish(dag, op, future.result())
+        if bug is not None:
+            raise bug
+
+    def _may_start(self) -> bool:
+        if self.stop is None and self.tools.cancelled():
+            self.stop = "interrupted"
+        if self.stop is None and not self.fence():
+            self.stop = "fenced"
+        return self.stop is None
+
+    def _finish(self, dag: Dag, op: Op, error: BBError | None) -> None:
+        if error is None:
+            self.done.append(op)
+            dag.done(op)
+            return
+        if isinstance(error, ready.Interrupted):
+            self.stop = self.stop or "interrupted"
+            self._skip(op, "interrupted")
+            return
+        self.failed.append(Failure(op, error))
+        if op.best_effort:
+            dag.done(op)
+            return
+        for blocked in dag.failed(op):
+            self._skip(blocked, "blocked", op.id)
+        if self.fail_fast or isinstance(error, EngineUnreachable | LedgerError):
+            self.stop = self.stop or "fail-fast"
+
+    def _settle(self) -> None:
+        """Containers that were started must stay up; one that does not is a failed start."""
+        started = [
+            (op, self.attempt.names.container(op.ref))
+            for op in self.done
+            if isinstance(op, StartContainer)
+        ]
+        whole = not (self.failed or self.not_started)
+        look = self.meanwhile if whole else ready.nothing
+        for op, error in ready.check_running(started, self.tools, look):
+            self.done.remove(op)
+            self.failed.append(Failure(op, error))
+            self.attempt.tell_failure(op, error)
+
+    def _skip(self, op: Op, why: Why, by: str = "") -> None:
+        self.not_started.append(NotStarted(op, why, by))
+        self._emit(events.OpBlocked(**about(op, self.tools.clock.now()), why=why, by=by))
+
+    def _emit(self, event: events.Event) -> None:
+        self.tools.emit(event)
+
+    def _result(self, start: float) -> Result:
+        order = {op.id: n for n, op in enumerate(self.plan.ops)}
+        now = self.tools.clock.now()
+        self._emit(
+            events.RunDone(
+                ts=now,
+                done=len(self.done),
+                failed=len(self.failed),
+                not_started=len(self.not_started),
+            )
+        )
+        return Result(
+            done=tuple(sorted(self.done, key=lambda op: order[op.id])),
+            failed=tuple(sorted(self.failed, key=lambda f: order[f.op.id])),
+            not_started=tuple(sorted(self.not_started, key=lambda n: order[n.op.id])),
+            seconds=now - start,
+            ids=self.attempt.names.as_dict(),
+        )

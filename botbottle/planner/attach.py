@@ -38,7 +38,7 @@ def attach(
     stray = [
         e
         for e in keep.endpoints
-        if e not in fits.values() and e.network_id not in draft.removed_networks
+        if e not in fits.values() and (keep.id, e.network_id) not in draft.cuts
     ]
     cut = tuple(_disconnect(draft, spec, ref, resource, e) for e in stray)
     missing = [a for a in spec.networks if fits[a.network] is None]

@@ -11,7 +11,15 @@ from msgspec.structs import replace
 from botbottle.model import canonical, labels
 from botbottle.model.diagnostic import Origin
 from botbottle.model.ledger_view import Pool
-from botbottle.model.plan import Action, Change, FieldChange, Notice, Op, ReachChange, RemoveNetwork
+from botbottle.model.plan import (
+    Action,
+    Change,
+    DisconnectNetwork,
+    FieldChange,
+    Notice,
+    Op,
+    ReachChange,
+)
 from botbottle.model.resources import (
     ContainerSpec,
     NetworkSpec,
@@ -39,7 +47,7 @@ class Draft(Struct):
     notices: list[Notice] = field(default_factory=list)
     reach: list[ReachChange] = field(default_factory=list)
     unchanged: int = 0
-    removed_networks: set[str] = field(default_factory=set)
+    cuts: dict[tuple[str, str], str] = field(default_factory=dict)  # (container, network) → op
     vacated: dict[str, str] = field(default_factory=dict)  # container id → op that renames it away
     _ids: set[str] = field(default_factory=set)
     _by_bottle: dict[str, list[Op]] = field(default_factory=dict)
@@ -54,8 +62,8 @@ class Draft(Struct):
             placed = op if after == op.after else replace(op, after=after)
             self.ops.append(placed)
             self._by_bottle.setdefault(op.bottle, []).append(placed)
-            if isinstance(op, RemoveNetwork):
-                self.removed_networks.add(op.ref.id)
+            if isinstance(op, DisconnectNetwork):
+                self.cuts[op.ref.id, op.network.id] = op.id
         return op.id
 
     def existing(self, ids: Iterable[str]) -> tuple[str, ...]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from msgspec import Struct
 
 from botbottle.model import labels
@@ -88,16 +90,7 @@ def _remove(draft: Draft, network: ObservedNetwork, bottle: str, resource: str) 
         )
         return ""
     cut = [
-        draft.add(
-            DisconnectNetwork(
-                id=f"disconnect:{resource}:{network.id[:12]}:{endpoint[:12]}",
-                resource=resource,
-                bottle=bottle,
-                reason="network-superseded",
-                ref=Ref("", endpoint),
-                network=Ref(network.name, network.id),
-            )
-        )
+        _cut(draft, network, endpoint, bottle, resource, "network-superseded")
         for endpoint in sorted(network.endpoints)
     ]
     return draft.add(
@@ -108,6 +101,23 @@ def _remove(draft: Draft, network: ObservedNetwork, bottle: str, resource: str) 
             reason="network-superseded",
             after=tuple(cut),
             ref=Ref(network.name, network.id),
+        )
+    )
+
+
+def _cut(
+    draft: Draft, network: ObservedNetwork, endpoint: str, bottle: str, resource: str, reason: str
+) -> str:
+    """The op that cuts a container (``endpoint``: its id) from a network; one that is planned
+    for the container's own sake serves."""
+    return draft.cuts.get((endpoint, network.id)) or draft.add(
+        DisconnectNetwork(
+            id=f"disconnect:{resource}:{network.id[:12]}:{endpoint[:12]}",
+            resource=resource,
+            bottle=bottle,
+            reason=reason,
+            ref=Ref("", endpoint),
+            network=Ref(network.name, network.id),
         )
     )
 
@@ -126,12 +136,20 @@ def _stranger(draft: Draft, spec: NetworkSpec) -> Notice | None:
 
 
 def drop_network(
-    draft: Draft, network: ObservedNetwork, bottle: str, after: tuple[str, ...], reason: str
+    draft: Draft,
+    network: ObservedNetwork,
+    bottle: str,
+    own: Collection[str],
+    after: tuple[str, ...],
+    reason: str,
 ) -> str:
-    """Plan the removal of an owned network once ``after`` (its containers' removal) is done."""
-    if any(e not in draft.index.container_ids for e in network.endpoints):
-        return _remove(draft, network, bottle, f"{bottle}/internal")
+    """Plan the removal of an owned network once ``after`` (the removal of its ``own`` containers,
+    by id) is done and no other of ours, which somebody connected, is on it any more."""
     resource = f"{bottle}/internal"
+    if any(e not in draft.index.container_ids for e in network.endpoints):
+        return _remove(draft, network, bottle, resource)
+    strays = sorted(set(network.endpoints) - own)
+    cuts = tuple(_cut(draft, network, e, bottle, resource, reason) for e in strays)
     draft.change(resource, bottle, Action.REMOVE, reason)
     return draft.add(
         RemoveNetwork(
@@ -139,7 +157,7 @@ def drop_network(
             resource=resource,
             bottle=bottle,
             reason=reason,
-            after=after,
+            after=(*after, *cuts),
             ref=Ref(network.name, network.id),
         )
     )

@@ -30,11 +30,13 @@ def plan_stopped(draft: Draft, want: Wanted, view: LedgerView) -> None:
 def plan_absent(draft: Draft, name: str, account: str, reason: str, *, registered: bool) -> None:
     """Remove a bottle: agent, sidecars, network, volumes; then close its account's socket."""
     removed: tuple[str, ...] = ()
-    for role in (*ROLES, "restore"):
-        for found in draft.mine(name, role):
-            removed = (*removed, _remove(draft, found, name, role, removed, reason))
+    own = [(role, found) for role in (*ROLES, "restore") for found in draft.mine(name, role)]
+    for role, found in own:
+        removed = (*removed, _remove(draft, found, name, role, removed, reason))
+    ids = {found.id for _, found in own}
     networks = tuple(
-        drop_network(draft, network, name, removed, reason) for network in draft.my_networks(name)
+        drop_network(draft, network, name, ids, removed, reason)
+        for network in draft.my_networks(name)
     )
     gone = (*removed, *(n for n in networks if n))
     for volume in draft.my_volumes(name):

@@ -45,7 +45,7 @@ class Sidecars:
         self.active: dict[tuple[str, str], SidecarStatus] = {}
 
     def _running(self, control_dir: str) -> tuple[str, str] | None:
-        for c in self.engine.world.containers.values():
+        for c in list(self.engine.world.containers.values()):  # other ops go on
             if c.state == "running" and any(m.source == control_dir for m in c.spec.mounts):
                 return c.id, c.started_at
         return None

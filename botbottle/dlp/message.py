@@ -125,7 +125,7 @@ class Message:
         begun = ahead.begin(self.scanner, view)
         if tokens:
             self._scan_tokens(view, location, origin, self._layers if depth else None)
-        found = begun() if begun else ahead.here(self.scanner, view)
+        found = begun.result() if begun else ahead.here(self.scanner, view)
         triggers = self._scan_known(view, location, origin, found.hits)
         if self._known and len(view) <= _SQUEEZE_CAP:
             self._scan_squeezed(data, location, origin)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import binascii
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from botbottle.dlp.budget import Budget
-from botbottle.dlp.engines.base import Candidates, Expression, Matcher
+from botbottle.dlp.engines.base import Expression, Matcher
 from botbottle.dlp.engines.linear import program
 from botbottle.dlp.inflate import compressed
 from botbottle.dlp.wordlike import wordlike
@@ -48,28 +49,40 @@ _IMAGES = (
 _TEXT = bytes([0, 9, 10, 13, *range(32, 127)])
 
 
+class Ends(NamedTuple):
+    """Where an engine says that a run of :data:`RUN` characters ends, in one part of a surface, up
+    to ``stop``; ``more``: behind the last of ``ends`` it was not asked."""
+
+    ends: list[int]
+    stop: int
+    more: bool
+
+
 def spans(
-    surface: memoryview, engine: Matcher, at: int = 0, known: Candidates | None = None
+    surface: memoryview, engine: Matcher, at: int = 0, known: Sequence[Ends] = ()
 ) -> Iterator[tuple[int, int]]:
     """Every run of at least :data:`RUN` characters from ``at`` on, whole, in order.
 
     ``engine`` reports every place that ends as many characters of a run, so what lies inside of a
-    run already seen is passed over. ``known``: what it reported of the surface from ``at`` on.
+    run already seen is passed over. ``known``: what it reported already, elsewhere is none.
     """
-    asked = 1
-    while at + RUN <= len(surface):
-        hits, overflow = known or engine.find(surface[at:], asked)
-        known = None
-        base, reached, found = at, at, 0
-        for _, end in hits:
-            if base + end >= reached + RUN:
-                reached = run_end(surface, base + end - RUN)
-                found += 1
-                yield base + end - RUN, reached
-        if not overflow:
-            return
-        at = max(reached, base + hits[-1][1] - RUN + 1)
-        asked = max(1, min(4 * found, _MOST))  # more only where they are ends of different runs
+    for part in known or (Ends([], len(surface), True),):
+        ends, stop, more = part
+        asked = 1
+        while at < stop:
+            found = 0
+            for end in ends:
+                if end >= at + RUN:
+                    start, at = end - RUN, run_end(surface, end - RUN)
+                    found += 1
+                    yield start, at
+            if not more:
+                break
+            at = max(at, ends[-1] - RUN + 1) if ends else at
+            if ends:  # more at once only where they are ends of different runs
+                asked = max(1, min(4 * found, _MOST))
+            hits, more = engine.find(surface[at:stop], asked)
+            ends = [at + end for _, end in hits]
 
 
 def run_end(surface: memoryview, start: int) -> int:

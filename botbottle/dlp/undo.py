@@ -13,8 +13,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from itertools import islice
 
-from botbottle.dlp import ahead, dense, escapes, inflate, runs, triggers
-from botbottle.dlp.engines.base import Candidates
+from botbottle.dlp import dense, escapes, inflate, pieces, runs, triggers
 from botbottle.dlp.entropy import shannon
 from botbottle.dlp.findings import Verdict
 from botbottle.dlp.tools import Origin, Sink, Span
@@ -32,6 +31,7 @@ _BEGINNING = 16 * 1024  # bytes that are looked at for text in UTF-16
 _ZEROS = 8
 _ASCII = bytes(97 if 32 <= c < 127 or c in b"\t\r\n" else c for c in range(256))
 _WIDE = b"a\0" * _ZEROS
+_NOTHING = pieces.Further()
 _CROWD = 8  # runs that show that a stretch goes on
 
 
@@ -60,7 +60,7 @@ class Undo:
 
     def __init__(
         self, message: Sink, view: memoryview, location: str, depth: int, origin: Origin,
-        further: ahead.Further = ahead.NOTHING,
+        further: pieces.Further = _NOTHING,
     ) -> None:  # fmt: skip
         self._message = message
         self._view = view
@@ -118,10 +118,11 @@ class Undo:
 
         ``first``: the end of the first occurrence.
         """
-        view, skipped = self._view, ahead.skipped(first)
-        found = self._further.get(index)
-        hits, overflow = found or ahead.escaped(self._message.scanner, view, index, first)
-        ends = None if overflow else [end + skipped for _, end in hits]
+        view, known = self._view, self._further.escapes
+        if index in known:
+            ends = known[index]
+        else:
+            ends = pieces.escaped(self._message.scanner, view, index, first)
         for low, high in escapes.windows(ends, len(view)):
             if self._message.late(self._location):
                 return
@@ -161,17 +162,17 @@ class Undo:
         at: int | None = first
         if self._depth > 1 and self._crowded(first):  # what was decoded is often alike
             at = self._dense(first)
-        found = self._further.get(triggers.RUN_TRIGGER)
         while at is not None:
-            at = self._sparse(at, found if at == first else None)
+            at = self._sparse(at)
             if at is not None:
                 at = self._dense(at)
 
-    def _sparse(self, first: int, found: Candidates | None) -> int | None:
+    def _sparse(self, first: int) -> int | None:
         """Look at one run after the other; where they come to be close, returns the place."""
         message, count = self._message, 0
         lately: deque[int] = deque(maxlen=dense.FEW)
-        for start, end in runs.spans(self._view, message.scanner.runs, first, found):
+        known = self._further.runs
+        for start, end in runs.spans(self._view, message.scanner.runs, first, known):
             if len(lately) == dense.FEW and start - lately[0] < dense.FEW * dense.APART:
                 return start
             lately.append(start)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from botbottle.dlp import OUTBOUND_ALL, Limits, Scanner
+from botbottle.dlp import OUTBOUND_ALL, Limits, Scanner, ahead
 from botbottle.dlp.engines.base import Buffer, Candidates, Matcher
 
 SIZE = 100_000
@@ -50,6 +50,18 @@ class Counting:
         self._counts.append(found.hits[-1][1] if found.overflow else len(surface))
         self._counts.append(100 * len(found.hits))
         return found
+
+
+class Idle:
+    """In place of other threads, which might look at a piece twice: none."""
+
+    def submit(self, work: object) -> None:
+        """Do nothing."""
+
+
+@pytest.fixture(autouse=True)
+def _alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ahead, "_pool", Idle)
 
 
 def _work(body: bytes) -> int:

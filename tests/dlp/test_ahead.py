@@ -3,53 +3,120 @@
 from __future__ import annotations
 
 import base64
+import itertools
 import random
+from collections.abc import Callable, Iterator
 
 import pytest
 
-from botbottle.dlp import Finding, Scanner, ahead, runs
-from botbottle.dlp.triggers import RUN_TRIGGER
-from tests.dlp.conftest import PATIENT, alnum, body_with
+from botbottle.dlp import Finding, Scanner, ahead, pieces
+from tests.dlp.conftest import PATIENT, alnum, body_with, github
 
 SECRET = b"Zq7Kw2Lm9Xv4Bn8Rt1Yp5Hc3"
 FILLER = b"ordinary text without anything in it, line after line\n" * 6000
 WORDS = random.Random(4)
 BODIES = {
+    "plain": SECRET,
     "percent": b"".join(b"%%%02X" % c for c in SECRET),
     "unicode": b"".join(b"\\u%04x" % c for c in SECRET),
     "base64": base64.b64encode(b"some words, then the value: " + SECRET),
     "runs": b" ".join(base64.b64encode(alnum(WORDS, 60).encode()) for _ in range(400)) + SECRET,
+    "token in base64": base64.b64encode(f"the token is {github(WORDS)} for now".encode()),
     "nothing": b"",
 }
+SCANNER = Scanner({"S": SECRET, "long": b"Xw4" * 90}, key=b"k", limits=PATIENT)
 
 
-def scanner() -> Scanner:
-    return Scanner({"S": SECRET}, key=b"k", limits=PATIENT)
+def found(name: str, at: int = 20) -> tuple[Finding, ...]:
+    return SCANNER.scan(FILLER[:at] + body_with(BODIES[name], 20) + FILLER)
 
 
-def found(name: str) -> tuple[Finding, ...]:
-    return scanner().scan(FILLER + body_with(BODIES[name], 20) + FILLER)
+def in_one(name: str, at: int, patch: pytest.MonkeyPatch) -> tuple[Finding, ...]:
+    with patch.context() as change:
+        change.setattr(ahead, "_PARALLEL", 1 << 60)
+        return found(name, at)
+
+
+class Helper:
+    """A second thread as the system may run it: it takes ``early`` pieces before the first asks
+    for anything, and has in hand what ``held`` says of the next, which it does not finish."""
+
+    def __init__(self, early: int, held: int) -> None:
+        self.early, self.held = early, held
+
+    def submit(self, help_: Callable[[], None]) -> None:
+        shared: ahead.Shared = help_.__self__  # type: ignore[attr-defined]
+        for _ in range(min(self.early, len(shared._heap))):
+            number = shared._heap.popleft()
+            shared._found[number] = shared._cut.look(number)
+        for _ in range(min(self.held, len(shared._heap))):
+            shared._heap.popleft()
+
+
+def interleavings(count: int) -> Iterator[Helper]:
+    """The helper stopped at every point: late from the start, behind each piece, in each piece."""
+    return (Helper(early, held) for early, held in itertools.product(range(count + 1), (0, 1)))
 
 
 @pytest.mark.parametrize("name", BODIES)
-def test_a_large_surface_has_the_same_findings_however_it_is_searched(
+def test_a_surface_in_pieces_has_the_same_findings_wherever_a_helper_is_late(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ahead, "_PARALLEL", 1 << 60)
-    alone = found(name)
+    alone = in_one(name, 20, monkeypatch)
     monkeypatch.setattr(ahead, "_PARALLEL", 0)
-    monkeypatch.setattr(ahead, "begin", lambda scanner, view: lambda: ahead._all(scanner, view))
-    assert found(name) == alone
+    monkeypatch.setattr(pieces, "SIZE", 64 * 1024)
+    for helper in interleavings(6):
+        monkeypatch.setattr(ahead, "_pool", lambda helper=helper: helper)
+        assert found(name) == alone
     assert bool(alone) == (name != "nothing")
 
 
-@pytest.mark.parametrize("count", [1, 3, 40])
-def test_runs_that_were_looked_for_ahead_are_passed_on_whole(count: int) -> None:
-    rng = random.Random(count)
-    words = [base64.b64encode(rng.randbytes(rng.randrange(40, 300))) for _ in range(count)]
-    view = memoryview(FILLER + b" ".join(words) + FILLER + words[0])
-    before = ahead._all(scanner(), view).further[RUN_TRIGGER]
-    matcher = scanner().runs
-    first = next(runs.spans(view, matcher))[0]
-    assert list(runs.spans(view, matcher, first, before)) == list(runs.spans(view, matcher, first))
-    assert len(list(runs.spans(view, matcher, first, before))) == count + 1
+@pytest.mark.parametrize("name", BODIES)
+def test_nothing_is_lost_where_two_pieces_meet(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    alone = {at: in_one(name, at, monkeypatch) for at in range(0, 4096, 97)}
+    monkeypatch.setattr(ahead, "_PARALLEL", 0)
+    monkeypatch.setattr(ahead, "_pool", lambda: Helper(1, 1))
+    monkeypatch.setattr(pieces, "SIZE", 4096)
+    for at, wanted in alone.items():
+        assert found(name, at) == wanted
+
+
+def test_a_thread_that_helps_is_of_use() -> None:
+    """The positive control: what the helper looked at is taken as it is."""
+    shared = ahead.Shared(SCANNER, memoryview(FILLER + SECRET))
+    shared.help()
+    known = [part for part in shared._found if part]
+    assert len(known) == shared._cut.count > 1
+    shared._cut.look = lambda number: pytest.fail(f"looked at {number} again")  # type: ignore[method-assign,misc]
+    assert shared.result() == pieces.joined(known, PATIENT.events)
+
+
+def test_a_flood_ends_the_search_at_the_same_place_whoever_meets_it_first() -> None:
+    flood = memoryview((FILLER + b"Zq7Kw " * 2000 + FILLER) * 2)
+    first = ahead.Shared(SCANNER, flood)
+    second = ahead.Shared(SCANNER, flood)
+    second.help()
+    assert first.result() == second.result()
+    assert first.result().hits.overflow
+    assert len(first.result().hits.hits) == PATIENT.events
+
+
+def test_a_literal_longer_than_a_quarter_of_a_piece_makes_one_piece(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    scanner = Scanner({"odd": b"a" * 1500}, key=b"k", limits=PATIENT)
+    size = 4 * scanner.index.plain.longest
+    assert size >= 6000
+    monkeypatch.setattr(pieces, "SIZE", size - 1)
+    assert pieces.Cut(scanner, memoryview(FILLER)).count == 1
+    monkeypatch.setattr(pieces, "SIZE", size)
+    assert pieces.Cut(scanner, memoryview(FILLER)).count == -(-len(FILLER) // size)
+
+
+@pytest.mark.parametrize("body", [BODIES["runs"], b"%41%42 " * 40_000])
+def test_all_pieces_give_the_same_in_whatever_order_they_are_looked_at(body: bytes) -> None:
+    cut = pieces.Cut(SCANNER, memoryview(FILLER + body))
+    forwards = [cut.look(number) for number in range(cut.count)]
+    cut = pieces.Cut(SCANNER, memoryview(FILLER + body))
+    backwards = [cut.look(number) for number in reversed(range(cut.count))]
+    assert pieces.joined(forwards, 1024) == pieces.joined(backwards[::-1], 1024)

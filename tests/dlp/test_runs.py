@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from botbottle.dlp import runs
 from botbottle.dlp.budget import Budget
 from botbottle.dlp.compiled import matcher
-from botbottle.dlp.runs import RUN, RUN_EXPRESSION, decode_run, run_end, spans, worth
+from botbottle.dlp.runs import RUN, RUN_EXPRESSION, Ends, decode_run, run_end, spans, worth
 
 ENGINE = matcher([RUN_EXPRESSION])
 _PIECES = st.one_of(
@@ -115,3 +115,19 @@ def test_beginnings_have_the_ends_that_a_look_at_all_of_it_finds(
     found = list(runs.begun_spans(surface, places))
     for start, last in found:
         assert runs.run_end(surface, start) == last and last - start < runs.RUN + 2
+
+
+@given(st.lists(_PIECES, max_size=30).map(b";".join), st.integers(80, 900), st.integers(1, 5))
+def test_runs_of_which_a_part_was_looked_for_ahead_are_found_whole(
+    data: bytes, size: int, most: int
+) -> None:
+    """Piece by piece, each with what goes before it, and no more than a few ends of each."""
+    view, known = memoryview(data), list[Ends]()
+    for start in range(0, len(data), size):
+        low, stop = max(0, start - 64), min(len(data), start + size)
+        hits, more = ENGINE.find(view[low:stop], most)
+        if hits:
+            known.append(Ends([low + end for _, end in hits], stop, more))
+    wanted = list(spans(view, ENGINE))
+    assert known or not wanted
+    assert not known or list(spans(view, ENGINE, 0, known)) == wanted

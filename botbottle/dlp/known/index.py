@@ -32,12 +32,14 @@ class Literals:
     def __init__(self) -> None:
         self._numbers: tuple[dict[bytes, int], dict[bytes, int]] = ({}, {})  # by caselessness
         self._owners: list[tuple[Owner, ...]] = []
+        self.longest = 0  # bytes of a literal
 
     def __len__(self) -> int:
         return len(self._owners)
 
     def add(self, text: bytes, caseless: bool, owner: tuple[Owner]) -> None:
         """Look for ``text`` on behalf of ``owner``."""
+        self.longest = max(self.longest, len(text))
         numbers = self._numbers[caseless]
         number = numbers.setdefault(text.lower() if caseless else text, len(self._owners))
         if number == len(self._owners):

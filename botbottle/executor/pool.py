@@ -1,41 +1,58 @@
-"""Where ops run: in threads, or one after the other in the caller's."""
+"""Where ops run: in threads, or one after the other in the caller's.
+
+Made of a queue and threads alone: ``concurrent.futures`` imports a log library, which takes a
+fiftieth of what a small apply takes.
+"""
 
 from __future__ import annotations
 
+import queue
 import threading
 from collections.abc import Callable
-from concurrent.futures import Executor, Future
+
+from msgspec import Struct
+
+from botbottle.errors import BBError
+from botbottle.model.plan import Op
+
+type Run = Callable[[Op], BBError | None]
 
 
-class _Inline(Executor):
-    """Runs each op at once, in the caller's thread: for one op at a time, no thread is needed."""
+class Finished(Struct, frozen=True):
+    """An op that has ended: the error that remains, or the bug that came out."""
 
-    def submit[**P, T](self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
-        future: Future[T] = Future()
+    op: Op
+    error: BBError | None = None
+    bug: BaseException | None = None
+
+
+class Pool:
+    """Runs ops; the caller sees to how many at a time. With ``threads`` each has one, a daemon, so
+    that a process that is told to stop now does not wait for an image build. Without threads an op
+    is run at once."""
+
+    def __init__(self, run: Run, *, threads: bool) -> None:
+        self._run = run
+        self._threads = threads
+        self._finished: queue.SimpleQueue[Finished] = queue.SimpleQueue()
+
+    def submit(self, op: Op) -> None:
+        """Begin, or without threads do, one op."""
+        if not self._threads:
+            self._work(op)
+            return
+        threading.Thread(target=self._work, args=(op,), name="bb-op", daemon=True).start()
+
+    def finished(self) -> list[Finished]:
+        """Wait for an op to end; that one and all others that have ended, too."""
+        found = [self._finished.get()]
+        while not self._finished.empty():
+            found.append(self._finished.get())
+        return found
+
+    def _work(self, op: Op) -> None:
         try:
-            future.set_result(fn(*args, **kwargs))
-        except BaseException as error:  # noqa: BLE001 - what a thread pool does; the loop re-raises
-            future.set_exception(error)
-        return future
-
-
-class _Threads(Executor):
-    """One thread an op (the caller limits how many). They are daemons, so a process that is told
-    to stop now does not wait for an image build."""
-
-    def submit[**P, T](self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
-        future: Future[T] = Future()
-
-        def work() -> None:
-            try:
-                future.set_result(fn(*args, **kwargs))
-            except BaseException as error:  # noqa: BLE001 - what a thread pool does, as above
-                future.set_exception(error)
-
-        threading.Thread(target=work, name="bb-op", daemon=True).start()
-        return future
-
-
-def pool(parallel: int) -> Executor:
-    """For ``parallel`` ops at a time."""
-    return _Inline() if parallel <= 1 else _Threads()
+            ended = Finished(op, self._run(op))
+        except BaseException as bug:  # noqa: BLE001 - the loop raises it again
+            ended = Finished(op, bug=bug)
+        self._finished.put(ended)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 
 from msgspec import Struct, field
 
@@ -12,12 +11,10 @@ from botbottle.executor import ready
 from botbottle.executor.api import Failure, NotStarted, Result, Tools, Why
 from botbottle.executor.attempt import Attempt
 from botbottle.executor.dag import Dag
-from botbottle.executor.pool import pool
+from botbottle.executor.pool import Pool
 from botbottle.executor.report import about
 from botbottle.model.plan import Op, Plan, StartContainer
 from botbottle.ui import events
-
-_POLL = 0.1  # seconds between looks at `cancelled` while ops run
 
 
 class Walk(Struct):
@@ -38,31 +35,33 @@ class Walk(Struct):
         clock, dag = self.tools.clock, Dag(self.plan.ops)
         start = clock.now()
         self._emit(events.RunStarted(ts=start, ops=len(self.plan.ops), digest=self.plan.digest))
-        self._loop(dag, pool(parallel), max(1, parallel))
+        self._loop(dag, max(1, parallel))
         for op in dag.rest():
             self._skip(op, self.stop or "interrupted")
         if settle and self.stop is None:
             self._settle()
         return self._result(start)
 
-    def _loop(self, dag: Dag, workers: Executor, parallel: int) -> None:
-        flying: dict[Future[BBError | None], Op] = {}
+    def _loop(self, dag: Dag, parallel: int) -> None:
+        pool = Pool(self.attempt.of, threads=parallel > 1)
+        flying = 0
         bug: BaseException | None = None
         while True:
-            while len(flying) < parallel and (op := dag.take()) is not None:
+            while flying < parallel and (op := dag.take()) is not None:
                 if not self._may_start():
                     dag.put_back(op)
                     break
-                flying[workers.submit(self.attempt.of, op)] = op
+                pool.submit(op)
+                flying += 1
             if not flying:
                 break
-            finished, _ = wait(flying, timeout=_POLL, return_when=FIRST_COMPLETED)
-            for future in sorted(finished, key=lambda f: dag.order[flying[f].id]):
-                op = flying.pop(future)
-                if (crash := future.exception()) is not None:
-                    bug, self.stop = bug or crash, "fail-fast"
+            ended = pool.finished()
+            flying -= len(ended)
+            for one in sorted(ended, key=lambda f: dag.order[f.op.id]):
+                if one.bug is not None:
+                    bug, self.stop = bug or one.bug, "fail-fast"
                 else:
-                    self._finish(dag, op, future.result())
+                    self._finish(dag, one.op, one.error)
         if bug is not None:
             raise bug
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-
 from msgspec import Struct
 
 from botbottle.model import labels
@@ -139,7 +137,7 @@ def drop_network(
     draft: Draft,
     network: ObservedNetwork,
     bottle: str,
-    own: Collection[str],
+    own: set[str],
     after: tuple[str, ...],
     reason: str,
 ) -> str:

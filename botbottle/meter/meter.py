@@ -209,7 +209,7 @@ class Meter:
         if not tally.complete:
             return self._unfinished(tally, Reason.COMPLETE)
         rows = self._rows.all_of(tally, Completeness.FINAL, tally.failed)
-        if self._conversations is not None:
+        if self._conversations is not None and not self._many:
             self._conversations.remember(rows[0].response_id, rows[0].tokens.total)
         return rows
 

@@ -53,7 +53,8 @@ OPENAI = (
     _rule("POST", P + r"/responses/[^/]+/cancel", Kind.RETRIEVE, Dialect.OPENAI_RESPONSES),
     _rule("POST", P + r"/batches", Kind.BATCH_CREATE, Dialect.OPENAI_BATCH),
     _rule("POST", P + r"/batches/[^/]+/cancel", Kind.OTHER, Dialect.OPENAI_BATCH),
-    _rule("GET", P + r"/files/[^/]+/content", Kind.BATCH_RESULTS, Dialect.OPENAI_BATCH),
+    _rule("GET", r"(?!.*/containers/)" + P + r"/files/[^/]+/content", Kind.BATCH_RESULTS,
+          Dialect.OPENAI_BATCH),
 )  # fmt: skip
 _CLAUDE_ON_VERTEX = P + r"/publishers/anthropic/models/"
 GEMINI = (
@@ -77,10 +78,11 @@ OLLAMA = (
     _rule("POST", r"/api/(?:chat|generate|embed|embeddings)", Kind.GENERATE, Dialect.OLLAMA),
     _rule("POST", r"/api/(?:show|pull|push|create|copy|delete)", Kind.OTHER, Dialect.OLLAMA),
 )
-# POSTs on a provider's host that are known to spend no tokens.
+# POSTs on a provider's host that are known to spend no tokens. None on a model: Google's methods
+# are suffixes of its name. Making a cache costs what is put into it.
 FREE = re.compile(
     r"/(?:v1/(?:files|uploads|moderations|vector_stores|conversations|organizations?|oauth|skills|"
-    r"models|containers|traces)(?:/.*)?|v1beta/(?:files|cachedContents)(?:/.*)?"
+    r"containers|traces)(?:/.*)?|v1beta/files(?:/.*)?|v1beta/cachedContents/[^/:]+"
     r"|upload/v1beta/files|api/v1/(?:keys|credits|auth)(?:/.*)?)"
 )
 RULES = (*ANTHROPIC, *OPENAI, *GEMINI, *BEDROCK, *OLLAMA)

@@ -11,7 +11,17 @@ import re
 from collections.abc import Mapping
 
 from botbottle.meter.call import GATED, Call, Dialect, Kind
-from botbottle.meter.hosts import AZURE, CLAUDE, CODEX, GEMINI, canonical_host, provider_of
+from botbottle.meter.hosts import (
+    AZURE,
+    BEDROCK,
+    CLAUDE,
+    CODEX,
+    GEMINI,
+    OLLAMA,
+    OPENROUTER,
+    canonical_host,
+    provider_of,
+)
 from botbottle.meter.paths import FREE, ODD, find_rule, model_in, normalise
 
 # Google's front end (and many others) let a GET carry out another method.
@@ -23,6 +33,9 @@ _SPENDING = re.compile(
     r"conversation|completion|message|chat|responses|generate|realtime|infer", re.IGNORECASE
 )
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+# Whose files hold no results of OpenAI's batches, only what was uploaded: reading them tells no
+# usage, and who wrote one could tell any.
+_NO_OPENAI_BATCHES = frozenset({CLAUDE, GEMINI, BEDROCK, OPENROUTER, OLLAMA})
 
 
 def _lower(headers: Mapping[str, str]) -> dict[str, str]:
@@ -56,15 +69,20 @@ def _unlisted(host: str, method: str, path: str) -> tuple[Kind, Dialect]:
     return Kind.GENERATE, Dialect.UNKNOWN
 
 
-def _classify(host: str, methods: tuple[str, ...], path: str) -> tuple[Kind, Dialect]:
+def _classify(host: str, key: str, methods: tuple[str, ...], path: str) -> tuple[Kind, Dialect]:
     """The most expensive reading of the request among the methods it may be taken for."""
-    read = [_classify_one(host, method, path) for method in methods]
+    read = [_classify_one(host, key, method, path) for method in methods]
     return next((r for r in read if r[0] in GATED), read[0])
 
 
-def _classify_one(host: str, method: str, path: str) -> tuple[Kind, Dialect]:
+def _classify_one(host: str, key: str, method: str, path: str) -> tuple[Kind, Dialect]:
     rule = find_rule(method, path)
-    return (rule.kind, rule.dialect) if rule else _unlisted(host, method, path)
+    if rule is None:
+        return _unlisted(host, method, path)
+    results = rule.dialect is Dialect.OPENAI_BATCH and rule.kind is Kind.BATCH_RESULTS
+    if results and (key in _NO_OPENAI_BATCHES or host in CHATGPT):
+        return Kind.OTHER, Dialect.UNKNOWN
+    return rule.kind, rule.dialect
 
 
 def _budget_key(key: str, dialect: Dialect) -> str:
@@ -88,6 +106,6 @@ def identify(
     if _is_websocket(method.upper(), lowered) and find_rule("GET", clean) is None:
         dialect, kind = _websocket_dialect(clean), Kind.WEBSOCKET
     else:
-        kind, dialect = _classify(host, _methods(method, lowered), clean)
+        kind, dialect = _classify(host, key, _methods(method, lowered), clean)
     named = model_in(clean) if kind in GATED or kind is Kind.COUNT else ""
     return Call(_budget_key(key, dialect), dialect, kind, host, method.upper(), clean, named)

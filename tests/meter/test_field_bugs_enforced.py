@@ -36,6 +36,8 @@ from .helpers import (
     text_delta,
 )
 
+METHODS = ("batchGenerateContent", "embedContent", "batchEmbedContents", "predict",
+           "predictLongRunning", "generateAnswer", "generateContent")  # fmt: skip
 SPENDING = (
     CLAUDE, CHAT, RESPONSES, GEMINI,
     ("api.anthropic.com", "/v1/messages/batches"),
@@ -66,6 +68,13 @@ SPENDING = (
     ("aiplatform.eu.rep.googleapis.com", "/v1/projects/p/publishers/google/models/m:rawPredict"),
     ("generativelanguage.googleapis.com", "/v1beta/openai/chat/completions"),
     ("generativelanguage.googleapis.com", "/batch"),
+    *(("generativelanguage.googleapis.com", f"/{version}/models/g:{method}")
+      for version in ("v1", "v1beta") for method in METHODS),
+    ("generativelanguage.googleapis.com", "/v1beta/cachedContents"),
+    ("generativelanguage.googleapis.com", "/v1beta/cachedContents/c:generateContent"),
+    ("us-central1-aiplatform.googleapis.com", "/v1/models/m:predict"),
+    ("claude.googleapis.com", "/v1/models/claude-z:rawPredict"),
+    ("bedrock-mantle.us-east-1.api.aws", "/v1/models/m:invoke"),
     ("bedrock-runtime.eu-west-1.amazonaws.com", "/model/m/invoke"),
     ("bedrock-runtime.eu-west-1.amazonaws.com", "/async-invoke"),
     ("bedrock-mantle.us-east-1.api.aws", "/anthropic/v1/messages"),

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from botbottle.meter import Kind, Limits, Meter, Reason, read_request, unanswered
+from botbottle.meter import Limits, Meter, Reason, unanswered
 from botbottle.meter.dialects.anthropic import AnthropicReader
 from botbottle.model.usage import Completeness, Tokens
 
@@ -204,57 +204,6 @@ def test_requests_that_are_not_metered_give_nothing() -> None:
     assert whole(m, json.dumps(counted).encode()) == []
     assert unanswered(call(("api.anthropic.com", "/v1/models"), "GET"),
                       request(call(CLAUDE)), clock, Reason.CUT) == []  # fmt: skip
-
-
-def test_creating_a_batch_gives_a_row_a_request_under_the_id_of_its_result() -> None:
-    place = ("api.anthropic.com", "/v1/messages/batches")
-    where = call(place)
-    assert where.kind is Kind.BATCH_CREATE
-    params = {
-        "model": "claude-z",
-        "max_tokens": 77,
-        "messages": [{"role": "user", "content": "hello " * 50}],
-    }
-    body = {"requests": [{"custom_id": f"c{at}", "params": params} for at in range(3)]}
-    asked = read_request(where, json.dumps(body).encode(), "", "flow-1")
-    m = Meter(where, asked, status=200, headers={"content-type": "application/json"}, clock=clock)
-    rows = whole(m, b'{"id":"msgbatch_7","type":"message_batch","processing_status":"in_progress"}')
-    assert [row.response_id for row in rows] == [f"msgbatch_7/c{at}" for at in range(3)]
-    assert all(row.tokens.output == 77 for row in rows)
-    assert all(row.tokens.input_uncached > 50 and row.model == "claude-z" for row in rows)
-    assert all(row.completeness is Completeness.PARTIAL for row in rows)
-
-
-def test_a_batch_whose_size_nobody_can_know_alarms_and_is_not_free() -> None:
-    place = ("api.openai.com", "/v1/batches")
-    m = meter(place, "application/json", body={"input_file_id": "file-1"})
-    row = only(whole(m, b'{"id":"batch_1","object":"batch","status":"validating"}'))
-    assert (row.response_id, row.completeness) == ("batch_1", Completeness.ESTIMATED)
-    assert row.note.startswith("batch of unknown size")
-    assert row.tokens.output > 0
-
-
-def test_a_batch_beyond_the_bound_loses_no_request(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("botbottle.meter.request.MAX_BATCH", 2)
-    items = [{"custom_id": f"c{at}", "params": {"messages": "x" * 90}} for at in range(5)]
-    body = json.dumps({"requests": items}).encode()
-    asked = read_request(call(("api.anthropic.com", "/v1/messages/batches")), body, "", "f")
-    assert [item.custom_id for item in asked.batch] == ["c0", "c1", "(rest)"]
-    assert asked.batch[2].input_estimate == 3 * asked.batch[0].input_estimate
-
-
-def test_rows_of_batch_results_come_one_by_one_and_a_damaged_file_alarms() -> None:
-    place = ("api.anthropic.com", "/v1/messages/batches/b/results")
-    message = {"id": "m", "model": "claude-z", "usage": {"input_tokens": 1, "output_tokens": 2}}
-    line = json.dumps({"custom_id": "a", "result": {"message": message}}).encode() + b"\n"
-    m = meter(place, "application/x-jsonl", method="GET", content_encoding="gzip")
-    z = zlib.compressobj(wbits=31)
-    assert only(feed(m, z.compress(line) + z.flush(zlib.Z_SYNC_FLUSH))).tokens == Tokens(
-        1, output=2
-    )
-    assert feed(m, b"\xff" * 400) == []
-    row = only(m.close(Reason.COMPLETE))
-    assert (row.completeness, row.tokens.output > 0) == (Completeness.ESTIMATED, True)
 
 
 def test_running_grows_with_the_stream_and_is_exact_about_a_known_input() -> None:

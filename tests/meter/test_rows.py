@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from itertools import accumulate
 
@@ -176,3 +177,12 @@ def test_numbers_that_one_of_several_choices_brings_are_not_the_end() -> None:
             "usage": {"prompt_tokens": 5, "completion_tokens": 90}}  # fmt: skip
     feed(m, sse(text, ends))
     assert (m.exact, m.running.output) == (False, 120)
+
+
+def test_making_a_cache_costs_what_is_put_into_it_and_nothing_twice() -> None:
+    m = meter(("generativelanguage.googleapis.com", "/v1beta/cachedContents"), "application/json",
+              body={"contents": [{"parts": [{"text": "word " * 4000}]}]})  # fmt: skip
+    made = {"name": "cachedContents/c", "usageMetadata": {"totalTokenCount": 4001}}
+    row = only(whole(m, json.dumps(made).encode()))
+    assert (row.tokens.total_input, row.tokens.output) == (4001, 1)
+    assert row.completeness is Completeness.ESTIMATED

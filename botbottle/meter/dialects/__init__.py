@@ -21,7 +21,6 @@ _READERS: Mapping[Dialect, Callable[[], Reader]] = {
     Dialect.OPENAI_CHAT: ChatReader,
     Dialect.OPENAI_RESPONSES: ResponsesReader,
     Dialect.OPENAI_REALTIME: ResponsesReader,
-    Dialect.OPENAI_BATCH: OpenAIBatchReader,
     Dialect.GEMINI_INTERACTIONS: InteractionsReader,
     Dialect.BEDROCK_CONVERSE: ConverseReader,
     Dialect.OLLAMA: OllamaReader,
@@ -37,4 +36,6 @@ def reader_for(call: Call, headers: Mapping[str, str], choices: int) -> Reader:
         return InvokeReader(headers)
     if call.dialect is Dialect.ANTHROPIC_BATCH:
         return AnthropicBatchReader(call.path)
+    if call.dialect is Dialect.OPENAI_BATCH:
+        return OpenAIBatchReader(call.path)
     return _READERS[call.dialect]()

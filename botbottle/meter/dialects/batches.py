@@ -1,7 +1,9 @@
 """Batch results: JSON lines, each the usage of one request of the batch.
 
 Results may be downloaded many times, so a row's id is made of the batch and the request in it
-(Anthropic: batch id from the path and ``custom_id``; OpenAI: the line's own ``batch_req`` id).
+(Anthropic: batch id from the path and ``custom_id``; OpenAI: the file's id from the path and the
+line's own ``batch_req`` id). Anybody can upload a file that looks like OpenAI's results: no line
+of one may have the id of a response, whose row it would correct.
 """
 
 from __future__ import annotations
@@ -38,7 +40,9 @@ class AnthropicBatchReader:
 class OpenAIBatchReader:
     """One row a line of a batch output file; lines of any other file tell nothing."""
 
-    def __init__(self) -> None:
+    def __init__(self, path: str) -> None:
+        parts = path.split("/")
+        self._file = parts[-2] if parts[-1] == "content" else ""
         self.tally = Tally()
 
     def read(self, event: str, doc: dict[str, Any]) -> bool:
@@ -50,8 +54,9 @@ class OpenAIBatchReader:
         usage = as_dict(body.get("usage"))
         if "custom_id" not in doc or not is_usage(usage):
             return False
+        line = as_str(doc.get("id")) or as_str(doc["custom_id"])
         self.tally = Tally(
-            response_id=as_str(doc.get("id")) or as_str(body.get("id")),
+            response_id=f"file:{self._file}/{line}",
             model=as_str(body.get("model")),
             tokens=to_tokens(usage),
             input_known=True,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from botbottle.meter.dialects import anthropic, bedrock, gemini, interactions, openai_usage
-from botbottle.meter.tally import Tally, as_dict, as_str
+from botbottle.meter.tally import Tally, as_dict, as_str, n
 from botbottle.meter.weights import weigh
 from botbottle.model.usage import Tokens
 
@@ -15,8 +15,10 @@ _NESTS = ("response", "message", "interaction", "metadata")
 
 def recognise(usage: dict[str, Any]) -> Tokens | None:
     """Tokens of a usage object of any known shape, or None."""
-    if "promptTokenCount" in usage or "totalTokenCount" in usage:
+    if "promptTokenCount" in usage or "candidatesTokenCount" in usage:
         return gemini.to_tokens(usage)
+    if "totalTokenCount" in usage:  # the making of a cache: all of it is input
+        return Tokens(input_uncached=n(usage["totalTokenCount"]))
     if "inputTokens" in usage:
         return bedrock.converse_tokens(usage)
     if "total_input_tokens" in usage:

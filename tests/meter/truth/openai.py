@@ -171,6 +171,6 @@ def batch(rng: random.Random) -> Sample:
             body = {"id": ident(rng, "resp_"), "model": "gpt-z", "usage": responses_usage(t)}
         doc = {"id": line_id, "custom_id": f"c{at}",
                "response": {"status_code": 200, "request_id": "r", "body": body}}  # fmt: skip
-        steps.append(Step(doc, rows=((line_id, "gpt-z", t),)))
+        steps.append(Step(doc, rows=((f"file:file-1/{line_id}", "gpt-z", t),)))
     return Sample("api.openai.com", "/v1/files/file-1/content", "codex", "lines", steps,
                   method="GET", partial=False)  # fmt: skip

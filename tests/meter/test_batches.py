@@ -1,0 +1,77 @@
+"""Batches: what creating one costs, and what their results tell."""
+
+from __future__ import annotations
+
+import json
+import zlib
+
+import pytest
+
+from botbottle.meter import Conversations, Kind, Meter, Reason, read_request
+from botbottle.meter.estimate import UNKNOWN_CONTEXT
+from botbottle.model.usage import Completeness, Tokens
+
+from .helpers import call, clock, feed, meter, only, request, whole
+
+
+def test_creating_a_batch_gives_a_row_a_request_under_the_id_of_its_result() -> None:
+    place = ("api.anthropic.com", "/v1/messages/batches")
+    where = call(place)
+    assert where.kind is Kind.BATCH_CREATE
+    params = {
+        "model": "claude-z",
+        "max_tokens": 77,
+        "messages": [{"role": "user", "content": "hello " * 50}],
+    }
+    body = {"requests": [{"custom_id": f"c{at}", "params": params} for at in range(3)]}
+    asked = read_request(where, json.dumps(body).encode(), "", "flow-1")
+    m = Meter(where, asked, status=200, headers={"content-type": "application/json"}, clock=clock)
+    rows = whole(m, b'{"id":"msgbatch_7","type":"message_batch","processing_status":"in_progress"}')
+    assert [row.response_id for row in rows] == [f"msgbatch_7/c{at}" for at in range(3)]
+    assert all(row.tokens.output == 77 for row in rows)
+    assert all(row.tokens.input_uncached > 50 and row.model == "claude-z" for row in rows)
+    assert all(row.completeness is Completeness.PARTIAL for row in rows)
+
+
+def test_a_batch_whose_size_nobody_can_know_alarms_and_is_not_free() -> None:
+    place = ("api.openai.com", "/v1/batches")
+    m = meter(place, "application/json", body={"input_file_id": "file-1"})
+    row = only(whole(m, b'{"id":"batch_1","object":"batch","status":"validating"}'))
+    assert (row.response_id, row.completeness) == ("batch_1", Completeness.ESTIMATED)
+    assert row.note.startswith("batch of unknown size")
+    assert row.tokens.output > 0
+
+
+def test_a_batch_beyond_the_bound_loses_no_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("botbottle.meter.request.MAX_BATCH", 2)
+    items = [{"custom_id": f"c{at}", "params": {"messages": "x" * 90}} for at in range(5)]
+    body = json.dumps({"requests": items}).encode()
+    asked = read_request(call(("api.anthropic.com", "/v1/messages/batches")), body, "", "f")
+    assert [item.custom_id for item in asked.batch] == ["c0", "c1", "(rest)"]
+    assert asked.batch[2].input_estimate == 3 * asked.batch[0].input_estimate
+
+
+def test_rows_of_batch_results_come_one_by_one_and_a_damaged_file_alarms() -> None:
+    place = ("api.anthropic.com", "/v1/messages/batches/b/results")
+    message = {"id": "m", "model": "claude-z", "usage": {"input_tokens": 1, "output_tokens": 2}}
+    line = json.dumps({"custom_id": "a", "result": {"message": message}}).encode() + b"\n"
+    m = meter(place, "application/x-jsonl", method="GET", content_encoding="gzip")
+    z = zlib.compressobj(wbits=31)
+    assert only(feed(m, z.compress(line) + z.flush(zlib.Z_SYNC_FLUSH))).tokens == Tokens(
+        1, output=2
+    )
+    assert feed(m, b"\xff" * 400) == []
+    row = only(m.close(Reason.COMPLETE))
+    assert (row.completeness, row.tokens.output > 0) == (Completeness.ESTIMATED, True)
+
+
+def test_a_file_that_the_agent_wrote_speaks_for_no_response() -> None:
+    usage = {"input_tokens": 0, "output_tokens": 0}
+    line = {"id": "resp_1", "custom_id": "x", "response": {"body": {"usage": usage}}}
+    where, known = call(("api.openai.com", "/v1/files/file-9/content"), "GET"), Conversations()
+    known.remember("resp_1", 7000)
+    m = Meter(where, request(where), status=200, headers={}, clock=clock, conversations=known)
+    row = only(feed(m, json.dumps(line).encode() + b"\n"))
+    assert row.response_id == "file:file-9/resp_1"
+    assert known.context("resp_1") == 7000
+    assert known.context(row.response_id) == UNKNOWN_CONTEXT

@@ -113,7 +113,7 @@ def test_the_planner_says_on_which_networks_a_container_must_be_when_it_starts()
     for op, kind in ((agent, "agent"), (egress, "egress")):
         (found,) = world.by_kind(kind)
         assert op.expect == attached_to(e.network_name for e in found.endpoints)
-    world._stop(world.by_kind("agent")[0])
+    world.stop(world.by_kind("agent")[0])
     (again,) = planned(declared(), world, plan.StartContainer).values()
     assert again.expect == agent.expect, "a stopped one as well as a new one"
 

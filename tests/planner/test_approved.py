@@ -51,7 +51,7 @@ def narrowed_by_a_watch() -> tuple[World, Facts]:
 
 def restart(world: World) -> None:
     (egress,) = world.by_kind("egress")
-    world._stop(egress)
+    world.stop(egress)
 
 
 @pytest.mark.parametrize("restarted", [False, True])

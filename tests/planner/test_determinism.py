@@ -39,7 +39,7 @@ def world() -> World:
     a, b, c, d = (agent_of(made, n) for n in NAMES)
     made.set(a, name=b.name)
     made.set(b, name=a.name)
-    made._stop(c)
+    made.stop(c)
     c = agent_of(made, "c")
     made.set(c, endpoints=(*c.endpoints, Endpoint("z9", "bridge"), Endpoint("z8", "lan")))
     bridge = ObservedNetwork("z9", "bridge", {}, False, ("172.17.0.0/16",), ("zz",))

@@ -26,7 +26,7 @@ def test_a_start_waits_for_the_cut_of_a_stray_on_its_network() -> None:
     agents = {c.labels[labels.BOTTLE]: c for c in world.by_kind("agent")}
     (inner,) = agents["api"].endpoints
     network = next(n for n in world.observed.networks if n.id == inner.network_id)
-    world._stop(agents["api"])
+    world.stop(agents["api"])
     stray = Endpoint(network.id, network.name, inner.address)
     world.set(agents["web"], endpoints=(*agents["web"].endpoints, stray))
     world.endpoint(network, agents["web"].id, True)

@@ -106,7 +106,7 @@ def test_a_rotated_secret_is_pushed(running: World) -> None:
 
 def test_a_restarted_sidecar_gets_its_config_again(running: World) -> None:
     egress = running.by_kind("egress")[0]
-    running._stop(egress)
+    running.stop(egress)
     made = running.converge(declared())
     assert [op.id for op in made.ops] == ["start:web/egress", "await:web/egress", "push:web"]
     assert running.plan(declared()).empty

@@ -60,9 +60,9 @@ def meddle(world: World, rng: random.Random) -> None:
     target = rng.choice(sorted(ours, key=lambda c: c.id))
     kind = rng.choice(("stop", "remove", "disconnect", "limits", "pause", "stray", "deaf"))
     if kind == "stop":
-        world._stop(target)
+        world.stop(target)
     elif kind == "remove":
-        world._stop(target)
+        world.stop(target)
         rest = tuple(c for c in world.observed.containers if c.id != target.id)
         world.observed = replace(world.observed, containers=rest)
     elif kind == "disconnect" and target.endpoints:

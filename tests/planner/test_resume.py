@@ -189,7 +189,7 @@ def test_what_a_resume_starts_is_an_order_and_no_drift(frozen: World, want: Decl
     frozen.converge(want)
     for part in ("agent", "egress"):
         world, (found,) = frozen, frozen.by_kind(part)
-        world._stop(found)
+        world.stop(found)
         again = starts(world.converge(want))
         assert again == {f"web/{part}": ("not-running", True)}, "the control: this time it is drift"
 

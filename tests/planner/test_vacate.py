@@ -89,7 +89,7 @@ def test_a_missing_container_is_made_under_its_name_when_the_holder_has_left_it(
 ) -> None:
     lost, holder = of(world, "a"), of(world, "b")
     name = lost.name
-    world._stop(lost)
+    world.stop(lost)
     rest = tuple(c for c in world.observed.containers if c.id != lost.id)
     world.observed = replace(world.observed, containers=rest)
     world.set(holder, name=name)

@@ -142,7 +142,7 @@ def test_an_agent_that_ended_while_it_is_cut_off_is_started_as_it_was(edit: str)
     world, now = running(), declared(EDITS[edit])
     before = agent(world)
     order(world, "cutoff")
-    world._stop(before)
+    world.stop(before)
     made = world.converge(now, HERE)
     assert [op.id for op in made.ops if isinstance(op, StartContainer)] == ["start:web/agent"]
     assert agent(world) == before and world.plan(now, HERE).empty
@@ -154,7 +154,7 @@ def test_it_gets_the_variables_that_it_was_made_for_and_no_others() -> None:
     world = World()
     world.converge(declared(bottle(env=(one,))), facts)
     order(world, "cutoff")
-    world._stop(agent(world))
+    world.stop(agent(world))
     made = world.converge(declared(bottle(env=(one, two))), facts)
     assert [op.names for op in made.ops if isinstance(op, DeliverEnv)] == [(("ONE", "11111111"),)]
     assert stored_env(agent(world).labels)["BB_ENV"] == "ONE"
@@ -179,7 +179,7 @@ def test_what_a_held_bottle_lacks_is_still_made() -> None:
     world, now = running(), declared(EDITS["env"])
     order(world, "cutoff")
     for found in (*world.by_kind("agent"), *world.by_kind("egress")):
-        world._stop(found)
+        world.stop(found)
         rest = tuple(c for c in world.observed.containers if c.id != found.id)
         world.observed = replace(world.observed, containers=rest)
     world.converge(now, HERE)
@@ -219,7 +219,7 @@ def test_another_outer_network_waits_too_and_holds_nothing_up(stopped: bool) -> 
     assert any(op.id == "connect:web/egress:nowhere" for op in world.plan(now, HERE).ops)
     use_up(world)
     if stopped:
-        world._stop(world.by_kind("egress")[0])
+        world.stop(world.by_kind("egress")[0])
     made = world.converge(now, HERE)
     assert not [op.id for op in made.ops if "connect" in op.id]
     assert "egress_network" in waiting(made)["web/egress"]
@@ -237,7 +237,7 @@ def test_a_stray_is_cut_from_a_held_bottle_all_the_same() -> None:
     world.observed = replace(world.observed, networks=(*world.observed.networks, net))
     for kind in ("agent", "egress"):
         (found,) = world.by_kind(kind)
-        world._connect(found, net, "")
+        world.connect(found, net, "")
     made = world.converge(declared(BEFORE), HERE)
     assert {op.id for op in made.ops} == {
         "disconnect:web/agent:bridge",

@@ -48,7 +48,7 @@ def eventful() -> Plan:
     hold = HoldRecord(api, "cutoff", "operator", "looked odd", "op:1", 0.0)
     world.view = replace(world.view, holds={api: hold})
     idle = next(c for c in world.by_kind("agent") if c.labels["dev.botbottle.bottle"] == "idle")
-    world._stop(idle)
+    world.stop(idle)
     return world.plan(declared(*_after()), replace(FACTS, secrets={**FACTS.secrets, "GH": "cc"}))
 
 

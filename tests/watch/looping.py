@@ -142,4 +142,4 @@ class Rig:
         return [r for r in self.log if r["event"] == name]
 
     def stop_egress(self) -> None:
-        self.fake.world._stop(self.fake.world.by_kind("egress")[0])
+        self.fake.world.stop(self.fake.world.by_kind("egress")[0])

@@ -132,7 +132,7 @@ class Machine(Approved):
         ours = sorted(self.world.observed.containers, key=lambda c: c.id)
         if ours:
             found = rng.choice(ours)
-            self.world._stop(found)
+            self.world.stop(found)
             if rng.random() < 0.5:
                 rest = tuple(c for c in self.world.observed.containers if c.id != found.id)
                 self.world.observed = replace(self.world.observed, containers=rest)

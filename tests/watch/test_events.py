@@ -47,7 +47,7 @@ def break_(found: Rig, what: str, name: str) -> None:
     elif mine and what == "limits":
         world.set(mine[0], limits=replace(mine[0].limits, pids=7))
     elif mine:
-        world._stop(mine[0])
+        world.stop(mine[0])
         if what == "remove agent":
             rest = tuple(c for c in world.observed.containers if c.id != mine[0].id)
             world.observed = replace(world.observed, containers=rest)

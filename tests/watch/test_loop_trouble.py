@@ -41,7 +41,7 @@ def test_one_bottles_failure_does_not_hold_up_another() -> None:
     rig.settle(1.0)
     rig.watch._backoff.failed("a", rig.now)
     for egress in rig.fake.world.by_kind("egress"):
-        rig.fake.world._stop(egress)
+        rig.fake.world.stop(egress)
     rig.watch.queue.add("b")
     rig.watch.step(0.0)
     states = {c.labels["dev.botbottle.bottle"]: c.state for c in rig.fake.world.by_kind("egress")}
@@ -64,7 +64,7 @@ def test_a_fight_is_given_up_and_taken_up_again_when_told(rig: Rig) -> None:
 
 def test_the_ledger_service_is_repaired_however_often_it_goes(rig: Rig) -> None:
     for _ in range(10):
-        rig.fake.world._stop(rig.fake.world.by_kind("ledger")[0])
+        rig.fake.world.stop(rig.fake.world.by_kind("ledger")[0])
         rig.watch.queue.add(PROJECT)
         rig.settle()
         assert rig.fake.world.by_kind("ledger")[0].state == "running"

@@ -69,7 +69,7 @@ def damage(session: Session, rng: random.Random) -> None:
     """One of the things that happen to a fleet."""
     world = session.world
     act: Callable[[], object] = rng.choice([
-        lambda: world._stop(rng.choice(world.observed.containers)),
+        lambda: world.stop(rng.choice(world.observed.containers)),
         lambda: world.spend(rng.choice(["web", "api"]), rng.choice([1, 1000]),
                             rng.choice(["claude", "openai"])),
         lambda: setattr(session, "want", declared(bottle())),
@@ -143,7 +143,7 @@ def recorded(tmp_path: Path) -> Path:
     path = tmp_path / "run.jsonl"
     session = Session(path)
     session.look()
-    session.world._stop(session.world.by_kind("agent")[0])
+    session.world.stop(session.world.by_kind("agent")[0])
     session.look()
     session.recorder.record({"event": "pass", "pass": 2})
     session.recorder.close()

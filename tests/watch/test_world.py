@@ -16,6 +16,8 @@ from botbottle.errors import LedgerUnavailable
 from botbottle.executor import Result
 from botbottle.ledger import open_ledger
 from botbottle.ledger.api import Ledger
+from botbottle.load.loader import Loaded
+from botbottle.model.bottle import Declared, Project
 from botbottle.watch import world as module
 from botbottle.watch.sources import Manifests
 from botbottle.watch.world import LiveWorld
@@ -209,3 +211,27 @@ def test_a_dead_server_is_not_asked_at_each_renewal(
     for _ in range(9):
         world._follow_password()
     assert moved.tried == [newer] * tried
+
+
+class Found:
+    """A session that finds the manifests of one project."""
+
+    def __init__(self, project: str) -> None:
+        self.project = project
+
+    def load(self) -> Loaded:
+        found = Declared(project=Project(self.project, f"/src/{self.project}", "/home/op"))
+        return Loaded(found, ())
+
+
+@pytest.mark.parametrize("other", ["home", "q"])
+def test_manifests_of_another_project_are_never_enforced_in_place_of_its_own(
+    world: LiveWorld, other: str
+) -> None:
+    """A branch without .bot-bottle: the search goes on upwards, and ends at home."""
+    world.session = Found(other)  # type: ignore[assignment]
+    declared, why = world.load()
+    assert declared is None and other in why and "gone" in why
+    world.session = Found("p")  # type: ignore[assignment]
+    declared, why = world.load()
+    assert declared is not None and not why

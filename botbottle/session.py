@@ -41,6 +41,7 @@ from botbottle.statuses import statuses
 
 if TYPE_CHECKING:
     from botbottle.ledger.api import Ledger
+    from botbottle.ledger.records import Generation
     from botbottle.load import Loaded, Overrides
 
 NO_KEY = "00000000"  # in place of every fingerprint while there is no key
@@ -219,11 +220,16 @@ class Session:
         ledger = self.reading(declared)
         return ledger.revision() if ledger else -1
 
-    def applied(self, declared: Declared) -> dict[str, Any] | None:
-        """The document of the newest generation: what was last applied; None before that."""
+    def newest(self, declared: Declared) -> Generation | None:
+        """What was last applied or approved; None before that."""
         ledger = self.reading(declared)
         generations = ledger.generations(declared.project.id, limit=1) if ledger else ()
-        document = ledger.document(generations[0].digest) if ledger and generations else None
+        return generations[0] if generations else None
+
+    def applied(self, declared: Declared) -> dict[str, Any] | None:
+        """The document of the newest generation; None before the first one."""
+        found, ledger = self.newest(declared), self.reading(declared)
+        document = ledger.document(found.digest) if found and ledger else None
         return dict(json.loads(document)) if document else None
 
     def close(self) -> None:

@@ -57,7 +57,7 @@ def carry_out(run: Run, consent: Consent, *, show: bool = False) -> int:
     options = run.context.before(run.verb)
     with run.events() as emit:
         for attempt in range(1, TRIES + 1):
-            shown = run.plan()
+            newest, shown = run.newest(), run.plan()
             if show and attempt == 1:
                 write_plan(run.context, shown, "text")
             if error := blocking_error(shown):
@@ -70,7 +70,7 @@ def carry_out(run: Run, consent: Consent, *, show: bool = False) -> int:
                 run.context.words = (*options, "apply", *chosen)
             ask(run.context, run.verb, shown, consent)
             try:
-                return run.locked(shown, Pace(), emit)
+                return run.locked(shown, Pace(), emit, newest=newest)
             except PlanStale:
                 if attempt == TRIES:
                     raise

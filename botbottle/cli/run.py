@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from botbottle.cli.context import Context
     from botbottle.cli.interrupt import Interrupt
     from botbottle.executor import Result
+    from botbottle.ledger.records import Generation
     from botbottle.locking import Mark
     from botbottle.model.bottle import Declared
     from botbottle.model.plan import Plan
@@ -98,7 +99,7 @@ class Run(Struct, frozen=True):
         """Show today's plan, get it approved, and carry out that or nothing. Raises PlanStale."""
         from botbottle.approval import blocking_error, check_limits
 
-        looked = self.look()
+        looked, newest = self.look(), self.newest()
         shown = self.plan()
         if consent.digest:
             shown = only_shown(shown, consent.ops)
@@ -107,13 +108,17 @@ class Run(Struct, frozen=True):
         if error := blocking_error(shown):
             raise error
         if shown.empty:
-            self.settle(shown)
+            self.settle(shown, newest)
             self.document("nothing to do", shown)
             return self.end(shown)
         settings = self.declared.settings
         check_limits(shown, settings.max_changes, 0 if self.destroy else settings.max_deletes)
         ask(self.context, self.verb, shown, consent)
-        return self.locked(shown, pace, emit, looked)
+        return self.locked(shown, pace, emit, looked, newest)
+
+    def newest(self) -> Generation | None:
+        """What was last approved, for ``settle``: taken before the plan."""
+        return self.session.newest(self.declared)
 
     def look(self) -> Look | None:
         """Taken before a plan. None where the plan has to be made anew under the lock anyway: the
@@ -136,7 +141,14 @@ class Run(Struct, frozen=True):
         context = self.context
         return events_to(context.progress_mode, context.err, context.events, width=context.width)
 
-    def locked(self, shown: Plan, pace: Pace, emit: Emit, looked: Look | None = None) -> int:
+    def locked(
+        self,
+        shown: Plan,
+        pace: Pace,
+        emit: Emit,
+        looked: Look | None = None,
+        newest: Generation | None = None,
+    ) -> int:
         """Under the project's lock: only the approved diff, then the second plan. It is planned
         anew, unless the plan that was shown is as good as one that is made here."""
         from botbottle.applying import prepare_home
@@ -155,7 +167,7 @@ class Run(Struct, frozen=True):
                 return self.carry_out(shown, pace, emit)
             now = only_shown(self.plan(), {op.id for op in shown.ops})
             if now.empty:
-                self.settle(now, locked=True)
+                self.settle(now, newest, locked=True)
                 self.say("another bb did this in the meantime; nothing is left to do")
                 self.document("nothing to do", now)
                 return self.end(now)
@@ -164,10 +176,11 @@ class Run(Struct, frozen=True):
                 raise stale(self.context, approved, now)
             return self.carry_out(now, pace, emit)
 
-    def settle(self, plan: Plan, *, locked: bool = False) -> None:
+    def settle(self, plan: Plan, newest: Generation | None, *, locked: bool = False) -> None:
         """With nothing to do the world is what the manifests say. What they have taken away since
         the last approval, a watch has carried out: that is approved no longer. Who has the lock
-        now sees to it as well."""
+        now sees to it as well. So has who approved something since: ``newest`` was the newest
+        approval before the plan, and these manifests may be older than what came after it."""
         from botbottle.applying import narrow, narrows
         from botbottle.locking import project_lock
 
@@ -178,6 +191,8 @@ class Run(Struct, frozen=True):
             return
         lock = self.session.paths.lock(self.declared.project.id)
         with suppress(Locked), nullcontext() if locked else project_lock(lock, self.verb):
+            if self.newest() != newest:
+                return
             ledger = self.session.open_ledger(self.declared, write=True)
             try:
                 narrow(self.session, self.declared, ledger, names)

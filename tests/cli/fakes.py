@@ -39,6 +39,7 @@ def session(world: World, want: Declared) -> Any:
         view=lambda _: world.view,
         revision=lambda _: 0,
         applied=lambda _: None,
+        newest=lambda _: None,
         paths=paths,
     )
 
@@ -55,7 +56,7 @@ def run(
     want = want or declared(**settings)
     made = Run(context(answer), session(world or World(), want), want, "apply")
 
-    def locked(*_: Any) -> int:
+    def locked(*_: Any, **__: Any) -> int:
         raise Reached
 
     monkeypatch.setattr(Run, "locked", locked)

@@ -51,7 +51,7 @@ def test_one_document_is_written_however_often_the_world_moved(
     made = replace(run(monkeypatch), verb="kill").for_machines()
     turns: list[int] = []
 
-    def locked(self: Run, shown: Any, *_: Any) -> int:
+    def locked(self: Run, shown: Any, *_: Any, **__: Any) -> int:
         turns.append(1)
         if len(turns) == 1:
             raise PlanStale("the world moved")

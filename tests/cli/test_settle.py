@@ -5,13 +5,17 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from botbottle.errors import Exit
 from botbottle.load import load
 from botbottle.locking import project_lock
+from botbottle.model.bottle import Declared
 from botbottle.model.paths import HomePaths
+from botbottle.model.plan import Plan
+from botbottle.session import Session
 from tests.cli.applied import Bench
 from tests.support.stub_engine import stub_engine
 
@@ -53,6 +57,26 @@ def test_while_somebody_else_works_nothing_waits_and_nothing_is_kept(bench: Benc
     with project_lock(HomePaths(str(bench.home)).lock(found.project.id), "watch"):
         assert bench.bb("apply", "--yes")[0] == Exit.OK
     bench.agent(STARTED)
+    assert needs(bench) == set()
+
+
+def test_what_somebody_approved_since_the_plan_stays_approved(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another apply, of newer manifests, comes to its end between the plan of this one and what
+    this one then has to say of approvals."""
+    bench.agent(STOPPED)
+    planned = Session.plan
+
+    def plan(session: Session, declared: Declared, **options: Any) -> Plan:
+        found = planned(session, declared, **options)
+        monkeypatch.setattr(Session, "plan", planned)
+        bench.agent(STARTED)
+        bench.applied()
+        return found
+
+    monkeypatch.setattr(Session, "plan", plan)
+    assert bench.bb("apply", "--yes")[0] == Exit.OK
     assert needs(bench) == set()
 
 

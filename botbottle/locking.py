@@ -106,8 +106,9 @@ def _write_info(handle: int, verb: str) -> None:
         "host": socket.gethostname(),
         "pane": os.environ.get("TMUX_PANE", ""),
     }
-    os.ftruncate(handle, 0)
-    os.pwrite(handle, json.dumps(info).encode(), 0)
+    with contextlib.suppress(OSError):  # a full disk: who waits is told less, the lock is as good
+        os.ftruncate(handle, 0)
+        os.pwrite(handle, json.dumps(info).encode(), 0)
 
 
 def holder(file: Path) -> str:

@@ -6,6 +6,7 @@ at once, and the reconciler then carries it out by the same path as for a crosse
 
 from __future__ import annotations
 
+import contextlib
 import time
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,14 +16,16 @@ from botbottle.cli.apply import Json
 from botbottle.cli.consent import Consent
 from botbottle.cli.context import Context
 from botbottle.cli.lifting import lift
-from botbottle.cli.ordering import carry_out, targets, writing
+from botbottle.cli.ordered import reached
+from botbottle.cli.ordering import carry_out, writing
 from botbottle.cli.run import Run
-from botbottle.errors import Refused
+from botbottle.errors import EngineUnreachable, LedgerError, Refused
 from botbottle.locking import operator
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from botbottle.ledger.api import Ledger
     from botbottle.model.bottle import Policy
     from botbottle.session import Session
 
@@ -103,30 +106,49 @@ def order(
 ) -> int:
     """Record the order for all, cut all at once, carry out. A bottle that a stronger order holds
     already is told of and holds up no other. Raises Refused when that is so of all."""
+    session, declared, chosen = reached(context, names, everyone)
+    project, message = declared.project.id, reason or f"{policy} by the operator"
+    stronger: dict[str, Refused] = {}
+    try:
+        ledger = writing(session, declared)
+        with contextlib.closing(ledger):
+            hold(ledger, project, chosen, policy, reason, stronger)
+    except LedgerError:  # a full disk, which an agent may have filled, is no way out
+        cut(context, session, project, chosen, message)
+        where = ", ".join(chosen)
+        context.err.write(f"bb {policy}: {where}: cut off for now; not recorded, so repeat it\n")
+        raise
+    held = [name for name in chosen if name not in stronger]
+    cut(context, session, project, held, message)
+    if not held:
+        raise next(iter(stronger.values()))
+    context.err.writelines(f"bb {policy}: {refused.message}\n" for refused in stronger.values())
+    run = Run(context, session, declared, policy, tuple(held))
+    try:
+        return carry_out(run.for_machines() if json_ else run, Consent(yes=True), show=True)
+    except EngineUnreachable:
+        where = ", ".join(held)
+        context.err.write(f"bb {policy}: {where}: ordered; it stands until the engine answers\n")
+        raise
+
+
+def hold(
+    ledger: Ledger,
+    project: str,
+    names: Sequence[str],
+    policy: Policy,
+    reason: str,
+    stronger: dict[str, Refused],
+) -> None:
+    """Record one order for each; ``stronger`` takes those that a stronger one holds already."""
     from botbottle.model.paths import account
 
-    session, declared, chosen = targets(context, names, everyone)
-    ledger = writing(session, declared)
-    held: list[str] = []
-    stronger: list[Refused] = []
-    try:
-        for name in chosen:
-            key = account(declared.project.id, name)
-            try:
-                ledger.hold(key, policy, by=operator(), reason=reason, now=time.time())
-            except Refused as refused:
-                stronger.append(refused)
-            else:
-                held.append(name)
-    finally:
-        ledger.close()
-        # Also when the ledger failed half-way: who is held is cut.
-        cut(context, session, declared.project.id, held, reason or f"{policy} by the operator")
-    if not held:
-        raise stronger[0]
-    context.err.writelines(f"bb {policy}: {refused.message}\n" for refused in stronger)
-    run = Run(context, session, declared, policy, tuple(held))
-    return carry_out(run.for_machines() if json_ else run, Consent(yes=True), show=True)
+    for name in names:
+        try:
+            key = account(project, name)
+            ledger.hold(key, policy, by=operator(), reason=reason, now=time.time())
+        except Refused as refused:
+            stronger[name] = refused
 
 
 def cut(

@@ -6,10 +6,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from botbottle.cli.common import load_declared, open_session
+from botbottle.cli.common import open_session
 from botbottle.cli.context import Context
+from botbottle.cli.ordered import former_of, today
+from botbottle.errors import Exit
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from botbottle.model.bottle import BottleSpec, Declared
     from botbottle.model.plan import Plan
     from botbottle.model.resources import Observed, ObservedContainer
@@ -24,29 +28,41 @@ def register(app: typer.Typer) -> None:
         json_: Annotated[bool, typer.Option("--json", help="Print a JSON document.")] = False,
     ) -> int:
         """Bottles, their state, budget and what holds them back."""
+        from botbottle.session import declared_or_raise
+
         context: Context = ctx.obj
         session = open_session(context)
-        declared = load_declared(context, session)
-        found = collect(session, declared)
+        declared, broken = today(context, session)
+        former = former_of(session, declared)
+        if broken is not None and not former.names:
+            declared_or_raise(broken)
+        found = collect(session, declared, former.specs)
         if json_:
             context.document(project=declared.project.id, bottles=found)
         else:
             context.out.write(table(found))
-        return 0
+        return Exit.OK if broken is None else Exit.INVALID
 
 
-def collect(session: Session, declared: Declared) -> list[dict[str, Any]]:
-    """One row a declared bottle, by name."""
+def collect(
+    session: Session, declared: Declared, former: Sequence[BottleSpec] = ()
+) -> list[dict[str, Any]]:
+    """One row a declared bottle, by name, and one for each that was (``former``) and is there."""
     facts = session.facts(declared)
     observed = session.observe(declared, facts)
+    from msgspec.structs import replace
+
     from botbottle.planner.plan import plan, states_of
 
     view = session.view(declared)
     facts = session.with_snapshots(declared, facts, observed, view)
     made = plan(declared, observed, view, facts)
-    states = states_of(declared, view)  # a plan may be about to free one, or to hold it
-    specs = sorted(declared.bottles, key=lambda b: b.name)
-    return [row(b, states[b.name], observed, made, session) for b in specs]
+    everyone = replace(declared, bottles=(*declared.bottles, *former))
+    states = states_of(everyone, view)  # a plan may be about to free one, or to hold it
+    specs = sorted(everyone.bottles, key=lambda b: b.name)
+    gone = {b.name for b in former}
+    rows = [row(b, states[b.name], observed, made, session) for b in specs]
+    return [{**found, "declared": "no"} if found["name"] in gone else found for found in rows]
 
 
 def row(
@@ -124,6 +140,8 @@ def _mark(found: dict[str, Any]) -> str:
     """What stands out: a hold, drift, or edits that nobody applied yet."""
     if found["held"]:
         return f"! {found['held']['policy']}"
+    if found["declared"] == "no":
+        return "! not declared any more"
     if found["drift"]:
         return "~ drift"
     return "~ not applied yet" if found["pending"] else ""

@@ -17,17 +17,19 @@ from botbottle.load.launch_checks import budget_checks, home_checks
 from botbottle.load.layers import Layers, layers
 from botbottle.load.library import Library
 from botbottle.load.settings import to_settings
-from botbottle.model.bottle import BottleSpec, Declared
+from botbottle.model.bottle import BottleSpec, Declared, Settings
 from botbottle.model.diagnostic import Diagnostic, Origin, Severity
 
 
 class Loaded(Struct, frozen=True):
-    """What was read. ``declared`` is None when any error was found."""
+    """What was read. ``declared`` is None when any error was found; ``settings`` are what could be
+    read of them even then."""
 
     declared: Declared | None
     diagnostics: tuple[Diagnostic, ...]
     layers: Layers
     resolver: Resolver
+    settings: Settings
 
     @property
     def errors(self) -> tuple[Diagnostic, ...]:
@@ -119,7 +121,7 @@ def _loaded(
         for item in items:
             bottles += specs(item, resolver, settings, overrides or Overrides())
         declared = Declared(library.layers.project_id, tuple(bottles), settings)
-    return Loaded(declared, found, library.layers, resolver)
+    return Loaded(declared, found, library.layers, resolver, settings)
 
 
 def _quoted(diagnostic: Diagnostic, library: Library) -> Diagnostic:

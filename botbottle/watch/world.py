@@ -54,9 +54,17 @@ class LiveWorld(Struct):
     _looks: float = 0.0  # monotonic time of the next such attempt
 
     def load(self) -> tuple[Declared | None, str]:
+        """The manifests of the project that this watch holds the right to enforce. While its folder
+        is away (a branch without it), the search finds another project's or only home's."""
         loaded = self.session.load()
+        found = loaded.declared
+        if found is not None and found.project.id != self.project:
+            return None, (
+                f"the manifests of {self.project} are gone: {found.project.id} is found in their "
+                "place, which this watch does not enforce"
+            )
         why = "; ".join(f"{d.origin}: {d.message}" for d in loaded.errors)
-        return loaded.declared, why
+        return found, why
 
     def plan(self, declared: Declared) -> Plan:
         facts = replace(self.session.facts(declared), raises=self.raises)

@@ -13,7 +13,7 @@ import pytest
 
 from botbottle.cli import enforce
 from botbottle.cli.context import Context
-from botbottle.errors import LedgerUnavailable, Refused
+from botbottle.errors import EngineUnreachable, LedgerUnavailable, Refused
 from botbottle.ledger import open_ledger
 from botbottle.model.paths import HomePaths, account
 from tests.cli.fakes import context
@@ -38,7 +38,7 @@ class Fleet:
             ledger.register(account("p", name), ())
         ledger.close()
         session = SimpleNamespace(paths=self.paths)
-        monkeypatch.setattr(enforce, "targets", lambda *_: (session, DECLARED, NAMES))
+        monkeypatch.setattr(enforce, "reached", lambda *_: (session, DECLARED, NAMES))
         monkeypatch.setattr(enforce, "writing", lambda *_: open_ledger(self.url))
         monkeypatch.setattr(enforce, "carry_out", self._carry_out)
 
@@ -141,7 +141,7 @@ def test_a_bottle_that_does_not_run_is_nothing_to_tell(fleet: Fleet) -> None:
     assert fleet.seen() == {"a": [], "b": ["cut"], "c": ["cut"]}
 
 
-def test_bottles_that_were_held_are_cut_though_the_ledger_fails_after_them(
+def test_every_bottle_is_cut_though_the_ledger_takes_no_order(
     fleet: Fleet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ledger = open_ledger(fleet.url)
@@ -155,5 +155,18 @@ def test_bottles_that_were_held_are_cut_though_the_ledger_fails_after_them(
     monkeypatch.setattr(ledger, "hold", failing)
     monkeypatch.setattr(enforce, "writing", lambda *_: ledger)
     with pytest.raises(LedgerUnavailable):
-        enforce.order(context(), "kill", (), True, "")
-    assert fleet.seen() == {"a": ["cut"], "b": [], "c": []} and fleet.passes == []
+        enforce.order(made := context(), "kill", (), True, "")
+    assert fleet.seen() == {name: ["cut"] for name in NAMES} and fleet.passes == []
+    assert "a, b, c: cut off for now; not recorded" in shown(made)
+
+
+def test_an_order_stands_though_no_engine_answers(
+    fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def down(*_: object, **__: object) -> int:
+        raise EngineUnreachable("no engine")
+
+    monkeypatch.setattr(enforce, "carry_out", down)
+    with pytest.raises(EngineUnreachable):
+        enforce.order(made := context(), "cutoff", ("a",), False, "")
+    assert fleet.held() == set(NAMES) and "it stands" in shown(made)

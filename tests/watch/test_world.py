@@ -8,6 +8,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,7 +17,6 @@ from botbottle.errors import LedgerUnavailable
 from botbottle.executor import Result
 from botbottle.ledger import open_ledger
 from botbottle.ledger.api import Ledger
-from botbottle.load.loader import Loaded
 from botbottle.model.bottle import Declared, Project
 from botbottle.watch import world as module
 from botbottle.watch.sources import Manifests
@@ -219,9 +219,9 @@ class Found:
     def __init__(self, project: str) -> None:
         self.project = project
 
-    def load(self) -> Loaded:
+    def load(self) -> SimpleNamespace:
         found = Declared(project=Project(self.project, f"/src/{self.project}", "/home/op"))
-        return Loaded(found, ())
+        return SimpleNamespace(declared=found, errors=())
 
 
 @pytest.mark.parametrize("other", ["home", "q"])

@@ -1,0 +1,127 @@
+"""Whom an order reaches: every bottle that has an account, whatever the manifests say today.
+
+An order is the emergency stop, so whoever can edit the manifests must not be able to switch it
+off. A bottle that they do not declare any more, and each of them while a manifest is broken, is
+ordered by what was last applied of it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from botbottle.cli.common import open_session, show_diagnostics, unknown
+from botbottle.cli.context import Context
+from botbottle.errors import BBError, Refused, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from botbottle.ledger.api import Ledger
+    from botbottle.load import Loaded
+    from botbottle.model.bottle import BottleSpec, Declared
+    from botbottle.session import Session
+
+SETS = 50  # applied sets that are looked through for a bottle
+
+
+class Former(Struct, frozen=True):
+    """Bottles with an account that today's manifests do not declare: as they were last applied,
+    and those of which no applied set is kept."""
+
+    specs: tuple[BottleSpec, ...] = ()
+    unknown: tuple[str, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(sorted((*(spec.name for spec in self.specs), *self.unknown)))
+
+
+def reached(
+    context: Context, names: Sequence[str], everyone: bool
+) -> tuple[Session, Declared, tuple[str, ...]]:
+    """Session, today's manifests with the bottles that they lack, and the named ones, at least
+    one. Raises UsageError for unknown names, Refused where all are none, ManifestError where
+    manifests are broken and nothing was ever applied."""
+    if bool(names) == everyone:
+        raise UsageError("name the bottles, or say --all")
+    from botbottle.session import declared_or_raise
+
+    session = open_session(context)
+    declared, broken = today(context, session)
+    try:
+        former, trouble = former_of(session, declared), None
+    except BBError as error:  # whoever is declared is ordered all the same
+        former, trouble = Former(), error
+    if broken is not None and not former.names:
+        declared_or_raise(broken)
+    known = sorted({*(b.name for b in declared.bottles), *former.names})
+    for name in names:
+        if name not in known:
+            raise trouble or unknown(name, known, "bottle", "bb status shows the names")
+    chosen = tuple(names) if names else tuple(known)
+    if not chosen:  # an order for none would be a plan of everything
+        raise Refused(
+            "the manifests declare no bottle",
+            code="BB7001",
+            hint="bb destroy removes what is not declared any more",
+        )
+    _say(context, former, chosen, broken=broken is not None)
+    return session, replace(declared, bottles=(*declared.bottles, *former.specs)), chosen
+
+
+def today(context: Context, session: Session) -> tuple[Declared, Loaded | None]:
+    """What everything declares. Broken manifests declare nothing, and come along."""
+    from botbottle.model.bottle import Declared
+
+    if (kept := session.manifests.recall()) is not None:
+        show_diagnostics(context, kept)
+        return kept.declared, None
+    loaded = session.load()
+    show_diagnostics(context, loaded)
+    if loaded.declared is not None:
+        return loaded.declared, None
+    return Declared(loaded.layers.project_id, (), loaded.settings), loaded
+
+
+def former_of(session: Session, declared: Declared) -> Former:
+    """The bottles of this project that have an account and are not declared."""
+    ledger = session.reading(declared)
+    if ledger is None:
+        return Former()
+    prefix = f"{declared.project.id}/"
+    accounts = session.view(declared).registered
+    missing = {key.removeprefix(prefix) for key in accounts if key.startswith(prefix)}
+    missing -= {b.name for b in declared.bottles}
+    specs = _last_applied(ledger, declared, missing)
+    return Former(specs, tuple(sorted(missing - {spec.name for spec in specs})))
+
+
+def _last_applied(
+    ledger: Ledger, declared: Declared, names: Collection[str]
+) -> tuple[BottleSpec, ...]:
+    from botbottle.cli.history import restore
+
+    found: dict[str, BottleSpec] = {}
+    for generation in ledger.generations(declared.project.id, limit=SETS) if names else ():
+        document = ledger.document(generation.digest)
+        if document:
+            for spec in restore(document, declared.project).bottles:
+                if spec.name in names:
+                    found.setdefault(spec.name, spec)
+        if len(found) == len(names):
+            break
+    return tuple(found[name] for name in sorted(found))
+
+
+def _say(context: Context, former: Former, chosen: Collection[str], *, broken: bool) -> None:
+    if broken:
+        context.err.write("bb: the manifests are broken; the order goes by what was last applied\n")
+        return
+    for name in sorted({*chosen} & {*former.names}):
+        how = "the order goes by what was last applied of it"
+        if name in former.unknown:
+            how = "it is held and cut off; bb apply removes it"
+        context.err.write(f"bb: {name} is not declared any more; {how}\n")

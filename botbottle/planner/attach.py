@@ -48,7 +48,8 @@ def attach(
     if cut or joined:
         fields = tuple(FieldChange("network", e.network_name, "") for e in stray)
         fields += tuple(FieldChange("network", "", a.network) for a in missing)
-        draft.change(resource, spec.bottle, Action.UPDATE, "attachments", fields, drift=True)
+        drift = bool(cut) or keep.state != "created"  # an apply may have ended before it joined all
+        draft.change(resource, spec.bottle, Action.UPDATE, "attachments", fields, drift=drift)
     return (*cut, *joined)
 
 

@@ -47,6 +47,14 @@ class ContainerPlan(Struct, frozen=True):
     def running(self) -> bool:
         return self.kept is not None and self.kept.state == "running"
 
+    @property
+    def at_rest(self) -> str:
+        """Why it is to be started: it is new; an apply ended before it was started (nobody else
+        leaves one that never ran); or somebody has stopped it."""
+        if self.kept is None:
+            return "missing"
+        return "never-started" if self.kept.state == "created" else "not-running"
+
 
 def choose(
     found: tuple[ObservedContainer, ...], spec: ContainerSpec, *, held: bool = False
@@ -71,6 +79,11 @@ def _rest(container: ObservedContainer, held: bool) -> int:
 def usable(container: ObservedContainer) -> bool:
     """A dead container or one being removed cannot be kept."""
     return container.state not in ("dead", "removing")
+
+
+def _temporary(spec: ContainerSpec) -> str:
+    """What a copy is called while an older one has the name."""
+    return f"{spec.name}-{spec.spec_hash[:6]}"
 
 
 def plan_container(
@@ -98,7 +111,7 @@ def plan_container(
     if stranger and stranger not in found:
         draft.notices.append(_taken(draft, spec, stranger))
         return ContainerPlan(Ref(spec.name), None, blocked=True)
-    name = spec.name if free else draft.unheld(f"{spec.name}-{spec.spec_hash[:6]}")
+    name = spec.name if free else draft.unheld(_temporary(spec))
     created = draft.add(
         CreateContainer(
             id=f"create:{resource}",
@@ -150,15 +163,19 @@ def _keep(
     stopped, removed = _retire(draft, others, spec.bottle, resource, ())
     ready: tuple[str, ...] = (*stopped, *removed)
     drifted = bool(others)
+    ours = keep.name.startswith(_temporary(spec))  # a replacement that an apply has not ended
     if others:
-        draft.change(resource, spec.bottle, Action.REMOVE, "extra-copy", drift=True)
+        left = ours or all(c.state == "created" for c in others)  # or one that was given up
+        reason = "superseded" if left else "extra-copy"
+        draft.change(resource, spec.bottle, Action.REMOVE, reason, drift=not left)
     if keep.name != spec.name:
         holder = draft.holder(spec.name)
         if holder and holder not in others:
             draft.notices.append(_taken(draft, spec, holder))
             return ContainerPlan(ref, keep, blocked=True)
         ready += _rename(draft, spec, ref, keep.name, resource, ready)
-        draft.change(resource, spec.bottle, Action.UPDATE, "renamed", drift=True)
+        reason = "final-name" if ours else "renamed"
+        draft.change(resource, spec.bottle, Action.UPDATE, reason, drift=not ours)
         drifted = True
     # Nobody can tell an edited limit from one that somebody changed: while it is held, both wait.
     updated = () if held else _limits(draft, spec, keep, ref, resource, origins)

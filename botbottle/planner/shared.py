@@ -84,9 +84,9 @@ def _ledger(draft: Draft, settings: Settings, networks: dict[str, NetworkPlan]) 
     if service.running:
         draft.change("ledger", "", Action.UPDATE, "locked", drift=True)
         return (_await(draft, service, "locked", service.ready),)
-    reason = "missing" if service.created_by else "not-running"
+    reason = service.at_rest
     if not service.created_by:
-        draft.change("ledger", "", Action.START, reason, drift=True)
+        draft.change("ledger", "", Action.START, reason, drift=reason == "not-running")
     start = draft.add(
         StartContainer(
             id="start:ledger",

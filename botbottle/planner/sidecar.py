@@ -87,11 +87,12 @@ def wake(
 
 
 def why_started(draft: Draft, want: Wanted, container: ContainerPlan, role: str) -> str:
-    """The reason of a start, told of one that exists: a freeze has stopped it, or nobody here."""
+    """The reason of a start, told of one that exists: a freeze has stopped it, an apply ended
+    before it was started, or it was somebody else."""
     if container.created_by:
         return "missing"
-    name, reason = want.spec.name, "resumed" if want.resumed else "not-running"
-    draft.change(f"{name}/{role}", name, Action.START, reason, drift=not want.resumed)
+    name, reason = want.spec.name, "resumed" if want.resumed else container.at_rest
+    draft.change(f"{name}/{role}", name, Action.START, reason, drift=reason == "not-running")
     return reason
 
 

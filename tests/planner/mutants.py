@@ -59,7 +59,7 @@ MUTANTS = (
     Mutant("a cutoff delivers what was edited", "waiting.py", "if active else want.config", "if False else want.config"),
     Mutant("a cutoff sets edited limits", "container.py", "updated = () if held else _limits(", "updated = _limits("),
     Mutant("what waits is not shown", "plan.py", "        plan_waiting(draft, want)\n", "        pass\n"),
-    Mutant("a resume's starts are drift", "sidecar.py", "drift=not want.resumed", "drift=True"),
+    Mutant("a resume's starts are drift", "sidecar.py", 'drift=reason == "not-running"', "drift=True"),
     Mutant("a snapshot is marked with what was edited", "freeze.py", 'found.labels.get(labels.SPEC, "")', "canonical.canonical(want.agent.immutable)"),
     Mutant("what nobody has applied is made while it is held", "wanted.py", "(known and state.policy", "(state.policy"),
     Mutant("a watch raises a budget", "facts.py", "    raises: bool = True\n", "    raises: bool = False\n"),

@@ -177,13 +177,14 @@ class Scanner:
         content_encoding: str = "",
         detectors: frozenset[str] = INBOUND,
     ) -> tuple[Finding, ...]:
-        """Inbound findings (location ``response body``); undecodable bodies are a WARN."""
+        """Inbound findings (location ``response body``). A body that cannot be decoded, within
+        the bounds of a message, is a BLOCK finding: nobody looked into it."""
         del headers, content_type
         message = Message(self, detectors)
         try:
             plain = decode_body(bytes(body), content_encoding, message.budget)
         except Undecodable:
-            message.bound(Verdict.WARN, "undecodable", "response body")
+            message.bound(Verdict.BLOCK, "undecodable", "response body")
             return message.result()
         return (*message.result(), *inbound(plain, self.key, detectors))
 

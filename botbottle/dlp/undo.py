@@ -10,10 +10,12 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable, Iterable
-from functools import partial
+from functools import cache, partial
 from itertools import islice
 
 from botbottle.dlp import dense, escapes, inflate, pieces, runs, triggers
+from botbottle.dlp.compiled import matcher
+from botbottle.dlp.engines.base import Expression, Matcher
 from botbottle.dlp.entropy import shannon
 from botbottle.dlp.findings import Verdict
 from botbottle.dlp.tools import Origin, Sink, Span
@@ -28,11 +30,14 @@ _GZIPS = 8  # gzip members looked into per surface
 _PACKED = 512  # beginnings of compressed data looked into per surface
 _PACKED_SIZE = 64 * 1024  # bytes from such a beginning in a stretch
 _BEGINNING = 16 * 1024  # bytes that are looked at for text in UTF-16
-_ZEROS = 8
-_ASCII = bytes(97 if 32 <= c < 127 or c in b"\t\r\n" else c for c in range(256))
-_WIDE = b"a\0" * _ZEROS
+_WIDE = Expression(rb"(?:[\t\r\n -~]\x00){8}", (b"\0",), once=True)
 _NOTHING = pieces.Further()
 _CROWD = 8  # runs that show that a stretch goes on
+
+
+@cache
+def _wide_matcher() -> Matcher:
+    return matcher([_WIDE])
 
 
 class Gathered:
@@ -75,7 +80,7 @@ class Undo:
         if fired:
             self._triggered(fired)
         head = bytes(self._view[:_BEGINNING])
-        if head.count(0) >= _ZEROS and _WIDE in head.translate(_ASCII):
+        if b"\0" in head and _wide_matcher().find(head, 1).hits:
             self._wide()
         kind = inflate.compressed(head)
         if kind and kind != "gzip":
@@ -170,10 +175,11 @@ class Undo:
     def _sparse(self, first: int) -> int | None:
         """Look at one run after the other; where they come to be close, returns the place."""
         message, count = self._message, 0
-        lately: deque[int] = deque(maxlen=dense.FEW)
+        few = dense.FEW if self._depth == 1 else dense.FEWER
+        lately: deque[int] = deque(maxlen=few)
         known = self._further.runs
         for start, end in runs.spans(self._view, message.scanner.runs, first, known):
-            if len(lately) == dense.FEW and start - lately[0] < dense.FEW * dense.APART:
+            if len(lately) == few and start - lately[0] < few * dense.APART:
                 return start
             lately.append(start)
             run = bytes(self._view[start:end])

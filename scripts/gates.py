@@ -75,8 +75,9 @@ STATIC = (
     Gate("docstrings", tool("interrogate", "-q", "-iImMsp", "--fail-under", "60", "botbottle")),
     Gate("types", tool("mypy")),
 )
-# Installs one where that may be done; where not, the test that wants one is skipped.
+# Installed where that may be done; where not, the tests that want them are skipped.
 BROWSER = Gate("browser", ("scripts/browser",))
+SHELLS = Gate("shells", ("scripts/shells",))
 # Fetches the agents' programs; their images are built for the end-to-end tests.
 NPM = Gate("npm", ("scripts/npm",))
 UNIT = Gate("unit tests", pytest("unit", FAST, *workers("2")), report="unit")
@@ -90,7 +91,7 @@ TARGETS = {
     "unit": (UNIT,),
     "e2e": (NPM, E2E),
     "chaos": (NPM, CHAOS),
-    "test": (*STATIC, BROWSER, NPM, UNIT, E2E),
+    "test": (*STATIC, BROWSER, SHELLS, NPM, UNIT, E2E),
 }
 
 

@@ -1,54 +1,30 @@
-"""The gate: check and reserve, follow, settle. Called by the ledger service.
-
-What an account may spend from is cached and compared with the ledger's revision inside each
-transaction, so a limit, a hold or a retirement counts from the very next request. A pool's
-reading is a look-up in the books, or a few indexed rows, however long the history is.
-"""
+"""The gate: check and reserve, follow, settle. Called by the ledger service."""
 
 from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
 
-from msgspec import Struct
-
 from botbottle import errors
-from botbottle.budget import admission, counting, limits, precedence, windows
+from botbottle.budget import admission, counting, windows
 from botbottle.budget.admission import PoolState
-from botbottle.ledger.base import load
-from botbottle.ledger.records import Admitted, Progress, Refusal, RefusalCode, Settled
+from botbottle.ledger import refusals
+from botbottle.ledger.governing import Config, Governed
+from botbottle.ledger.records import Admitted, Progress, Refusal, Settled
 from botbottle.ledger.reservations import Lease
-from botbottle.ledger.spending import Spender, Spending
-from botbottle.model.bottle import Policy, Scope, Window
+from botbottle.ledger.spending import Spender
 from botbottle.model.usage import Exchange, Tokens
 
 LEASE_SECONDS = 120.0  # a reservation whose request shows no life for so long is given back
 GROWTH = 2048  # tokens a running request's reservation grows by at once
 MAX_IN_FLIGHT = 256  # requests of one account at a time
-PROVIDERS = 64  # whose limits are kept at hand for one account: a sidecar may name any
 FORGET_SECONDS = 3600.0  # an expired lease can still be revived by its request until then
 
-type Governing = tuple[tuple[str, Window, int], ...]  # scope, window, limit
 
-
-class _Config(Struct, frozen=True):
-    """One account as the gate sees it."""
-
-    spender: Spender
-    scopes: tuple[Scope, ...]  # with operators' limits
-    mode: precedence.Mode
-    retired: bool
-    hold: tuple[Policy, str] | None
-    governing: dict[str, Governing]  # by provider, as asked for
-
-
-class Gate(Spending):
+class Gate(Governed):
     """See ``api.Gate``."""
 
-    _configs: dict[str, _Config | None]
-    _noted: set[tuple[str, str, Window, str, int]]
     _names: list[str]  # of leases to come
-    _revision: int = -1
 
     def admit(
         self,
@@ -64,13 +40,13 @@ class Gate(Spending):
             config = self._config(account)
             refusal = self._forbidden(config, account, provider, now)
             if config is None or refusal is not None:
-                return refusal or _unknown(account)
+                return refusal or refusals.unknown(account)
             pools = self._states(config, provider, now)
             decision = admission.admit(pools, input_tokens, allowance)
             if not decision.admitted and decision.pool is not None:
                 if not decision.busy and admission.only_crumbs(decision.pool):
                     self._note_refused(decision.pool, now)
-                return _refused(decision.pool, decision.busy, input_tokens, now)
+                return refusals.refused(decision.pool, decision.busy, input_tokens, now)
             return self._reserve(config.spender, provider, decision, now)
 
     def _note_refused(self, pool: PoolState, now: float) -> None:
@@ -89,17 +65,14 @@ class Gate(Spending):
         )
 
     def _forbidden(
-        self, config: _Config | None, account: str, provider: str, now: float
+        self, config: Config | None, account: str, provider: str, now: float
     ) -> Refusal | None:
         if config is None or config.retired:
-            return _unknown(account)
+            return refusals.unknown(account)
         if config.hold is not None:
-            policy, reason = config.hold
-            text = f"this bottle is held ({policy}): {reason or 'by an operator'}"
-            return Refusal("held", text, provider, policy=policy)
+            return refusals.held(provider, *config.hold)
         if self.books.leases.in_flight(account, now) >= MAX_IN_FLIGHT:
-            text = f"{MAX_IN_FLIGHT} requests are in flight already"
-            return Refusal("too-many-in-flight", text, provider, retry_after=5.0)
+            return refusals.too_many(provider, MAX_IN_FLIGHT)
         return None
 
     def _reserve(
@@ -137,7 +110,7 @@ class Gate(Spending):
                 return Progress(True, 0, "held")
             return self._follow(config, known, tokens, now)
 
-    def _follow(self, config: _Config, lease: Lease, tokens: Tokens, now: float) -> Progress:
+    def _follow(self, config: Config, lease: Lease, tokens: Tokens, now: float) -> Progress:
         used = counting.counted(tokens, config.spender.count)
         pools = self._states(config, lease.provider, now, lease.id)
         tightest = admission.tightest(pools)
@@ -183,105 +156,8 @@ class Gate(Spending):
             self.books.forget()
             return self.db.run("DELETE FROM reservation WHERE expires_at < ?", now - FORGET_SECONDS)
 
-    def _states(
-        self, config: _Config, provider: str, now: float, lease: str = ""
-    ) -> list[PoolState]:
-        """The governing pools of one account and provider, without ``lease``'s reservation."""
-        governing = config.governing.get(provider)
-        if governing is None:
-            governing = self._governing(config, provider)
-        books = self.books
-        books.turn(now)
-        ends, reserved = books.ends, books.leases.reserved(now)
-        own = books.leases.live(lease) if lease else 0
-        states = []
-        for scope, window, limit in governing:
-            spent = books.spent(scope, provider, window, now)
-            if self._resets:
-                spent = max(0, spent - self._baseline((scope, provider, window), now))
-            held = reserved.get((scope, provider), 0) - own
-            states.append(PoolState(scope, provider, window, limit, spent, held, ends[window]))
-        return states
-
-    def _governing(self, config: _Config, provider: str) -> Governing:
-        """Which pools govern, kept for the next request."""
-        pairs = precedence.governing(config.scopes, provider, config.mode)
-        found = tuple((scope.key, limit.window, limit.tokens) for scope, limit in pairs)
-        if len(config.governing) < PROVIDERS:
-            config.governing[provider] = found
-        return found
-
-    def _config(self, account: str) -> _Config | None:
-        """The account as it is in this transaction."""
-        if self._checked != self.db.transactions:
-            own = self._checked < 0
-            if not self.books.begin() or own:
-                self._compare()
-            if own:  # it may yet be undone, and its number be somebody else's then
-                self._revision = -1
-            self._checked = self.db.transactions
-        if account not in self._configs:
-            self._configs[account] = self._load_config(account)
-        return self._configs[account]
-
-    def _compare(self) -> None:
-        """Somebody has written (others, or this object itself): was it accounts or limits?"""
-        revision = int(self.db.value("SELECT value FROM counter WHERE name = 'revision'"))
-        if revision != self._revision:
-            self._configs, self._noted, self._revision = {}, set(), revision
-            self.books.forget()
-            self._load_resets()
-
-    def _load_config(self, account: str) -> _Config | None:
-        row = self.db.one(
-            "SELECT agent, ancestry, mode, counted, retired_at FROM account WHERE name = ?", account
-        )
-        if row is None:
-            return None
-        agent, ancestry, mode, counted, retired = row
-        scopes = self._effective_scopes(account)
-        keys = [s.key for s in scopes]
-        spender = Spender(account, agent, load(ancestry), tuple(load(counted)), keys)
-        held = self.db.one("SELECT policy, reason FROM hold WHERE account = ?", account)
-        hold = None if held is None else (held[0], held[1])
-        return _Config(spender, scopes, mode, retired is not None, hold, {})
-
 
 def _names() -> list[str]:
     """Names for some leases that nobody can guess: asking for each alone costs more than it."""
     drawn = secrets.token_hex(12 * 64)
     return [drawn[at : at + 24] for at in range(0, len(drawn), 24)]
-
-
-def _unknown(account: str) -> Refusal:
-    return Refusal("unknown-account", f"the ledger does not know bottle {account!r} (any more)")
-
-
-def _refused(pool: PoolState, busy: bool, input_tokens: int, now: float) -> Refusal:
-    if busy:
-        text = "what is left of the budget is reserved by requests in flight"
-        return _refusal("budget-reserved", text, pool, 2.0)
-    left = max(0, pool.limit - pool.spent)
-    text = f"the {pool.provider} budget of {pool.scope} is spent"
-    if left:
-        text = (
-            f"{limits.format_tokens(left)} tokens are left in the {pool.provider} budget of"
-            f" {pool.scope}; this request needs about {limits.format_tokens(input_tokens)}"
-        )
-    return _refusal("budget-exhausted", text, pool, admission.retry_after(pool, now))
-
-
-def _refusal(code: RefusalCode, text: str, pool: PoolState, retry: float | None) -> Refusal:
-    per = f" per {pool.window}" if pool.window else ""
-    amounts = f" ({pool.spent} of {pool.limit} tokens{per})"
-    return Refusal(
-        code,
-        text + amounts,
-        pool.provider,
-        pool.scope,
-        pool.window,
-        pool.limit,
-        pool.spent,
-        max(0, pool.room),
-        retry,
-    )

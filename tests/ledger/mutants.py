@@ -21,7 +21,7 @@ MUTANTS = (
     Mutant(21, "ledger/spending.py", "        if earlier:\n", "        if False:\n"),
     Mutant(22, "ledger/spending.py", "    def _book_again(\n", "    def _book_again(self, *_):\n        return False\n\n    def _unused(\n"),
     Mutant(24, "ledger/books.py", "true = stamp is not None and stamp == self._stamp", "true = self._stamp is not None"),
-    Mutant(24, "ledger/gate.py", "held = reserved.get((scope, provider), 0) - own", "held = 0"),
+    Mutant(24, "ledger/governing.py", "held = reserved.get((scope, provider), 0) - own", "held = 0"),
     Mutant(24, "ledger/reservations.py", "            reserved[key] += amount", "            pass"),
     Mutant(24, "ledger/sqlite.py", "        self._place = None if memory else _place(path)\n", "        self._place = None if memory else _place(path)\n        self.others = lambda: 0\n"),
     Mutant(26, "ledger/books.py", "self._db.insert(OPEN, self._open_rows(), ADD_OPEN)", "pass"),
@@ -33,7 +33,7 @@ MUTANTS = (
     Mutant(27, "ledger/pools.py", '" WHERE r.provider = ? AND r.expires_at > ?"', '" WHERE r.provider = ? AND ? > 0"'),
     Mutant(28, "ledger/budgets.py", '        self._revise()\n\n    def _in_force', '\n    def _in_force'),
     Mutant(28, "ledger/budgets.py", "            spent = max(0, gross - self._baseline(key, now))\n", "            spent = gross\n"),
-    Mutant(28, "ledger/gate.py", "        if self._resets:\n                spent", "        if False:\n                spent"),
+    Mutant(28, "ledger/governing.py", "        if self._resets:\n                spent", "        if False:\n                spent"),
     Mutant(29, "ledger/pools.py", "        return precedence.with_overrides(scopes, self._overrides())", "        return tuple(scopes)"),
     Mutant(29, "budget/precedence.py", "if x.provider == provider]", "]"),
 )  # fmt: skip

@@ -1,0 +1,102 @@
+"""What governs an account: its limits, its hold, and how its pools stand.
+
+What an account may spend from is cached and compared with the ledger's revision inside each
+transaction, so a limit, a hold or a retirement counts from the very next request. A pool's
+reading is a look-up in the books, or a few indexed rows, however long the history is.
+"""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from botbottle.budget import precedence
+from botbottle.budget.admission import PoolState
+from botbottle.ledger.base import load
+from botbottle.ledger.spending import Spender, Spending
+from botbottle.model.bottle import Policy, Scope, Window
+
+PROVIDERS = 64  # whose limits are kept at hand for one account: a sidecar may name any
+
+type Governing = tuple[tuple[str, Window, int], ...]  # scope, window, limit
+
+
+class Config(Struct, frozen=True):
+    """One account as the gate sees it."""
+
+    spender: Spender
+    scopes: tuple[Scope, ...]  # with operators' limits
+    mode: precedence.Mode
+    retired: bool
+    hold: tuple[Policy, str] | None
+    governing: dict[str, Governing]  # by provider, as asked for
+
+
+class Governed(Spending):
+    """What the gate knows of accounts; the caller holds a write transaction."""
+
+    _configs: dict[str, Config | None]
+    _noted: set[tuple[str, str, Window, str, int]]  # refusals of pools that are written
+    _revision: int = -1
+
+    def _states(
+        self, config: Config, provider: str, now: float, lease: str = ""
+    ) -> list[PoolState]:
+        """The governing pools of one account and provider, without ``lease``'s reservation."""
+        governing = config.governing.get(provider)
+        if governing is None:
+            governing = self._governing(config, provider)
+        books = self.books
+        books.turn(now)
+        ends, reserved = books.ends, books.leases.reserved(now)
+        own = books.leases.live(lease) if lease else 0
+        states = []
+        for scope, window, limit in governing:
+            spent = books.spent(scope, provider, window, now)
+            if self._resets:
+                spent = max(0, spent - self._baseline((scope, provider, window), now))
+            held = reserved.get((scope, provider), 0) - own
+            states.append(PoolState(scope, provider, window, limit, spent, held, ends[window]))
+        return states
+
+    def _governing(self, config: Config, provider: str) -> Governing:
+        """Which pools govern, kept for the next request."""
+        pairs = precedence.governing(config.scopes, provider, config.mode)
+        found = tuple((scope.key, limit.window, limit.tokens) for scope, limit in pairs)
+        if len(config.governing) < PROVIDERS:
+            config.governing[provider] = found
+        return found
+
+    def _config(self, account: str) -> Config | None:
+        """The account as it is in this transaction."""
+        if self._checked != self.db.transactions:
+            own = self._checked < 0
+            if not self.books.begin() or own:
+                self._compare()
+            if own:  # it may yet be undone, and its number be somebody else's then
+                self._revision = -1
+            self._checked = self.db.transactions
+        if account not in self._configs:
+            self._configs[account] = self._load_config(account)
+        return self._configs[account]
+
+    def _compare(self) -> None:
+        """Somebody has written (others, or this object itself): was it accounts or limits?"""
+        revision = int(self.db.value("SELECT value FROM counter WHERE name = 'revision'"))
+        if revision != self._revision:
+            self._configs, self._noted, self._revision = {}, set(), revision
+            self.books.forget()
+            self._load_resets()
+
+    def _load_config(self, account: str) -> Config | None:
+        row = self.db.one(
+            "SELECT agent, ancestry, mode, counted, retired_at FROM account WHERE name = ?", account
+        )
+        if row is None:
+            return None
+        agent, ancestry, mode, counted, retired = row
+        scopes = self._effective_scopes(account)
+        keys = [s.key for s in scopes]
+        spender = Spender(account, agent, load(ancestry), tuple(load(counted)), keys)
+        held = self.db.one("SELECT policy, reason FROM hold WHERE account = ?", account)
+        hold = None if held is None else (held[0], held[1])
+        return Config(spender, scopes, mode, retired is not None, hold, {})

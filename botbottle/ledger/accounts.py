@@ -12,7 +12,7 @@ from botbottle.ledger.records import Account
 from botbottle.model.bottle import Limit, Scope
 from botbottle.model.ledger_view import registration_digest
 
-_SCOPES_OF = "SELECT scope FROM account_scope WHERE account = ?"
+_SCOPES_OF = "SELECT scope, since FROM account_scope WHERE account = ?"
 
 
 class Accounts(Part):
@@ -30,7 +30,9 @@ class Accounts(Part):
     ) -> None:
         digest = registration_digest(tuple(scopes), mode, tuple(count), agent, tuple(ancestry))
         with self.db.write():
-            self._note_move(account, agent, dump(list(ancestry)), {s.key for s in scopes})
+            since = {scope: int(row) for scope, row in self.db.query(_SCOPES_OF, account)}
+            moved = since.keys() != {s.key for s in scopes}
+            self._note_move(account, agent, dump(list(ancestry)), moved)
             self.db.run(
                 "INSERT INTO account (name, project, agent, ancestry, mode, counted,"
                 " registration, registered_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
@@ -48,19 +50,20 @@ class Accounts(Part):
                 time.time(),
             )
             self.db.run("DELETE FROM account_scope WHERE account = ?", account)
+            newest = self._newest_row()
             for position, scope in enumerate(scopes):
-                self._declare(account, position, scope)
+                self._declare(account, position, scope, since.get(scope.key, newest))
             self._revise()
 
-    def _note_move(self, account: str, agent: str, ancestry: str, joins: set[str]) -> None:
+    def _note_move(self, account: str, agent: str, ancestry: str, moved: bool) -> None:
         """``check`` must know when a bottle that may have spent changes what it spends from."""
         was = self.db.query("SELECT agent, ancestry FROM account WHERE name = ?", account)
-        scopes = {s for (s,) in self.db.query(_SCOPES_OF, account)}
-        if was and (was != [(agent, ancestry)] or scopes != joins):
+        if was and (moved or was != [(agent, ancestry)]):
             self.db.run("UPDATE counter SET value = ? WHERE name = 'moved'", int(time.time()))
 
-    def _declare(self, account: str, position: int, scope: Scope) -> None:
-        """Put a scope in the account's chain; its declared limits become exactly these."""
+    def _declare(self, account: str, position: int, scope: Scope, since: int) -> None:
+        """Put a scope in the account's chain; its declared limits become exactly these. What the
+        account has spent is in the scope's sums from the row behind ``since`` on."""
         self.db.run(
             "INSERT INTO scope (name, kind) VALUES (?, ?)"
             " ON CONFLICT (name) DO UPDATE SET kind = excluded.kind",
@@ -68,10 +71,11 @@ class Accounts(Part):
             scope.kind,
         )
         self.db.run(
-            "INSERT INTO account_scope (account, position, scope) VALUES (?, ?, ?)",
+            "INSERT INTO account_scope (account, position, scope, since) VALUES (?, ?, ?, ?)",
             account,
             position,
             scope.key,
+            since,
         )
         self.db.run("DELETE FROM budget WHERE scope = ?", scope.key)
         for limit in scope.limits:

@@ -8,6 +8,7 @@ from typing import Any
 
 from botbottle.ledger.books import Books
 from botbottle.ledger.db import Db
+from botbottle.ledger.written import NEWEST
 from botbottle.model import canonical
 
 
@@ -24,6 +25,12 @@ class Part:
         in the transaction of the change itself: the gate compares inside its own transaction."""
         self.db.run("UPDATE counter SET value = value + 1 WHERE name = 'revision'")
         self._checked = -1
+
+    def _newest_row(self) -> int:
+        """The greatest id that a row of usage has had so far; 0: none. Ids grow in the order of
+        the transactions, whatever the clocks say. Belongs in a write transaction."""
+        self.db.flush()
+        return int(self.db.value(NEWEST))
 
     def _audit(
         self,

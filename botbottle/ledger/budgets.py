@@ -163,20 +163,29 @@ class Budgets(Pools):
         key: LimitKey = (scope, provider, window)
         with self.db.write():
             self._load_resets()
+            newest = self._newest_row()
+            now = max(now, self._recorded_at(newest))
             gross = self._gross(*key, now)
             spent = max(0, gross - self._baseline(key, now))
             self.db.run(
-                "INSERT INTO budget_reset (scope, provider, win, bucket, baseline, at)"
-                " VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (scope, provider, win) DO UPDATE SET"
-                " bucket = excluded.bucket, baseline = excluded.baseline, at = excluded.at",
+                "INSERT INTO budget_reset (scope, provider, win, bucket, baseline, at, newest)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (scope, provider, win) DO UPDATE SET"
+                " bucket = excluded.bucket, baseline = excluded.baseline, at = excluded.at,"
+                " newest = excluded.newest",
                 *key,
                 windows.bucket(window, now),
                 gross,
                 now,
+                newest,
             )
             self.db.run("DELETE FROM refused WHERE scope = ? AND provider = ? AND win = ?", *key)
             self._changed("reset", key, by, str(spent), "0", reason)
             return spent
+
+    def _recorded_at(self, row: int) -> float:
+        """When a row of usage was booked, by the clock that booked it; 0.0: it is gone. A reset
+        whose own clock is behind, or that waited for the lock, is not earlier than that."""
+        return float(self.db.value("SELECT recorded_at FROM usage WHERE id = ?", row) or 0.0)
 
     def _changed(
         self, action: str, key: LimitKey, by: str, was: str, became: str, reason: str

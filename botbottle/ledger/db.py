@@ -20,6 +20,11 @@ ROWS = 64  # of one statement; the databases take thousands of values
 type Row = tuple[Any, ...]
 
 
+class Violation(Exception):
+    """The database refuses these rows: they contradict others, or its limits. Unlike an error of
+    the ledger, which everybody meets, it is a fault of what was to be written."""
+
+
 class Deferred(Protocol):
     """Rows that a transaction has not written yet."""
 
@@ -39,7 +44,8 @@ _JOINED: AbstractContextManager[None] = nullcontext()
 
 
 class Db(ABC):
-    """A connection. Subclasses raise LedgerUnavailable or LedgerCorrupt, never driver errors."""
+    """A connection. Subclasses raise LedgerUnavailable, LedgerCorrupt or Violation, never
+    driver errors."""
 
     backend: str
     primary_key: str  # column definition of a generated 64-bit key

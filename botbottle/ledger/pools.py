@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from botbottle.budget import precedence, windows
 from botbottle.budget.admission import PoolState
 from botbottle.ledger.base import Part
+from botbottle.ledger.corrections import Earlier
 from botbottle.ledger.sums import gross
 from botbottle.model.bottle import Limit, Scope, Window
 
@@ -27,7 +28,7 @@ _FORGIVE_LESS = (
 class Pools(Part):
     """Pool readings; the caller holds a transaction."""
 
-    _resets: dict[LimitKey, tuple[str, int, float]]  # bucket, tokens forgiven, when
+    _resets: dict[LimitKey, tuple[str, int, int]]  # bucket, tokens forgiven, newest row
 
     def _state(self, scope: str, limit: Limit, now: float) -> PoolState:
         """One pool, read from the database."""
@@ -50,25 +51,29 @@ class Pools(Part):
 
     def _baseline(self, key: LimitKey, now: float) -> int:
         """Tokens that a reset has forgiven in the current window."""
-        bucket, baseline, _ = self._resets.get(key, ("", 0, 0.0))
+        bucket, baseline, _ = self._resets.get(key, ("", 0, 0))
         return baseline if bucket == windows.bucket(key[2], now) else 0
 
     def _load_resets(self) -> None:
-        rows = self.db.query("SELECT scope, provider, win, bucket, baseline, at FROM budget_reset")
-        self._resets = {(s, p, w): (bucket, int(n), at) for s, p, w, bucket, n, at in rows}
+        rows = self.db.query(
+            "SELECT scope, provider, win, bucket, baseline, newest FROM budget_reset"
+        )
+        self._resets = {(s, p, w): (bucket, int(n), int(i)) for s, p, w, bucket, n, i in rows}
 
     def _forgive_less(
-        self, scopes: Sequence[str], provider: str, rows: Sequence[tuple[int, float]], counted: int
+        self, since: Mapping[str, int], provider: str, rows: Sequence[Earlier], counted: int
     ) -> None:
-        """``rows`` (tokens, when) became ``counted`` tokens in all. As far as they were forgiven,
-        they were never spent: forgiven with them would be what was spent since."""
+        """``rows`` became ``counted`` tokens in all, in the scopes that the bottle has been in
+        ``since`` a row. As far as they were forgiven, they were never spent: forgiven with them
+        would be what was spent since. Clocks of several machines decide nothing here."""
         changed = False
-        for key, (bucket, baseline, at) in self._resets.items():
+        for key, (bucket, baseline, newest) in self._resets.items():
             scope, limited, window = key
-            if limited != provider or scope not in scopes:
+            if limited != provider or scope not in since:
                 continue
-            own = [n for n, t in rows if t <= at and windows.bucket(window, t) == bucket]
-            less = min(baseline, sum(own) - counted)
+            own = [r for r in rows if since[scope] < r.id <= newest]
+            own = [r for r in own if windows.bucket(window, r.recorded_at) == bucket]
+            less = min(baseline, sum(r.counted for r in own) - counted)
             if less > 0:
                 self.db.run(_FORGIVE_LESS, less, *key)
                 changed = True

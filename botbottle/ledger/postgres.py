@@ -16,7 +16,7 @@ from functools import lru_cache
 from typing import Any, LiteralString
 
 from botbottle import errors
-from botbottle.ledger.db import Db, Row
+from botbottle.ledger.db import Db, Row, Violation
 from botbottle.ledger.deadline import Deadline
 
 try:
@@ -231,8 +231,16 @@ def _mapped() -> Iterator[None]:
         raise errors.LedgerCorrupt(
             "PostgreSQL reports damaged data", hint="restore the database from its backup"
         ) from error
+    except (psycopg.IntegrityError, psycopg.DataError) as error:
+        raise Violation(_said(error)) from error
     except psycopg.Error as error:
-        text = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        text = _said(error)
         raise errors.LedgerUnavailable(
             f"the PostgreSQL ledger cannot be used: {text}", hint="is the server up and reachable?"
         ) from error
+
+
+def _said(error: psycopg.Error) -> str:
+    """The first line of it."""
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__

@@ -144,6 +144,30 @@ _OPEN = (
 # When something was forgiven: a later correction of what had been estimated until then is not.
 _RESET_AT = ("ALTER TABLE budget_reset ADD COLUMN at DOUBLE PRECISION NOT NULL DEFAULT 0",)
 
+# Since which row of usage a bottle's spending is in a scope's sums, and which row was the newest
+# when something was forgiven: only what was added can be taken back, only what was spent forgiven.
+_SINCE = (
+    "ALTER TABLE account_scope ADD COLUMN since BIGINT NOT NULL DEFAULT 0",
+    "UPDATE account_scope SET since = was.newest FROM"
+    " (SELECT u.account, max(u.id) AS newest FROM usage u JOIN account a ON a.name = u.account"
+    " WHERE u.recorded_at < a.registered_at GROUP BY u.account) was"
+    " WHERE was.account = account_scope.account",
+    "UPDATE counter SET value = a.at FROM (SELECT CAST(coalesce(max(registered_at), 0) AS BIGINT)"
+    " AS at FROM account) a WHERE name = 'moved' AND value < a.at",
+    "ALTER TABLE budget_reset ADD COLUMN newest BIGINT NOT NULL DEFAULT 0",
+    "UPDATE budget_reset SET newest = (SELECT coalesce(max(u.id), 0) FROM usage u"
+    " WHERE u.recorded_at <= budget_reset.at)",
+)
+
+# Retention has left differences whose estimate it had deleted: taken for all that was booked, they
+# are a credit. No id comes again, also of these.
+_WHOLE_RESPONSES = (
+    "INSERT INTO counter SELECT 'exchange', max(id) FROM usage HAVING max(id) IS NOT NULL"
+    " ON CONFLICT (name) DO UPDATE SET value = excluded.value WHERE excluded.value > counter.value",
+    "DELETE FROM usage WHERE seq > 0 AND NOT EXISTS (SELECT 1 FROM usage f WHERE"
+    " f.provider = usage.provider AND f.response_id = usage.response_id AND f.seq = 0)",
+)
+
 STEPS = (
     (*_CONFIG, *_USAGE, *_ENFORCEMENT, *_RECORDS),
     _EXCHANGES_OF_ONE,
@@ -151,4 +175,5 @@ STEPS = (
     _RESET_AT,
     _BLOCKS_OF_ONE,
     _OPEN,
+    (*_SINCE, *_WHOLE_RESPONSES),
 )

@@ -1,35 +1,29 @@
 """Usage rows and the sums that are kept with them, in one transaction.
 
 A response is counted once: a second report of the same id adds only what exceeds the first (a
-replay adds nothing), and a provider's final numbers replace an earlier estimate by the same
-bottle exactly: the estimate is taken back where it stood, and what is final is booked when it
-comes, so no window is given what another one spent. A report that comes with its admission's
-lease is this bottle's own response, whatever others have booked under its id. Buckets follow the
-ledger's clock, not the reporter's: a bottle cannot move its spending into another window.
+replay adds nothing), a provider's final numbers replace an earlier estimate by the same bottle
+exactly, and an estimate adds nothing to them (:mod:`botbottle.ledger.corrections`). What was
+estimated is taken back where it stood, and what is final is booked when it comes, so no window is
+given what another one spent. A report that comes with its admission's lease is this bottle's own
+response, whatever others have booked under its id. Buckets follow the ledger's clock, not the
+reporter's: a bottle cannot move its spending into another window.
 """
 
-# ruff: noqa: S608  # only constants of this package are put into SQL
 from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import batched
 
 from botbottle.budget import counting, windows
+from botbottle.ledger import corrections
 from botbottle.ledger.base import dump, load
-from botbottle.ledger.db import ROWS, Row
+from botbottle.ledger.corrections import EARLIER, Classes, Earlier
+from botbottle.ledger.db import ROWS
 from botbottle.ledger.pools import Pools
-from botbottle.ledger.schema import CLASSES
 from botbottle.model.usage import Completeness, Exchange, Tokens
 
-_EARLIER = (
-    f"SELECT account, completeness, {', '.join(CLASSES)}, counted, recorded_at, agent, ancestry,"
-    " model FROM usage WHERE provider = ? AND response_id = ? ORDER BY seq"
-)
-
-
-type Classes = tuple[int, ...]  # tokens of each class, in the order of ``CLASSES``
 _KNOWN = "SELECT DISTINCT response_id FROM usage WHERE provider = ? AND response_id IN"
-_COUNTED = 2 + len(CLASSES)  # column
+_SINCE = "SELECT scope, since FROM account_scope WHERE account = ?"
 
 
 class Spender:
@@ -60,11 +54,14 @@ class Spending(Pools):
         """Store one exchange and its sums; False for a replay. ``own``: the gate admitted it."""
         earlier = self._earlier(exchange.provider, exchange.response_id)
         if earlier:
-            known = [row for row in earlier if row[0] == who.name] if own else earlier
-            return self._book_again(who, exchange, known, len(earlier), now)
-        counted, classes = counting.counted(exchange.tokens, who.count), _classes(exchange.tokens)
-        self._store(who, exchange, classes, counted, 0, now)
-        self._add(who, exchange, classes, counted, _flags(exchange), now)
+            known = [row for row in earlier if row.account == who.name] if own else earlier
+            return self._book_again(who, exchange, known, earlier[-1].seq + 1, now)
+        counted, tokens = (
+            counting.counted(exchange.tokens, who.count),
+            corrections.classes(exchange.tokens),
+        )
+        self._store(who, exchange, tokens, counted, 0, now)
+        self._add(who, exchange, tokens, counted, _flags(exchange), now)
         return True
 
     def expect(self, exchanges: Sequence[Exchange]) -> None:
@@ -79,25 +76,29 @@ class Spending(Pools):
                 new = set(some).difference(row[0] for row in rows)
                 self.books.rows.expect((provider, name) for name in new)
 
-    def _earlier(self, provider: str, response_id: str) -> list[Row]:
+    def _earlier(self, provider: str, response_id: str) -> list[Earlier]:
         """The rows of a response."""
         if self.books.rows.is_new(provider, response_id):
             return []
         self.books.before(provider, response_id)
-        return self.db.query(_EARLIER, provider, response_id)
+        return [corrections.earlier(row) for row in self.db.query(EARLIER, provider, response_id)]
 
     def _book_again(
-        self, who: Spender, exchange: Exchange, known: list[Row], seq: int, now: float
+        self, who: Spender, exchange: Exchange, known: list[Earlier], seq: int, now: float
     ) -> bool:
         """The same for a response that has rows; ``known`` are those that count."""
-        if _amends(who.name, exchange, known):
+        if corrections.outdated(who.name, exchange, known):
+            return False
+        if corrections.amends(who.name, exchange, known):
             counted = counting.counted(exchange.tokens, who.count)
             self._take_back(who, exchange.provider, known, counted)
-            self._add(who, exchange, _classes(exchange.tokens), counted, _flags(exchange), now)
-            counted -= sum(row[_COUNTED] for row in known)
-            self._store(who, exchange, _less(exchange, known), counted, seq, now)
+            self._add(
+                who, exchange, corrections.classes(exchange.tokens), counted, _flags(exchange), now
+            )
+            counted -= sum(row.counted for row in known)
+            self._store(who, exchange, corrections.less(exchange, known), counted, seq, now)
             return True
-        delta = tuple(max(0, d) for d in _less(exchange, known))
+        delta = tuple(max(0, d) for d in corrections.less(exchange, known))
         if known and not any(delta):
             return False
         counted = counting.counted(Tokens(*delta), who.count)
@@ -105,24 +106,27 @@ class Spending(Pools):
         self._add(who, exchange, delta, counted, (0, 0, 0) if known else _flags(exchange), now)
         return True
 
-    def _take_back(self, who: Spender, provider: str, known: list[Row], counted: int) -> None:
+    def _take_back(
+        self, who: Spender, provider: str, known: Sequence[Earlier], counted: int
+    ) -> None:
         """An estimate was wrong, and ``counted`` tokens take its place: out of the sums with it.
 
-        What the spender booked below another agent or bottle stays in those scopes' sums: taken
-        out of today's, it would give them tokens that they never lost.
+        Only of scopes that the bottle has been in ever since: taken out of another's, it would
+        give them tokens that they never lost.
         """
-        rows = []
+        since = {s: int(n) for s, n in self.db.query(_SINCE, who.name) if s in who.scopes}
         for number, row in enumerate(known):
-            tokens, at, agent, ancestry, model = row[_COUNTED:]
-            flags = (0, 0, 0) if number else _kind(row[1])
-            numbers = (*row[2:_COUNTED], tokens, *flags)
-            line = load(ancestry)
-            key = (windows.bucket("hour", at), row[0], agent, line[0] if line else "", provider)
-            self.books.add_rollup((*key, model), tuple(-n for n in numbers))
-            if (agent, ancestry) == (who.agent, who.ancestry):
-                rows.append((tokens, at))
-                self.books.take_back(who.scopes, provider, tokens, flags[0], at)
-        self._forgive_less(who.scopes, provider, rows, counted)
+            flags = (0, 0, 0) if number else _kind(row.completeness)
+            self._report_less(provider, row, flags)
+            scopes = tuple(s for s in who.scopes if since[s] < row.id)
+            self.books.take_back(scopes, provider, row.counted, flags[0], row.recorded_at)
+        self._forgive_less(since, provider, known, counted)
+
+    def _report_less(self, provider: str, row: Earlier, flags: tuple[int, int, int]) -> None:
+        line = load(row.ancestry)
+        hour, bottle = windows.bucket("hour", row.recorded_at), line[0] if line else ""
+        key = (hour, row.account, row.agent, bottle, provider, row.model)
+        self.books.add_rollup(key, tuple(-n for n in (*row.tokens, row.counted, *flags)))
 
     def _store(
         self, who: Spender, e: Exchange, delta: Classes, counted: int, seq: int, now: float
@@ -162,21 +166,6 @@ class Spending(Pools):
         self.books.add_spend(who.scopes, e.provider, counted, flags[0])
 
 
-def _amends(account: str, exchange: Exchange, known: list[Row]) -> bool:
-    """Final numbers of a response that the same bottle has only estimated so far."""
-    return (
-        bool(known)
-        and exchange.completeness is Completeness.FINAL
-        and all(row[0] == account and row[1] != Completeness.FINAL for row in known)
-    )
-
-
-def _less(exchange: Exchange, known: list[Row]) -> Classes:
-    """The classes of a report without those of earlier ones of the same response."""
-    sums = [sum(row[i + 2] for row in known) for i in range(len(CLASSES))]
-    return tuple(n - k for n, k in zip(_classes(exchange.tokens), sums, strict=True))
-
-
 def _flags(exchange: Exchange) -> tuple[int, int, int]:
     return _kind(exchange.completeness)
 
@@ -184,18 +173,3 @@ def _flags(exchange: Exchange) -> tuple[int, int, int]:
 def _kind(completeness: str) -> tuple[int, int, int]:
     """Counts of requests, partial and estimated responses of one response."""
     return 1, int(completeness == Completeness.PARTIAL), int(completeness == Completeness.ESTIMATED)
-
-
-def _classes(tokens: Tokens) -> Classes:
-    return (
-        tokens.input_uncached,
-        tokens.cache_read,
-        tokens.cache_write_5m,
-        tokens.cache_write_1h,
-        tokens.output,
-        tokens.reasoning,
-    )
-
-
-if Tokens.__struct_fields__ != CLASSES:  # the order above is the schema's
-    raise TypeError("token classes and ledger columns differ")

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from botbottle import errors
-from botbottle.ledger.db import Db, Row
+from botbottle.ledger.db import Db, Row, Violation
 
 _PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-")
 RETRY_SECONDS = 0.0005
@@ -233,9 +233,11 @@ def corrupt(path: str, detail: str) -> errors.LedgerCorrupt:
     )
 
 
-def mapped(error: sqlite3.Error, path: str) -> errors.LedgerError:
+def mapped(error: sqlite3.Error, path: str) -> errors.LedgerError | Violation:
     """A driver error as one of ours."""
     text = str(error)
+    if isinstance(error, sqlite3.IntegrityError | sqlite3.DataError):
+        return Violation(text)
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
         return corrupt(path, text)

@@ -5,8 +5,9 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TextIO
 
@@ -35,6 +36,12 @@ _DAYS_DIFFER = (
     " sum(CASE WHEN win = '' THEN tokens ELSE 0 END)"
     " <> sum(CASE WHEN win = '' THEN 0 ELSE tokens END)"
 )
+# No correction takes back what was not there. Days follow: they add up to the total.
+_NEGATIVE = (
+    "SELECT scope, provider, sum(tokens) FROM (SELECT scope, provider, tokens FROM spend"
+    " WHERE win = '' UNION ALL SELECT scope, provider, tokens FROM spend_open) both_sums"
+    " GROUP BY scope, provider HAVING sum(tokens) < 0"
+)
 _HOURS_DIFFER = (
     "SELECT o.scope, o.provider, o.bucket FROM spend_open o WHERE o.tokens + coalesce("
     "(SELECT s.tokens FROM spend s WHERE s.scope = o.scope AND s.provider = o.provider"
@@ -45,6 +52,14 @@ _HOURS_DIFFER = (
 )
 _EMPTY_BLOCKS = (
     f"DELETE FROM exchange_block WHERE block < (SELECT coalesce(min(id), {2**62}) FROM usage) / ?"
+)
+# Oldest first. The rows of one response go together, when the newest is old enough: what is left
+# of it would be taken for all that was booked.
+_OLD_RESPONSES = (
+    "DELETE FROM usage WHERE (provider, response_id) IN (SELECT u.provider, u.response_id"
+    " FROM usage u WHERE u.recorded_at < ? AND NOT EXISTS (SELECT 1 FROM usage n"
+    " WHERE n.provider = u.provider AND n.response_id = u.response_id AND n.recorded_at >= ?)"
+    " ORDER BY u.id LIMIT ?)"
 )
 _KEEP_LAST = (
     f"INSERT INTO counter SELECT '{LAST}', max(id) FROM usage HAVING max(id) IS NOT NULL"
@@ -75,6 +90,10 @@ class Upkeep(Enforcement):
             + [
                 f"the days of {scope} for {provider} do not add up to its total"
                 for scope, provider in self.db.query(_DAYS_DIFFER)
+            ]
+            + [
+                f"{scope} has spent {tokens} tokens of {provider} in all"
+                for scope, provider, tokens in self.db.query(_NEGATIVE)
             ]
             + self._wrong_hours()
         )
@@ -120,9 +139,9 @@ class Upkeep(Enforcement):
 
     def retain(self, *, before: float) -> int:
         """Sums outlive rows: reports, budgets and the audit do not change."""
-        deleted = 0
-        for table, column in (("usage", "recorded_at"), ("event", "at"), ("journal", "started_at")):
-            deleted += self._retain(table, column, before)
+        deleted = self._retain(partial(self._forget_responses, before))
+        deleted += self._retain(partial(self._forget_rows, "event", "at", before))
+        deleted += self._retain(partial(self._forget_rows, "journal", "started_at", before))
         with self.db.write():  # hours that ended are in their days
             fold(self.db)
             hour = windows.bucket("hour", before)
@@ -131,19 +150,24 @@ class Upkeep(Enforcement):
             self.books.forget()
         return deleted
 
-    def _retain(self, table: str, column: str, before: float) -> int:
+    def _forget_responses(self, before: float) -> int:
+        self.db.run(_KEEP_LAST)
+        return self.db.run(_OLD_RESPONSES, before, before, PAGE)
+
+    def _forget_rows(self, table: str, column: str, before: float) -> int:
+        return self.db.run(
+            f"DELETE FROM {table} WHERE id IN"
+            f" (SELECT id FROM {table} WHERE {column} < ? ORDER BY id LIMIT ?)",
+            before,
+            PAGE,
+        )
+
+    def _retain(self, delete: Callable[[], int]) -> int:
         """Delete in small transactions, so that the gate is never kept waiting."""
         total = 0
         while True:
             with self.db.write():
-                if table == "usage":
-                    self.db.run(_KEEP_LAST)
-                done = self.db.run(
-                    f"DELETE FROM {table} WHERE id IN"
-                    f" (SELECT id FROM {table} WHERE {column} < ? ORDER BY id LIMIT ?)",
-                    before,
-                    PAGE,
-                )
+                done = delete()
             total += done
             if done < PAGE:
                 return total

@@ -4,6 +4,7 @@ One bottle's exchanges are found by the blocks of ids they are in. An index by b
 written in as many places as a batch has bottles; a block is told once for each bottle in it.
 """
 
+# ruff: noqa: S608  # only constants of this package are put into SQL
 from __future__ import annotations
 
 from collections.abc import Iterable
@@ -20,9 +21,9 @@ _USAGE = (
 )
 _BLOCKS = "exchange_block (account, block)"
 LAST = "exchange"  # the counter that says which ids retention may have deleted: none comes again
-_NEXT = (
-    "SELECT coalesce(max(n), 0) + 1 FROM (SELECT max(id) AS n FROM usage"
-    f" UNION ALL SELECT value FROM counter WHERE name = '{LAST}') taken"  # noqa: S608 - constants
+NEWEST = (
+    "SELECT coalesce(max(n), 0) FROM (SELECT max(id) AS n FROM usage"
+    f" UNION ALL SELECT value FROM counter WHERE name = '{LAST}') taken"
 )
 
 
@@ -74,7 +75,7 @@ class Written:
         """Insert what waits."""
         if not self._rows:
             return
-        first = self._next or int(self._db.value(_NEXT))
+        first = self._next or int(self._db.value(NEWEST)) + 1
         rows = [(number, *row) for number, row in enumerate(self._rows, start=first)]
         self._db.insert(_USAGE, rows)
         self._tell(rows)

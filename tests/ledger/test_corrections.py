@@ -4,17 +4,18 @@ who booked another's response first."""
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
-from botbottle.model.bottle import Limit
+from botbottle.model.bottle import Limit, Scope
 from botbottle.model.usage import Completeness
-from tests.ledger.worlds import WEB, admit, admitted, exchange, pool, register, spend
+from tests.ledger.worlds import WEB, admit, admitted, exchange, pool, register, scopes, spend
 
 DAY = 1_795_046_400.0  # midnight, UTC
 ESTIMATED = Completeness.ESTIMATED
 
 
-def booked(ledger, tokens, now, account=WEB, kind=ESTIMATED, lease="", name="m"):
-    e = exchange(tokens, prompt=0, name=name, kind=kind)
+def booked(ledger, tokens, now, account=WEB, kind=ESTIMATED, lease="", name="m", **fields):
+    e = replace(exchange(tokens, prompt=0, name=name, kind=kind), **fields)
     return ledger.settle(account, lease, [e], now=now)
 
 
@@ -152,3 +153,104 @@ def test_a_result_that_another_bottle_fetches_counts_once(ledger, now):
     register(ledger, "api")
     booked(ledger, 400, now, kind=Completeness.FINAL)
     assert booked(ledger, 400, now, "p/api", Completeness.FINAL).duplicates == 1
+
+
+@pytest.mark.parametrize("leased", [True, False])
+def test_an_estimate_adds_nothing_to_final_numbers_of_the_same_response(ledger, now, leased):
+    """A poll told them; then the connection that the response came over is cut."""
+    register(ledger)
+    lease = admitted(admit(ledger, now)).lease if leased else ""
+    booked(ledger, 1100, now, kind=Completeness.FINAL)
+    assert booked(ledger, 8192, now, kind=Completeness.PARTIAL, lease=lease).duplicates == 1
+    assert booked(ledger, 1200, now, kind=Completeness.FINAL).recorded == 1, "larger final ones do"
+    assert ledger.scope_spent("bottle:dev", "claude", "", now) == 1200
+
+
+@pytest.mark.parametrize("leased", [True, False])
+def test_final_numbers_of_another_bottle_keep_no_estimate_out(ledger, now, leased):
+    register(ledger, "web")
+    register(ledger, "thief", bottle="other")
+    lease = admitted(admit(ledger, now)).lease if leased else ""
+    booked(ledger, 0, now, "p/thief", Completeness.FINAL)
+    booked(ledger, 900, now, kind=Completeness.PARTIAL, lease=lease)
+    assert ledger.scope_spent("bottle:dev", "claude", "", now) == 900
+
+
+@pytest.mark.parametrize("other", [{"dialect": "openai_batch"}, {"host": "files.example"}])
+def test_what_a_file_says_about_a_response_neither_amends_nor_ends_it(ledger, now, other):
+    """An agent writes a file, uploads it and reads it as results of a batch, before or after the
+    response whose id is in it was cut off."""
+    register(ledger)
+    booked(ledger, 5000, now, kind=Completeness.PARTIAL)
+    assert booked(ledger, 0, now, kind=Completeness.FINAL, **other).recorded == 0
+    booked(ledger, 0, now, kind=Completeness.FINAL, name="early", **other)
+    booked(ledger, 700, now, kind=Completeness.PARTIAL, name="early")
+    assert ledger.scope_spent("bottle:dev", "claude", "", now) == 5700
+    corrected(ledger, 300, now)
+    assert ledger.scope_spent("bottle:dev", "claude", "", now) == 300 + 700, "the honest form does"
+
+
+def join(ledger, *extra):
+    ledger.register(
+        WEB, [*extra, *scopes()], agent="web", ancestry=("dev", "base")
+    )  # as ``worlds.register`` does
+
+
+LAUNCH = Scope("launch", "launch:p/web", (Limit("claude", 1000),))
+
+
+def test_a_correction_is_no_credit_for_a_scope_that_never_had_the_estimate(ledger, now):
+    """``--budget`` is given when there are estimates already: their corrections widened it."""
+    join(ledger)
+    for n in range(5):
+        booked(ledger, 900, now, name=f"m{n}")
+    join(ledger, LAUNCH)
+    for n in range(5):
+        corrected(ledger, 10, now, name=f"m{n}")
+    assert ledger.scope_spent("launch:p/web", "claude", "", now) == 50
+    assert ledger.scope_spent("bottle:dev", "claude", "", now) == 50, "which had it"
+    assert spend(ledger, 950, now).crossed
+    assert ledger.check().problems == ()
+
+
+def test_nor_for_one_that_the_bottle_had_left_meanwhile(ledger, now):
+    join(ledger, LAUNCH)
+    booked(ledger, 400, now, name="first")
+    join(ledger)
+    booked(ledger, 900, now)
+    join(ledger, LAUNCH)
+    corrected(ledger, 10, now)
+    assert ledger.scope_spent("launch:p/web", "claude", "", now) == 400 + 10
+    booked(ledger, 300, now, name="after")
+    join(ledger, LAUNCH)  # again the same: it has been in it ever since
+    corrected(ledger, 20, now, name="after")
+    assert ledger.scope_spent("launch:p/web", "claude", "", now) == 400 + 10 + 20
+    assert ledger.scope_spent("bottle:dev", "claude", "", now) == 400 + 10 + 20
+
+
+def test_check_finds_sums_that_gave_back_more_than_was_spent(ledger, now):
+    join(ledger)
+    spend(ledger, 10, now)
+    ledger.books.flush()
+    for window, bucket in (("", ""), ("day", "2026-01-01")):
+        ledger.db.run(
+            "INSERT INTO spend VALUES ('bottle:old', 'claude', ?, ?, -5, 0)", window, bucket
+        )
+    assert ledger.check().problems == ("bottle:old has spent -5 tokens of claude in all",)
+
+
+@pytest.mark.parametrize("window", ["", "hour"])
+@pytest.mark.parametrize("behind", [0, 1, 7200])
+def test_a_reset_by_a_clock_that_is_behind_forgives_nothing_later(ledger, now, window, behind):
+    """Or one that has waited for the lock: what it forgives is what is there when it has it."""
+    register(ledger)
+    ledger.set_limit("bottle:dev", Limit("claude", 5000, window), by="t")
+    for n in range(5):
+        booked(ledger, 900, now, name=f"m{n}")
+    assert ledger.reset("bottle:dev", "claude", window, by="t", now=now - behind) == 4500
+    assert pool(ledger, now, window=window).spent == 0
+    for n in range(5):
+        corrected(ledger, 10, now, name=f"m{n}")
+    assert pool(ledger, now, window=window).spent == 0
+    spend(ledger, 4000, now)
+    assert pool(ledger, now, window=window).spent == 4000

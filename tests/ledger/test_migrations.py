@@ -7,6 +7,7 @@ from botbottle.ledger import migrations
 from botbottle.ledger.opening import open_ledger
 from botbottle.ledger.schema import STEPS
 from botbottle.model.bottle import Limit
+from botbottle.model.usage import Completeness
 from tests.ledger.worlds import WEB, admit, age, pool, register, spend
 
 NEXT = (*STEPS, ("ALTER TABLE account ADD COLUMN colour TEXT NOT NULL DEFAULT ''",))
@@ -84,6 +85,28 @@ def test_an_upgrade_hides_no_wrong_hour_where_no_bottle_can_have_moved(where, no
     ledger.db.run("UPDATE spend_open SET tokens = tokens + 1 WHERE scope = 'global'")
     (problem,) = ledger.check().problems
     assert "of global for claude is not what its bottles have spent" in problem
+    ledger.close()
+
+
+def test_an_upgrade_takes_estimates_back_only_where_their_bottle_has_been_since(where, now):
+    """Registered anew after the estimate, it may have other scopes. Resets: of what was before."""
+    old = open_ledger(where)
+    for name in ("web", "api"):
+        register(old, name)
+        spend(old, 900, now - 20, f"p/{name}", name=name, kind=Completeness.PARTIAL)
+        old.db.run("UPDATE account SET registered_at = ? WHERE name = ?", now - 30, f"p/{name}")
+    old.db.run("UPDATE account SET registered_at = ? WHERE name = 'p/api'", now - 10)
+    old.set_limit("global", Limit("claude", 5000), by="t")
+    old.reset("global", "claude", "", by="t", now=now - 15)
+    age(old.db.run, 6)
+    old.close()
+    ledger = open_ledger(where)
+    for name in ("web", "api"):
+        spend(ledger, 10, now, f"p/{name}", name=name)
+    spent = {a: ledger.scope_spent(f"agent:p/{a}", "claude", "", now) for a in ("web", "api")}
+    assert spent == {"web": 10, "api": 910}
+    assert pool(ledger, now, "global").spent == 10
+    assert ledger.check().problems == ()
     ledger.close()
 
 

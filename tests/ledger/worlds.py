@@ -99,6 +99,10 @@ UNDONE = {  # what takes a step of the schema back
         "DROP TABLE spend_open",
         "DELETE FROM counter WHERE name = 'moved'",
     ),
+    7: (
+        "ALTER TABLE account_scope DROP COLUMN since",
+        "ALTER TABLE budget_reset DROP COLUMN newest",
+    ),
     5: ("DROP TABLE exchange_block", "CREATE INDEX usage_account ON usage (account, id)"),
 }
 

@@ -144,12 +144,14 @@ class Service:
             return _refusal(number, "unknown-account", error.message)
 
     def _alone(self, connection: Connection, lines: list[bytes], now: Now) -> bytes:
-        """After a bug in a batch: each frame in a transaction of its own."""
+        """After a bug in a batch, or rows that the database refuses: each frame in a transaction
+        of its own, answered after its commit."""
         replies = []
         for line in lines:
             try:
                 with self._ledger.batch():
-                    replies.append(self._answer(connection, line, frames.read(line, now.wall), now))
+                    reply = self._answer(connection, line, frames.read(line, now.wall), now)
+                replies.append(reply)
             except Exception as error:  # noqa: BLE001  # fail closed for this frame only
                 self._log("bug", {"account": connection.caller.account, "error": repr(error)[:500]})
                 replies.append(_refusal(_number(line), "unavailable", "internal error"))

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from botbottle.meter import documents
+from botbottle.meter.batches import KEPT
 from botbottle.meter.call import Call, Dialect, Kind
 from botbottle.meter.decode import ContentDecoder, Undecodable
 from botbottle.meter.dialects import reader_for
@@ -119,11 +120,12 @@ class Meter:
         return not self.committed and self._nothing_read(self._reader.tally)
 
     def owed(self, reason: Reason, *, unread: bool) -> list[Exchange]:
-        """The rows if nothing more comes. ``unread``: at the least what the request allows. What
-        a batch will cost is told by its results, each a row of its own."""
-        if self.committed or self._many or self._call.kind is Kind.BATCH_CREATE:
+        """The rows if nothing more comes. ``unread``: at the least what the request allows."""
+        if self.committed or self._many:
             return []
         tally = copy.copy(self._reader.tally)
+        if self._call.kind is Kind.BATCH_CREATE:
+            return self._rows.created(tally, KEPT)
         if unread:
             tally.at_least(self._request.bound or self._request.allowance)
         return self._unfinished(tally, reason)
@@ -218,7 +220,7 @@ class Meter:
         if self._many:
             return self._unread_results() if self._fault or self._framer.dropped else []
         if self._call.kind is Kind.BATCH_CREATE:
-            return self._batch_created(tally)
+            return self._rows.created(tally)
         if tally.complete and self._call.dialect is not Dialect.UNKNOWN:
             return self._terminal()
         return self._unfinished(tally, reason)
@@ -266,23 +268,15 @@ class Meter:
         note = self._fault or OVERSIZE
         return [self._rows.exchange(guess, guess.tokens, Completeness.ESTIMATED, note)]
 
-    def _batch_created(self, tally: Tally) -> list[Exchange]:
-        """One row a request of the batch, under the id its result will have."""
-        if not self._request.batch:
-            tally.thought(self._request.allowance)
-            note = "batch of unknown size"
-            return self._rows.interrupted(tally, Completeness.ESTIMATED, note)
-        rows = []
-        for item in self._request.batch:
-            told = Tally(response_id=f"{tally.response_id}/{item.custom_id}", model=item.model)
-            tokens = Tokens(input_uncached=item.input_estimate, output=item.allowance)
-            note = "batch; final with its results"
-            rows.append(self._rows.exchange(told, tokens, Completeness.PARTIAL, note))
-        return rows
-
 
 def unanswered(call: Call, request: Request, clock: Clock, reason: Reason) -> list[Exchange]:
-    """Rows of a request that went upstream whole but got no response: the input is estimated."""
+    """Rows of a request that went upstream whole but got no response: the input is estimated, and
+    what is generated whoever listens is booked at its allowance."""
+    rows, tally = Rows(call, request, clock), Tally()
+    if call.kind is Kind.BATCH_CREATE:
+        return rows.created(tally, KEPT if reason is Reason.KILLED else None)
     if call.kind is not Kind.GENERATE:
         return []
-    return Rows(call, request, clock).interrupted(Tally(), Completeness.PARTIAL, reason.value)
+    if request.background:
+        tally.thought(request.allowance)
+    return rows.interrupted(tally, Completeness.PARTIAL, reason.value)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from botbottle.meter.batches import BatchItem, bounded
 from botbottle.meter.call import Call, Dialect, Kind
 from botbottle.meter.estimate import (
     FRAME_TOKENS,
@@ -43,21 +44,12 @@ _MAX_CHOICES = 128
 
 
 @dataclass(frozen=True, slots=True)
-class BatchItem:
-    """One request inside a batch."""
-
-    custom_id: str
-    model: str
-    input_estimate: int
-    allowance: int
-
-
-@dataclass(frozen=True, slots=True)
 class Request:
     """Facts of one request. ``request_id`` is the sidecar's own, unique per request.
 
-    ``input_estimate`` is in tokens and includes a stored conversation. ``max_output`` is what
-    the client allows for each choice (0: not said); ``allowance`` is the bounded part of it
+    ``input_estimate`` is in tokens and includes a stored conversation; that of a batch includes
+    the output of its requests, because nothing can be cut once it is created. ``max_output`` is
+    what the client allows for each choice (0: not said); ``allowance`` is the bounded part of it
     worth reserving. ``readable`` is False when the body was not a JSON object.
     """
 
@@ -76,6 +68,8 @@ class Request:
     @property
     def allowance(self) -> int:
         """Output tokens to reserve. Never ``max_output`` itself: clients ask for 128,000."""
+        if self.batch:
+            return 0
         return min(self.max_output or ALLOWANCE, ALLOWANCE) * self.choices
 
     @property
@@ -113,13 +107,14 @@ def _batch_item(item: dict[str, Any]) -> BatchItem:
 
 
 def _batch(doc: dict[str, Any]) -> tuple[BatchItem, ...]:
-    """A row a request; those beyond the bound share one that no result will replace."""
     items = [_batch_item(as_dict(item)) for item in as_list(doc.get("requests"))]
-    rest = items[MAX_BATCH:]
-    if not rest:
-        return tuple(items)
-    total = sum(item.input_estimate for item in rest), sum(item.allowance for item in rest)
-    return (*items[:MAX_BATCH], BatchItem("(rest)", rest[0].model, *total))
+    return bounded(items, MAX_BATCH)
+
+
+def _input(call: Call, doc: dict[str, Any], batch: tuple[BatchItem, ...]) -> int:
+    if batch:
+        return sum(item.input_estimate + item.allowance for item in batch)
+    return estimate_document(doc, call.dialect)
 
 
 def from_document(
@@ -130,17 +125,18 @@ def from_document(
     asked = as_dict(doc.get("stream_options")).get("include_usage") is True
     prewarm = doc.get("generate") is False
     body = doc.get("request") if isinstance(doc.get("request"), dict) else doc  # Code Assist
+    batch = _batch(doc) if call.kind is Kind.BATCH_CREATE else ()
     return Request(
         request_id=request_id,
         model=call.model or as_str(doc.get("model")),  # a path that names one decides
-        input_estimate=estimate_document(doc, call.dialect) + _context(doc, conversations),
+        input_estimate=_input(call, doc, batch) + _context(doc, conversations),
         max_output=_max_output(as_dict(body), call.dialect),
         choices=_choices(as_dict(body)),
         streams=doc.get("stream") is True or "stream" in call.path.rpartition("/")[2],
         tells_usage=asked or not chat_stream,
         background=doc.get("background") is True,
         prewarm=prewarm,
-        batch=_batch(doc) if call.kind is Kind.BATCH_CREATE else (),
+        batch=batch,
     )
 
 

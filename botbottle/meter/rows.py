@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from botbottle.meter.batches import BatchItem, bounded
 from botbottle.meter.call import Call, Dialect
 from botbottle.meter.hosts import AZURE, BEDROCK, CLAUDE, CODEX, GEMINI
 from botbottle.meter.request import Request
@@ -19,6 +20,9 @@ UNIQUE_IDS = frozenset({CLAUDE, CODEX, GEMINI, AZURE, BEDROCK})
 LONG_ID = 20
 # How often the running estimate was over the truth at the most, in halves: docs/metering.md.
 ESTIMATE_OVER = 5
+UNKNOWN_SIZE = "batch of unknown size"
+AWAITED = "batch; final with its results"
+UNNAMED = "batch that told no id"
 MAX_TEXT = 256  # characters of an id or model that reach the ledger
 
 
@@ -81,6 +85,23 @@ class Rows:
         note = f"{note}; input estimated" if guessed else note
         rows = self.all_of(tally, completeness, note)
         return [self.exchange(tally, tokens, completeness, note), *rows[1:]]
+
+    def created(self, tally: Tally, most: int | None = None) -> list[Exchange]:
+        """Rows of a batch whose creation was sent; not many more than ``most``. ``tally`` holds
+        the batch's id, if it is known."""
+        items = self.request.batch
+        if not items:
+            tally.thought(self.request.allowance)
+            return self.interrupted(tally, Completeness.ESTIMATED, UNKNOWN_SIZE)
+        name = tally.response_id or self.request.request_id
+        note = AWAITED if tally.response_id else UNNAMED
+        some = items if most is None else bounded(items, most)
+        return [self._awaited(item, f"{name}/{item.custom_id}", note) for item in some]
+
+    def _awaited(self, item: BatchItem, name: str, note: str) -> Exchange:
+        tokens = Tokens(input_uncached=item.input_estimate, output=item.allowance)
+        told = Tally(response_id=name, model=item.model)
+        return self.exchange(told, tokens, Completeness.PARTIAL, note)
 
     def exact(self, tally: Tally) -> bool:
         """Whether the numbers in hand are final. With several choices the first one that ends

@@ -7,9 +7,19 @@ import zlib
 
 import pytest
 
-from botbottle.meter import Conversations, Kind, Meter, Reason, read_request
+from botbottle.meter import (
+    Call,
+    Conversations,
+    Kind,
+    Meter,
+    Reason,
+    Request,
+    read_request,
+    unanswered,
+)
+from botbottle.meter.batches import KEPT, BatchItem, bounded
 from botbottle.meter.estimate import UNKNOWN_CONTEXT
-from botbottle.model.usage import Completeness, Tokens
+from botbottle.model.usage import Completeness, Exchange, Tokens
 
 from .helpers import call, clock, feed, meter, only, request, whole
 
@@ -47,8 +57,75 @@ def test_a_batch_beyond_the_bound_loses_no_request(monkeypatch: pytest.MonkeyPat
     items = [{"custom_id": f"c{at}", "params": {"messages": "x" * 90}} for at in range(5)]
     body = json.dumps({"requests": items}).encode()
     asked = read_request(call(("api.anthropic.com", "/v1/messages/batches")), body, "", "f")
-    assert [item.custom_id for item in asked.batch] == ["c0", "c1", "(rest)"]
+    assert [item.custom_id for item in asked.batch] == ["c0", "c1", "(rest 1)"]
     assert asked.batch[2].input_estimate == 3 * asked.batch[0].input_estimate
+
+
+def test_what_shares_a_row_fits_into_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("botbottle.meter.batches.MOST_TOGETHER", 100)
+    items = [BatchItem(f"c{at}", "m", 30, 7) for at in range(12)]
+    rest = bounded(items, 2)[2:]
+    assert [item.custom_id for item in rest] == ["(rest 1)", "(rest 2)", "(rest 3)"]
+    assert [item.input_estimate for item in rest] == [120, 120, 60]
+    assert sum(item.allowance for item in rest) == 70
+
+
+def test_a_batch_asks_for_all_that_it_books() -> None:
+    asked, rows = _created(b'{"id":"msgbatch_7","type":"message_batch"}', Reason.COMPLETE)
+    booked = sum(row.tokens.total for row in rows)
+    assert booked >= 40 * 8192
+    assert (asked.input_estimate, asked.allowance) == (booked, 0)
+
+
+@pytest.mark.parametrize("told", [b"", b'{"id":"msgbatch_7","ty'], ids=["no body", "half a body"])
+def test_a_batch_that_was_left_before_its_id_costs_the_same_each_time(told: bytes) -> None:
+    whole_batch = _created(b'{"id":"msgbatch_7","type":"message_batch"}', Reason.COMPLETE)[1]
+    ids: set[str] = set()
+    for flow in ("f1", "f2"):
+        rows = _created(told, Reason.CLIENT_GONE, flow)[1]
+        assert [row.tokens for row in rows] == [row.tokens for row in whole_batch]
+        ids |= {row.response_id for row in rows}
+    assert len(ids) == 80
+
+
+def test_a_batch_that_got_no_answer_costs_the_same() -> None:
+    where, asked = _asked("f1")
+    rows = unanswered(where, asked, clock, Reason.CLIENT_GONE)
+    answered = _created(b'{"id":"msgbatch_7","type":"message_batch"}', Reason.COMPLETE)[1]
+    assert [row.tokens for row in rows] == [row.tokens for row in answered]
+    assert {row.response_id.partition("/")[0] for row in rows} == {"f1"}
+
+
+def test_few_rows_tell_of_a_whole_batch_when_the_sidecar_is_killed() -> None:
+    where, asked = _asked("f1")
+    unheard = unanswered(where, asked, clock, Reason.KILLED)
+    m = Meter(where, asked, status=200, headers={"content-type": "application/json"}, clock=clock)
+    feed(m, b'{"id":"msgbatch_7","ty')
+    heard = m.owed(Reason.KILLED, unread=False)
+    for rows in (unheard, heard):
+        assert len(rows) <= KEPT + 1
+        assert sum(row.tokens.total for row in rows) == asked.input_estimate
+
+
+def test_a_background_response_that_got_no_answer_is_booked_at_its_allowance() -> None:
+    where = call(("api.openai.com", "/v1/responses"))
+    for background, output in ((True, 300), (False, 0)):
+        asked = request(where, background=background, max_output_tokens=300, input="hello")
+        row = only(unanswered(where, asked, clock, Reason.CLIENT_GONE))
+        assert (row.tokens.output, row.completeness) == (output, Completeness.PARTIAL)
+
+
+def _asked(flow: str) -> tuple[Call, Request]:
+    where = call(("api.anthropic.com", "/v1/messages/batches"))
+    params = {"model": "claude-z", "max_tokens": 128_000, "messages": "x" * 90}
+    items = [{"custom_id": f"c{at}", "params": params} for at in range(40)]
+    return where, read_request(where, json.dumps({"requests": items}).encode(), "", flow)
+
+
+def _created(told: bytes, reason: Reason, flow: str = "f") -> tuple[Request, list[Exchange]]:
+    where, asked = _asked(flow)
+    m = Meter(where, asked, status=200, headers={"content-type": "application/json"}, clock=clock)
+    return asked, whole(m, told, reason=reason)
 
 
 def test_rows_of_batch_results_come_one_by_one_and_a_damaged_file_alarms() -> None:

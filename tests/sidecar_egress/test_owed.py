@@ -120,13 +120,15 @@ def test_nothing_is_owed_for_what_costs_nothing(
     assert owed_and_booked(place, [CREATED], content_type=STREAM, **given) == ([], [])
 
 
-def test_a_batch_owes_nothing_under_its_own_name() -> None:
-    """Its results tell what each request cost; a row of the whole would count it twice."""
+def test_a_batch_owes_its_requests_and_nothing_under_its_own_name() -> None:
+    """Its results tell what each request cost; a row of the whole would count it twice. Its id is
+    known when all of the answer has passed."""
     place = ("api.anthropic.com", "/v1/messages/batches")
     body = {"requests": [{"custom_id": "a", "params": {"max_tokens": 9}}]}
     made = [b'{"id": "msgbatch_1", "type": "message_batch"}']
     owed, booked = owed_and_booked(place, made, content_type=JSON, body=body)
-    assert owed == [] and [response_id for response_id, *_ in booked] == ["msgbatch_1/a"]
+    assert [response_id for response_id, *_ in owed + booked] == ["flow-1/a", "msgbatch_1/a"]
+    assert owed[0][1:] == booked[0][1:]
 
 
 def socket(ledger: Keeper, path: str) -> SocketSpend:

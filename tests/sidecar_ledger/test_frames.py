@@ -30,6 +30,7 @@ FRAMES: dict[str, dict[str, Any]] = {
 }
 WEIRD: list[Any] = [
     None, True, False, 0, -1, 1.0, 1.5, 2**53 + 1, 10**30, wire.MAX_TOKENS, wire.MAX_TOKENS + 1,
+    wire.MAX_ASKED, wire.MAX_ASKED + 1,
     NOW - 86_400, NOW - 86_401, NOW + 300, NOW + 301, "", "5", "a" * 64, "a" * 65, "a" * 300,
     "claude\n", "Claude", "a\nb", "\x00", "ü", "\u2028", "\ud800", "-", "00ff", "00FF", "0f\n",
     [], [1], {}, {"output": 1}, {"output": 1, "reasoning": 2}, {"other": 1}, [ROW] * 101,
@@ -42,7 +43,8 @@ def slowly(line: bytes, now: float) -> tuple[int, str, frames.Arguments]:
     match frame["op"]:
         case "admit":
             name, model = wire.name(frame, "provider"), wire.text(frame, "model", 200)
-            found: Any = (name, model, wire.amount(frame, "input"), wire.amount(frame, "output"))
+            asked = wire.amount(frame, "input", wire.MAX_ASKED)
+            found: Any = (name, model, asked, wire.amount(frame, "output"))
         case "progress":
             found = (wire.lease(frame), wire.tokens(frame))
         case "settle":

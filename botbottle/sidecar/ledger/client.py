@@ -110,7 +110,7 @@ class LedgerClient:
             "op": "admit",
             "provider": provider,
             "model": wire.clean(model, 200),
-            "input": min(input_tokens, wire.MAX_TOKENS),
+            "input": min(input_tokens, wire.MAX_ASKED),
             "output": min(allowance, wire.MAX_TOKENS),
         }
         try:

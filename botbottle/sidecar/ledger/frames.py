@@ -18,6 +18,7 @@ from botbottle.sidecar.ledger import wire
 
 type _Id = Annotated[int, Meta(ge=-(2**53), le=2**53)]
 type _Count = Annotated[int, Meta(ge=0, le=wire.MAX_TOKENS)]
+type _Asked = Annotated[int, Meta(ge=0, le=wire.MAX_ASKED)]
 type _Name = Annotated[str, Meta(pattern=r"\A[a-z0-9][a-z0-9._-]*\Z", max_length=64)]
 type _Lease = Annotated[str, Meta(pattern=r"\A[0-9a-f]*\Z", max_length=64)]
 
@@ -88,7 +89,7 @@ class _Admit(Struct, tag_field="op", tag="admit", forbid_unknown_fields=True, gc
     id: _Id
     provider: _Name
     model: Annotated[str, Meta(max_length=200)] = ""
-    input: _Count = 0
+    input: _Asked = 0
     output: _Count = 0
 
     def arguments(self, now: float) -> Arguments:

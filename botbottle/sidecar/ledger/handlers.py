@@ -92,7 +92,7 @@ class Handlers:
 
     def _read_admit(self, caller: Caller, frame: dict[str, Any], now: Now) -> Reply:
         provider, model = wire.name(frame, "provider"), wire.text(frame, "model", 200)
-        amounts = wire.amount(frame, "input"), wire.amount(frame, "output")
+        amounts = wire.amount(frame, "input", wire.MAX_ASKED), wire.amount(frame, "output")
         return self._admit(caller, now, provider, model, *amounts)
 
     def _admit(

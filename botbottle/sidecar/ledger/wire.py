@@ -24,6 +24,7 @@ VERSION = 1
 MAX_FRAME = 64 * 1024  # bytes
 MAX_EXCHANGES = 100  # in one frame
 MAX_TOKENS = 20_000_000  # of one class in one exchange: ten times any context window
+MAX_ASKED = 10**12  # of input in one admission: a batch asks for all of its requests at once
 MAX_DATA = 16 * 1024  # bytes of an event, a status or a proposal's payload
 MAX_CLOCK_SKEW = 300.0  # seconds
 
@@ -85,10 +86,10 @@ def prose(frame: Mapping[str, Any], key: str, longest: int) -> str:
     return value
 
 
-def amount(frame: Mapping[str, Any], key: str) -> int:
+def amount(frame: Mapping[str, Any], key: str, most: int = MAX_TOKENS) -> int:
     """A token count within reason; 0 when absent."""
     value = frame.get(key, 0)
-    if type(value) is not int or not 0 <= value <= MAX_TOKENS:
+    if type(value) is not int or not 0 <= value <= most:
         raise BadRequest(f"{key}: not a token count")
     return value
 

@@ -8,9 +8,12 @@ from msgspec.structs import fields, replace
 from botbottle.model.plan import (
     CreateContainer,
     CreateNetwork,
+    Notice,
     Op,
     Plan,
     PushConfig,
+    Reach,
+    ReachChange,
     Ref,
     StartContainer,
 )
@@ -27,7 +30,7 @@ def made() -> Plan:
 def digest(plan: Plan, op: Op, **changes: object) -> str:
     """The digest with one op changed."""
     new = replace(op, **changes)
-    return digest_of(plan.project, [new if o is op else o for o in plan.ops])
+    return replace(plan, ops=tuple(new if o is op else o for o in plan.ops)).digest
 
 
 def find[T](plan: Plan, kind: type[T]) -> T:
@@ -67,8 +70,28 @@ def test_every_part_of_a_container_counts(made: Plan) -> None:
 
 
 def test_the_order_of_ops_and_the_project_count(made: Plan) -> None:
-    assert digest_of(made.project, reversed(made.ops)) != made.digest
-    assert digest_of("another", made.ops) != made.digest
+    assert replace(made, ops=made.ops[::-1]).digest != made.digest
+    assert replace(made, project="another").digest != made.digest
+
+
+def test_so_does_what_is_asked_for(made: Plan) -> None:
+    """The same ops against another baseline: a limit that is lowered here is raised there."""
+    asked = Notice("BB310", "web", "raises claude from 100k to 300k", "budget")
+    told = replace(asked, needs="")
+    gained = ReachChange("web", Reach.WIDENS, "one.example any method /*")
+    more = replace(made, notices=(*made.notices, asked))
+    seen = {
+        made.digest,
+        more.digest,
+        replace(made, notices=(*made.notices, replace(asked, message="to 900k"))).digest,
+        replace(made, reach=(*made.reach, gained)).digest,
+        replace(made, reach=(*made.reach, replace(gained, text="two.example"))).digest,
+    }
+    assert len(seen) == 5
+    assert replace(made, notices=(told, *made.notices)).digest == made.digest
+    assert replace(made, notices=(asked, *made.notices)).digest == more.digest
+    lost = replace(gained, reach=Reach.NARROWS)
+    assert replace(made, reach=(lost, *made.reach)).digest == made.digest
 
 
 def test_what_a_sidecar_may_do_counts_and_secret_values_do_not(made: Plan) -> None:

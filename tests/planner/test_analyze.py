@@ -215,3 +215,13 @@ def test_what_waited_is_asked_for_when_the_cutoff_is_lifted() -> None:
         world.converge(declared(EDITS[edit]))
         world.view = replace(world.view, holds={})
         assert world.plan(declared(EDITS[edit])).needs, edit
+
+
+def test_who_approved_a_lower_limit_has_not_approved_the_same_limit_as_a_raise() -> None:
+    """400k -> 300k asks for nothing; meanwhile somebody applied 100k."""
+    high, low = World(), World()
+    high.converge(declared(limited(400_000)))
+    low.converge(declared(limited(100_000)))
+    lowers, raises = (w.plan(declared(limited(300_000))) for w in (high, low))
+    assert not lowers.needs and raises.needs == ("budget",)
+    assert lowers.ops == raises.ops and lowers.digest != raises.digest

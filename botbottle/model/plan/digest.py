@@ -1,4 +1,6 @@
-"""The digest that an approval binds to: what would be done and why, and nothing else.
+"""The digest that an approval binds to: what would be done and why, what of it was asked for, and
+nothing else. The same ops need an approval against one baseline and none against another: who
+approved the one has not approved the other.
 
 Each op is hashed on its own, so the cost is linear in the ops. Left out is what may differ
 between two looks at the same diff: the addresses that happen to be free, and secret values
@@ -17,6 +19,7 @@ from msgspec.structs import asdict
 
 from botbottle.model import canonical
 from botbottle.model.plan.engine_ops import CreateContainer, CreateNetwork
+from botbottle.model.plan.findings import Notice, Reach, ReachChange
 from botbottle.model.plan.inner_ops import AwaitReady, DeliverEnv, PushConfig
 from botbottle.model.plan.ops import Op
 from botbottle.model.plan.snapshot_ops import is_retention
@@ -27,8 +30,14 @@ _NUMERIC = frozenset("0123456789.")
 type Marks = tuple[tuple[str, str], ...]  # a subnet or an address, and what stands for it
 
 
-def digest_of(project: str, ops: Iterable[Op]) -> str:
-    """16 hex digits over a project's ops, in their order."""
+def digest_of(
+    project: str,
+    ops: Iterable[Op],
+    notices: Iterable[Notice] = (),
+    reach: Iterable[ReachChange] = (),
+) -> str:
+    """16 hex digits over a project's ops, in their order, over the notices that ask for an
+    approval and over the reach that is gained."""
     planned = tuple(op for op in ops if not is_retention(op.bottle))
     fresh = {
         op.bottle: _marks(op.spec.subnet)
@@ -42,7 +51,18 @@ def digest_of(project: str, ops: Iterable[Op]) -> str:
             if address in text:
                 text = _swap(text, address, mark)
         state.update(b"\0" + text.encode())
+    for asked in _asked(notices, reach):
+        state.update(b"\1" + asked.encode())
     return state.hexdigest()[:16]
+
+
+def _asked(notices: Iterable[Notice], reach: Iterable[ReachChange]) -> list[str]:
+    """What a person approves beside the ops, in an order that does not depend on how it was
+    found."""
+    needs = ((n.code, n.bottle, n.needs, n.message) for n in notices if n.needs)
+    gained = ((r.reach.value, r.bottle, r.text) for r in reach if r.reach is Reach.WIDENS)
+    found = [*needs, *gained]
+    return sorted(canonical.quick(line) for line in found if not is_retention(line[1]))
 
 
 def _marks(subnet: str) -> Marks:

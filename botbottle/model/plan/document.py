@@ -14,7 +14,7 @@ FORMAT_VERSION = "1.0"
 
 
 class Plan(Struct, frozen=True, dict=True):
-    """The whole answer. ``digest`` covers the ops: same diff, same digest."""
+    """The whole answer. ``digest`` covers the ops and what they need: same diff, same digest."""
 
     project: str
     changes: tuple[Change, ...] = ()
@@ -36,7 +36,7 @@ class Plan(Struct, frozen=True, dict=True):
     @functools.cached_property
     def digest(self) -> str:
         """16 hex digits over what would be done and why; independent of unrelated state."""
-        return digest_of(self.project, self.ops)
+        return digest_of(self.project, self.ops, self.notices, self.reach)
 
     @property
     def needs(self) -> tuple[str, ...]:

@@ -10,8 +10,8 @@ from collections.abc import Callable
 import pytest
 
 from botbottle.dlp import Scanner, Verdict, strongest
+from botbottle.dlp.confirm import literal
 from botbottle.dlp.rules import Context, catalogue
-from botbottle.dlp.ruleset import _literal
 from botbottle.dlp.wordlike import wordlike
 from tests.dlp.conftest import PATIENT, alnum
 from tests.dlp.sampling import sample
@@ -135,4 +135,4 @@ def test_a_keyword_s_literal_is_in_every_text_that_it_matches() -> None:
     for rule in catalogue():
         for word in rule.keywords if isinstance(rule, Context) else ():
             text = sample(word, random.Random(word)).lower().encode()
-            assert _literal(word) in text, word
+            assert literal(word) in text, word

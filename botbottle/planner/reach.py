@@ -2,11 +2,14 @@
 
 A reach is a set of atoms (host, port, method, path rule, header rules, credential, extras). A
 change narrows when it only takes atoms away, widens when it adds any. Set comparison is exact
-for equal rules and errs to *widens* when a rule is merely rewritten.
+for equal rules and errs to *widens* when a rule is merely rewritten. No two rules have the same
+atom: what could be read as something else is quoted.
 """
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterable
 
 from msgspec.structs import replace
@@ -17,6 +20,8 @@ from botbottle.model.sidecar_config import SidecarConfig
 from botbottle.planner.takeover import Entry, narrower, takeovers
 
 type Atom = str
+
+_PLAIN = re.compile(r'[^\s"\x00-\x1f]*')
 
 
 def atoms(config: SidecarConfig | None) -> frozenset[Atom]:
@@ -42,7 +47,8 @@ def route_atoms(route: Route) -> Iterable[Atom]:
     )
     for match in route.matches or (Match(),):
         headers = "".join(
-            f" if {h.name}{'~' if h.type == 'regex' else '='}{h.value}" for h in match.headers
+            f" if {h.name}{'~' if h.type == 'regex' else '='}{_quoted(h.value)}"
+            for h in match.headers
         )
         for method in match.methods or ("any method",):
             for path in match.paths or (None,):
@@ -54,9 +60,19 @@ def route_atoms(route: Route) -> Iterable[Atom]:
 
 
 def _path(kind: str, value: str) -> str:
+    """``/x`` is that path, ``/x/*`` it and all below, ``~`` a regex."""
     if kind == "prefix":
-        return value.rstrip("/") + "/*"
-    return f"~{value}" if kind == "regex" else value
+        return _quoted(value.rstrip("/")) + "/*"
+    if kind == "regex":
+        return f"~{_quoted(value)}"
+    return json.dumps(value) if "*" in value else _quoted(value)
+
+
+def _quoted(text: str) -> str:
+    """A text that ends where it seems to: in quotes if it has a space, a quote or a sign of ours
+    at its start."""
+    plain = not text.startswith(("~", "=")) and _PLAIN.fullmatch(text)
+    return text if plain else json.dumps(text)
 
 
 def delta(

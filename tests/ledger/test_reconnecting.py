@@ -143,10 +143,7 @@ def test_a_server_that_answers_is_back_for_the_very_next_call(between: tuple[Bet
     ledger = open_ledger(url)
     server.hang_up()
     assert outcome(ledger.accounts), "this one had the lost connection"
-    for _ in range(20):  # under load the first may not wait long enough
-        if not outcome(ledger.accounts):
-            break
-        time.sleep(0.2)
+    wait_until(lambda: not outcome(ledger.accounts))  # under load the first may not wait enough
     assert ledger.accounts() == ()
     ledger.close()
 

@@ -70,3 +70,10 @@ def process(world):
     running.start()
     yield running
     running.stop()
+
+
+@pytest.fixture
+def bottle(service):
+    register(service.ledger, "web")
+    service.socket("web")
+    return service

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from botbottle.meter.leftover import strings
 from botbottle.meter.weights import UNIT, weigh
 from botbottle.model.usage import Tokens
 
@@ -79,6 +81,10 @@ class Tally:
                 self.complete = False
                 self.deltas += 1
                 self.weight += weigh(text, self.table)
+
+    def wrote_any(self, known: Sequence[str], event: object) -> None:
+        """The same for an event whose output may be in a place that its reader does not know."""
+        self.wrote(*(known if any(known) else strings(event)))
 
     def thought(self, tokens: int) -> None:
         """The provider's own running estimate of output it does not show grew by ``tokens``."""

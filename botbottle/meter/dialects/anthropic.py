@@ -59,6 +59,8 @@ class AnthropicReader:
         match doc.get("type"):
             case "content_block_delta":
                 self._delta(as_dict(doc.get("delta")))
+            case "completion":  # the older text completions
+                self.tally.wrote(as_str(doc.get("completion")))
             case "message_start":
                 self._message(as_dict(doc.get("message")))
             case "message_delta":
@@ -120,6 +122,10 @@ class AnthropicReader:
                 self.tally.wrote(text)
                 if not text:  # display: omitted; only the increment tells that tokens flow
                     self.tally.thought(n(delta.get("estimated_tokens")))
+            case "signature_delta" | "citations_delta":
+                pass
+            case _:
+                self.tally.wrote_any((), delta)
 
     def _error(self, error: dict[str, Any]) -> None:
         self.tally.failed = as_str(error.get("type")) or "error"

@@ -78,11 +78,12 @@ class ConverseReader:
         if exception_in(self.tally, event):
             return True
         delta = as_dict(doc.get("delta"))
-        self.tally.wrote(
+        known = (
             as_str(delta.get("text")),
             as_str(as_dict(delta.get("reasoningContent")).get("text")),
             as_str(as_dict(delta.get("toolUse")).get("input")),
         )
+        self.tally.wrote_any(known, delta)
         usage = as_dict(doc.get("usage"))
         if count(usage.get("inputTokens")) is None:
             return False
@@ -101,6 +102,11 @@ def _at_least(tokens: Tokens, floor: Tokens) -> Tokens:
         cache_write_5m=tokens.cache_write_5m + max(0, floor.cache_write_5m - written),
         output=max(tokens.output, floor.output),
     )
+
+
+def _models_own(doc: dict[str, Any]) -> dict[str, Any]:
+    """A document without what Bedrock puts beside the model's fields (metrics, guardrails)."""
+    return {k: v for k, v in doc.items() if not k.startswith("amazon-bedrock-")}
 
 
 class InvokeReader:
@@ -129,8 +135,9 @@ class InvokeReader:
         usage = as_dict(inner.get("usage")) or as_dict(as_dict(inner.get("metadata")).get("usage"))
         if count(usage.get("inputTokens")) is not None:  # Nova answers in the Converse dialect
             return self._final(converse_tokens(usage))
-        if not inner.get("type"):
-            self.tally.wrote(as_str(inner.get("generation")), as_str(inner.get("outputText")))
+        if not (inner.get("type") or event == WHOLE or inner.get("is_finished") is True):
+            known = as_str(inner.get("generation")), as_str(inner.get("outputText"))
+            self.tally.wrote_any(known, _models_own(inner))
         terminal = self._inner.read(event, inner)
         metrics = as_dict(inner.get(METRICS))
         if metrics:

@@ -62,7 +62,8 @@ class GeminiReader:
     def _candidate(self, candidate: dict[str, Any]) -> None:
         for part in map(as_dict, as_list(as_dict(candidate.get("content")).get("parts"))):
             call = as_dict(part.get("functionCall"))
-            self.tally.wrote(as_str(part.get("text")), str(call) if call else "")
+            known = as_str(part.get("text")), str(call) if call else ""
+            self.tally.wrote_any(known, part)
         if candidate.get("finishReason"):
             self._finished.add(n(candidate.get("index")))
 

@@ -40,9 +40,8 @@ class InteractionsReader:
         """Fold in one document; terminal when an interaction that no longer runs has usage."""
         kind = as_str(doc.get("event_type")) or event
         delta = as_dict(doc.get("delta"))
-        self.tally.wrote(
-            as_str(delta.get("text")), as_str(delta.get("thought")), as_str(delta.get("arguments"))
-        )
+        known = [as_str(delta.get(name)) for name in ("text", "thought", "arguments")]
+        self.tally.wrote_any(known, delta)
         if kind == "error" or "error" in doc:
             return self._error(as_dict(doc.get("error")))
         whole = as_dict(doc.get("interaction")) or (doc if "usage" in doc or "id" in doc else {})

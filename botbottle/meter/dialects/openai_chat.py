@@ -12,6 +12,7 @@ from __future__ import annotations
 from typing import Any
 
 from botbottle.meter.dialects.openai_usage import is_usage, to_tokens
+from botbottle.meter.leftover import strings
 from botbottle.meter.lines import DONE, WHOLE
 from botbottle.meter.tally import Tally, as_dict, as_list, as_str
 
@@ -56,14 +57,14 @@ class ChatReader:
         if choice.get("finish_reason"):
             self._finished = True
         delta = as_dict(choice.get("delta"))
-        self.tally.wrote(
-            *(as_str(delta.get(k)) for k in ("content", "refusal", "reasoning_content")),
-            "" if "reasoning_content" in delta else as_str(delta.get("reasoning")),
-            as_str(choice.get("text")),
-        )
-        for call in map(as_dict, as_list(delta.get("tool_calls"))):
-            function = as_dict(call.get("function"))
-            self.tally.wrote(as_str(function.get("name")), as_str(function.get("arguments")))
+        pieces = [as_str(delta.get(k)) for k in ("content", "refusal", "reasoning_content")]
+        if "reasoning_content" not in delta:
+            pieces.append(as_str(delta.get("reasoning")))
+        pieces.append(as_str(choice.get("text")))
+        calls = delta.get("tool_calls"), delta.get("function_call"), delta.get("audio")
+        if any(calls):
+            pieces += strings([*calls])
+        self.tally.wrote_any(pieces, delta)
 
     def _failure(self, error: dict[str, Any]) -> None:
         if error:

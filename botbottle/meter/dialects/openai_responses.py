@@ -73,7 +73,7 @@ class ResponsesReader:
         if kind.endswith("audio.delta"):
             self.tally.wrote(text[:1])  # base64 sound: its length says little about tokens
         else:
-            self.tally.wrote(text)
+            self.tally.wrote_any((text,), doc.get("delta"))
 
     def _error(self, error: dict[str, Any]) -> bool:
         self._fail(error, "error")

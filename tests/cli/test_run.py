@@ -111,7 +111,7 @@ class TestLooks:
         self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     ) -> None:
         made, done = self.made(monkeypatch, tmp_path)
-        monkeypatch.setattr("botbottle.cli.run.FRESH", 600.0)
+        monkeypatch.setattr("botbottle.cli.look.FRESH", 600.0)
         assert go(made, yes=True, allow=("widen",)) == 0
         assert [d for d in done if d == "plan"] == ["plan"] and len(done) == 2
 
@@ -121,7 +121,7 @@ class TestLooks:
     ) -> None:
         made, done = self.made(monkeypatch, tmp_path)
         lock = made.session.paths.lock(made.declared.project.id)
-        monkeypatch.setattr("botbottle.cli.run.FRESH", -1.0 if why == "old" else 600.0)
+        monkeypatch.setattr("botbottle.cli.look.FRESH", -1.0 if why == "old" else 600.0)
         if why == "no key":
             (tmp_path / "key").unlink()
         if why in ("held", "killed"):

@@ -11,8 +11,9 @@ from msgspec.structs import replace
 
 from botbottle import applying, locking
 from botbottle.cli.consent import Consent
+from botbottle.cli.look import only_shown
 from botbottle.cli.plan import exit_code
-from botbottle.cli.run import Pace, Run, only_shown
+from botbottle.cli.run import Pace, Run
 from botbottle.errors import BBError
 from botbottle.executor import Result
 from botbottle.model.bottle import Declared

@@ -5,17 +5,29 @@ An exception here ends a response that is already on its way: the driver sees to
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable, Coroutine
+from functools import partial
+from typing import Any
+
+from mitmproxy import flow as mflow
 from mitmproxy import http
 
 from botbottle.meter import Conversations, Reason
-from botbottle.sidecar.egress import handshake
-from botbottle.sidecar.egress.denial import Denial
+from botbottle.sidecar.egress import handshake, held
 from botbottle.sidecar.egress.ending import Ending
 from botbottle.sidecar.egress.heads import joined
-from botbottle.sidecar.egress.inbound import InboundScan, blocked
+from botbottle.sidecar.egress.inbound import InboundScan
 from botbottle.sidecar.egress.passage import Passage, passage_of
 from botbottle.sidecar.egress.ports import Shared
-from botbottle.sidecar.egress.returning import is_short, scrub_head, scrub_trailers, tee_of
+from botbottle.sidecar.egress.returning import (
+    coding_of,
+    is_short,
+    scrub_head,
+    scrub_trailers,
+    tee_of,
+)
+from botbottle.sidecar.egress.scan import OFF_LOOP
 from botbottle.sidecar.egress.sockets import Sockets
 
 
@@ -49,20 +61,46 @@ class Answers:
                 handshake.exchange(response, *passage.keys)
             self._sockets.opened(flow, passage)
             return
-        coding = response.headers.get("content-encoding", "")
-        detectors = frozenset(passage.way.dlp.inbound_detectors or ())
-        scan = InboundScan(passage.policy.key, detectors, coding) if detectors else None
-        if scan is not None and passage.spend is None and is_short(response):
+        coding, detectors = coding_of(response), _detectors(passage)
+        if detectors and passage.spend is None and is_short(response):
             return  # held back whole, judged in ``finished``
+        scan = InboundScan(passage.policy.key, detectors, coding) if detectors else None
         response.stream = tee_of(passage.spend, scrubber, coding, scan)
 
-    def finished(self, flow: http.HTTPFlow) -> None:
-        """The whole response has passed."""
-        passage = passage_of(flow)
+    def finished(self, flow: http.HTTPFlow) -> Coroutine[Any, Any, None] | None:
+        """The whole response is here, or has passed."""
+        passage, response = passage_of(flow), flow.response
         if passage is None or passage.denial is not None:
-            return
-        if self._injected(flow, passage):
-            return
+            return None
+        if response is None or response.stream or response.status_code == 101:
+            self._over(flow, passage)
+            return None
+        raw, coding = response.raw_content or b"", coding_of(response)
+        work = partial(held.judge, passage.policy, _detectors(passage), coding, raw)
+        if len(raw) < OFF_LOOP and not (raw and coding):
+            self._release(flow, passage, work())
+            return None
+        return self._aside(flow, passage, work)
+
+    async def _aside(
+        self, flow: http.HTTPFlow, passage: Passage, work: Callable[[], held.Judged]
+    ) -> None:
+        judged = await asyncio.to_thread(work)
+        if passage.driver.closed or flow.id not in self._sidecar.live:
+            flow.error = mflow.Error(mflow.Error.KILLED_MESSAGE)  # cut meanwhile: nothing passes
+        else:
+            self._release(flow, passage, judged)
+
+    def _release(self, flow: http.HTTPFlow, passage: Passage, judged: held.Judged) -> None:
+        """Pass on what was held back whole; what is refused is replaced."""
+        self._sidecar.records.noted(passage, judged.found)
+        if judged.denial is not None:
+            self._ending.deny(flow, passage, judged.denial)
+        elif flow.response is not None:
+            flow.response.raw_content = judged.body
+            self._over(flow, passage)
+
+    def _over(self, flow: http.HTTPFlow, passage: Passage) -> None:
         if flow.response is not None and passage.policy.scrubber:
             scrub_trailers(flow.response, passage.policy.scrubber)
         if passage.spend is not None:
@@ -73,18 +111,6 @@ class Answers:
             self._sidecar.live.pop(flow.id, None)
         self._sidecar.records.passed(flow, passage, "complete")
 
-    def _injected(self, flow: http.HTTPFlow, passage: Passage) -> bool:
-        """Judge a response that was held back whole; a refused one is replaced."""
-        response = flow.response
-        if response is None or response.stream or response.status_code == 101:
-            return False
-        detectors = frozenset(passage.way.dlp.inbound_detectors or ())
-        coding = response.headers.get("content-encoding", "")
-        raw = response.raw_content or b""
-        found = passage.policy.scanner.scan_response((), raw, "", coding, detectors)
-        self._sidecar.records.noted(passage, found)
-        if not blocked(found):
-            response.raw_content = passage.policy.scrubber.clean(raw)
-            return False
-        self._ending.deny(flow, passage, Denial("injection", "the response was refused"))
-        return True
+
+def _detectors(passage: Passage) -> frozenset[str]:
+    return frozenset(passage.way.dlp.inbound_detectors or ())

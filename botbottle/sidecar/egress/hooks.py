@@ -149,8 +149,7 @@ def response_headers(desk: Desk, driver: Driver, hook: http.HttpResponseHeadersH
 
 
 def response(desk: Desk, driver: Driver, hook: http.HttpResponseHook) -> Waiting:
-    desk.pipeline.answers.finished(hook.flow)
-    return None
+    return desk.pipeline.answers.finished(hook.flow)
 
 
 def error(desk: Desk, driver: Driver, hook: http.HttpErrorHook) -> Waiting:

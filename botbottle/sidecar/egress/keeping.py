@@ -27,7 +27,8 @@ class Keeping(mhttp.HttpStream):
             return kept
         passing = flow.request.stream
         kept += passing.kept if isinstance(passing, Passing) else 0
-        return kept + len(flow.request.raw_content or b"")
+        judged = flow.response.raw_content if flow.response is not None else None
+        return kept + len(flow.request.raw_content or b"") + len(judged or b"")
 
     def crowded(self) -> bool:
         """Whether there is no room for what came of the request's body."""

@@ -20,6 +20,16 @@ def is_short(response: http.Response) -> bool:
     return length.isdecimal() and int(length) <= HELD
 
 
+def coding_of(response: http.Response) -> str:
+    """What a body is encoded with, in the order in which that was done: as content (RFC 9110, 8.4),
+    then for its transfer (RFC 9112, 6.1), of which the chunks are undone already."""
+    content: str = response.headers.get("content-encoding", "")
+    transfer = response.headers.get("transfer-encoding", "").lower()
+    if transfer in ("", "chunked"):
+        return content
+    return f"{content},{transfer.removesuffix('chunked')}"
+
+
 def tee_of(
     spend: Spend | None, scrubber: Scrubber, coding: str, scan: InboundScan | None
 ) -> bool | Tee:

@@ -124,7 +124,9 @@ def test_a_download_of_500_mb_streams(rig: Rig, upstream: Upstream) -> None:
         tls.sendall(f"GET /{DOWNLOAD} HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode())
         head = b""
         while b"\r\n\r\n" not in head:
-            head += tls.recv(1)
+            byte = tls.recv(1)
+            assert byte, "the connection ended"
+            head += byte
         while left and (data := tls.recv(MIB)):
             left -= len(data)
             if mark - left > 25 * MIB:

@@ -6,6 +6,7 @@ import json
 import socket
 from typing import Any
 
+from tests.sidecar_egress.raw_upstream import some
 from tests.sidecar_egress.rig import EXAMPLE, Rig
 
 
@@ -24,9 +25,18 @@ def read(stream: socket.socket, seconds: float = 60) -> bytes:
 
 def _whole(data: bytes) -> bool:
     """Whether ``data`` holds at least one response to its end, as far as its head tells."""
-    head, _, body = data.partition(b"\r\n\r\n")
+    head, end, body = data.partition(b"\r\n\r\n")
     size = head.lower().partition(b"content-length:")[2].split(b"\r\n")[0].strip()
-    return size.isdigit() and len(body) >= int(size)
+    return bool(end) and size.isdigit() and len(body) >= int(size)
+
+
+def one_response(stream: socket.socket) -> tuple[int, bytes]:
+    """Status and body of a response with a Content-Length; the connection stays open."""
+    data = b""
+    while not _whole(data):
+        data += some(stream)
+    head, _, body = data.partition(b"\r\n\r\n")
+    return int(head.split()[1]), body
 
 
 def exchange(rig: Rig, request: bytes, *, host: str = EXAMPLE, sni: str | None = None) -> bytes:

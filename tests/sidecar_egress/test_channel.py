@@ -16,6 +16,7 @@ from botbottle.sidecar.egress.authority import Authority, open_authority
 from botbottle.sidecar.egress.channel import Broken, Channel
 from botbottle.sidecar.egress.tls import AgentSide
 from tests.sidecar_egress.raw_client import code_of, get, read
+from tests.sidecar_egress.raw_upstream import some
 from tests.sidecar_egress.rig import EXAMPLE, Rig, until
 
 
@@ -131,7 +132,7 @@ def test_a_garbled_record_ends_the_connection_and_reaches_nobody(rig: Rig) -> No
     rig.configure(rig.route(EXAMPLE))
     with rig.tunnel(EXAMPLE) as tls:
         tls.sendall(f"GET /a HTTP/1.1\r\nHost: {EXAMPLE}\r\n\r\n".encode())
-        while b"}" not in tls.recv(65536):
+        while b"}" not in some(tls):
             pass
         raw = socket.socket(fileno=tls.detach())
     with raw:

@@ -10,9 +10,9 @@ import h2.events
 import pytest
 
 from botbottle.model.route import Auth
+from tests.sidecar_egress.pressing import H2
 from tests.sidecar_egress.raw_upstream import RawUpstream, some
 from tests.sidecar_egress.rig import ANTHROPIC, EXAMPLE, Rig
-from tests.sidecar_egress.test_pressure import H2
 
 SECRET = "real-secret-value-0123"
 GRPC = ("content-type", "application/grpc")

@@ -20,6 +20,7 @@ from botbottle.model.route import Route
 from botbottle.sidecar.egress.layers import Http
 from botbottle.sidecar.egress.windows import Grant
 from tests.sidecar_egress.inside import Inside
+from tests.sidecar_egress.raw_client import one_response
 from tests.sidecar_egress.raw_upstream import RawUpstream, answering, some
 from tests.sidecar_egress.rig import EXAMPLE, until
 from tests.sidecar_egress.test_windows import context
@@ -48,14 +49,7 @@ class Serving(RawUpstream):
 def status(tls: ssl.SSLSocket) -> int:
     """What a GET over HTTP/1.1 is answered with."""
     tls.sendall(f"GET /x HTTP/1.1\r\nHost: {EXAMPLE}\r\n\r\n".encode())
-    answer = b""
-    while b"\r\n\r\n" not in answer:
-        answer += tls.recv(65536)
-    head, _, body = answer.partition(b"\r\n\r\n")
-    size = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
-    while len(body) < size:
-        body += tls.recv(65536)
-    return int(head.split()[1])
+    return one_response(tls)[0]
 
 
 def over_http2(tls: ssl.SSLSocket, times: int) -> list[bytes]:

@@ -13,6 +13,7 @@ import pytest
 from botbottle.sidecar.egress.link import HANDSHAKE
 from tests.sidecar_egress.inside import Inside
 from tests.sidecar_egress.raw_client import read
+from tests.sidecar_egress.raw_upstream import some
 from tests.sidecar_egress.rig import EXAMPLE, until
 
 OPEN = b"HTTP/1.1 200 Connection established\r\n\r\n"
@@ -83,4 +84,4 @@ def finish(tls: ssl.SSLObject, raw: socket.socket, incoming: ssl.MemoryBIO) -> N
         with suppress(ssl.SSLWantReadError):
             tls.do_handshake()
             return
-        incoming.write(raw.recv(65536))
+        incoming.write(some(raw))

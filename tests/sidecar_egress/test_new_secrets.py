@@ -14,7 +14,7 @@ import pytest
 
 from botbottle.model.route import Auth, Dlp, Route
 from tests.sidecar_egress.inside import Inside
-from tests.sidecar_egress.raw_upstream import RawUpstream
+from tests.sidecar_egress.raw_upstream import RawUpstream, some
 from tests.sidecar_egress.rig import ANTHROPIC, EXAMPLE, Rig, until
 from tests.sidecar_egress.test_withdrawn import BODY, TOKEN, Wait, post
 from tests.sidecar_egress.ws_client import Socket
@@ -182,7 +182,7 @@ def test_an_answer_holds_neither_the_credential_it_was_asked_with_nor_a_newer_on
             over.set()
             answer = b""
             while not answer.endswith(b" ."):
-                answer += tls.recv(65536)
+                answer += some(tls)
     assert answer.startswith(b"HTTP/1.1 200") and old.encode() not in answer
     assert (NEW.encode() in answer) is not rotated
 

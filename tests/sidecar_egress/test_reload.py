@@ -12,7 +12,7 @@ import pytest
 
 from botbottle.model.route import Auth, Match, PathMatch
 from botbottle.model.sidecar_config import Hold, fingerprint
-from tests.sidecar_egress.raw_client import code_of, exchange, get, say
+from tests.sidecar_egress.raw_client import code_of, exchange, get, one_response, say
 from tests.sidecar_egress.rig import ANTHROPIC, EXAMPLE, KEY, OPENAI, Rig, until
 
 
@@ -53,24 +53,12 @@ def test_a_new_secret_is_used_by_the_next_request_on_an_open_connection(rig: Rig
     with rig.tunnel(EXAMPLE) as tls:
         tls.settimeout(5)
         tls.sendall(request)
-        _one_response(tls)
+        one_response(tls)
         rig.configure(route, secrets={"T": "second-value-00"})
         tls.sendall(request)
-        _one_response(tls)
+        one_response(tls)
     sent = [r["auth"]["authorization"] for r in rig.world.requests()]
     assert sent == ["Bearer first-value-000", "Bearer second-value-00"]
-
-
-def _one_response(stream: Any) -> bytes:
-    """A whole response with a Content-Length."""
-    data = b""
-    while b"\r\n\r\n" not in data:
-        data += stream.recv(65536)
-    head, _, body = data.partition(b"\r\n\r\n")
-    size = int(head.lower().partition(b"content-length:")[2].split(b"\r\n")[0])
-    while len(body) < size:
-        body += stream.recv(65536)
-    return body
 
 
 def test_a_bad_configuration_keeps_the_old_one_and_says_so(rig: Rig) -> None:
@@ -182,13 +170,13 @@ def test_a_kept_connection_outlives_no_permission_for_a_private_address(rig: Rig
     with rig.tunnel(EXAMPLE) as tls:
         tls.settimeout(20)
         tls.sendall(request)
-        _one_response(tls)
+        one_response(tls)
         rig.configure(rig.route(EXAMPLE), log=2)  # a change of something else
         tls.sendall(request)
-        _one_response(tls)
+        one_response(tls)
         rig.configure(rig.route(EXAMPLE, allow_private=False))
         tls.sendall(request)
-        assert json.loads(_one_response(tls))["code"] == "private-address"
+        assert json.loads(one_response(tls)[1])["code"] == "private-address"
     assert len(rig.world.requests()) == 2
     assert len(rig.world.truth()["connections"]) == 1, "the first two shared a connection"
 

@@ -22,7 +22,7 @@ from botbottle.model.route import Auth, Route
 from botbottle.model.usage import Exchange, Tokens
 from botbottle.sidecar.egress.socket_spend import SocketSpend
 from tests.sidecar_egress.inside import FakeLedger, Inside
-from tests.sidecar_egress.raw_upstream import RawUpstream
+from tests.sidecar_egress.raw_upstream import RawUpstream, some
 from tests.sidecar_egress.rig import OPENAI, until
 
 KEY = "kX9vQ2mZ7pL4tR8wB3nY6cF1hJ5dS0aGe7Ub3Wq"
@@ -57,7 +57,7 @@ class Agent:
         self.got = b""
         tls.sendall(self._ws.send(wsproto.events.Request(host=OPENAI, target=path)))
         while b"\r\n\r\n" not in self.got:
-            self.got += tls.recv(65536)
+            self.got += some(tls)
         first, self.got = self.got.split(b"\r\n\r\n", 1)
         self._ws.receive_data(first + b"\r\n\r\n")
         assert [type(e).__name__ for e in self._ws.events()] == ["AcceptConnection"]
@@ -68,9 +68,7 @@ class Agent:
     def reads(self, wanted: bytes) -> bytes:
         """Everything up to and with ``wanted``, as it came."""
         while wanted not in self.got:
-            more = self._tls.recv(65536)
-            assert more, "the socket ended"
-            self.got += more
+            self.got += some(self._tls)
         return self.got
 
 

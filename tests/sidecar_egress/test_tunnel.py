@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
 from tests.sidecar_egress.raw_client import code_of, exchange, get, read
+from tests.sidecar_egress.raw_upstream import some
 from tests.sidecar_egress.rig import EXAMPLE, Rig, until
 
 PLAIN = "other.example.com"
@@ -93,7 +94,7 @@ def test_bytes_sent_together_with_connect_arrive_in_the_tunnel(rig: Rig) -> None
                 tls.do_handshake()
                 break
             except ssl.SSLWantReadError:
-                incoming.write(raw.recv(65536))
+                incoming.write(some(raw))
         tls.write(get("/early"))
         raw.sendall(outgoing.read())
         until(lambda: bool(rig.world.requests()), "the request at the upstream")

@@ -15,7 +15,7 @@ from botbottle.dlp import OUTBOUND, Scanner
 from botbottle.model.route import Auth
 from botbottle.sidecar.egress.upload import MAX_BODY, Passing, Upload, UploadRefused
 from tests.sidecar_egress.raw_client import code_of, read
-from tests.sidecar_egress.raw_upstream import RawUpstream
+from tests.sidecar_egress.raw_upstream import RawUpstream, some
 from tests.sidecar_egress.rig import ANTHROPIC, EXAMPLE, Rig
 
 SECRET = b"real-secret-value-0123"
@@ -143,7 +143,7 @@ def test_a_body_that_was_sent_is_not_kept(own: Rig) -> None:
             tls.sendall(head.encode() + body)
             answer = b""
             while b'"status":404' not in answer:
-                answer += tls.recv(65536)
+                answer += some(tls)
     grown = own.sidecar.peak() - before
     assert grown <= 6 * MIB, f"{grown / MIB:.1f} MiB"
 

@@ -52,7 +52,11 @@ class Proxy:
     def _serve(self, sock: socket.socket) -> None:
         head = b""
         while b"\r\n\r\n" not in head:
-            head += sock.recv(4096)
+            data = sock.recv(4096)
+            if not data:  # a client that only looked whether somebody listens
+                sock.close()
+                return
+            head += data
         host = head.split()[1].decode().partition(":")[0]
         if host not in self._allowed:
             body = json.dumps(DENIAL).encode()

@@ -2,13 +2,14 @@
 
 On one lane (``stream_id``) requests are answered in order. A steered response ends as incomplete
 and its successor follows unasked: it takes the admission of the steering frame, never that of a
-request that waits.
+request that waits. Frames that ask for no response are none's answer: what is sent beside a
+request is input of the next response, whose begin spends their admissions.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from botbottle.meter.request import Request
 
@@ -21,12 +22,13 @@ class Lane:
 
     waiting: deque[Request] = field(default_factory=deque)
     steering: deque[Request] = field(default_factory=deque)
+    beside: deque[Request] = field(default_factory=deque)  # sent while nothing runs
     current: str = ""  # id of the response that deltas without an id belong to
     free: int = 0  # frames of the client's, since there is something here, that an error may mean
 
     @property
     def idle(self) -> bool:
-        return not (self.waiting or self.steering or self.current)
+        return not (self.waiting or self.steering or self.beside or self.current)
 
 
 class Lanes:
@@ -49,21 +51,44 @@ class Lanes:
 
     @property
     def waits(self) -> bool:
-        """Whether a request waits for its response."""
-        return any(lane.waiting for lane in self._lanes.values())
+        """Whether a request waits for its response, or what may turn out to be one."""
+        return any(x.waiting or any(r.allowance for r in x.beside) for x in self._lanes.values())
 
     def sent(self, stream_id: str, request: Request, *, creates: bool) -> Request | None:
         """An admitted frame was sent upstream. One that is too many to wait for is given back."""
         lane = self.made(stream_id)
-        queue = lane.steering if lane.current and not creates else lane.waiting
+        queue = lane.waiting if creates else lane.steering if lane.current else lane.beside
         queue.append(request)
         return queue.popleft() if len(queue) > MAX_OPEN else None
 
-    def begun(self, stream_id: str, response_id: str) -> Request | None:
-        """A response began: the request that it answers, if there is one."""
+    def begun(self, stream_id: str, response_id: str) -> tuple[Request, list[Request]]:
+        """A response began: the request that it answers, with the input that was sent beside it,
+        and the frames that this came in. Without an id: nobody has asked for it."""
         lane = self.made(stream_id)
         lane.current = response_id
-        return lane.waiting.popleft() if lane.waiting else None
+        beside, lane.beside = list(lane.beside), deque()
+        if lane.waiting:
+            request = lane.waiting.popleft()
+        else:
+            request = next((r for r in beside if r.allowance), Request(""))
+        spent = [r for r in beside if r is not request]
+        more = sum(r.input_estimate for r in spent)
+        return replace(request, input_estimate=request.input_estimate + more), spent
+
+    def refused(self, stream_id: str) -> tuple[Request, bool] | None:
+        """The request that an error seems to refuse, and whether the error may as well be about
+        another frame of the client's. Input that is only perhaps refused stays."""
+        lane = self._lanes.get(stream_id)
+        queue = (lane.waiting or lane.beside) if lane else None
+        if lane is None or not queue:
+            return None
+        unsure = bool(lane.free) or len(lane.beside) > (queue is lane.beside)
+        lane.free = max(0, lane.free - 1)
+        if unsure and not queue[0].allowance:
+            return None
+        request = queue.popleft()
+        self.tidy(stream_id)
+        return request, unsure
 
     def ended(self, stream_id: str, response_id: str) -> None:
         """A response is over; another one of its lane may have begun before."""
@@ -91,7 +116,9 @@ class Lanes:
             del self._lanes[stream_id]
 
     def drain(self) -> tuple[list[Request], list[Request]]:
-        """The socket is gone: requests that nothing answered, and frames that only steered."""
+        """The socket is gone: requests that nothing answered, and frames that asked for none."""
         lanes = list(self._lanes.values())
         self._lanes.clear()
-        return [r for x in lanes for r in x.waiting], [r for x in lanes for r in x.steering]
+        asked = [r for x in lanes for r in (*x.waiting, *(b for b in x.beside if b.allowance))]
+        rest = [r for x in lanes for r in (*x.steering, *(b for b in x.beside if not b.allowance))]
+        return asked, rest

@@ -39,6 +39,11 @@ FREE_FRAMES = {
         | {"conversation.item.truncate", "conversation.item.retrieve"}
     ),
 }
+# Client frames that bring input for the next response and start none (OpenAI's Realtime reference,
+# client events). They are admitted for that input alone.
+INPUT_FRAMES = {
+    Dialect.OPENAI_REALTIME: frozenset({"conversation.item.create", "input_audio_buffer.commit"})
+}
 CREATE = "response.create"
 
 
@@ -89,6 +94,8 @@ class WebSocketMeter:
 
     def asked(self, request: Request) -> list[Exchange]:
         """The row that an admitted request leaves if this process ends before its response."""
+        if not request.allowance:
+            return []
         return list(self._settle.unanswered(request, Reason.KILLED).exchanges)
 
     def passing(self) -> tuple[str, list[Exchange]] | None:
@@ -133,6 +140,8 @@ class WebSocketMeter:
             request = from_document(self._call, doc, request_id, self._conversations)
         else:
             request = Request(request_id, input_estimate=FRAME_TOKENS + len(data), readable=False)
+        if kind in INPUT_FRAMES.get(self._call.dialect, ()):
+            request = replace(request, choices=0)
         return Admission(request, as_str(doc.get("stream_id")), kind == CREATE)
 
     def sent(self, admission: Admission) -> None:
@@ -200,7 +209,8 @@ class WebSocketMeter:
         if response_id in self._open:
             return []
         settled = self._ended_by_error(stream_id)
-        request = self._lanes.begun(stream_id, response_id) or Request("")
+        request, spent = self._lanes.begun(stream_id, response_id)
+        settled += [Settlement(r.request_id) for r in spent]
         if not request.request_id:
             request = replace(self._doubted.take(stream_id) or request, request_id="")
             self._unasked.append(response_id)
@@ -235,20 +245,17 @@ class WebSocketMeter:
         recoverable" (OpenAI's Realtime reference, server events). So it ends no accounting: what
         is in flight stays open until something proves its end, and a request that seems refused
         gives its reservation back but is remembered."""
-        lane = self._lanes.get(stream_id)
-        item = self._open.get(lane.current) if lane else None
+        item = self._open.get(self._lanes.current(stream_id))
         if item is not None and not item.fault:
             item.fault = as_str(error.get("code")) or as_str(error.get("type")) or "error"
             return []
-        if lane is None or not lane.waiting:
+        found = self._lanes.refused(stream_id)
+        if found is None:
             return []
-        request = lane.waiting.popleft()
-        if lane.free:  # the client has sent something else, which the error may be about
-            lane.free -= 1
-            given_up = self._doubted.add(stream_id, request)
-            if given_up is not None:
-                self._due.append(self._settle.unanswered(given_up, Reason.UPSTREAM_FAILED))
-        self._lanes.tidy(stream_id)
+        request, unsure = found
+        given_up = self._doubted.add(stream_id, request) if unsure else None
+        if given_up is not None:
+            self._due.append(self._settle.unanswered(given_up, Reason.UPSTREAM_FAILED))
         return [Settlement(request.request_id)]
 
 

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from botbottle.meter import documents
+from botbottle.meter import documents, late
 from botbottle.meter.batches import KEPT
 from botbottle.meter.call import Call, Dialect, Kind
 from botbottle.meter.decode import ContentDecoder, Undecodable
@@ -24,6 +24,7 @@ from botbottle.meter.eventstream import BadFrame
 from botbottle.meter.framing import Sniffed, framer_for
 from botbottle.meter.hosts import BEDROCK
 from botbottle.meter.lines import DONE, Frame
+from botbottle.meter.paths import retrieved
 from botbottle.meter.request import Request
 from botbottle.meter.rows import Clock, Rows
 from botbottle.meter.tally import Tally
@@ -82,10 +83,13 @@ class Meter:
         self._rows = Rows(call, request, clock, header_id)
         self._reader = reader_for(call, lowered, request.choices)
         self._reader.tally.table = table_of(request.model or call.model)
+        if call.kind is Kind.RETRIEVE:
+            self._reader.tally.response_id = retrieved(call.path)
         self._conversations = conversations
         self._many = call.kind is Kind.BATCH_RESULTS
         self._silent = not call.metered or not 200 <= status < 300
-        self._over = False
+        self._over = self._closed = False
+        self._booked: Tokens | None = None  # final numbers that later ones may exceed
         self._fault = ""
         self._cut_short = False
         self._bytes = 0
@@ -137,7 +141,7 @@ class Meter:
 
     def feed(self, chunk: bytes) -> list[Exchange]:
         """The next bytes as received; the rows whose terminal event was in them."""
-        if self.committed:
+        if self._deaf:
             return []
         self._bytes += len(chunk)
         rows = self._take(chunk)
@@ -147,15 +151,22 @@ class Meter:
 
     def close(self, reason: Reason) -> list[Exchange]:
         """The response is over; the rows that are still owed. Further calls give nothing."""
-        if self.committed:
+        if self._deaf:
             return []
         rows = self._flush()
         if reason is not Reason.COMPLETE and self._fault == UNREADABLE:
             self._fault, self._cut_short = "", True  # the cut went through the last document
-        if not self._over:
+        if self._over:
+            rows += self._again(last=True)
+        else:
             rows += self._last(reason)
-        self._over = True
+        self._over = self._closed = True
         return rows
+
+    @property
+    def _deaf(self) -> bool:
+        """Whether nothing that comes could matter."""
+        return self._silent or self._closed or (self._over and self._booked is None)
 
     @staticmethod
     def _content_length(headers: Mapping[str, str]) -> int:
@@ -188,10 +199,15 @@ class Meter:
     def _read(self, frames: Iterable[Frame]) -> list[Exchange]:
         rows: list[Exchange] = []
         for event, data in frames:
-            if self._over:
+            if self._deaf:
                 break
             doc = self._parse(data)
-            if doc is not None and self._reader.read(DONE if data == b"[DONE]" else event, doc):
+            if doc is None:
+                continue
+            terminal = self._reader.read(DONE if data == b"[DONE]" else event, doc)
+            if self._over:
+                rows += self._again(last=False)
+            elif terminal:
                 rows += self._terminal()
         return rows
 
@@ -213,7 +229,18 @@ class Meter:
         rows = self._rows.all_of(tally, Completeness.FINAL, tally.failed)
         if self._conversations is not None and not self._many:
             self._conversations.remember(rows[0].response_id, rows[0].tokens.total)
+        if self._call.dialect in late.DIALECTS:
+            self._booked = rows[0].tokens
         return rows
+
+    def _again(self, *, last: bool) -> list[Exchange]:
+        """The row once more, where the response has told more since it was written."""
+        tally = self._reader.tally
+        more = late.grown(self._booked, tally.tokens, last=last) if self._booked else None
+        if more is None:
+            return []
+        self._booked = more
+        return [self._rows.exchange(tally, more, Completeness.FINAL)]
 
     def _last(self, reason: Reason) -> list[Exchange]:
         tally = self._reader.tally
@@ -227,14 +254,15 @@ class Meter:
 
     def _unfinished(self, tally: Tally, reason: Reason) -> list[Exchange]:
         """Rows of a response without final numbers, by what is known of it."""
-        if self._call.kind is Kind.RETRIEVE or (tally.unbilled and not self._fault):
+        polled = self._call.kind is Kind.RETRIEVE
+        if (polled and not tally.deltas) or (tally.unbilled and not self._fault):
             return []
         note, completeness = self._verdict(tally, reason)
         if self._request.background and not (tally.failed or self._fault):
             tally.thought(self._request.allowance)  # it goes on; its poll brings the real number
         elif self._nothing_read(tally):
             tally.thought(max(self._bytes, self._expected) // BYTES_PER_TOKEN)
-        if reason is Reason.UNREAD:
+        if reason is Reason.UNREAD and not polled:
             tally.at_least(self._request.bound or self._request.allowance)
         return self._rows.interrupted(tally, completeness, note)
 

@@ -113,3 +113,8 @@ def model_in(path: str) -> str:
     """Model (or Azure deployment, Bedrock model or profile ARN) that a path names, or ''."""
     found = next((m for m in (shape.search(path) for shape in _MODEL) if m), None)
     return found["model"] if found else ""
+
+
+def retrieved(path: str) -> str:
+    """Id of the response that a path of kind ``RETRIEVE`` names."""
+    return path.removesuffix("/cancel").rpartition("/")[2]

@@ -57,7 +57,7 @@ class Spend:
         self._meter: Meter | None = None
         self._named = ("", "")
         self._sent = False
-        self._over = False
+        self._over = self._closed = False  # its cost is known; nothing more will be told
         self._reported = 0  # counted tokens at the last report
         self._beyond = 0  # chunks that passed beyond what was allowed, unanswered
         self._task: asyncio.Task[None] | None = None
@@ -114,7 +114,7 @@ class Spend:
     def feed(self, chunk: bytes) -> None:
         """Bytes of the response, before they are passed on."""
         self.passed += len(chunk)
-        if self._meter is None or self._over:
+        if self._meter is None or self._closed:
             return
         if rows := self._meter.feed(chunk):
             self._settle(rows)
@@ -138,8 +138,9 @@ class Spend:
 
     def close(self, reason: Reason) -> None:
         """The request is over, in whatever way. Idempotent."""
-        if self._over:
+        if self._closed:
             return
+        self._closed = True
         if self._meter is not None:
             if self._unread and reason is not Reason.COMPLETE:
                 reason = Reason.UNREAD

@@ -44,6 +44,7 @@ class Peer:
         self._at = 0  # what is before it has been read
         self._lasts = False  # what the newest head says of the connection
         self._whole = True  # the newest answer was read to its end
+        self._sent = True  # the newest request was, and to its end
 
     def __del__(self) -> None:
         """An answer that nobody came to read because another call failed."""
@@ -51,9 +52,10 @@ class Peer:
 
     @property
     def reusable(self) -> bool:
-        """Whether another request may be sent: the answer has ended, the connection goes on after
-        it, and nothing came that nobody asked for."""
-        return self._lasts and self._whole and self._at == len(self._buffer)
+        """Whether another request may be sent: the last one was sent as a whole, its answer has
+        ended, the connection goes on after it, and nothing came that nobody asked for."""
+        whole = self._sent and self._whole
+        return whole and self._lasts and self._at == len(self._buffer)
 
     def send(
         self, method: str, target: str, body: bytes = b"", kind: str = "", *, upgrade: bool = False
@@ -69,9 +71,11 @@ class Peer:
             head += f"Content-Type: {kind}\r\n"
         if upgrade:
             head += "Connection: Upgrade\r\nUpgrade: tcp\r\n"
+        self._sent = False
         self.socket.sendall(f"{head}\r\n".encode("ascii"))
         if body:
             self.socket.sendall(body)
+        self._sent = True
 
     def head(self, *, raw: bool = False) -> Head:
         """The head of the final answer. ``raw``: it may begin a raw stream, so that nothing behind

@@ -26,7 +26,7 @@ from botbottle.model import canonical
 from botbottle.model.bottle import Declared
 from botbottle.model.paths import HomePaths
 from botbottle.model.plan import Op, Plan
-from botbottle.planner.approved import guard_of, narrowed, reach_of, started
+from botbottle.planner.approved import guard_of, narrowed, reach_of, started, use_of
 from botbottle.session import UNPRIVILEGED, Session
 from botbottle.ui.events import Event
 from botbottle.vault import MemoryVault
@@ -204,5 +204,6 @@ def generation(
             **whole,
             "reach": before("reach") | {n: reach_of(b) for n, b in fresh.items()},
             "guards": before("guards") | {n: guard_of(b) for n, b in fresh.items()},
+            "uses": before("uses") | {n: use_of(b) for n, b in fresh.items()},
         }
     )

@@ -114,6 +114,7 @@ class Session:
             env=self.env_marks(declared, mark),
             approved={name: frozenset(r) for name, r in applied.get("reach", {}).items()},
             guards=Guards(applied.get("guards", {})),
+            uses=applied.get("uses", {}),
             upstream_ca=read_ca(declared.settings.egress_ca),
             skills_dir=str(Path(self.environ.get("HOME", "~")).expanduser() / ".claude/skills"),
             only=tuple(only),

@@ -45,6 +45,7 @@ def spec(
         agent=agent.entry.name,
         project=resolver.library.layers.project_id.id,
         layer=agent.entry.layer,
+        own=item.own,
         ancestry=ancestry(item.own, resolver),
         template=value("agent_provider.template", "claude"),
         dockerfile=value("agent_provider.dockerfile", ""),

@@ -31,7 +31,7 @@ from botbottle.model.paths import HomePaths
 if TYPE_CHECKING:
     from botbottle.load.loader import Loaded
 
-FORMAT = 3
+FORMAT = 4
 MAX_BYTES = 32 * 1024 * 1024
 MAX_FILES = 32  # projects of one home
 SETTLED = 2.0  # seconds after which a change of code cannot hide behind the time of the last one

@@ -101,8 +101,8 @@ class _Written(Struct, frozen=True, eq=False):
 class BottleSpec(_Written, frozen=True, eq=False):
     """One declared running instance. ``name`` is unique in its project.
 
-    ``scopes`` are ordered most specific first. ``ancestry`` names the bottle files, own ones
-    first, then parents depth-first, later parents first. ``origins`` maps a leaf's key path
+    ``scopes`` are ordered most specific first. ``own`` are the bottle files that the agent names,
+    ``ancestry`` all: own ones first, then parents depth-first, later parents first. ``origins`` maps a leaf's key path
     (``egress.routes[0].host``) to where it was written, the winner first, then what it
     overrode. ``all_scopes``: every scope must have room whatever the settings' mode, because a
     project's agent narrows: its own pool must not replace the shared one above it.
@@ -137,6 +137,7 @@ class BottleSpec(_Written, frozen=True, eq=False):
     prompt: str = ""
     preflight: Literal["off", "estimate", "exact"] = "off"
     all_scopes: bool = False
+    own: tuple[str, ...] = ()
     origins: Mapping[str, tuple[Origin, ...]] = field(default_factory=dict)
 
     def budget_mode(self, chosen: Literal["nearest", "all"]) -> Literal["nearest", "all"]:

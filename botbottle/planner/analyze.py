@@ -16,20 +16,19 @@ from botbottle.model.plan import (
     RemoveVolume,
 )
 from botbottle.model.sidecar_config import SidecarConfig
-from botbottle.planner.approved import compared
 from botbottle.planner.draft import Draft
 from botbottle.planner.enforce import governing, pool_key, pools_by_scope
 from botbottle.planner.pending import as_registered
-from botbottle.planner.reach import weakened_dlp
+from botbottle.planner.policy import policy
 from botbottle.planner.unmetered import unmetered_routes
-from botbottle.planner.wanted import Wanted, chosen, providers_of
+from botbottle.planner.wanted import Wanted, providers_of
 
 
 def analyze(draft: Draft, wants: Sequence[Wanted]) -> tuple[Notice, ...]:
     """All findings, in a stable order."""
     found = [
         *_widened(draft),
-        *(n for want in wants for n in _policy(draft, want)),
+        *(n for want in wants for n in policy(draft, want)),
         *(
             notice
             for want in wants
@@ -49,52 +48,6 @@ def _widened(draft: Draft) -> Iterable[Notice]:
             gained[change.bottle] = gained.get(change.bottle, 0) + 1
     for bottle, count in gained.items():
         yield Notice("BB301", bottle, f"widens egress: {count} added", "widen")
-
-
-def _policy(draft: Draft, want: Wanted) -> Iterable[Notice]:
-    """BB302 weaker DLP, BB303 supervision off, BB304 first use of a home bottle by a project,
-    BB307 the operator's own login. A bottle that is stopped or removed, whether by its manifest,
-    an order or a budget, gets nothing of its policy: no approval of that must hold it up."""
-    name = want.spec.name
-    if want.mode != "running" or not draft.ops_of(name):
-        return
-    kept = next((c for c in draft.mine(name, "egress") if c.state == "running"), None)
-    status = draft.observed.sidecars.get(kept.id) if kept else None
-    old = status.config if status else None
-    # A held sidecar has no routes; of one that does not run, what was approved last counts as well.
-    live = old if old is not None and not old.hold.policy else None
-    before = compared(live, draft.facts.guards.get(name))
-    if before is not None and want.standing.free:
-        yield from _weakened(name, before, want.config)
-    if want.spec.layer == "project" and kept is None and not draft.mine(name, "agent"):
-        bottle = want.spec.ancestry[0] if want.spec.ancestry else ""
-        yield Notice("BB304", name, f"the project's agent uses the home bottle {bottle!r}", "widen")
-    if (
-        want.spec.forward_host_credentials
-        and want.standing.free
-        and not _forwarded_before(draft, want, old)
-    ):
-        _, credential, _ = chosen(want.spec)
-        part = "access token" if credential.scheme == "oauth" else "API key"
-        text = f"this machine's own {want.spec.template} login (its {part}) is forwarded"
-        yield Notice("BB307", name, f"new credential: {text}", "widen")
-    if want.spec.learning and want.standing.free:  # nothing is let through while it is cut off
-        yield Notice("BB305", name, "learning mode lets unlisted hosts through", "widen")
-
-
-def _weakened(name: str, before: SidecarConfig, now: SidecarConfig) -> Iterable[Notice]:
-    for host in weakened_dlp(before, now):
-        yield Notice("BB302", name, f"weakens leak detection for {host}", "widen")
-    if before.supervise and not now.supervise:
-        yield Notice("BB303", name, "switches supervision off", "widen")
-
-
-def _forwarded_before(draft: Draft, want: Wanted, old: SidecarConfig | None) -> bool:
-    """Whether the bottle uses that login already, or was approved to."""
-    _, _, secret = chosen(want.spec)
-    approved = draft.facts.approved.get(want.spec.name, frozenset())
-    held = old is not None and secret in old.secret_names
-    return held or any(f" with {secret} " in atom for atom in approved)
 
 
 def _active(draft: Draft, want: Wanted) -> SidecarConfig | None:

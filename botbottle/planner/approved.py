@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from botbottle.model.bottle import BottleSpec, Declared
 from botbottle.model.route import Route
 from botbottle.model.sidecar_config import SidecarConfig, from_wire
-from botbottle.planner.reach import route_atoms, weakened_dlp
+from botbottle.planner.reach import LEARNING, route_atoms, weakened_dlp
 from botbottle.planner.wanted import guard, routes
 
 
@@ -25,7 +25,13 @@ def started(declared: Declared) -> dict[str, BottleSpec]:
 
 def reach_of(spec: BottleSpec) -> list[str]:
     """Everything that a bottle's manifests let it reach, sorted."""
-    return sorted({atom for route in routes(spec) for atom in route_atoms(route)})
+    learning = {LEARNING} if spec.learning else set()
+    return sorted({atom for route in routes(spec) for atom in route_atoms(route)} | learning)
+
+
+def use_of(spec: BottleSpec) -> str:
+    """Whose agent file it is, and which bottle files it names."""
+    return f"{spec.layer}: {', '.join(spec.own or spec.ancestry[:1])}"
 
 
 def guard_of(spec: BottleSpec) -> dict[str, Any]:
@@ -40,18 +46,20 @@ def narrowed(
     bottles, and with the protection that they add. Nothing is added to what may come back."""
     today = started(declared)
     reach, guards = dict(kept.get("reach", {})), dict(kept.get("guards", {}))
+    uses = dict(kept.get("uses", {}))
     for name in names:
         spec = today.get(name)
         if spec is None:
             reach.pop(name, None)
+            uses.pop(name, None)
             continue
         if name in reach:
             wanted = frozenset(reach_of(spec))
             reach[name] = [atom for atom in reach[name] if atom in wanted]
         if name in guards and guards[name] != guard_of(spec):
             guards[name] = stricter(from_wire(guards[name]), guard(spec)).to_wire()
-    both = {"reach": reach, "guards": guards}
-    return {**kept, **{part: found for part, found in both.items() if part in kept}}
+    left = {"reach": reach, "guards": guards, "uses": uses}
+    return {**kept, **{part: found for part, found in left.items() if part in kept}}
 
 
 def stricter(before: SidecarConfig, now: SidecarConfig) -> SidecarConfig:

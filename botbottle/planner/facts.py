@@ -42,7 +42,8 @@ class Facts(Struct, frozen=True):
     ``snapshots`` maps a bottle to those of its existing snapshots that a plan could ask for (see
     ``resume.candidates``), newest first; ``saved`` are those whose volumes exist as an image, too.
     ``snapshots_in_use`` are listed snapshots that somebody made a container from by hand.
-    ``guards``: routes with their leak detection, and supervision, as each bottle was last approved.
+    ``guards``: routes with their leak detection, and supervision, as each bottle was last approved;
+    ``uses``: whose agent file it was, and which bottle files that named (see ``approved.use_of``).
     ``raises`` False: nobody can approve a raised limit (a watch), so that it waits.
     ``ledger_locked``: the ledger service waits for the password of its database.
     """
@@ -58,6 +59,7 @@ class Facts(Struct, frozen=True):
     env: Mapping[str, tuple[tuple[str, str], ...]] = field(default_factory=dict)
     approved: Mapping[str, frozenset[str]] = field(default_factory=dict)
     guards: Mapping[str, SidecarConfig] = field(default_factory=dict)
+    uses: Mapping[str, str] = field(default_factory=dict)
     upstream_ca: str = ""
     skills_dir: str = ""
     only: tuple[str, ...] = ()

@@ -21,6 +21,7 @@ from botbottle.planner.takeover import Entry, narrower, takeovers
 
 type Atom = str
 
+LEARNING: Atom = "learning: every host is observed, not refused"
 _PLAIN = re.compile(r'[^\s"\x00-\x1f]*')
 
 
@@ -30,7 +31,7 @@ def atoms(config: SidecarConfig | None) -> frozenset[Atom]:
         return frozenset()
     found = {a for route in config.routes for a in route_atoms(route)}
     if config.learning and config.routes:
-        found.add("learning: every host is observed, not refused")
+        found.add(LEARNING)
     return frozenset(found)
 
 
@@ -157,6 +158,12 @@ def _compared(known: list[Route], route: Route) -> list[Route]:
 
 _STRENGTH = {"block": 3, "supervise": 2, None: 2, "redact": 1}
 _DEFAULT = frozenset({"token_patterns", "known_secrets"})
+
+
+def undetected(dlp: Dlp) -> tuple[str, ...]:
+    """What a route's leak detection lacks of the detectors that a route has by itself, sorted."""
+    found = dlp.outbound_detectors
+    return () if found is None else tuple(sorted(_DEFAULT - set(found)))
 
 
 def weaker(old: Dlp, new: Dlp) -> bool:

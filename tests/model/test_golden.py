@@ -73,5 +73,5 @@ def test_what_a_generation_of_the_history_holds() -> None:
     )  # fmt: skip
     assert (
         canonical.digest({"bottles": (spec,), "settings": Settings(max_changes=3)})
-        == "14a4533ffa4aa87d"
+        == "ba6a8935b5db6e19"
     )

@@ -6,6 +6,7 @@ import base64
 import itertools
 import random
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -120,3 +121,14 @@ def test_all_pieces_give_the_same_in_whatever_order_they_are_looked_at(body: byt
     cut = pieces.Cut(SCANNER, memoryview(FILLER + body))
     backwards = [cut.look(number) for number in reversed(range(cut.count))]
     assert pieces.joined(forwards, 1024) == pieces.joined(backwards[::-1], 1024)
+
+
+def test_many_large_surfaces_at_once_share_the_helpers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """More threads than helpers, each with a surface of its own: nobody takes another's pieces."""
+    wanted = {name: in_one(name, 20, monkeypatch) for name in BODIES}
+    monkeypatch.setattr(ahead, "_PARALLEL", 0)
+    monkeypatch.setattr(pieces, "SIZE", 16 * 1024)
+    with ThreadPoolExecutor(6) as threads:
+        results = list(threads.map(lambda name: (name, found(name)), [*BODIES] * 6))
+    assert all(told == wanted[name] for name, told in results)
+    assert len(results) == 6 * len(BODIES)

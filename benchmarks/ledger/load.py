@@ -150,4 +150,17 @@ def compare(sidecars: int, seconds: float, rounds: int, pause: float) -> dict[st
         **middle,
         "service_to_floor": round(statistics.median(ratios), 3),
         "service_to_floor_all": [round(r, 3) for r in ratios],
+        "each_round": {name: [_brief(run) for run in found] for name, found in runs.items()},
+    }
+
+
+def _brief(run: dict[str, Any]) -> dict[str, float]:
+    """What tells a slow disk from a slow program: CPU an exchange, and what a commit waited for."""
+    commit = run["commit_ms"]
+    return {
+        "exchanges_per_second": run["exchanges_per_second"],
+        "server_cpu_us_per_exchange": run["server_cpu_us_per_exchange"],
+        "commit_ms_p50": commit["p50"],
+        "commit_ms_p99": commit["p99"],
+        "commit_ms_max": commit["max"],
     }

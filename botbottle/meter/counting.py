@@ -27,6 +27,8 @@ _RESPONSES = frozenset(
 _CONVERSE = frozenset({"messages", "system", "toolConfig", "additionalModelRequestFields"})
 _VERTEX = frozenset({"contents", "systemInstruction", "tools", "generationConfig"})
 
+# What a request may only name, and these endpoints do not take: without it their count is too low.
+_NAMED = frozenset({"prompt", "cachedContent", "cached_content"})
 CountRequest = tuple[str, str, bytes]  # method, path, body
 
 
@@ -52,6 +54,8 @@ def _gemini(call: Call, doc: dict[str, Any]) -> CountRequest | None:
         return None  # Code Assist has its own wrapping, which is not documented
     path = call.path.rpartition(":")[0] + ":countTokens"
     if "/publishers/" in call.path:
+        if not _NAMED.isdisjoint(doc):
+            return None
         return "POST", path, _dump(_only(doc, _VERTEX))
     request = {"model": f"models/{call.model}", **doc}
     return "POST", path, _dump({"generateContentRequest": request})
@@ -86,8 +90,8 @@ def count_request(call: Call, body: bytes, content_encoding: str = "") -> CountR
     match call.dialect:
         case Dialect.ANTHROPIC:
             return _anthropic(call, doc)
-        case Dialect.OPENAI_RESPONSES if call.host not in CHATGPT and (
-            call.path.endswith("/responses")
+        case Dialect.OPENAI_RESPONSES if (
+            call.host not in CHATGPT and call.path.endswith("/responses") and _NAMED.isdisjoint(doc)
         ):
             return "POST", call.path + "/input_tokens", _dump(_only(doc, _RESPONSES))
         case Dialect.GEMINI if "enerateContent" in call.path:

@@ -3,8 +3,8 @@
 For reservations and ``preflight: estimate``. The guess is meant to be high rather than low: it is
 a weighted count of byte classes, fitted so that dense text (base64, hex, other alphabets) is not
 underrated the way "bytes / 4" underrates it. Images and documents are counted by a fixed price,
-not by their base64. Error bounds against real tokenizers: ``docs/metering.md``, measured by
-``benchmarks/meter/estimator.py``.
+not by their base64, and so is what a body only names. Error bounds against real tokenizers:
+``docs/metering.md``, measured by ``benchmarks/meter/estimator.py``.
 
 A request that continues a stored conversation (``previous_response_id``, ``conversation``) has a
 body far smaller than its input: the tokens of the response it continues are added when they are
@@ -17,13 +17,12 @@ import string
 from collections import OrderedDict
 from typing import Any
 
-from botbottle.meter import documents
+from botbottle.meter import documents, references
 from botbottle.meter.call import Dialect
 from botbottle.meter.decode import Undecodable, decode_all
+from botbottle.meter.references import IMAGE_TOKENS, UNKNOWN_CONTEXT
 
 BODY_LIMIT = 64 * 1024 * 1024  # bytes of one decoded request body
-UNKNOWN_CONTEXT = 50_000  # tokens assumed for a conversation stored elsewhere
-IMAGE_TOKENS = 5_000  # above the price of one image at any of the providers' default sizes
 DOCUMENT_BYTES_PER_TOKEN = 20  # a PDF page of about 60 kB at about 3,000 tokens
 FRAME_TOKENS = 16  # message frame of any request
 REMEMBERED = 4096  # responses whose size is kept
@@ -74,24 +73,26 @@ class _Walk:
 
     def visit(self, root: Any) -> None:
         """Walk without recursion: depth is the sender's choice."""
-        todo: list[tuple[str, Any, bool]] = [("", root, False)]
+        todo: list[tuple[str, Any, bool, str]] = [("", root, False, "")]
         while todo:
-            key, value, document = todo.pop()
+            key, value, document, part = todo.pop()
             if isinstance(value, dict):
                 kind = str(value.get("type", "")) + str(value.get("media_type", ""))
                 document = document or "document" in kind or "file" in kind or "pdf" in kind
+                part = references.part_of(key, value, part)
                 self.texts.extend(value)
-                todo.extend((k, v, document) for k, v in value.items())
+                todo.extend((k, v, document, part) for k, v in value.items())
             elif isinstance(value, list):
-                todo.extend((key, v, document) for v in value)
+                todo.extend((key, v, document, part) for v in value)
             elif isinstance(value, str):
-                self._string(key, value, document)
+                self._string(key, value, document, part)
             else:
                 self.texts.append(str(value))
 
-    def _string(self, key: str, value: str, document: bool) -> None:
+    def _string(self, key: str, value: str, document: bool, part: str) -> None:
         if not _is_media(key, value):
             self.texts.append(value)
+            self.media += references.price(key, value, part)
         elif document or value.startswith("data:application/"):
             self.media += max(IMAGE_TOKENS, len(value) / DOCUMENT_BYTES_PER_TOKEN)
         else:

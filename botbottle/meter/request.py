@@ -6,15 +6,16 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from botbottle.meter import references
 from botbottle.meter.batches import BatchItem, bounded
 from botbottle.meter.call import Call, Dialect, Kind
 from botbottle.meter.estimate import (
     FRAME_TOKENS,
-    UNKNOWN_CONTEXT,
     Conversations,
     estimate_document,
     parse_body,
 )
+from botbottle.meter.references import UNKNOWN_CONTEXT
 from botbottle.meter.tally import as_dict, as_list, as_str, n
 
 ALLOWANCE = 8_192  # output tokens reserved when the request asks for more or does not say
@@ -94,9 +95,10 @@ def _choices(doc: dict[str, Any]) -> int:
 
 def _context(doc: dict[str, Any], conversations: Conversations | None) -> int:
     previous = as_str(doc.get("previous_response_id")) or as_str(doc.get("previous_interaction_id"))
+    named = references.stored(doc) + references.stored(as_dict(doc.get("request")))
     if previous and conversations is not None:
-        return conversations.context(previous)
-    return UNKNOWN_CONTEXT if previous or doc.get("conversation") else 0
+        return named + conversations.context(previous)
+    return named + (UNKNOWN_CONTEXT if previous or doc.get("conversation") else 0)
 
 
 def _batch_item(item: dict[str, Any]) -> BatchItem:

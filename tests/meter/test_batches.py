@@ -18,7 +18,7 @@ from botbottle.meter import (
     unanswered,
 )
 from botbottle.meter.batches import KEPT, BatchItem, bounded
-from botbottle.meter.estimate import UNKNOWN_CONTEXT
+from botbottle.meter.references import UNKNOWN_CONTEXT
 from botbottle.model.usage import Completeness, Exchange, Tokens
 
 from .helpers import call, clock, feed, meter, only, request, whole

@@ -48,6 +48,23 @@ def test_responses_are_counted_with_the_conversation_they_continue() -> None:
     assert sent == {"model": "m", "input": "x", "previous_response_id": "resp_1"}
 
 
+@pytest.mark.parametrize(
+    ("place", "body"),
+    [
+        (RESPONSES, {"model": "m", "prompt": {"id": "pmpt_1"}}),
+        (("aiplatform.googleapis.com", f"{VERTEX}/google/models/g:generateContent"),
+         {"contents": [], "cachedContent": "projects/p/cachedContents/c"}),
+    ],
+)  # fmt: skip
+def test_what_the_endpoint_is_not_asked_about_is_not_counted(
+    place: tuple[str, str], body: dict[str, Any]
+) -> None:
+    """Its number would take the place of an estimate that knows of it."""
+    assert count_request(call(place), json.dumps(body).encode()) is None
+    plain = {name: value for name, value in body.items() if name in ("model", "contents")}
+    assert count_request(call(place), json.dumps(plain).encode()) is not None
+
+
 def test_gemini_is_counted_as_a_whole_request() -> None:
     path, sent = _count(GEMINI, {"contents": [], "systemInstruction": {}})
     assert path == "/v1beta/models/gemini-z:countTokens"

@@ -13,7 +13,7 @@ import pytest
 import zstandard
 
 from botbottle.meter import Conversations, Dialect, estimate_input, read_request
-from botbottle.meter.estimate import IMAGE_TOKENS, UNKNOWN_CONTEXT
+from botbottle.meter.references import IMAGE_TOKENS, UNKNOWN_CONTEXT
 
 from .helpers import CHAT, CLAUDE, GEMINI, RESPONSES, call
 

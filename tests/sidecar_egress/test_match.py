@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from botbottle.model.route import HeaderMatch, Match, PathMatch, Route
-from botbottle.sidecar.egress.match import Query, RouteIndex, _Entry
+from botbottle.sidecar.egress.match import Query, RouteIndex, _Entry, _prefixes
 
 HOSTS = ["a.com", "b.a.com", "c.b.a.com", "*.a.com", "*.b.a.com", "d.com"]
 PATHS = ["/", "/v1", "/v1/", "/v1/x", "/v1/x/y", "/v1x", "/w"]
@@ -102,6 +102,27 @@ def test_a_prefix_matches_whole_segments_only() -> None:
     assert index.find(ask("/v1")) and index.find(ask("/v1/x")) and index.find(ask("/v1/"))
     assert index.find(ask("/v1x")) is None
     assert index.find(ask("//v1")) is None
+
+
+@pytest.mark.parametrize("tail", ["", "/", "///", "x", "/x", "/x" * 1000])
+@pytest.mark.parametrize("known", [["/a/b", "/a"], ["/a/b"], ["/"], ["/a/b/x/x"]])
+def test_prefixes_beside_longer_paths(known: list[str], tail: str) -> None:
+    rules = tuple(PathMatch("prefix", each) for each in known)
+    route = Route("a.com", matches=(Match(rules),))
+    query = ask("/a/b" + tail)
+    assert RouteIndex([route]).find(query) == naive([route], query)
+
+
+def test_no_prefix_is_tried_that_is_longer_than_any_rule() -> None:
+    """A path of many segments: each of its prefixes was cut out and looked up."""
+    path = "/a" * 8000
+    assert list(_prefixes(path, 4)) == ["/a/a", "/a", ""]
+    assert list(_prefixes(path, 5)) == ["/a/a", "/a", ""]
+    assert list(_prefixes("/a/a/", 4)) == ["/a/a", "/a", ""]
+    assert list(_prefixes("/aaaaa", 4)) == list(_prefixes("/", 4)) == [""]
+    tables = RouteIndex([Route("a.com", matches=(Match((PathMatch("prefix", "/a/a"),)),))])._hosts
+    (paths,) = tables.values()
+    assert paths.longest == 4
 
 
 def test_a_suffix_route_does_not_match_its_own_apex_or_a_lookalike() -> None:

@@ -39,7 +39,13 @@ def head_of(flow: http.HTTPFlow, driver: Carrier) -> Head:
 def joined(headers: http.Headers) -> dict[str, str]:
     """Lower-case name → value, repeated headers joined by ", "."""
     found: dict[str, str] = {}
+    repeated: dict[str, list[str]] = {}
     for name, value in headers.fields:
         key, text = name.decode("latin-1").lower(), value.decode("latin-1")
-        found[key] = f"{found[key]}, {text}" if key in found else text
+        if key in found:
+            repeated.setdefault(key, [found[key]]).append(text)
+        else:
+            found[key] = text
+    for key, texts in repeated.items():  # once: a head may have one name a thousand times
+        found[key] = ", ".join(texts)
     return found

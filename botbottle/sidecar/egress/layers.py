@@ -13,6 +13,7 @@ from typing import Any, cast
 
 from mitmproxy import http
 from mitmproxy.connection import Connection, Server
+from mitmproxy.net.http.status_codes import RESPONSES
 from mitmproxy.proxy import commands, events, layer
 from mitmproxy.proxy.context import Context
 from mitmproxy.proxy.layers import http as mhttp
@@ -24,6 +25,7 @@ from mitmproxy.proxy.layers.http._http1 import Http1Server
 from mitmproxy.proxy.tunnel import TunnelState
 
 from botbottle.sidecar.egress.denial import Denial
+from botbottle.sidecar.egress.lines import BadLines, Lines
 from botbottle.sidecar.egress.stream import Stream
 from botbottle.sidecar.egress.windows import (
     AgentHttp2,
@@ -52,6 +54,10 @@ class CutStream(events.Event):
 class AgentHttp1(Http1Server):
     """HTTP/1 towards the agent."""
 
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        self.buf = Lines()
+
     def _handle_event(self, event: events.Event) -> Commands:
         """As the original, but what is sent ahead of its turn is not kept without bound."""
         yield from super()._handle_event(event)
@@ -66,24 +72,30 @@ class AgentHttp1(Http1Server):
         The only thing the original itself sends from here is its HTML page for a malformed head.
         """
         if len(self.buf) > MAX_HEAD:
-            yield commands.SendData(self.conn, _MALFORMED)
-            yield commands.CloseConnection(self.conn)
-            self.state = self.done
+            yield from self._refuse(_MALFORMED)
             return
-        for command in super().read_headers(event):
-            if isinstance(command, commands.SendData):
-                command = commands.SendData(self.conn, _MALFORMED)  # noqa: PLW2901
-            yield command
+        try:
+            for command in super().read_headers(event):
+                if isinstance(command, commands.SendData):
+                    command = commands.SendData(self.conn, _MALFORMED)  # noqa: PLW2901
+                yield command
+        except BadLines as bad:
+            yield from self._refuse(_FOLDED if bad.folded else _MALFORMED)
+
+    def _refuse(self, answer: bytes) -> Commands:
+        yield commands.SendData(self.conn, answer)
+        yield commands.CloseConnection(self.conn)
+        self.state = self.done
 
 
-def _assemble_malformed() -> bytes:
-    denial = Denial("bad-request", "the request is not well-formed HTTP", close=True)
+def _assemble(denial: Denial) -> bytes:
     body = denial.body()
-    head = b"HTTP/1.1 400 Bad Request\r\n"
+    head = b"HTTP/1.1 %d %b\r\n" % (denial.status, RESPONSES[denial.status].encode())
     return head + b"".join(b"%b: %b\r\n" % f for f in denial.headers(len(body))) + b"\r\n" + body
 
 
-_MALFORMED = _assemble_malformed()
+_MALFORMED = _assemble(Denial("bad-request", "the request is not well-formed HTTP", close=True))
+_FOLDED = _assemble(Denial("header-injection", "a header has a line break or NUL", close=True))
 
 
 class Http(mhttp.HttpLayer):

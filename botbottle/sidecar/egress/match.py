@@ -68,6 +68,7 @@ class _Paths:
 
     exact: dict[str, list[_Entry]] = field(default_factory=dict)
     prefix: dict[str, list[_Entry]] = field(default_factory=dict)
+    longest: int = 0  # characters of the longest prefix
     anything: list[_Entry] = field(default_factory=list)
     regex: list[_Entry] = field(default_factory=list)
     patterns: Any = None
@@ -75,7 +76,7 @@ class _Paths:
 
     def candidates(self, path: str) -> Iterator[_Entry]:
         yield from self.exact.get(path, ())
-        for prefix in _prefixes(path):
+        for prefix in _prefixes(path, self.longest) if self.prefix else ():
             yield from self.prefix.get(prefix, ())
         if self.patterns is not None:
             for number in self.patterns.Match(path) or ():
@@ -91,16 +92,17 @@ class _Paths:
         self.patterns.Compile()
 
 
-def _prefixes(path: str) -> Iterator[str]:
-    """``/a/b`` → ``/a/b``, ``/a``, and the empty prefix, which is ``/``."""
+def _prefixes(path: str, longest: int) -> Iterator[str]:
+    """``/a/b`` → ``/a/b``, ``/a``, and the empty prefix, which is ``/``; none that is longer than
+    ``longest``: the agent decides how many segments a path has."""
     trimmed = path.rstrip("/") if path.endswith("/") else path
-    yield trimmed
-    at = trimmed.rfind("/")
+    at = len(trimmed)
+    if at > longest:
+        at = trimmed.rfind("/", 0, longest + 1)
     while at > 0:
         yield trimmed[:at]
         at = trimmed.rfind("/", 0, at)
-    if trimmed:
-        yield ""
+    yield ""
 
 
 class RouteIndex:
@@ -189,3 +191,5 @@ def _add(paths: _Paths, regexes: list[str], route: Route, match: Match, order: i
             table = paths.exact if kind == _EXACT else paths.prefix
             key = rule.value if kind == _EXACT else rule.value.rstrip("/")
             table.setdefault(key, []).append(entry)
+            if kind == _PREFIX:
+                paths.longest = max(paths.longest, len(key))

@@ -31,7 +31,7 @@ from botbottle.sidecar.egress.allowed import Approvals
 from botbottle.sidecar.egress.denial import Denial
 from botbottle.sidecar.egress.gate import Ledger, LedgerDown
 
-OFF_LOOP = 64 * 1024  # bytes of body from which scanning leaves the event loop
+OFF_LOOP = 64 * 1024  # bytes of a message from which scanning leaves the event loop
 HOLD_SECONDS = 300.0
 MAX_HOLDS = 16
 MOST_SHOWN = 10  # findings that an operator is shown at once
@@ -47,6 +47,12 @@ class Outgoing:
     body: bytes = field(repr=False)
     content_type: str = ""
     coding: str = ""
+
+    @property
+    def size(self) -> int:
+        """Bytes of all that is scanned."""
+        fields = sum(len(name) + len(value) for name, value in self.headers)
+        return len(self.url) + fields + len(self.body)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +116,7 @@ class OutboundScan:
                 scope=scope,
             )
 
-        small = len(message.body) < OFF_LOOP and not message.coding  # encoded, of any size
+        small = message.size < OFF_LOOP and not message.coding  # encoded, of any size
         return work() if small else await asyncio.to_thread(work)
 
     async def _held(self, findings: tuple[Finding, ...], route: Route) -> Denial | None:

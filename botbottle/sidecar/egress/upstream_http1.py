@@ -8,9 +8,12 @@ from typing import Any
 
 from mitmproxy import http
 from mitmproxy.proxy import commands, events
+from mitmproxy.proxy.context import Context
 from mitmproxy.proxy.layers.http import _events as hevents
 from mitmproxy.proxy.layers.http._base import ReceiveHttp
 from mitmproxy.proxy.layers.http._http1 import Http1Client
+
+from botbottle.sidecar.egress.lines import BadLines, Lines
 
 type Commands = Generator[commands.Command, Any, Any]
 
@@ -19,6 +22,10 @@ _MOST = 1024 * 1024  # bytes of an upstream's lines that have no end
 
 class WorldHttp1(Http1Client):
     """HTTP/1 towards an upstream."""
+
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        self.buf = Lines()
 
     def send(self, event: hevents.HttpEvent) -> Commands:
         """As the original, which sends a body of unknown length, as HTTP/2 has them, without any
@@ -31,13 +38,16 @@ class WorldHttp1(Http1Client):
         """As the original, but heads, chunk heads and trailers are not kept without bound."""
         yield from super()._handle_event(event)
         if len(self.buf) > _MOST and self.state != self.passthrough:
-            self.state = self.done
-            self.buf.maybe_extract_at_most(len(self.buf))
-            yield commands.CloseConnection(self.conn)
-            if self.stream_id is not None:
-                said = "upstream-protocol: a line of the response has no end"
-                code = hevents.ErrorCode.GENERIC_SERVER_ERROR
-                yield ReceiveHttp(hevents.ResponseProtocolError(self.stream_id, said, code))
+            yield from self._refuse("a line of the response has no end")
+
+    def _refuse(self, reason: str) -> Commands:
+        """Nothing more of this connection is read."""
+        self.state = self.done
+        self.buf.maybe_extract_at_most(len(self.buf))
+        yield commands.CloseConnection(self.conn)
+        if self.stream_id is not None:
+            said, code = f"upstream-protocol: {reason}", hevents.ErrorCode.GENERIC_SERVER_ERROR
+            yield ReceiveHttp(hevents.ResponseProtocolError(self.stream_id, said, code))
 
     def read_headers(self, event: events.ConnectionEvent) -> Commands:
         """As the original, which takes an informational response for the answer."""
@@ -46,11 +56,14 @@ class WorldHttp1(Http1Client):
 
     def _head(self, event: events.ConnectionEvent) -> Generator[commands.Command, Any, bool]:
         """Read one head; whether it was informational, and is forgotten (RFC 9110, 15.2)."""
-        for command in super().read_headers(event):
-            if isinstance(command, ReceiveHttp) and _informational(command.event):
-                self.response = None
-                return True
-            yield command
+        try:
+            for command in super().read_headers(event):
+                if isinstance(command, ReceiveHttp) and _informational(command.event):
+                    self.response = None
+                    return True
+                yield command
+        except BadLines as bad:
+            yield from self._refuse(str(bad))
         return False
 
 

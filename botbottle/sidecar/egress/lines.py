@@ -1,0 +1,39 @@
+"""The lines of HTTP/1 heads and trailers, looked at before anything parses them.
+
+A field that goes on in the next line (RFC 9112, 5.2) is refused in both directions: two parsers
+read it differently, and putting a quarter of a million such lines together takes seconds. So is a
+head of more fields than anybody sends.
+"""
+
+from __future__ import annotations
+
+import h11
+from h11._receivebuffer import ReceiveBuffer
+
+MAX_FIELDS = 1000  # of one head; programs and servers send some ten, cookies included
+_SPACES = (b" ", b"\t")
+
+
+class BadLines(h11.RemoteProtocolError):
+    """Lines that are not parsed. ``folded``: a field goes on in the next one."""
+
+    def __init__(self, said: str, *, folded: bool) -> None:
+        super().__init__(said)
+        self.folded = folded
+
+
+class Lines(ReceiveBuffer):
+    """What came of a connection and is not read yet."""
+
+    def maybe_extract_lines(self) -> list[bytearray] | None:
+        """As the original: all lines until an empty one, None while there is none. Raises
+        BadLines."""
+        lines = super().maybe_extract_lines()
+        if lines is None:
+            return None
+        if len(lines) > MAX_FIELDS + 1:
+            raise BadLines(f"a head has more than {MAX_FIELDS} fields", folded=False)
+        for line in lines:
+            if line.startswith(_SPACES):
+                raise BadLines("a header field goes on in the next line", folded=True)
+        return lines

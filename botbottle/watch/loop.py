@@ -16,11 +16,12 @@ from botbottle.errors import Locked, ManifestError, Refused
 from botbottle.executor import Result
 from botbottle.model.bottle import Declared
 from botbottle.model.plan import Plan
+from botbottle.watch import fights, telling
 from botbottle.watch.acting import World
 from botbottle.watch.backoff import Backoff, Damper
 from botbottle.watch.failure import record_of
 from botbottle.watch.queue import WorkQueue
-from botbottle.watch.select import Decision, Level, counts, decide, left_alone
+from botbottle.watch.select import Decision, Level, decide, left_alone
 from botbottle.watch.sources import CONNECTED, PROJECT
 
 TICK = 0.1  # seconds between looks at the ledger
@@ -147,11 +148,8 @@ class Watch:
 
     def _loaded(self, declared: Declared | None, why: str) -> None:
         if declared is None:
-            kept = (
-                "the last good manifests stay in force" if self.declared else "nothing to enforce"
-            )
             if why != self.stale:
-                self.log({"event": "manifests-invalid", "level": "error", "why": why, "kept": kept})
+                self.log(telling.invalid(why, kept=self.declared is not None))
             self.stale = why
             return
         if declared != self.declared or self.stale:
@@ -205,7 +203,11 @@ class Watch:
         self._backoff.forget(PROJECT)
         if result is not None:
             self._account(decision.part, result)
-        self._log_pass(keys, decision, result, start, observed)
+        made = telling.Pass(
+            number=self.passes, keys=keys, start=start, observed=observed, end=self.clock(),
+            resync=self._next_resync, stale=bool(self.stale),
+        )  # fmt: skip
+        self.log(telling.passed(made, decision, result))
         return result
 
     def _wait_for(self, held: Locked) -> None:
@@ -217,7 +219,8 @@ class Watch:
 
     def _decide(self, declared: Declared) -> Decision:
         plan = self.world.plan(declared)
-        decision = decide(plan, self.level, self._waiting(plan, self.clock()))
+        waiting = fights.waiting(plan, self._backoff, self.damper, self.clock())
+        decision = decide(plan, self.level, waiting)
         self.decided(decision)
         return decision
 
@@ -231,17 +234,6 @@ class Watch:
             part = decision.part
             return (self.world.execute(declared, part) if part.ops else None), decision
 
-    def _waiting(self, plan: Plan, now: float) -> frozenset[str]:
-        """Bottles in back-off, and those whose drift keeps coming back. Enforcement is never
-        held up by the damper."""
-        bottles = {op.bottle for op in plan.ops if op.bottle}
-        held = {h.bottle for h in plan.held}
-        return frozenset(
-            b
-            for b in bottles
-            if not self._backoff.ready(b, now) or (self.damper.tripped(b) and b not in held)
-        )
-
     def _account(self, part: Plan, result: Result) -> None:
         now = self.clock()
         failed = {f.op.bottle for f in result.failed if not f.op.best_effort}
@@ -253,20 +245,8 @@ class Watch:
         if any(n.why == "fenced" for n in result.not_started):
             self._next_renew = 0.0  # find out who enforces, then look again
             self._backoff.retry(PROJECT, now + LOCK_RETRY)
-        done = {op.resource for op in result.done}
-        for change in part.changes:
-            # What is shared (the ledger service) has no bottle: without it nothing is enforced, so
-            # it is repaired for ever.
-            if change.drift and change.bottle and change.resource in done:
-                what = f"{change.resource} {change.reason}"
-                if self.damper.repaired(change.bottle, what, now):
-                    self._damped(change.bottle, what)
-
-    def _damped(self, bottle: str, what: str) -> None:
-        way_out = f"bb resume-watch {bottle}"
-        self.log(
-            {"event": "damped", "level": "warning", "bottle": bottle, "what": what, "next": way_out}
-        )
+        for bottle, what in fights.given_up(part, result, self.damper, now):
+            self.log(telling.damped(bottle, what))
 
     def _trouble(self, patience: Backoff, key: str, error: Exception) -> None:
         self.error = error
@@ -279,31 +259,9 @@ class Watch:
     def _bottles(self) -> frozenset[str]:
         return frozenset(b.name for b in self.declared.bottles) if self.declared else frozenset()
 
-    def _log_pass(
-        self,
-        keys: tuple[str, ...],
-        decision: Decision,
-        result: Result | None,
-        start: float,
-        observed: float,
-    ) -> None:
-        now = self.clock()
-        self.log(
-            {
-                "event": "pass",
-                "pass": self.passes,
-                "trigger": list(keys),
-                "observed_ms": round(1000 * (observed - start), 1),
-                **counts(decision, result),
-                "ms": round(1000 * (now - start), 1),
-                "next": round(max(0.0, self._next_resync - now), 1),
-                **({"manifests": "last good"} if self.stale else {}),
-            }
-        )
-
     def _tell(self, plan: Plan) -> None:
         """Say once what the loop will not do by itself, and again when it changes."""
         told = left_alone(plan, self.level)
         for bottle, why in sorted(told - self._said):
-            self.log({"event": "left-alone", "level": "warning", "bottle": bottle, "why": why})
+            self.log(telling.alone(bottle, why))
         self._said = told

@@ -18,7 +18,6 @@ from botbottle.model.bottle import Declared
 from tests.chaos.reconciling import Fleet as RealFleet
 from tests.chaos.reconciling import Strangers, check_end, stranger_name
 from tests.executor.test_with_planner import (
-    Fleet,
     hold,
     more_routes,
     one_less,
@@ -27,6 +26,7 @@ from tests.executor.test_with_planner import (
     spend,
     two,
 )
+from tests.support.fleet import Fleet
 from tests.support.recording import recording
 
 pytestmark = pytest.mark.chaos

@@ -13,8 +13,8 @@ from botbottle.model.resources import ContainerSpec, Mount, ObservedContainer
 from botbottle.planner.adopt import adopted_tag, adoption
 from botbottle.vault import MemoryVault
 from tests.executor.test_machine import Seeing
-from tests.executor.test_with_planner import SECRETS, Builder
 from tests.support.executing import KEY, VirtualClock
+from tests.support.fleet import SECRETS, Builder
 from tests.support.worlds import bottle, declared
 
 WANT = declared(bottle("web"))

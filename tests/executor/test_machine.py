@@ -34,9 +34,9 @@ from botbottle.planner.reach import atoms
 from botbottle.planner.wanted import routes
 from botbottle.vault import MemoryVault
 from tests.executor.test_vandalism import ACTS
-from tests.executor.test_with_planner import SECRETS, Builder, Fleet
 from tests.support.executing import KEY, VirtualClock
 from tests.support.exploring import explore
+from tests.support.fleet import SECRETS, Builder, Fleet
 from tests.support.worlds import FACTS, bottle, declared
 
 BOTTLES = ("web", "db", "api")

@@ -1,72 +1,26 @@
-"""How a plan is walked: isolation of failures, retries, interruption, fencing, journal, events."""
+"""How a plan is walked: isolation of failures, interruption, fencing, events."""
 
 from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Callable
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from botbottle.engine.fake import FakeEngine
-from botbottle.errors import BBError, EngineError, EngineUnreachable, LedgerUnavailable, Transient
 from botbottle.model.plan import (
-    CreateNetwork,
     EnsureImage,
     Op,
     Ref,
     RemoveContainer,
     RemoveNetwork,
-    RetireAccount,
-    StopContainer,
 )
 from botbottle.ui import events
+from tests.executor.ops import base, broken, failing, groups, retire, stop
 from tests.support.engines import Lab, fake_lab
 from tests.support.executing import Bench
-
-
-def base(name: str, *after: str, best_effort: bool = False) -> dict[str, object]:
-    return {
-        "id": name,
-        "resource": f"web/{name}",
-        "bottle": "web",
-        "reason": "missing",
-        "after": after,
-        "best_effort": best_effort,
-    }
-
-
-def retire(name: str, *after: str, best_effort: bool = False) -> Op:
-    return RetireAccount(**base(name, *after, best_effort=best_effort), account=name)  # type: ignore[arg-type]
-
-
-def stop(name: str, *after: str, best_effort: bool = False) -> Op:
-    return StopContainer(**base(name, *after, best_effort=best_effort), ref=Ref(name))  # type: ignore[arg-type]
-
-
-def failing(lab: Lab, error: Callable[[], BBError], *names: str, times: int = 10**6) -> None:
-    assert isinstance(lab.engine, FakeEngine)
-    lab.engine.faults.times = times
-    lab.engine.faults.fail_when = lambda _m, args: (
-        error() if args and isinstance(args[0], Ref) and args[0].name in names else None
-    )
-
-
-def broken() -> BBError:
-    return EngineError("no such thing", hint="try again")
-
-
-def groups(result: object) -> tuple[list[str], list[str], list[str]]:
-    from botbottle.executor import Result
-
-    assert isinstance(result, Result)
-    return (
-        [o.id for o in result.done],
-        [f.op.id for f in result.failed],
-        [n.op.id for n in result.not_started],
-    )
 
 
 @pytest.mark.parametrize("parallel", [1, 4])
@@ -93,38 +47,6 @@ def test_a_best_effort_failure_is_reported_and_blocks_nothing(lab: Lab, bench: B
     result = bench.run(stop("a", best_effort=True), stop("b", "a"), fail_fast=True)
     assert groups(result) == (["b"], ["a"], [])
     assert result.ok
-
-
-def test_what_may_pass_is_tried_again_with_growing_pauses(lab: Lab, bench: Bench) -> None:
-    failing(lab, lambda: Transient("busy", delay=0.5), "a", times=3)
-    assert bench.run(stop("a")).ok
-    assert bench.clock.slept == [0.5, 1.0, 2.0]
-    assert [e.attempt for e in bench.of(events.OpRetried)] == [1, 2, 3]
-    assert bench.ledger.outcomes() == {"a": "done"}
-
-
-def test_what_does_not_pass_is_a_failure_after_four_tries(lab: Lab, bench: Bench) -> None:
-    failing(lab, lambda: Transient("busy"), "a")
-    assert groups(bench.run(stop("a"), stop("x"))) == (["x"], ["a"], [])
-    assert len(bench.of(events.OpRetried)) == 3
-
-
-def test_a_permanent_failure_is_not_tried_again(lab: Lab, bench: Bench) -> None:
-    failing(lab, broken, "a")
-    bench.run(stop("a"))
-    assert bench.clock.slept == []
-
-
-def test_an_answer_that_got_lost_does_no_harm_as_every_op_may_be_repeated(
-    lab: Lab, bench: Bench
-) -> None:
-    assert isinstance(lab.engine, FakeEngine)
-    lab.engine.faults.fail_at, lab.engine.faults.fail_after = 1, True
-    lab.engine.faults.fail_with = lambda: EngineUnreachable("connection broke")
-    spec = lab.network()
-    op = CreateNetwork(**base("n"), spec=spec, labels=lab.labels("internal", spec.spec_hash))  # type: ignore[arg-type]
-    assert bench.run(op).ok
-    assert len(lab.engine.world.networks) == 1
 
 
 def test_an_engine_that_is_gone_ends_the_run(lab: Lab, bench: Bench) -> None:
@@ -181,45 +103,6 @@ def test_a_fence_that_falls_lets_nothing_start_any_more(lab: Lab, bench: Bench) 
     result = bench.run(retire("a"), retire("b"), retire("c"), fence=fence)
     assert groups(result) == (["a", "b"], [], ["c"])
     assert [n.why for n in result.not_started] == ["fenced"]
-
-
-def test_the_journal_has_an_intent_before_each_op_and_its_outcome_after(
-    lab: Lab, bench: Bench
-) -> None:
-    seen: list[str] = []
-
-    def look(_m: str, args: tuple[object, ...]) -> BBError | None:
-        seen.append(bench.ledger.entries[-1][5])
-        return EngineError("bad") if args[0] == Ref("b") else None
-
-    assert isinstance(lab.engine, FakeEngine)
-    lab.engine.faults.fail_when = look
-    bench.run(stop("a"), stop("b"), stop("c", "b"))
-    assert seen == ["", ""]  # at the moment of the call: intent there, outcome not
-    assert bench.ledger.outcomes() == {"a": "done", "b": "failed"}
-    assert bench.ledger.entries[0][:5] == ["run1", "test", "StopContainer", "a", "web/a"]
-    assert bench.ledger.entries[1][6] == "BB8000: bad"
-
-
-def test_what_cannot_be_recorded_is_not_done(lab: Lab, bench: Bench) -> None:
-    def refuse(*_args: object, **_more: object) -> int:
-        raise LedgerUnavailable("database is locked")
-
-    bench.ledger.intent = refuse  # type: ignore[method-assign]
-    result = bench.run(stop("a"), stop("b"))
-    assert groups(result) == ([], ["a"], ["b"])
-    assert lab.engine.calls == []  # type: ignore[attr-defined]
-
-
-def test_an_outcome_that_cannot_be_recorded_is_a_warning_as_the_op_is_done(
-    lab: Lab, bench: Bench
-) -> None:
-    def refuse(*_args: object) -> None:
-        raise LedgerUnavailable("database is locked")
-
-    bench.ledger.outcome = refuse  # type: ignore[method-assign]
-    assert bench.run(stop("a"), stop("b")).ok
-    assert [e.level for e in bench.of(events.Note)] == ["warning", "warning"]
 
 
 def test_a_bug_in_an_op_is_not_swallowed_and_starts_nothing_else(lab: Lab, bench: Bench) -> None:

@@ -14,7 +14,8 @@ from botbottle.errors import BBError
 from botbottle.model import labels as lb
 from botbottle.model.plan import Ref
 from botbottle.model.resources import Attachment, Limits
-from tests.executor.test_with_planner import Fleet, hold, other_env, two
+from tests.executor.test_with_planner import hold, other_env, two
+from tests.support.fleet import Fleet
 
 type Act = Callable[[Fleet, Container, random.Random], None]
 

@@ -13,6 +13,7 @@ from mitmproxy.proxy import events
 
 from botbottle.sidecar.egress.channel import Channel
 from botbottle.sidecar.egress.link import OWED, Link
+from botbottle.sidecar.egress.turns import Turns
 
 ANSWER = b"a key update's answer in a TLS record."
 ASKS = 4 * OWED // len(ANSWER)
@@ -20,6 +21,8 @@ ASKS = 4 * OWED // len(ANSWER)
 
 class Owner:
     """Nothing of an owner is wanted here."""
+
+    turns = Turns(lambda work: None)
 
     def opened(self, link: Link) -> None: ...
     def lost(self, link: Link) -> None: ...
@@ -140,3 +143,74 @@ def test_what_a_slow_peer_sets_off_comes_after_what_was_being_written(
     link.write(body)
     link.flush()
     assert link.full and wire.given == b"<" + body + b">" + after
+
+
+class Told(Owner):
+    """Remembers what came, and what the connection said then."""
+
+    def __init__(self) -> None:
+        self.due: list[Callable[[], None]] = []
+        self.turns = Turns(self.due.append)
+        self.came: list[bytes | str] = []
+
+    def feed(self, event: events.Event) -> None:
+        self.came.append(event.data if isinstance(event, events.DataReceived) else "end")
+
+
+class Paused(Wire):
+    """Says whether it is read."""
+
+    reading = True
+
+    def pause_reading(self) -> None:
+        self.reading = False
+
+    def resume_reading(self) -> None:
+        self.reading = True
+
+
+def waiting() -> tuple[Told, Link, Paused]:
+    """A link to which something came when it was not its turn."""
+    owner = Told()
+    link = Link(owner, Client(peername=("", 0), sockname=("", 0), state=ConnectionState.OPEN))
+    wire = Paused(link, reads=True)
+    link.connection_made(wire)
+    link.data_received(b"in time")
+    owner.turns.later(lambda: None)
+    link.data_received(b"late")
+    assert owner.came == [b"in time"] and not wire.reading
+    return owner, link, wire
+
+
+def test_what_came_out_of_turn_waits_for_it_and_nothing_more_is_read() -> None:
+    owner, link, wire = waiting()
+    link.read(wanted=True)
+    assert not wire.reading, "others do not ask for more either"
+    owner.due.pop(0)()
+    assert owner.came == [b"in time", b"late"] and wire.reading
+
+
+@pytest.mark.parametrize("end", [Link.eof_received, lambda link: link.connection_lost(None)])
+def test_what_came_out_of_turn_comes_before_the_end(end: Callable[[Link], Any]) -> None:
+    owner, link, _ = waiting()
+    end(link)
+    assert owner.came == [b"in time", b"late", "end"]
+    owner.due.pop(0)()
+    assert owner.came == [b"in time", b"late", "end"], "and once"
+
+
+def test_nothing_that_came_is_handled_after_a_connection_was_dropped() -> None:
+    owner, link, _ = waiting()
+    link.abort()
+    link.connection_lost(None)
+    owner.due.pop(0)()
+    assert owner.came == [b"in time", "end"]
+
+
+def test_what_is_read_into_the_buffer_of_all_is_what_came() -> None:
+    owner = Told()
+    link = Link(owner, Client(peername=("", 0), sockname=("", 0), state=ConnectionState.OPEN))
+    for said in (b"first", b"2nd"):
+        link.get_buffer(-1)[: len(said)] = said
+        link.buffer_updated(len(said))
+    assert owner.came == [b"first", b"2nd"]

@@ -22,7 +22,7 @@ class Resolving(Protocol):
 
 
 async def reach(
-    sidecar: Resolving, connection: Server, protocol: Callable[[], asyncio.Protocol]
+    sidecar: Resolving, connection: Server, protocol: Callable[[], asyncio.BaseProtocol]
 ) -> None:
     """Connect to the first address that answers. Raises OSError with a denial code."""
     if connection.address is None:
@@ -46,7 +46,7 @@ class Opening:
     def __init__(
         self,
         sidecar: Resolving,
-        made: Callable[[Server], asyncio.Protocol],
+        made: Callable[[Server], asyncio.BaseProtocol],
         failed: Callable[[OpenConnection], None],
     ) -> None:
         self._sidecar, self._made, self._failed = sidecar, made, failed

@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Protocol, cast
 
 from mitmproxy.connection import Client, Connection, ConnectionState, Server
@@ -33,6 +34,7 @@ from botbottle.sidecar.egress.log import Log, described
 from botbottle.sidecar.egress.options import LayerOptions
 from botbottle.sidecar.egress.pressure import Pressure
 from botbottle.sidecar.egress.stream import Stream
+from botbottle.sidecar.egress.turns import FEW, Breath, Breathed, Turns
 from botbottle.sidecar.egress.windows import Grant
 
 _REGULAR = mode_specs.ProxyMode.parse("regular")
@@ -46,6 +48,7 @@ class Owner(Resolving, Protocol):
     drivers: set[Driver]
     log: Log
     options: LayerOptions
+    turns: Turns
 
     def hook(self, driver: Driver, command: commands.StartHook) -> Waiting:
         """Answer a hook of mitmproxy's layers."""
@@ -60,6 +63,7 @@ class Driver:
     def __init__(self, sidecar: Owner, listener: Listener) -> None:
         self.sidecar = sidecar
         self.listener: Listener = listener
+        self.turns = sidecar.turns
         self._loop = asyncio.get_running_loop()
         self._queue: deque[events.Event] = deque()
         self._running = False
@@ -77,7 +81,7 @@ class Driver:
         self.pressure = Pressure(self.client, self._links, self._everybody)
         self.context = Context(self.client, cast(Any, sidecar.options))
         self._layer: layer.Layer = layer.NextLayer(self.context, ask_on_start=True)
-        self.closed = False
+        self.closed = self._aborted = False
         self.tunnel: tuple[str, int] | None = None  # what CONNECT named
         self.outer: Http | None = None  # the layer that reads CONNECT
         self._inside = False  # the layers around an open tunnel are left out
@@ -135,7 +139,9 @@ class Driver:
         self._leaving.stop()
 
     def abort(self) -> None:
-        """End everything at once: nothing more is sent, in either direction."""
+        """End everything at once: nothing more is sent, in either direction, and what waits for
+        its turn is not looked at any more."""
+        self._aborted = True
         for link in list(self._links.values()):
             link.abort()
 
@@ -211,8 +217,11 @@ class Driver:
         self._touched = self._loop.time()
         try:
             while self._queue:
+                steps = 1
                 for command in self._layer.handle_event(self._queue.popleft()):
                     self._execute(command)
+                    steps += 1
+                self.turns.spend(steps)
         except Exception as error:  # noqa: BLE001 - fail closed: a broken layer passes nothing on
             self.sidecar.log.write("error", "connection failed", error=described(error))
             self._queue.clear()
@@ -262,8 +271,22 @@ class Driver:
             self._close(command)
         elif isinstance(command, commands.RequestWakeup):
             self._wake_later(command)
+        elif isinstance(command, Breath):
+            self._breathe(command)
         elif not isinstance(command, commands.Log):
             raise TypeError(f"unexpected command {type(command).__name__}")
+
+    def _breathe(self, command: Breath) -> None:
+        """Go on at once, or in turn."""
+        self.turns.spend(FEW)
+        if self.turns.over:
+            self.turns.later(partial(self._go_on, Breathed(command)))
+        else:
+            self.feed(Breathed(command))
+
+    def _go_on(self, event: Breathed) -> None:
+        if not self._aborted and not self.closed:
+            self.feed(event)
 
     def _close(self, command: commands.CloseConnection) -> None:
         half = isinstance(command, commands.CloseTcpConnection) and command.half_close

@@ -32,9 +32,11 @@ from wsproto.utilities import split_comma_header
 
 from botbottle.sidecar.egress.options import LayerOptions
 from botbottle.sidecar.egress.room import Room
+from botbottle.sidecar.egress.turns import Breath, paced
 
 MAX_MESSAGE = 16 * 1024 * 1024  # bytes of a message, decompressed
 FRAME = 64  # bytes that a frame takes here beside its text
+AT_ONCE = 32  # frames between two breaths: most of an unfinished message say nothing to anybody
 
 type Machine = FrameDecoder | FrameProtocol
 
@@ -122,11 +124,13 @@ class Hop(WebsocketConnection):
     ) -> None:
         super().__init__(kind, [*extensions, bound], conn=peer)
         self.bound = bound
+        self.more = False  # frames came that were not looked at yet
         self._answers: list[bytes] = []
 
     def events(self) -> Iterator[Event]:
-        """As the original; pings are answered by ``answers``."""
-        for event in super().events():
+        """As the original, but only so many; pings are answered by ``answers``."""
+        for count, event in enumerate(super().events()):
+            self.more = count + 1 == AT_ONCE
             if isinstance(event, Ping):
                 self._answers.append(self.send(event.response()))
                 yield Ping()
@@ -134,6 +138,8 @@ class Hop(WebsocketConnection):
                 yield CloseConnection(code=event.code)
             elif not isinstance(event, Pong):
                 yield event
+            if self.more:
+                return
 
     def answers(self) -> bytes:
         """What this side must be sent on its own account."""
@@ -170,7 +176,20 @@ class Messages(WebsocketLayer):
             yield from super().relay_messages(event)
             source.frame_buf = unfinished
         else:
-            yield from super().relay_messages(event)
+            yield from self._relay(event)
+        yield from self._tidy()
+        for side in self._sides:
+            while side.more and self._handle_event == self.relay_messages:
+                yield Breath()
+                yield from self._relay(events.DataReceived(side.conn, b""))
+                yield from self._tidy()
+
+    def _relay(self, event: events.Event) -> Generator[commands.Command, Any, None]:
+        for side in self._sides:
+            side.more = False
+        yield from paced(super().relay_messages(event))
+
+    def _tidy(self) -> Generator[commands.Command, Any, None]:
         for side in self._sides:
             side.bound.judged()
             if answer := side.answers():

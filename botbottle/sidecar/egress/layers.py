@@ -27,6 +27,7 @@ from mitmproxy.proxy.tunnel import TunnelState
 from botbottle.sidecar.egress.denial import Denial
 from botbottle.sidecar.egress.lines import BadLines, Lines
 from botbottle.sidecar.egress.stream import Stream
+from botbottle.sidecar.egress.turns import many, paced
 from botbottle.sidecar.egress.windows import (
     AgentHttp2,
     Grant,
@@ -60,7 +61,8 @@ class AgentHttp1(Http1Server):
 
     def _handle_event(self, event: events.Event) -> Commands:
         """As the original, but what is sent ahead of its turn is not kept without bound."""
-        yield from super()._handle_event(event)
+        made = super()._handle_event(event)
+        yield from paced(made) if many(event) else made
         if len(self.buf) > MAX_AHEAD and self.state != self.passthrough:
             self.state = self.done
             self.buf.maybe_extract_at_most(len(self.buf))

@@ -10,6 +10,7 @@ from mitmproxy.connection import Connection, ConnectionState
 from mitmproxy.proxy import events
 
 from botbottle.sidecar.egress.channel import Broken, Channel
+from botbottle.sidecar.egress.turns import Turns
 
 GLUT = 1024 * 1024  # bytes that wait for a peer at which the peer itself is not read any more
 HANDSHAKE = 64 * 1024  # bytes of an agent's TLS handshake, and what it says in the same breath
@@ -18,7 +19,9 @@ OWED = 64 * 1024  # bytes that TLS may answer of its own (updates of keys) to on
 
 
 class Owner(Protocol):
-    """Who is told what happens on a link."""
+    """Who is told what happens on a link, when it is its turn."""
+
+    turns: Turns
 
     def opened(self, link: Link) -> None: ...
     def lost(self, link: Link) -> None: ...
@@ -27,7 +30,7 @@ class Owner(Protocol):
     def drained(self) -> None: ...
 
 
-class Link(asyncio.Protocol):
+class Link(asyncio.BufferedProtocol):
     """A connection of the agent or of an upstream. ``full``: its peer reads too slowly."""
 
     def __init__(self, owner: Owner, connection: Connection) -> None:
@@ -38,7 +41,8 @@ class Link(asyncio.Protocol):
         self._channel: Channel | None = None
         self._shaking: int | None = None  # bytes of a handshake that came
         self._ended = False
-        self._reading = True
+        self._reading = self._wanted = True
+        self._late = b""  # what came when others had their turn
         self._written = 0
         self._answered = 0  # bytes that TLS answered since the peer began to read too slowly
         self._out: list[bytes] = []
@@ -47,7 +51,33 @@ class Link(asyncio.Protocol):
         self.transport = cast(asyncio.Transport, transport)
         self._owner.opened(self)
 
+    def get_buffer(self, sizehint: int) -> memoryview:
+        return self._owner.turns.buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
+        self.data_received(self._owner.turns.came(nbytes))
+
     def data_received(self, data: bytes) -> None:
+        """Bytes of the peer: handled now, or in turn. Until then nothing more is read."""
+        turns = self._owner.turns
+        if not turns.over:
+            self._received(data)
+            return
+        self._late += data
+        self._look()
+        turns.later(self._catch_up)
+
+    def _catch_up(self) -> None:
+        if self.transport is not None and not self.transport.is_closing():
+            self._handle_late()
+            self._look()
+
+    def _handle_late(self) -> None:
+        late, self._late = self._late, b""
+        if late:
+            self._received(late)
+
+    def _received(self, data: bytes) -> None:
         if self._channel is not None:
             self._opened(self._channel, data)
         elif self._shaking is None:
@@ -106,11 +136,13 @@ class Link(asyncio.Protocol):
         return True
 
     def eof_received(self) -> bool:
+        self._handle_late()
         self.connection.state &= ~ConnectionState.CAN_READ
         self._end()
         return self.connection.state is ConnectionState.CAN_WRITE
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self._handle_late()
         self.connection.state = ConnectionState.CLOSED
         self._end()
         self._owner.lost(self)
@@ -145,11 +177,16 @@ class Link(asyncio.Protocol):
 
     def read(self, *, wanted: bool) -> None:
         """Read from the peer, or leave what it sends to the kernel."""
-        transport = self.transport
-        if wanted is self._reading or transport is None or transport.is_closing():
+        self._wanted = wanted
+        self._look()
+
+    def _look(self) -> None:
+        """Read when it is wanted, and nothing is left of what came before."""
+        reads, transport = self._wanted and not self._late, self.transport
+        if reads is self._reading or transport is None or transport.is_closing():
             return
-        self._reading = wanted
-        if wanted:
+        self._reading = reads
+        if reads:
             transport.resume_reading()
         else:
             transport.pause_reading()
@@ -196,8 +233,9 @@ class Link(asyncio.Protocol):
                 self.transport.write_eof()
 
     def abort(self) -> None:
-        """Drop the connection and whatever was not sent yet."""
+        """Drop the connection, whatever was not sent yet, and what came and was not handled."""
         self._out.clear()
+        self._late = b""
         if self.transport:
             self.transport.abort()
 

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from mitmproxy.connection import Connection
 from mitmproxy.proxy import layer
 from mitmproxy.proxy.layers import http as mhttp
+from mitmproxy.proxy.layers.http._base import HttpConnection
 from mitmproxy.proxy.layers.http._http1 import Http1Client
 
 from botbottle.sidecar.egress import unread
@@ -73,6 +74,10 @@ class Pressure:
             self._held.discard(connection)
             return None
         talks = self._bottom(connection)
+        if _breathes(talks):  # it would not give windows back either
+            link.read(wanted=False)
+            self._held.add(connection)
+            return None
         grant, waits = None, False
         if isinstance(talks, AgentHttp2 | WorldHttp2):
             due = talks.h2_conn.due()
@@ -151,6 +156,11 @@ def _running(stream: layer.Layer) -> Cost | None:
         return None
     costs: tuple[Cost | None, ...] = (passage.spend, passage.socket)
     return next((cost for cost in costs if cost is not None and cost.running), None)
+
+
+def _breathes(talks: layer.Layer | None) -> bool:
+    """Whether a connection's layer has more to do: there is nothing else that it waits for."""
+    return isinstance(talks, HttpConnection) and talks._paused is not None
 
 
 def _came(stream: mhttp.HttpStream) -> bool:

@@ -42,6 +42,7 @@ from botbottle.sidecar.egress.sealed import Sealed
 from botbottle.sidecar.egress.still import still_allowed
 from botbottle.sidecar.egress.target import canonical_host
 from botbottle.sidecar.egress.tls import AgentSide, WorldSide
+from botbottle.sidecar.egress.turns import Turns
 from botbottle.sidecar.egress.unread import Cost
 
 MAX_CONNECTIONS = 512  # of the agent's; a program opens some ten
@@ -69,6 +70,7 @@ class Sidecar:
         self.active: Active | None = None
         self.vault: dict[str, str] = {}
         self.drivers: set[Driver] = set()
+        self.turns = Turns()
         self.live: dict[str, http.HTTPFlow] = {}
         self.agent_side = AgentSide(authority)
         self._world_side: WorldSide | None = None  # made with the first configuration
@@ -221,7 +223,7 @@ class Sidecar:
 
     # -- what drivers and layers ask -----------------------------------------------------------
 
-    def accept(self, listener: Listener) -> asyncio.Protocol:
+    def accept(self, listener: Listener) -> asyncio.BaseProtocol:
         """The protocol for a new client connection. More than MAX_CONNECTIONS would take the
         descriptors that the control socket needs: they are closed again."""
         full = len(self.drivers) >= MAX_CONNECTIONS

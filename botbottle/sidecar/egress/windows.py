@@ -26,6 +26,8 @@ from mitmproxy.proxy.layers.http._http_h2 import BufferedH2Connection
 
 from botbottle.sidecar.egress.channel import STEP
 from botbottle.sidecar.egress.kept import Buffers
+from botbottle.sidecar.egress.portions import portions
+from botbottle.sidecar.egress.turns import Breath, many, paced
 from botbottle.sidecar.egress.upstream_http1 import WorldHttp1
 
 type Commands = Generator[commands.Command, Any, Any]
@@ -109,6 +111,20 @@ class Forgetful(Http2Connection):
 
     h2_conn: Windowed
     _most = _FEW
+
+    def _handle_event(self, event: events.Event) -> Commands:
+        """As the original; of many frames that came together, so many at a time."""
+        if not many(event):
+            yield from super()._handle_event(event)
+            return
+        data = cast(events.DataReceived, event).data
+        parts = portions(cast(Any, self.h2_conn.incoming_buffer), data)
+        yield from super()._handle_event(events.DataReceived(self.conn, next(parts)))
+        for part in parts:
+            yield Breath()
+            if self._handle_event == self.done:
+                return
+            yield from super()._handle_event(events.DataReceived(self.conn, part))
 
     def forget(self) -> None:
         """Forget what is over, now and then."""
@@ -242,6 +258,14 @@ class WorldHttp2(Forgetful, Http2Client):
         return stream_id in self.stream_queue or bool(self.h2_conn.stream_buffers.get(ours))
 
 
+class PacedHttp1(WorldHttp1):
+    """HTTP/1 towards an upstream, so much at a time."""
+
+    def _handle_event(self, event: events.Event) -> Commands:
+        made = super()._handle_event(event)
+        yield from paced(made) if many(event) else made
+
+
 def _nobody() -> None:
     """Nobody waits to be told."""
 
@@ -253,7 +277,7 @@ class WorldClient(mhttp.HttpClient):
         server = self.context.server
         error = None if server.connected else (yield commands.OpenConnection(server))
         if not error:
-            kind = WorldHttp2 if server.alpn == b"h2" else WorldHttp1
+            kind = WorldHttp2 if server.alpn == b"h2" else PacedHttp1
             self.child_layer = kind(self.context)
             self._handle_event = self.child_layer.handle_event  # type: ignore[method-assign]
             yield from self.child_layer.handle_event(event)

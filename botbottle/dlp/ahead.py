@@ -51,7 +51,7 @@ class Shared:
             parts.append(found or self._cut.look(number))
             if parts[-1].hits.overflow:
                 break
-        return pieces.joined(parts, self._limit)
+        return pieces.joined(parts, self._limit, self._cut.first)
 
 
 def begin(scanner: Tools, view: memoryview) -> Shared | None:

@@ -16,7 +16,7 @@ from botbottle.dlp import escapes
 from botbottle.dlp.engines.base import Candidates
 from botbottle.dlp.runs import RUN, Ends
 from botbottle.dlp.tools import Tools
-from botbottle.dlp.triggers import ESCAPES, KINDS, RUN_TRIGGER
+from botbottle.dlp.triggers import BESIDE, ESCAPES, KINDS, RUN_TRIGGER
 
 SIZE = 128 * 1024
 _LEAST = 64  # bytes that two pieces share; nothing that fires a trigger is longer
@@ -39,7 +39,7 @@ class Found(NamedTuple):
 
 
 class Cut:
-    """How one surface is cut. ``count``: of its pieces.
+    """How one surface is cut. ``count``: of its pieces; ``first``: the number of the first trigger.
 
     Of escapes that are many in one piece, and hence in all, the others need not tell: that is all
     that one piece knows of another.
@@ -47,7 +47,7 @@ class Cut:
 
     def __init__(self, scanner: Tools, view: memoryview) -> None:
         self._scanner, self._view = scanner, view
-        self._first = len(scanner.index.plain)  # the number of the first trigger
+        self.first = len(scanner.index.plain)  # the number of the first trigger
         self._shared = max(_LEAST, scanner.index.plain.longest)
         self._many: set[int] = set()
         small = self._shared * 4 <= SIZE  # else pieces would be looked at several times
@@ -63,8 +63,8 @@ class Cut:
         placed = [(index, low + end) for index, end in hits]
         fired: dict[int, int] = {}
         for index, end in placed:
-            if index >= self._first:
-                fired.setdefault(KINDS[index - self._first], end)
+            if index >= self.first:
+                fired.setdefault(KINDS[index - self.first], end)
         kept = [hit for hit in placed if hit[1] > start]
         return Found(Candidates(kept, overflow), self._further(fired, start, stop))
 
@@ -95,9 +95,10 @@ def escaped(scanner: Tools, view: memoryview, trigger: int, first: int) -> list[
     return None if overflow else [low + end for _, end in hits]
 
 
-def joined(found: Sequence[Found], limit: int) -> Found:
-    """What all pieces give; of hits no more than ``limit``."""
-    hits = [hit for one in found for hit in one.hits.hits]
+def joined(found: Sequence[Found], limit: int, first: int) -> Found:
+    """What all pieces give; of hits no more than ``limit``. ``first``: the number of the first
+    trigger."""
+    hits = _once([hit for one in found for hit in one.hits.hits], first)
     overflow = len(hits) >= limit or any(one.hits.overflow for one in found)
     ends: dict[int, list[int] | None] = {}
     for one in found:
@@ -106,6 +107,19 @@ def joined(found: Sequence[Found], limit: int) -> Found:
             ends[trigger] = None if more is None or before is None else _few([*before, *more])
     long = [part for one in found for part in one.further.runs]
     return Found(Candidates(hits[:limit], overflow), Further(ends, long))
+
+
+def _once(hits: list[tuple[int, int]], first: int) -> list[tuple[int, int]]:
+    """Triggers that fire once do so in each piece; one is enough, and many would use up the
+    limit."""
+    seen: set[int] = set()
+    kept = []
+    for index, end in hits:
+        if index not in seen:
+            kept.append((index, end))
+        if index >= first and BESIDE[index - first].once:
+            seen.add(index)
+    return kept
 
 
 def _few(ends: list[int]) -> list[int] | None:

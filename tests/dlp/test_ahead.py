@@ -89,7 +89,7 @@ def test_a_thread_that_helps_is_of_use() -> None:
     known = [part for part in shared._found if part]
     assert len(known) == shared._cut.count > 1
     shared._cut.look = lambda number: pytest.fail(f"looked at {number} again")  # type: ignore[method-assign,misc]
-    assert shared.result() == pieces.joined(known, PATIENT.events)
+    assert shared.result() == pieces.joined(known, PATIENT.events, shared._cut.first)
 
 
 def test_a_flood_ends_the_search_at_the_same_place_whoever_meets_it_first() -> None:
@@ -120,7 +120,24 @@ def test_all_pieces_give_the_same_in_whatever_order_they_are_looked_at(body: byt
     forwards = [cut.look(number) for number in range(cut.count)]
     cut = pieces.Cut(SCANNER, memoryview(FILLER + body))
     backwards = [cut.look(number) for number in reversed(range(cut.count))]
-    assert pieces.joined(forwards, 1024) == pieces.joined(backwards[::-1], 1024)
+    first = cut.first
+    assert pieces.joined(forwards, 1024, first) == pieces.joined(backwards[::-1], 1024, first)
+
+
+EVERY_PERCENT = b"%2B %3A %40/ %7E/ %25 %41%42%43 "
+
+
+def test_pieces_that_all_have_escapes_use_up_no_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A trigger that fires once in a surface fires in each piece: 16 MB have 128 of them."""
+    body = (EVERY_PERCENT + FILLER[:2000]) * 200
+    monkeypatch.setattr(ahead, "_PARALLEL", 1 << 60)
+    alone = SCANNER.scan(body)
+    monkeypatch.setattr(ahead, "_PARALLEL", 0)
+    monkeypatch.setattr(pieces, "SIZE", 2048)
+    cut = pieces.Cut(SCANNER, memoryview(body))
+    hits = sum(len(cut.look(number).hits.hits) for number in range(cut.count))
+    assert cut.count > 100 and hits > SCANNER.limits.events  # the positive control
+    assert SCANNER.scan(body) == alone == ()
 
 
 def test_many_large_surfaces_at_once_share_the_helpers(monkeypatch: pytest.MonkeyPatch) -> None:

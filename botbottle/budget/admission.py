@@ -16,7 +16,9 @@ from msgspec import Struct
 from botbottle.model.bottle import Window
 
 CRUMBS = 0.05  # the share of a budget that counts as spent once a request did not fit into it
-MAX_ALLOWANCE = 8192  # tokens of output reserved at most, whatever the request's max_tokens
+ALLOWANCE = 8192  # tokens of output reserved at most for a choice, whatever its max_tokens
+MAX_CHOICES = 128  # of one request
+MAX_ALLOWANCE = ALLOWANCE * MAX_CHOICES
 
 
 class PoolState(Struct, frozen=True):

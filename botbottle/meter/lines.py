@@ -93,7 +93,7 @@ class ServerSentEvents:
         self._lines = Lines(limit)
         self._limit = limit
         self._event = ""
-        self._data: list[bytes] = []
+        self._data: bytes | bytearray | None = None
         self._size = 0
         self._dropped = 0
         self._first = True
@@ -124,17 +124,28 @@ class ServerSentEvents:
         name, _, value = line.partition(b":")
         value = value.removeprefix(b" ")
         if name == b"data":
-            self._size += len(value)
-            self._data.append(value)
-            if self._size > self._limit:
-                self._data.clear()
+            self._add(value)
         elif name == b"event":
             self._event = value.decode("utf-8", "replace")
 
+    def _add(self, value: bytes) -> None:
+        """One more line of data; many short ones take no more memory than a long one."""
+        first = self._data is None
+        self._size += len(value) + (not first)
+        if self._size > self._limit:
+            self._data = b""
+        elif first:
+            self._data = value
+        else:
+            if not isinstance(self._data, bytearray):
+                self._data = bytearray(self._data or b"")
+            self._data += b"\n"
+            self._data += value
+
     def _dispatch(self) -> Frame | None:
         event, data, size = self._event, self._data, self._size
-        self._event, self._data, self._size = "", [], 0
+        self._event, self._data, self._size = "", None, 0
         if size > self._limit:
             self._dropped += 1
             return None
-        return (event, data[0] if len(data) == 1 else b"\n".join(data)) if data else None
+        return None if data is None else (event, bytes(data))

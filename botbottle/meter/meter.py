@@ -259,7 +259,7 @@ class Meter:
             return []
         note, completeness = self._verdict(tally, reason)
         if self._request.background and not (tally.failed or self._fault):
-            tally.thought(self._request.allowance)  # it goes on; its poll brings the real number
+            _goes_on(tally, self._request)
         elif self._nothing_read(tally):
             tally.thought(max(self._bytes, self._expected) // BYTES_PER_TOKEN)
         if reason is Reason.UNREAD and not polled:
@@ -297,6 +297,14 @@ class Meter:
         return [self._rows.exchange(guess, guess.tokens, Completeness.ESTIMATED, note)]
 
 
+def _goes_on(tally: Tally, request: Request) -> None:
+    """A background response is generated whoever listens, as far as its limit allows. Its poll
+    brings the real number, but what was generated can be read elsewhere too."""
+    tally.at_least(request.bound)
+    if not request.bound:
+        tally.thought(request.allowance)
+
+
 def unanswered(call: Call, request: Request, clock: Clock, reason: Reason) -> list[Exchange]:
     """Rows of a request that went upstream whole but got no response: the input is estimated, and
     what is generated whoever listens is booked at its allowance."""
@@ -306,5 +314,5 @@ def unanswered(call: Call, request: Request, clock: Clock, reason: Reason) -> li
     if call.kind is not Kind.GENERATE:
         return []
     if request.background:
-        tally.thought(request.allowance)
+        _goes_on(tally, request)
     return rows.interrupted(tally, Completeness.PARTIAL, reason.value)

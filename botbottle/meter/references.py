@@ -17,9 +17,7 @@ _PARTS = {
     **dict.fromkeys(("image", "image_url", "input_image", "computer_screenshot"), IMAGE),
     **dict.fromkeys(("document", "file", "input_file", "video", "audio"), FILE),
 }
-_SOURCES = frozenset(
-    {"file", "url", "base64"}
-)  # types of what is inside a part
+_SOURCES = frozenset({"file", "url", "base64"})  # types of what is inside a part
 _NAMES = frozenset({"file_id", "file_url", "url", "image_url", "uri"})
 _GEMINI = frozenset({"fileUri", "file_uri"})
 _REFERENCES = _NAMES | _GEMINI

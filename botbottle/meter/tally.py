@@ -30,10 +30,10 @@ def as_str(value: Any) -> str:
 
 
 def count(value: Any) -> int | None:
-    """A token count, or None when the value is absent, null, negative, absurd or no number."""
+    """A token count, or None when the value is absent, null, negative, absurd or not whole."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return int(value) if 0 <= value < ABSURD else None
+    return int(value) if 0 <= value < ABSURD and value == int(value) else None
 
 
 def n(value: Any) -> int:

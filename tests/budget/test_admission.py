@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from botbottle.budget.admission import (
+    ALLOWANCE,
     MAX_ALLOWANCE,
     Decision,
     PoolState,
@@ -33,7 +34,11 @@ def test_without_a_budget_everything_is_admitted():
 
 
 def test_a_request_reserves_its_input_and_a_bounded_allowance_not_max_tokens():
-    assert admit((pool(10**6),), 1000, 128_000).reserve == 1000 + MAX_ALLOWANCE
+    assert admit((pool(10**9),), 1000, 10**8).reserve == 1000 + MAX_ALLOWANCE
+
+
+def test_each_choice_has_an_allowance_of_its_own():
+    assert admit((pool(10**9),), 1000, 128 * ALLOWANCE).reserve == 1000 + 128 * ALLOWANCE
 
 
 def test_the_last_of_a_budget_goes_to_one_request():

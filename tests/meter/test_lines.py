@@ -83,6 +83,25 @@ def test_a_long_line_in_single_bytes_takes_little_more_memory_than_its_size() ->
     assert peak < 400_000
 
 
+def test_many_short_lines_of_an_event_take_little_more_memory_than_their_bytes() -> None:
+    parser, chunk = ServerSentEvents(1 << 20), b"data:ab\n" * 4_000
+    tracemalloc.start()
+    for _ in range(20):
+        assert list(parser.feed(chunk)) == []
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 40 * len(chunk)  # 46 bytes a line of 8, where each is an object of its own
+    assert list(parser.feed(b"\n")) == [("", b"\n".join([b"ab"] * 80_000))]
+
+
+def test_empty_lines_of_an_event_count_against_its_limit() -> None:
+    parser = ServerSentEvents(100)
+    assert list(parser.feed(b"data:\n" * 102 + b"\n" + b"data:\n" * 101 + b"\n")) == [
+        ("", b"\n" * 100)
+    ]
+    assert parser.dropped == 1
+
+
 def test_json_lines_skip_empty_lines_and_give_the_last_without_its_end() -> None:
     parser = JsonLines(100)
     assert list(parser.feed(b'{"a":1}\n\n \n{"b"')) == [("", b'{"a":1}')]

@@ -12,8 +12,10 @@ import brotli
 import pytest
 import zstandard
 
+from botbottle.budget.admission import PoolState, admit
 from botbottle.meter import Conversations, Dialect, estimate_input, read_request
 from botbottle.meter.references import IMAGE_TOKENS, UNKNOWN_CONTEXT
+from botbottle.meter.tally import count, n
 
 from .helpers import CHAT, CLAUDE, GEMINI, RESPONSES, call
 
@@ -128,6 +130,26 @@ def test_the_allowance_follows_what_each_dialect_calls_its_limit(
     place: tuple[str, str], body: dict[str, object], allowance: int
 ) -> None:
     assert read_request(call(place), json.dumps(body).encode(), "", "f").allowance == allowance
+
+
+def test_what_many_choices_ask_for_is_what_the_gate_reserves() -> None:
+    for choices in (1, 3, 128, 900):
+        body = json.dumps({"n": choices, "max_tokens": 128_000}).encode()
+        asked = read_request(call(CHAT), body, "", "f").allowance
+        assert asked == 8192 * min(choices, 128)
+        pool = PoolState("s", "codex", "", 10**9, 0)
+        assert admit((pool,), 1000, asked).reserve == 1000 + asked
+
+
+@pytest.mark.parametrize("value", [12.5, -1, -0.5, 10**12, 1e300, float("nan"), float("inf"), True,
+                                   "12", None, []])  # fmt: skip
+def test_what_is_no_whole_number_of_tokens_is_no_figure(value: object) -> None:
+    assert (count(value), n(value)) == (None, 0)
+
+
+@pytest.mark.parametrize("value", [0, 12, 12.0, 10**12 - 1])
+def test_a_whole_number_is_a_figure_however_it_is_written(value: float) -> None:
+    assert (count(value), n(value)) == (int(value), int(value))
 
 
 def test_a_chat_stream_that_will_not_tell_usage_is_known_beforehand() -> None:

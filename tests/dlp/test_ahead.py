@@ -129,7 +129,7 @@ EVERY_PERCENT = b"%2B %3A %40/ %7E/ %25 %41%42%43 "
 
 def test_pieces_that_all_have_escapes_use_up_no_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     """A trigger that fires once in a surface fires in each piece: 16 MB have 128 of them."""
-    body = (EVERY_PERCENT + FILLER[:2000]) * 200
+    body = (EVERY_PERCENT + FILLER[:2000]) * 300
     monkeypatch.setattr(ahead, "_PARALLEL", 1 << 60)
     alone = SCANNER.scan(body)
     monkeypatch.setattr(ahead, "_PARALLEL", 0)

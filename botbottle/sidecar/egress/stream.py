@@ -7,15 +7,12 @@ not kept; an empty DATA frame is nothing; the stream can be cut.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from functools import partial
-from typing import Any, Protocol, cast
+from typing import Any, Protocol
 
 from mitmproxy import flow as mflow
-from mitmproxy import http
 from mitmproxy.connection import Connection, Server
-from mitmproxy.net.http.http1 import expected_http_body_size
-from mitmproxy.net.http.validate import validate_headers
 from mitmproxy.proxy import commands, events, layer
 from mitmproxy.proxy.context import Context
 from mitmproxy.proxy.layers import http as mhttp
@@ -23,14 +20,10 @@ from mitmproxy.proxy.layers.http import SendHttp
 from mitmproxy.proxy.layers.http import _events as hevents
 from mitmproxy.proxy.layers.http import _hooks as hooks
 
+from botbottle.sidecar.egress.answering import Answering, Commands
 from botbottle.sidecar.egress.denial import Denial
 from botbottle.sidecar.egress.frames import Messages
-from botbottle.sidecar.egress.keeping import Keeping
-from botbottle.sidecar.egress.options import LayerOptions
-from botbottle.sidecar.egress.refusals import Refusals, response_of
-from botbottle.sidecar.egress.upload import MAX_BODY, UploadRefused
-
-type Commands = Generator[commands.Command, Any, Any]
+from botbottle.sidecar.egress.upload import UploadRefused
 
 AUTHORITY = "authority_on_the_wire"  # attribute of a request object
 
@@ -50,7 +43,7 @@ class Home(Protocol):
         """A connection to an upstream that can be used at once."""
 
 
-class Stream(Keeping):
+class Stream(Answering):
     """One request and its response."""
 
     was_cut = False
@@ -118,9 +111,9 @@ class Stream(Keeping):
             if not shared:
                 yield commands.CloseConnection(self.context.server)
         elif shared:
-            self._home.departs(self, partial(_options(self).sending, self.flow))
+            self._home.departs(self, partial(self.options.sending, self.flow))
         else:
-            _options(self).sending(self.flow)
+            self.options.sending(self.flow)
         return not self.was_cut
 
     def flow_done(self) -> Commands:
@@ -133,71 +126,6 @@ class Stream(Keeping):
         yield from self.child_layer.handle_event(events.Start())
         yield SendHttp(hevents.ResponseEndOfMessage(self.stream_id), self.context.client)
 
-    def handle_protocol_error(
-        self, event: hevents.RequestProtocolError | hevents.ResponseProtocolError
-    ) -> Commands:
-        """An upstream that failed before it answered becomes a structured 502."""
-        if isinstance(event, hevents.ResponseProtocolError) and self._unanswered:
-            self.flow.error = mflow.Error(event.message)
-            yield hooks.HttpErrorHook(self.flow)
-            denial = _refusals(self).upstream_failed(self.flow, event.message)
-            yield from self._answer(denial)
-            return
-        yield from super().handle_protocol_error(event)
-
-    @property
-    def _unanswered(self) -> bool:
-        errored = (self.state_errored,)
-        return self.flow.response is None and self.client_state not in errored
-
-    def check_invalid(self, request: bool) -> Commands:
-        """Framing that two parsers could read differently is refused."""
-        options = self.context.options
-        message = self.flow.request if request else self.flow.response
-        problem = ""
-        if request:
-            problem = (
-                mhttp.validate_request(
-                    self.mode, self.flow.request, options.validate_inbound_headers
-                )
-                or ""
-            )
-        else:
-            try:
-                validate_headers(cast(http.Message, message))
-            except ValueError as error:
-                problem = str(error)
-        if not problem:
-            return False
-        if request:
-            denial = _refusals(self).malformed(self.flow, problem)
-        else:
-            self.flow.response = None
-            self.flow.error = mflow.Error(problem)
-            yield commands.CloseConnection(self.flow.server_conn)
-            yield hooks.HttpErrorHook(self.flow)
-            denial = _refusals(self).upstream_failed(self.flow, f"upstream-protocol: {problem}")
-        yield from self._answer(denial)
-        return True
-
-    def check_body_size(self, request: bool) -> Commands:
-        """Requests over MAX_BODY are refused, unless they stream; responses have no limit. So is
-        what there is no room for."""
-        if not request or self.flow.response is not None:
-            return False
-        size = len(self.request_body_buf)
-        if not size:
-            size = expected_http_body_size(self.flow.request) or 0
-        if size <= MAX_BODY and not self.crowded():
-            return False
-        if not self.request_body_buf:
-            yield hooks.HttpRequestHeadersHook(self.flow)  # known now, so that no byte is read
-            if self.flow.request.stream:
-                return False
-        denial = _refusals(self).already(self.flow) or _refusals(self).too_large(self.flow)
-        yield from self._answer(denial)
-        return True
-
     def state_stream_request_body(self, event: events.Event) -> Commands:
         """As the original, until a block of the body is refused. An empty DATA frame is nothing:
         what judges the body would take it for the end."""
@@ -208,9 +136,9 @@ class Stream(Keeping):
                 self.find_room(len(event.data))
             yield from super().state_stream_request_body(event)
         except UploadRefused as refused:
-            denial = _refusals(self).refused(self.flow, refused.denial)
-            if self._unanswered:
-                yield from self._instead(denial)
+            denial = self.refusals.refused(self.flow, refused.denial)
+            if self.unanswered:
+                yield from self.instead(denial)
             else:
                 yield from self.cut()
 
@@ -225,16 +153,9 @@ class Stream(Keeping):
         no room for what came of one."""
         if isinstance(event, hevents.ResponseData) and self.overflows(len(event.data)):
             denial = Denial("upstream", "there is no room for a response that must be judged whole")
-            yield from self._instead(_refusals(self).refused(self.flow, denial))
+            yield from self.instead(self.refusals.refused(self.flow, denial))
             return
         yield from super().state_consume_response_body(event)
-
-    def _instead(self, denial: Denial) -> Commands:
-        """Answer in place of the upstream, which is told that nobody waits any more."""
-        code = hevents.ErrorCode.CANCEL
-        cancel = hevents.RequestProtocolError(self.stream_id, "refused", code)
-        yield SendHttp(cancel, self.context.server)
-        yield from self._answer(denial)
 
     def state_consume_request_body(self, event: events.Event) -> Commands:
         """What a refused request still sends is read and forgotten. A body that is not as long as
@@ -243,7 +164,7 @@ class Stream(Keeping):
             return
         if isinstance(event, hevents.RequestEndOfMessage) and self._other_length():
             problem = Denial("bad-request", "the body is not as long as its head says", close=True)
-            yield from self._answer(_refusals(self).refused(self.flow, problem))
+            yield from self.answer(self.refusals.refused(self.flow, problem))
             return
         yield from super().state_consume_request_body(event)
         if isinstance(event, hevents.RequestEndOfMessage):
@@ -253,24 +174,6 @@ class Stream(Keeping):
         said = self.flow.request.headers.get("content-length")
         judged = self.flow.response is not None
         return not judged and said is not None and int(said) != len(self.request_body_buf)
-
-    def _answer(self, denial: Denial) -> Commands:
-        """Answer in place of the upstream and be done with the stream."""
-        http2 = self.flow.request.is_http2
-        response = response_of(denial, _refusals(self).request_id(self.flow), http2=http2)
-        if self.client_state != self.state_done and not http2:
-            response.headers["connection"] = "close"  # unread body: the framing ends here
-        self.flow.response = response
-        self.flow.live = False
-        self.client_state = self.server_state = self.state_errored
-        client = self.context.client
-        yield SendHttp(hevents.ResponseHeaders(self.stream_id, response), client)
-        if response.raw_content:
-            yield SendHttp(hevents.ResponseData(self.stream_id, response.raw_content), client)
-        yield mhttp.DropStream(self.stream_id)
-        yield SendHttp(hevents.ResponseEndOfMessage(self.stream_id), client)
-        if response.headers.get("connection") == "close":
-            yield commands.CloseTcpConnection(client, half_close=True)
 
     def cut(self) -> Commands:
         """Fail the stream towards the client and cancel it towards the upstream."""
@@ -287,11 +190,3 @@ class Stream(Keeping):
         self.flow.live = False
         self.client_state = self.server_state = self.state_errored
         yield mhttp.DropStream(sid)
-
-
-def _options(stream: Stream) -> LayerOptions:
-    return cast(LayerOptions, stream.context.options)
-
-
-def _refusals(stream: Stream) -> Refusals:
-    return _options(stream).refusals

@@ -174,6 +174,18 @@ def test_a_refusal_after_the_death_stops_no_start(scripted: Scripted) -> None:
     assert scripted.asked[-1] == "/containers/c2/start"
 
 
+def test_answers_that_nobody_waits_for_do_not_pile_up(scripted: Scripted) -> None:
+    engine = DockerEngine(scripted)
+    scripted.answers.set()
+    for _ in range(5):
+        scripted.told = Told()
+        scripted.told.tell(event("kill"), event("die"))
+        engine.stop(OLD, 2)
+        for call in engine._stops._ended:
+            call.join(PATIENCE)
+    assert len(engine._stops._ended) <= 1
+
+
 def test_an_engine_that_tells_nothing_is_not_waited_for(
     scripted: Scripted, monkeypatch: pytest.MonkeyPatch
 ) -> None:

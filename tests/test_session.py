@@ -1,13 +1,11 @@
-"""The host's login on its way through a run: the token in the vault, fingerprints elsewhere."""
+"""What a session knows of a run's world: logins whose tokens stay in the vault, and the ledger."""
 
 from __future__ import annotations
 
 import json
 import pickle
 import time
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, cast
 
 import pytest
 
@@ -16,34 +14,17 @@ from botbottle.errors import LedgerError, LedgerOutdated, exit_code_for
 from botbottle.ledger import migrations, open_ledger
 from botbottle.ledger.schema import STEPS
 from botbottle.ledger.sqlite import SqliteDb
-from botbottle.load import Overrides
-from botbottle.load.env import EnvValues
 from botbottle.model import canonical
 from botbottle.model.bottle import Declared, EnvVar
 from botbottle.model.route import Dlp, Route
 from botbottle.model.sidecar_config import fingerprint
 from botbottle.planner.wanted import guard
-from botbottle.session import NO_KEY, Session, declared_or_raise
-from tests.load.homes import write
+from botbottle.session import NO_KEY
+from tests.support.sessions import session
 from tests.support.worlds import bottle, declared
 
 NAME = "BB_HOST_CLAUDE_LOGIN"
 REFRESH = "sk-ant-ort01-the-refresh-token"
-
-
-def session(tmp_path: Path, **environ: str) -> Session:
-    class Nobody:
-        def kept_env(self, asked: Sequence[str]) -> list[EnvValues]:
-            return [EnvValues({}) for _ in asked]
-
-        def ledger_locked(self) -> bool:
-            return False
-
-    home = tmp_path / "bb"
-    (home / "run").mkdir(parents=True, exist_ok=True)
-    (home / "run/fingerprint.key").write_bytes(b"k" * 32)
-    given = {"HOME": str(tmp_path), "ANTHROPIC_API_KEY": "sk-plain", **environ}
-    return Session(home, tmp_path, given, cast(Any, None), cast(Any, Nobody()))
 
 
 def log_in(tmp_path: Path, access: str, seconds: float = 3600) -> None:
@@ -120,90 +101,6 @@ def test_nothing_is_written_to_the_login(tmp_path: Path, want: Declared) -> None
     after = path.stat()
     assert path.read_bytes() == data and list(path.parent.iterdir()) == [path]
     assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
-
-
-def kept_home(tmp_path: Path) -> Session:
-    made = session(tmp_path)
-    write(
-        made.home,
-        {
-            "bottles/base": "agent_provider: {template: claude}",
-            "bottles/own": f"agent_provider: {{dockerfile: {tmp_path}/image/Dockerfile}}",
-            "agents/web": "bottle: base",
-            "agents/own": "bottle: own",
-        },
-    )
-    (tmp_path / "image").mkdir()
-    (tmp_path / "image/Dockerfile").write_text("FROM scratch\n")
-    assert made.manifests.recall() is None
-    made.manifests.keep(declared_or_raise(made.load()))
-    return session(tmp_path)
-
-
-def test_what_a_run_has_kept_the_next_one_does_not_read(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("botbottle.load.kept.SETTLED", 0.0)
-    made = kept_home(tmp_path)
-    kept = made.manifests.recall()
-    assert kept is not None and kept.declared == session(tmp_path).load().declared
-    fresh = session(tmp_path)
-    assert fresh.facts(kept.declared).images == made.facts(kept.declared).images
-    assert set(kept.images) == {"sidecar", "agent-claude"}
-    made.manifests.keep(kept.declared)  # nothing was loaded: nothing to do
-
-
-def test_a_dockerfile_is_read_for_every_plan(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("botbottle.load.kept.SETTLED", 0.0)
-    made = kept_home(tmp_path)
-    kept = made.manifests.recall()
-    assert kept is not None
-    before = made.facts(kept.declared).images
-    (tmp_path / "image/Dockerfile").write_text("FROM scratch\nLABEL a=b\n")
-    assert made.facts(kept.declared).images != before
-
-
-def test_a_dockerfile_that_cannot_be_read_is_told_of_its_bottles_alone(tmp_path: Path) -> None:
-    kept_home(tmp_path)
-    (tmp_path / "image/Dockerfile").unlink()
-    made = session(tmp_path)
-    facts = made.facts(declared_or_raise(made.load()))
-    ((recipe, why),) = facts.unreadable.items()
-    assert "No such file" in why and facts.images[recipe] == ""
-    assert all(tag for name, tag in facts.images.items() if name != recipe)
-
-
-def test_kept_tags_are_of_the_base_image_that_they_were_made_with(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A watch lives on after an edit, an undo plans to an older set."""
-    monkeypatch.setattr("botbottle.load.kept.SETTLED", 0.0)
-    made = kept_home(tmp_path)
-    kept = made.manifests.recall()
-    assert kept is not None
-    before = made.facts(kept.declared).images
-    write(made.home, {"settings.yml": "base_image: debian:other\n"})
-    edited = declared_or_raise(made.load())
-    fresh = session(tmp_path)
-    assert made.facts(edited).images == fresh.facts(declared_or_raise(fresh.load())).images
-    assert made.facts(edited).images["sidecar"] != before["sidecar"]
-    assert made.facts(kept.declared).images == before
-
-
-def test_options_that_change_what_manifests_mean_are_not_answered_from_what_was_kept(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("botbottle.load.kept.SETTLED", 0.0)
-    made = kept_home(tmp_path)
-    made.manifests.overrides = Overrides(bottles=("base",))
-    assert made.manifests.recall() is None
-    loaded = declared_or_raise(made.load())
-    made.manifests.keep(loaded)
-    assert loaded.bottles[0].dockerfile == ""
-    other = session(tmp_path).manifests.recall()
-    assert other is not None and other.declared.bottles[0].dockerfile
 
 
 def test_apply_brings_the_ledger_of_an_older_bb_up_to_date_and_plan_does_not(

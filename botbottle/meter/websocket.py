@@ -144,16 +144,19 @@ class WebSocketMeter:
             request = replace(request, choices=0)
         return Admission(request, as_str(doc.get("stream_id")), kind == CREATE)
 
-    def sent(self, admission: Admission) -> None:
-        """The admitted frame was sent upstream; its lane will answer it."""
+    def sent(self, admission: Admission) -> list[Exchange]:
+        """The admitted frame was sent upstream; its lane will answer it. Returns the rows that it
+        leaves if this process ends before that: none of a frame that steers a response."""
         request = admission.request
         if self._opaque:
             row = self._opaque.asked(request)
             self._due.append(Settlement(request.request_id, (row,)))
-            return
+            return [row]
+        steers = self._lanes.current(admission.stream_id) and not admission.creates
         beyond = self._lanes.sent(admission.stream_id, request, creates=admission.creates)
         if beyond is not None:
             self._due.append(Settlement(beyond.request_id))
+        return [] if steers else self.asked(request)
 
     def server_frame(self, data: bytes) -> list[Settlement]:
         """A frame from the provider: what it settles. Frames that do not parse settle nothing."""

@@ -159,6 +159,7 @@ CANCEL = {"type": "response.cancel"}
 ERROR = {"type": "error", "error": {"code": "nothing_to_cancel"}}
 BEGUN = {"type": "response.created", "response": {"id": "resp_1"}}
 TEXT = {"type": "response.output_text.delta", "delta": "word " * 99}
+STEER = {"type": "response.inject", "input": "y" * 999}
 
 
 def test_a_request_that_a_provoked_error_seemed_to_refuse_is_owed_until_its_response_comes() -> (
@@ -189,6 +190,9 @@ def test_a_socket_that_is_killed_books_what_its_end_would(path: str) -> None:
         await hears(spend, ERROR)
         await says(spend, CREATE, CANCEL)
         await hears(spend, ERROR, TEXT)
+        await says(spend, CREATE)
+        await hears(spend, BEGUN, TEXT)
+        await says(spend, STEER)
         owed = facts(ledger.owed() + ledger.booked)
         spend.close(Reason.CLIENT_GONE)
         assert owed == facts(ledger.booked) and owed

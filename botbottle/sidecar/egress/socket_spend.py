@@ -90,8 +90,7 @@ class SocketSpend:
         if not await self._leaves(still, answer):
             return b""
         self._admitted(request, answer)
-        self._meter.sent(admission)
-        self._ledger.passing(answer.lease, self._meter.asked(request))
+        self._ledger.passing(answer.lease, self._meter.sent(admission))
         return None
 
     async def _read(self, data: bytes) -> Admission | None:

@@ -11,6 +11,7 @@ lean.leave_out("ruamel.yaml", "mitmproxy_rs")  # 5 MiB: its configuration files,
 lean.without_quic()
 
 from botbottle.sidecar.egress.app import Settings, run  # noqa: E402 - imports mitmproxy
+from botbottle.sidecar.egress.descriptors import raise_limit  # noqa: E402
 from botbottle.sidecar.egress.ledgerlink import connect  # noqa: E402
 
 _DEFAULT = Settings()
@@ -50,6 +51,7 @@ def parse(arguments: list[str] | None = None) -> Settings:
 def main() -> None:
     """Entry point."""
     settings = parse()
+    raise_limit()
     try:
         from uvloop import run as run_loop
     except ImportError:  # plain asyncio does the same, slower

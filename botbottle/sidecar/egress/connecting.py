@@ -9,6 +9,8 @@ from typing import Protocol
 from mitmproxy.connection import Connection, Server
 from mitmproxy.proxy.commands import OpenConnection
 
+from botbottle.sidecar.egress.descriptors import Places, Upstreams
+
 _TRIED = 4  # addresses of one name
 
 
@@ -16,6 +18,7 @@ class Resolving(Protocol):
     """Who checks addresses."""
 
     connect_timeout: float  # seconds for one address
+    upstreams: Upstreams
 
     async def addresses(self, host: str, port: int) -> tuple[str, ...]:
         """Addresses to connect to for a judged target. Raises OSError with a denial code."""
@@ -51,6 +54,7 @@ class Opening:
     ) -> None:
         self._sidecar, self._made, self._failed = sidecar, made, failed
         self._under_way: dict[Connection, tuple[OpenConnection, asyncio.Task[None]]] = {}
+        self._places = Places(sidecar.upstreams)
         self._over = False
 
     def begin(self, command: OpenConnection) -> None:
@@ -61,6 +65,10 @@ class Opening:
     def done(self, connection: Connection) -> OpenConnection:
         """A connection is there; who asked for it."""
         return self._under_way.pop(connection)[0]
+
+    def lost(self, connection: Connection) -> None:
+        """A connection that was there is over."""
+        self._places.leave(connection)
 
     def cancel(self, connection: Connection) -> None:
         """Nobody waits for this connection any more, if anybody did."""
@@ -78,9 +86,11 @@ class Opening:
         try:
             if self._over:
                 raise OSError("upstream: nobody waits for this connection")
+            self._places.take(connection)
             await reach(self._sidecar, connection, lambda: self._made(connection))
         except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - must be answered
             self._under_way.pop(connection, None)
+            self._places.leave(connection)
             connection.error = str(error) if isinstance(error, OSError) else ""
             connection.error = connection.error or f"upstream: {type(error).__name__}"
             if not self._over:

@@ -18,6 +18,8 @@ A, ANY, IN = 1, 255, 1
 TTL = 30  # seconds
 _HEADER = struct.Struct("!HHHHHH")
 _MAX = 512
+MOST = 32  # connections at a time; programs ask over UDP
+_PATIENCE = 10  # seconds for all questions of one
 
 
 def answer(query: bytes, address: str) -> bytes | None:
@@ -67,25 +69,49 @@ class _Udp(asyncio.DatagramProtocol):
             self._transport.sendto(reply, addr)
 
 
+class _Tcp:
+    """Answers on connections, of which there are ``MOST``: each is a descriptor, and the control
+    socket needs one as well."""
+
+    def __init__(self, address: str) -> None:
+        self._address = address
+        self._open: set[asyncio.Task[None]] = set()
+
+    def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if len(self._open) >= MOST:
+            writer.transport.abort()
+            return
+        task = asyncio.get_running_loop().create_task(self._serve(reader, writer))
+        self._open.add(task)
+        task.add_done_callback(self._open.discard)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            with suppress(OSError, TimeoutError):
+                async with asyncio.timeout(_PATIENCE):
+                    await self._talk(reader, writer)
+                    writer.close()
+                    await writer.wait_closed()
+        finally:
+            writer.transport.abort()  # whatever is not taken yet
+
+    async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(asyncio.IncompleteReadError):
+            while True:
+                size = struct.unpack("!H", await reader.readexactly(2))[0]
+                reply = answer(await reader.readexactly(size), self._address)
+                if reply is None:
+                    return
+                writer.write(struct.pack("!H", len(reply)) + reply)
+                await writer.drain()
+
+
 async def serve(
     address: str, port: int, answer_with: str
 ) -> tuple[asyncio.BaseTransport, asyncio.Server]:
     """Listen on UDP and TCP; every A query is answered with ``answer_with``."""
-
-    async def client(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(OSError, asyncio.IncompleteReadError, TimeoutError):
-            async with asyncio.timeout(10):
-                while True:
-                    size = struct.unpack("!H", await reader.readexactly(2))[0]
-                    reply = answer(await reader.readexactly(size), answer_with)
-                    if reply is None:
-                        break
-                    writer.write(struct.pack("!H", len(reply)) + reply)
-                    await writer.drain()
-        writer.close()
-
     loop = asyncio.get_running_loop()
-    server = await asyncio.start_server(client, address, port)
+    server = await asyncio.start_server(_Tcp(answer_with), address, port, backlog=MOST)
     bound = server.sockets[0].getsockname()[1]
     transport, _ = await loop.create_datagram_endpoint(
         lambda: _Udp(answer_with), local_addr=(address, bound)

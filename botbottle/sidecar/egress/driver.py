@@ -119,6 +119,7 @@ class Driver:
         if link.connection is self.client:
             self._finish()
         else:
+            self._opening.lost(link.connection)
             self._forget(link.connection)
             self.drained()
 

@@ -24,6 +24,7 @@ from botbottle.sidecar.egress.calls import Waiting
 from botbottle.sidecar.egress.carrier import Listener
 from botbottle.sidecar.egress.compiling import Compiler, Delivery, Ready
 from botbottle.sidecar.egress.denial import Denial
+from botbottle.sidecar.egress.descriptors import Upstreams
 from botbottle.sidecar.egress.driver import Driver
 from botbottle.sidecar.egress.gate import Ledger
 from botbottle.sidecar.egress.hooks import HOOKS, HTTPS
@@ -70,6 +71,7 @@ class Sidecar:
         self.active: Active | None = None
         self.vault: dict[str, str] = {}
         self.drivers: set[Driver] = set()
+        self.upstreams = Upstreams()
         self.turns = Turns()
         self.live: dict[str, http.HTTPFlow] = {}
         self.agent_side = AgentSide(authority)

@@ -18,12 +18,15 @@ from botbottle.model.paths import HomePaths
 from botbottle.model.resources import Observed
 from botbottle.model.usage import Completeness, Exchange, Tokens
 from botbottle.planner.facts import Facts
+from botbottle.ui.top import live
 from botbottle.ui.top.live import FIRST_ROWS, PAGE, LiveSource, new_rows
 from botbottle.ui.top.model import Fleet
+from botbottle.ui.top.pace import Pace
 from tests.support.live import eventually
 from tests.support.worlds import FACTS, World, bottle, declared
 
 KEY = "proj-1/web"
+PATIENCE = 60.0  # seconds: a bound for a broken test, never what is tested
 
 
 @dataclass
@@ -90,13 +93,15 @@ class Stage:
     broken: dict[str, bool]
     pictures: list[Fleet] = field(default_factory=list)
 
-    def sees(self, check: Callable[[Fleet], object], seconds: float = 8.0) -> Fleet:
-        eventually(lambda: self.pictures and check(self.pictures[-1]), seconds)
+    def sees(self, check: Callable[[Fleet], object]) -> Fleet:
+        eventually(lambda: self.pictures and check(self.pictures[-1]), PATIENCE)
         return self.pictures[-1]
 
 
 @pytest.fixture
-def stage(tmp_path: Path) -> Iterator[Stage]:
+def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
+    """The engine is asked all the time: tests of what is seen of it wait for no pace."""
+    monkeypatch.setattr(live, "ENGINE", Pace(floor=0.05, ceiling=0.05, share=1.0))
     path = tmp_path / "bot-bottle.db"
     ledger = open_ledger(str(path))
     want = declared(bottle())

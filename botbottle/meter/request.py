@@ -108,7 +108,10 @@ def _batch_item(item: dict[str, Any]) -> BatchItem:
     return BatchItem(as_str(item.get("custom_id")), as_str(params.get("model")), size, allowance)
 
 
-def _batch(doc: dict[str, Any]) -> tuple[BatchItem, ...]:
+def _batch(call: Call, doc: dict[str, Any]) -> tuple[BatchItem, ...]:
+    """Those of a batch of messages; OpenAI's are in a file, whatever else the body says."""
+    if call.kind is not Kind.BATCH_CREATE or call.dialect is not Dialect.ANTHROPIC_BATCH:
+        return ()
     items = [_batch_item(as_dict(item)) for item in as_list(doc.get("requests"))]
     return bounded(items, MAX_BATCH)
 
@@ -127,7 +130,7 @@ def from_document(
     asked = as_dict(doc.get("stream_options")).get("include_usage") is True
     prewarm = doc.get("generate") is False
     body = doc.get("request") if isinstance(doc.get("request"), dict) else doc  # Code Assist
-    batch = _batch(doc) if call.kind is Kind.BATCH_CREATE else ()
+    batch = _batch(call, doc)
     return Request(
         request_id=request_id,
         model=call.model or as_str(doc.get("model")),  # a path that names one decides

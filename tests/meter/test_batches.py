@@ -52,6 +52,13 @@ def test_a_batch_whose_size_nobody_can_know_alarms_and_is_not_free() -> None:
     assert row.tokens.output > 0
 
 
+def test_requests_that_a_batch_of_a_file_claims_to_hold_say_nothing() -> None:
+    claimed = {"input_file_id": "file-1", "requests": [{"custom_id": "a", "params": {}}]}
+    m = meter(("api.openai.com", "/v1/batches"), "application/json", body=claimed)
+    row = only(whole(m, b'{"id":"batch_1","object":"batch","status":"validating"}'))
+    assert (row.response_id, row.completeness) == ("batch_1", Completeness.ESTIMATED)
+
+
 def test_a_batch_beyond_the_bound_loses_no_request(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("botbottle.meter.request.MAX_BATCH", 2)
     items = [{"custom_id": f"c{at}", "params": {"messages": "x" * 90}} for at in range(5)]

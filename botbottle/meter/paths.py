@@ -62,6 +62,8 @@ GEMINI = (
     _rule("POST", _CLAUDE_ON_VERTEX + r"[^/]+:(?:streamR|r)awPredict", Kind.GENERATE,
           Dialect.ANTHROPIC),
     _rule("POST", P + r":(?:streamG|g)enerateContent", Kind.GENERATE, Dialect.GEMINI),
+    _rule("POST", P + r":(?:batchGenerate|asyncBatchEmbed)Content", Kind.BATCH_CREATE,
+          Dialect.UNKNOWN),
     _rule("POST", P + r":countTokens", Kind.COUNT, Dialect.GEMINI),
     _rule("POST", P + r"/interactions", Kind.GENERATE, Dialect.GEMINI_INTERACTIONS),
     _rule("GET", P + r"/interactions/[^/]+", Kind.RETRIEVE, Dialect.GEMINI_INTERACTIONS),

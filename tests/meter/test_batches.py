@@ -21,7 +21,9 @@ from botbottle.meter.batches import KEPT, BatchItem, bounded
 from botbottle.meter.references import UNKNOWN_CONTEXT
 from botbottle.model.usage import Completeness, Exchange, Tokens
 
-from .helpers import call, clock, feed, meter, only, request, whole
+from .helpers import Place, call, clock, feed, meter, only, request, whole
+
+GOOGLE = "generativelanguage.googleapis.com"
 
 
 def test_creating_a_batch_gives_a_row_a_request_under_the_id_of_its_result() -> None:
@@ -43,11 +45,20 @@ def test_creating_a_batch_gives_a_row_a_request_under_the_id_of_its_result() -> 
     assert all(row.completeness is Completeness.PARTIAL for row in rows)
 
 
-def test_a_batch_whose_size_nobody_can_know_alarms_and_is_not_free() -> None:
-    place = ("api.openai.com", "/v1/batches")
+@pytest.mark.parametrize(
+    ("place", "told", "row_id"),
+    [
+        (("api.openai.com", "/v1/batches"), {"id": "batch_1", "object": "batch"}, "batch_1"),
+        ((GOOGLE, "/v1beta/models/g:batchGenerateContent"), {"name": "batches/b"}, "flow-1"),
+        ((GOOGLE, "/v1/models/g:asyncBatchEmbedContent"), {"name": "batches/b"}, "flow-1"),
+    ],
+)
+def test_a_batch_whose_size_nobody_can_know_alarms_and_is_not_free(
+    place: Place, told: dict[str, str], row_id: str
+) -> None:
     m = meter(place, "application/json", body={"input_file_id": "file-1"})
-    row = only(whole(m, b'{"id":"batch_1","object":"batch","status":"validating"}'))
-    assert (row.response_id, row.completeness) == ("batch_1", Completeness.ESTIMATED)
+    row = only(whole(m, json.dumps(told).encode()))
+    assert (row.response_id, row.completeness) == (row_id, Completeness.ESTIMATED)
     assert row.note.startswith("batch of unknown size")
     assert row.tokens.output > 0
 

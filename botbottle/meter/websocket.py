@@ -87,6 +87,12 @@ class WebSocketMeter:
             total += self._settle.so_far(item)
         return total
 
+    def current(self) -> tuple[str, Tokens] | None:
+        """Request id and tokens so far, approximately, of the response that the last frame of the
+        provider's belongs to; None when that is over."""
+        item = self._open.get(self._last)
+        return None if item is None else (item.request.request_id, self._settle.so_far(item))
+
     @property
     def busy(self) -> bool:
         """Whether a response is on its way, or due, whose cost is not known yet."""

@@ -6,7 +6,6 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 
-from botbottle.budget.counting import counted
 from botbottle.ledger.records import Admitted, Refusal
 from botbottle.meter import (
     Admission,
@@ -18,8 +17,9 @@ from botbottle.meter import (
     WebSocketMeter,
     refusal_frame,
 )
+from botbottle.model.usage import Tokens
 from botbottle.sidecar.egress.gate import Ledger, LedgerDown, worth_counting
-from botbottle.sidecar.egress.spend import STEP, STEP_SHARE
+from botbottle.sidecar.egress.shares import Share, Shares
 
 NO_LEDGER = "the budget cannot be checked now; try again later"
 OFF_LOOP = 256 * 1024  # bytes of a frame from which reading it leaves the event loop
@@ -46,11 +46,8 @@ class SocketSpend:
         self._ledger, self._call, self._cut_socket = ledger, call, cut
         self._count = count
         self._meter = WebSocketMeter(call, prefix, clock=time.time, conversations=conversations)
-        self._leases: dict[str, Admitted] = {}
-        self._allowed: int | None = None
-        self._classes: tuple[str, ...] = ()
-        self._reported = 0
-        self._asking = self._closed = False
+        self._shares = Shares()
+        self._closed = False
         self.was_cut = False
         self.held = False  # the upstream waits, because the agent does not read
         self._unread = False  # it did while a response was on its way that still is
@@ -68,7 +65,7 @@ class SocketSpend:
 
     def holds(self, lease: str) -> bool:
         """Whether this is a lease in use."""
-        return any(admitted.lease == lease for admitted in self._leases.values())
+        return self._shares.holds(lease)
 
     async def client_frame(self, data: bytes, still: Still) -> bytes | None:
         """None: the frame may go on. Otherwise it is dropped and this one is given back, if it is
@@ -89,7 +86,7 @@ class SocketSpend:
             )
         if not await self._leaves(still, answer):
             return b""
-        self._admitted(request, answer)
+        self._shares.add(request.request_id, answer)
         self._ledger.passing(answer.lease, self._meter.sent(admission))
         return None
 
@@ -110,11 +107,6 @@ class SocketSpend:
                 self._give_back(answer)
         return leaves
 
-    def _admitted(self, request: Request, answer: Admitted) -> None:
-        self._leases[request.request_id] = answer
-        self._classes = answer.count
-        self._allow(answer.room)
-
     async def _vouch(self, request: Request) -> None:
         """Of a response that began unasked: it is admitted now, or the socket ends."""
         try:
@@ -127,7 +119,7 @@ class SocketSpend:
         elif self._closed:
             self._give_back(answer)
         else:
-            self._admitted(request, answer)
+            self._shares.add(request.request_id, answer)
 
     async def _admit(self, request: Request, frame: bytes) -> Admitted | Refusal:
         """As for a request over HTTP: the estimate first, then the provider's count."""
@@ -164,15 +156,14 @@ class SocketSpend:
         for request in self._meter.unasked():
             await self._vouch(request)
         self._keep()
-        if not settled and self._leases:
-            await self._watch()
+        await self._watch()
         return not self.was_cut
 
     def _keep(self) -> None:
         """For the case that this process is killed."""
         request_id, rows = self._meter.passing() or ("", [])
-        if request_id in self._leases:
-            self._ledger.passing(self._leases[request_id].lease, rows)
+        if share := self._shares.get(request_id):
+            self._ledger.passing(share.admitted.lease, rows)
         for own, rows in self._meter.unadmitted():
             self._ledger.passing(f"-{own}", rows)
 
@@ -185,53 +176,38 @@ class SocketSpend:
             reason = Reason.CUT
         self._settle(self._meter.close(reason))
         self._keep()
-        for lease in self._leases.values():
-            self._ledger.release(lease.lease)
-        self._leases.clear()
+        for lease in self._shares.drain():
+            self._ledger.release(lease)
 
     def _settle(self, settled: list[Settlement]) -> None:
         for item in settled:
-            admitted = self._leases.pop(item.request_id, None)
-            lease = admitted.lease if admitted else ""
+            lease = self._shares.pop(item.request_id)
             if item.exchanges:
                 self._ledger.settle(lease, item.exchanges)
             elif lease:
                 self._ledger.release(lease)
             if item.exchanges and not lease:
                 self._ledger.passing(f"-{item.request_id}", [])  # kept as settled from here on
-            self._reported = 0
-
-    def _allow(self, room: int | None) -> None:
-        """What may be used without asking again, after an answer of the ledger."""
-        if room is not None:
-            reserved = sum(a.reserved for a in self._leases.values())
-            self._allowed = self._used + reserved + room
-
-    @property
-    def _used(self) -> int:
-        """Counted tokens of all responses in flight so far."""
-        return counted(self._meter.running, self._classes)
 
     async def _watch(self) -> None:
-        if self._allowed is None or self._asking or self._closed:
-            return
-        total = self._used
-        left = self._allowed - total
-        if left < 0 or total - self._reported >= max(STEP, left // STEP_SHARE):
-            await self._report(total)
+        """Report the response that the last frame belongs to, when it is time."""
+        request_id, tokens = self._meter.current() or ("", Tokens())
+        share = self._shares.get(request_id)
+        if share is not None and not self._closed and self._shares.due(share, tokens):
+            await self._report(share, tokens)
 
-    async def _report(self, total: int) -> None:
-        self._reported, self._asking = total, True
-        lease = next(reversed(self._leases.values())).lease
+    async def _report(self, share: Share, tokens: Tokens) -> None:
+        self._shares.reporting(share)
+        used = share.used
         try:
-            answer = await self._ledger.progress(lease, self._meter.running)
+            answer = await self._ledger.progress(share.admitted.lease, tokens)
         except LedgerDown:
             self.cut()
             return
         finally:
-            self._asking = False
+            share.asking = False
         if answer.room is not None:
-            self._allowed = total + answer.room
+            share.allowed = used + answer.room
         if answer.cut:
             self.cut()
 

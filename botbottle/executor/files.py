@@ -7,11 +7,10 @@ import os
 import posixpath
 import stat
 import tarfile
-from collections.abc import Iterator
-from pathlib import Path
 
-from botbottle.errors import BBError, EngineError
+from botbottle.errors import EngineError
 from botbottle.executor.api import Tools
+from botbottle.executor.trees import Room, entries
 from botbottle.model.plan import CopyFiles, Ref
 from botbottle.providers import AGENT_HOME, WORKSPACE
 
@@ -60,7 +59,7 @@ def archive(op: CopyFiles, root: str, ids: Ids) -> bytes:
     trees = [(inside(t, root), s) for s, t in sorted(op.files) if root_of(t) == root]
     if not texts and not trees:
         return b""
-    buffer = io.BytesIO()
+    buffer, room = io.BytesIO(), Room(MAX_BYTES)
     made = {""}
     with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT) as tar:
         for target, text in texts:
@@ -68,12 +67,7 @@ def archive(op: CopyFiles, root: str, ids: Ids) -> bytes:
             _add_bytes(tar, target, text.encode(), 0o644, ids)
         for target, source in trees:
             _parents(tar, target, ids, made)
-            _add_tree(tar, _start(Path(source), root), target, ids, made)
-            if buffer.tell() > MAX_BYTES:
-                raise EngineError(
-                    f"{source} is too large to copy (limit {MAX_BYTES >> 20} MiB)",
-                    where=op.resource,
-                )
+            _add_tree(tar, _start(source, root), target, ids, made, room)
     return buffer.getvalue()
 
 
@@ -89,54 +83,26 @@ def _parents(tar: tarfile.TarFile, target: str, ids: Ids, made: set[str]) -> Non
         _add_directory(tar, "/".join(parts[:depth]), ids, made)
 
 
-def _start(source: Path, root: str) -> Path:
-    """Where a copy begins. A skill may be a link, as it is the user's own; a workspace may not,
-    as it comes from a project, which could point it anywhere."""
-    if not source.is_symlink():
-        return source
-    if root == WORKSPACE:
-        raise BBError(
-            f"{source} is a symbolic link, which is not followed",
-            code="BB1012",
-            hint=f"name its target instead: {source.resolve()}",
-        )
-    return source.resolve()
+def _start(source: str, root: str) -> str:
+    """Where a copy begins. A skill may be a link, as it is the user's own; a workspace comes from a
+    project, which could point it anywhere."""
+    return source if root == WORKSPACE else os.path.realpath(source)
 
 
-def _add_tree(tar: tarfile.TarFile, source: Path, target: str, ids: Ids, made: set[str]) -> None:
-    try:
-        for path, relative in _walk(source):
-            name = posixpath.join(target, relative) if relative else target
-            info = path.lstat()
-            if stat.S_ISDIR(info.st_mode):
-                _add_directory(tar, name, ids, made)
-            elif stat.S_ISLNK(info.st_mode):
-                _add_link(tar, name, str(path.readlink()), ids)
-            elif stat.S_ISREG(info.st_mode):
-                mode = 0o755 if info.st_mode & stat.S_IXUSR else 0o644
-                _add_bytes(tar, name, path.read_bytes(), mode, ids)
-    except OSError as error:
-        raise BBError(f"cannot read {source}: {error.strerror or error}", code="BB1012") from error
-
-
-def _walk(source: Path) -> Iterator[tuple[Path, str]]:
-    """The tree below ``source`` in a stable order. Links inside are copied as links and never
-    followed: nobody hands out host files by pointing at them."""
-    if not source.is_dir():
-        yield source, ""
-        return
-    for root, directories, names in os.walk(source):
-        directories.sort()
-        base = Path(root)
-        yield base, _relative(base, source)
-        linked = [d for d in directories if (base / d).is_symlink()]
-        for name in sorted([*names, *linked]):
-            yield base / name, _relative(base / name, source)
-
-
-def _relative(path: Path, source: Path) -> str:
-    relative = path.relative_to(source).as_posix()
-    return "" if relative == "." else relative
+def _add_tree(
+    tar: tarfile.TarFile, source: str, target: str, ids: Ids, made: set[str], room: Room
+) -> None:
+    """Links inside are copied as links and never followed: nobody hands out host files by
+    pointing at them."""
+    for entry in entries(source, room):
+        name = posixpath.join(target, entry.path) if entry.path else target
+        if stat.S_ISDIR(entry.mode):
+            _add_directory(tar, name, ids, made)
+        elif stat.S_ISLNK(entry.mode):
+            _add_link(tar, name, entry.link, ids)
+        else:
+            mode = 0o755 if entry.mode & stat.S_IXUSR else 0o644
+            _add_bytes(tar, name, entry.data, mode, ids)
 
 
 def _info(name: str, ids: Ids, mode: int) -> tarfile.TarInfo:

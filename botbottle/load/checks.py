@@ -11,6 +11,7 @@ from botbottle.load.extends import Resolver
 from botbottle.load.layers import SETTINGS, STALE, Folder, Kind, scan
 from botbottle.load.library import Library
 from botbottle.load.merge import RouteLeaf
+from botbottle.load.workspaces import workspace_checks
 from botbottle.model.diagnostic import Diagnostic, Layer, Origin, Severity
 from botbottle.model.route import HeaderMatch, Match, PathMatch, Route
 
@@ -33,6 +34,7 @@ def cross_checks(
 ) -> list[Diagnostic]:
     """What the files say together."""
     found = [*_unused(library, resolver, items), *_instance_clash(library, items)]
+    found += workspace_checks(library.layers, items)
     now = time.time()
     for item in items:
         found += _route_checks(item.policy.routes)

@@ -15,6 +15,7 @@ from botbottle.model.resources import SidecarStatus, VolumeSpec
 from botbottle.planner.about import about
 from botbottle.planner.container import ContainerPlan, plan_container
 from botbottle.planner.draft import Draft, volume_labels
+from botbottle.planner.filling import trees
 from botbottle.planner.network import NetworkPlan
 from botbottle.planner.restore import plan_restore
 from botbottle.planner.sidecar import cut_off, plan_push, status_of, why_started
@@ -52,7 +53,7 @@ def plan_agent(
         return
     ready = agent.ready
     if _never_started(agent) and (want.texts or want.trees):
-        ready = (*ready, _copy(draft, want, agent))
+        ready = (*ready, *_copy(draft, want, agent))
     # What may leave again waits for the limits it is to count by; a hold waits for nothing.
     counted = before if want.standing.free else ()
     pushed = plan_push(draft, want, egress, (*after, *counted), agent.stopped)
@@ -68,16 +69,19 @@ def _never_started(agent: ContainerPlan) -> bool:
     return bool(agent.created_by) or (agent.kept is not None and agent.kept.state == "created")
 
 
-def _copy(draft: Draft, want: Wanted, agent: ContainerPlan) -> str:
-    name = want.spec.name
-    return draft.add(
+def _copy(draft: Draft, want: Wanted, agent: ContainerPlan) -> tuple[str, ...]:
+    name, files = want.spec.name, trees(draft, want)
+    if not files and not want.texts:
+        return ()
+    copy = draft.add(
         CopyFiles(
             **about(f"copy:{name}/agent", name, "agent", "new-container", agent.ready),
             ref=agent.ref,
-            files=want.trees,
+            files=files,
             texts=want.texts,
         )
     )
+    return (copy,)
 
 
 def _start_agent(draft: Draft, want: Wanted, agent: ContainerPlan, after: tuple[str, ...]) -> None:

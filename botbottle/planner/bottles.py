@@ -102,6 +102,7 @@ def wanted(
     config = sidecar_config(spec, settings, state, facts.upstream_ca)
     needed = config.secret_names
     texts, trees = files(spec, program, facts, belongs)
+    kept = tuple(t for t in trees if t[1] != WORKSPACE)  # of the folder its name is a mark
     return Wanted(
         spec=spec,
         account=account(spec.project, spec.name),
@@ -110,13 +111,13 @@ def wanted(
         mode=mode_of(spec, state),
         network=network_spec(spec, called, subnet),
         egress=egress_spec(spec, settings, called, paths, subnet, facts),
-        agent=agent_spec(spec, called, paths, subnet, facts, (texts, trees), snapshot, belongs),
+        agent=agent_spec(spec, called, paths, subnet, facts, (texts, kept), snapshot, belongs),
         volumes=(VolumeSpec(called.home, spec.name), VolumeSpec(called.workspace, spec.name)),
         config=config,
         secrets=tuple((n, facts.secrets[n]) for n in needed if n in facts.secrets),
         missing=tuple(n for n in needed if n not in facts.secrets),
         texts=texts,
-        trees=tuple(t for t in trees if t[1] != WORKSPACE) if snapshot else trees,
+        trees=kept if snapshot else trees,
         env=tuple((n, dict(facts.env.get(spec.name, ())).get(n, "")) for n in env_names(spec)),
         paths=paths,
         recipes=tuple((r, facts.images[r]) for r in (SIDECAR_RECIPE, image_recipe(spec))),

@@ -35,7 +35,8 @@ class Facts(Struct, frozen=True):
     of a host variable to the fingerprint of its value (absent: the variable is not set); for an
     operator's own login that cannot be used ``lacking`` says why. ``accounts`` maps a login to the
     account it belongs to. ``env`` maps a bottle to (variable, fingerprint) of its asked and copied
-    values. ``upstream_ca`` is PEM text. ``skills_dir`` is the host directory of skills. ``only``
+    values. ``upstream_ca`` is PEM text. ``skills_dir`` is the host directory of skills,
+    ``project_root`` that of the project, which a workspace lies in. ``only``
     restricts to bottles by name.
     ``destroy`` plans to nothing at all, including the shared ledger service when no other project
     needs it.
@@ -43,7 +44,8 @@ class Facts(Struct, frozen=True):
     ``resume.candidates``), newest first; ``saved`` are those whose volumes exist as an image, too.
     ``snapshots_in_use`` are listed snapshots that somebody made a container from by hand.
     ``guards``: routes with their leak detection, and supervision, as each bottle was last approved;
-    ``uses``: whose agent file it was, and which bottle files that named (see ``approved.use_of``).
+    ``uses``: whose agent file it was, and which bottle files that named (see ``approved.use_of``);
+    ``workspaces``: the folder that was copied into it.
     ``raises`` False: nobody can approve a raised limit (a watch), so that it waits.
     ``ledger_locked``: the ledger service waits for the password of its database.
     """
@@ -60,8 +62,10 @@ class Facts(Struct, frozen=True):
     approved: Mapping[str, frozenset[str]] = field(default_factory=dict)
     guards: Mapping[str, SidecarConfig] = field(default_factory=dict)
     uses: Mapping[str, str] = field(default_factory=dict)
+    workspaces: Mapping[str, str] = field(default_factory=dict)
     upstream_ca: str = ""
     skills_dir: str = ""
+    project_root: str = ""
     only: tuple[str, ...] = ()
     destroy: bool = False
     runtime: str = ""

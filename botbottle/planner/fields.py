@@ -28,7 +28,11 @@ def field_changes(
     )
 
 
-_SPOKEN = {"env.BB_FILES": "files (prompt, skills, workspace)", "env.BB_ENV": "env (asked, copied)"}
+_SPOKEN = {
+    "env.BB_FILES": "files (prompt, skills)",
+    "env.BB_WORKSPACE": "workspace",
+    "env.BB_ENV": "env (asked, copied)",
+}
 
 
 def limit_fields(

@@ -17,6 +17,7 @@ from botbottle.planner.wanted import SIDECAR_RECIPE, chosen, env_names, image_re
 from botbottle.providers import ACCOUNT_PLACEHOLDER, AGENT_HOME, TRUST_DIR, WORKSPACE, agent_env
 from botbottle.providers.base import Credential, Provider
 
+FOLDER = "BB_WORKSPACE"  # variable of an agent: the folder of the project that was copied
 SYSTEM_BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
 AGENT_USER = "1000:1000"
 NO_PING = (("net.ipv4.ping_group_range", "1 0"),)
@@ -94,6 +95,8 @@ def agent_spec(
     fixed = _fixed_env(spec.template, spec.auth_token, spec.provider_settings, forward)
     literal = {e.name: e.value for e in spec.env if e.kind == "literal"}
     marks = {"BB_BOTTLE": spec.name, "BB_FILES": _print_of(copied)}
+    if spec.workspace:
+        marks[FOLDER] = spec.workspace
     image = facts.images[image_recipe(spec)]
     if snapshot:
         marks[MARK] = image
@@ -182,7 +185,7 @@ def files(
         for name in spec.skills
     ]
     if spec.workspace:
-        trees.append((spec.workspace, WORKSPACE))
+        trees.append((f"{facts.project_root}/{spec.workspace}", WORKSPACE))
     return tuple(sorted(texts)), tuple(sorted(trees))
 
 

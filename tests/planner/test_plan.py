@@ -75,7 +75,7 @@ def test_a_changed_prompt_replaces_the_agent_and_keeps_its_volumes(running: Worl
     ids = [op.id for op in made.ops]
     assert ids[0] == "create:web/agent" and ids[-1] == "start:web/agent"
     change = next(c for c in made.changes if c.action is Action.REPLACE)
-    assert [f.path for f in change.fields] == ["files (prompt, skills, workspace)"]
+    assert [f.path for f in change.fields] == ["files (prompt, skills)"]
 
 
 def test_replacing_an_agent_tightens_before_and_widens_after_the_old_copy(running: World) -> None:

@@ -16,7 +16,7 @@ from botbottle.sidecar.egress import compiling
 from botbottle.sidecar.egress.control import Control
 from tests.sidecar_egress.inside import SECRET, Inside
 from tests.sidecar_egress.rig import EXAMPLE
-from tests.sidecar_egress.test_withdrawn import Wait
+from tests.sidecar_egress.waiting import Wait
 
 ANOTHER = "another-secret-value-0123"
 

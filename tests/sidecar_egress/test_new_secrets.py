@@ -16,7 +16,8 @@ from botbottle.model.route import Auth, Dlp, Route
 from tests.sidecar_egress.inside import Inside
 from tests.sidecar_egress.raw_upstream import RawUpstream, some
 from tests.sidecar_egress.rig import ANTHROPIC, EXAMPLE, Rig, until
-from tests.sidecar_egress.test_withdrawn import BODY, TOKEN, Wait, post
+from tests.sidecar_egress.test_withdrawn import BODY, TOKEN, post
+from tests.sidecar_egress.waiting import Wait, approves_late
 from tests.sidecar_egress.ws_client import Socket
 from tests.world import World
 
@@ -189,14 +190,7 @@ def test_an_answer_holds_neither_the_credential_it_was_asked_with_nor_a_newer_on
 
 @DELIVERED
 def test_in_what_waits_for_an_operator(inside: Inside, delivered: bool) -> None:
-    wait, approved = Wait(), threading.Event()
-
-    async def ask(*_: object) -> bool:
-        await wait()
-        approved.set()
-        return True
-
-    inside.ledger.ask = ask  # type: ignore[assignment,method-assign]
+    wait, approved = approves_late(inside)
     with upstream(inside.world, EXAMPLE) as far:
         route = Route(EXAMPLE, far.port, allow_private=True)
         deliver(inside, route, new=False)

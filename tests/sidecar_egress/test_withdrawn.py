@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import json
 import socket
@@ -22,6 +21,7 @@ from botbottle.sidecar.egress.passage import Passage, passage_of
 from tests.sidecar_egress.inside import Inside
 from tests.sidecar_egress.raw_upstream import RawUpstream
 from tests.sidecar_egress.rig import ANTHROPIC, EXAMPLE, until
+from tests.sidecar_egress.waiting import Wait, approves_late
 from tests.world import World
 
 TOKEN = "ghp_" + "A1b2C3d4E5f6G7h8I9j0" + "K1l2M3n4O5p6Q7r8"
@@ -34,25 +34,6 @@ GETS = (Match(methods=("GET",)),)
 def far(world: World, host: str) -> Iterator[RawUpstream]:
     with RawUpstream(world.authority, host, lambda stream, head: None) as made:
         yield made
-
-
-class Wait:
-    """Something that a request waits for."""
-
-    def __init__(self) -> None:
-        self.begun, self.over = threading.Event(), threading.Event()
-
-    async def __call__(self) -> None:
-        self.begun.set()
-        while not self.over.is_set():
-            await asyncio.sleep(0.001)
-
-    def before(self, work: Any) -> Any:
-        async def waited(*given: Any, **named: Any) -> Any:
-            await self()
-            return await work(*given, **named)
-
-        return waited
 
 
 def allow(inside: Inside, *routes: Route) -> None:
@@ -107,14 +88,7 @@ def test_one_that_waits_for_its_admission(
 def test_an_upload_that_waits_for_an_operator(
     inside: Inside, far: RawUpstream, host: str, withdrawn: bool
 ) -> None:
-    wait, approved = Wait(), threading.Event()
-
-    async def ask(*_: object) -> bool:
-        await wait()
-        approved.set()
-        return True
-
-    inside.ledger.ask = ask  # type: ignore[assignment,method-assign]
+    wait, approved = approves_late(inside)
     route = Route(host, far.port, allow_private=True, stream_uploads=True)
     allow(inside, route)
     with inside.tunnel(host, far.port) as tls:

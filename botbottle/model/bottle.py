@@ -104,8 +104,8 @@ class BottleSpec(_Written, frozen=True, eq=False):
     ``scopes`` are ordered most specific first. ``own`` are the bottle files that the agent names,
     ``ancestry`` all: own ones first, then parents depth-first, later parents first. ``origins``
     maps a leaf's key path (``egress.routes[0].host``) to where it was written, the winner first,
-    then what it overrode. ``all_scopes``: every scope must have room whatever the settings' mode, because a
-    project's agent narrows: its own pool must not replace the shared one above it.
+    then what it overrode. ``all_scopes``: every scope must have room whatever the settings' mode,
+    because a project's agent narrows: its own pool must not replace the shared one above it.
     """
 
     name: str

@@ -49,12 +49,21 @@ class TestTurns:
 
     def test_the_turn_is_over_after_so_much_and_begins_anew_in_the_next(self) -> None:
         loop = Loop()
-        loop.turns.spend(STEPS - 1)
-        assert not loop.turns.over and not loop.due, "little work is not told to the loop"
+        loop.turns.spend(STEPS // 2 - 1)
+        assert not loop.due, "little work is not told to the loop"
+        loop.turns.spend(STEPS // 2)
+        assert not loop.turns.over and len(loop.due) == 1
         loop.turns.spend(1)
-        assert loop.turns.over
+        assert loop.turns.over and len(loop.due) == 1
         loop.turn()
         assert not loop.turns.over and not loop.due
+
+    def test_work_that_others_have_turns_between_never_waits(self) -> None:
+        loop = Loop()
+        for _ in range(100):
+            loop.turns.spend(STEPS - 1)
+            assert not loop.turns.over
+            loop.turn()
 
     def test_those_who_wait_come_in_their_order_so_many_in_a_turn(self) -> None:
         loop, done = Loop(), list[int]()
@@ -70,7 +79,7 @@ class TestTurns:
         while loop.due:
             loop.turn()
             seen.append(len(done))
-        assert done == [0, 1, 2, 3, 4] and seen == [2, 4, 5]
+        assert done == [0, 1, 2, 3, 4] and seen[:3] == [2, 4, 5]
 
     def test_an_error_in_the_work_of_one_does_not_hold_up_the_others(self) -> None:
         loop, done = Loop(), list[int]()

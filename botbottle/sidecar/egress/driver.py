@@ -171,7 +171,8 @@ class Driver:
         http = self.pressure.http
         streams = http.streams.values() if http is not None else ()
         judged = sum(stream.kept for stream in streams if isinstance(stream, Stream))
-        return judged + self._leaving.waiting()
+        ahead = http.ahead if isinstance(http, Http) else 0
+        return judged + ahead + self._leaving.waiting()
 
     def _cut(self, number: int) -> None:
         """End one stream."""

@@ -26,6 +26,7 @@ from mitmproxy.proxy.tunnel import TunnelState
 
 from botbottle.sidecar.egress.denial import Denial
 from botbottle.sidecar.egress.lines import BadLines, Lines
+from botbottle.sidecar.egress.options import LayerOptions
 from botbottle.sidecar.egress.stream import Stream
 from botbottle.sidecar.egress.turns import many, paced
 from botbottle.sidecar.egress.windows import (
@@ -42,7 +43,8 @@ type Commands = Generator[commands.Command, Any, Any]
 
 _OF_CONNECTIONS = (Grant, events.ConnectionEvent)
 MAX_HEAD = 256 * 1024  # bytes of a request head
-MAX_AHEAD = 1024 * 1024  # bytes that a client may send before it is their turn
+MAX_AHEAD = 64 * 1024  # bytes that a client may send before it is their turn
+_LITTLE = 4 * 1024  # bytes that nobody asks about
 
 
 @dataclass
@@ -50,6 +52,11 @@ class CutStream(events.Event):
     """End the stream of this flow now, with an error towards both sides."""
 
     flow: http.HTTPFlow
+
+
+@dataclass
+class HangUp(hevents.HttpEvent):
+    """Say no more to the agent, and read no more of its request."""
 
 
 class AgentHttp1(Http1Server):
@@ -63,10 +70,24 @@ class AgentHttp1(Http1Server):
         """As the original, but what is sent ahead of its turn is not kept without bound."""
         made = super()._handle_event(event)
         yield from paced(made) if many(event) else made
-        if len(self.buf) > MAX_AHEAD and self.state != self.passthrough:
+        if len(self.buf) > _LITTLE and self.state != self.passthrough and self._too_much(event):
             self.state = self.done
             self.buf.maybe_extract_at_most(len(self.buf))
             yield commands.CloseConnection(self.conn)
+
+    def _too_much(self, event: events.Event) -> bool:
+        """Whether what came before its turn, or of a head, has to go."""
+        if self.state != self.read_headers and len(self.buf) > MAX_AHEAD:
+            return True
+        came = len(event.data) if isinstance(event, events.DataReceived) else 0
+        return cast(LayerOptions, self.context.options).room.full(came)
+
+    def send(self, event: hevents.HttpEvent) -> Commands:
+        """As the original; a stream's last word comes after what it said before."""
+        if isinstance(event, HangUp):
+            yield commands.CloseTcpConnection(self.conn, half_close=True)
+        else:
+            yield from super().send(event)
 
     def read_headers(self, event: events.ConnectionEvent) -> Commands:
         """As the original, with a limit on the head and a JSON answer to a malformed one.
@@ -163,10 +184,19 @@ class Http(mhttp.HttpLayer):
             yield from self.get_connection(command)
         elif isinstance(command, mhttp.RegisterHttpConnection):
             yield from self.register_connection(command)
+        elif isinstance(command, commands.CloseTcpConnection) and isinstance(source, Stream):
+            talks = self.connections[command.connection]
+            yield from self.event_to_child(talks, HangUp(source.stream_id))
         else:
             if isinstance(command, commands.OpenConnection):
                 self.connections[command.connection] = source
             yield command
+
+    @property
+    def ahead(self) -> int:
+        """Bytes of HTTP/1 that came before their turn, or of a head that is not whole."""
+        talks = self.connections.get(self.context.client)
+        return len(talks.buf) if isinstance(talks, AgentHttp1) else 0
 
     def _begin(self, stream_id: int) -> None:
         """As the original's make_stream, with bb's stream."""

@@ -60,7 +60,8 @@ class Stream(Answering):
             yield from self._run(self._handle_event(event), None)
             return
         if not isinstance(event, events.CommandCompleted) or event.command is not paused.command:
-            self._paused_event_queue.append(event)
+            if not self.put_off(event):
+                yield from self._leave_no_room()
             return
         self._paused = None
         yield from self._run(paused.generator, event.reply)
@@ -174,6 +175,13 @@ class Stream(Answering):
         said = self.flow.request.headers.get("content-length")
         judged = self.flow.response is not None
         return not judged and said is not None and int(said) != len(self.request_body_buf)
+
+    def _leave_no_room(self) -> Commands:
+        """End a stream that waits, of which too much came."""
+        denial = Denial("too-large", "there is no room for the request's body")
+        self.context.options.refusals.refused(self.flow, denial)
+        self._paused_event_queue.clear()
+        yield from self.cut()
 
     def cut(self) -> Commands:
         """Fail the stream towards the client and cancel it towards the upstream."""

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from h2.config import H2Configuration
+from h2.errors import ErrorCodes
 from h2.stream import StreamState
 from mitmproxy.connection import Connection
 from mitmproxy.proxy import commands, events, layer
@@ -34,6 +35,8 @@ type Commands = Generator[commands.Command, Any, Any]
 
 AGENT_WINDOW = 256 * 1024  # bytes of a stream from the agent, which is near
 WORLD_WINDOW = 2 * 1024 * 1024  # bytes of a stream from an upstream, which may be far
+DENIED = "x-botbottle-denied"  # header of an answer that is the sidecar's own
+FIELDS = 32 * 1024  # bytes of a head from the agent, as RFC 9113, 10.5.1 counts them
 TABLE = 4096  # bytes of the header table (RFC 7541, 4.2): a peer may ask for 4 GiB
 _WHOLE = 1024 * 1024  # bytes after which the connection's window is filled up again
 _FEW = 64  # streams; more are looked through for those that are over
@@ -151,14 +154,35 @@ class AgentHttp2(Forgetful, Http2Server):
     def __init__(self, context: Context) -> None:
         super().__init__(context)
         self.h2_conn = Windowed(self.h2_conf, AGENT_WINDOW)
+        self.h2_conn.local_settings.max_header_list_size = FIELDS
+        self.h2_conn.local_settings.acknowledge()
+        self.h2_conn.decoder.max_header_list_size = FIELDS
+        self._denied: set[int] = set()  # streams of which nothing more is wanted
 
     def _handle_event(self, event: events.Event) -> Commands:
         if isinstance(event, Grant):
             if update := self.h2_conn.grant(event.streams):
                 yield commands.SendData(self.conn, update)
-        else:
-            yield from super()._handle_event(event)
-            self.forget()
+            return
+        if isinstance(event, hevents.ResponseHeaders) and DENIED in event.response.headers:
+            self._denied.add(event.stream_id)
+        yield from super()._handle_event(event)
+        if isinstance(event, hevents.ResponseEndOfMessage) and event.stream_id in self._denied:
+            yield from self._stop(event.stream_id)
+        self.forget()
+
+    def _stop(self, stream_id: int) -> Commands:
+        """Tell the agent that the rest of a refused request is not wanted (RFC 9113, 8.1), unless
+        it takes its answer too slowly: the end of the answer would be lost."""
+        self._denied.discard(stream_id)
+        if self.h2_conn._receives(stream_id) and not self.keeps(stream_id):
+            self.h2_conn.reset_stream(stream_id, ErrorCodes.NO_ERROR)
+            self.streams.pop(stream_id, None)
+            yield commands.SendData(self.conn, self.h2_conn.data_to_send())
+
+    def forgotten(self, stream_id: int) -> None:
+        """Nothing more is said on it."""
+        self._denied.discard(stream_id)
 
     def outside(self, stream_id: int) -> int:
         """The number that the other layers know a stream of this connection by."""

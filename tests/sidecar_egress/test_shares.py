@@ -68,11 +68,11 @@ def test_growth_of_many_together_is_due_though_none_grew_by_a_step() -> None:
 
 def test_what_one_used_beyond_its_reservation_is_missing_to_the_others() -> None:
     made, (one, other) = shares((100, 1_000), (100, 900))
-    assert not made.due(other, used(STEP - 1))
-    one.used = 100 + 950
-    assert made.due(other, used(STEP)), "before the ledger knows"
+    assert not made.due(other, used(1))
+    one.used = 100 + 1_000
+    assert made.due(other, used(1)), "before the ledger knows"
     made.reporting(one)
-    assert other.allowed == 100 + 900 - 950, "and when it does"
+    assert other.allowed == 100 + 900 - 1_000, "and when it does"
 
 
 def test_the_lease_of_each_is_found_once() -> None:
@@ -162,3 +162,17 @@ def test_they_are_not_cut_while_there_is_room() -> None:
     real = Real(10**7)
     assert asyncio.run(side_by_side(real, 6, 500)) == []
     assert real.spent() > 6 * 500 * 20
+
+
+def test_more_room_than_there_was_is_heard_of() -> None:
+    real = Real(ALLOWANCE + GROWTH)
+    asked = real.ledger.progress
+
+    def raised(*given: Any, **named: Any) -> Progress:
+        real.ledger.set_limit("bottle:dev", Limit("codex", 10**7), by="t")
+        return asked(*given, **named)
+
+    real.ledger.progress = raised  # type: ignore[method-assign]
+    assert asyncio.run(side_by_side(real, 1, 500)) == []
+    assert real.spent() > 2 * (ALLOWANCE + GROWTH)
+    assert len(real.told) < 50

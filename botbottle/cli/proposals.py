@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,6 +12,7 @@ from botbottle.cli.context import Context
 from botbottle.errors import UsageError
 from botbottle.locking import operator
 from botbottle.model import canonical
+from botbottle.ui import asked
 from botbottle.ui.visible import visible
 
 if TYPE_CHECKING:
@@ -70,21 +70,25 @@ def show(context: Context, ledger: Ledger, everything: bool, as_json: bool) -> i
 
 
 def line(found: Proposal, now: float) -> str:
-    """One proposal for people."""
+    """One proposal for people: all that an approval covers, uncut."""
     left = f"{found.expires_at - now:.0f} s left" if found.status == "pending" else found.status
-    payload = json.dumps(dict(found.payload), sort_keys=True)
-    text = f"{found.id}  {found.account}  {found.kind}  {left}  {payload[:200]}\n"
-    why = visible(found.justification)
-    return text + (f"    because: {why}\n" if why else "")
+    told = [f"{found.id}  {found.account}  {found.kind}  {left}"]
+    told += [f"    {each}" for each in asked.lines(found.payload)]
+    if found.justification:
+        told.append(f"    because: {found.justification}")
+    return "".join(f"{visible(each)}\n" for each in told)
 
 
 def decide(context: Context, ledger: Ledger, name: str, approved: bool, reason: str) -> int:
-    """Decide the one pending proposal that ``name`` begins. Raises UsageError."""
-    pending = ledger.proposals(status="pending", now=time.time())
-    matching = [p for p in pending if p.id.startswith(name)]
+    """Show and decide the one pending proposal that ``name`` begins. Raises UsageError."""
+    if not name:
+        raise UsageError("an empty id names no proposal", hint="bb proposals list")
+    now = time.time()
+    matching = [p for p in ledger.proposals(status="pending", now=now) if p.id.startswith(name)]
     if len(matching) != 1:
         what = "no pending proposal" if not matching else "more than one proposal"
         raise UsageError(f"{what} matches {name!r}", hint="bb proposals list")
+    context.err.write(line(matching[0], now))
     done = ledger.decide(matching[0].id, approved, by=operator(), reason=reason, now=time.time())
     context.err.write(f"bb proposals: {done.id} {done.status}\n")
     return 0

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
+from msgspec.structs import replace
 
 pytest.importorskip("textual", reason="the extra botbottle[top] is not installed")
 from textual.pilot import Pilot
@@ -11,7 +14,7 @@ from textual.widgets import Button, Input
 from botbottle.ui.top.app import Top
 from botbottle.ui.top.screens import Confirm, Proposals, Reading
 from tests.top.driving import drive, screen
-from tests.top.fakes import FakeSource, Notebook
+from tests.top.fakes import FakeSource, Notebook, small
 
 
 @pytest.mark.parametrize(("key", "verb"), [("c", "cutoff"), ("f", "freeze")])
@@ -139,3 +142,18 @@ def test_read_only_refuses_every_key_that_changes_something() -> None:
         await app.workers.wait_for_complete()
 
     drive(steps, runner=None)
+
+
+def test_all_that_an_approval_covers_is_shown_in_the_list_of_proposals() -> None:
+    fleet = small()
+    findings = [{"rule": f"rule.{n}", "location": "a" * 60} for n in range(10)]
+    payload = json.dumps({"findings": findings, "host": "collect.example"}, sort_keys=True)
+    asks = tuple(replace(a, payload=payload) for a in fleet.proposals)
+
+    async def steps(app: Top, pilot: Pilot[None]) -> None:
+        await pilot.press("p")
+        shown = screen(app)
+        assert "host: collect.example" in shown
+        assert all(f"findings {n + 1} of 10: rule rule.{n}," in shown for n in range(10))
+
+    drive(steps, source=FakeSource(replace(fleet, proposals=asks)), size=(120, 60))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from botbottle.ui import asked
 from botbottle.ui.top import text
 from botbottle.ui.top.arrange import symbol
 from botbottle.ui.top.model import Ask, Budget, Detail, Refused, Request, Row
@@ -65,7 +66,8 @@ def _budget(found: Budget) -> str:
 
 def _ask(found: Ask, now: float) -> str:
     why = f"  because: {found.justification}" if found.justification else ""
-    return f"{found.id} {found.kind} {text.span(found.expires_at - now)} left {found.payload}{why}"
+    what = "  ".join(asked.of_text(found.payload))
+    return f"{found.id} {found.kind} {text.span(found.expires_at - now)} left {what}{why}"
 
 
 def _refused(found: Refused) -> str:

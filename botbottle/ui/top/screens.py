@@ -12,6 +12,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Label, OptionList, Static
 from textual.widgets.option_list import Option
 
+from botbottle.ui import asked
 from botbottle.ui.top import text
 from botbottle.ui.top.model import Ask, Budget
 from botbottle.ui.top.orders import Order, decide
@@ -142,9 +143,8 @@ class Proposals(ModalScreen[Order | None]):
     def _line(self, found: Ask) -> str:
         left = text.span(found.expires_at - self.now)
         head = f"{found.bottle}  {found.kind}  {left} left  {found.id}"
-        return "\n".join(
-            text.plain(t, 500) for t in (head, found.payload, found.justification) if t
-        )
+        said = (head, *asked.of_text(found.payload), found.justification)
+        return "\n".join(text.plain(t) for t in said if t)
 
     def on_mount(self) -> None:
         self.query_one(OptionList).focus()

@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-import hpack
 import pytest
+from h2.connection import H2Connection
 from mitmproxy.proxy import commands
 
 from botbottle.model.route import Route
@@ -290,7 +290,7 @@ def frame(kind: int, flags: int, number: int, body: bytes = b"") -> bytes:
 def test_http2_frames_are_read_so_many_a_turn(
     inside: Inside, monkeypatch: pytest.MonkeyPatch, what: str
 ) -> None:
-    port, encoder = inside.world.tls_port, hpack.Encoder()
+    port, encoder = inside.world.tls_port, H2Connection().encoder
     fields = {":method": "GET", ":scheme": "https", ":path": "/", ":authority": f"{EXAMPLE}:{port}"}
     flood = [frame(6, 0, 0, b"12345678")] * COUNT
     if what != "pings":

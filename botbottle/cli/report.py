@@ -3,7 +3,6 @@ line and a log file that holds versions and traceback, never a value."""
 
 from __future__ import annotations
 
-import errno
 import os
 import platform
 import select
@@ -12,30 +11,13 @@ import tempfile
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TextIO, TypeGuard
+from typing import TextIO
 
 from botbottle import __version__
 from botbottle.cli.verbs import VERBS
 from botbottle.errors import BBError, Exit, exit_code_for
+from botbottle.surroundings import of_surroundings, refused_by_machine
 
-_RIGHTS = "check who owns it and its permissions"
-_SPACE = "make room, then run the same command again"
-# Failures of the machine that any reading or writing can meet, each with where to look.
-SURROUNDINGS = {
-    errno.EACCES: _RIGHTS,
-    errno.EPERM: _RIGHTS,
-    errno.EROFS: "the file system is read-only: choose another --home, or mount it writable",
-    errno.ENOSPC: _SPACE,
-    errno.EDQUOT: _SPACE,
-    errno.ENOTDIR: "a file is where a directory should be: move it away",
-    errno.EISDIR: "a directory is where a file should be: move it away",
-    errno.ELOOP: "a symbolic link leads back to itself: remove it",
-    errno.ENAMETOOLONG: "choose a shorter path",
-    errno.EMFILE: "raise the limit of open files: ulimit -n",
-    errno.ENFILE: "the machine has no more open files: end other programs",
-    errno.EIO: "the disk fails: look at the kernel's log (dmesg)",
-    errno.EPIPE: "whoever it was talking to has ended: run the same command again",
-}
 _INTERRUPTS = (KeyboardInterrupt, EOFError)  # Ctrl-C, and Ctrl-D at a question
 
 
@@ -76,7 +58,7 @@ def report(error: BaseException, args: Sequence[str], err: TextIO) -> int:
         err.write(describe(error))
     elif isinstance(error, _INTERRUPTS):
         err.write("\nbb: interrupted\n")
-    elif _refused_by_machine(error):
+    elif refused_by_machine(error):
         err.write(describe(of_surroundings(error)))
     else:
         err.write(f"bb: this is a bug: {type(error).__name__}. {_logged(error, args)}\n")
@@ -87,17 +69,7 @@ def code_of(error: BaseException) -> int:
     """The exit code for ``error``."""
     if isinstance(error, _INTERRUPTS):
         return int(Exit.INTERRUPTED)
-    return int(Exit.FAILURE) if _refused_by_machine(error) else exit_code_for(error)
-
-
-def _refused_by_machine(error: BaseException) -> TypeGuard[OSError]:
-    return isinstance(error, OSError) and error.errno in SURROUNDINGS
-
-
-def of_surroundings(error: OSError) -> BBError:
-    """What the machine refused, where, and what to look at; none of it is bb's own mistake."""
-    hint = SURROUNDINGS[error.errno or 0]
-    return BBError(error.strerror or "", code="BB1002", where=str(error.filename or ""), hint=hint)
+    return int(Exit.FAILURE) if refused_by_machine(error) else exit_code_for(error)
 
 
 def _logged(error: BaseException, args: Sequence[str]) -> str:

@@ -59,26 +59,37 @@ def lines(stream: TextIO, *, text: bool = False) -> Sink:
 
 
 class LogFile:
-    """JSON lines in a private file; when it is full, it becomes ``NAME.1``. A write after ``close``
-    raises ValueError, which ``Log`` leaves out."""
+    """JSON lines in a private file; when it is full, it becomes ``NAME.1``. Where it cannot be
+    made, on a full disk, each write tries again and raises OSError, which ``Log`` leaves out."""
 
     def __init__(self, path: Path, limit: int = LIMIT) -> None:
         self._path, self._limit = path, limit
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._file = self._open()
+        self._file: FileIO | None = None
+        self._closed = False
+        with contextlib.suppress(OSError):
+            self._open()
 
     def __call__(self, record: Record) -> None:
-        if self._file.tell() >= self._limit:
-            self._file.close()
+        """Raises OSError, and ValueError after ``close``."""
+        file = self._file or self._open()
+        if file.tell() >= self._limit:
+            file.close()
+            self._file = None
             self._path.replace(self._path.with_name(self._path.name + ".1"))
-            self._file = self._open()
-        self._file.write((json.dumps(record) + "\n").encode())
+            file = self._open()
+        file.write((json.dumps(record) + "\n").encode())
 
     def close(self) -> None:
-        self._file.close()
+        self._closed = True
+        if self._file is not None:
+            self._file.close()
 
     def _open(self) -> FileIO:
-        return FileIO(self._path, "ab", opener=private)
+        if self._closed:
+            raise ValueError("the log is closed")
+        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._file = FileIO(self._path, "ab", opener=private)
+        return self._file
 
 
 def private(path: str, flags: int) -> int:

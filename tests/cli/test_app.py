@@ -18,9 +18,10 @@ from botbottle.cli.app import main
 from botbottle.cli.context import Context
 from botbottle.cli.init import ask_choices
 from botbottle.cli.launch import ask_env
-from botbottle.cli.report import SURROUNDINGS, report
+from botbottle.cli.report import report
 from botbottle.cli.starter import Choices
 from botbottle.cli.verbs import GROUPS, VERBS
+from botbottle.surroundings import SURROUNDINGS
 from tests.cli.homes import ENGINE, home
 from tests.cli_manifests.run import bb
 

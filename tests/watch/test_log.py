@@ -87,3 +87,17 @@ def test_only_the_ends_of_operations_are_logged() -> None:
     assert done and failed and blocked
     assert (done["outcome"], failed["level"], blocked["why"]) == ("done", "error", "fenced")
     assert op_record(e.OpStarted(**ABOUT, reason="r")) is None
+
+
+def test_a_log_that_cannot_be_made_costs_no_watch_and_is_made_when_it_can(tmp_path: Path) -> None:
+    blocked = tmp_path / "run"
+    blocked.write_text("a file where a directory should be")
+    file = LogFile(blocked / "log/watch.jsonl")
+    log = Log([file])
+    log({"event": "lost"})
+    blocked.unlink()
+    log({"event": "kept"})
+    file.close()
+    log({"event": "after the end"})
+    (line,) = (blocked / "log/watch.jsonl").read_text().splitlines()
+    assert json.loads(line)["event"] == "kept"

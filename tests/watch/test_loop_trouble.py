@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+
 import pytest
 
 from botbottle.errors import EngineUnreachable, LedgerUnavailable, Refused
@@ -189,3 +191,19 @@ def test_a_fenced_run_asks_who_enforces_and_looks_again(rig: Rig) -> None:
     rig.fake.fenced = False
     rig.settle(2.0)
     assert rig.fake.world.plan(declared()).empty
+
+
+@pytest.mark.parametrize("file", ["/h/run/lock", None], ids=["named", "not named"])
+def test_a_full_disk_is_a_failure_with_its_place_and_enforcement_goes_on(
+    rig: Rig, file: str | None
+) -> None:
+    rig.fake.raises = [OSError(errno.ENOSPC, "No space left on device", file) for _ in range(2)]
+    rig.fake.world.spend("web", 1000)
+    rig.fake.version += 1
+    rig.settle(5.0)
+    assert not rig.events("bug")
+    told = rig.events("failed")[0]
+    assert told["code"] == "BB1002" and "No space left" in told["message"]
+    assert "make room" in told["next"]
+    assert (file in told["message"]) if file else ("looping.py" in told["at"][-1])
+    assert "proj-1/web" in rig.fake.world.view.enforced

@@ -102,6 +102,7 @@ class Session:
         images, unreadable = self._tags(declared)
         values, unusable = self.credentials.of(r for b in declared.bottles for r in routes(b))
         applied = self.applied(declared) or {}
+        skills = Path(self.environ.get("HOME", "~")).expanduser() / ".claude/skills"
         return Facts(
             paths=self.paths,
             sidecar_user=sidecar_user(),
@@ -117,7 +118,8 @@ class Session:
             uses=applied.get("uses", {}),
             workspaces=applied.get("workspaces", {}),
             upstream_ca=read_ca(declared.settings.egress_ca),
-            skills_dir=str(Path(self.environ.get("HOME", "~")).expanduser() / ".claude/skills"),
+            skills_dir=str(skills),
+            no_trees=no_skills(skills, declared),
             project_root=declared.project.root,
             only=tuple(only),
             destroy=destroy,
@@ -272,6 +274,22 @@ def declared_or_raise(loaded: Loaded) -> Declared:
             hint="bb validate shows each with its place",
         )
     return loaded.declared
+
+
+def no_skills(folder: Path, declared: Declared) -> dict[str, str]:
+    """Directories of declared skills that cannot be copied, and why: known before anything goes
+    that they are copied into the successor of."""
+    found = {}
+    for name in sorted({s for b in declared.bottles for s in b.skills}):
+        path = folder / name
+        if not path.is_dir():
+            found[str(path)] = f"the skill {name} is no directory at {path}"
+        elif any(step.is_symlink() for step in (path, *path.parents)):
+            found[str(path)] = (
+                f"the skill {name}: {path} is, or leads through, a symbolic link, "
+                "which is not followed"
+            )
+    return found
 
 
 def sidecar_user() -> str:

@@ -19,7 +19,7 @@ from botbottle.model.bottle import Declared, EnvVar
 from botbottle.model.route import Dlp, Route
 from botbottle.model.sidecar_config import fingerprint
 from botbottle.planner.wanted import guard
-from botbottle.session import NO_KEY
+from botbottle.session import NO_KEY, no_skills
 from tests.support.sessions import session
 from tests.support.worlds import bottle, declared
 
@@ -173,3 +173,16 @@ def test_a_ledger_that_cannot_be_read_is_an_error_and_no_world_without_holds(
     with pytest.raises(LedgerError) as caught:
         session(tmp_path).view(declared())
     assert exit_code_for(caught.value) == 1
+
+
+def test_declared_skills_that_cannot_be_copied_are_known_with_their_reason(tmp_path: Path) -> None:
+    folder = tmp_path / ".claude/skills"
+    (folder / "good").mkdir(parents=True)
+    (folder / "linked").symlink_to(folder / "good")
+    (folder / "file").write_text("")
+    want = declared(bottle(skills=("good", "linked")), bottle("b", skills=("file", "gone")))
+    found = no_skills(folder, want)
+    assert {Path(p).name: "link" in why for p, why in found.items()} == {
+        "file": False, "gone": False, "linked": True,
+    }  # fmt: skip
+    assert no_skills(folder, declared(bottle(skills=("good",)))) == {}

@@ -73,6 +73,8 @@ def _copy(draft: Draft, want: Wanted, agent: ContainerPlan) -> tuple[str, ...]:
     name, files = want.spec.name, trees(draft, want)
     if not files and not want.texts:
         return ()
+    for source in (s for s, _ in files if s in draft.facts.no_trees):
+        draft.notices.append(Notice("BB802", name, draft.facts.no_trees[source]))
     copy = draft.add(
         CopyFiles(
             **about(f"copy:{name}/agent", name, "agent", "new-container", agent.ready),

@@ -36,8 +36,8 @@ class Facts(Struct, frozen=True):
     operator's own login that cannot be used ``lacking`` says why. ``accounts`` maps a login to the
     account it belongs to. ``env`` maps a bottle to (variable, fingerprint) of its asked and copied
     values. ``upstream_ca`` is PEM text. ``skills_dir`` is the host directory of skills,
-    ``project_root`` that of the project, which a workspace lies in. ``only``
-    restricts to bottles by name.
+    ``project_root`` that of the project, which a workspace lies in; ``no_trees`` maps directories
+    to copy from that cannot be read to why. ``only`` restricts to bottles by name.
     ``destroy`` plans to nothing at all, including the shared ledger service when no other project
     needs it.
     ``snapshots`` maps a bottle to those of its existing snapshots that a plan could ask for (see
@@ -66,6 +66,7 @@ class Facts(Struct, frozen=True):
     upstream_ca: str = ""
     skills_dir: str = ""
     project_root: str = ""
+    no_trees: Mapping[str, str] = field(default_factory=dict)
     only: tuple[str, ...] = ()
     destroy: bool = False
     runtime: str = ""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from msgspec import Struct
 from msgspec.structs import replace
 
-from botbottle.model.plan import Op, Plan, PushConfig, RecordEnforcement
+from botbottle.model.plan import DeliverEnv, Op, Plan, PushConfig, RecordEnforcement
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,18 +24,28 @@ def blocked_bottles(plan: Plan) -> frozenset[str]:
     )
 
 
+def unasked_bottles(plan: Plan) -> frozenset[str]:
+    """Bottles whose agent would be started without its values, which only ``bb apply`` can ask
+    for: it would wait for them, in the place of one that works."""
+    return frozenset(
+        op.bottle
+        for op in plan.ops
+        if isinstance(op, DeliverEnv) and op.reason == "started" and not all(m for _, m in op.names)
+    )
+
+
 def unapproved_bottles(plan: Plan) -> frozenset[str]:
     """Bottles whose change needs an approval that nobody gave."""
     return frozenset(n.bottle for n in plan.notices if n.needs)
 
 
 def allowed(plan: Plan, level: Level, waiting: frozenset[str] = frozenset()) -> Plan:
-    """The ops a watch at ``level`` may run: for blocked bottles nothing but a cutoff, for those in
-    ``waiting`` (back-off, damper) nothing; ``safe`` leaves out what needs an approval; ``none``
-    runs nothing."""
+    """The ops a watch at ``level`` may run: for blocked bottles, and those without their values,
+    nothing but a cutoff, for those in ``waiting`` (back-off, damper) nothing; ``safe`` leaves out
+    what needs an approval; ``none`` runs nothing."""
     if level == "none":
         return replace(plan, ops=())
-    out = blocked_bottles(plan) | waiting
+    out = blocked_bottles(plan) | unasked_bottles(plan) | waiting
     if level == "safe":
         out |= unapproved_bottles(plan)
     left = {op.id: op for op in plan.ops if op.bottle in out and not _cuts(op, waiting)}
@@ -47,6 +57,7 @@ def allowed(plan: Plan, level: Level, waiting: frozenset[str] = frozenset()) -> 
 def left_alone(plan: Plan, level: Level) -> frozenset[tuple[str, str]]:
     """(bottle, why) of what a watch at ``level`` will not do by itself."""
     told = {(b, "blocked") for b in blocked_bottles(plan)}
+    told |= {(b, "needs bb apply, which asks for its values") for b in unasked_bottles(plan)}
     if level == "safe":
         raised = {n.bottle for n in plan.notices if n.code == "BB310"}  # only the raise waits
         told |= {(b, "needs bb apply") for b in unapproved_bottles(plan) | raised}

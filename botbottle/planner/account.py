@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from botbottle.model.bottle import BottleSpec, Scope, Settings
 from botbottle.model.diagnostic import Origin
-from botbottle.model.ledger_view import LedgerView, Registered, registration_digest
+from botbottle.model.ledger_view import LedgerView, Pool, Registered, registration_digest
 from botbottle.model.plan import Action, FieldChange, RecordEnforcement, RegisterAccount
 from botbottle.planner.draft import Draft
 from botbottle.planner.enforce import pool_key
@@ -66,7 +66,7 @@ def limit_changes(
     draft: Draft, spec: BottleSpec, settings: Settings, known: Registered
 ) -> tuple[FieldChange, ...]:
     """Old → new of every limit of the bottle's scopes, in tokens, of those that it leaves, and of
-    how they count."""
+    how they count. What an operator has set stays as it is: the limits are those it stands for."""
     fields = [
         FieldChange(key, was, now, draft.written.get(key, ()))
         for key, was, now in (
@@ -78,10 +78,11 @@ def limit_changes(
     mine = {scope.key for scope in spec.scopes}
     for scope in known.scopes:
         for pool in draft.pools.get(scope.key, ()) if scope.key not in mine else ():
-            fields.append(FieldChange(_path(scope, *pool_key(pool)[1:]), _tokens(pool.limit), ""))
+            if (was := _tokens(_declared(pool))) or not pool.override:
+                fields.append(FieldChange(_path(scope, *pool_key(pool)[1:]), was, ""))
     for scope in spec.scopes:
         new = {(x.provider, str(x.window)): x.tokens for x in scope.limits}
-        old = {(p.provider, str(p.window)): p.limit for p in draft.pools.get(scope.key, ())}
+        old = {(p.provider, str(p.window)): _declared(p) for p in draft.pools.get(scope.key, ())}
         for key in sorted(old.keys() | new.keys()):
             if old.get(key) != new.get(key):
                 provider, _ = key
@@ -89,6 +90,11 @@ def limit_changes(
                 was, now = _tokens(old.get(key)), _tokens(new.get(key))
                 fields.append(FieldChange(path, was, now, written))
     return tuple(fields)
+
+
+def _declared(pool: Pool) -> int | None:
+    """The limit that manifests gave it, in tokens; None: only an operator did."""
+    return pool.declared if pool.override else pool.limit
 
 
 def _path(scope: Scope, provider: str, window: str) -> str:

@@ -79,8 +79,8 @@ class AgentHttp1(Http1Server):
         """Whether what came before its turn, or of a head, has to go."""
         if self.state != self.read_headers and len(self.buf) > MAX_AHEAD:
             return True
-        came = len(event.data) if isinstance(event, events.DataReceived) else 0
-        return cast(LayerOptions, self.context.options).room.full(came)
+        room = cast(LayerOptions, self.context.options).room
+        return isinstance(event, events.DataReceived) and room.full(len(event.data))
 
     def send(self, event: hevents.HttpEvent) -> Commands:
         """As the original; a stream's last word comes after what it said before."""

@@ -11,7 +11,7 @@ from botbottle.cli.launch import Bottle, Budget, EnvFile, ask_env, overrides
 from botbottle.cli.options import Argument, Invocation, Option
 from botbottle.cli.plan import Only
 from botbottle.cli.run import Pace, Run
-from botbottle.cli.saved import read
+from botbottle.cli.saved import read_to_apply
 from botbottle.errors import Refused, UsageError
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def consent_of(
     file: Path | None, approve: str, *, yes: bool, allow: Sequence[str] | None
 ) -> Consent:
     """What the caller approves. Raises UsageError when a file and a digest disagree."""
-    saved = read(file) if file else None
+    saved = read_to_apply(file) if file else None
     digest = str(saved["digest"]) if saved else approve
     if approve and digest != approve:
         raise UsageError(

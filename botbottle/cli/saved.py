@@ -37,7 +37,7 @@ def read(path: Path) -> dict[str, Any]:
         raise BBError(
             f"the plan cannot be read: {error.strerror}", where=str(path), hint=WRITE
         ) from error
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise no_plan(path) from error
     if major != MAJOR or not isinstance(digest, str):
         raise BBError(
@@ -46,3 +46,19 @@ def read(path: Path) -> dict[str, Any]:
             hint="plan again: bb plan --out FILE",
         )
     return dict(data)
+
+
+def read_to_apply(path: Path) -> dict[str, Any]:
+    """The same, of a document that can be approved, and compared with today's plan. Raises
+    BBError."""
+    from botbottle.ui.stale import difference
+
+    data = read(path)
+    try:
+        whole = all(isinstance(op["id"], str) for op in data["ops"])
+        difference(data, data)
+    except (LookupError, TypeError, ValueError, AttributeError, RecursionError) as error:
+        raise no_plan(path) from error
+    if not whole:
+        raise no_plan(path)
+    return data

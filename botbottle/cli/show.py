@@ -29,7 +29,7 @@ def register(app: typer.Typer) -> None:
         context: Context = ctx.obj
         data = saved.read(context.path(file))
         if json_:
-            context.out.write(json.dumps(data, indent=2, sort_keys=True, ensure_ascii=False) + "\n")
+            context.out.write(as_json(data, file))
         else:
             context.out.write(text(data, file))
         context.out.flush()
@@ -37,6 +37,14 @@ def register(app: typer.Typer) -> None:
             f"bb show: digest {data['digest']}; bb apply {file} applies it if it still holds\n"
         )
         return 0
+
+
+def as_json(data: Mapping[str, Any], path: Path) -> str:
+    """The document as ``bb plan --json`` writes it. Raises BBError when it is nested too deep."""
+    try:
+        return json.dumps(data, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+    except RecursionError as error:
+        raise saved.no_plan(path) from error
 
 
 def text(data: Mapping[str, Any], path: Path) -> str:
@@ -49,7 +57,7 @@ def text(data: Mapping[str, Any], path: Path) -> str:
 
     try:
         shown = render(decode(Plan, {k: v for k, v in data.items() if k != "ops"}))
-    except (TypeError, ValueError, AttributeError) as error:
+    except (TypeError, ValueError, AttributeError, RecursionError) as error:
         raise saved.no_plan(path) from error
     head = f"plan of {data.get('project', '')} made by bb {data.get('bb_version', '')}\n"
     return visible(head + shown, keep="\n")

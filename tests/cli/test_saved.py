@@ -10,11 +10,12 @@ import pytest
 from msgspec.structs import replace
 
 from botbottle.cli.app import main
-from botbottle.cli.saved import read, save
+from botbottle.cli.saved import read, read_to_apply, save
 from botbottle.errors import BBError
 from botbottle.model.ledger_view import FreezeRecord
 from botbottle.model.plan import Plan
 from botbottle.ui.plan_text import render
+from tests.cli.homes import home
 from tests.support.worlds import World, declared
 from tests.ui.plans import eventful
 
@@ -126,3 +127,42 @@ class TestShow:
         (tmp_path / "p").write_text("{}")
         assert main(["show", str(tmp_path / "p")]) == 1
         assert "bb plan --out" in capsys.readouterr().err
+
+
+HEAD = {"format_version": "1.0", "digest": "d" * 16, "project": "p"}
+NESTED = json.dumps(HEAD)[:-1] + ', "changes": ' + "[" * 100_000 + "]" * 100_000 + "}"
+
+
+@pytest.mark.parametrize("words", [("show",), ("show", "--json"), ("apply", "--yes")])
+def test_a_document_nested_too_deep_is_no_plan(
+    words: tuple[str, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "p").write_text(NESTED)
+    assert "not a plan of bb" in failed(words, tmp_path, capsys)
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [{}, {"ops": 5}, {"ops": None}, {"ops": [{"a": 1}, 5]}, {"ops": [{"id": 5}]}, {"ops": ["id"]},
+     {"ops": [], "changes": [5]}, {"ops": [], "reach": 5}, {"ops": [], "notices": [{}]},
+     {"ops": [{"id": "n", "op": "CreateNetwork", "spec": 5}]},
+     {"ops": [{"id": "n", "op": "CreateNetwork", "spec": {"kind": "internal", "subnet": "x"}}]}],
+)  # fmt: skip
+def test_a_file_with_other_contents_is_not_applied(
+    odd: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "p").write_text(json.dumps({**HEAD, **odd}))
+    assert "not a plan of bb" in failed(("apply",), tmp_path, capsys)
+
+
+def test_what_was_saved_can_be_applied(tmp_path: Path) -> None:
+    for made in (a_plan(), eventful()):
+        save(made, tmp_path / "p")
+        assert read_to_apply(tmp_path / "p") == read(tmp_path / "p")
+
+
+def failed(words: tuple[str, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> str:
+    """What is said by a verb that ends with 1."""
+    made = home(tmp_path)
+    assert main(["--home", str(made), "-C", str(made), *words, str(tmp_path / "p")]) == 1
+    return capsys.readouterr().err

@@ -86,6 +86,24 @@ def template(file: File, known: Known) -> list[Diagnostic]:
     ]
 
 
+def dockerfile(file: File) -> list[Diagnostic]:
+    """A Dockerfile that is named relative to nothing: bb may be called anywhere."""
+    provider = file.data.get("agent_provider")
+    path = provider.get("dockerfile") if isinstance(provider, dict) else None
+    if not isinstance(path, str) or not path or path.startswith(("/", "~")):
+        return []
+    return [
+        findings.at(
+            file.source,
+            file.tree,
+            ("agent_provider", "dockerfile"),
+            "BB2104",
+            "agent_provider.dockerfile is not an absolute path",
+            "write the whole path: /... or ~/...",
+        )
+    ]
+
+
 def empty_repos(file: File) -> list[Diagnostic]:
     """``repos:`` with nothing below it: inherit or clear?"""
     gate = file.data.get("git-gate")

@@ -82,6 +82,7 @@ def parse_bottle(entry: Entry, known: Known) -> Result[Bottle]:
         contents.empty_repos(file)
         + contents.plain_credentials(file)
         + contents.template(file, known)
+        + contents.dockerfile(file)
     )
     policy = Policy()
     if isinstance(file.keys, BottleFile):

@@ -138,10 +138,11 @@ def _budget(pool: dict[str, Any]) -> str:
 
 def _mark(found: dict[str, Any]) -> str:
     """What stands out: a hold, drift, or edits that nobody applied yet."""
-    if found["held"]:
-        return f"! {found['held']['policy']}"
+    held = found["held"]["policy"] if found["held"] else ""
     if found["declared"] == "no":
-        return "! not declared any more"
+        return "! " + ", ".join(filter(None, ("not declared any more", held)))
+    if held:
+        return f"! {held}"
     if found["drift"]:
         return "~ drift"
     return "~ not applied yet" if found["pending"] else ""

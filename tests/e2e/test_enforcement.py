@@ -104,6 +104,23 @@ def test_an_operator_cuts_off_at_once_and_releases(small: Live) -> None:
     assert small.client("claude")[0]["status"] == 200
 
 
+def test_orders_reach_a_bottle_that_is_not_declared_any_more_or_whose_manifest_is_broken(
+    small: Live,
+) -> None:
+    """Whoever edits the manifests cannot switch the emergency stop off."""
+    written = (small.home / "agents/web.md").read_text()
+    small.write("agents/web.md", written.replace("---\n", "---\nunheard_of: 1\n", 1))
+    small.bb("cutoff", "--all")
+    assert small.client("claude")[0]["status"] in (402, 403)
+    (small.home / "agents/web.md").unlink()
+    assert "not declared any more" in small.bb("status").stdout
+    assert "not declared any more" in small.bb("kill", "web").stderr
+    assert small.containers("web") == [] and small.internet.requests("api.anthropic.com") == []
+    small.write("agents/web.md", written)
+    assert "bb release web" in small.bb("apply", "--yes").stdout
+    assert small.containers("web") == [], "it stays killed when it is declared again"
+
+
 @pytest.mark.parametrize("order", ["cutoff", "kill"])
 def test_an_edit_that_waits_while_a_bottle_is_held_is_asked_for_at_its_release(
     small: Live, order: str

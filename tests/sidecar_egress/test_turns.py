@@ -24,7 +24,7 @@ from botbottle.sidecar.egress.frames import AT_ONCE, Hop
 from botbottle.sidecar.egress.layers import Http
 from botbottle.sidecar.egress.sockets import Sockets
 from botbottle.sidecar.egress.turns import FEW, LITTLE, READ, STEPS, Breath, Turns, paced
-from botbottle.sidecar.egress.windows import Windowed
+from botbottle.sidecar.egress.windows import PacedHttp1, Windowed
 from tests.sidecar_egress.inside import Inside
 from tests.sidecar_egress.raw_upstream import RawUpstream, Talk, some
 from tests.sidecar_egress.rig import EXAMPLE, until
@@ -216,7 +216,7 @@ def test_small_messages_are_judged_so_many_a_turn_in_their_order(
             until(lambda: sum(map(len, got)) >= COUNT * 7, "all messages to arrive")
     assert sum(ticks.done.values()) == COUNT, "none was left out"
     assert ticks.most <= TURN
-    assert texts(b"".join(got)) == said
+    assert texts(b"".join(got)[: COUNT * 7]) == said, "in their order"
 
 
 def texts(frames: bytes) -> bytes:
@@ -244,7 +244,8 @@ def test_frames_that_finish_nothing_are_looked_at_so_many_a_turn(
             tls.sendall(b"\x02\x80\0\0\0\0" + PART * COUNT + b"\x80\x80\0\0\0\0")
             until(lambda: bool(got), "the message to arrive")
             seen.stop()
-    assert sum(seen.done.values()) == COUNT + 2 and seen.most <= TURN
+            total = sum(seen.done.values())
+    assert total == COUNT + 2 and seen.most <= TURN
 
 
 CHUNK = b"1\r\nx\r\n"
@@ -280,6 +281,28 @@ def test_small_chunks_are_passed_on_so_many_a_turn(
                 got += some(tls)
     assert got.count(CHUNK) == (COUNT if way == "response" else 0)
     assert sum(ticks.done.values()) > COUNT and ticks.most <= 3 * TURN
+
+
+def test_informational_heads_are_passed_over_so_many_a_turn(
+    inside: Inside, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer = b"HTTP/1.1 100 C\r\n\r\n" * COUNT + b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+
+    def talk(stream: socket.socket, _: bytes) -> None:
+        stream.sendall(answer)
+
+    with talking(talk, inside) as far:
+        inside.deliver(Route(EXAMPLE, far.port, allow_private=True))
+        with (
+            inside.tunnel(EXAMPLE, far.port, "http/1.1") as tls,
+            counting(inside, monkeypatch, PacedHttp1, "_head") as ticks,
+        ):
+            tls.sendall(f"GET / HTTP/1.1\r\nHost: {EXAMPLE}:{far.port}\r\n\r\n".encode())
+            got = b""
+            while not got.endswith(b"ok"):
+                got += some(tls)
+    assert got.startswith(b"HTTP/1.1 200") and b"100 C" not in got
+    assert sum(ticks.done.values()) >= COUNT and ticks.most <= 2 * TURN
 
 
 def frame(kind: int, flags: int, number: int, body: bytes = b"") -> bytes:

@@ -28,7 +28,7 @@ from mitmproxy.proxy.layers.http._http_h2 import BufferedH2Connection
 from botbottle.sidecar.egress.channel import STEP
 from botbottle.sidecar.egress.kept import Buffers
 from botbottle.sidecar.egress.portions import portions
-from botbottle.sidecar.egress.turns import Breath, many, paced
+from botbottle.sidecar.egress.turns import FEW, Breath, many, paced
 from botbottle.sidecar.egress.upstream_http1 import WorldHttp1
 
 type Commands = Generator[commands.Command, Any, Any]
@@ -285,9 +285,19 @@ class WorldHttp2(Forgetful, Http2Client):
 class PacedHttp1(WorldHttp1):
     """HTTP/1 towards an upstream, so much at a time."""
 
+    _passed_over = 0  # informational heads, of which nobody hears
+
     def _handle_event(self, event: events.Event) -> Commands:
         made = super()._handle_event(event)
         yield from paced(made) if many(event) else made
+
+    def _head(self, event: events.ConnectionEvent) -> Generator[commands.Command, Any, bool]:
+        informational = yield from super()._head(event)
+        if informational:
+            self._passed_over += 1
+            if self._passed_over % FEW == 0:
+                yield Breath()
+        return informational
 
 
 def _nobody() -> None:

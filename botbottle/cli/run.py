@@ -69,7 +69,8 @@ class Run(Task, frozen=True):
         if consent.digest:
             shown = only_shown(shown, consent.ops)
         if shown.empty or consent.holds(shown) or consent.saved is None:
-            write_plan(self.context, shown, "text")
+            with self.read_or_told("nothing was changed, as the plan was not shown"):
+                write_plan(self.context, shown, "text")
         if error := blocking_error(shown):
             raise error
         if shown.empty:

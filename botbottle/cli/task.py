@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Self
 
 from msgspec import Struct
@@ -11,7 +12,7 @@ from botbottle.cli.plan import finish
 from botbottle.errors import ApplyIncomplete, BBError, Exit
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from botbottle.cli.context import Context
     from botbottle.cli.interrupt import Interrupt
@@ -103,6 +104,8 @@ class Task(Struct, frozen=True):
             not_started=[{"op": n.op.id, "why": n.why, "by": n.by} for n in left],
             seconds=round(result.seconds, 3) if result else 0.0,
         )
+        with self.read_or_told(f"the outcome is: {outcome}"):
+            self.machine.out.flush()
 
     def end(self, plan: Plan) -> int:
         """The stable last line, after the warning about policies that nobody would carry out."""
@@ -111,8 +114,19 @@ class Task(Struct, frozen=True):
         if self.verb == "apply":
             found = unwatched(self.declared, self.session.view(self.declared))
             self.context.err.write(warning(found))
-        finish(self.context, plan, self.verb, 0, done=True)
+        with self.read_or_told("nothing is left to do"):
+            finish(self.context, plan, self.verb, 0, done=True)
         return int(Exit.OK)
+
+    @contextmanager
+    def read_or_told(self, what: str) -> Iterator[None]:
+        """Where whoever reads the product has left (``| head``): say what has become of the run,
+        before the process ends for it."""
+        try:
+            yield
+        except BrokenPipeError:
+            self.say(f"nobody reads its output any more; {what}")
+            raise
 
     def say(self, text: str) -> None:
         self.context.err.write(f"bb {self.verb}: {text}\n")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,17 +11,36 @@ from botbottle.cli.product import write_private
 from botbottle.errors import BBError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from botbottle.model.plan import Plan
 
 MAJOR = "1"
+CHECKSUM = "checksum"
 WRITE = "bb plan --out FILE writes one"
 
 
 def save(made: Plan, path: Path) -> None:
-    """Write the plan document, owner only, as a whole or not at all. Raises BBError."""
-    from botbottle.ui.plan_json import dumps
+    """Write the plan document with its checksum, owner only, as a whole or not at all. Raises
+    BBError."""
+    from botbottle.ui.plan_json import document
 
-    write_private(path, dumps(made), "the plan")
+    data = document(made)
+    data[CHECKSUM] = checksum(data)
+    write_private(path, text_of(data), "the plan")
+
+
+def text_of(data: Mapping[str, Any]) -> str:
+    """A document as ``bb plan --json`` writes it."""
+    return json.dumps(data, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def checksum(data: Mapping[str, Any]) -> str:
+    """SHA-256 over all of a document but the checksum itself, as JSON with sorted keys. No key is
+    in it: it finds a file that was edited, not one that was made to deceive."""
+    rest = {key: value for key, value in data.items() if key != CHECKSUM}
+    text = json.dumps(rest, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode("ascii")).hexdigest()
 
 
 def no_plan(path: Path) -> BBError:
@@ -29,7 +49,8 @@ def no_plan(path: Path) -> BBError:
 
 
 def read(path: Path) -> dict[str, Any]:
-    """A saved plan's document. Raises BBError when it is none, or of another major format."""
+    """A saved plan's document. Raises BBError when it is none, of another major format, or not as
+    it was saved, as far as it says how it was."""
     try:
         data = json.loads(path.read_text("utf-8"))
         major, digest = str(data["format_version"]).split(".")[0], data["digest"]
@@ -45,6 +66,12 @@ def read(path: Path) -> dict[str, Any]:
             where=str(path),
             hint="plan again: bb plan --out FILE",
         )
+    try:
+        edited = CHECKSUM in data and data[CHECKSUM] != checksum(data)
+    except RecursionError as error:
+        raise no_plan(path) from error
+    if edited:
+        raise BBError("the plan was edited after it was saved", where=str(path), hint=WRITE)
     return dict(data)
 
 

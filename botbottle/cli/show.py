@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -33,6 +32,10 @@ def register(app: typer.Typer) -> None:
         else:
             context.out.write(text(data, file))
         context.out.flush()
+        if saved.CHECKSUM not in data:
+            context.err.write(
+                "bb show: it has no checksum, so nobody can tell whether it was edited\n"
+            )
         context.err.write(
             f"bb show: digest {data['digest']}; bb apply {file} applies it if it still holds\n"
         )
@@ -42,7 +45,7 @@ def register(app: typer.Typer) -> None:
 def as_json(data: Mapping[str, Any], path: Path) -> str:
     """The document as ``bb plan --json`` writes it. Raises BBError when it is nested too deep."""
     try:
-        return json.dumps(data, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+        return saved.text_of(data)
     except RecursionError as error:
         raise saved.no_plan(path) from error
 

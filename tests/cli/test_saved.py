@@ -14,6 +14,7 @@ from botbottle.cli.saved import read, read_to_apply, save
 from botbottle.errors import BBError
 from botbottle.model.ledger_view import FreezeRecord
 from botbottle.model.plan import Plan
+from botbottle.ui.plan_json import dumps
 from botbottle.ui.plan_text import render
 from tests.cli.homes import home
 from tests.support.worlds import World, declared
@@ -90,6 +91,7 @@ class TestShow:
     ) -> None:
         save(a_plan(), tmp_path / "p")
         document = json.loads((tmp_path / "p").read_text())
+        del document["checksum"]
         document["project"] = document["notices"][0]["message"] = "\x1b]0;x\x07\u202e"
         (tmp_path / "p").write_text(json.dumps(document))
         assert main(["show", str(tmp_path / "p")]) == 0
@@ -166,3 +168,40 @@ def failed(words: tuple[str, ...], tmp_path: Path, capsys: pytest.CaptureFixture
     made = home(tmp_path)
     assert main(["--home", str(made), "-C", str(made), *words, str(tmp_path / "p")]) == 1
     return capsys.readouterr().err
+
+
+def edit_reach(document: Any) -> None:
+    document["reach"] = []
+
+
+def edit_needs(document: Any) -> None:
+    document["notices"][0]["needs"] = ""
+
+
+def edit_change(document: Any) -> None:
+    document["changes"][0]["action"] = "update"
+
+
+@pytest.mark.parametrize("words", [("show",), ("show", "--json"), ("apply", "--yes")])
+@pytest.mark.parametrize("edit", [edit_reach, edit_needs, edit_change])
+def test_a_plan_that_was_edited_is_neither_shown_nor_applied(
+    words: tuple[str, ...], edit: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    save(a_plan(), tmp_path / "p")
+    document = json.loads((tmp_path / "p").read_text())
+    (tmp_path / "p").write_text(json.dumps(document))  # laid out otherwise: no edit
+    assert read(tmp_path / "p") == document
+    edit(document)
+    (tmp_path / "p").write_text(json.dumps(document))
+    assert "edited after it was saved" in failed(words, tmp_path, capsys)
+
+
+def test_a_plan_without_a_checksum_is_shown_as_one_that_may_have_been_edited(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    save(a_plan(), tmp_path / "p")
+    assert main(["show", str(tmp_path / "p")]) == 0
+    assert "no checksum" not in capsys.readouterr().err
+    (tmp_path / "p").write_text(dumps(a_plan()))
+    assert main(["show", str(tmp_path / "p")]) == 0
+    assert "no checksum" in capsys.readouterr().err

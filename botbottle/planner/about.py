@@ -8,6 +8,8 @@ from botbottle.model.plan import Action, Ref, StopContainer
 from botbottle.model.resources import ObservedContainer
 from botbottle.planner.draft import Draft
 
+SILENT = "not-answering"  # why a sidecar is stopped that should refuse and does not answer
+
 
 class About(TypedDict):
     """The fields that all ops have, as keywords."""

@@ -8,6 +8,7 @@ from botbottle.model.fragment import attached_to
 from botbottle.model.plan import Action, AwaitReady, Notice, PushConfig, Ref, StartContainer
 from botbottle.model.resources import ObservedContainer, SidecarStatus
 from botbottle.model.sidecar_config import SidecarConfig
+from botbottle.planner.about import SILENT, stop
 from botbottle.planner.config_fields import Places, config_changes
 from botbottle.planner.container import ContainerPlan
 from botbottle.planner.draft import Draft
@@ -56,9 +57,10 @@ def wake(
     status = status_of(draft, egress)
     if status is not None and status.ready:
         return egress.ready
+    silenced = silence(draft, want, egress.kept if egress.running else None)
     started: tuple[str, ...] = ()
-    if not egress.running:
-        reason = why_started(draft, want, egress, "egress")
+    if silenced or not egress.running:
+        reason = SILENT if silenced else why_started(draft, want, egress, "egress")
         started = (
             draft.add(
                 StartContainer(
@@ -66,7 +68,7 @@ def wake(
                     resource=f"{name}/egress",
                     bottle=name,
                     reason=reason,
-                    after=(*egress.ready, *before),
+                    after=(*egress.ready, *before, *silenced),
                     expect=attached_to(a.network for a in want.egress.networks),
                     ref=egress.ref,
                 )
@@ -78,12 +80,20 @@ def wake(
             resource=f"{name}/egress",
             bottle=name,
             reason="not-ready",
-            after=(*egress.ready, *started),
+            after=(*egress.ready, *silenced, *started),
             ref=egress.ref,
             control=want.paths.control,
         )
     )
     return (*egress.ready, *started, waiting)
+
+
+def silence(draft: Draft, want: Wanted, running: ObservedContainer | None) -> tuple[str, ...]:
+    """Stop a sidecar that should refuse and does not answer: an agent that keeps it busy, or has
+    made it hang, would go on being served. Started again it refuses until it is configured."""
+    if want.standing.free or running is None or draft.observed.sidecars.get(running.id) is not None:
+        return ()
+    return (stop(draft, running, want.spec.name, "egress", SILENT, kill=True),)
 
 
 def why_started(draft: Draft, want: Wanted, container: ContainerPlan, role: str) -> str:
@@ -135,6 +145,8 @@ def cut_off(draft: Draft, want: Wanted, egress: ObservedContainer | None) -> Non
         plan = ContainerPlan(Ref(egress.name, egress.id), egress)
         if status_of(draft, plan) is not None:
             plan_push(draft, want, plan, (), ())
+        else:
+            silence(draft, want, egress if plan.running else None)
 
 
 def _back(draft: Draft, want: Wanted, status: SidecarStatus | None) -> frozenset[str]:

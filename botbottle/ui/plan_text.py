@@ -16,6 +16,7 @@ NAMES = {
     "missing": "",
     "not-running": "is not running",
     "never-started": "an apply ended before it was started",
+    "not-answering": "should refuse and does not answer",
     "not-configured": "",
     "not-declared": "is not declared any more",
     "state-absent": "declared absent",

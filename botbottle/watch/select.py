@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Literal
 from msgspec import Struct
 from msgspec.structs import replace
 
-from botbottle.model.plan import DeliverEnv, Op, Plan, PushConfig, RecordEnforcement
+from botbottle.model.plan import (
+    DeliverEnv,
+    Op,
+    Plan,
+    PushConfig,
+    RecordEnforcement,
+    StopContainer,
+)
+from botbottle.planner.about import SILENT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -69,7 +77,8 @@ def _cuts(op: Op, waiting: frozenset[str]) -> bool:
     if op.bottle in waiting:
         return False
     held = isinstance(op, PushConfig) and bool(op.config.hold.policy) and not op.config.routes
-    return held or (isinstance(op, RecordEnforcement) and not op.lift)
+    silenced = isinstance(op, StopContainer) and op.reason == SILENT
+    return held or silenced or (isinstance(op, RecordEnforcement) and not op.lift)
 
 
 def _held_up(op: Op, left: Mapping[str, Op]) -> bool:

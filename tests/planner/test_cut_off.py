@@ -9,7 +9,13 @@ from msgspec.structs import replace
 
 from botbottle.model.bottle import Policy
 from botbottle.model.ledger_view import HoldRecord
-from botbottle.model.plan import PushConfig, RecordEnforcement
+from botbottle.model.plan import (
+    AwaitReady,
+    PushConfig,
+    RecordEnforcement,
+    StartContainer,
+    StopContainer,
+)
 from botbottle.watch.select import allowed
 from tests.support.worlds import World, bottle, declared
 
@@ -73,3 +79,54 @@ def test_what_else_a_blocked_bottle_needs_is_not_done(policy: Policy) -> None:
     world.view = replace(world.view, holds={KEY: hold})
     waiting = allowed(world.plan(WANT), "safe", frozenset({"web"}))
     assert not [op for op in waiting.ops if op.bottle == "web"], "back-off is for everything"
+
+
+def unheard(world: World) -> str:
+    """Its sidecar runs and answers nobody; the sidecar's id."""
+    (sidecar,) = world.by_kind("egress")
+    world.observed = replace(world.observed, sidecars={})
+    return sidecar.id
+
+
+@pytest.mark.parametrize("hold", [order, use_up])
+def test_a_sidecar_that_should_refuse_and_does_not_answer_is_stopped_first(
+    hold: Callable[[World], None],
+) -> None:
+    """An agent that keeps it busy would go on being served."""
+    world = World()
+    world.converge(WANT)
+    sidecar = unheard(world)
+    hold(world)
+    made = world.plan(WANT)
+    ops = {op.id: op for op in allowed(made, "safe").ops}
+    (halt,) = [op for op in ops.values() if isinstance(op, StopContainer)]
+    assert halt.ref.id == sidecar and halt.kill and not halt.after
+    (start,) = [op for op in ops.values() if isinstance(op, StartContainer)]
+    (ready,) = [op for op in ops.values() if isinstance(op, AwaitReady)]
+    (push,) = [op for op in ops.values() if isinstance(op, PushConfig)]
+    assert halt.id in start.after and start.id in ready.after and ready.id in push.after
+    assert not push.config.routes
+    world.run(made.ops)
+    assert world.plan(WANT).empty
+
+
+def test_one_that_answers_is_only_told_and_one_that_is_free_only_waited_for() -> None:
+    world = World()
+    world.converge(WANT)
+    order(world)
+    assert not [op for op in world.plan(WANT).ops if isinstance(op, StopContainer)]
+    world = World()
+    world.converge(WANT)
+    unheard(world)
+    assert not [op for op in world.plan(WANT).ops if isinstance(op, StopContainer)]
+
+
+@pytest.mark.parametrize("taken", TAKEN)
+def test_so_it_is_where_somebody_has_the_bottles_names(taken: str) -> None:
+    world = World()
+    world.converge(WANT)
+    TAKEN[taken](world)
+    sidecar = unheard(world)
+    order(world)
+    ops = [op for op in allowed(world.plan(WANT), "safe").ops if op.bottle == "web"]
+    assert [op.ref.id for op in ops if isinstance(op, StopContainer)] == [sidecar]

@@ -16,7 +16,8 @@ KNOWN = {
     "disconnected", "duplicate-network", "env-outdated", "extra-copy", "final-name", "frozen",
     "held", "killed", "latched", "lifted", "limits-changed", "limits-unknown", "makes-way",
     "missing", "narrows-first", "network-changed", "network-superseded", "never-started",
-    "new-container", "not-configured", "not-declared", "not-ready", "not-running", "not-wanted",
+    "new-container", "not-answering", "not-configured", "not-declared", "not-ready", "not-running",
+    "not-wanted",
     "operator", "paused", "renamed", "restored", "resumed", "secret-changed", "should-not-run",
     "spec-changed", "started", "state-absent", "superseded", "waits",
 }  # fmt: skip

@@ -25,9 +25,10 @@ from botbottle.locking import operator
 from botbottle.model import canonical
 from botbottle.model.bottle import Declared
 from botbottle.model.paths import HomePaths
-from botbottle.model.plan import Op, Plan
+from botbottle.model.plan import CreateVolume, Op, Plan
 from botbottle.planner.approved import guard_of, narrowed, reach_of, started, use_of
-from botbottle.session import UNPRIVILEGED, Session
+from botbottle.planner.names import names
+from botbottle.session import UNPRIVILEGED, Session, copied_workspaces
 from botbottle.ui.events import Event
 from botbottle.vault import MemoryVault
 
@@ -107,6 +108,7 @@ def carry_out(
     held = {h.bottle for h in plan.held}
     if fence():
         narrow(session, declared, ledger, _bottles(plan.ops) - held)
+        forget(session, declared, ledger, emptied(plan, facts.paths.home_id))
     result = execute(
         plan,
         engine,
@@ -166,6 +168,23 @@ def narrow(session: Session, declared: Declared, ledger: Ledger, names: Collecti
     if kept is not None and narrows(kept, declared, names):
         left = narrowed(kept, declared, names)
         save(ledger, declared, canonical.canonical(left), PARTIAL)
+
+
+def emptied(plan: Plan, home: str) -> set[str]:
+    """The bottles whose workspace volume is made anew."""
+    made = [op for op in plan.ops if isinstance(op, CreateVolume)]
+    return {
+        op.bottle for op in made if op.spec.name == names(home, plan.project, op.bottle).workspace
+    }
+
+
+def forget(session: Session, declared: Declared, ledger: Ledger, bottles: Collection[str]) -> None:
+    """Nothing is in these workspaces: where the copy fails or is interrupted, it is made again."""
+    kept = session.applied(declared) or {}
+    copied = copied_workspaces(kept)
+    left = {name: folder for name, folder in copied.items() if name not in bottles}
+    if left != copied:
+        save(ledger, declared, canonical.canonical({**kept, "workspaces": left}), PARTIAL)
 
 
 def narrows(kept: Mapping[str, Any], declared: Declared, names: Collection[str]) -> bool:

@@ -23,6 +23,7 @@ from botbottle.credentials import Credentials
 from botbottle.engine.api import EngineRead
 from botbottle.errors import LedgerOutdated, ManifestError
 from botbottle.load.env import EnvValues
+from botbottle.load.trees import lacking
 from botbottle.manifests import Manifests
 from botbottle.model.bottle import BottleSpec, Declared
 from botbottle.model.ledger_view import LedgerView
@@ -116,10 +117,10 @@ class Session:
             approved={name: frozenset(r) for name, r in applied.get("reach", {}).items()},
             guards=Guards(applied.get("guards", {})),
             uses=applied.get("uses", {}),
-            workspaces=applied.get("workspaces", {}),
+            workspaces=copied_workspaces(applied),
             upstream_ca=read_ca(declared.settings.egress_ca),
             skills_dir=str(skills),
-            no_trees=no_skills(skills, declared),
+            no_trees=lacking(skills, declared),
             project_root=declared.project.root,
             only=tuple(only),
             destroy=destroy,
@@ -276,20 +277,13 @@ def declared_or_raise(loaded: Loaded) -> Declared:
     return loaded.declared
 
 
-def no_skills(folder: Path, declared: Declared) -> dict[str, str]:
-    """Directories of declared skills that cannot be copied, and why: known before anything goes
-    that they are copied into the successor of."""
-    found = {}
-    for name in sorted({s for b in declared.bottles for s in b.skills}):
-        path = folder / name
-        if not path.is_dir():
-            found[str(path)] = f"the skill {name} is no directory at {path}"
-        elif any(step.is_symlink() for step in (path, *path.parents)):
-            found[str(path)] = (
-                f"the skill {name}: {path} is, or leads through, a symbolic link, "
-                "which is not followed"
-            )
-    return found
+def copied_workspaces(applied: Mapping[str, Any]) -> dict[str, str]:
+    """Bottle → the folder that was copied into it. A generation of an older bb, which copied it
+    at every replacement, tells it with the bottles."""
+    if "workspaces" in applied or "uses" in applied:
+        return dict(applied.get("workspaces", {}))
+    bottles = applied.get("bottles", ())
+    return {b["name"]: b["workspace"] for b in bottles if b.get("workspace")}
 
 
 def sidecar_user() -> str:

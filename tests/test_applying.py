@@ -21,7 +21,7 @@ from botbottle.ledger import open_ledger
 from botbottle.model.bottle import Declared, Policy
 from botbottle.model.ledger_view import HoldRecord
 from botbottle.model.paths import HomePaths
-from botbottle.model.plan import Plan
+from botbottle.model.plan import CreateVolume, Plan
 from botbottle.model.route import Dlp, Route
 from botbottle.planner.facts import Facts, Guards
 from botbottle.providers import HOST_LOGINS
@@ -229,3 +229,32 @@ def test_a_first_apply_without_its_end_approves_what_is_done(desk: Desk) -> None
     desk.patch.setattr(desk.session, "applied", lambda _: None)
     desk.carry_out(desk.want((A, C)), fails("api"))
     assert desk.hosts("web") == {A.host, C.host} and desk.hosts("api") == set()
+
+
+@pytest.mark.parametrize("made", [True, False])
+def test_what_was_copied_into_a_workspace_that_is_made_anew_is_forgotten_before_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, made: bool
+) -> None:
+    """The copy may fail: the next apply must not think that it is there. Work that is there stays
+    known."""
+    desk = Desk(tmp_path, monkeypatch)
+    want = declared(bottle(workspace="src"), bottle("api", workspace="lib"))
+    desk.save(generation(desk.session, want, ()))
+    world = World()
+    if not made:
+        world.converge(want)
+    plan = world.plan(declared(replace(want.bottles[0], prompt="new"), want.bottles[1]))
+    assert any(isinstance(op, CreateVolume) for op in plan.ops) == made
+    seen: list[Any] = []
+
+    def execute(*_: object, **__: object) -> Result:
+        seen.append((desk.applied() or {})["workspaces"])
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("botbottle.applying.execute", execute)
+    with pytest.raises(KeyboardInterrupt):
+        carry_out(
+            desk.session, want, plan,
+            engine=None, control=None, ledger=desk.ledger, emit=lambda _: None,  # type: ignore[arg-type]
+        )  # fmt: skip
+    assert seen == [{} if made else {"web": "src", "api": "lib"}]

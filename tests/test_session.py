@@ -8,18 +8,20 @@ import time
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from botbottle.applying import generation, vault_of
 from botbottle.errors import LedgerError, LedgerOutdated, exit_code_for
 from botbottle.ledger import migrations, open_ledger
 from botbottle.ledger.schema import STEPS
 from botbottle.ledger.sqlite import SqliteDb
+from botbottle.load.trees import lacking
 from botbottle.model import canonical
-from botbottle.model.bottle import Declared, EnvVar
+from botbottle.model.bottle import Declared, EnvVar, Project
 from botbottle.model.route import Dlp, Route
 from botbottle.model.sidecar_config import fingerprint
 from botbottle.planner.wanted import guard
-from botbottle.session import NO_KEY, no_skills
+from botbottle.session import NO_KEY, copied_workspaces
 from tests.support.sessions import session
 from tests.support.worlds import bottle, declared
 
@@ -179,10 +181,30 @@ def test_declared_skills_that_cannot_be_copied_are_known_with_their_reason(tmp_p
     folder = tmp_path / ".claude/skills"
     (folder / "good").mkdir(parents=True)
     (folder / "linked").symlink_to(folder / "good")
+    (folder / "nowhere").symlink_to(folder / "missing")
     (folder / "file").write_text("")
-    want = declared(bottle(skills=("good", "linked")), bottle("b", skills=("file", "gone")))
-    found = no_skills(folder, want)
-    assert {Path(p).name: "link" in why for p, why in found.items()} == {
-        "file": False, "gone": False, "linked": True,
+    named = ("file", "gone", "nowhere")
+    want = declared(bottle(skills=("good", "linked")), bottle("b", skills=named))
+    assert sorted(Path(p).name for p in lacking(folder, want)) == sorted(named)
+    assert lacking(folder, declared(bottle(skills=("good",)))) == {}
+
+
+def test_so_are_workspaces_of_the_project(tmp_path: Path) -> None:
+    (tmp_path / "src").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "src")
+    bottles = [bottle(n, workspace=n) for n in ("src", "link", "gone")]
+    want = replace(declared(*bottles), project=Project("p", str(tmp_path), "/home/op"))
+    found = lacking(tmp_path, want)
+    assert {p.rpartition("/")[2]: "link" in why for p, why in found.items()} == {
+        "link": True, "gone": False,
     }  # fmt: skip
-    assert no_skills(folder, declared(bottle(skills=("good",)))) == {}
+    home = replace(want, project=Project("home", "", "/home/op"))
+    assert all("there is none here" in why for why in lacking(tmp_path, home).values())
+    assert set(lacking(tmp_path, home)) == {"/src", "/link", "/gone"}
+
+
+def test_what_was_copied_is_known_from_an_older_generation_too() -> None:
+    old = {"bottles": [{"name": "web", "workspace": "src"}, {"name": "db"}]}
+    assert copied_workspaces(old) == {"web": "src"}
+    assert copied_workspaces({**old, "uses": {}, "workspaces": {"db": "lib"}}) == {"db": "lib"}
+    assert copied_workspaces({**old, "uses": {}}) == {}

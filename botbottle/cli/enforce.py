@@ -106,7 +106,8 @@ def order(
 ) -> int:
     """Record the order for all, cut all at once, carry out. A bottle that a stronger order holds
     already is told of and holds up no other. Raises Refused when that is so of all."""
-    session, declared, chosen = reached(context, names, everyone)
+    found = reached(context, names, everyone)
+    session, declared, chosen = found.session, found.declared, found.names
     project, message = declared.project.id, reason or f"{policy} by the operator"
     stronger: dict[str, Refused] = {}
     try:
@@ -123,7 +124,7 @@ def order(
     if not held:
         raise next(iter(stronger.values()))
     context.err.writelines(f"bb {policy}: {refused.message}\n" for refused in stronger.values())
-    run = Run(context, session, declared, policy, tuple(held))
+    run = Run(context, session, declared, policy, tuple(held), approves=not found.broken)
     try:
         return carry_out(run.for_machines() if json_ else run, Consent(yes=True), show=True)
     except EngineUnreachable:

@@ -39,12 +39,19 @@ class Former(Struct, frozen=True):
         return tuple(sorted((*(spec.name for spec in self.specs), *self.unknown)))
 
 
-def reached(
-    context: Context, names: Sequence[str], everyone: bool
-) -> tuple[Session, Declared, tuple[str, ...]]:
-    """Session, today's manifests with the bottles that they lack, and the named ones, at least
-    one. Raises UsageError for unknown names, Refused where all are none, ManifestError where
-    manifests are broken and nothing was ever applied."""
+class Reached(Struct, frozen=True):
+    """An order's session, today's manifests with the bottles that they lack, and the named ones, at
+    least one. ``broken``: the manifests could not be read; nothing is kept as applied from them."""
+
+    session: Session
+    declared: Declared
+    names: tuple[str, ...]
+    broken: bool = False
+
+
+def reached(context: Context, names: Sequence[str], everyone: bool) -> Reached:
+    """Whom an order reaches. Raises UsageError for unknown names, Refused where all are none,
+    ManifestError where manifests are broken and nothing was ever applied."""
     if bool(names) == everyone:
         raise UsageError("name the bottles, or say --all")
     from botbottle.session import declared_or_raise
@@ -69,7 +76,8 @@ def reached(
             hint="bb destroy removes what is not declared any more",
         )
     _say(context, former, chosen, broken=broken is not None)
-    return session, replace(declared, bottles=(*declared.bottles, *former.specs)), chosen
+    whole = replace(declared, bottles=(*declared.bottles, *former.specs))
+    return Reached(session, whole, chosen, broken is not None)
 
 
 def today(context: Context, session: Session) -> tuple[Declared, Loaded | None]:

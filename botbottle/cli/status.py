@@ -8,8 +8,8 @@ import typer
 
 from botbottle.cli.common import open_session
 from botbottle.cli.context import Context
-from botbottle.cli.ordered import former_of, today
-from botbottle.errors import Exit
+from botbottle.cli.ordered import Former, former_of, today
+from botbottle.errors import BBError, Exit
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,7 +33,11 @@ def register(app: typer.Typer) -> None:
         context: Context = ctx.obj
         session = open_session(context)
         declared, broken = today(context, session)
-        former = former_of(session, declared)
+        try:
+            former = former_of(session, declared)
+        except BBError as error:  # what is declared is shown all the same
+            former = Former()
+            context.err.write(f"bb status: bottles that are not declared: {error.message}\n")
         if broken is not None and not former.names:
             declared_or_raise(broken)
         found = collect(session, declared, former.specs)

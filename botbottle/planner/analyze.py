@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from msgspec.structs import replace
+
 from botbottle.budget.projection import exhausted_at
 from botbottle.model.bottle import BottleSpec
 from botbottle.model.ledger_view import LedgerView
@@ -51,10 +53,16 @@ def _widened(draft: Draft) -> Iterable[Notice]:
 
 
 def _active(draft: Draft, want: Wanted) -> SidecarConfig | None:
-    """What the bottle's running sidecar has active."""
-    kept = next((c for c in draft.mine(want.spec.name, "egress") if c.state == "running"), None)
+    """What the bottle's running sidecar has active; of a held one, which has no routes, with those
+    that were approved last."""
+    name = want.spec.name
+    kept = next((c for c in draft.mine(name, "egress") if c.state == "running"), None)
     status = draft.observed.sidecars.get(kept.id) if kept else None
-    return status.config if status else None
+    active = status.config if status else None
+    approved = draft.facts.guards.get(name)
+    if active is not None and active.hold.policy and approved is not None:
+        return replace(active, routes=approved.routes)
+    return active
 
 
 def _raised(draft: Draft, wants: Sequence[Wanted]) -> Iterable[Notice]:

@@ -35,11 +35,11 @@ def attach(
 ) -> tuple[str, ...]:
     """Make the attachments of a kept container the wanted ones; returns the ops' ids."""
     fits = {a.network: _fitting(keep, a, networks[a.network]) for a in spec.networks}
-    stray = [
-        e
-        for e in keep.endpoints
-        if e not in fits.values() and (keep.id, e.network_id) not in draft.cuts
-    ]
+    unwanted = [e for e in keep.endpoints if e not in fits.values()]
+    stray = [e for e in unwanted if (keep.id, e.network_id) not in draft.cuts]
+    # Others are cut already for the sake of a network that goes; a start waits for these, too.
+    cut_there = (draft.cuts.get((keep.id, e.network_id)) for e in unwanted)
+    known = tuple(i for i in cut_there if i is not None)
     cut = tuple(_disconnect(draft, spec, ref, resource, e) for e in stray)
     missing = [a for a in spec.networks if fits[a.network] is None]
     joined = tuple(
@@ -50,7 +50,7 @@ def attach(
         fields += tuple(FieldChange("network", "", a.network) for a in missing)
         drift = bool(cut) or keep.state != "created"  # an apply may have ended before it joined all
         draft.change(resource, spec.bottle, Action.UPDATE, "attachments", fields, drift=drift)
-    return (*cut, *joined)
+    return (*known, *cut, *joined)
 
 
 def _fitting(

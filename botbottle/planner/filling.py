@@ -29,8 +29,9 @@ def trees(draft: Draft, want: Wanted) -> Trees:
     copied = _copied(draft, name)
     if folder in copied:
         return rest
-    if copied:
-        text = f"copies {folder} over the bottle's /workspace, which has {', '.join(copied)}"
+    if copied or any(c.state != "created" for c in draft.mine(name, "agent")):
+        has = ", ".join(copied) or "the work of an agent"
+        text = f"copies {folder} over the bottle's /workspace, which has {has}"
         draft.notices.append(Notice("BB322", name, text, "destroy"))
     return want.trees
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from botbottle.model import labels
 from botbottle.model.plan import Notice
 from botbottle.model.sidecar_config import SidecarConfig
 from botbottle.planner.approved import compared, use_of
@@ -36,7 +37,7 @@ def policy(draft: Draft, want: Wanted) -> Iterable[Notice]:
     if before is not None:
         yield from _weakened(name, before, want.config)
     yield from _unprotected(name, before, want.config)
-    yield from _uncounted(name, live, want.config)
+    yield from _uncounted(name, old, want.config)  # also a held one tells what it counts
     if want.spec.forward_host_credentials and not _forwarded_before(draft, want, old):
         _, credential, _ = chosen(want.spec)
         part = "access token" if credential.scheme == "oauth" else "API key"
@@ -53,8 +54,12 @@ def _used(draft: Draft, want: Wanted) -> Iterable[Notice]:
     which they are is approved, and that the agent file is the project's and not one of home."""
     name, spec = want.spec.name, want.spec
     known, now = draft.facts.uses.get(name), use_of(spec)
-    there = draft.mine(name, "egress") or draft.mine(name, "agent")
-    if spec.layer != "project" or known == now or (known is None and there):
+    there = (*draft.mine(name, "agent"), *draft.mine(name, "egress"))
+    chain = ",".join(spec.ancestry)  # as containers tell it where no generation does
+    same = known == now or (
+        known is None and there and all(c.labels.get(labels.SOURCE) == chain for c in there)
+    )
+    if spec.layer != "project" or same:
         return
     bottles = ", ".join(map(repr, spec.own or spec.ancestry[:1]))
     before = f" (approved: {known})" if known else ""

@@ -13,6 +13,7 @@ import pytest
 
 from botbottle.cli import enforce
 from botbottle.cli.context import Context
+from botbottle.cli.ordered import Reached
 from botbottle.errors import EngineUnreachable, LedgerUnavailable, Refused
 from botbottle.ledger import open_ledger
 from botbottle.model.paths import HomePaths, account
@@ -38,7 +39,7 @@ class Fleet:
             ledger.register(account("p", name), ())
         ledger.close()
         session = SimpleNamespace(paths=self.paths)
-        monkeypatch.setattr(enforce, "reached", lambda *_: (session, DECLARED, NAMES))
+        monkeypatch.setattr(enforce, "reached", lambda *_: Reached(session, DECLARED, NAMES))
         monkeypatch.setattr(enforce, "writing", lambda *_: open_ledger(self.url))
         monkeypatch.setattr(enforce, "carry_out", self._carry_out)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
+from botbottle.model import labels
 from botbottle.model.plan import CopyFiles, Plan
 from botbottle.model.resources import ObservedContainer
 from botbottle.planner.facts import Facts
@@ -45,6 +46,29 @@ def test_another_folder_is_shown_and_asked_for(there: World) -> None:
     assert ("workspace", "src", "lib") in fields
     assert filled(made) == ["/src/p/lib"] and "destroy" in made.needs
     assert asked(made) == ["copies lib over the bottle's /workspace, which has src"]
+
+
+def test_a_folder_is_not_copied_over_the_work_of_an_agent_that_had_none_unasked() -> None:
+    world = World()
+    world.converge(declared(bottle()), ROOT)
+    made = world.plan(FIRST, ROOT)
+    assert filled(made) == ["/src/p/src"] and made.needs == ("destroy",)
+    assert asked(made) == [
+        "copies src over the bottle's /workspace, which has the work of an agent"
+    ]
+
+
+def test_an_agent_of_an_older_bb_is_replaced_and_keeps_its_work(there: World) -> None:
+    """Its variables do not tell the folder; the last generation does."""
+    (agent,) = there.by_kind("agent")
+    spec = agent.labels[labels.SPEC].replace('["BB_WORKSPACE","src"],', "")
+    assert spec != agent.labels[labels.SPEC]
+    old = {**agent.labels, labels.SPEC: spec, labels.SPEC_HASH: "older"}
+    there.set(agent, labels=old)
+    made = there.plan(FIRST, replace(ROOT, workspaces={"web": "src"}))
+    assert "create:web/agent" in [op.id for op in made.ops]
+    assert filled(made) == [] and made.needs == ()
+    assert there.plan(FIRST, ROOT).needs == ("destroy",), "where nothing is known it is asked for"
 
 
 def gone(world: World, state: str) -> None:

@@ -10,6 +10,7 @@ from botbottle.model.bottle import BottleSpec, EnvVar
 from botbottle.model.ledger_view import HoldRecord
 from botbottle.model.route import Dlp, Route
 from botbottle.planner.approved import reach_of
+from botbottle.planner.wanted import guard
 from tests.planner.test_analyze import after
 from tests.support.worlds import FACTS, World, bottle, declared
 
@@ -94,3 +95,41 @@ def test_a_host_that_is_counted_no_longer_or_for_another_asks_for_it(
     assert found["BB310"].needs == "budget" and "llm.example" in found["BB310"].message
     unrouted = world.plan(declared(bottle(), provider_hosts=later))
     assert "BB310" not in {n.code for n in unrouted.notices}, "it is not reached any more"
+
+
+def test_it_asks_also_when_the_edit_came_while_the_bottle_was_held() -> None:
+    spec, before = bottle(routes=(Route("llm.example"),)), (("claude", ("llm.example",)),)
+    world = World()
+    world.converge(declared(spec, provider_hosts=before))
+    hold = HoldRecord(world.key("web"), "cutoff", "operator", "", "op:1", 0.0)
+    world.view = replace(world.view, holds={world.key("web"): hold})
+    world.converge(declared(spec, provider_hosts=before))
+    world.view = replace(world.view, holds={})
+    made = world.plan(declared(spec))
+    assert "budget" in made.needs
+    assert "budget" not in world.plan(declared(spec, provider_hosts=before)).needs
+
+
+def test_an_approved_host_that_nobody_meters_comes_back_unasked_after_a_hold() -> None:
+    spec = bottle(routes=(Route("api.groq.com"),))
+    world = World()
+    world.converge(declared(spec))
+    hold = HoldRecord(world.key("web"), "cutoff", "operator", "", "op:1", 0.0)
+    world.view = replace(world.view, holds={world.key("web"): hold})
+    world.converge(declared(spec))
+    world.view = replace(world.view, holds={})
+    known = replace(FACTS, guards={"web": guard(spec)}, approved={"web": frozenset(reach_of(spec))})
+    assert world.plan(declared(spec), known).needs == ()
+    other = bottle(routes=(Route("api.groq.com"), Route("api.mistral.ai")))
+    assert "widen" in world.plan(declared(other), known).needs
+
+
+def test_where_no_generation_tells_the_use_the_containers_do() -> None:
+    """A home of an older bb: its agents' labels name the bottle files."""
+    spec = bottle(layer="project", own=("dev",), ancestry=("dev",))
+    world = World()
+    world.converge(declared(spec))
+    same = replace(spec, prompt="x")
+    assert "BB304" not in {n.code for n in world.plan(declared(same)).notices}
+    prod = replace(spec, own=("prod",), ancestry=("prod",))
+    assert "BB304" in {n.code for n in world.plan(declared(prod)).notices}

@@ -7,7 +7,7 @@ import pytest
 from msgspec.structs import replace
 
 from botbottle.model import labels
-from botbottle.model.plan import DisconnectNetwork, Plan, RemoveNetwork
+from botbottle.model.plan import DisconnectNetwork, Plan, RemoveNetwork, StartContainer
 from botbottle.model.resources import Endpoint, ObservedContainer, ObservedNetwork
 from tests.support.worlds import World, bottle, declared
 
@@ -47,6 +47,19 @@ def test_so_does_one_that_nobody_declares(world: World) -> None:
     world.converge(declared(bottle("web"), bottle("api")))
     agent, network = connected(world, "web", "api")
     assert cut_before_it_goes(world.plan(declared(bottle("web"))), agent, network)
+
+
+def test_a_start_waits_for_a_cut_that_is_made_for_the_networks_sake(world: World) -> None:
+    """It expects to be on its own networks only."""
+    world.converge(declared(bottle("api"), bottle("web")))
+    agent, network = connected(world, "web", "api")
+    found = next(c for c in world.observed.containers if c.id == agent.id)
+    world.set(found, state="exited")
+    made = world.plan(declared(bottle("api", state="absent"), bottle("web")))
+    assert cut_before_it_goes(made, agent, network)
+    (cut,) = [op for op in made.ops if isinstance(op, DisconnectNetwork)]
+    (start,) = [op for op in made.ops if isinstance(op, StartContainer)]
+    assert start.bottle == "web" and cut.id in start.after
 
 
 def test_a_stopped_container_on_it_is_cut_in_the_same_plan(world: World) -> None:

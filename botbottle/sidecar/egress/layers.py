@@ -28,7 +28,7 @@ from botbottle.sidecar.egress.denial import Denial
 from botbottle.sidecar.egress.lines import BadLines, Lines
 from botbottle.sidecar.egress.options import LayerOptions
 from botbottle.sidecar.egress.stream import Stream
-from botbottle.sidecar.egress.turns import many, paced
+from botbottle.sidecar.egress.turns import many, paced, waits
 from botbottle.sidecar.egress.windows import (
     AgentHttp2,
     Grant,
@@ -64,7 +64,12 @@ class AgentHttp1(Http1Server):
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)
-        self.buf = Lines()
+        self.buf = Lines(MAX_HEAD)
+
+    def handle_event(self, event: events.Event) -> Commands:
+        """As the original; what waited for a breath comes before what is said after it."""
+        if not waits(self, event):
+            yield from super().handle_event(event)
 
     def _handle_event(self, event: events.Event) -> Commands:
         """As the original, but what is sent ahead of its turn is not kept without bound."""
@@ -94,9 +99,6 @@ class AgentHttp1(Http1Server):
 
         The only thing the original itself sends from here is its HTML page for a malformed head.
         """
-        if len(self.buf) > MAX_HEAD:
-            yield from self._refuse(_MALFORMED)
-            return
         try:
             for command in super().read_headers(event):
                 if isinstance(command, commands.SendData):
@@ -104,6 +106,8 @@ class AgentHttp1(Http1Server):
                 yield command
         except BadLines as bad:
             yield from self._refuse(_FOLDED if bad.folded else _MALFORMED)
+        if self.state == self.read_headers and len(self.buf) > MAX_HEAD:  # it has no end yet
+            yield from self._refuse(_MALFORMED)
 
     def _refuse(self, answer: bytes) -> Commands:
         yield commands.SendData(self.conn, answer)

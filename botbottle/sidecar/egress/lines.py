@@ -23,7 +23,12 @@ class BadLines(h11.RemoteProtocolError):
 
 
 class Lines(ReceiveBuffer):
-    """What came of a connection and is not read yet."""
+    """What came of a connection and is not read yet. ``limit``: bytes of one head; 0 for none
+    here."""
+
+    def __init__(self, limit: int = 0) -> None:
+        super().__init__()
+        self._limit = limit
 
     def maybe_extract_lines(self) -> list[bytearray] | None:
         """As the original: all lines until an empty one, None while there is none. Raises
@@ -31,6 +36,8 @@ class Lines(ReceiveBuffer):
         lines = super().maybe_extract_lines()
         if lines is None:
             return None
+        if self._limit and sum(map(len, lines)) > self._limit:
+            raise BadLines(f"a head has more than {self._limit} bytes", folded=False)
         if len(lines) > MAX_FIELDS + 1:
             raise BadLines(f"a head has more than {MAX_FIELDS} fields", folded=False)
         for line in lines:

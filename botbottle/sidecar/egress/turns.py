@@ -15,7 +15,8 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import Any
 
-from mitmproxy.proxy import commands, events
+from mitmproxy.proxy import commands, events, layer
+from mitmproxy.proxy.layers.http import _events as hevents
 
 STEPS = 256  # events and commands of one turn: some ten milliseconds
 FEW = 32  # commands between two breaths
@@ -111,3 +112,17 @@ def paced(made: Commands) -> Commands:
 def many(event: events.Event) -> bool:
     """Whether an event may be more than a turn's work."""
     return isinstance(event, events.DataReceived) and len(event.data) > SMALL
+
+
+def waits(paced_layer: layer.Layer, event: events.Event) -> bool:
+    """Put what is said to a layer behind what waits for it already, if anything does. When one goes
+    on after a breath the rest of its read comes first, and what others answer to that would
+    overtake what they said before."""
+    late = (
+        paced_layer._paused is None
+        and bool(paced_layer._paused_event_queue)
+        and isinstance(event, hevents.HttpEvent)
+    )
+    if late:
+        paced_layer._paused_event_queue.append(event)
+    return late

@@ -28,7 +28,7 @@ from mitmproxy.proxy.layers.http._http_h2 import BufferedH2Connection
 from botbottle.sidecar.egress.channel import STEP
 from botbottle.sidecar.egress.kept import Buffers
 from botbottle.sidecar.egress.portions import portions
-from botbottle.sidecar.egress.turns import FEW, Breath, many, paced
+from botbottle.sidecar.egress.turns import FEW, Breath, many, paced, waits
 from botbottle.sidecar.egress.upstream_http1 import WorldHttp1
 
 type Commands = Generator[commands.Command, Any, Any]
@@ -115,6 +115,11 @@ class Forgetful(Http2Connection):
     h2_conn: Windowed
     _most = _FEW
 
+    def handle_event(self, event: events.Event) -> Commands:
+        """As the original; what waited for a breath comes before what is said after it."""
+        if not waits(self, event):
+            yield from super().handle_event(event)
+
     def _handle_event(self, event: events.Event) -> Commands:
         """As the original; of many frames that came together, so many at a time."""
         if not many(event):
@@ -128,6 +133,12 @@ class Forgetful(Http2Connection):
             if self._handle_event == self.done:
                 return
             yield from super()._handle_event(events.DataReceived(self.conn, part))
+
+    def forget_after(self, event: events.Event) -> None:
+        """Only when all that came together was told: an answer may be given in between, and a
+        stream whose end is still to be told is over for h2 already."""
+        if isinstance(event, events.DataReceived):
+            self.forget()
 
     def forget(self) -> None:
         """Forget what is over, now and then."""
@@ -169,7 +180,7 @@ class AgentHttp2(Forgetful, Http2Server):
         yield from super()._handle_event(event)
         if isinstance(event, hevents.ResponseEndOfMessage) and event.stream_id in self._denied:
             yield from self._stop(event.stream_id)
-        self.forget()
+        self.forget_after(event)
 
     def _stop(self, stream_id: int) -> Commands:
         """Tell the agent that the rest of a refused request is not wanted (RFC 9113, 8.1), unless
@@ -219,7 +230,7 @@ class WorldHttp2(Forgetful, Http2Client):
                 yield commands.SendData(self.conn, update)
         elif not isinstance(event, hevents.HttpEvent) or self._goes_on(event):
             yield from super()._handle_event(event)
-            self.forget()
+            self.forget_after(event)
         while self._stranded:
             said, code = "the connection closed before its turn", self.ReceiveProtocolError.code
             error = hevents.ResponseProtocolError(self._stranded.pop(0), said, code)
@@ -236,6 +247,13 @@ class WorldHttp2(Forgetful, Http2Client):
         self.stream_queue.clear()
         self._leaving.clear()
         yield from super().close_connection(msg)
+
+    def done(self, event: events.Event) -> Commands:
+        """As the original; a head that came while the connection had more to read is answered."""
+        if isinstance(event, hevents.RequestHeaders):
+            said, code = "the connection closed before its turn", self.ReceiveProtocolError.code
+            yield ReceiveHttp(hevents.ResponseProtocolError(event.stream_id, said, code))
+        yield from super().done(event)
 
     def _goes_on(self, event: hevents.HttpEvent) -> bool:
         """Whether an event is for the peer now. The original takes any of a stream that it does not

@@ -8,9 +8,15 @@ import time
 
 import pytest
 
-from tests.support.live import Live, eventually
+from tests.support.live import Live, docker, eventually
 
 SMALL = "budget: {claude: 3000}\n"
+HANG = """
+import os, signal
+for pid in map(int, filter(str.isdigit, os.listdir("/proc"))):
+    if pid not in (1, os.getpid()):
+        os.kill(pid, signal.SIGSTOP)
+"""
 
 
 def spend(live: Live, **script: object) -> list[dict]:
@@ -119,6 +125,20 @@ def test_orders_reach_a_bottle_that_is_not_declared_any_more_or_whose_manifest_i
     small.write("agents/web.md", written)
     assert "bb release web" in small.bb("apply", "--yes").stdout
     assert small.containers("web") == [], "it stays killed when it is declared again"
+
+
+def test_a_sidecar_that_hangs_is_stopped_by_an_order_and_refuses_after_it(small: Live) -> None:
+    """An agent may keep it busy, or have made it hang: a cutoff waits for nobody's answer."""
+    sidecar = small.container(kind="egress")
+    docker("exec", sidecar, "python3", "-c", HANG)
+    done = small.bb("cutoff", "web")
+    assert "was not cut off at once" in done.stderr
+    assert small.container(kind="egress") == sidecar, "the same one, started again"
+    assert small.client("claude")[0]["status"] in (402, 403)
+    assert small.internet.requests("api.anthropic.com") == []
+    assert audit(small)[0]["policy"] == "cutoff"
+    small.bb("release", "web")
+    assert small.client("claude")[0]["status"] == 200
 
 
 @pytest.mark.parametrize("order", ["cutoff", "kill"])

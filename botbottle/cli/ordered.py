@@ -7,6 +7,7 @@ ordered by what was last applied of it.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -58,13 +59,16 @@ def reached(context: Context, names: Sequence[str], everyone: bool) -> Reached:
 
     session = open_session(context)
     declared, broken = today(context, session)
-    try:
-        former, trouble = former_of(session, declared), None
-    except BBError as error:  # whoever is declared is ordered all the same
-        former, trouble = Former(), error
+    here = {b.name for b in declared.bottles}
+    former, trouble = Former(), None
+    if everyone or not here.issuperset(names):  # else nothing is read that may fail or hang
+        try:
+            former = former_of(session, declared)
+        except BBError as error:  # whoever is declared is ordered all the same
+            trouble = error
     if broken is not None and not former.names:
         declared_or_raise(broken)
-    known = sorted({*(b.name for b in declared.bottles), *former.names})
+    known = sorted({*here, *former.names})
     for name in names:
         if name not in known:
             raise trouble or unknown(name, known, "bottle", "bb status shows the names")
@@ -114,8 +118,8 @@ def _last_applied(
 
     found: dict[str, BottleSpec] = {}
     for generation in ledger.generations(declared.project.id, limit=SETS) if names else ():
-        document = ledger.document(generation.digest)
-        if document:
+        document = ledger.document(generation.digest) or "{}"
+        with suppress(KeyError, TypeError, ValueError):  # of a bb that wrote it in another way
             for spec in restore(document, declared.project).bottles:
                 if spec.name in names:
                     found.setdefault(spec.name, spec)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from msgspec.structs import replace
 
 from botbottle.cli.common import open_session
 from botbottle.cli.context import Context
@@ -38,8 +39,13 @@ def register(app: typer.Typer) -> None:
         except BBError as error:  # what is declared is shown all the same
             former = Former()
             context.err.write(f"bb status: bottles that are not declared: {error.message}\n")
-        if broken is not None and not former.names:
-            declared_or_raise(broken)
+        if broken is not None:
+            if not former.names:
+                declared_or_raise(broken)
+            context.err.write("bb status: the manifests are broken; shown is what was applied\n")
+            declared, former = replace(declared, bottles=former.specs), Former()
+        for name in former.unknown:
+            context.err.write(f"bb status: {name} is not declared any more; bb apply removes it\n")
         found = collect(session, declared, former.specs)
         if json_:
             context.document(project=declared.project.id, bottles=found)
@@ -54,8 +60,6 @@ def collect(
     """One row a declared bottle, by name, and one for each that was (``former``) and is there."""
     facts = session.facts(declared)
     observed = session.observe(declared, facts)
-    from msgspec.structs import replace
-
     from botbottle.planner.plan import plan, states_of
 
     view = session.view(declared)
@@ -66,7 +70,13 @@ def collect(
     specs = sorted(everyone.bottles, key=lambda b: b.name)
     gone = {b.name for b in former}
     rows = [row(b, states[b.name], observed, made, session) for b in specs]
-    return [{**found, "declared": "no"} if found["name"] in gone else found for found in rows]
+    return [undeclared(found) if found["name"] in gone else found for found in rows]
+
+
+def undeclared(found: dict[str, Any]) -> dict[str, Any]:
+    """A row of a bottle that is not declared any more: no order on it is lifted before it is."""
+    held = found["held"] and {**found["held"], "way_out": "bb apply removes it"}
+    return {**found, "declared": "no", "held": held}
 
 
 def row(

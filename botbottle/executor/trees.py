@@ -30,8 +30,11 @@ class Entry(Struct, frozen=True):
     link: str = ""
 
 
+HEAD = 512  # bytes that an entry takes in an archive beside its content
+
+
 class Room:
-    """Bytes that may still be read. ``source`` names the tree in the refusal."""
+    """Bytes that may still be kept of trees. ``source`` names the tree in the refusal."""
 
     def __init__(self, size: int) -> None:
         self.size, self.left = size, size
@@ -42,7 +45,7 @@ class Room:
             raise BBError(
                 f"{source} is too large to copy (limit {self.size >> 20} MiB)",
                 code="BB1012",
-                hint="name a smaller folder, or mount nothing and clone inside the bottle",
+                hint="name a smaller folder, or clone inside the bottle",
             )
 
 
@@ -52,7 +55,9 @@ def entries(source: str, room: Room) -> Iterator[Entry]:
     try:
         handle = _start(source)
         try:
-            yield from _below(handle, source, room)
+            for entry in _below(handle, source, room):
+                room.take(HEAD, source)
+                yield entry
         finally:
             os.close(handle)
     except OSError as error:

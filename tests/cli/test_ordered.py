@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from botbottle.cli import enforce
+from botbottle.cli import enforce, ordered
 from botbottle.cli.run import Run
 from botbottle.errors import Exit
 from botbottle.ledger import open_ledger
@@ -110,3 +110,29 @@ def test_status_goes_by_what_was_applied_while_a_manifest_is_broken(bench: Bench
     write(bench.project / ".bot-bottle", {"agents/other": "bottle: limited\nunheard_of: 1"})
     code, out, err = bench.bb("status")
     assert code == int(Exit.INVALID) and "web" in out and "unheard_of" in err
+    assert "shown is what was applied" in err and "not declared" not in out
+
+
+def test_an_order_on_a_declared_bottle_does_not_wait_for_what_else_there_is(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ordered, "former_of", lambda *_: pytest.fail("it was looked up"))
+    assert bench.bb("cutoff", "web")[0] == 0 and CUT == [["web"]]
+
+
+def test_an_applied_set_that_cannot_be_read_hides_no_older_one(bench: Bench) -> None:
+    found = load(bench.home, bench.project).declared
+    assert found is not None
+    ledger = open_ledger(HomePaths(str(bench.home)).ledger_db)
+    with contextlib.closing(ledger):
+        for text in ("{}", '{"bottles": [7], "settings": {}}'):
+            ledger.save_generation(found.project.id, text, plan_digest="d", by="ann", now=2.0)
+    (bench.project / ".bot-bottle/agents/web.md").unlink()
+    assert bench.bb("kill", "web")[0] == 0 and RUNS == [("kill", ("web",), ["web"])]
+
+
+def test_status_tells_the_way_out_of_an_undeclared_bottle_that_is_held(bench: Bench) -> None:
+    assert bench.bb("cutoff", "web")[0] == 0
+    (bench.project / ".bot-bottle/agents/web.md").unlink()
+    (row,) = json.loads(bench.bb("status", "--json")[1])["bottles"]
+    assert row["held"]["way_out"] == "bb apply removes it"

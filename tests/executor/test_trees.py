@@ -11,7 +11,7 @@ import pytest
 
 from botbottle.errors import BBError
 from botbottle.executor import trees
-from botbottle.executor.trees import Room, entries
+from botbottle.executor.trees import HEAD, Room, entries
 
 SECRET = b"HOSTSECRET"
 
@@ -33,7 +33,7 @@ def read(source: Path, size: int = 1 << 20) -> dict[str, bytes]:
 
 
 def test_a_tree_is_read_in_a_stable_order(project: Path) -> None:
-    found = [e.path for e in entries(str(project / "src"), Room(10))]
+    found = [e.path for e in entries(str(project / "src"), Room(1 << 20))]
     assert found == ["", "a", "sub", "sub/b"] and read(project / "src") == {
         "a": b"a",
         "sub/b": b"b",
@@ -91,10 +91,11 @@ def test_a_file_too_large_is_refused_before_it_is_read(
         read(project / "src")
 
 
-def test_all_files_together_are_bounded(project: Path) -> None:
-    assert read(project / "src", 2) == {"a": b"a", "sub/b": b"b"}
+def test_all_entries_together_are_bounded(project: Path) -> None:
+    room = 4 * HEAD + 2  # two folders, and two files of a byte each
+    assert read(project / "src", room) == {"a": b"a", "sub/b": b"b"}
     with pytest.raises(BBError, match="too large"):
-        read(project / "src", 1)
+        read(project / "src", room - 1)
 
 
 def test_pipes_are_passed_over_and_hold_up_nobody(project: Path) -> None:

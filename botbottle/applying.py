@@ -20,15 +20,23 @@ from msgspec import Struct
 from botbottle.engine.api import EngineWrite
 from botbottle.errors import BBError, ImageBuildFailed
 from botbottle.executor import Control, Result, execute
+from botbottle.hosted import UNPRIVILEGED
 from botbottle.ledger.api import Ledger
 from botbottle.locking import operator
 from botbottle.model import canonical
 from botbottle.model.bottle import Declared
 from botbottle.model.paths import HomePaths
 from botbottle.model.plan import CreateVolume, Op, Plan
-from botbottle.planner.approved import guard_of, narrowed, reach_of, started, use_of
+from botbottle.planner.approved import (
+    copied_workspaces,
+    guard_of,
+    narrowed,
+    reach_of,
+    started,
+    use_of,
+)
 from botbottle.planner.names import names
-from botbottle.session import UNPRIVILEGED, Session, copied_workspaces
+from botbottle.session import Session
 from botbottle.ui.events import Event
 from botbottle.vault import MemoryVault
 

@@ -8,12 +8,10 @@ them can see another world than the others.
 from __future__ import annotations
 
 import functools
-import json
 import os
-import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
@@ -21,7 +19,8 @@ from botbottle import __version__
 from botbottle.control.api import ControlRead
 from botbottle.credentials import Credentials
 from botbottle.engine.api import EngineRead
-from botbottle.errors import LedgerOutdated, ManifestError
+from botbottle.errors import ManifestError
+from botbottle.hosted import read_ca, sidecar_user
 from botbottle.load.env import EnvValues
 from botbottle.load.trees import lacking
 from botbottle.manifests import Manifests
@@ -31,28 +30,25 @@ from botbottle.model.paths import HomePaths
 from botbottle.model.plan import Plan
 from botbottle.model.resources import Observed
 from botbottle.model.sidecar_config import fingerprint
+from botbottle.planner.approved import copied_workspaces
 from botbottle.planner.facts import Facts, Guards
 from botbottle.planner.names import ledger_name, names, outer_name
-from botbottle.planner.pending import limits_of
 from botbottle.planner.plan import plan
 from botbottle.planner.wanted import SIDECAR_RECIPE, env_names, image_recipe, routes
 from botbottle.providers import login
+from botbottle.reading import LedgerReads
 from botbottle.snapshots import with_snapshots
 from botbottle.statuses import statuses
 
 if TYPE_CHECKING:
-    from botbottle.ledger.api import Ledger
-    from botbottle.ledger.records import Generation
     from botbottle.load import Loaded, Overrides
 
 NO_KEY = "00000000"  # in place of every fingerprint while there is no key
-UNPRIVILEGED = 65532  # uid of sidecars when bb itself runs as root
 
 
-class Session:
+class Session(LedgerReads):
     """Everything a reading verb needs. ``environ`` holds the host's variables (never copied to
-    ``os.environ``); ``env_values`` the asked and copied values of bottles, in memory.
-    ``upgrades``: whether this verb may bring an older bb's ledger up to date, as ``bb apply``."""
+    ``os.environ``); ``env_values`` the asked and copied values of bottles, in memory."""
 
     def __init__(
         self,
@@ -64,18 +60,13 @@ class Session:
         overrides: Overrides | None = None,
     ) -> None:
         self.home = home
+        self.paths = HomePaths(str(home))
         self.environ = environ
         self.engine = engine
         self.control = control
         self.manifests = Manifests(home, cwd, overrides)
         self.env_values: dict[str, Mapping[str, str]] = {}
-        self.ledger: Ledger | None = None
-        self.upgrades = False
         self.credentials = Credentials(environ)
-
-    @property
-    def paths(self) -> HomePaths:
-        return HomePaths(str(self.home))
 
     def load(self) -> Loaded:
         """Read all manifests; errors do not raise here."""
@@ -187,63 +178,6 @@ class Session:
         active = statuses(self.control, self.paths, found, asking, self.key)
         return replace(found, sidecars=active)
 
-    def ledger_url(self, declared: Declared) -> str:
-        return declared.settings.ledger or self.paths.ledger_db
-
-    def open_ledger(self, declared: Declared, *, write: bool = False) -> Ledger:
-        """Open the project's ledger. Reading does not create it."""
-        from botbottle.ledger import open_ledger
-
-        return open_ledger(self.ledger_url(declared), create=write, read_only=not write)
-
-    def reading(self, declared: Declared) -> Ledger | None:
-        """The ledger kept open for this session's reads, or None before the first apply."""
-        if self.ledger is None:
-            from botbottle.ledger import ledger_exists
-
-            found = ledger_exists(self.ledger_url(declared))
-            self.ledger = self._opened(declared) if found else None
-        return self.ledger
-
-    def _opened(self, declared: Declared) -> Ledger:
-        """For reading. An older bb's ledger is brought up to date first where that is allowed."""
-        try:
-            return self.open_ledger(declared)
-        except LedgerOutdated:
-            if not self.upgrades:
-                raise
-        self.open_ledger(declared, write=True).close()
-        return self.open_ledger(declared)
-
-    def view(self, declared: Declared) -> LedgerView:
-        """The ledger's reading; an empty one before the first apply."""
-        ledger = self.reading(declared)
-        now = time.time()
-        return ledger.view(now, limits_of(declared)) if ledger else LedgerView(now=now)
-
-    def revision(self, declared: Declared) -> int:
-        """Grows with every change of accounts, limits and holds; -1 before the first apply."""
-        ledger = self.reading(declared)
-        return ledger.revision() if ledger else -1
-
-    def newest(self, declared: Declared) -> Generation | None:
-        """What was last applied or approved; None before that."""
-        ledger = self.reading(declared)
-        generations = ledger.generations(declared.project.id, limit=1) if ledger else ()
-        return generations[0] if generations else None
-
-    def applied(self, declared: Declared) -> dict[str, Any] | None:
-        """The document of the newest generation; None before the first one."""
-        found, ledger = self.newest(declared), self.reading(declared)
-        document = ledger.document(found.digest) if found and ledger else None
-        return dict(json.loads(document)) if document else None
-
-    def close(self) -> None:
-        """Close the ledger, if it was opened."""
-        if self.ledger is not None:
-            self.ledger.close()
-            self.ledger = None
-
     def _old_password(self, declared: Declared) -> bool:
         """Whether the ledger service uses another password than this process. Not a question for
         ``bb watch``, whose own may be the older one: it takes over the service's."""
@@ -275,31 +209,3 @@ def declared_or_raise(loaded: Loaded) -> Declared:
             hint="bb validate shows each with its place",
         )
     return loaded.declared
-
-
-def copied_workspaces(applied: Mapping[str, Any]) -> dict[str, str]:
-    """Bottle → the folder that was copied into it. A generation of an older bb, which copied it
-    at every replacement, tells it with the bottles."""
-    if "workspaces" in applied or "uses" in applied:
-        return dict(applied.get("workspaces", {}))
-    bottles = applied.get("bottles", ())
-    return {b["name"]: b["workspace"] for b in bottles if b.get("workspace")}
-
-
-def sidecar_user() -> str:
-    """``uid:gid`` of sidecars: this user, or an unprivileged one when bb runs as root."""
-    if os.getuid() == 0:
-        return f"{UNPRIVILEGED}:{UNPRIVILEGED}"
-    return f"{os.getuid()}:{os.getgid()}"
-
-
-def read_ca(path: str) -> str:
-    """PEM text of the extra CA. Raises ManifestError when the file cannot be read."""
-    if not path:
-        return ""
-    try:
-        return Path(path).expanduser().read_text("ascii")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ManifestError(
-            f"egress_ca cannot be read: {type(error).__name__}", where=path
-        ) from error

@@ -20,8 +20,9 @@ from botbottle.model import canonical
 from botbottle.model.bottle import Declared, EnvVar, Project
 from botbottle.model.route import Dlp, Route
 from botbottle.model.sidecar_config import fingerprint
+from botbottle.planner.approved import copied_workspaces
 from botbottle.planner.wanted import guard
-from botbottle.session import NO_KEY, copied_workspaces
+from botbottle.session import NO_KEY
 from tests.support.sessions import session
 from tests.support.worlds import bottle, declared
 

@@ -39,6 +39,15 @@ def guard_of(spec: BottleSpec) -> dict[str, Any]:
     return guard(spec).to_wire()
 
 
+def copied_workspaces(applied: Mapping[str, Any]) -> dict[str, str]:
+    """Bottle → the folder that was copied into it. A generation of an older bb, which copied it
+    at every replacement, tells it with the bottles."""
+    if "workspaces" in applied or "uses" in applied:
+        return dict(applied.get("workspaces", {}))
+    bottles = applied.get("bottles", ())
+    return {b["name"]: b["workspace"] for b in bottles if b.get("workspace")}
+
+
 def narrowed(
     kept: Mapping[str, Any], declared: Declared, names: Collection[str] = ()
 ) -> dict[str, Any]:

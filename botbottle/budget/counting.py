@@ -7,19 +7,19 @@ from collections.abc import Sequence
 from botbottle.model.bottle import Settings
 from botbottle.model.usage import Tokens
 
-CLASSES = ("input_uncached", "cache_read", "cache_write_5m", "cache_write_1h", "output")
+CLASSES = ("cache_read", "cache_write_1h", "cache_write_5m", "input_uncached", "output")
 
 
 def counted_classes(settings: Settings) -> tuple[str, ...]:
-    """The classes that ``settings.yml`` asks to count."""
+    """The classes that ``settings.yml`` asks to count, sorted."""
     wanted = {
-        "input_uncached": settings.count_input,
         "cache_read": settings.count_cache_read,
-        "cache_write_5m": settings.count_cache_write,
         "cache_write_1h": settings.count_cache_write,
+        "cache_write_5m": settings.count_cache_write,
+        "input_uncached": settings.count_input,
         "output": True,
     }
-    return tuple(name for name in CLASSES if wanted[name])
+    return tuple(name for name, counts in wanted.items() if counts)
 
 
 def counted(tokens: Tokens, classes: Sequence[str]) -> int:

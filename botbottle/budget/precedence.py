@@ -35,15 +35,6 @@ def providers(scopes: Iterable[Scope]) -> tuple[str, ...]:
     return tuple(sorted({x.provider for s in scopes for x in s.limits}))
 
 
-def governing_keys(scopes: Sequence[Scope], mode: Mode) -> frozenset[LimitKey]:
-    """All pools that govern a bottle, over all providers."""
-    return frozenset(
-        (scope.key, limit.provider, limit.window)
-        for provider in providers(scopes)
-        for scope, limit in governing(scopes, provider, mode)
-    )
-
-
 def with_overrides(scopes: Sequence[Scope], overrides: Mapping[LimitKey, int]) -> tuple[Scope, ...]:
     """The scopes with operators' limits in place of (or beside) the declared ones."""
     return tuple(replace(s, limits=_merged(s, overrides)) for s in scopes)

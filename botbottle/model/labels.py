@@ -9,7 +9,6 @@ KIND = PREFIX + "kind"  # agent | egress | ledger | internal | outer | image | s
 SPEC_HASH = PREFIX + "spec-hash"
 SPEC_HASH_VERSION = PREFIX + "spec-hash-version"
 SPEC = PREFIX + "spec"
-IMAGE_ID = PREFIX + "image-id"
 SOURCE = PREFIX + "source"
 VERSION = PREFIX + "version"
 HOME = PREFIX + "home"  # short hash of the bb home directory: two homes never meet

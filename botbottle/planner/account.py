@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from botbottle.budget.counting import counted_classes
 from botbottle.model.bottle import BottleSpec, Scope, Settings
 from botbottle.model.diagnostic import Origin
 from botbottle.model.ledger_view import LedgerView, Pool, Registered, registration_digest
@@ -11,28 +12,16 @@ from botbottle.planner.enforce import pool_key
 from botbottle.planner.wanted import WAITS, Wanted
 
 
-def counted(settings: Settings) -> tuple[str, ...]:
-    """Token classes that budgets count, sorted."""
-    classes = ["output"]
-    if settings.count_input:
-        classes.append("input_uncached")
-    if settings.count_cache_read:
-        classes.append("cache_read")
-    if settings.count_cache_write:
-        classes += ["cache_write_5m", "cache_write_1h"]
-    return tuple(sorted(classes))
-
-
 def registration(spec: BottleSpec, settings: Settings) -> str:
     """Digest of a bottle's account as its manifests want it."""
     mode, agent = spec.budget_mode(settings.budget_mode), f"{spec.project}/{spec.agent}"
-    return registration_digest(spec.scopes, mode, counted(settings), agent, spec.ancestry)
+    return registration_digest(spec.scopes, mode, counted_classes(settings), agent, spec.ancestry)
 
 
 def plan_register(draft: Draft, want: Wanted, settings: Settings, view: LedgerView) -> str:
     """Write the account when the ledger has another registration, or none of a bottle that is to
     run. An edit that waits (see ``pending``) is only shown."""
-    spec, count = want.spec, counted(settings)
+    spec, count = want.spec, counted_classes(settings)
     known = view.registered.get(want.account)
     if known is None:
         if want.mode != "running":
@@ -71,7 +60,7 @@ def limit_changes(
         FieldChange(key, was, now, draft.written.get(key, ()))
         for key, was, now in (
             ("budget_mode", known.mode, spec.budget_mode(settings.budget_mode)),
-            ("count", ", ".join(known.count), ", ".join(counted(settings))),
+            ("count", ", ".join(known.count), ", ".join(counted_classes(settings))),
         )
         if was != now
     ]

@@ -12,11 +12,12 @@ from collections.abc import Mapping, Sequence
 from msgspec import Struct
 from msgspec.structs import replace
 
+from botbottle.budget.counting import counted_classes
 from botbottle.budget.precedence import LimitKey
 from botbottle.model.bottle import BottleSpec, Declared, Limit, Scope
 from botbottle.model.ledger_view import LedgerView, Pool, Registered
 from botbottle.model.paths import account
-from botbottle.planner.account import counted, registration
+from botbottle.planner.account import registration
 from botbottle.planner.enforce import Standing, pool_key, pools_by_scope, pools_of, standing
 from botbottle.planner.raises import Governed, laxer, raised
 from botbottle.planner.wanted import providers_of
@@ -74,7 +75,7 @@ def _verdict(spec: BottleSpec, declared: Declared, books: Books, raises: bool) -
     then = standing(spec, key, providers, mode, view, edited)
     found = raised(spec, books.by_scope)
     before = Governed(was, known.mode, books.by_provider, known.count)
-    after = Governed(spec, mode, edited, counted(settings))
+    after = Governed(spec, mode, edited, counted_classes(settings))
     texts = (*(text for _, text in found), *laxer(before, after, {key for key, _ in found}))
     if texts and not raises:
         return Verdict(now, False, texts)

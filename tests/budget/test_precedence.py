@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from botbottle.budget.precedence import governing, governing_keys, providers, with_overrides
+from botbottle.budget.precedence import governing, with_overrides
 from botbottle.model.bottle import WINDOWS, Limit, Scope
 
 KINDS = ("launch", "agent", "bottle", "parent", "parent", "global")
@@ -85,9 +85,3 @@ def test_governing_agrees_with_a_walk_over_all_scopes(limits, mode):
             if own and not (mode == "nearest" and expected):
                 expected += own
         assert [(s.key, x) for s, x in governing(scopes, provider, mode)] == expected
-    keys = {
-        (s.key, x.provider, x.window)
-        for p in providers(scopes)
-        for s, x in governing(scopes, p, mode)
-    }
-    assert governing_keys(scopes, mode) == keys

@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from botbottle.applying import generation
+from botbottle.budget.counting import counted_classes
 from botbottle.cli.app import main
 from botbottle.cli.common import open_session
 from botbottle.cli.context import Context
 from botbottle.load import load
 from botbottle.model.paths import account
-from botbottle.planner.account import counted
 from tests.load.homes import write
 from tests.support.stub_engine import StubEngine
 
@@ -48,7 +48,7 @@ class Bench:
             account(spec.project, spec.name),
             spec.scopes,
             mode=spec.budget_mode(found.settings.budget_mode),
-            count=counted(found.settings),
+            count=counted_classes(found.settings),
             agent=f"{spec.project}/{spec.agent}",
             ancestry=spec.ancestry,
         )

@@ -37,12 +37,6 @@ def meter(share: float, width: int) -> str:
     return f"{bar(share, width)} {min(int(share * 100), 999):>3}%{mark}"
 
 
-def spark(values: Sequence[int]) -> str:
-    """One character a value, scaled to the largest; a value of zero is a blank."""
-    top = max(values, default=0)
-    return "".join(SPARKS[(v * 8 - 1) // top] if v > 0 else " " for v in values)
-
-
 def columns(values: Sequence[int], height: int) -> list[str]:
     """A column chart ``height`` lines high, one character a value, top line first."""
     top = max(values, default=0)

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 from botbottle.dlp.allow import Allowed, Allowlist
 from botbottle.dlp.compiled import CompiledRules, default_rules, engine_name
-from botbottle.dlp.echo import EchoScrubber, EchoSecrets
 from botbottle.dlp.findings import LEFT_OUT, Finding, Verdict, fingerprint, strongest
 from botbottle.dlp.injection_stream import InjectionStream
 from botbottle.dlp.known.cache import VariantCache
@@ -52,8 +51,6 @@ __all__ = [
     "Allowlist",
     "CannotRedact",
     "CompiledRules",
-    "EchoScrubber",
-    "EchoSecrets",
     "Finding",
     "FragmentMemory",
     "InjectionStream",

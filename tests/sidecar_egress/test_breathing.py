@@ -16,9 +16,10 @@ from mitmproxy.proxy.context import Context
 from mitmproxy.proxy.layers.http import _events as hevents
 from mitmproxy.proxy.layers.http._base import ReceiveHttp
 
-from botbottle.sidecar.egress.layers import MAX_HEAD, AgentHttp1
+from botbottle.sidecar.egress.agent_http1 import MAX_HEAD, AgentHttp1
 from botbottle.sidecar.egress.turns import READ, Breath, Breathed
-from botbottle.sidecar.egress.windows import AgentHttp2, WorldHttp2
+from botbottle.sidecar.egress.upstream import WorldHttp2
+from botbottle.sidecar.egress.windows import AgentHttp2
 
 PSEUDO = [(b":method", b"POST"), (b":scheme", b"https"), (b":authority", b"x"), (b":path", b"/")]
 MANY = 60  # frames of one read: more than one goes between two breaths

@@ -17,8 +17,8 @@ from mitmproxy.proxy.layers.http import _events as hevents
 
 from botbottle.model.route import Route
 from botbottle.sidecar.egress import room
+from botbottle.sidecar.egress.agent_http1 import MAX_AHEAD
 from botbottle.sidecar.egress.keeping import EVENT, STREAM, Waiting
-from botbottle.sidecar.egress.layers import MAX_AHEAD
 from botbottle.sidecar.egress.windows import FIELDS
 from tests.sidecar_egress.inside import Inside
 from tests.sidecar_egress.raw_client import get

@@ -22,7 +22,7 @@ from botbottle.sidecar.egress import leaving, unread
 from botbottle.sidecar.egress.leaving import LINGER, Leaving
 from botbottle.sidecar.egress.link import Link
 from botbottle.sidecar.egress.unread import LEAST, PATIENCE
-from botbottle.sidecar.egress.windows import WorldHttp2
+from botbottle.sidecar.egress.upstream import WorldHttp2
 from tests.sidecar_egress.inside import Inside
 from tests.sidecar_egress.raw_upstream import RawUpstream, some
 from tests.sidecar_egress.rig import EXAMPLE, Rig, until

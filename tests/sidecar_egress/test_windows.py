@@ -16,7 +16,8 @@ from mitmproxy.proxy.layers.http import _events as hevents
 from mitmproxy.proxy.layers.http._base import ReceiveHttp
 
 from botbottle.sidecar.egress.options import LayerOptions
-from botbottle.sidecar.egress.windows import AgentHttp2, Forgetful, WorldHttp2
+from botbottle.sidecar.egress.upstream import WorldHttp2
+from botbottle.sidecar.egress.windows import AgentHttp2, Forgetful
 
 MANY = 1000
 HEAD = [(b":status", b"200")]

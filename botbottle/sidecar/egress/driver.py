@@ -25,7 +25,6 @@ from mitmproxy.proxy.layers import tls
 from botbottle.sidecar.egress import unread
 from botbottle.sidecar.egress.calls import Calls, Waiting
 from botbottle.sidecar.egress.carrier import Listener
-from botbottle.sidecar.egress.channel import Channel
 from botbottle.sidecar.egress.connecting import Opening, Resolving
 from botbottle.sidecar.egress.layers import CutStream, Http
 from botbottle.sidecar.egress.leaving import Leaving
@@ -33,13 +32,14 @@ from botbottle.sidecar.egress.link import Link
 from botbottle.sidecar.egress.log import Log, described
 from botbottle.sidecar.egress.options import LayerOptions
 from botbottle.sidecar.egress.pressure import Pressure
+from botbottle.sidecar.egress.shortcut import Shortcut
 from botbottle.sidecar.egress.stream import Stream
+from botbottle.sidecar.egress.timers import Timers
 from botbottle.sidecar.egress.turns import FEW, Breath, Breathed, Turns
 from botbottle.sidecar.egress.windows import Grant
 
 _REGULAR = mode_specs.ProxyMode.parse("regular")
 _ESTABLISHED = (tls.TlsEstablishedClientHook, tls.TlsEstablishedServerHook)
-IDLE_TIMEOUT = 600.0  # seconds without a byte in either direction
 
 
 class Owner(Resolving, Protocol):
@@ -70,10 +70,7 @@ class Driver:
         self._links: dict[Connection, Link] = {}
         self._opening = Opening(sidecar, lambda server: Link(self, server), self._unreached)
         self._calls = Calls(self._answer, self._answered, self._failed)
-        self._timers: set[asyncio.TimerHandle] = set()
-        self._watch: asyncio.TimerHandle | None = None
-        self._patience: asyncio.TimerHandle | None = None
-        self._touched = self._loop.time()
+        self._timers = Timers(self._loop, self.abort, self._wake)
         self.client = Client(
             peername=("", 0), sockname=("", 0), proxy_mode=_REGULAR, state=ConnectionState.OPEN
         )
@@ -84,8 +81,7 @@ class Driver:
         self.closed = self._aborted = False
         self.tunnel: tuple[str, int] | None = None  # what CONNECT named
         self.outer: Http | None = None  # the layer that reads CONNECT
-        self._inside = False  # the layers around an open tunnel are left out
-        self._shaken: set[Connection] = set()  # TLS is established, its layer still there
+        self._short = Shortcut(self.client, self._links)
 
     def accept(self) -> Link:
         """The protocol of the client's connection."""
@@ -105,7 +101,7 @@ class Driver:
         self._links[connection] = link
         if isinstance(connection, Client):
             self.sidecar.drivers.add(self)
-            self._watch = self._loop.call_later(IDLE_TIMEOUT, self._check_idle)
+            self._timers.start()
             self._leaving.start()
             self.feed(events.Start())
             return
@@ -115,7 +111,7 @@ class Driver:
     def lost(self, link: Link) -> None:
         """A transport is gone."""
         self._links.pop(link.connection, None)
-        self._shaken.discard(link.connection)
+        self._short.shaken.discard(link.connection)
         if link.connection is self.client:
             self._finish()
         else:
@@ -131,11 +127,7 @@ class Driver:
     def _finish(self) -> None:
         self.closed = True
         self.sidecar.gone(self)
-        for watch in (self._watch, self._patience):
-            if watch is not None:
-                watch.cancel()
-        for timer in self._timers:
-            timer.cancel()
+        self._timers.stop()
         self._opening.cancel_all()
         self._leaving.stop()
 
@@ -158,13 +150,6 @@ class Driver:
             address = connection.address if isinstance(connection, Server) else None
             if address is not None and stale(*address[:2]):
                 link.abort()
-
-    def _check_idle(self) -> None:
-        left = self._touched + IDLE_TIMEOUT - self._loop.time()
-        if left <= 0:
-            self.abort()
-        else:
-            self._watch = self._loop.call_later(left + 1, self._check_idle)
 
     def kept(self) -> int:
         """Bytes that are kept here until they can be judged, or taken by an upstream."""
@@ -191,8 +176,8 @@ class Driver:
     def _give(self, grants: list[Grant]) -> None:
         for grant in grants:
             self.feed(grant)
-        if self._patience is None and not self.closed and self.pressure.holding:
-            self._patience = self._loop.call_later(unread.PATIENCE / 4, self._check_unread)
+        if not self.closed and self.pressure.holding:
+            self._timers.check(unread.PATIENCE / 4, self._check_unread)
 
     def _everybody(self) -> int:
         return sum(driver.pressure.waiting() for driver in self.sidecar.drivers)
@@ -200,7 +185,6 @@ class Driver:
     def _check_unread(self) -> None:
         """End what is held back for a reader that does not read, whatever else the agent sends.
         A connection that is not read at all ends whole: nothing would get through it."""
-        self._patience = None
         expired = self.pressure.expired(self._loop.time())
         mine = self._links.get(self.client)
         if expired and mine is not None and mine.full:
@@ -216,7 +200,7 @@ class Driver:
         if self._running:
             return
         self._running = True
-        self._touched = self._loop.time()
+        self._timers.moved()
         try:
             while self._queue:
                 steps = 1
@@ -230,36 +214,20 @@ class Driver:
             self.abort()
         finally:
             self._running = False
-        if self.tunnel is not None and not self._inside:
-            self._enter()
-        if self._shaken:
-            self._shorten()
+        self._shorten()
         for link in list(self._links.values()):
             link.flush()
         if isinstance(event, events.DataReceived):
             self._give(self.pressure.look((event.connection,)))
         self.drained()
 
-    def _enter(self) -> None:
-        """Talk to what is inside an open tunnel directly: the layers around it would hand every
-        byte through four generators without looking at it."""
-        inner = self.outer.tunnel() if self.outer else None
-        if inner is not None:
-            self._layer, self._inside = inner, True
-
     def _shorten(self) -> None:
-        """Leave out the layers of connections on which TLS is established: their links do it."""
-        http = self.pressure.http
-        if not isinstance(http, Http) or (self.tunnel is not None and not self._inside):
-            return
-        for connection in list(self._shaken):
-            link, done = self._links.get(connection), http.without_tls(connection)
-            if done is None or link is None:
-                continue
-            self._shaken.discard(connection)
-            link.secure(Channel(done))
-            if connection is self.client:
-                self._layer = http
+        """Talk past layers that have nothing left to decide."""
+        short = self._short
+        if self.tunnel is not None and not short.inside:
+            self._layer = short.enter(self.outer) or self._layer
+        if short.shaken and (self.tunnel is None or short.inside):
+            self._layer = short.pass_tls(self.pressure.http) or self._layer
 
     def _execute(self, command: commands.Command) -> None:
         if isinstance(command, commands.SendData):
@@ -272,7 +240,7 @@ class Driver:
         elif isinstance(command, commands.CloseConnection):
             self._close(command)
         elif isinstance(command, commands.RequestWakeup):
-            self._wake_later(command)
+            self._timers.later(command)
         elif isinstance(command, Breath):
             self._breathe(command)
         elif not isinstance(command, commands.Log):
@@ -292,7 +260,7 @@ class Driver:
 
     def _close(self, command: commands.CloseConnection) -> None:
         half = isinstance(command, commands.CloseTcpConnection) and command.half_close
-        half = half and not self._inside  # a tunnel is closed whole, as the layers around it do
+        half = half and not self._short.inside  # a tunnel is closed whole, as by those around it
         if link := self._links.get(command.connection):
             if half or link.connection is self.client:
                 link.close(half=half)
@@ -301,11 +269,7 @@ class Driver:
         else:
             self._opening.cancel(command.connection)
 
-    def _wake_later(self, command: commands.RequestWakeup) -> None:
-        self._timers.add(self._loop.call_later(command.delay, self._wake, command))
-
     def _wake(self, command: commands.RequestWakeup) -> None:
-        self._timers = {t for t in self._timers if t.when() > self._loop.time()}
         if not self.closed:
             self.feed(events.Wakeup(command))
 
@@ -315,7 +279,7 @@ class Driver:
 
     def _answer(self, command: commands.StartHook) -> Waiting:
         if isinstance(command, _ESTABLISHED):
-            self._shaken.add(command.data.conn)
+            self._short.shaken.add(command.data.conn)
         return self.sidecar.hook(self, command)
 
     def _answered(self, command: commands.StartHook) -> None:

@@ -15,7 +15,7 @@ from mitmproxy.proxy.layers import http as mhttp
 
 from botbottle.sidecar.egress.link import Link
 from botbottle.sidecar.egress.unread import PATIENCE, Unread
-from botbottle.sidecar.egress.windows import WorldHttp2, bottom
+from botbottle.sidecar.egress.upstream import WorldHttp2, bottom
 
 LINGER = 10.0  # seconds in which the last bytes of a closed connection must be taken
 

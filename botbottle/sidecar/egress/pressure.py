@@ -22,7 +22,8 @@ from botbottle.sidecar.egress import unread
 from botbottle.sidecar.egress.link import Link
 from botbottle.sidecar.egress.passage import passage_of
 from botbottle.sidecar.egress.unread import Cost
-from botbottle.sidecar.egress.windows import AgentHttp2, Grant, WorldHttp2, bottom
+from botbottle.sidecar.egress.upstream import WorldHttp2, bottom
+from botbottle.sidecar.egress.windows import AgentHttp2, Grant
 
 _QUEUED = 2  # events that a waiting layer may have: what was read before anyone could know
 

@@ -40,7 +40,7 @@ from botbottle.sidecar.egress.refusals import Refusals, response_of
 from botbottle.sidecar.egress.resolve import Resolver
 from botbottle.sidecar.egress.room import Room
 from botbottle.sidecar.egress.sealed import Sealed
-from botbottle.sidecar.egress.still import still_allowed
+from botbottle.sidecar.egress.still import follow
 from botbottle.sidecar.egress.target import canonical_host
 from botbottle.sidecar.egress.tls import AgentSide, WorldSide
 from botbottle.sidecar.egress.turns import Turns
@@ -135,21 +135,8 @@ class Sidecar:
         if before is not None:
             self._drop_stale(before, fresh, trusted=ready.world is None)
         self.log.level = config.log
-        self._cut_unlisted(fresh)
+        follow(self.live.values(), fresh, self.pipeline)
         self.log.write("info", "configured", hash=fresh.config_hash, routes=len(config.routes))
-
-    def _cut_unlisted(self, fresh: Active) -> None:
-        """End open streams that the new configuration would not admit; in what the others still
-        send the new secrets are looked for. First those that have not left yet: some wait for one
-        of the others to end, and would take its place."""
-        for flow in sorted(self.live.values(), key=_has_left):
-            passage = passage_of(flow)
-            if passage is None:
-                continue
-            if still_allowed(passage, fresh):
-                self.pipeline.rescan(flow, passage, fresh)
-            else:
-                self.pipeline.ending.cut(flow)
 
     def _renewed(self) -> None:
         """A login was renewed: scanners and scrubber must know the new tokens at once. That is
@@ -297,11 +284,6 @@ def _held(active: Active, hold: Hold) -> Active:
     """The same under a hold; its hash is another one."""
     config = msgspec.structs.replace(active.config, hold=hold)
     return replace(active, config=config, config_hash=config.config_hash)
-
-
-def _has_left(flow: http.HTTPFlow) -> bool:
-    passage = passage_of(flow)
-    return passage is not None and passage.sent
 
 
 def _is_of(flow: http.HTTPFlow, driver: Driver) -> bool:

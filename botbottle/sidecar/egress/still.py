@@ -1,13 +1,47 @@
-"""Whether what is open under one configuration would be so under another."""
+"""Whether what is open under one configuration would be so under another, and its end where not."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Protocol
+
+from mitmproxy import http
+
 from botbottle.model.route import Route
 from botbottle.sidecar.egress.active import Active
+from botbottle.sidecar.egress.ending import Ending
 from botbottle.sidecar.egress.match import Query
-from botbottle.sidecar.egress.passage import Passage
+from botbottle.sidecar.egress.passage import Passage, passage_of
 from botbottle.sidecar.egress.scan import on_match
 from botbottle.sidecar.egress.stages import route_of
+
+
+class Rescanning(Protocol):
+    """What has a say in open streams."""
+
+    ending: Ending
+
+    def rescan(self, flow: http.HTTPFlow, passage: Passage, fresh: Active) -> None:
+        """Look for the secrets of now in what a stream still sends."""
+
+
+def follow(live: Iterable[http.HTTPFlow], fresh: Active, pipeline: Rescanning) -> None:
+    """End open streams that the new configuration would not admit; in what the others still
+    send the new secrets are looked for. First those that have not left yet: some wait for one
+    of the others to end, and would take its place."""
+    for flow in sorted(live, key=_has_left):
+        passage = passage_of(flow)
+        if passage is None:
+            continue
+        if still_allowed(passage, fresh):
+            pipeline.rescan(flow, passage, fresh)
+        else:
+            pipeline.ending.cut(flow)
+
+
+def _has_left(flow: http.HTTPFlow) -> bool:
+    passage = passage_of(flow)
+    return passage is not None and passage.sent
 
 
 def still_allowed(passage: Passage, fresh: Active) -> bool:

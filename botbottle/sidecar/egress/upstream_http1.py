@@ -14,6 +14,7 @@ from mitmproxy.proxy.layers.http._base import ReceiveHttp
 from mitmproxy.proxy.layers.http._http1 import Http1Client
 
 from botbottle.sidecar.egress.lines import BadLines, Lines
+from botbottle.sidecar.egress.turns import FEW, Breath, many, paced
 
 type Commands = Generator[commands.Command, Any, Any]
 
@@ -65,6 +66,24 @@ class WorldHttp1(Http1Client):
         except BadLines as bad:
             yield from self._refuse(str(bad))
         return False
+
+
+class PacedHttp1(WorldHttp1):
+    """HTTP/1 towards an upstream, so much at a time."""
+
+    _passed_over = 0  # informational heads, of which nobody hears
+
+    def _handle_event(self, event: events.Event) -> Commands:
+        made = super()._handle_event(event)
+        yield from paced(made) if many(event) else made
+
+    def _head(self, event: events.ConnectionEvent) -> Generator[commands.Command, Any, bool]:
+        informational = yield from super()._head(event)
+        if informational:
+            self._passed_over += 1
+            if self._passed_over % FEW == 0:
+                yield Breath()
+        return informational
 
 
 def _informational(event: hevents.HttpEvent) -> bool:

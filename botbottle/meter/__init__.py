@@ -23,8 +23,10 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from botbottle.meter.body import Limits
     from botbottle.meter.call import Call, Dialect, Kind
     from botbottle.meter.counting import count_request, parse_count
+    from botbottle.meter.ending import unanswered
     from botbottle.meter.estimate import Conversations, estimate_input
     from botbottle.meter.hosts import (
         KNOWN_LLM_HOSTS,
@@ -33,7 +35,8 @@ if TYPE_CHECKING:
         provider_of,
         unmetered_llm_host,
     )
-    from botbottle.meter.meter import Limits, Meter, Reason, unanswered
+    from botbottle.meter.meter import Meter
+    from botbottle.meter.reason import Reason
     from botbottle.meter.recognise import identify
     from botbottle.meter.refusals import Refusal, refusal, refusal_frame
     from botbottle.meter.request import Request, read_request
@@ -41,6 +44,7 @@ if TYPE_CHECKING:
     from botbottle.meter.websocket import Admission, WebSocketMeter
 
 _HOMES = {
+    "body": ("Limits",),
     "call": (
         "Call",
         "Dialect",
@@ -62,12 +66,9 @@ _HOMES = {
         "unmetered_llm_host",
     ),
     "recognise": ("identify",),
-    "meter": (
-        "Limits",
-        "Meter",
-        "Reason",
-        "unanswered",
-    ),
+    "ending": ("unanswered",),
+    "meter": ("Meter",),
+    "reason": ("Reason",),
     "refusals": (
         "Refusal",
         "refusal",

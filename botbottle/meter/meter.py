@@ -9,54 +9,28 @@ response that never got there. The meter never raises and never holds more than 
 from __future__ import annotations
 
 import copy
-import enum
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
-from botbottle.meter import documents, late
 from botbottle.meter.batches import KEPT
+from botbottle.meter.body import Body, Limits
 from botbottle.meter.call import Call, Dialect, Kind
-from botbottle.meter.decode import ContentDecoder, Undecodable
+from botbottle.meter.decode import Undecodable
 from botbottle.meter.dialects import reader_for
+from botbottle.meter.ending import Ending
 from botbottle.meter.estimate import Conversations
 from botbottle.meter.eventstream import BadFrame
-from botbottle.meter.framing import Sniffed, framer_for
 from botbottle.meter.hosts import BEDROCK
-from botbottle.meter.lines import DONE, Frame
 from botbottle.meter.paths import retrieved
+from botbottle.meter.reason import Reason
 from botbottle.meter.request import Request
 from botbottle.meter.rows import Clock, Rows
-from botbottle.meter.tally import Tally
 from botbottle.meter.weights import table_of
 from botbottle.model.usage import Completeness, Exchange, Tokens
 
 # Converse gives no id in its documents. Other providers' request-id headers are not used: some
 # servers echo the client's own, and an agent could make many rows look like replays of one.
 _BEDROCK_ID = "x-amzn-requestid"
-BYTES_PER_TOKEN = 4  # of a body nobody could read
-OVERSIZE = "document over the limit"
-UNREADABLE = "unreadable document"
-NOT_ASKED = "ended without usage: the client did not ask for it (stream_options.include_usage)"
-
-
-class Reason(enum.StrEnum):
-    """Why a response is over."""
-
-    COMPLETE = "complete"  # the body ended as its framing says
-    CLIENT_GONE = "client gone"
-    UPSTREAM_FAILED = "upstream failed"
-    CUT = "cut by budget"
-    SHUTDOWN = "sidecar stopped"
-    KILLED = "sidecar killed"
-    UNREAD = "not read by the client"  # held back: the provider may have written all it may
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """Bounds of one meter, in bytes. A larger document is skipped and the row is estimated."""
-
-    document: int = 32 * 1024 * 1024
 
 
 class Meter:
@@ -88,19 +62,9 @@ class Meter:
         self._conversations = conversations
         self._many = call.kind is Kind.BATCH_RESULTS
         self._silent = not call.metered or not 200 <= status < 300
-        self._over = self._closed = False
-        self._booked: Tokens | None = None  # final numbers that later ones may exceed
-        self._fault = ""
-        self._cut_short = False
-        self._bytes = 0
-        self._expected = self._content_length(lowered)
-        limit = (limits or Limits()).document
-        self._framer = framer_for(call, lowered.get("content-type", ""), limit)
-        self._decoder: ContentDecoder | None = None
-        try:
-            self._decoder = ContentDecoder(lowered.get("content-encoding", ""))
-        except Undecodable as error:
-            self._fault = str(error)
+        self._over = False
+        self._body = Body(call, lowered, limits or Limits())
+        self._ending = Ending(call, request, self._rows, self._body)
 
     @property
     def committed(self) -> bool:
@@ -121,7 +85,12 @@ class Meter:
     @property
     def blind(self) -> bool:
         """Whether the output can only be guessed so far, from how much has passed."""
-        return not self.committed and self._nothing_read(self._reader.tally)
+        return not self.committed and self._ending.unread(self._reader.tally)
+
+    @property
+    def exact(self) -> bool:
+        """True when ``running`` is the provider's own final count, although the end is not here."""
+        return not self.committed and self._rows.exact(self._reader.tally)
 
     def owed(self, reason: Reason, *, unread: bool) -> list[Exchange]:
         """The rows if nothing more comes. ``unread``: at the least what the request allows."""
@@ -132,187 +101,59 @@ class Meter:
             return self._rows.created(tally, KEPT)
         if unread:
             tally.at_least(self._request.bound or self._request.allowance)
-        return self._unfinished(tally, reason)
-
-    @property
-    def exact(self) -> bool:
-        """True when ``running`` is the provider's own final count, although the end is not here."""
-        return not self.committed and self._rows.exact(self._reader.tally)
+        return self._ending.unfinished(tally, reason)
 
     def feed(self, chunk: bytes) -> list[Exchange]:
         """The next bytes as received; the rows whose terminal event was in them."""
-        if self._deaf:
+        if self.committed:
             return []
-        self._bytes += len(chunk)
-        rows = self._take(chunk)
-        if self._bytes == self._expected and not self._over:
-            rows += self._flush()  # the whole body has passed: do not wait for its end
+        rows = self._take(self._body.feed(chunk))
+        if self._body.passed and not self._over:
+            rows += self._take(self._body.rest())  # all has passed: do not wait for its end
         return rows
 
     def close(self, reason: Reason) -> list[Exchange]:
         """The response is over; the rows that are still owed. Further calls give nothing."""
-        if self._deaf:
+        if self.committed:
             return []
-        rows = self._flush()
-        if reason is not Reason.COMPLETE and self._fault == UNREADABLE:
-            self._fault, self._cut_short = "", True  # the cut went through the last document
-        if self._over:
-            rows += self._again(last=True)
-        else:
+        rows = self._take(self._body.rest())
+        if reason is not Reason.COMPLETE:
+            self._body.interrupted()
+        if not self._over:
             rows += self._last(reason)
-        self._over = self._closed = True
+        self._over = True
         return rows
 
-    @property
-    def _deaf(self) -> bool:
-        """Whether nothing that comes could matter."""
-        return self._silent or self._closed or (self._over and self._booked is None)
-
-    @staticmethod
-    def _content_length(headers: Mapping[str, str]) -> int:
-        text = headers.get("content-length", "")
-        return int(text) if text.isdecimal() and len(text) < 16 else -1
-
-    def _take(self, chunk: bytes) -> list[Exchange]:
-        if self._decoder is None:
-            return []
+    def _take(self, passing: Iterable[tuple[str, dict[str, Any]]]) -> list[Exchange]:
         rows: list[Exchange] = []
         try:
-            for piece in self._decoder.feed(chunk):
-                rows += self._read(self._framer.feed(piece))
+            for event, doc in passing:
+                if self._reader.read(event, doc):
+                    rows += self._terminal()
+                if self._over:
+                    break
         except (Undecodable, BadFrame) as error:
-            self._break(str(error))
+            self._body.spoil(str(error))
         except Exception as error:  # noqa: BLE001 - fail closed: a fault of ours must leave a row
-            self._break(f"meter fault: {type(error).__name__}")
+            self._body.spoil(f"meter fault: {type(error).__name__}")
         return rows
-
-    def _flush(self) -> list[Exchange]:
-        try:
-            return self._read(self._framer.close())
-        except Exception as error:  # noqa: BLE001 - fail closed: a fault of ours must leave a row
-            self._break(f"meter fault: {type(error).__name__}")
-            return []
-
-    def _break(self, fault: str) -> None:
-        self._fault, self._decoder = fault, None
-
-    def _read(self, frames: Iterable[Frame]) -> list[Exchange]:
-        rows: list[Exchange] = []
-        for event, data in frames:
-            if self._deaf:
-                break
-            doc = self._parse(data)
-            if doc is None:
-                continue
-            terminal = self._reader.read(DONE if data == b"[DONE]" else event, doc)
-            if self._over:
-                rows += self._again(last=False)
-            elif terminal:
-                rows += self._terminal()
-        return rows
-
-    def _parse(self, data: bytes) -> dict[str, Any] | None:
-        if data == b"[DONE]":
-            return {}
-        try:
-            doc = documents.read(data)
-        except (ValueError, RecursionError):
-            self._fault = self._fault or UNREADABLE
-            return None
-        return doc if isinstance(doc, dict) else None
 
     def _terminal(self) -> list[Exchange]:
         tally = self._reader.tally
         self._over = not self._many
         if not tally.complete:
-            return self._unfinished(tally, Reason.COMPLETE)
+            return self._ending.unfinished(tally, Reason.COMPLETE)
         rows = self._rows.all_of(tally, Completeness.FINAL, tally.failed)
         if self._conversations is not None and not self._many:
             self._conversations.remember(rows[0].response_id, rows[0].tokens.total)
-        if self._call.dialect in late.DIALECTS:
-            self._booked = rows[0].tokens
         return rows
-
-    def _again(self, *, last: bool) -> list[Exchange]:
-        """The row once more, where the response has told more since it was written."""
-        tally = self._reader.tally
-        more = late.grown(self._booked, tally.tokens, last=last) if self._booked else None
-        if more is None:
-            return []
-        self._booked = more
-        return [self._rows.exchange(tally, more, Completeness.FINAL)]
 
     def _last(self, reason: Reason) -> list[Exchange]:
         tally = self._reader.tally
         if self._many:
-            return self._unread_results() if self._fault or self._framer.dropped else []
+            return self._ending.results()
         if self._call.kind is Kind.BATCH_CREATE:
             return self._rows.created(tally)
         if tally.complete and self._call.dialect is not Dialect.UNKNOWN:
             return self._terminal()
-        return self._unfinished(tally, reason)
-
-    def _unfinished(self, tally: Tally, reason: Reason) -> list[Exchange]:
-        """Rows of a response without final numbers, by what is known of it."""
-        polled = self._call.kind is Kind.RETRIEVE
-        if (polled and not tally.deltas) or (tally.unbilled and not self._fault):
-            return []
-        note, completeness = self._verdict(tally, reason)
-        if self._request.background and not (tally.failed or self._fault):
-            _goes_on(tally, self._request)
-        elif self._nothing_read(tally):
-            tally.thought(max(self._bytes, self._expected) // BYTES_PER_TOKEN)
-        if reason is Reason.UNREAD and not polled:
-            tally.at_least(self._request.bound or self._request.allowance)
-        return self._rows.interrupted(tally, completeness, note)
-
-    def _verdict(self, tally: Tally, reason: Reason) -> tuple[str, Completeness]:
-        if self._fault or self._framer.dropped:
-            return self._fault or OVERSIZE, Completeness.ESTIMATED
-        if self._call.dialect is Dialect.UNKNOWN:
-            return "unknown dialect", Completeness.ESTIMATED
-        if tally.failed:
-            return tally.failed, Completeness.PARTIAL
-        if self._request.background:
-            return "background; final when retrieved", Completeness.PARTIAL
-        if reason is Reason.COMPLETE:
-            asked = self._request.tells_usage
-            return "ended without usage" if asked else NOT_ASKED, Completeness.ESTIMATED
-        note = f"{reason.value}; last event cut short" if self._cut_short else reason.value
-        return note, Completeness.PARTIAL
-
-    def _nothing_read(self, tally: Tally) -> bool:
-        """True when the output can only be guessed from the size of the body."""
-        if self._decoder is None:
-            return True
-        if tally.tokens.total:
-            return False
-        whole = isinstance(self._framer, Sniffed) and self._framer.whole
-        unknown = self._call.dialect is Dialect.UNKNOWN
-        return whole or unknown or (bool(self._framer.dropped) and not tally.deltas)
-
-    def _unread_results(self) -> list[Exchange]:
-        guess = Tally(tokens=Tokens(output=self._bytes // BYTES_PER_TOKEN))
-        note = self._fault or OVERSIZE
-        return [self._rows.exchange(guess, guess.tokens, Completeness.ESTIMATED, note)]
-
-
-def _goes_on(tally: Tally, request: Request) -> None:
-    """A background response is generated whoever listens, as far as its limit allows. Its poll
-    brings the real number, but what was generated can be read elsewhere too."""
-    tally.at_least(request.bound)
-    if not request.bound:
-        tally.thought(request.allowance)
-
-
-def unanswered(call: Call, request: Request, clock: Clock, reason: Reason) -> list[Exchange]:
-    """Rows of a request that went upstream whole but got no response: the input is estimated, and
-    what is generated whoever listens is booked at its allowance."""
-    rows, tally = Rows(call, request, clock), Tally()
-    if call.kind is Kind.BATCH_CREATE:
-        return rows.created(tally, KEPT if reason is Reason.KILLED else None)
-    if call.kind is not Kind.GENERATE:
-        return []
-    if request.background:
-        _goes_on(tally, request)
-    return rows.interrupted(tally, Completeness.PARTIAL, reason.value)
+        return self._ending.unfinished(tally, reason)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from botbottle.meter.call import Call
 from botbottle.meter.dialects.openai_responses import ResponsesReader
 from botbottle.meter.estimate import Conversations
-from botbottle.meter.meter import Reason
+from botbottle.meter.reason import Reason
 from botbottle.meter.request import Request
 from botbottle.meter.rows import Clock, Rows
 from botbottle.meter.tally import Tally

@@ -56,6 +56,7 @@ class Tally:
 
     ``tokens`` are the provider's own numbers so far. ``deltas`` and ``weight`` estimate the
     output of a stream whose final number has not come; ``table`` is what its text is weighed by.
+    ``since`` is what they were when the provider last counted all that there was, where it does.
     ``complete``: the final usage was seen, so the row is final even if nothing more follows.
     ``failed``: the provider's error, if the response ended in one. ``unbilled``: it ended in a
     refusal before any work.
@@ -70,6 +71,7 @@ class Tally:
     unbilled: bool = False
     deltas: int = 0
     weight: int = 0
+    since: tuple[int, int] | None = None
     table: bytes = b""
     sides: list[Side] = field(default_factory=list)
 
@@ -94,10 +96,26 @@ class Tally:
         """Nobody saw all of the output, which may have been so much."""
         self.weight = max(self.weight, UNIT * tokens)
 
+    def counted(self, tokens: Tokens) -> None:
+        """The provider's numbers for all that has passed so far."""
+        self.tokens, self.since = tokens, (self.deltas, self.weight)
+
+    @property
+    def all_counted(self) -> bool:
+        """Whether no output has come since the provider's last numbers."""
+        return self.since == (self.deltas, self.weight)
+
     @property
     def output_estimate(self) -> int:
-        """Output tokens so far: a piece is at least one token; never below what was reported."""
-        return max(self.tokens.output, self.deltas, -(-self.weight // UNIT))
+        """Output tokens so far: a piece is at least one token; never below what was reported, and
+        what passed since then is more."""
+        deltas, weight = self.since or (self.deltas, self.weight)
+        more = _pieces(self.deltas - deltas, self.weight - weight)
+        return max(self.tokens.output + more, _pieces(self.deltas, self.weight))
+
+
+def _pieces(deltas: int, weight: int) -> int:
+    return max(deltas, -(-weight // UNIT))
 
 
 class Reader(Protocol):

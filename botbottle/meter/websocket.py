@@ -20,8 +20,8 @@ from botbottle.meter.dialects.openai_responses import TERMINAL
 from botbottle.meter.doubted import Doubted
 from botbottle.meter.estimate import FRAME_TOKENS, Conversations
 from botbottle.meter.lanes import MAX_OPEN, Lanes
-from botbottle.meter.meter import Reason
 from botbottle.meter.opaque import OpaqueBytes
+from botbottle.meter.reason import Reason
 from botbottle.meter.request import Request, from_document
 from botbottle.meter.rows import Clock, Rows
 from botbottle.meter.settling import Open, Settlement, Settler

@@ -222,9 +222,16 @@ FINISH = _chunk(choices=[{"delta": {}, "finish_reason": "stop"}])
 def test_bug_09_chat_usage_after_the_finish_reason_is_counted() -> None:
     usage = _chunk(choices=[], usage={"prompt_tokens": 8, "completion_tokens": 2})
     m = meter(CHAT)
-    assert feed(m, sse(FINISH)) == []
-    assert only(feed(m, sse(usage))).tokens == Tokens(input_uncached=8, output=2)
-    assert whole(m, sse("[DONE]")) == []
+    assert feed(m, sse(FINISH)) == feed(m, sse(usage)) == []
+    assert only(feed(m, sse("[DONE]"))).tokens == Tokens(input_uncached=8, output=2)
+    assert m.close(Reason.COMPLETE) == []
+
+
+def test_bug_09_chat_usage_counts_also_where_the_end_mark_never_comes() -> None:
+    usage = _chunk(choices=[], usage={"prompt_tokens": 8, "completion_tokens": 2})
+    for reason in Reason:
+        row = only(whole(meter(CHAT), sse(FINISH, usage), reason=reason))
+        assert (row.tokens, row.completeness) == (Tokens(8, output=2), Completeness.FINAL)
 
 
 def test_bug_09_a_chat_stream_without_usage_is_estimated_and_alarms() -> None:

@@ -150,7 +150,7 @@ def test_bug_19_gemini_usage_in_every_chunk_is_not_summed() -> None:
     chunks = [_gemini(promptTokenCount=100, candidatesTokenCount=out) for out in (5, 10, 15)]
     for chunk in chunks[:-1]:
         chunk["candidates"] = [{"content": {"parts": [{"text": "a"}]}}]
-    row = only(feed(meter(place), sse(*chunks)))
+    row = only(whole(meter(place), sse(*chunks)))
     assert row.tokens == Tokens(input_uncached=100, output=15)
 
 

@@ -1,4 +1,4 @@
-"""What comes after the event that seemed to be a response's last is counted too, and once."""
+"""What comes after the event that seemed to be a response's last is counted too, once, and cut."""
 
 from __future__ import annotations
 
@@ -6,21 +6,18 @@ import asyncio
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from botbottle.ledger.records import Admitted
+from botbottle.ledger.records import Admitted, Progress
 from botbottle.meter import Conversations, Reason
-from botbottle.meter.late import SHARE, STEP, grown
 from botbottle.model.usage import Completeness, Exchange, Tokens
 from botbottle.sidecar.egress.gate import NoLedger
 from botbottle.sidecar.egress.spend import Spend
 
-from .helpers import CHAT, GEMINI, RESPONSES, Place, call, feed, meter, request, sse
+from .helpers import CHAT, GEMINI, Place, call, feed, meter, only, request, sse, whole
 
 GIVEN = 10
-CLASSES = st.integers(0, 10_000)
-TOKENS = st.builds(Tokens, CLASSES, CLASSES, CLASSES, CLASSES, CLASSES, st.just(0))
+SAID = "x" * 350  # 100 tokens, as it is weighed
+WEIGHS = 100
 
 
 def _stopped(output: int) -> dict[str, Any]:
@@ -37,25 +34,18 @@ def _usage(output: int, cached: int = 0) -> dict[str, Any]:
 
 
 FINISH = {"id": "chatcmpl-1", "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}
+CHAT_SAYS = {"id": "chatcmpl-1", "choices": [{"index": 0, "delta": {"content": SAID}}]}
+GEMINI_SAYS = {"candidates": [{"content": {"parts": [{"text": SAID}]}, "index": 0}]}
 LATE = [
     (GEMINI, [_stopped(at) for at in (100, 101, 102, 300, 500)], 500),
     (CHAT, [FINISH, _usage(1), _usage(9), "[DONE]"], 9),
     (CHAT, [FINISH, _usage(1), FINISH, _usage(501), "[DONE]"], 501),
+    (CHAT, [FINISH, _usage(9), _usage(9), _usage(9, cached=4), "[DONE]"], 9),
 ]
-
-
-def booked(rows: list[Exchange]) -> Tokens:
-    """What a ledger has after these reports of one response: each adds what is more."""
-    sums = Tokens()
-    for row in rows:
-        more = (max(0, n - k) for n, k in zip(_classes(row.tokens), _classes(sums), strict=True))
-        sums += Tokens(*more)
-    return sums
-
-
-def _classes(tokens: Tokens) -> tuple[int, ...]:
-    return (tokens.input_uncached, tokens.cache_read, tokens.cache_write_5m,
-            tokens.cache_write_1h, tokens.output, tokens.reasoning)  # fmt: skip
+GOES_ON = [
+    pytest.param(GEMINI, [_stopped(100)], GEMINI_SAYS, id="gemini"),
+    pytest.param(CHAT, [FINISH, _usage(100)], CHAT_SAYS, id="chat"),
+]
 
 
 @pytest.mark.parametrize(("place", "docs", "output"), LATE)
@@ -64,95 +54,113 @@ def test_the_last_numbers_count_however_it_ends(
     place: Place, docs: list[Any], output: int, reason: Reason
 ) -> None:
     m = meter(place)
-    rows = feed(m, *(sse(doc) for doc in docs)) + m.close(reason)
-    assert booked(rows).output == output
-    assert booked(rows).total_input == GIVEN
-    assert len({row.response_id for row in rows}) == 1
-    assert all(row.completeness is Completeness.FINAL for row in rows)
+    row = only(feed(m, *(sse(doc) for doc in docs)) + m.close(reason))
+    assert (row.tokens.output, row.tokens.total_input) == (output, GIVEN)
+    assert row.completeness is Completeness.FINAL
     assert m.close(reason) == feed(m, sse(docs[-1])) == []
 
 
-def test_the_row_is_still_written_when_the_first_final_numbers_pass() -> None:
-    m = meter(GEMINI)
-    assert len(feed(m, sse(_stopped(100)))) == 1
-    assert m.committed
-
-
-def test_a_long_response_has_few_rows() -> None:
-    m = meter(GEMINI)
-    rows = feed(m, *(sse(_stopped(at)) for at in range(1, 20_001))) + m.close(Reason.COMPLETE)
-    assert booked(rows).output == 20_000
-    assert len(rows) < 70
-
-
-def test_what_is_told_twice_or_sorted_otherwise_adds_nothing() -> None:
+def test_the_end_mark_of_a_chat_is_its_end_and_nothing_after_it_counts() -> None:
     m = meter(CHAT)
-    docs = (FINISH, _usage(9), _usage(9), _usage(9, cached=4), _usage(2), "[DONE]")
-    rows = feed(m, *(sse(doc) for doc in docs)) + m.close(Reason.COMPLETE)
-    assert [row.tokens.total for row in rows] == [GIVEN + 9]
+    assert feed(m, sse(FINISH), sse(_usage(9))) == []
+    assert m.exact and not m.committed
+    assert only(feed(m, sse("[DONE]"))).tokens == Tokens(GIVEN, output=9)
+    assert m.committed and feed(m, sse(_usage(900))) == []
 
 
-@given(TOKENS, TOKENS)
-def test_what_is_added_is_the_growth_of_the_whole(first: Tokens, second: Tokens) -> None:
-    more = grown(first, second, last=True)
-    if more is None:
-        assert second.total <= first.total
-        return
-    assert all(b >= a for a, b in zip(_classes(first), _classes(more), strict=True))
-    assert more.total >= second.total
-    assert more.total - first.total <= max(
-        second.total - first.total, second.total_input - first.total_input
-    )
-    early = grown(first, second, last=False)
-    assert (early is None) == (second.total - first.total <= max(STEP, first.total // SHARE))
+@pytest.mark.parametrize(("place", "docs", "more"), GOES_ON)
+def test_output_after_final_numbers_adds_to_them(
+    place: Place, docs: list[Any], more: dict[str, Any]
+) -> None:
+    """Not the whole estimate once more: what the numbers had counted is in them."""
+    m = meter(place)
+    feed(m, sse(*docs))
+    assert m.exact and m.running == Tokens(GIVEN, output=100)
+    for passed in (1, 2, 3):
+        feed(m, sse(more))
+        assert not m.exact and not m.committed
+        assert m.running == Tokens(GIVEN, output=100 + passed * WEIGHS)
+    row = only(m.close(Reason.CLIENT_GONE))
+    assert (row.tokens, row.completeness) == (Tokens(GIVEN, output=400), Completeness.PARTIAL)
 
 
-class Booker(NoLedger):
-    """Keeps what is settled, and with which lease."""
+@pytest.mark.parametrize(("place", "docs", "more"), GOES_ON)
+def test_later_numbers_take_the_place_of_what_was_estimated(
+    place: Place, docs: list[Any], more: dict[str, Any]
+) -> None:
+    last = [_stopped(130)] if place == GEMINI else [_usage(130)]
+    row = only(whole(meter(place), sse(*docs, more, more, *last)))
+    assert (row.tokens, row.completeness) == (Tokens(GIVEN, output=130), Completeness.FINAL)
 
-    def __init__(self) -> None:
-        self.settled: list[tuple[str, int]] = []
+
+@pytest.mark.parametrize(("place", "docs", "more"), GOES_ON)
+def test_output_that_nobody_counted_is_not_final(
+    place: Place, docs: list[Any], more: dict[str, Any]
+) -> None:
+    end = [] if place == GEMINI else ["[DONE]"]
+    row = only(whole(meter(place), sse(*docs, more, *end)))
+    assert (row.tokens, row.completeness) == (Tokens(GIVEN, output=200), Completeness.ESTIMATED)
+
+
+class Pool(NoLedger):
+    """A ledger with room for ``limit`` tokens; keeps what is settled."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.settled: list[tuple[str, Exchange]] = []
+
+    async def progress(self, lease: str, tokens: Tokens) -> Progress:
+        room = self.limit - tokens.total
+        return Progress(room <= 0, room, "budget-exhausted" if room <= 0 else "")
 
     def settle(self, lease: str, exchanges: Any) -> None:
-        self.settled += [(lease, row.tokens.output) for row in exchanges]
+        self.settled += [(lease, row) for row in exchanges]
 
 
-def test_the_sidecar_books_late_numbers_after_the_lease_is_gone() -> None:
-    async def pass_by() -> list[tuple[str, int]]:
-        ledger, where = Booker(), call(GEMINI)
-        spend = Spend(ledger, where, request(where), Admitted("a", 0.0, 100, 10**6), lambda: None)
-        spend.sending()
-        spend.responding(200, {"content-type": "text/event-stream"}, Conversations())
-        for doc in (_stopped(100), _stopped(101), _stopped(400), _stopped(401)):
-            spend.feed(sse(doc))
-        for _ in range(2):
-            spend.close(Reason.COMPLETE)
-        spend.feed(sse(_stopped(9000)))
-        return ledger.settled
-
-    assert asyncio.run(pass_by()) == [("a", 100), ("", 400), ("", 401)]
-
-
-def _deltas(count: int) -> bytes:
-    return sse(*[{"type": "response.output_text.delta", "delta": "words of it "}] * count)
-
-
-@pytest.mark.parametrize("created", [True, False], ids=["from its start", "from further on"])
-def test_a_retrieved_stream_that_is_left_costs_what_passed(created: bool) -> None:
-    """Under the id of the response: the ledger adds only what exceeds the rows that it has."""
-    opening = {"type": "response.created", "response": {"id": "resp_1", "status": "in_progress"}}
-    m = meter((RESPONSES[0], "/v1/responses/resp_1"), method="GET")
-    feed(m, *([sse(opening)] if created else []), _deltas(500))
-    running = m.running.output
-    (row,) = m.close(Reason.CLIENT_GONE)
-    assert row.response_id == "resp_1"
-    assert (row.completeness, row.tokens.output) == (Completeness.PARTIAL, running)
-    assert running > 1000
+async def _passes(place: Place, limit: int, docs: list[Any]) -> tuple[int, Pool]:
+    """How many of the documents pass before the stream is cut, and what was booked."""
+    ledger, where, cuts = Pool(limit), call(place), []
+    admitted = Admitted("a", 0.0, 0, limit)
+    spend = Spend(ledger, where, request(where), admitted, lambda: cuts.append(1))
+    spend.sending()
+    spend.responding(200, {"content-type": "text/event-stream"}, Conversations())
+    passed = 0
+    for doc in docs:
+        if cuts:
+            break
+        spend.feed(sse(doc))
+        passed += 1
+        await asyncio.sleep(0)
+    for _ in range(2):
+        spend.close(Reason.COMPLETE)
+    spend.feed(sse(docs[-1]))
+    return passed, ledger
 
 
-def test_a_poll_or_a_cancel_without_output_leaves_nothing() -> None:
-    for path, method in (("/v1/responses/resp_1", "GET"), ("/v1/responses/resp_1/cancel", "POST")):
-        for reason in (Reason.COMPLETE, Reason.UNREAD, Reason.CLIENT_GONE):
-            m = meter((RESPONSES[0], path), "application/json", method=method)
-            assert feed(m, b'{"id":"resp_1","status":"queued","usage":null}') == []
-            assert m.close(reason) == []
+@pytest.mark.parametrize(("place", "docs", "more"), GOES_ON)
+def test_output_after_final_numbers_is_cut_where_the_pool_is_crossed(
+    place: Place, docs: list[Any], more: dict[str, Any]
+) -> None:
+    passed, ledger = asyncio.run(_passes(place, 1_000, docs + [more] * 100))
+    crossing = len(docs) + (1_000 - GIVEN - 100) // WEIGHS
+    assert crossing <= passed <= crossing + 2
+    ((lease, row),) = ledger.settled
+    assert (lease, row.note) == ("a", Reason.CUT.value)
+    assert row.tokens.output == 100 + (passed - len(docs)) * WEIGHS
+
+
+def test_a_gemini_model_that_stops_in_every_chunk_is_cut() -> None:
+    docs = [_stopped(100 * at) for at in range(1, 100)]
+    passed, ledger = asyncio.run(_passes(GEMINI, 1_000, docs))
+    assert 9 <= passed <= 12
+    ((lease, row),) = ledger.settled
+    assert (lease, row.tokens.output) == ("a", 100 * passed)
+
+
+@pytest.mark.parametrize(("place", "docs", "output"), LATE)
+def test_a_response_that_fits_is_booked_once_and_not_cut(
+    place: Place, docs: list[Any], output: int
+) -> None:
+    passed, ledger = asyncio.run(_passes(place, 10_000, docs))
+    assert passed == len(docs)
+    assert [(lease, row.tokens.output) for lease, row in ledger.settled] == [("a", output)]

@@ -133,5 +133,5 @@ def test_several_gemini_candidates_are_final_only_when_all_have_finished() -> No
         done = [{"index": index, "finishReason": "STOP"}]
         return sse({"responseId": "g1", "candidates": done, "usageMetadata": usage})
 
-    assert feed(m, chunk(0, 10)) == []
-    assert only(feed(m, chunk(1, 25))).tokens == Tokens(5, output=25)
+    assert feed(m, chunk(0, 10), chunk(1, 25)) == []
+    assert only(m.close(Reason.CLIENT_GONE)).tokens == Tokens(5, output=25)

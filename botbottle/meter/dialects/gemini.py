@@ -1,6 +1,7 @@
 """Gemini API and Gemini on Vertex: JSON, ``alt=sse``, and the JSON-array stream.
 
-``usageMetadata`` is cumulative in every chunk (the last one counts, never the sum).
+``usageMetadata`` is cumulative in every chunk (the last one counts, never the sum). Some models
+give a reason to stop in every chunk: a stream is over at the end of its body alone.
 ``cachedContentTokenCount`` is inside ``promptTokenCount``; ``thoughtsTokenCount`` and
 ``toolUsePromptTokenCount`` are beside the others: total = prompt + candidates + tool use +
 thoughts. Code Assist wraps each chunk in ``{"response": ...}``.
@@ -10,6 +11,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from botbottle.meter.lines import WHOLE
 from botbottle.meter.tally import Tally, as_dict, as_list, as_str, count, n
 from botbottle.model.usage import Tokens
 
@@ -39,7 +41,8 @@ class GeminiReader:
         self._finished: set[int] = set()
 
     def read(self, event: str, doc: dict[str, Any]) -> bool:
-        """Fold in one chunk; terminal when every candidate has finished and usage is known."""
+        """Fold in one chunk; a whole answer is terminal when its candidates have finished and
+        usage is known."""
         chunk = as_dict(doc.get("response")) or doc
         tally = self.tally
         tally.response_id = as_str(chunk.get("responseId")) or tally.response_id
@@ -48,16 +51,18 @@ class GeminiReader:
             self._candidate(candidate)
         usage = as_dict(chunk.get("usageMetadata"))
         if count(usage.get("promptTokenCount")) is not None:
-            tally.tokens, tally.input_known = to_tokens(usage), True
+            tally.counted(to_tokens(usage))
+            tally.input_known = True
         self._failure(as_dict(chunk.get("error")))
-        return self._terminal(chunk, bool(usage))
+        done = self._done(chunk)
+        ended = tally.input_known and tally.all_counted
+        tally.complete = ended and (done or bool(self._finished))
+        return ended and done and event == WHOLE
 
-    def _terminal(self, chunk: dict[str, Any], usage: bool) -> bool:
+    def _done(self, chunk: dict[str, Any]) -> bool:
         blocked = bool(as_dict(chunk.get("promptFeedback")).get("blockReason"))
         embedded = "embedding" in chunk or "embeddings" in chunk
-        done = blocked or embedded or len(self._finished) >= self._choices
-        self.tally.complete = self.tally.input_known and (done or bool(self._finished))
-        return done and usage and self.tally.input_known
+        return blocked or embedded or len(self._finished) >= self._choices
 
     def _candidate(self, candidate: dict[str, Any]) -> None:
         for part in map(as_dict, as_list(as_dict(candidate.get("content")).get("parts"))):

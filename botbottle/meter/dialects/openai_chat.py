@@ -3,8 +3,8 @@ OpenRouter, Azure, vLLM, Ollama's ``/v1``, and any compatible host.
 
 A stream tells usage in one chunk with ``choices: []`` after the chunk with ``finish_reason``, and
 only when ``stream_options.include_usage`` was asked for. Some servers put cumulative usage into
-every chunk, or into the finishing one: the last one counts, and the row is written at the usage
-chunk with empty choices, at ``[DONE]``, or at the end of the body, whichever comes first.
+every chunk, or into the finishing one, or send it twice: the last one counts, and what is written
+after it is more. So a stream is over at ``[DONE]``, or at the end of the body.
 """
 
 from __future__ import annotations
@@ -26,32 +26,33 @@ class ChatReader:
         self._usage = False
 
     def read(self, event: str, doc: dict[str, Any]) -> bool:
-        """Fold in one document; terminal as the module docstring says."""
-        if event == DONE:
-            self.tally.complete = self._usage
-            return self._usage
+        """Fold in one document; ``[DONE]`` and a whole answer with usage are terminal."""
         tally = self.tally
+        if event == DONE:
+            tally.complete = self._fresh
+            return self._fresh
         tally.response_id = as_str(doc.get("id")) or tally.response_id
         tally.model = as_str(doc.get("model")) or tally.model
-        choices = as_list(doc.get("choices"))
-        for choice in map(as_dict, choices):
+        for choice in map(as_dict, as_list(doc.get("choices"))):
             self._choice(choice)
-        whole = event == WHOLE
-        self._finished = self._finished or whole
-        told = self._take_usage(doc)
+        self._finished = self._finished or event == WHOLE
+        self._take_usage(doc)
         self._failure(as_dict(doc.get("error")))
-        tally.complete = self._usage and self._finished
-        return told and self._finished and (whole or not choices)
+        tally.complete = self._finished and self._fresh
+        return tally.complete and event == WHOLE
 
-    def _take_usage(self, doc: dict[str, Any]) -> bool:
+    @property
+    def _fresh(self) -> bool:
+        """Whether usage was told, and no output has come since."""
+        return self._usage and self.tally.all_counted
+
+    def _take_usage(self, doc: dict[str, Any]) -> None:
         # Groq's first streaming format kept usage in an extension object.
         usage = as_dict(doc.get("usage")) or as_dict(as_dict(doc.get("x_groq")).get("usage"))
-        if not is_usage(usage):
-            return False
-        self._usage = True
-        self.tally.tokens = to_tokens(usage)
-        self.tally.input_known = self.tally.tokens.total_input > 0
-        return True
+        if is_usage(usage):
+            self._usage = True
+            self.tally.counted(to_tokens(usage))
+            self.tally.input_known = self.tally.tokens.total_input > 0
 
     def _choice(self, choice: dict[str, Any]) -> None:
         if choice.get("finish_reason"):

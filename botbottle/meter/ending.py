@@ -1,0 +1,97 @@
+"""Rows of a response that did not come to final numbers: by what is known of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from botbottle.meter.batches import KEPT
+from botbottle.meter.body import Body
+from botbottle.meter.call import Call, Dialect, Kind
+from botbottle.meter.reason import Reason
+from botbottle.meter.request import Request
+from botbottle.meter.rows import Clock, Rows
+from botbottle.meter.tally import Tally
+from botbottle.model.usage import Completeness, Exchange, Tokens
+
+NOT_ASKED = "ended without usage: the client did not ask for it (stream_options.include_usage)"
+NO_USAGE = "ended without usage"
+UNKNOWN = "unknown dialect"
+BACKGROUND = "background; final when retrieved"
+CUT_SHORT = "last event cut short"
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """Of one response to ``request``, whose bytes are ``body``."""
+
+    call: Call
+    request: Request
+    rows: Rows
+    body: Body
+
+    def unfinished(self, tally: Tally, reason: Reason) -> list[Exchange]:
+        """Its rows if nothing more comes; none of what is known to have cost nothing."""
+        polled = self.call.kind is Kind.RETRIEVE
+        if (polled and not tally.deltas) or (tally.unbilled and not self.body.fault):
+            return []
+        note, completeness = self._verdict(tally, reason)
+        if self.request.background and not (tally.failed or self.body.fault):
+            _goes_on(tally, self.request)
+        elif self.unread(tally):
+            tally.thought(self.body.guess)
+        if reason is Reason.UNREAD and not polled:
+            tally.at_least(self.request.bound or self.request.allowance)
+        return self.rows.interrupted(tally, completeness, note)
+
+    def unread(self, tally: Tally) -> bool:
+        """Whether the output can only be guessed, from the size of the body."""
+        if self.body.broken:
+            return True
+        if tally.tokens.total:
+            return False
+        unknown = self.call.dialect is Dialect.UNKNOWN
+        return self.body.whole or unknown or (bool(self.body.dropped) and not tally.deltas)
+
+    def results(self) -> list[Exchange]:
+        """Of a file of many rows: one for what could not be read of it."""
+        if not self.body.flaw:
+            return []
+        guess = Tally(tokens=Tokens(output=self.body.guess))
+        row = self.rows.exchange(guess, guess.tokens, Completeness.ESTIMATED, self.body.flaw)
+        return [row]
+
+    def _verdict(self, tally: Tally, reason: Reason) -> tuple[str, Completeness]:
+        if self.body.flaw:
+            return self.body.flaw, Completeness.ESTIMATED
+        if self.call.dialect is Dialect.UNKNOWN:
+            return UNKNOWN, Completeness.ESTIMATED
+        if tally.failed:
+            return tally.failed, Completeness.PARTIAL
+        if self.request.background:
+            return BACKGROUND, Completeness.PARTIAL
+        if reason is Reason.COMPLETE:
+            asked = self.request.tells_usage
+            return NO_USAGE if asked else NOT_ASKED, Completeness.ESTIMATED
+        note = f"{reason.value}; {CUT_SHORT}" if self.body.cut_short else reason.value
+        return note, Completeness.PARTIAL
+
+
+def _goes_on(tally: Tally, request: Request) -> None:
+    """A background response is generated whoever listens, as far as its limit allows. Its poll
+    brings the real number, but what was generated can be read elsewhere too."""
+    tally.at_least(request.bound)
+    if not request.bound:
+        tally.thought(request.allowance)
+
+
+def unanswered(call: Call, request: Request, clock: Clock, reason: Reason) -> list[Exchange]:
+    """Rows of a request that went upstream whole but got no response: the input is estimated, and
+    what is generated whoever listens is booked at its allowance."""
+    rows, tally = Rows(call, request, clock), Tally()
+    if call.kind is Kind.BATCH_CREATE:
+        return rows.created(tally, KEPT if reason is Reason.KILLED else None)
+    if call.kind is not Kind.GENERATE:
+        return []
+    if request.background:
+        _goes_on(tally, request)
+    return rows.interrupted(tally, Completeness.PARTIAL, reason.value)

@@ -38,4 +38,10 @@ def unknown_provider(provider: str, known: Known) -> tuple[str, str] | None:
     """(message, hint) for a budget key that no provider has; None for one that exists."""
     if provider in known.budgets or provider in known.budget_keys():
         return None
-    return f"no provider is called {provider!r}", did_you_mean(provider, known.budget_keys())
+    keys = known.budget_keys()
+    meant = _OTHER_NAMES.get(provider.lower())
+    hint = f"did you mean {meant!r}?" if meant in keys else did_you_mean(provider, keys)
+    return f"no provider is called {provider!r}", hint
+
+
+_OTHER_NAMES = {"anthropic": "claude", "openai": "codex", "chatgpt": "codex", "google": "gemini"}

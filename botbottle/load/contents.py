@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from msgspec import Struct
 
-from botbottle.load import findings
+from botbottle.load import advice, findings
 from botbottle.load.budgets import parse_budget
 from botbottle.load.known import Known
 from botbottle.load.routes import parse_routes
@@ -138,3 +139,31 @@ def plain_credentials(file: File) -> list[Diagnostic]:
         for name, value in (raw if isinstance(raw, dict) else {}).items()
         if isinstance(value, str) and findings.looks_secret(value)
     ]
+
+
+def pasted_credentials(file: File) -> list[Diagnostic]:
+    """A credential where the name of a variable belongs: names are shown in plans and kept."""
+    return [
+        findings.at(
+            file.source,
+            file.tree,
+            path,
+            "BB2104",
+            "this looks like a credential, not like the name of a variable",
+            "write the name of the host variable that holds it, and change the credential: "
+            "it was in a file",
+        )
+        for path in _variable_names(file.data)
+        if findings.looks_pasted(advice.value_at(file.data, path))
+    ]
+
+
+def _variable_names(data: dict[str, Any]) -> Iterator[findings.Path]:
+    """Paths of the keys that name a host variable."""
+    yield ("agent_provider", "auth_token")
+    routes = advice.value_at(data, ("egress", "routes"))
+    for number in range(len(routes) if isinstance(routes, list) else 0):
+        yield ("egress", "routes", number, "auth", "token_ref")
+    repos = advice.value_at(data, ("git-gate", "repos"))
+    for name in repos if isinstance(repos, dict) else ():
+        yield ("git-gate", "repos", name, "key", "forge_token_env")

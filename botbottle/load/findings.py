@@ -9,6 +9,7 @@ from typing import Any
 from msgspec.structs import replace
 from pydantic import BaseModel, ValidationError
 
+from botbottle.load import advice
 from botbottle.load.fault import Fault
 from botbottle.load.source import Source
 from botbottle.load.yamltree import Tree
@@ -24,7 +25,7 @@ def from_fault(fault: Fault, source: Source) -> Diagnostic:
         fault.code,
         fault.message,
         source.origin(fault.line, fault.column),
-        quote(source, fault.line),
+        _env_name(source, fault.line) or quote(source, fault.line),
         fault.hint,
     )
 
@@ -53,6 +54,14 @@ def quote(source: Source, line: int) -> str:
     return mask(source.line(line).rstrip())
 
 
+def _env_name(source: Source, number: int) -> str:
+    """Of a line below ``env`` in text that could not be read: no more than the name."""
+    text = source.line(number).rstrip()
+    above = (source.line(n) for n in range(number, source.front_line - 1, -1))
+    top = next((line for line in above if line[:1].strip() and line[0] != "#"), "")
+    return f"{text.partition(':')[0]}: …" if top.startswith("env:") and ":" in text else ""
+
+
 def mask(text: str) -> str:
     """``text`` with well-known credentials and passwords in addresses blacked out."""
     text = _PARAMETER.sub(r"\1…", _CREDENTIAL.sub("…", text))
@@ -66,8 +75,15 @@ def mask_all(d: Diagnostic) -> Diagnostic:
 
 
 def looks_secret(text: str) -> bool:
-    """Whether ``text`` contains a well-known shape of credential."""
-    return _CREDENTIAL.search(text) is not None
+    """Whether ``text`` contains a well-known shape of credential, or an address with a password."""
+    return _CREDENTIAL.search(text) is not None or _PASSWORD.search(text) is not None
+
+
+def looks_pasted(value: object) -> bool:
+    """Whether the name of a variable is a credential: a well-known shape, or long hexadecimal."""
+    if not isinstance(value, str) or not _LONG_NAME.fullmatch(value):
+        return False
+    return _CREDENTIAL.match(value) is not None or _HEX.fullmatch(value) is not None
 
 
 def _snippet(source: Source, path: Path, line: int, column: int) -> str:
@@ -84,6 +100,8 @@ def _snippet(source: Source, path: Path, line: int, column: int) -> str:
 _NAMES_OF_SECRETS = ("auth_token", "token_ref", "forge_token_env")
 _PASSWORD = re.compile(r"://[^/\s@]*:[^/\s@]*@")
 _PARAMETER = re.compile(r"([?&]password=)[^&\s]*", re.IGNORECASE)
+_LONG_NAME = re.compile(r"(?=\D*\d)[A-Za-z_][A-Za-z0-9_]{19,}")
+_HEX = re.compile(r"[0-9a-fA-F]{32,}")
 # Well-known shapes; the full rules belong to DLP, these need no engine.
 _CREDENTIAL = re.compile(
     r"(?:sk-ant-|sk-proj-|sk-(?=[A-Za-z0-9]{32})|gh[pousr]_(?=[A-Za-z0-9]{20})|github_pat_|glpat-"
@@ -107,22 +125,28 @@ def _one(error: Any, model: type[BaseModel], source: Source, tree: Tree) -> Diag
     if key:
         path = path[:-1]
     name = str(path[-1]) if path else ""
+    value = advice.value_at(tree.data, path)
     match error["type"]:
         case "bb":
             code, message, hint = context["code"], context["message"], context["hint"]
+            message = message.replace("the value must", f"{dotted(path)} must", 1)
+            hint = _KEY_HINT if key and "variable" in message else hint or advice.unquoted(value)
         case "extra_forbidden":
             code, message = "BB2101", f"unknown key {name!r}"
             hint, key = did_you_mean(name, known_keys(model, path[:-1])), True
         case "missing":
             code, message, hint = "BB2105", f"{dotted(path)} is missing", f"add {name}"
         case "literal_error":
-            expected = context["expected"].replace("'", "").replace(" or ", ", ")
-            code, message, hint = "BB2104", f"{name} must be one of {expected}", ""
+            words = context["expected"].replace("'", "").replace(" or ", ", ")
+            code, message = "BB2104", f"{dotted(path)} must be one of {words}"
+            hint = advice.close_word(value, words.split(", "))
         case kind:
-            code, message, hint = "BB2103", f"{dotted(path)} must be {_KINDS.get(kind, kind)}", ""
+            code, message = "BB2103", f"{dotted(path)} must be {_KINDS.get(kind, kind)}"
+            hint = advice.example(path)
     return at(source, tree, path, code, message, hint, key=key)
 
 
+_KEY_HINT = "letters, digits and underscores, no digit first"
 _KINDS = {
     "string_type": "text",
     "dict_type": "a mapping",

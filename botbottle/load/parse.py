@@ -81,6 +81,7 @@ def parse_bottle(entry: Entry, known: Known) -> Result[Bottle]:
     found += (
         contents.empty_repos(file)
         + contents.plain_credentials(file)
+        + contents.pasted_credentials(file)
         + contents.template(file, known)
         + contents.dockerfile(file)
     )

@@ -87,6 +87,7 @@ class _Parser(CParser):  # type: ignore[misc]
 
 class _Reader:
     def __init__(self, text: str, first_line: int, flat: bool) -> None:
+        self.text = text
         self.offset = first_line
         self.flat = flat
         self.tree = Tree()
@@ -223,8 +224,14 @@ class _Reader:
 
     def syntax(self, error: Any) -> Fault:
         """libyaml's complaint in plain words, at the place of the problem."""
-        mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
         problem = str(getattr(error, "problem", None) or getattr(error, "reason", None) or error)
+        marks = ("problem_mark", "context_mark")
+        if "end of stream" in problem or "',' or" in problem:  # what is not closed begins there
+            marks = ("context_mark", "problem_mark")
+        mark = next((m for name in marks if (m := getattr(error, name, None))), None)
         line, column = (mark.line + self.offset, mark.column + 1) if mark else (self.offset, 1)
-        message, hint = plain_words(problem)
+        lines = self.text.splitlines()
+        message, hint = plain_words(
+            problem, lines[mark.line] if mark and lines[mark.line :] else ""
+        )
         return Fault("BB2011", message, line, column, hint)

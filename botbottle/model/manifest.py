@@ -110,7 +110,7 @@ def _memory(raw: object) -> int:
 def _between(low: float, high: float) -> Callable[[Any], Any]:
     def check(value: Any) -> Any:
         if not low <= value <= high:
-            raise problem(f"{value} is not between {low} and {high}")
+            raise problem(f"the value must be between {low} and {high}")
         return value
 
     return check

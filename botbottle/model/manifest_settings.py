@@ -32,7 +32,9 @@ def _pool(text: str) -> str:
     except ValueError as error:
         raise manifest.problem(f"{text[:80]!r} is not an IPv4 network", "10.213.0.0/16") from error
     if not network.is_private or network.prefixlen > 24:
-        raise manifest.problem("the address pool must be private and at least a /24")
+        raise manifest.problem(
+            "the address pool must be private and at least a /24", "10.213.0.0/16"
+        )
     return text
 
 

@@ -18,8 +18,8 @@ from typing import Any
 from msgspec import Struct
 
 from botbottle.engine.api import EngineWrite
-from botbottle.errors import BBError, ImageBuildFailed
-from botbottle.executor import Control, Result, execute
+from botbottle.errors import BBError, ImageBuildFailed, LedgerError
+from botbottle.executor import Control, Result, execute, taking
 from botbottle.hosted import UNPRIVILEGED
 from botbottle.ledger.api import Ledger
 from botbottle.locking import operator
@@ -108,15 +108,23 @@ def carry_out(
     only: Sequence[str] = (),
     approve: bool = True,
     meanwhile: Callable[[], None] = lambda: None,
+    refusal: LedgerError | None = None,
 ) -> Result:
     """Execute every op of ``plan``. ``prepare_home`` has been called and the lock is held.
 
-    ``approve``: somebody approved this plan's reach; it becomes the baseline of later plans."""
+    ``approve``: somebody approved this plan's reach; it becomes the baseline of later plans.
+    Raises LedgerError where nothing can be recorded, unless there is something to take away.
+    ``refusal``: that of the ledger, which has been asked to take an order before."""
     facts = session.facts(declared, only=only)
     held = {h.bottle for h in plan.held}
-    if fence():
-        narrow(session, declared, ledger, _bottles(plan.ops) - held)
-        forget(session, declared, ledger, emptied(plan, facts.paths.home_id))
+    try:
+        if fence() and refusal is None:
+            narrow(session, declared, ledger, _bottles(plan.ops) - held)
+            forget(session, declared, ledger, emptied(plan, facts.paths.home_id))
+    except LedgerError as refused:
+        if not taking(plan.ops):
+            raise
+        refusal = refused
     result = execute(
         plan,
         engine,
@@ -133,8 +141,9 @@ def carry_out(
         cancelled=cancelled,
         fence=fence,
         meanwhile=meanwhile,
+        refusal=refusal,
     )
-    if approve:
+    if approve and refusal is None:
         _approved(session, declared, plan, result, facts.only, held, ledger)
     return result
 

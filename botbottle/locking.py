@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import json
 import os
@@ -60,7 +61,7 @@ def project_lock(
     """
     file = Path(path)
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    handle = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    handle = _open(file)
     try:
         _acquire(handle, file, timeout, waiting, sleep, clock)
         rested = _mark(os.fstat(handle))
@@ -68,9 +69,20 @@ def project_lock(
         try:
             yield rested
         finally:
-            os.ftruncate(handle, 0)
+            with contextlib.suppress(OSError):
+                os.ftruncate(handle, 0)
     finally:
         os.close(handle)
+
+
+def _open(file: Path) -> int:
+    """A lock that was taken before is as good where nothing can be written: a stop needs it."""
+    try:
+        return os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        if error.errno != errno.EROFS or not file.exists():
+            raise
+        return os.open(file, os.O_RDONLY | os.O_CLOEXEC)
 
 
 def _acquire(

@@ -19,6 +19,7 @@ from botbottle.cli.lifting import lift
 from botbottle.cli.ordered import reached
 from botbottle.cli.ordering import carry_out, writing
 from botbottle.cli.run import Run
+from botbottle.cli.unrecorded import stop_anyway
 from botbottle.errors import EngineUnreachable, LedgerError, Refused
 from botbottle.locking import operator
 
@@ -114,10 +115,11 @@ def order(
         ledger = writing(session, declared)
         with contextlib.closing(ledger):
             hold(ledger, project, chosen, policy, reason, stronger)
-    except LedgerError:  # a full disk, which an agent may have filled, is no way out
+    except LedgerError as refusal:  # a full disk, which an agent may have filled, is no way out
         cut(context, session, project, chosen, message)
-        where = ", ".join(chosen)
-        context.err.write(f"bb {policy}: {where}: cut off for now; not recorded, so repeat it\n")
+        stop_anyway(
+            Run(context, session, declared, policy, chosen, approves=False), policy, refusal
+        )
         raise
     held = [name for name in chosen if name not in stronger]
     cut(context, session, project, held, message)

@@ -15,14 +15,16 @@ from botbottle.cli.look import Look, only_shown
 from botbottle.cli.plan import write_plan
 from botbottle.cli.settling import settle
 from botbottle.cli.task import Task
-from botbottle.errors import BBError, PlanStale
+from botbottle.errors import BBError, LedgerUnavailable, PlanStale
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractContextManager
 
     from botbottle.cli.interrupt import Interrupt
+    from botbottle.errors import LedgerError
     from botbottle.executor import Result
+    from botbottle.ledger.api import Ledger
     from botbottle.ledger.records import Generation
     from botbottle.locking import Mark
     from botbottle.model.plan import Plan
@@ -155,6 +157,13 @@ class Run(Task, frozen=True):
             return self.interrupted(result, interrupt)
         return self.conclude(plan, result, second)
 
+    def ledger(self) -> Ledger:
+        """For writing; one that can only be read refuses, and only what takes away goes on."""
+        try:
+            return self.session.open_ledger(self.declared, write=True)
+        except LedgerUnavailable:
+            return self.session.open_ledger(self.declared)
+
     def execute(
         self,
         plan: Plan,
@@ -162,13 +171,15 @@ class Run(Task, frozen=True):
         emit: Emit,
         interrupt: Interrupt,
         verify: Callable[[], None] = lambda: None,
+        refusal: LedgerError | None = None,
     ) -> Result:
-        """``verify``: what may be done while it is seen whether everything stays up."""
+        """``verify``: what may be done while it is seen whether everything stays up. ``refusal``:
+        the ledger has refused already, so nothing of this is recorded."""
         from botbottle.applying import carry_out
         from botbottle.control.adapter import ControlClient
         from botbottle.engine.docker import connect
 
-        ledger = self.session.open_ledger(self.declared, write=True)
+        ledger = self.ledger()
         try:
             return carry_out(
                 self.session,
@@ -186,6 +197,7 @@ class Run(Task, frozen=True):
                 cancelled=interrupt,
                 only=self.only,
                 approve=self.approves,
+                refusal=refusal,
             )
         finally:
             ledger.close()

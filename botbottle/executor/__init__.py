@@ -10,6 +10,7 @@ from botbottle.executor.api import (
     Result,
 )
 from botbottle.executor.run import SystemClock, execute
+from botbottle.executor.taking import only_taking, taking
 
 __all__ = [
     "Clock",
@@ -21,4 +22,6 @@ __all__ = [
     "Result",
     "SystemClock",
     "execute",
+    "only_taking",
+    "taking",
 ]

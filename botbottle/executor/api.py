@@ -8,7 +8,7 @@ from typing import Literal, Protocol
 from msgspec import Struct, field
 
 from botbottle.engine.api import EngineWrite
-from botbottle.errors import BBError
+from botbottle.errors import BBError, LedgerError
 from botbottle.ledger.api import Recording, Registering
 from botbottle.model.plan import Op
 from botbottle.model.resources import SidecarStatus
@@ -94,11 +94,14 @@ class Result(Struct, frozen=True):
     not_started: tuple[NotStarted, ...] = ()
     seconds: float = 0.0
     ids: Mapping[str, str] = field(default_factory=dict)  # names created in this run → ids
+    refusal: LedgerError | None = None  # the ledger's: what took away since is not recorded
 
     @property
     def ok(self) -> bool:
-        """Everything done, apart from failures that the plan calls best-effort."""
-        return not self.not_started and all(f.op.best_effort for f in self.failed)
+        """Everything done and recorded, apart from failures that the plan calls best-effort."""
+        return (
+            not self.refusal and not self.not_started and all(f.op.best_effort for f in self.failed)
+        )
 
     @property
     def lacking(self) -> tuple[Op, ...]:

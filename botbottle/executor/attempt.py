@@ -9,8 +9,8 @@ from botbottle.executor import expect, ready
 from botbottle.executor.api import Tools
 from botbottle.executor.handlers import carry_out
 from botbottle.executor.names import Names
+from botbottle.executor.records import Records
 from botbottle.executor.report import about
-from botbottle.ledger.api import Journaling
 from botbottle.model.plan import Op
 from botbottle.ui import events
 
@@ -20,9 +20,8 @@ ATTEMPTS = 4
 class Attempt(Struct, frozen=True):
     """How the ops of one run are tried; called in worker threads."""
 
-    project: str
     tools: Tools
-    journal: Journaling | None
+    records: Records
     run: str
     names: Names
 
@@ -31,7 +30,7 @@ class Attempt(Struct, frozen=True):
         clock = self.tools.clock
         start = clock.now()
         try:
-            entry = self._intent(op)
+            entry = self.records.intent(op)
         except BBError as refused:  # what cannot be recorded is not done
             self.tell_failure(op, refused)
             return refused
@@ -70,22 +69,9 @@ class Attempt(Struct, frozen=True):
                 return error
         raise AssertionError("unreachable: the last attempt returns")
 
-    def _intent(self, op: Op) -> int | None:
-        if self.journal is None:
-            return None
-        return self.journal.intent(
-            self.run,
-            self.project,
-            op=type(op).__name__,
-            op_id=op.id,
-            resource=op.resource,
-        )
-
     def _outcome(self, entry: int | None, outcome: str, detail: str = "") -> None:
-        if self.journal is None or entry is None:
-            return
         try:
-            self.journal.outcome(entry, outcome, detail)
+            self.records.outcome(entry, outcome, detail)
         except BBError as error:  # the op itself stands; the next plan looks at the world
             message = f"the outcome could not be recorded: {error}"
             self.tools.emit(

@@ -122,8 +122,9 @@ def create_network(op: plan.CreateNetwork, tools: Tools, names: Names, run: str)
 
 
 def create_container(op: plan.CreateContainer, tools: Tools, names: Names, run: str) -> None:
-    """Make its host directories, then create it, or find what an earlier attempt created."""
+    """Make its host directories and files, then create it, or find what an earlier attempt created."""
     host.make_directories(op.directories, op.spec.user)
+    host.make_files(op.files, op.spec.user)
     try:
         identity = tools.engine.create_container(op.spec, op.name, marked(op.labels, op, run))
     except Conflict:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 
 from botbottle.engine.api import EngineWrite
+from botbottle.errors import LedgerError
 from botbottle.executor.api import (
     Clock,
     Control,
@@ -17,6 +18,7 @@ from botbottle.executor.api import (
 )
 from botbottle.executor.attempt import Attempt
 from botbottle.executor.names import Names
+from botbottle.executor.records import Records
 from botbottle.executor.walk import Walk
 from botbottle.ledger.api import Journaling
 from botbottle.model.plan import Plan
@@ -52,6 +54,7 @@ def execute(
     clock: Clock | None = None,
     settle: bool = True,
     meanwhile: Callable[[], None] = lambda: None,
+    refusal: LedgerError | None = None,
 ) -> Result:
     """Carry out every op of ``plan`` in dependency order, ``parallel`` at a time.
 
@@ -61,7 +64,9 @@ def execute(
     and an outcome after each op, under ``run``. ``settle``: at the end, containers that were
     started must be running for a few samples; ``meanwhile`` is called between these, when all
     was done, and again when a look after that call failed. Without anything to wait for it is not
-    called. Never raises for a failing op: see the Result.
+    called. ``refusal``: the ledger has refused what comes before a plan. Then, and once it refuses
+    during the run, only what takes away goes on (``taking``), is not recorded and is told of.
+    Never raises for a failing op: see the Result.
     Other exceptions are bugs and come out after the ops in flight have ended.
     """
     serial = threading.Lock()
@@ -73,6 +78,7 @@ def execute(
     tools = Tools(
         engine, control, ledger, vault, images, clock or SystemClock(), emit_in_turn, cancelled
     )
-    attempt = Attempt(plan.project, tools, journal, run, Names())
+    records = Records(plan.project, run, journal, plan.ops, refusal)
+    attempt = Attempt(tools, records, run, Names())
     walk = Walk(plan, tools, attempt, fence, fail_fast, meanwhile)
     return walk.execute(parallel, settle)

@@ -36,8 +36,11 @@ class Walk(Struct):
         start = clock.now()
         self._emit(events.RunStarted(ts=start, ops=len(self.plan.ops), digest=self.plan.digest))
         self._loop(dag, max(1, parallel))
+        if self.attempt.records.refusal is not None:
+            self.stop = self.stop or "fail-fast"
         for op in dag.rest():
             self._skip(op, self.stop or "interrupted")
+        self._tell_unrecorded()
         if settle and self.stop is None:
             self._settle()
         return self._result(start)
@@ -51,6 +54,8 @@ class Walk(Struct):
                 if not self._may_start():
                     dag.put_back(op)
                     break
+                if self._passes_over(dag, op):
+                    continue
                 pool.submit(op)
                 flying += 1
             if not flying:
@@ -72,6 +77,17 @@ class Walk(Struct):
             self.stop = "fenced"
         return self.stop is None
 
+    def _passes_over(self, dag: Dag, op: Op) -> bool:
+        """Once the ledger has refused, only what takes away is started: a disk that is full must
+        not hold up a stop."""
+        records = self.attempt.records
+        if records.refusal is None or records.takes(op):
+            return False
+        self._skip(op, "fail-fast")
+        for blocked in dag.failed(op):
+            self._skip(blocked, "blocked", op.id)
+        return True
+
     def _finish(self, dag: Dag, op: Op, error: BBError | None) -> None:
         if error is None:
             self.done.append(op)
@@ -87,8 +103,23 @@ class Walk(Struct):
             return
         for blocked in dag.failed(op):
             self._skip(blocked, "blocked", op.id)
-        if self.fail_fast or isinstance(error, EngineUnreachable | LedgerError):
+        if isinstance(error, LedgerError):
+            records = self.attempt.records
+            records.refusal = records.refusal or error
+        if self.fail_fast or isinstance(error, EngineUnreachable):
             self.stop = self.stop or "fail-fast"
+
+    def _tell_unrecorded(self) -> None:
+        """What was done without the journal, and what there is to do about it."""
+        records = self.attempt.records
+        if not records.unrecorded:
+            return
+        done = ", ".join(sorted({op.id for op in records.unrecorded}))
+        message = (
+            f"not recorded, as the ledger refused ({records.refusal}): {done}; "
+            "make it writable, then run the same command again"
+        )
+        self._emit(events.Note(ts=self.tools.clock.now(), level="warning", message=message))
 
     def _settle(self) -> None:
         """Containers that were started must stay up; one that does not is a failed start."""
@@ -128,4 +159,5 @@ class Walk(Struct):
             not_started=tuple(sorted(self.not_started, key=lambda n: order[n.op.id])),
             seconds=now - start,
             ids=self.attempt.names.as_dict(),
+            refusal=self.attempt.records.refusal,
         )

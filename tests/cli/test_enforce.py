@@ -156,9 +156,9 @@ def test_every_bottle_is_cut_though_the_ledger_takes_no_order(
     monkeypatch.setattr(ledger, "hold", failing)
     monkeypatch.setattr(enforce, "writing", lambda *_: ledger)
     with pytest.raises(LedgerUnavailable):
-        enforce.order(made := context(), "kill", (), True, "")
+        enforce.order(made := context(), "cutoff", (), True, "")
     assert fleet.seen() == {name: ["cut"] for name in NAMES} and fleet.passes == []
-    assert "a, b, c: cut off for now; not recorded" in shown(made)
+    assert "a, b, c: cut off for now; it is not recorded, so repeat it" in shown(made)
 
 
 def test_an_order_stands_though_no_engine_answers(

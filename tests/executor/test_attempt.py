@@ -9,7 +9,7 @@ from botbottle.model.plan import (
     Ref,
 )
 from botbottle.ui import events
-from tests.executor.ops import base, broken, failing, groups, stop
+from tests.executor.ops import base, broken, failing, groups, retire, stop
 from tests.support.engines import Lab
 from tests.support.executing import Bench
 
@@ -69,8 +69,8 @@ def test_what_cannot_be_recorded_is_not_done(lab: Lab, bench: Bench) -> None:
         raise LedgerUnavailable("database is locked")
 
     bench.ledger.intent = refuse  # type: ignore[method-assign]
-    result = bench.run(stop("a"), stop("b"))
-    assert groups(result) == ([], ["a"], ["b"])
+    result = bench.run(retire("a"), retire("b"))
+    assert groups(result) == ([], ["a"], ["b"]) and bench.ledger.calls == []
     assert lab.engine.calls == []  # type: ignore[attr-defined]
 
 

@@ -1,0 +1,77 @@
+"""Ops that only take away: they go on where nothing can be recorded. Pure.
+
+An emergency stop must not depend on a disk that an agent may have filled. A removal needs no record
+to be repeated or finished: the next plan looks at what is there. What makes something still has
+to be written down first, so it is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from msgspec.structs import replace
+
+from botbottle.model.plan import (
+    DisconnectNetwork,
+    Op,
+    PauseContainer,
+    PushConfig,
+    RemoveContainer,
+    RemoveNetwork,
+    RemoveVolume,
+    StartContainer,
+    StopContainer,
+    UnpauseContainer,
+)
+from botbottle.planner.about import SILENT
+from botbottle.planner.freeze import FROZEN
+from botbottle.planner.order import STRAY
+
+_KINDS = (
+    StopContainer,
+    PauseContainer,
+    RemoveContainer,
+    RemoveNetwork,
+    RemoveVolume,
+    DisconnectNetwork,
+)
+
+
+def taking(ops: Sequence[Op]) -> frozenset[str]:
+    """Ids of the ops that take away for good. Not among them is what makes room for something that
+    starts later: without a record that would not start, and a bottle that works would be down."""
+    rising = _before_starts(ops)
+    return frozenset(
+        op.id for op in ops if _cuts(op) or (isinstance(op, _KINDS) and op.id not in rising)
+    )
+
+
+def only_taking(ops: Sequence[Op]) -> tuple[Op, ...]:
+    """Those of them that need nothing else to be done first, for a run of their own. A stop that
+    loses the snapshot after it is a plain one: what it leaves is copied by a later freeze."""
+    chosen, kept = taking(ops), dict[str, Op]()
+    for op in ops:  # in the plan's order, so after all it needs
+        if op.id in chosen and kept.keys() >= set(op.after):
+            kept[op.id] = replace(op, reason="stopped") if op.reason == FROZEN else op
+    return tuple(kept.values())
+
+
+def _cuts(op: Op) -> bool:
+    """Whether it takes reach away, whatever follows: a configuration under which nothing leaves,
+    the end of a sidecar that should refuse and does not answer, a network where nobody belongs."""
+    if isinstance(op, PushConfig):
+        return bool(op.config.hold.policy)
+    return isinstance(op, _KINDS) and op.reason in (SILENT, STRAY)
+
+
+def _before_starts(ops: Sequence[Op]) -> set[str]:
+    """Ids of everything that is done for something that starts."""
+    needs = {op.id: op.after for op in ops}
+    found: set[str] = set()
+    left = [op.id for op in ops if isinstance(op, StartContainer | UnpauseContainer)]
+    while left:
+        for needed in needs[left.pop()]:
+            if needed not in found:
+                found.add(needed)
+                left.append(needed)
+    return found

@@ -19,12 +19,7 @@ from botbottle.meter import (
 from botbottle.meter.request import Request
 from botbottle.model.usage import Exchange
 
-CLAUDE = ("api.anthropic.com", "/v1/messages")
-CHAT = ("api.openai.com", "/v1/chat/completions")
-RESPONSES = ("api.openai.com", "/v1/responses")
-GEMINI = ("generativelanguage.googleapis.com", "/v1beta/models/gemini-z:generateContent")
-CONVERSE = ("bedrock-runtime.us-east-1.amazonaws.com", "/model/m/converse")
-Place = tuple[str, str]
+from .places import Place
 
 
 def clock() -> float:
@@ -52,11 +47,6 @@ def meter(
     return Meter(where, asked, status=status, headers=given, clock=clock)
 
 
-def sse(*docs: Any) -> bytes:
-    return b"".join(b"data: " + (d.encode() if isinstance(d, str) else json.dumps(d).encode())
-                    + b"\n\n" for d in docs)  # fmt: skip
-
-
 def feed(m: Meter, *chunks: bytes) -> list[Exchange]:
     return [row for chunk in chunks for row in m.feed(chunk)]
 
@@ -68,27 +58,6 @@ def whole(m: Meter, *chunks: bytes, reason: Reason = Reason.COMPLETE) -> list[Ex
 def only(rows: Iterable[Exchange]) -> Exchange:
     (row,) = rows
     return row
-
-
-def message_start(**usage: Any) -> dict[str, Any]:
-    return {"type": "message_start", "message": {"id": "msg_1", "model": "claude-z",
-            "usage": {"input_tokens": 100, "output_tokens": 4, **usage}}}  # fmt: skip
-
-
-def text_delta(text: str) -> dict[str, Any]:
-    return {"type": "content_block_delta", "delta": {"type": "text_delta", "text": text}}
-
-
-def message_delta(stop: str | None = "end_turn", **usage: Any) -> dict[str, Any]:
-    return {"type": "message_delta", "delta": {"stop_reason": stop}, "usage": usage}
-
-
-MESSAGE_STOP = {"type": "message_stop"}
-
-
-def completed(response_id: str = "resp_1", kind: str = "completed", **usage: Any) -> dict[str, Any]:
-    return {"type": f"response.{kind}", "response": {"id": response_id, "status": kind,
-            "model": "gpt-z", "usage": usage or None}}  # fmt: skip
 
 
 def socket(path: str = "/v1/responses", known: Conversations | None = None) -> WebSocketMeter:

@@ -21,7 +21,8 @@ from botbottle.meter.batches import KEPT, BatchItem, bounded
 from botbottle.meter.references import UNKNOWN_CONTEXT
 from botbottle.model.usage import Completeness, Exchange, Tokens
 
-from .helpers import Place, call, clock, feed, meter, only, request, whole
+from .helpers import call, clock, feed, meter, only, request, whole
+from .places import Place
 
 GOOGLE = "generativelanguage.googleapis.com"
 

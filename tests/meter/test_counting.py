@@ -11,7 +11,8 @@ import zstandard
 
 from botbottle.meter import Kind, count_request, identify, parse_count
 
-from .helpers import CHAT, CLAUDE, GEMINI, RESPONSES, call
+from .helpers import call
+from .places import CHAT, CLAUDE, GEMINI, RESPONSES
 
 VERTEX = "/v1/projects/p/locations/l/publishers"
 AWS = "bedrock-runtime.eu-west-1.amazonaws.com"

@@ -7,7 +7,9 @@ import pytest
 from botbottle.meter import Reason
 from botbottle.model.usage import Completeness
 
-from .helpers import RESPONSES, feed, meter, sse
+from .events import sse
+from .helpers import feed, meter
+from .places import RESPONSES
 
 
 def _deltas(count: int) -> bytes:

@@ -19,22 +19,9 @@ from botbottle.meter import (
 )
 from botbottle.meter.request import ALLOWANCE
 
-from .helpers import (
-    CHAT,
-    CLAUDE,
-    GEMINI,
-    RESPONSES,
-    ask,
-    call,
-    clock,
-    completed,
-    feed,
-    message_start,
-    meter,
-    request,
-    sse,
-    text_delta,
-)
+from .events import completed, message_start, sse, text_delta
+from .helpers import ask, call, clock, feed, meter, request
+from .places import CHAT, CLAUDE, GEMINI, RESPONSES
 
 METHODS = ("batchGenerateContent", "embedContent", "batchEmbedContents", "predict",
            "predictLongRunning", "generateAnswer", "generateContent")  # fmt: skip

@@ -14,27 +14,9 @@ from botbottle.meter import Meter, Reason, unanswered
 from botbottle.meter.lanes import MAX_OPEN
 from botbottle.model.usage import Completeness, Tokens
 
-from .helpers import (
-    CHAT,
-    CLAUDE,
-    MESSAGE_STOP,
-    RESPONSES,
-    answer,
-    ask,
-    call,
-    clock,
-    completed,
-    feed,
-    message_delta,
-    message_start,
-    meter,
-    only,
-    request,
-    socket,
-    sse,
-    text_delta,
-    whole,
-)
+from .events import MESSAGE_STOP, completed, message_delta, message_start, sse, text_delta
+from .helpers import answer, ask, call, clock, feed, meter, only, request, socket, whole
+from .places import CHAT, CLAUDE, RESPONSES
 
 CREATED = {"type": "response.created", "response": {"id": "resp_1", "model": "gpt-z"}}
 WORDS = "twenty-eight characters here"  # 28 ASCII characters are 8 tokens

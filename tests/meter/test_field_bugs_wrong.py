@@ -9,21 +9,9 @@ from botbottle.meter import Reason, identify
 from botbottle.meter.request import ALLOWANCE
 from botbottle.model.usage import Completeness, Tokens
 
-from .helpers import (
-    CHAT,
-    CLAUDE,
-    CONVERSE,
-    GEMINI,
-    MESSAGE_STOP,
-    RESPONSES,
-    feed,
-    message_delta,
-    message_start,
-    meter,
-    only,
-    sse,
-    whole,
-)
+from .events import MESSAGE_STOP, message_delta, message_start, sse
+from .helpers import feed, meter, only, whole
+from .places import CHAT, CLAUDE, CONVERSE, GEMINI, RESPONSES
 
 VERTEX = ("us-east5-aiplatform.googleapis.com",
           "/v1/projects/p/locations/l/publishers/anthropic/models/claude-z:rawPredict")  # fmt: skip

@@ -10,7 +10,8 @@ import pytest
 from botbottle.meter import Reason
 from botbottle.meter.lanes import MAX_OPEN
 
-from .helpers import answer, ask, completed, socket
+from .events import completed
+from .helpers import answer, ask, socket
 
 REALTIME = "/v1/realtime?model=m"
 ITEM = "conversation.item.create"

@@ -13,7 +13,9 @@ from botbottle.model.usage import Completeness, Exchange, Tokens
 from botbottle.sidecar.egress.gate import NoLedger
 from botbottle.sidecar.egress.spend import Spend
 
-from .helpers import CHAT, GEMINI, Place, call, feed, meter, only, request, sse, whole
+from .events import sse
+from .helpers import call, feed, meter, only, request, whole
+from .places import CHAT, GEMINI, Place
 
 GIVEN = 10
 SAID = "x" * 350  # 100 tokens, as it is weighed

@@ -12,7 +12,9 @@ import pytest
 from botbottle.meter import Meter, Reason
 from botbottle.meter.leftover import strings
 
-from .helpers import CHAT, CLAUDE, GEMINI, RESPONSES, Place, feed, message_start, meter, only, sse
+from .events import message_start, sse
+from .helpers import feed, meter, only
+from .places import CHAT, CLAUDE, GEMINI, RESPONSES, Place
 from .truth.wire import aws_message
 
 AWS = "bedrock-runtime.us-east-1.amazonaws.com"

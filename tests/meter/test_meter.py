@@ -10,23 +10,9 @@ import pytest
 from botbottle.meter import Reason, unanswered
 from botbottle.model.usage import Completeness, Tokens
 
-from .helpers import (
-    CLAUDE,
-    CONVERSE,
-    GEMINI,
-    RESPONSES,
-    call,
-    clock,
-    completed,
-    feed,
-    message_start,
-    meter,
-    only,
-    request,
-    sse,
-    text_delta,
-    whole,
-)
+from .events import completed, message_start, sse, text_delta
+from .helpers import call, clock, feed, meter, only, request, whole
+from .places import CLAUDE, CONVERSE, GEMINI, RESPONSES
 
 
 @pytest.mark.parametrize("status", [301, 400, 401, 402, 429, 500, 529])

@@ -13,25 +13,9 @@ from botbottle.meter import Limits, Meter, Reason
 from botbottle.meter.dialects.anthropic import AnthropicReader
 from botbottle.model.usage import Completeness
 
-from .helpers import (
-    CHAT,
-    CLAUDE,
-    CONVERSE,
-    GEMINI,
-    MESSAGE_STOP,
-    RESPONSES,
-    call,
-    clock,
-    feed,
-    message_delta,
-    message_start,
-    meter,
-    only,
-    request,
-    sse,
-    text_delta,
-    whole,
-)
+from .events import MESSAGE_STOP, message_delta, message_start, sse, text_delta
+from .helpers import call, clock, feed, meter, only, request, whole
+from .places import CHAT, CLAUDE, CONVERSE, GEMINI, RESPONSES
 
 DONE = (message_delta(output_tokens=9), MESSAGE_STOP)
 GOOGLE, AWS = "generativelanguage.googleapis.com", "bedrock-runtime.us-east-1.amazonaws.com"

@@ -10,7 +10,8 @@ import pytest
 from botbottle.meter import read_request
 from botbottle.meter.references import IMAGE_TOKENS, UNKNOWN_CONTEXT
 
-from .helpers import CHAT, CLAUDE, CONVERSE, GEMINI, RESPONSES, Place, call
+from .helpers import call
+from .places import CHAT, CLAUDE, CONVERSE, GEMINI, RESPONSES, Place
 
 INTERACTIONS = ("generativelanguage.googleapis.com", "/v1beta/interactions")
 BATCHES = ("api.anthropic.com", "/v1/messages/batches")

@@ -17,7 +17,8 @@ from botbottle.meter import Conversations, Dialect, estimate_input, read_request
 from botbottle.meter.references import IMAGE_TOKENS, UNKNOWN_CONTEXT
 from botbottle.meter.tally import count, n
 
-from .helpers import CHAT, CLAUDE, GEMINI, RESPONSES, call
+from .helpers import call
+from .places import CHAT, CLAUDE, GEMINI, RESPONSES
 
 INVOKE = ("bedrock-runtime.us-east-1.amazonaws.com", "/model/m/invoke")
 

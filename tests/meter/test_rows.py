@@ -16,25 +16,9 @@ from botbottle.meter.tally import Tally
 from botbottle.meter.weights import UNIT
 from botbottle.model.usage import Completeness, Tokens
 
-from .helpers import (
-    CHAT,
-    CLAUDE,
-    CONVERSE,
-    GEMINI,
-    RESPONSES,
-    Place,
-    call,
-    clock,
-    feed,
-    message_delta,
-    message_start,
-    meter,
-    only,
-    request,
-    sse,
-    text_delta,
-    whole,
-)
+from .events import message_delta, message_start, sse, text_delta
+from .helpers import call, clock, feed, meter, only, request, whole
+from .places import CHAT, CLAUDE, CONVERSE, GEMINI, RESPONSES, Place
 
 OLLAMA = ("ollama.com", "/api/chat")
 INTERACTIONS = ("generativelanguage.googleapis.com", "/v1beta/interactions")

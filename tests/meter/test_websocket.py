@@ -11,7 +11,8 @@ from botbottle.meter import Conversations, Reason
 from botbottle.meter.lanes import MAX_OPEN
 from botbottle.model.usage import Completeness, Tokens
 
-from .helpers import answer, ask, completed, socket
+from .events import completed
+from .helpers import answer, ask, socket
 
 
 def _created(response_id: str, **more: Any) -> dict[str, Any]:

@@ -10,7 +10,9 @@ from botbottle.meter import Meter, Reason
 from botbottle.meter.tally import Tally
 from botbottle.meter.weights import UNIT, table_of, weigh
 
-from .helpers import CHAT, CLAUDE, call, clock, message_start, only, request, sse, text_delta
+from .events import message_start, sse, text_delta
+from .helpers import call, clock, only, request
+from .places import CHAT, CLAUDE
 
 NEWER = (
     "claude-opus-4-7", "claude-opus-4.8", "claude-sonnet-4-10", "claude-opus-5", "claude-haiku-5-5",

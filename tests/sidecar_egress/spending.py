@@ -13,14 +13,9 @@ from botbottle.meter import Conversations, Reason
 from botbottle.model.usage import Exchange, Tokens
 from botbottle.sidecar.egress.gate import LedgerDown, NoLedger
 from botbottle.sidecar.egress.spend import Spend
-from tests.meter.helpers import (
-    CLAUDE,
-    call,
-    message_start,
-    request,
-    sse,
-    text_delta,
-)
+from tests.meter.events import message_start, sse, text_delta
+from tests.meter.helpers import call, request
+from tests.meter.places import CLAUDE
 
 LEASE, ROOM = "lease-1", 1_000
 SSE = {"content-type": "text/event-stream"}

@@ -16,7 +16,9 @@ from botbottle.sidecar.egress.gate import NoLedger
 from botbottle.sidecar.egress.inflight import InFlight
 from botbottle.sidecar.egress.socket_spend import SocketSpend
 from botbottle.sidecar.egress.spend import Spend
-from tests.meter.helpers import CLAUDE, RESPONSES, call, message_start, request, sse, text_delta
+from tests.meter.events import message_start, sse, text_delta
+from tests.meter.helpers import call, request
+from tests.meter.places import CLAUDE, RESPONSES
 
 
 class Keeper(NoLedger):

@@ -13,13 +13,7 @@ import pytest
 from botbottle.ledger.records import Progress
 from botbottle.meter import Reason
 from botbottle.model.usage import Completeness, Tokens
-from tests.meter.helpers import (
-    MESSAGE_STOP,
-    message_delta,
-    message_start,
-    sse,
-    text_delta,
-)
+from tests.meter.events import MESSAGE_STOP, message_delta, message_start, sse, text_delta
 from tests.sidecar_egress.spending import (
     CROSSES,
     LEASE,

@@ -17,16 +17,9 @@ from botbottle.meter import Conversations, Reason
 from botbottle.model.usage import Completeness, Exchange, Tokens
 from botbottle.sidecar.egress.gate import LedgerDown, NoLedger
 from botbottle.sidecar.egress.spend import PATIENCE, Spend
-from tests.meter.helpers import (
-    CLAUDE,
-    MESSAGE_STOP,
-    call,
-    message_delta,
-    message_start,
-    request,
-    sse,
-    text_delta,
-)
+from tests.meter.events import MESSAGE_STOP, message_delta, message_start, sse, text_delta
+from tests.meter.helpers import call, request
+from tests.meter.places import CLAUDE
 
 LEASE, INPUT = "lease", 50
 ENDS = {

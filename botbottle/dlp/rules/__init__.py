@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from botbottle.dlp.rules import (
     ai,
+    beside,
     chat,
     cloud,
     commerce,
@@ -21,7 +22,8 @@ from botbottle.dlp.rules.model import Context, Rule
 __all__ = ["Context", "Rule", "catalogue"]
 
 _FAMILIES = (
-    keys, forges, registries, cloud, ai, chat, commerce, ops, work, connect, generic, identifiers,
+    keys, forges, registries, cloud, ai, chat, commerce, ops, work, connect, generic,
+    beside, identifiers,
 )  # fmt: skip
 
 

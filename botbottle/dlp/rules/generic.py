@@ -20,6 +20,7 @@ from botbottle.dlp.rules.model import Context, Rule, token
 from botbottle.dlp.wordlike import wordlike
 
 _HEX = frozenset(string.hexdigits.encode())
+_HEX_GROUPS = _HEX | {ord("-")}  # UUIDs, and what vendors put together from hex
 _DIGESTS = (b"sha256", b"sha512", b"sha1", b"md5", b"sha384")
 _ALGORITHM = re.compile(
     rb"(?i)hmac|pbkdf|sha[1235]|utf_?8|iso_?8859|ed25519|x509|nid_|base64|aes_?\d"
@@ -49,25 +50,27 @@ _PUBLIC = (
     b"LS0tLS1CRUdJTiBDRVJU",
     b"OBF:",
 )
-_NAMED = re.compile(
-    rb"(?i)secret|pass|pwd|cred|bearer|token|(?:api|access|private|client|auth|encryption|signing|master|refresh|session|admin|account)[_.\- ]?key"
+NAMED = re.compile(
+    rb"(?i)secret|pass|pwd|cred|bearer|token|(?:api|app|application|access|private|client|auth|encryption|signing|master|"
+    rb"refresh|session|admin|account|license|licence|subscription|integration|ingest(?:ion)?|webhook|deploy|"
+    rb"service|server|developer|routing|unseal)[_.\- ]?key"
 )
 
-_Q = r"\\*[\"'\x60]"
-_WS = r"(?:\s|\\[nrt])"
+Q = r"\\*[\"'\x60]"
+WS = r"(?:\s|\\[nrt])"
 _ASSIGNED = (
-    rf"(?:{_Q})?[\])}}]?(?:{_WS}{{0,4}}(?:=>|:=|\?=|[=:]{{1,3}}|>){_WS}{{0,4}}(?:[a-zA-Z$@]{{0,2}}{_Q})?"
-    rf"|{_WS}{{0,2}}[,(]{_WS}{{0,4}}[a-zA-Z@]{{0,2}}{_Q}|[ \t]{{1,8}}{_Q}"
-    rf"|{_WS}{{1,4}}value\s?=\s?{_Q}|{_WS}{{0,3}}\{{.{{0,80}}?(?:default|value)\s{{0,8}}=\s{{0,3}}{_Q})"
+    rf"\*{{0,2}}(?:{Q})?[\])}}]?\*{{0,2}}(?:{WS}{{0,32}}(?:[=\-]?>|:=|\?=|[=:]{{1,3}}|\|)\*{{0,2}}{WS}{{0,4}}(?:[a-zA-Z$@]{{0,2}}(?:{Q}){{1,2}})?"
+    rf"|{WS}{{0,2}}[,(]{WS}{{0,4}}[a-zA-Z@]{{0,2}}(?:{Q}){{1,2}}|[ \t]{{1,8}}{Q}"
+    rf"|{WS}{{1,4}}value\s?=\s?{Q}|(?:{WS}{{0,3}}\{{|\s?:\s?[\w.\[\]| ]{{1,30}}= ?\w{{1,30}}\().{{0,80}}?(?:default|value)\s{{0,8}}=\s{{0,3}}{Q})"
 )
 _SOURCE = "Names that configuration formats and programs give to secrets"
-_KEY = r"(?i:secret|token|key|auth|passw(?:or)?d|passphrase|pwd|creds?|credentials?|bearer|salt)[\w.\-]{0,24}"
+KEY = r"(?i:secret|token|key|auth|passw(?:or)?d|passphrase|pwd|creds?|credentials?|bearer|salt)[\w.\-]{0,24}"
 # What the engine looks for: as few states as can be, since names like "key" are everywhere.
 _NAMES = r"(?i:secret|token|key|auth|passw(?:or)?d|passphrase|pwd|creds?|credentials?|bearer|salt)"
 _NEAR = (
     _NAMES
-    + r"[\w.\-]*[\"'\x60\\]*[\])}]?[\s\\nrt]*(?:[=:>?]+[\s\\nrt]*(?:[a-zA-Z$@]{0,2}\\*[\"'\x60])?"
-    r"|[,(][\s\\nrt]*[a-zA-Z@]{0,2}\\*[\"'\x60]|[\"'\x60])[A-Za-z0-9_\-+/=.~]{16}"
+    + r"[\w.\-]*[\"'\x60*\\]*[\])}]?[\s\\nrt]*(?:-?[=:>?|]+[*\s\\nrt]*(?:[a-zA-Z$@]{0,2}[\\\"'\x60]+)?"
+    r"|[,(][\s\\nrt]*[a-zA-Z@]{0,2}[\\\"'\x60]+|[\"'\x60])[A-Za-z0-9_\-+/=.~]{16}"
 )
 _DEFAULT = r"(?:default|value)\s{0,8}=\s{0,3}\\*[\"'\x60][A-Za-z0-9_\-+/=.~]{16}"
 _AHEAD, _LONGEST = 16, 200  # characters of a value: when the engine reports it, and all of it
@@ -92,7 +95,7 @@ def random_looking(value: bytes) -> bool:
     """Letters and digits throughout, no words, no path, no name of an algorithm."""
     if not _dense(value) or value.count(b".") > 2 or value.count(b"/") > 4:
         return False
-    if all(c in _HEX for c in value):
+    if all(c in _HEX_GROUPS for c in value):
         return shannon(value) >= 3.0
     if value.lower().startswith(_DIGESTS) or _ALGORITHM.search(value) or wordlike(value):
         return False
@@ -114,7 +117,7 @@ def assigned(lead: bytes, value: bytes) -> Verdict | None:
         return None
     if spelled(value) or _behind_noise(lead):
         return Verdict.WARN
-    if _NAMED.search(lead) and not _PLAIN_KEY.search(lead):
+    if NAMED.search(lead) and not _PLAIN_KEY.search(lead):
         return Verdict.SUPERVISE
     if _UUID.fullmatch(value) or all(c in _HEX for c in value) or len(value) < 24:
         return Verdict.WARN
@@ -161,9 +164,9 @@ def _strong(value: bytes) -> bool:
 
 
 RULES: tuple[Rule | Context, ...] = (
-    token("generic.secret", rf"{_KEY}{_ASSIGNED}([A-Za-z0-9_\-+/=.~]{{16,200}})", "secret", "token", "key", "auth", "pass", "pwd", "cred", "bearer", "salt", anchor=_NEAR, also=(_DEFAULT,), glance=has_value, before=200, after=220, source=_SOURCE, verdict=Verdict.SUPERVISE, judge=assigned, placeholders=False),
-    token("generic.flag", rf"{_FLAG}{_Q}?([A-Za-z0-9_\-+/=.~]{{16,200}})", "token", "key", "secret", "password", "auth", before=100, after=220, glance=has_value, source="Command lines: --api-key VALUE", verdict=Verdict.SUPERVISE, judge=assigned, placeholders=False),
-    token("generic.password", rf"(?i:passw(?:or)?d|pwd|passphrase|secret)[\w\-]{{0,12}}(?:{_Q})?{_WS}{{0,3}}(?:=>|:=|[=:]){_WS}{{0,3}}{_Q}([^\s\"'\\]{{6,80}})", "passw", "pwd", "passphrase", "secret", anchor=rf"(?i:passw(?:or)?d|pwd|passphrase|secret)[\w\-]{{0,12}}(?:\\{{0,3}}[\"'])?{_WS}{{0,3}}(?:=>|:=|[=:]){_WS}{{0,3}}\\{{0,3}}[\"'\x60][^\s\"'\\]{{6}}", source=_SOURCE, verdict=Verdict.SUPERVISE, judge=password, placeholders=False),
+    token("generic.secret", rf"{KEY}{_ASSIGNED}([A-Za-z0-9_\-+/=.~]{{16,200}})", "secret", "token", "key", "auth", "pass", "pwd", "cred", "bearer", "salt", anchor=_NEAR, also=(_DEFAULT,), glance=has_value, before=200, after=220, source=_SOURCE, verdict=Verdict.SUPERVISE, judge=assigned, placeholders=False),
+    token("generic.flag", rf"{_FLAG}{Q}?([A-Za-z0-9_\-+/=.~]{{16,200}})", "token", "key", "secret", "password", "auth", before=100, after=220, glance=has_value, source="Command lines: --api-key VALUE", verdict=Verdict.SUPERVISE, judge=assigned, placeholders=False),
+    token("generic.password", rf"(?i:passw(?:or)?d|pwd|passphrase|secret)[\w\-]{{0,12}}(?:{Q})?{WS}{{0,3}}(?:=>|:=|[=:]){WS}{{0,3}}{Q}([^\s\"'\\]{{6,80}})", "passw", "pwd", "passphrase", "secret", anchor=rf"(?i:passw(?:or)?d|pwd|passphrase|secret)[\w\-]{{0,12}}(?:\\{{0,3}}[\"'])?{WS}{{0,3}}(?:=>|:=|[=:]){WS}{{0,3}}\\{{0,3}}[\"'\x60][^\s\"'\\]{{6}}", source=_SOURCE, verdict=Verdict.SUPERVISE, judge=password, placeholders=False),
     token("generic.bare-password", r"(?i:passw(?:or)?d|pwd|passphrase)=([^\s\"'\\&;,<>(){}$]{8,80})", "passw", "pwd", "passphrase", source="Environment files, properties, JDBC URLs: password=VALUE", verdict=Verdict.SUPERVISE, judge=password, placeholders=False),
-    token("generic.command-password", rf"(?:(?:mysql|mysqldump|mysqladmin|mariadb)\b[^\n\\]{{0,80}}?\s-p|sshpass\s{{1,3}}-p\s{{0,3}})(?:{_Q})?([^\s\"'\\$<]{{8,60}})", "mysql", "mariadb", "sshpass", source="MySQL and sshpass manuals: -pPASSWORD", verdict=Verdict.SUPERVISE, judge=password, placeholders=False),
+    token("generic.command-password", rf"(?:(?:mysql|mysqldump|mysqladmin|mariadb)\b[^\n\\]{{0,80}}?\s-p|sshpass\s{{1,3}}-p\s{{0,3}})(?:{Q})?([^\s\"'\\$<]{{8,60}})", "mysql", "mariadb", "sshpass", source="MySQL and sshpass manuals: -pPASSWORD", verdict=Verdict.SUPERVISE, judge=password, placeholders=False),
 )  # fmt: skip

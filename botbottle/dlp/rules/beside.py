@@ -1,0 +1,56 @@
+"""Values that stand beside the name of a secret in other forms than an assignment.
+
+Declarations with a type, the second choice of an expression, pairs of a name and a value, columns
+and words after a blank, colours, sentences. As with ``generic``: a name and the look of the value
+are all there is, so no hit is more than `supervise`. Each form has an expression of its own for
+the engine, with something seldom in it: names like "key" alone are everywhere.
+"""
+
+# ruff: noqa: E501  (a table: one rule a line)
+from __future__ import annotations
+
+from botbottle.dlp.findings import Verdict
+from botbottle.dlp.rules.generic import KEY, NAMED, Q, assigned, has_value
+from botbottle.dlp.rules.model import Context, Rule, token
+
+_VALUE = r"[A-Za-z0-9_\-+/=.~]{16}"
+_WHOLE = r"([A-Za-z0-9_\-+/=.~]{16,200})"
+_WORDS = ("secret", "token", "key", "auth", "pass", "pwd", "cred", "bearer", "salt")
+_SOURCE = "Languages and formats of configuration: where a name's value stands"
+_BLANK = r"(?:[ \t]|\\{1,3}t|,)"  # a comma: lists of names and values
+_COLOUR = r"(?:\x1b|\\{1,3}(?:u001[bB]|x1[bB]|033|e))\[[0-9;]{0,20}[mK]"
+# The end of a type, or of what an accessor is declared with.
+_TYPE = r"(?:str|[tT]ring|any|ytes|Str|None|str\]|[tT]ring\]|t; \}) = "
+_OPEN = r"\\*[\"'\x60]"
+_PAIR = (
+    r"(?:value|Value)\\*[\"']?[:= >] {0,3}(?:\\*[\"'])?",
+    r"(?:content|body|value =)[= ]\\*[\"']",
+    r"<string>",
+)
+_CONSTANT = r"(?:KEY|TOKEN|SECRET|PASSWORD|PASS)"
+_ENDING = r"(?:KEY|TOKEN|SECRET|PASSWORD|[_.\-](?:key|token|secret|password)|[a-z](?:Key|Token|Secret|Password))"
+
+
+def paired(lead: bytes, value: bytes) -> Verdict | None:
+    """As for an assignment, but the name has to say more than "key": pairs of keys and values are
+    in every document."""
+    return assigned(lead, value) if NAMED.search(lead) else None
+
+
+def _form(rule_id: str, pattern: str, anchor: str, *also: str, before: int = 200) -> Rule:
+    """``anchor``, ``also``: what stands in front of the value, as the engine looks for it."""
+    return token(
+        rule_id, pattern + _WHOLE, *_WORDS, anchor=anchor + _VALUE,
+        also=tuple(one + _VALUE for one in also), glance=has_value, before=before, after=220,
+        source=_SOURCE, verdict=Verdict.SUPERVISE, judge=paired, placeholders=False,
+    )  # fmt: skip
+
+
+RULES: tuple[Rule | Context, ...] = (
+    _form("generic.declared", rf"{KEY}(?:[^\n\\;,=]{{0,60}}?{_TYPE}|\s?\{{ get; (?:init|set); \}} = ){_OPEN}", _TYPE + _OPEN),
+    _form("generic.choice", rf"{KEY}(?:{Q})?[\])}}]?(?: (?:\|\||\?\?|or) {_OPEN}|:-)", rf"{_CONSTANT}\\*[\"']?[)\]]? (?:\|\||\?\?|or) {_OPEN}", rf"{_CONSTANT}:-"),
+    _form("generic.pair", rf"{KEY}(?:{Q})?[^}}]{{0,100}}?(?:{'|'.join(_PAIR)})", *_PAIR, before=300),
+    _form("generic.column", rf"{KEY}{_BLANK}{{1,8}}", rf"{_ENDING}{_BLANK}{{1,8}}"),
+    _form("generic.colour", rf"{KEY}(?:{Q})?(?:{_COLOUR}){{0,2}}\s{{0,2}}[=:]\s{{0,2}}(?:{_COLOUR}){{1,2}}(?:{Q})?", rf"[=:] ?{_COLOUR}(?:\\*[\"'])?"),
+    _form("generic.sentence", rf"{KEY}[*\x60\"']{{0,3}} (?:is|was):? [*\x60\"']?", r"(?:key|oken|ecret|assword|phrase) (?:is|was):? [*\x60\"']?"),
+)  # fmt: skip

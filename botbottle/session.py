@@ -28,8 +28,9 @@ from botbottle.model.bottle import BottleSpec, Declared
 from botbottle.model.ledger_view import LedgerView
 from botbottle.model.paths import HomePaths
 from botbottle.model.plan import Plan
-from botbottle.model.resources import Observed
+from botbottle.model.resources import Observed, SidecarStatus
 from botbottle.model.sidecar_config import fingerprint
+from botbottle.patience import certain, silenced
 from botbottle.planner.approved import copied_workspaces
 from botbottle.planner.facts import Facts, Guards
 from botbottle.planner.names import ledger_name, names, outer_name
@@ -67,6 +68,7 @@ class Session(LedgerReads):
         self.manifests = Manifests(home, cwd, overrides)
         self.env_values: dict[str, Mapping[str, str]] = {}
         self.credentials = Credentials(environ)
+        self.silent: set[str] = set()  # sidecars that the newest plan has asked twice, in vain
 
     def load(self) -> Loaded:
         """Read all manifests; errors do not raise here."""
@@ -174,9 +176,12 @@ class Session(LedgerReads):
             subnets=(declared.settings.address_pool,),
             lookalikes=True,
         )
+        return replace(found, sidecars=self.active(found))
+
+    def active(self, found: Observed) -> dict[str, SidecarStatus | None]:
+        """What every running sidecar of these containers has active."""
         asking = {name for name, values in self.env_values.items() if values}
-        active = statuses(self.control, self.paths, found, asking, self.key)
-        return replace(found, sidecars=active)
+        return statuses(self.control, self.paths, found, asking, self.key)
 
     def _old_password(self, declared: Declared) -> bool:
         """Whether the ledger service uses another password than this process. Not a question for
@@ -197,7 +202,21 @@ class Session(LedgerReads):
         facts = replace(facts, ledger_locked=facts.ledger_locked or self._old_password(declared))
         observed = self.observe(declared, facts)
         view = view or self.view(declared)
-        return plan(declared, observed, view, self.with_snapshots(declared, facts, observed, view))
+        facts = self.with_snapshots(declared, facts, observed, view)
+        return self.planned(declared, observed, view, facts)[0]
+
+    def planned(
+        self, declared: Declared, observed: Observed, view: LedgerView, facts: Facts
+    ) -> tuple[Plan, Observed]:
+        """The plan, and what it is made of: a sidecar is stopped for its silence only after it was
+        asked again (``patience``)."""
+
+        def made(seen: Observed) -> Plan:
+            return plan(declared, seen, view, facts)
+
+        found = certain(made(observed), observed, made, self.active, known=self.silent)
+        self.silent = silenced(found[0])
+        return found
 
 
 def declared_or_raise(loaded: Loaded) -> Declared:

@@ -23,7 +23,7 @@ from botbottle.locking import project_lock
 from botbottle.model.bottle import Declared
 from botbottle.model.plan import Plan
 from botbottle.planner.pending import limits_of
-from botbottle.planner.plan import plan, states_of
+from botbottle.planner.plan import states_of
 from botbottle.session import Session
 from botbottle.ui.events import Event
 from botbottle.watch.inputs import Inputs
@@ -71,8 +71,9 @@ class LiveWorld(Struct):
         observed = self.session.observe(declared, facts)
         view = self.ledger.view(time.time(), limits_of(declared))
         facts = self.session.with_snapshots(declared, facts, observed, view)
+        made, observed = self.session.planned(declared, observed, view, facts)
         self.saw(Inputs(declared=declared, observed=observed, view=view, facts=facts))
-        return plan(declared, observed, view, facts)
+        return made
 
     def locked(self) -> AbstractContextManager[object]:
         return project_lock(self.session.paths.lock(self.project), "watch")

@@ -20,20 +20,38 @@ from mitmproxy.connection import Server
 
 from botbottle.model.route import Route
 from botbottle.sidecar.egress import descriptors, dns
-from botbottle.sidecar.egress.descriptors import ALL, EACH, Crowded, Places, Upstreams
-from botbottle.sidecar.egress.sidecar import MAX_CONNECTIONS
+from botbottle.sidecar.egress.descriptors import (
+    AGENTS,
+    ALL,
+    EACH,
+    Crowded,
+    Places,
+    Upstreams,
+    bounds,
+)
 from tests.sidecar_egress.inside import Inside
 from tests.sidecar_egress.raw_upstream import some
 from tests.sidecar_egress.rig import EXAMPLE, Rig, SidecarProcess, until
 from tests.sidecar_egress.test_dns import query
 from tests.world.ca import Authority
 
-LEAST = 1024  # descriptors of a container, at the least
+FEW = 200  # descriptors of a container on an engine that is set so
 OWN = 90  # of the sidecar itself: listeners, ledger, control connections, files, what is on its way
 
 
-def test_all_of_them_together_fit_into_the_least_that_a_container_has() -> None:
-    assert MAX_CONNECTIONS + ALL + dns.MOST + OWN <= LEAST
+@pytest.mark.parametrize("limit", [0, 64, 128, 200, 256, 512, 1023, 1024, 2**20, -1])
+def test_all_of_them_together_fit_into_what_a_container_has(limit: int) -> None:
+    """-1 is RLIM_INFINITY."""
+    most = bounds(limit)
+    assert 0 <= most.agents <= AGENTS and 0 <= most.upstreams <= ALL
+    if limit >= 1024 or limit < 0:
+        assert (most.agents, most.upstreams) == (AGENTS, ALL), "no more is useful"
+    if 128 < limit <= 1024:
+        assert most.agents + most.upstreams + dns.MOST + OWN <= limit
+        assert most.agents > most.upstreams > 0
+
+
+def test_one_agents_connection_may_not_have_all() -> None:
     assert EACH <= ALL
 
 
@@ -42,8 +60,7 @@ class TestPlaces:
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(descriptors, "EACH", 2)
-        monkeypatch.setattr(descriptors, "ALL", 3)
-        everybody = Upstreams()
+        everybody = Upstreams(3)
         first, second = Places(everybody), Places(everybody)
         a, b, c, d = (Server(address=("x", 1)) for _ in range(4))
         first.take(a)
@@ -132,7 +149,10 @@ class Agent:
 def test_streams_beyond_the_bound_get_no_connection_of_their_own(
     inside: Inside, silent: Silent, monkeypatch: pytest.MonkeyPatch, bound: str
 ) -> None:
-    monkeypatch.setattr(descriptors, bound, 4)
+    if bound == "EACH":
+        monkeypatch.setattr(descriptors, "EACH", 4)
+    else:
+        inside.sidecar.upstreams.most = 4
     agents = [Agent(inside, silent.port) for _ in range(1 if bound == "EACH" else 2)]
     agents[0].ask(4 if bound == "ALL" else 6)
     until(lambda: len(silent.held) == 4, "as many connections as there may be")
@@ -196,3 +216,31 @@ def test_the_soft_limit_is_raised_to_the_hard_one(tmp_path: Path) -> None:
         assert resource.prlimit(started.process.pid, resource.RLIMIT_NOFILE) == (hard, hard)
     finally:
         started.stop()
+
+
+class Poor(SidecarProcess):
+    """A sidecar whose engine gives it fewer descriptors than most."""
+
+    def _command(self) -> list[str]:
+        limited = f'ulimit -n {FEW} && exec "$@"'  # the soft and the hard one
+        return ["/bin/sh", "-c", limited, "sh", *super()._command()]
+
+
+def test_a_cut_is_carried_out_where_a_container_has_few_and_the_agent_takes_all_it_gets(
+    tmp_path: Path,
+) -> None:
+    poor = Poor(tmp_path)
+    try:
+        where = ("127.0.0.1", poor.ports["proxy"])
+        with ExitStack() as stack:
+            agents = [stack.enter_context(socket.create_connection(where, 30)) for _ in range(FEW)]
+            with poor.control() as control:
+                most = bounds(FEW).agents
+                until(lambda: control.details()["connections"] == most, "all that there may be")
+                control.cut("stop")
+            assert [each.recv(1) for each in agents] == [b""] * FEW
+        with socket.create_connection(where, 30) as again, poor.control():
+            again.sendall(b"GET http://x/ HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert b"not-configured" in again.recv(4096)
+    finally:
+        poor.stop()

@@ -14,7 +14,6 @@ from h2.connection import H2Connection
 
 from botbottle.model.route import Auth
 from botbottle.sidecar.egress import auth, room
-from botbottle.sidecar.egress import sidecar as sidecar_module
 from botbottle.sidecar.egress.denial import LONGEST, Denial
 from botbottle.sidecar.egress.target import MAX_PATH, canonical_host, canonical_path
 from botbottle.sidecar.egress.windows import TABLE, Windowed
@@ -174,8 +173,8 @@ class TestMemory:
             first.sendall(b"x")
             assert code_of(read(first)) == ""
 
-    def test_connections_are_bounded(self, inside: Inside, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(sidecar_module, "MAX_CONNECTIONS", 3)
+    def test_connections_are_bounded(self, inside: Inside) -> None:
+        inside.sidecar.most_agents = 3
         address = ("127.0.0.1", inside.app.ports["proxy"])
         with contextlib.ExitStack() as stack:
             for _ in range(3):

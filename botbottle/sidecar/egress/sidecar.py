@@ -24,7 +24,7 @@ from botbottle.sidecar.egress.calls import Waiting
 from botbottle.sidecar.egress.carrier import Listener
 from botbottle.sidecar.egress.compiling import Compiler, Delivery, Ready
 from botbottle.sidecar.egress.denial import Denial
-from botbottle.sidecar.egress.descriptors import Upstreams
+from botbottle.sidecar.egress.descriptors import Upstreams, bounds, limit
 from botbottle.sidecar.egress.driver import Driver
 from botbottle.sidecar.egress.gate import Ledger
 from botbottle.sidecar.egress.hooks import HOOKS, HTTPS
@@ -46,7 +46,6 @@ from botbottle.sidecar.egress.tls import AgentSide, WorldSide
 from botbottle.sidecar.egress.turns import Turns
 from botbottle.sidecar.egress.unread import Cost
 
-MAX_CONNECTIONS = 512  # of the agent's; a program opens some ten
 _AGAIN = 4  # renewals of logins while one delivery is compiled
 
 
@@ -71,7 +70,8 @@ class Sidecar:
         self.active: Active | None = None
         self.vault: dict[str, str] = {}
         self.drivers: set[Driver] = set()
-        self.upstreams = Upstreams()
+        most = bounds(limit())
+        self.most_agents, self.upstreams = most.agents, Upstreams(most.upstreams)
         self.turns = Turns()
         self.live: dict[str, http.HTTPFlow] = {}
         self.agent_side = AgentSide(authority)
@@ -213,9 +213,9 @@ class Sidecar:
     # -- what drivers and layers ask -----------------------------------------------------------
 
     def accept(self, listener: Listener) -> asyncio.BaseProtocol:
-        """The protocol for a new client connection. More than MAX_CONNECTIONS would take the
+        """The protocol for a new client connection. More than ``most_agents`` would take the
         descriptors that the control socket needs: they are closed again."""
-        full = len(self.drivers) >= MAX_CONNECTIONS
+        full = len(self.drivers) >= self.most_agents
         return Closed() if full else Driver(self, listener).accept()
 
     def kept(self) -> int:

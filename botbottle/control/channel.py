@@ -6,9 +6,11 @@ The peer may be hostile: whatever it sends, slowly or not at all, the caller get
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import socket
+import stat
 from collections.abc import Mapping
 from pathlib import Path
 from time import monotonic
@@ -123,13 +125,15 @@ def silent(error: Exception) -> SidecarUnreachable:
 
 def opened(directory: str | Path, name: str, timeout: float) -> Channel:
     """A connection to the socket ``name`` in ``directory``. Raises NobodyListens where there is no
-    process, and SidecarUnreachable where one may be."""
+    process, and SidecarUnreachable where one may be.
+
+    A sidecar can write in the directory: a symbolic link would lead to another bottle's socket."""
     peer = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     peer.settimeout(timeout)
     try:
         handle = os.open(directory, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
-            peer.connect(f"/proc/self/fd/{handle}/{name}")
+            _connect(peer, handle, name)
         finally:
             os.close(handle)
     except OSError as error:
@@ -139,3 +143,14 @@ def opened(directory: str | Path, name: str, timeout: float) -> Channel:
             f"no egress sidecar answers on its control socket ({error.strerror or error})"
         ) from None
     return Channel(peer, timeout)
+
+
+def _connect(peer: socket.socket, directory: int, name: str) -> None:
+    """To the very file that was looked at; only a socket is one."""
+    found = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=directory)
+    try:
+        if not stat.S_ISSOCK(os.fstat(found).st_mode):
+            raise OSError(errno.EEXIST, "something else is in its place")
+        peer.connect(f"/proc/self/fd/{found}")
+    finally:
+        os.close(found)

@@ -122,7 +122,7 @@ def create_network(op: plan.CreateNetwork, tools: Tools, names: Names, run: str)
 
 
 def create_container(op: plan.CreateContainer, tools: Tools, names: Names, run: str) -> None:
-    """Make its host directories and files, then create it, or find what an earlier attempt created."""
+    """Make what it mounts of the host, then create it, or find what an earlier attempt created."""
     host.make_directories(op.directories, op.spec.user)
     host.make_files(op.files, op.spec.user)
     try:

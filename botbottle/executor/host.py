@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Callable, Iterable
@@ -53,7 +54,7 @@ def _file(path: Path, mode: int) -> int:
     handle = os.open(path, flags, mode)
     if not stat.S_ISREG(os.fstat(handle).st_mode):
         os.close(handle)
-        raise OSError(0, "something else is in its place")
+        raise OSError(errno.EEXIST, "something else is in its place")
     return handle
 
 

@@ -9,6 +9,7 @@
       run/bottles/SLUG/control/   control.sock of the egress sidecar, mounted in it only
       run/bottles/SLUG/ca/        the bottle's own CA key, mounted in its sidecar only
       run/bottles/SLUG/public/    ca.pem and bundle.pem, mounted read-only in the agent
+      run/bottles/SLUG/system.pem the same bundle as a file, for the system's own place in the agent
       run/locks/PROJECT.lock      the project's flock
       run/manifests/PROJECT.json  what the manifests declared when they were last applied, 0600
 """
@@ -85,6 +86,12 @@ class BottlePaths(Struct, frozen=True):
     @property
     def public(self) -> str:
         return f"{self.root}/public"
+
+    @property
+    def system_bundle(self) -> str:
+        """A file outside of what a sidecar can write names in: it cannot put a link there, which
+        the engine would follow to any file of the host."""
+        return f"{self.root}/system.pem"
 
 
 def slug(project: str, name: str) -> str:

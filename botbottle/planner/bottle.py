@@ -51,6 +51,7 @@ def plan_present(
         networks=networks,
         create_after=(*images, *before),
         directories=_directories(want),
+        files=((want.paths.system_bundle, 0o644),),
         source=",".join(want.spec.ancestry),
         held=not want.standing.free,
     )

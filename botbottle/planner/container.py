@@ -96,6 +96,7 @@ def plan_container(
     networks: Mapping[str, NetworkPlan],
     create_after: tuple[str, ...],
     directories: tuple[tuple[str, int], ...] = (),
+    files: tuple[tuple[str, int], ...] = (),
     source: str = "",
     origins: Mapping[str, tuple[Origin, ...]] | None = None,
     held: bool = False,
@@ -125,6 +126,7 @@ def plan_container(
             name=name,
             labels=container_labels(draft.facts, project, spec, source),
             directories=directories,
+            files=files,
         )
     )
     fields = field_changes(others[0] if others else None, spec, origins or {})

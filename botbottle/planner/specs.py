@@ -56,12 +56,14 @@ def egress_spec(
         command=(
             "python3", "-m", "botbottle.sidecar.egress",
             "--listen", inner, "--dns-answer", inner, "--name", spec.name,
+            "--system", "/run/bb/system.pem",
         ),
         mounts=(
             Mount("bind", "/run/bb/ledger", paths.socket_dir, read_only=True),
             Mount("bind", "/run/bb/control", paths.control),
             Mount("bind", "/run/bb/ca", paths.ca),
             Mount("bind", "/run/bb/public", paths.public),
+            Mount("bind", "/run/bb/system.pem", paths.system_bundle),
             Mount("tmpfs", "/tmp", options="size=64m,mode=1777"),  # noqa: S108 - a mount target
         ),
         user=facts.sidecar_user,
@@ -113,7 +115,7 @@ def agent_spec(
         env=tuple(sorted({**dict(fixed), **literal, **_git_env(spec), **marks}.items())),
         mounts=(
             Mount("bind", TRUST_DIR, paths.public, read_only=True),
-            Mount("bind", SYSTEM_BUNDLE, f"{paths.public}/bundle.pem", read_only=True),
+            Mount("bind", SYSTEM_BUNDLE, paths.system_bundle, read_only=True),
             Mount("volume", AGENT_HOME, called.home),
             Mount("volume", WORKSPACE, called.workspace),
             Mount("tmpfs", "/tmp", options="size=1g,mode=1777"),  # noqa: S108 - a mount target

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 import threading
 import traceback
@@ -20,6 +21,7 @@ from botbottle.control import (
     connect,
     wait_ready,
 )
+from botbottle.control.channel import NobodyListens
 from botbottle.errors import BBError
 from botbottle.model.route import Auth, Route
 from botbottle.model.sidecar_config import SidecarConfig
@@ -116,6 +118,30 @@ def test_no_socket_is_unreachable(tmp_path: Path) -> None:
         connect(tmp_path / "missing")
     with pytest.raises(SidecarUnreachable):
         wait_ready(tmp_path, seconds=0.05)
+
+
+@pytest.mark.parametrize("kind", ["link", "link to a link", "file", "directory", "pipe"])
+def test_what_a_sidecar_puts_in_the_sockets_place_leads_nowhere(
+    listener: Listener, tmp_path: Path, kind: str
+) -> None:
+    """``listener`` is another bottle's: its routes and its cut are not this one's."""
+    own = tmp_path / "own"
+    own.mkdir()
+    place = own / "control.sock"
+    if kind.startswith("link"):
+        (own / "next").symlink_to(tmp_path / "control.sock")
+        place.symlink_to(tmp_path / "control.sock" if kind == "link" else own / "next")
+        with socket.socket(socket.AF_UNIX) as control:
+            control.connect(str(place))  # whoever follows links arrives at the other one
+    elif kind == "pipe":
+        os.mkfifo(place)
+    else:
+        place.mkdir() if kind == "directory" else place.write_text("")
+    with pytest.raises(SidecarUnreachable, match="something else is in its place") as caught:
+        connect(own)
+    assert not isinstance(caught.value, NobodyListens)
+    with connect(tmp_path) as client:
+        assert client.status().ready
 
 
 def test_a_directory_deeper_than_a_socket_address_is_reached(

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from botbottle.errors import BBError
-from botbottle.executor.host import make_directories
+from botbottle.executor.host import make_directories, make_files
 
 root = pytest.mark.skipif(os.geteuid() != 0, reason="changing owners needs root")
 
@@ -46,6 +46,31 @@ def test_a_file_in_its_place_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(BBError):
         make_directories([(str(tmp_path / "file"), 0o700)], "")
+
+
+def test_a_file_is_made_empty_with_its_mode_and_keeps_its_content(tmp_path: Path) -> None:
+    wanted = tmp_path / "bottles" / "system.pem"
+    make_files([(str(wanted), 0o644)], "")
+    assert (wanted.read_bytes(), wanted.stat().st_mode & 0o7777) == (b"", 0o644)
+    wanted.write_text("kept")
+    make_files([(str(wanted), 0o600)], "")
+    assert (wanted.read_text(), wanted.stat().st_mode & 0o7777) == ("kept", 0o600)
+
+
+@pytest.mark.parametrize("kind", ["link", "directory", "pipe"])
+def test_nothing_but_a_file_is_accepted_in_its_place(tmp_path: Path, kind: str) -> None:
+    victim, place = tmp_path / "victim", tmp_path / "system.pem"
+    victim.write_text("key")
+    victim.chmod(0o600)
+    if kind == "link":
+        place.symlink_to(victim)
+    elif kind == "directory":
+        place.mkdir()
+    else:
+        os.mkfifo(place)
+    with pytest.raises(BBError, match="cannot make the file"):
+        make_files([(str(place), 0o644)], "")
+    assert victim.stat().st_mode & 0o777 == 0o600
 
 
 @root

@@ -70,6 +70,19 @@ def test_what_is_published_holds_certificates_and_no_key(tmp_path: Path) -> None
     ssl.create_default_context(cafile=str(tmp_path / "public" / "bundle.pem"))
 
 
+def test_the_systems_bundle_is_written_into_the_file_that_is_there(tmp_path: Path) -> None:
+    for name in ("ca", "public"):
+        (tmp_path / name).mkdir()
+    authority, system = open_authority(tmp_path / "ca"), tmp_path / "system.pem"
+    with pytest.raises(FileNotFoundError):  # the host makes it: its name is a mount
+        publish(authority, tmp_path / "public", system)
+    system.write_bytes(b"older and longer" * 100_000)
+    inode = system.stat().st_ino
+    publish(authority, tmp_path / "public", system)
+    assert system.read_bytes() == (tmp_path / "public" / "bundle.pem").read_bytes()
+    assert system.stat().st_ino == inode
+
+
 @pytest.mark.skipif(shutil.which("keytool") is None, reason="no Java here")
 def test_java_reads_the_trust_store(tmp_path: Path) -> None:
     for name in ("ca", "public"):

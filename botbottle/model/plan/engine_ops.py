@@ -32,13 +32,14 @@ class RemoveVolume(Base, frozen=True, kw_only=True):
 
 
 class CreateContainer(Base, frozen=True, kw_only=True):
-    """``labels`` carry ownership, spec and hash; ``directories`` (host paths with mode) are made
-    first; ``name`` may be a temporary one that a later RenameContainer settles."""
+    """``labels`` carry ownership, spec and hash; ``directories`` and ``files`` (host paths with
+    mode) are made first; ``name`` may be a temporary one that a later RenameContainer settles."""
 
     spec: ContainerSpec
     name: str
     labels: tuple[tuple[str, str], ...]
     directories: tuple[tuple[str, int], ...] = ()
+    files: tuple[tuple[str, int], ...] = ()
 
 
 class StartContainer(Base, frozen=True, kw_only=True):

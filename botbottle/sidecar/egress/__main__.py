@@ -32,6 +32,7 @@ def parse(arguments: list[str] | None = None) -> Settings:
     add("--control", type=Path, default=_DEFAULT.control, help="directory of control.sock")
     add("--ca", type=Path, default=_DEFAULT.ca, help="directory that keeps the CA key")
     add("--public", type=Path, default=_DEFAULT.public, help="directory for ca.pem, bundle.pem")
+    add("--system", type=Path, help="file that is there, for bundle.pem's content")
     add("--hosts", type=Path, help="hosts(5) file asked before the resolver")
     add(
         "--trusted-network",

@@ -41,6 +41,7 @@ class Settings:
     control: Path = Path("/run/bb/control")
     ca: Path = Path("/run/bb/ca")
     public: Path = Path("/run/bb/public")
+    system: Path | None = None
     hosts: Path | None = None
     trusted_networks: tuple[str, ...] = ()
     name: str = "botbottle"
@@ -52,7 +53,7 @@ class App:
     def __init__(self, settings: Settings, connect: Callable[[Settings], Ledger]) -> None:
         self._settings = settings
         authority = open_authority(settings.ca, f"botbottle {settings.name}")
-        publish(authority, settings.public)
+        publish(authority, settings.public, settings.system)
         hosts = read_hosts(settings.hosts) if settings.hosts else {}
         resolver = Resolver(hosts, settings.trusted_networks)
         self.sidecar = Sidecar(authority, connect(settings), resolver, Log(), keep=settings.ca)

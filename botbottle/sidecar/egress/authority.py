@@ -130,13 +130,16 @@ def _private_pem(authority: Authority) -> bytes:
     return key + authority.pem
 
 
-def publish(authority: Authority, directory: Path, system_bundle: Path | None = None) -> None:
+def publish(authority: Authority, directory: Path, system: Path | None = None) -> None:
     """Write what the agent mounts: ``ca.pem``, ``bundle.pem`` (public CAs and ours) and
-    ``bundle.p12`` (the same as a Java trust store, password ``changeit``)."""
-    public = public_cas(system_bundle).read_bytes()
+    ``bundle.p12`` (the same as a Java trust store, password ``changeit``); and the bundle into
+    ``system``, a file that is there. Raises OSError."""
+    bundle = public_cas().read_bytes().rstrip() + b"\n" + authority.pem
     _write(directory / "ca.pem", authority.pem, 0o644)
-    _write(directory / "bundle.pem", public.rstrip() + b"\n" + authority.pem, 0o644)
+    _write(directory / "bundle.pem", bundle, 0o644)
     _write(directory / "bundle.p12", _java_store(authority), 0o644)
+    if system is not None:
+        _overwrite(system, bundle)
 
 
 def _java_store(authority: Authority) -> bytes:
@@ -145,14 +148,25 @@ def _java_store(authority: Authority) -> bytes:
     return pkcs12.serialize_java_truststore([entry], encryption)
 
 
-def public_cas(system_bundle: Path | None = None) -> Path:
-    """PEM file of the public CAs: the given one, the system's bundle, or certifi's."""
-    for candidate in (system_bundle, *map(Path, _SYSTEM_BUNDLES)):
-        if candidate is not None and candidate.is_file():
+def public_cas() -> Path:
+    """PEM file of the public CAs: the system's bundle, or certifi's."""
+    for candidate in map(Path, _SYSTEM_BUNDLES):
+        if candidate.is_file():
             return candidate
     import certifi
 
     return Path(certifi.where())
+
+
+def _overwrite(path: Path, data: bytes) -> None:
+    """In place: the name is a mount of its own, so the file cannot be exchanged for another."""
+    with path.open("r+b") as file:
+        if file.read() == data:
+            return
+        file.seek(0)
+        file.write(data)
+        file.truncate()
+        os.fsync(file.fileno())
 
 
 def _write(path: Path, data: bytes, mode: int) -> None:

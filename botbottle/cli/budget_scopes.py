@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 import time
 from typing import TYPE_CHECKING
 
@@ -24,10 +25,11 @@ def require(ledger: Ledger, scope: str) -> None:
         | {p.scope for p in ledger.view(time.time()).pools}
     )
     if scope not in known:
-        close = difflib.get_close_matches(scope, known, 1)
+        named = [k for k in known if re.split("[:/]", k)[-1] == scope]
+        close = named or difflib.get_close_matches(scope, known, 1)
         raise UsageError(
             f"no bottle spends from the scope {scope!r}",
-            hint=f"did you mean {close[0]}?"
+            hint=f"did you mean {' or '.join(close)}?"
             if close
             else f"scopes: {', '.join(known) or 'none yet'}",
         )

@@ -16,8 +16,9 @@ from typing import Annotated, TextIO
 
 import typer
 
+from botbottle.cli.common import unknown
 from botbottle.cli.context import Context
-from botbottle.errors import BBError, Exit, UsageError
+from botbottle.errors import BBError, Exit
 from botbottle.load.layers import SETTINGS, agents, layers, scan
 
 type Editor = Callable[[Path], None]
@@ -39,7 +40,7 @@ def find_file(name: str, home: Path, cwd: Path) -> Path:
         if stem in entries:
             return entries[stem].path
     known = [*agents(found), *(f"bottles/{n}" for n in bottles), "settings"]
-    raise UsageError(f"there is no manifest {name!r}", hint=f"known: {', '.join(known)}")
+    raise unknown(name, known, "manifest", f"known: {', '.join(known)}")
 
 
 def edit_file(

@@ -11,12 +11,24 @@ import typer
 from typer._click.exceptions import ClickException, NoArgsIsHelpError
 
 from botbottle.cli.common import unknown
+from botbottle.cli.examples import EXIT_CODES, epilog
 from botbottle.cli.options import typed
 from botbottle.cli.root import root
 from botbottle.cli.verbs import GROUPS, VERBS
 from botbottle.errors import Exit, UsageError
 from botbottle.load import import_pydantic
 
+_NAMED = {
+    "only": "NAME",
+    "bottle": "NAME",
+    "from_": "CONTAINER",
+    "allow": "LIST",
+    "approve": "DIGEST",
+    "budget": "BUDGET",
+    "format_": "FORMAT",
+    "since": "AGE",
+    "by": "LIST",
+}
 _WORDS = {"path": "PATH", "int": "N", "int range": "N", "float": "N", "float range": "N"}
 
 # Options of bb itself (cli/root.py), which people also try behind the verb.
@@ -51,7 +63,9 @@ def load_verb(name: str) -> Any:
     module.register(app)
     _declare(app)
     command: Any = typer.main.get_command(app)
-    return plain_words(getattr(command, "commands", {}).get(name, command))
+    verb = getattr(command, "commands", {}).get(name, command)
+    verb.epilog = epilog(name)
+    return plain_words(verb)
 
 
 def _declare(app: typer.Typer) -> None:
@@ -81,7 +95,7 @@ def _metavar(param: Any) -> str:
         return str(param.name).strip("_").upper()
     descriptor = param.type_descriptor
     kind = "path" if descriptor.is_path else str(getattr(descriptor.annotation, "__name__", ""))
-    return _WORDS.get(kind, "TEXT")
+    return _NAMED.get(param.name, _WORDS.get(kind, "TEXT"))
 
 
 def as_usage_error(error: ClickException) -> UsageError:
@@ -100,6 +114,7 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
     no_args_is_help=True,
+    epilog=EXIT_CODES,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )

@@ -50,12 +50,9 @@ def effective(
     agent: Agent, resolver: Resolver, overrides: Overrides
 ) -> tuple[Effective | None, list[Diagnostic]]:
     """Fold the agent's bottles and its own overlay."""
-    own = (
-        overrides.bottles
-        if overrides.bottles and overrides.touch(agent.entry.name)
-        else agent.bottles
-    )
-    found = _missing_bottles(agent, own, resolver)
+    flagged = overrides.bottles and overrides.touch(agent.entry.name)
+    own = overrides.bottles if flagged else agent.bottles
+    found = [] if flagged else _missing_bottles(agent, own, resolver)
     policies = [resolver.policy(name) for name in own]
     good = [p for p in policies if p is not None]
     if found or agent.keys is None or len(good) < len(policies):

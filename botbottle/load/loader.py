@@ -13,7 +13,7 @@ from botbottle.load.compose import specs
 from botbottle.load.effective import Effective, Overrides, effective
 from botbottle.load.extends import Resolver
 from botbottle.load.findings import mask_all, quote
-from botbottle.load.launch_checks import budget_checks, home_checks
+from botbottle.load.launch_checks import flag_checks, home_checks
 from botbottle.load.layers import Layers, layers
 from botbottle.load.library import Library
 from botbottle.load.settings import to_settings
@@ -111,7 +111,7 @@ def _loaded(
     overrides: Overrides | None,
 ) -> Loaded:
     settings = to_settings(library.settings)
-    diagnostics = [_quoted(d, library) for d in (*budget_checks(library, overrides), *diagnostics)]
+    diagnostics = [_quoted(d, library) for d in (*flag_checks(library, overrides), *diagnostics)]
     found = in_order(
         [mask_all(d) for d in (*library.diagnostics, *resolver.diagnostics, *diagnostics)]
     )

@@ -49,6 +49,11 @@ def test_a_duration_is_in_a_unit_that_fits(seconds: float, text: str) -> None:
     assert duration(seconds) == text
 
 
+def test_a_bottles_name_alone_names_the_scopes_that_end_with_it(home: Path) -> None:
+    wrong = budget(home, "set", AGENT.rpartition("/")[2], "claude", "9M")
+    assert wrong.code == 64 and AGENT in wrong.err and "did you mean" in wrong.err
+
+
 def test_only_scopes_that_exist_are_cleared(home: Path) -> None:
     scope = json.loads(budget(home, "show", "--json").out)["pools"][0]["scope"]
     wrong = budget(home, "clear", f"{scope}x", "claude")

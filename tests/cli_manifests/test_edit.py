@@ -114,6 +114,9 @@ def test_names_of_manifests_to_edit(home: Path) -> None:
     for name in ("nope", "bottles/web", "../etc/passwd"):
         with pytest.raises(UsageError):
             find_file(name, home, home)
+    with pytest.raises(UsageError) as told:
+        find_file("bottles/bse", home, home)
+    assert told.value.hint == "did you mean bottles/base?"
 
 
 def test_the_editor_of_the_environment_is_used(home: Path) -> None:

@@ -77,6 +77,9 @@ def test_overrides_replace_bottles_and_add_the_most_specific_budget(home: Path) 
 def test_an_unknown_bottle_on_the_command_line_is_an_error(home: Path) -> None:
     loaded = load_one("web", home, overrides=Overrides(bottles=("nope",)))
     assert codes(loaded.errors) == ["BB2210"]
+    assert (loaded.errors[0].origin.layer, loaded.errors[0].origin.file) == ("flag", "--bottle")
+    twice = load(home, overrides=Overrides(bottles=("nope", "base")))
+    assert codes(twice.errors) == ["BB2210"], "once, however many agents it is for"
 
 
 def test_settings_become_the_defaults_of_bottles(home: Path) -> None:

@@ -28,6 +28,7 @@ class Dialect(enum.StrEnum):
     OPENAI_REALTIME = "openai_realtime"
     OPENAI_BATCH = "openai_batch"
     GEMINI = "gemini"  # also Vertex
+    GEMINI_BATCH = "gemini_batch"
     GEMINI_INTERACTIONS = "gemini_interactions"
     BEDROCK_INVOKE = "bedrock_invoke"
     BEDROCK_CONVERSE = "bedrock_converse"

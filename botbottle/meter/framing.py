@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Protocol
 
 from botbottle.meter.call import Call, Dialect, Kind
+from botbottle.meter.dialects.gemini_batches import DOWNLOAD
 from botbottle.meter.eventstream import EventStream
 from botbottle.meter.jsonbody import ArrayElements, WholeBody
 from botbottle.meter.lines import BOM, Frame, JsonLines, ServerSentEvents
@@ -72,6 +73,12 @@ def framer_for(call: Call, content_type: str, limit: int) -> Framer:
     kind = content_type.partition(";")[0].strip().lower()
     if kind == "application/vnd.amazon.eventstream":
         return EventStream(limit)
-    if call.kind is Kind.BATCH_RESULTS or call.dialect is Dialect.OLLAMA or kind in _LINES:
+    results = call.kind is Kind.BATCH_RESULTS and not _is_document(call)
+    if results or call.dialect is Dialect.OLLAMA or kind in _LINES:
         return JsonLines(limit)
     return Sniffed(limit)
+
+
+def _is_document(call: Call) -> bool:
+    """Gemini tells the results of a small batch inside the batch."""
+    return call.dialect is Dialect.GEMINI_BATCH and not call.path.endswith(DOWNLOAD)

@@ -17,6 +17,7 @@ from botbottle.meter.body import Body, Limits
 from botbottle.meter.call import Call, Dialect, Kind
 from botbottle.meter.decode import Undecodable
 from botbottle.meter.dialects import reader_for
+from botbottle.meter.dialects.gemini_batches import results_in
 from botbottle.meter.ending import Ending
 from botbottle.meter.estimate import Conversations
 from botbottle.meter.eventstream import BadFrame
@@ -31,6 +32,7 @@ from botbottle.model.usage import Completeness, Exchange, Tokens
 # Converse gives no id in its documents. Other providers' request-id headers are not used: some
 # servers echo the client's own, and an agent could make many rows look like replays of one.
 _BEDROCK_ID = "x-amzn-requestid"
+_MEDIA = frozenset({"image", "audio", "video"})  # files that are no results of a batch
 
 
 class Meter:
@@ -61,7 +63,8 @@ class Meter:
             self._reader.tally.response_id = retrieved(call.path)
         self._conversations = conversations
         self._many = call.kind is Kind.BATCH_RESULTS
-        self._silent = not call.metered or not 200 <= status < 300
+        media = lowered.get("content-type", "").partition("/")[0].strip().lower() in _MEDIA
+        self._silent = not call.metered or not 200 <= status < 300 or (self._many and media)
         self._over = False
         self._body = Body(call, lowered, limits or Limits())
         self._ending = Ending(call, request, self._rows, self._body)
@@ -128,8 +131,9 @@ class Meter:
         rows: list[Exchange] = []
         try:
             for event, doc in passing:
-                if self._reader.read(event, doc):
-                    rows += self._terminal()
+                for part in results_in(self._call, doc):
+                    if self._reader.read(event, part):
+                        rows += self._terminal()
                 if self._over:
                     break
         except (Undecodable, BadFrame) as error:

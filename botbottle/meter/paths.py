@@ -57,13 +57,17 @@ OPENAI = (
           Dialect.OPENAI_BATCH),
 )  # fmt: skip
 _CLAUDE_ON_VERTEX = P + r"/publishers/anthropic/models/"
+_GOOGLE = P + r"/v1(?:alpha|beta)"
 GEMINI = (
     _rule("POST", _CLAUDE_ON_VERTEX + r"count-tokens:rawPredict", Kind.COUNT, Dialect.ANTHROPIC),
     _rule("POST", _CLAUDE_ON_VERTEX + r"[^/]+:(?:streamR|r)awPredict", Kind.GENERATE,
           Dialect.ANTHROPIC),
     _rule("POST", P + r":(?:streamG|g)enerateContent", Kind.GENERATE, Dialect.GEMINI),
     _rule("POST", P + r":(?:batchGenerate|asyncBatchEmbed)Content", Kind.BATCH_CREATE,
-          Dialect.UNKNOWN),
+          Dialect.GEMINI_BATCH),
+    _rule("GET", _GOOGLE + r"/batches(?:/[^/:]+)?", Kind.BATCH_RESULTS, Dialect.GEMINI_BATCH),
+    _rule("GET", _GOOGLE + r"/files/[^/:]+:download", Kind.BATCH_RESULTS, Dialect.GEMINI_BATCH),
+    _rule("POST", _GOOGLE + r"/batches/[^/:]+:cancel", Kind.OTHER, Dialect.GEMINI_BATCH),
     _rule("POST", P + r":countTokens", Kind.COUNT, Dialect.GEMINI),
     _rule("POST", P + r"/interactions", Kind.GENERATE, Dialect.GEMINI_INTERACTIONS),
     _rule("GET", P + r"/interactions/[^/]+", Kind.RETRIEVE, Dialect.GEMINI_INTERACTIONS),

@@ -60,7 +60,7 @@ def _shape(call: Call, message: str) -> tuple[int, dict[str, Any], dict[str, str
     match _spoken(call):
         case Dialect.ANTHROPIC | Dialect.ANTHROPIC_BATCH:
             return 402, anthropic_error(message), {}
-        case Dialect.GEMINI | Dialect.GEMINI_INTERACTIONS:
+        case Dialect.GEMINI | Dialect.GEMINI_BATCH | Dialect.GEMINI_INTERACTIONS:
             return 402, _google_error(message), {}
         case Dialect.BEDROCK_INVOKE | Dialect.BEDROCK_CONVERSE:
             # Claude Code in Bedrock mode stops on 402 as it does on the Messages API; the AWS

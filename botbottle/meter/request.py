@@ -2,46 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from botbottle.meter import references
-from botbottle.meter.batches import BatchItem, bounded
-from botbottle.meter.call import Call, Dialect, Kind
+from botbottle.meter.batches import BatchItem
+from botbottle.meter.batching import requests_in
+from botbottle.meter.call import Call, Dialect
 from botbottle.meter.estimate import (
     FRAME_TOKENS,
     Conversations,
     estimate_document,
     parse_body,
 )
+from botbottle.meter.limits import allowance, choices, max_output
 from botbottle.meter.references import UNKNOWN_CONTEXT
-from botbottle.meter.tally import as_dict, as_list, as_str, n
-
-ALLOWANCE = 8_192  # output tokens reserved when the request asks for more or does not say
-MAX_BATCH = 10_000  # requests of one batch that get a row of their own at creation
-
-TOP = ""  # the document itself
-_SNAKE, _CAMEL = "max_output_tokens", "maxOutputTokens"
-_CONFIG = ("generationConfig", "generation_config")  # Gemini takes both spellings of every name
-# Each family of models behind Bedrock's InvokeModel has a name of its own for its limit.
-_FAMILIES = (
-    "max_tokens", "maxTokens", "max_tokens_to_sample", "max_completion_tokens", "max_new_tokens",
-    "max_gen_len", "maxTokenCount",
-)  # fmt: skip
-# Where a dialect's provider reads how much it may generate, reasoning included: (objects, names).
-# It heeds no other spelling, so a small number in one would say nothing about the response.
-LIMITS: Mapping[Dialect, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    Dialect.ANTHROPIC: ((TOP,), ("max_tokens",)),
-    Dialect.OPENAI_CHAT: ((TOP,), ("max_completion_tokens", "max_tokens")),
-    Dialect.OPENAI_RESPONSES: ((TOP,), (_SNAKE,)),
-    Dialect.GEMINI: (_CONFIG, (_CAMEL, _SNAKE)),
-    Dialect.GEMINI_INTERACTIONS: (("generation_config",), (_SNAKE,)),
-    Dialect.BEDROCK_INVOKE: ((TOP, "inferenceConfig", "textGenerationConfig"), _FAMILIES),
-    Dialect.BEDROCK_CONVERSE: (("inferenceConfig",), ("maxTokens",)),
-    Dialect.OLLAMA: (("options",), ("num_predict",)),
-}
-_MAX_CHOICES = 128
+from botbottle.meter.tally import as_dict, as_str
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,26 +47,12 @@ class Request:
         """Output tokens to reserve. Never ``max_output`` itself: clients ask for 128,000."""
         if self.batch:
             return 0
-        return min(self.max_output or ALLOWANCE, ALLOWANCE) * self.choices
+        return allowance(self.max_output, self.choices)
 
     @property
     def bound(self) -> int:
         """Output tokens that the provider stops at, reasoning included; 0: not said."""
         return self.max_output * self.choices
-
-
-def _largest(doc: dict[str, Any], places: Iterable[str], names: tuple[str, ...]) -> int:
-    found = (doc if place == TOP else as_dict(doc.get(place)) for place in places)
-    return max((n(holder.get(name)) for holder in found for name in names), default=0)
-
-
-def _max_output(doc: dict[str, Any], dialect: Dialect) -> int:
-    return _largest(doc, *LIMITS.get(dialect, ((), ())))
-
-
-def _choices(doc: dict[str, Any]) -> int:
-    asked = _largest(doc, (TOP, *_CONFIG), ("n", "candidateCount", "candidate_count"))
-    return min(max(asked, 1), _MAX_CHOICES)
 
 
 def _context(doc: dict[str, Any], conversations: Conversations | None) -> int:
@@ -99,21 +61,6 @@ def _context(doc: dict[str, Any], conversations: Conversations | None) -> int:
     if previous and conversations is not None:
         return named + conversations.context(previous)
     return named + (UNKNOWN_CONTEXT if previous or doc.get("conversation") else 0)
-
-
-def _batch_item(item: dict[str, Any]) -> BatchItem:
-    params = as_dict(item.get("params"))
-    size = estimate_document(params, Dialect.ANTHROPIC)
-    allowance = min(_max_output(params, Dialect.ANTHROPIC) or ALLOWANCE, ALLOWANCE)
-    return BatchItem(as_str(item.get("custom_id")), as_str(params.get("model")), size, allowance)
-
-
-def _batch(call: Call, doc: dict[str, Any]) -> tuple[BatchItem, ...]:
-    """Those of a batch of messages; OpenAI's are in a file, whatever else the body says."""
-    if call.kind is not Kind.BATCH_CREATE or call.dialect is not Dialect.ANTHROPIC_BATCH:
-        return ()
-    items = [_batch_item(as_dict(item)) for item in as_list(doc.get("requests"))]
-    return bounded(items, MAX_BATCH)
 
 
 def _input(call: Call, doc: dict[str, Any], batch: tuple[BatchItem, ...]) -> int:
@@ -130,13 +77,13 @@ def from_document(
     asked = as_dict(doc.get("stream_options")).get("include_usage") is True
     prewarm = doc.get("generate") is False
     body = doc.get("request") if isinstance(doc.get("request"), dict) else doc  # Code Assist
-    batch = _batch(call, doc)
+    batch = requests_in(call, doc)
     return Request(
         request_id=request_id,
         model=call.model or as_str(doc.get("model")),  # a path that names one decides
         input_estimate=_input(call, doc, batch) + _context(doc, conversations),
-        max_output=_max_output(as_dict(body), call.dialect),
-        choices=_choices(as_dict(body)),
+        max_output=max_output(as_dict(body), call.dialect),
+        choices=choices(as_dict(body)),
         streams=doc.get("stream") is True or "stream" in call.path.rpartition("/")[2],
         tells_usage=asked or not chat_stream,
         background=doc.get("background") is True,

@@ -97,7 +97,7 @@ MUTANTS = (
     Mutant(25, "websocket.py", "if kind in FREE_FRAMES.get(self._call.dialect, ()):", "if self._asked or kind in FREE_FRAMES.get(self._call.dialect, ()):"),
     Mutant(26, "meter.py", "Tokens() if self.committed else ", ""),
     Mutant(26, CLAUDE, '                self.tally.wrote(as_str(delta.get("text")))', "                pass"),
-    Mutant(27, "request.py", "min(self.max_output or ALLOWANCE, ALLOWANCE)", "(self.max_output or ALLOWANCE)"),
+    Mutant(27, "limits.py", "min(most or ALLOWANCE, ALLOWANCE)", "(most or ALLOWANCE)"),
     Mutant(27, "websocket.py", "        return [Settlement(request.request_id)]\n", "        return []\n"),
     Mutant(27, "lanes.py", "        self._lanes.clear()\n", "        pass\n"),
     Mutant(29, "hosts.py", "return _lookup(declared, host) or", "return"),

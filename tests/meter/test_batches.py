@@ -50,8 +50,8 @@ def test_creating_a_batch_gives_a_row_a_request_under_the_id_of_its_result() -> 
     ("place", "told", "row_id"),
     [
         (("api.openai.com", "/v1/batches"), {"id": "batch_1", "object": "batch"}, "batch_1"),
-        ((GOOGLE, "/v1beta/models/g:batchGenerateContent"), {"name": "batches/b"}, "flow-1"),
-        ((GOOGLE, "/v1/models/g:asyncBatchEmbedContent"), {"name": "batches/b"}, "flow-1"),
+        ((GOOGLE, "/v1beta/models/g:batchGenerateContent"), {"name": "batches/b"}, "batches/b"),
+        ((GOOGLE, "/v1/models/g:asyncBatchEmbedContent"), {"name": "batches/b"}, "batches/b"),
     ],
 )
 def test_a_batch_whose_size_nobody_can_know_alarms_and_is_not_free(
@@ -72,7 +72,7 @@ def test_requests_that_a_batch_of_a_file_claims_to_hold_say_nothing() -> None:
 
 
 def test_a_batch_beyond_the_bound_loses_no_request(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("botbottle.meter.request.MAX_BATCH", 2)
+    monkeypatch.setattr("botbottle.meter.batching.MAX_BATCH", 2)
     items = [{"custom_id": f"c{at}", "params": {"messages": "x" * 90}} for at in range(5)]
     body = json.dumps({"requests": items}).encode()
     asked = read_request(call(("api.anthropic.com", "/v1/messages/batches")), body, "", "f")
@@ -159,6 +159,22 @@ def test_rows_of_batch_results_come_one_by_one_and_a_damaged_file_alarms() -> No
     assert feed(m, b"\xff" * 400) == []
     row = only(m.close(Reason.COMPLETE))
     assert (row.completeness, row.tokens.output > 0) == (Completeness.ESTIMATED, True)
+
+
+@pytest.mark.parametrize("kind", ["errored", "canceled", "expired"])
+def test_requests_of_a_batch_that_did_not_succeed_cost_nothing(kind: str) -> None:
+    place = ("api.anthropic.com", "/v1/messages/batches/msgbatch_7/results")
+    line = {"custom_id": "c0", "result": {"type": kind, "error": {"type": "error"}}}
+    row = only(whole(meter(place, method="GET"), json.dumps(line).encode()))
+    assert (row.response_id, row.note) == ("msgbatch_7/c0", kind)
+    assert (row.tokens, row.completeness) == (Tokens(), Completeness.FINAL)
+
+
+def test_a_result_of_an_unknown_kind_leaves_its_estimate() -> None:
+    place = ("api.anthropic.com", "/v1/messages/batches/msgbatch_7/results")
+    for result in ({"type": "paused"}, {"type": "succeeded"}, {}, "errored", None):
+        line = json.dumps({"custom_id": "c0", "result": result}).encode()
+        assert whole(meter(place, method="GET"), line) == []
 
 
 def test_a_file_that_the_agent_wrote_speaks_for_no_response() -> None:

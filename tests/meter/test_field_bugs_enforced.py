@@ -17,7 +17,7 @@ from botbottle.meter import (
     refusal,
     refusal_frame,
 )
-from botbottle.meter.request import ALLOWANCE
+from botbottle.meter.limits import ALLOWANCE
 
 from .events import completed, message_start, sse, text_delta
 from .helpers import ask, call, clock, feed, meter, request

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from botbottle.meter import Reason, identify
-from botbottle.meter.request import ALLOWANCE
+from botbottle.meter.limits import ALLOWANCE
 from botbottle.model.usage import Completeness, Tokens
 
 from .events import MESSAGE_STOP, message_delta, message_start, sse

@@ -14,7 +14,7 @@ from botbottle.ledger.gate import GROWTH
 from botbottle.ledger.opening import open_ledger
 from botbottle.ledger.records import Admitted, Progress, Refusal
 from botbottle.meter import Conversations, Reason, identify
-from botbottle.meter.request import ALLOWANCE
+from botbottle.meter.limits import ALLOWANCE
 from botbottle.model.bottle import Limit, Scope
 from botbottle.model.usage import Exchange, Tokens
 from botbottle.sidecar.egress.shares import Share, Shares

@@ -9,6 +9,7 @@ from botbottle.meter.dialects.anthropic import AnthropicReader
 from botbottle.meter.dialects.batches import AnthropicBatchReader, OpenAIBatchReader
 from botbottle.meter.dialects.bedrock import ConverseReader, InvokeReader
 from botbottle.meter.dialects.gemini import GeminiReader
+from botbottle.meter.dialects.gemini_batches import GeminiBatchReader
 from botbottle.meter.dialects.interactions import InteractionsReader
 from botbottle.meter.dialects.ollama import OllamaReader
 from botbottle.meter.dialects.openai_chat import ChatReader
@@ -36,6 +37,8 @@ def reader_for(call: Call, headers: Mapping[str, str], choices: int) -> Reader:
         return InvokeReader(headers)
     if call.dialect is Dialect.ANTHROPIC_BATCH:
         return AnthropicBatchReader(call.path)
+    if call.dialect is Dialect.GEMINI_BATCH:
+        return GeminiBatchReader(call.path, headers)
     if call.dialect is Dialect.OPENAI_BATCH:
         return OpenAIBatchReader(call.path)
     return _READERS[call.dialect]()

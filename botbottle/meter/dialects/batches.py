@@ -14,6 +14,8 @@ from botbottle.meter.dialects.anthropic import AnthropicReader
 from botbottle.meter.dialects.openai_usage import is_usage, to_tokens
 from botbottle.meter.tally import Tally, as_dict, as_str
 
+UNBILLED = frozenset({"errored", "canceled", "expired"})
+
 
 class AnthropicBatchReader:
     """One row a line of ``/v1/messages/batches/{id}/results``."""
@@ -24,15 +26,20 @@ class AnthropicBatchReader:
         self.tally = Tally()
 
     def read(self, event: str, doc: dict[str, Any]) -> bool:
-        """Each line that succeeded is terminal for its own row."""
-        message = as_dict(as_dict(doc.get("result")).get("message"))
-        if not message:
+        """Each line is terminal for its own row. What did not succeed costs nothing ("you are not
+        billed for" it: Anthropic's guide to batches)."""
+        result = as_dict(doc.get("result"))
+        message, kind = as_dict(result.get("message")), as_str(result.get("type"))
+        if message:
+            reader = AnthropicReader()
+            reader.read("", {**message, "type": "message"})
+            self.tally = reader.tally
+        elif kind in UNBILLED:
+            self.tally = Tally(input_known=True, complete=True, failed=kind)
+        else:
             if doc.get("type") == "message_batch":  # the answer to creating one
                 self.tally.response_id = as_str(doc.get("id"))
             return False
-        reader = AnthropicReader()
-        reader.read("", {**message, "type": "message"})
-        self.tally = reader.tally
         self.tally.response_id = f"{self._batch}/{as_str(doc.get('custom_id'))}"
         return self.tally.complete
 

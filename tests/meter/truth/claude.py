@@ -156,7 +156,9 @@ def batch(rng: random.Random) -> Sample:
     steps = []
     for at in range(rng.randint(1, 6)):
         if rng.random() < 0.2:
-            steps.append(Step({"custom_id": f"c{at}", "result": {"type": "expired"}}))
+            kind = rng.choice(("errored", "canceled", "expired"))
+            free = ((f"msgbatch_7/c{at}", "asked", Truth()),)
+            steps.append(Step({"custom_id": f"c{at}", "result": {"type": kind}}, rows=free))
             continue
         t = truth(rng)
         message = {"id": ident(rng, "msg_"), "type": "message", "model": "claude-z",

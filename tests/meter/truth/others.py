@@ -1,4 +1,4 @@
-"""Gemini, Vertex, Interactions, Bedrock Converse, Ollama."""
+"""Gemini, its batches, Vertex, Interactions, Bedrock Converse, Ollama."""
 
 from __future__ import annotations
 
@@ -56,6 +56,31 @@ def gemini(rng: random.Random) -> Sample:
         for step in steps:
             step.doc = {"response": step.doc}
     return Sample(host, head + verb, "gemini", framing, steps)
+
+
+def gemini_batch(rng: random.Random) -> Sample:
+    """Results of a batch: inside it, in its order, or a file with a line for each."""
+    inside, results, rows = rng.random() < 0.5, [], []
+    for at in range(rng.randint(1, 6)):
+        name = f"batches/{'b' * 20}/{at}" if inside else f"file:out-{'9' * 20}/{at + 1}"
+        if rng.random() < 0.2:
+            results.append({"key": "k", "error": {"code": 13, "message": "m"}})
+            rows += [(name, "gemini-z", Truth())] if inside else []
+            continue
+        t = truth(rng, writes=False)
+        usage = {"usageMetadata": gemini_usage(t, rng), "modelVersion": "gemini-z"}
+        results.append({"key": "k", "response": usage})
+        rows.append((name, "gemini-z", t))
+    if inside:
+        held = {"inlinedResponses": {"inlinedResponses": results}}
+        doc = {"name": f"batches/{'b' * 20}", "metadata": {"model": "models/gemini-z"},
+               "done": True, "response": held}  # fmt: skip
+        return Sample(GEMINI, f"/v1beta/batches/{'b' * 20}", "gemini", "json",
+                      [Step(doc, rows=tuple(rows))], method="GET", partial=False)  # fmt: skip
+    told = {int(name.rpartition("/")[2]) - 1: (name, model, t) for name, model, t in rows}
+    steps = [Step(line, rows=(told[at],) if at in told else ()) for at, line in enumerate(results)]
+    return Sample(GEMINI, f"/download/v1beta/files/out-{'9' * 20}:download?alt=media", "gemini",
+                  "lines", steps, method="GET", partial=False)  # fmt: skip
 
 
 def interactions(rng: random.Random) -> Sample:

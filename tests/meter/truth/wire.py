@@ -19,7 +19,8 @@ MAKERS: tuple[Callable[[random.Random], Sample], ...] = (
     claude.whole, claude.stream, claude.stream, claude.bedrock, claude.batch,
     openai.chat_whole, openai.chat_stream, openai.chat_stream, openai.responses_whole,
     openai.responses_stream, openai.responses_stream, openai.batch,
-    others.gemini, others.gemini, others.interactions, others.converse, others.ollama,
+    others.gemini, others.gemini, others.gemini_batch, others.interactions, others.converse,
+    others.ollama,
 )  # fmt: skip
 CONTENT_TYPES = {
     "json": ("application/json", "application/json; charset=utf-8"),

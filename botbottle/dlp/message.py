@@ -158,7 +158,9 @@ class Message(Told):
         if matcher is None:
             return
         short = squeeze(data if isinstance(data, bytes) else bytes(data))
-        hits, _ = matcher.find(short, self.scanner.limits.events)
+        hits, overflow = matcher.find(short, self.scanner.limits.events)
+        if overflow:
+            self.bound(Verdict.BLOCK, "limit.events", location + ">split")
         if hits:
             place = origin(0, len(data))
             self._report(

@@ -147,7 +147,7 @@ def _marker(finding: Finding, url: bool) -> bytes:
 
 
 def _header(name: bytes, value: bytes, cut: Sequence[Finding]) -> tuple[bytes, bytes]:
-    location = "header:" + name.decode("latin-1", "replace").lower()
+    location = "header:" + name.decode("latin-1").lower()
     mine = [f for f in cut if f.location == location]
     if not mine:
         return name, value

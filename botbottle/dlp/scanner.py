@@ -42,7 +42,7 @@ from botbottle.dlp.settings import (
     OUTBOUND,
     Limits,
 )
-from botbottle.dlp.target import surfaces_of
+from botbottle.dlp.target import label, surfaces_of
 from botbottle.dlp.triggers import BESIDE, ESCAPES, PACKED, TRIGGERS
 
 _MANY = 2048  # literals: of about twenty secrets
@@ -129,9 +129,9 @@ class Scanner:
         message = Message(self, detectors)
         pairs = [(_bytes(n), _bytes(v)) for n, v in headers]
         target = _bytes(url)
-        _line_breaks(message, target, pairs)
+        self._line_breaks(message, target, pairs)
         heads = []
-        for data, location in surfaces_of(target, pairs):
+        for data, location in surfaces_of(target, pairs, self._holds):
             key = (detectors, data, location)
             if location.startswith("header"):
                 if key in self._clean:
@@ -144,6 +144,20 @@ class Scanner:
         if heads and message.clean:
             self._remember(heads)
         return message.result()
+
+    def _holds(self, name: bytes) -> bool:
+        """Whether a piece of a held secret, as it is, is in a header's name."""
+        first = len(self.index.plain)
+        return any(number < first for number, _ in self.known.find(name, _REMEMBERED).hits)
+
+    def _line_breaks(
+        self, message: Message, url: bytes, headers: Sequence[tuple[bytes, bytes]]
+    ) -> None:
+        for offset, length in url_breaks(url):
+            message.add(Verdict.BLOCK, "crlf.injection", "url", (offset, length), b"")
+        for name, offset in header_breaks(headers):
+            where = label(name, self._holds)
+            message.add(Verdict.BLOCK, "crlf.injection", where, (offset, 1), b"")
 
     def _remember(self, heads: Iterable[tuple[frozenset[str], bytes, str]]) -> None:
         """Header fields of a request in which nothing was found, not even a piece of a secret:
@@ -194,14 +208,6 @@ def inbound(text: bytes, key: bytes, detectors: frozenset[str]) -> tuple[Finding
     if not detectors & {NAIVE_INJECTION, INJECTION_HEURISTICS}:
         return ()
     return scan_text(text, key, wide=INJECTION_HEURISTICS in detectors)
-
-
-def _line_breaks(message: Message, url: bytes, headers: Sequence[tuple[bytes, bytes]]) -> None:
-    for offset, length in url_breaks(url):
-        message.add(Verdict.BLOCK, "crlf.injection", "url", (offset, length), b"")
-    for name, offset in header_breaks(headers):
-        location = "header:" + name.decode("latin-1").lower()
-        message.add(Verdict.BLOCK, "crlf.injection", location, (offset, 1), b"")
 
 
 def _bytes(value: str | bytes) -> bytes:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from botbottle.dlp import Finding, Limits, Scanner, Verdict, strongest
+from botbottle.dlp.known.squeeze import squeeze
 from botbottle.dlp.rules.generic import has_value
 from botbottle.dlp.ruleset import RuleSet, Work
 from tests.dlp.conftest import PATIENT, github
@@ -170,3 +171,14 @@ def test_a_digit_far_behind_is_not_passed_over() -> None:
     assert reach is not None
     assert 20 <= reach <= 1004 - 200
     assert has_value(text, 1004 - 100) is None
+
+
+@pytest.mark.parametrize("separator", [b"|", b"\t"])
+def test_a_flood_of_one_piece_hides_no_split_secret(separator: bytes) -> None:
+    secret = b"q7Z2kX9vLm3Pw8Yb1Hc6Jd4Fg5Sa0QeVuKzMxBw7"
+    scanner = Scanner({"S": secret}, key=b"k", limits=PATIENT)
+    split = separator.join(secret[at : at + 1] for at in range(len(secret)))
+    for begin in (0, 4, 8):
+        flood = b" ".join([squeeze(secret)[begin : begin + 5].replace(b"", b"|")] * 1100)
+        found = scanner.scan(flood + b" -- " + split)
+        assert Verdict.BLOCK in {f.verdict for f in found}

@@ -157,3 +157,10 @@ def test_the_database_can_be_prepared_for_an_image(
     assert "expressions" in capsys.readouterr().out
     assert [p.suffix for p in tmp_path.iterdir()] == [".hsdb"]
     assert compile_main([]) == 64
+
+
+@pytest.mark.parametrize("end", [b"EXAMPLE", b"EXAMPLEKEY", b"-EXAMPLE", b"_EXAMPLE"])
+def test_a_word_behind_a_whole_token_does_not_make_it_an_example(end: bytes) -> None:
+    for token in (b"sk-ant-api03-" + b"q7Z2kX9v" * 11, b"glpat-" + b"q7Z2kX9vLm3Pw8Rt5Yb1"):
+        assert not is_placeholder(token + end)
+    assert is_placeholder(b"AKIAI44QH8DHBEXAMPLE")

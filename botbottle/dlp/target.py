@@ -18,8 +18,8 @@ _USUAL = frozenset(
     b"cache-control connection content-disposition content-encoding content-language "
     b"content-length content-md5 content-type cookie date digest dpop etag expect forwarded from "
     b"host idempotency-key if-match if-modified-since if-none-match if-range if-unmodified-since "
-    b"keep-alive link origin pragma prefer priority private-token proxy-authorization range referer "
-    b"sec-ch-ua sec-ch-ua-mobile sec-ch-ua-platform sec-fetch-dest sec-fetch-mode sec-fetch-site "
+    b"keep-alive link origin pragma prefer priority private-token proxy-authorization range "
+    b"referer sec-ch-ua sec-ch-ua-mobile sec-ch-ua-platform sec-fetch-dest sec-fetch-mode sec-fetch-site "
     b"sec-fetch-user signature soapaction te trace traceparent tracestate trailer "
     b"transfer-encoding upgrade user-agent via warning x-access-token x-amz-content-sha256 "
     b"x-amz-date x-amz-security-token x-amz-target x-api-key x-api-token x-auth-email x-auth-key "
@@ -27,9 +27,10 @@ _USUAL = frozenset(
     b"x-figma-token x-forwarded-for x-forwarded-host x-forwarded-proto x-github-api-version "
     b"x-gitlab-token x-goog-api-client x-goog-api-key x-goog-user-project x-http-method-override "
     b"x-ms-date x-ms-version x-real-ip x-registry-auth x-request-id x-requested-with "
-    b"x-shopify-access-token x-stainless-arch x-stainless-lang x-stainless-os x-token x-vault-token".split()
+    b"x-shopify-access-token x-stainless-arch x-stainless-lang x-stainless-os x-token "
+    b"x-vault-token".split()
 )
-_WORDS = re.compile(rb"(?:x-)?[a-z]{2,16}(?:-[a-z]{2,16}){0,4}")
+_WORDS = re.compile(rb"(?:x-)?[a-z]{1,16}(?:-[a-z]{1,16}){0,4}")
 _SHORT, _LONGEST = 6, 32  # characters of a name that is always shown, and for its words
 _SHARE = 0.45  # of pairs of letters that are of words
 

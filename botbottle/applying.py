@@ -239,7 +239,8 @@ def generation(
         {
             **whole,
             "reach": before("reach") | {n: reach_of(b) for n, b in fresh.items()},
-            "guards": before("guards") | {n: guard_of(b) for n, b in fresh.items()},
+            "guards": before("guards")
+            | {n: guard_of(b, declared.settings) for n, b in fresh.items()},
             "uses": before("uses") | {n: use_of(b) for n, b in fresh.items()},
             "workspaces": before("workspaces")
             | {n: b.workspace for n, b in fresh.items() if b.workspace},

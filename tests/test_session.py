@@ -17,7 +17,7 @@ from botbottle.ledger.schema import STEPS
 from botbottle.ledger.sqlite import SqliteDb
 from botbottle.load.trees import lacking
 from botbottle.model import canonical
-from botbottle.model.bottle import Declared, EnvVar, Project
+from botbottle.model.bottle import Declared, EnvVar, Project, Settings
 from botbottle.model.route import Dlp, Route
 from botbottle.model.sidecar_config import fingerprint
 from botbottle.planner.approved import copied_workspaces
@@ -157,7 +157,9 @@ def test_what_protected_bottles_is_kept_with_each_apply_also_of_those_left_out(
         ledger.close()
     guards = session(tmp_path).facts(declared(*loose)).guards
     assert {name: guards[name].supervise for name in guards} == {"a": True, "b": False}
-    assert guards["a"] == guard(strict[0]) and guards["b"] == guard(loose[1])
+    assert guards["a"] == guard(strict[0], Settings()) and guards["b"] == guard(
+        loose[1], Settings()
+    )
 
 
 @pytest.mark.parametrize("content", [b"no database at all " * 500, b""], ids=["garbage", "cut off"])

@@ -11,7 +11,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from botbottle.model.bottle import BottleSpec, Declared
+from botbottle.model.bottle import BottleSpec, Declared, Settings
 from botbottle.model.route import Route
 from botbottle.model.sidecar_config import SidecarConfig, from_wire
 from botbottle.planner.reach import LEARNING, route_atoms, weakened_dlp
@@ -34,9 +34,9 @@ def use_of(spec: BottleSpec) -> str:
     return f"{spec.layer}: {', '.join(spec.own or spec.ancestry[:1])}"
 
 
-def guard_of(spec: BottleSpec) -> dict[str, Any]:
-    """Its routes with their leak detection, and supervision, as JSON data."""
-    return guard(spec).to_wire()
+def guard_of(spec: BottleSpec, settings: Settings) -> dict[str, Any]:
+    """What protects it (see ``wanted.guard``) as JSON data."""
+    return guard(spec, settings).to_wire()
 
 
 def copied_workspaces(applied: Mapping[str, Any]) -> dict[str, str]:
@@ -65,20 +65,22 @@ def narrowed(
         if name in reach:
             wanted = frozenset(reach_of(spec))
             reach[name] = [atom for atom in reach[name] if atom in wanted]
-        if name in guards and guards[name] != guard_of(spec):
-            guards[name] = stricter(from_wire(guards[name]), guard(spec)).to_wire()
+        if name in guards and guards[name] != guard_of(spec, declared.settings):
+            now = guard(spec, declared.settings)
+            guards[name] = stricter(from_wire(guards[name]), now).to_wire()
     left = {"reach": reach, "guards": guards, "uses": uses}
     return {**kept, **{part: found for part, found in left.items() if part in kept}}
 
 
 def stricter(before: SidecarConfig, now: SidecarConfig) -> SidecarConfig:
     """Of each host the routes that protect more; of a host that is gone those of before: it may
-    come back. Supervision stays where it was."""
+    come back. Supervision stays where it was, and what was counted is counted as before."""
     weaker, present = set(weakened_dlp(before, now)), {_place(r) for r in now.routes}
     gone = (r for r in before.routes if r.host in weaker or _place(r) not in present)
     kept = (r for r in now.routes if r.host not in weaker)
     supervise = before.supervise or now.supervise
-    return replace(before, routes=(*kept, *gone), supervise=supervise)
+    counted = tuple({**dict(now.metered), **dict(before.metered)}.items())
+    return replace(before, routes=(*kept, *gone), metered=counted, supervise=supervise)
 
 
 def compared(live: SidecarConfig | None, kept: SidecarConfig | None) -> SidecarConfig | None:

@@ -26,6 +26,7 @@ from botbottle.planner.wanted import (
     chosen,
     env_names,
     image_recipe,
+    metered,
     mode_of,
     routes,
 )
@@ -131,7 +132,7 @@ def sidecar_config(spec: BottleSpec, settings: Settings, state: Standing, ca: st
         bottle=account(spec.project, spec.name),
         routes=routes(spec) if state.free else (),
         hold=Hold(state.policy, state.reason, state.message),
-        metered=tuple((host, key) for key, hosts in settings.provider_hosts for host in hosts),
+        metered=metered(settings),
         placeholders=credential.placeholders(secret),
         log=spec.egress_log,
         learning=spec.learning,

@@ -37,7 +37,8 @@ def policy(draft: Draft, want: Wanted) -> Iterable[Notice]:
     if before is not None:
         yield from _weakened(name, before, want.config)
     yield from _unprotected(name, before, want.config)
-    yield from _uncounted(name, old, want.config)  # also a held one tells what it counts
+    counting = old or draft.facts.guards.get(name)  # also a held one tells what it counts
+    yield from _uncounted(name, counting, want.config)
     if want.spec.forward_host_credentials and not _forwarded_before(draft, want, old):
         _, credential, _ = chosen(want.spec)
         part = "access token" if credential.scheme == "oauth" else "API key"

@@ -7,7 +7,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from botbottle.model.bottle import BottleSpec
+from botbottle.model.bottle import BottleSpec, Settings
 from botbottle.model.paths import BottlePaths
 from botbottle.model.resources import ContainerSpec, NetworkSpec, VolumeSpec
 from botbottle.model.route import Route
@@ -20,7 +20,7 @@ from botbottle.providers.base import Credential, Provider
 SIDECAR_RECIPE = "sidecar"
 WAITS = "waits"  # the reason of a change that is shown and not done
 
-type Settings = tuple[tuple[str, str], ...]
+type Fixed = tuple[tuple[str, str], ...]
 
 
 class Wanted(Struct, frozen=True):
@@ -58,7 +58,7 @@ def chosen(spec: BottleSpec) -> tuple[Provider, Credential, str]:
 
 @lru_cache(maxsize=256)  # a fleet has few templates and many bottles
 def login(
-    template: str, token: str, settings: Settings, forward: bool
+    template: str, token: str, settings: Fixed, forward: bool
 ) -> tuple[Provider, Credential, str]:
     """``chosen`` by the fields that decide it."""
     program = provider(template)
@@ -71,7 +71,7 @@ def login(
 
 @lru_cache(maxsize=256)
 def _own_routes(
-    template: str, token: str, settings: Settings, forward: bool
+    template: str, token: str, settings: Fixed, forward: bool
 ) -> tuple[tuple[Route, ...], frozenset[str]]:
     """The routes that come with a program, and their hosts."""
     program, credential, secret = login(template, token, settings, forward)
@@ -86,9 +86,16 @@ def routes(spec: BottleSpec) -> tuple[Route, ...]:
     return (*own, *(r for r in spec.routes if r.host not in hosts))
 
 
-def guard(spec: BottleSpec) -> SidecarConfig:
-    """What protects a bottle: its routes with their leak detection, and supervision."""
-    return SidecarConfig(spec.name, routes(spec), supervise=spec.supervise)
+def guard(spec: BottleSpec, settings: Settings) -> SidecarConfig:
+    """What protects a bottle: its routes with their leak detection, supervision, and the hosts that
+    are counted."""
+    counted = metered(settings)
+    return SidecarConfig(spec.name, routes(spec), metered=counted, supervise=spec.supervise)
+
+
+def metered(settings: Settings) -> tuple[tuple[str, str], ...]:
+    """(host, budget key) of the hosts that the settings name."""
+    return tuple((host, key) for key, hosts in settings.provider_hosts for host in hosts)
 
 
 def providers_of(spec: BottleSpec) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from botbottle.model.approval import Approval
-from botbottle.model.bottle import BottleSpec, Limit, Policy, Scope
+from botbottle.model.bottle import BottleSpec, Limit, Policy, Scope, Settings
 from botbottle.model.ledger_view import HoldRecord
 from botbottle.model.plan import Notice, PushConfig, Reach, RegisterAccount
 from botbottle.model.resources import SidecarStatus
@@ -80,7 +80,7 @@ def test_what_protected_a_bottle_that_does_not_run_is_known_too(approved: bool) 
     strict = bottle(routes=(Route("one.example"),), supervise=True)
     none = Route("one.example", dlp=Dlp(outbound_detectors=()))
     before = strict if approved else bottle(routes=(none,), supervise=False)
-    guards = Guards({"web": guard(before).to_wire()})
+    guards = Guards({"web": guard(before, Settings()).to_wire()})
     reach = frozenset(a for r in routes(strict) for a in route_atoms(r))
     facts = replace(FACTS, approved={"web": reach}, guards=guards)
     made = World().plan(declared(bottle(routes=(none,), supervise=False)), facts)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from botbottle.model import canonical
-from botbottle.model.bottle import BottleSpec, Declared
+from botbottle.model.bottle import BottleSpec, Declared, Settings
 from botbottle.model.route import Dlp, Route
 from botbottle.model.sidecar_config import from_wire
 from botbottle.planner.approved import guard_of, narrowed, reach_of
@@ -29,8 +29,10 @@ BOTH, ONE = declared(bottle(routes=(A, B))), declared(bottle(routes=(A,)))
 
 def kept(now: Declared) -> dict[str, Any]:
     """As a generation keeps it: JSON."""
-    parts = {"reach": reach_of, "guards": guard_of}
-    found = {part: {b.name: of(b) for b in now.bottles} for part, of in parts.items()}  # type: ignore[operator]
+    found = {
+        "reach": {b.name: reach_of(b) for b in now.bottles},
+        "guards": {b.name: guard_of(b, now.settings) for b in now.bottles},
+    }
     return dict(json.loads(canonical.canonical({"bottles": now.bottles, **found})))
 
 
@@ -131,6 +133,8 @@ def test_however_manifests_change_nothing_is_added(
         old, new = (from_wire(d["guards"]["web"]) for d in (before, document))
         assert not weakened_dlp(old, new) and new.supervise >= old.supervise
         assert new.supervise >= spec.supervise
-        if not weakened_dlp(old, guard(spec)):
-            assert not weakened_dlp(guard(spec), new), "what is stronger than before is kept"
+        if not weakened_dlp(old, guard(spec, Settings())):
+            assert not weakened_dlp(guard(spec, Settings()), new), (
+                "what is stronger than before is kept"
+            )
         assert narrowed(document, now, {"web"}) == document, "once is enough"

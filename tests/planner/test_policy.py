@@ -6,7 +6,7 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from botbottle.model.bottle import BottleSpec, EnvVar
+from botbottle.model.bottle import BottleSpec, EnvVar, Settings
 from botbottle.model.ledger_view import HoldRecord
 from botbottle.model.route import Dlp, Route
 from botbottle.planner.approved import reach_of
@@ -118,7 +118,9 @@ def test_an_approved_host_that_nobody_meters_comes_back_unasked_after_a_hold() -
     world.view = replace(world.view, holds={world.key("web"): hold})
     world.converge(declared(spec))
     world.view = replace(world.view, holds={})
-    known = replace(FACTS, guards={"web": guard(spec)}, approved={"web": frozenset(reach_of(spec))})
+    known = replace(
+        FACTS, guards={"web": guard(spec, Settings())}, approved={"web": frozenset(reach_of(spec))}
+    )
     assert world.plan(declared(spec), known).needs == ()
     other = bottle(routes=(Route("api.groq.com"), Route("api.mistral.ai")))
     assert "widen" in world.plan(declared(other), known).needs

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-import pytest
+from collections.abc import Callable
 
+import pytest
+from msgspec.structs import replace
+
+from botbottle.model.bottle import Declared
 from botbottle.model.plan import Notice
 from botbottle.model.route import Route
-from tests.support.worlds import World, bottle, declared
+from botbottle.model.sidecar_config import from_wire
+from botbottle.planner.approved import guard_of, narrowed, reach_of
+from botbottle.planner.facts import Facts, Guards
+from tests.support.worlds import FACTS, World, bottle, declared
 
 OPEN = "api.groq.com"
 
@@ -47,3 +54,67 @@ def test_a_host_that_is_no_longer_metered_asks_again() -> None:
     world = World()
     world.converge(with_route(OPEN, provider_hosts=(("groq", (OPEN,)),)))
     assert [n.needs for n in flagged(world.plan(with_route(OPEN)))] == ["widen"]
+
+
+def restarted(world: World) -> None:
+    """Its sidecar was stopped, by a reboot say."""
+    (egress,) = world.by_kind("egress")
+    world.stop(egress)
+
+
+def unconfigured(world: World) -> None:
+    """Its sidecar was started again by somebody else: it refuses until it is configured."""
+    (egress,) = world.by_kind("egress")
+    fresh = replace(world.observed.sidecars[egress.id], config=None, config_hash="", secrets=())  # type: ignore[type-var]
+    world.observed = replace(world.observed, sidecars={egress.id: fresh})
+
+
+DOWN = pytest.mark.parametrize("down", [restarted, unconfigured])
+
+
+def approved(now: Declared) -> Facts:
+    """As the generation of an apply of ``now`` tells it."""
+    (spec,) = now.bottles
+    guards = Guards({"web": guard_of(spec, now.settings)})
+    return replace(FACTS, approved={"web": frozenset(reach_of(spec))}, guards=guards)
+
+
+@DOWN
+def test_what_was_approved_is_not_asked_again_after_a_sidecar_did_not_run(
+    down: Callable[[World], None],
+) -> None:
+    now, world = with_route(OPEN), World()
+    world.converge(now)
+    down(world)
+    made = world.plan(now, approved(now))
+    assert made.ops and [n.needs for n in flagged(made)] == [""] and made.needs == ()
+    assert [n.needs for n in flagged(world.plan(now))] == ["widen"], "nobody approved it"
+
+
+@DOWN
+def test_a_host_that_left_the_meter_meanwhile_is_asked_for(down: Callable[[World], None]) -> None:
+    counted, world = with_route(OPEN, provider_hosts=(("groq", (OPEN,)),)), World()
+    world.converge(counted)
+    down(world)
+    made = world.plan(with_route(OPEN), approved(counted))
+    assert [n.needs for n in flagged(made)] == ["widen"]
+    assert made.needs == ("budget", "widen"), "its tokens are counted no more"
+
+
+@DOWN
+def test_so_is_any_counted_host_also_one_of_no_known_models(down: Callable[[World], None]) -> None:
+    proxy = "models.corp.example"
+    counted, world = with_route(proxy, provider_hosts=(("corp", (proxy,)),)), World()
+    world.converge(counted)
+    down(world)
+    assert world.plan(with_route(proxy), approved(counted)).needs == ("budget",)
+    assert world.plan(counted, approved(counted)).needs == ()
+
+
+def test_what_is_counted_from_now_on_does_not_leave_the_meter_unasked() -> None:
+    """A watch carries a settings' edit out that counts a host; then it is taken back."""
+    before, counted = with_route(OPEN), with_route(OPEN, provider_hosts=(("groq", (OPEN,)),))
+    document = {"guards": {"web": guard_of(before.bottles[0], before.settings)}}
+    left = narrowed(document, counted, {"web"})
+    assert from_wire(left["guards"]["web"]).metered == ((OPEN, "groq"),)
+    assert narrowed(left, before, {"web"}) == left and narrowed(left, counted, {"web"}) == left

@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from botbottle.model import fragment
-from botbottle.model.bottle import BottleSpec, EnvVar, Limit, Policy, Resources, Scope
+from botbottle.model.bottle import BottleSpec, EnvVar, Limit, Policy, Resources, Scope, Settings
 from botbottle.model.ledger_view import HoldRecord
 from botbottle.model.plan import (
     Action,
@@ -32,7 +32,7 @@ KEY = "proj-1/web"
 ROUTES = (Route("one.example"),)
 BEFORE = bottle(routes=ROUTES)
 IMAGES = {**FACTS.images, "dockerfile:/src/Dockerfile": "botbottle/own:1"}
-HERE = replace(FACTS, images=IMAGES, guards=Guards({"web": guard(BEFORE).to_wire()}))
+HERE = replace(FACTS, images=IMAGES, guards=Guards({"web": guard(BEFORE, Settings()).to_wire()}))
 EDITS = {
     "env": bottle(routes=ROUTES, env=(EnvVar("MODE", "literal", "prod"),)),
     "prompt": bottle(routes=ROUTES, prompt="be brief"),

@@ -50,10 +50,10 @@ def node(live: Live, script: str, *args: str, bottle: str = "web") -> tuple[int,
     return done.returncode, (done.stdout + done.stderr).strip()
 
 
-def curl(live: Live, *args: str) -> tuple[str, dict[str, Any]]:
+def curl(live: Live, *args: str, bottle: str = "web") -> tuple[str, dict[str, Any]]:
     """Status and JSON body of a request; '000' when there was no answer."""
     quoted = " ".join(f"'{a}'" for a in args)
-    out = live.shell(f"curl -sS -m 10 -w '\\n%{{http_code}}' {quoted}").stdout
+    out = live.shell(f"curl -sS -m 10 -w '\\n%{{http_code}}' {quoted}", bottle).stdout
     body, _, status = out.rpartition("\n")
     return status, json.loads(body) if body.startswith("{") else {}
 

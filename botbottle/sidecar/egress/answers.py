@@ -14,7 +14,7 @@ from mitmproxy import flow as mflow
 from mitmproxy import http
 
 from botbottle.meter import Conversations, Reason
-from botbottle.sidecar.egress import handshake, held
+from botbottle.sidecar.egress import handshake, held, parts
 from botbottle.sidecar.egress.ending import Ending
 from botbottle.sidecar.egress.heads import joined
 from botbottle.sidecar.egress.inbound import InboundScan
@@ -51,6 +51,8 @@ class Answers:
         if scrubber:
             scrub_head(response, scrubber)
         response.headers.pop("alt-svc", None)  # HTTP/3 cannot leave: do not advertise it
+        if parts.withheld(passage.way.auth):
+            response.headers.pop(parts.OFFER, None)
         if passage.spend is not None:
             headers = joined(response.headers)
             passage.spend.responding(response.status_code, headers, self._conversations)

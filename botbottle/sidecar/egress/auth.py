@@ -60,13 +60,13 @@ class Signed:
 
 def strip(headers: Fields, query: str) -> Signed:
     """The request without any credential of the agent's."""
-    kept = tuple(_protocol(f) for f in headers if _plain(f[0]) not in STRIPPED)
+    kept = tuple(_protocol(f) for f in headers if plain(f[0]) not in STRIPPED)
     if query:
         query = _without(query, _STRIPPED_QUERY)
     return Signed(tuple(f for f in kept if f is not None), query)
 
 
-def _plain(name: bytes) -> bytes:
+def plain(name: bytes) -> bytes:
     """A name as gateways to scripts read it (RFC 3875, 4.1.18: ``-`` becomes ``_``)."""
     return name.lower().replace(b"_", b"-")
 
@@ -167,8 +167,8 @@ def _login(request: Signed, value: str) -> Signed:
 
 
 def _header(request: Signed, name: bytes, value: str) -> Signed:
-    plain = _plain(name)
-    kept = tuple(f for f in request.headers if _plain(f[0]) != plain)
+    named = plain(name)
+    kept = tuple(f for f in request.headers if plain(f[0]) != named)
     return Signed((*kept, (name, value.encode("latin-1"))), request.query)
 
 

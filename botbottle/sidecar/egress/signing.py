@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from botbottle.sidecar.egress import auth, sigv4
+from botbottle.sidecar.egress import auth, parts, sigv4
 from botbottle.sidecar.egress.passage import Passage
 from botbottle.sidecar.egress.target import Target
 
@@ -27,6 +27,8 @@ def signed(passage: Passage, request: sigv4.Unsigned) -> auth.Signed:
     value = passage.policy.secret_of(passage.way)
     if not value:
         raise LookupError("a credential vanished between stages")
+    if parts.withheld(rule):
+        bare = auth.Signed(parts.whole(request.headers), request.query)
     if rule.scheme != "sigv4":
         return auth.inject(bare, rule, value)
     scope = sigv4.scope_of(passage.agents, passage.where.host)

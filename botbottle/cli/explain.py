@@ -18,6 +18,7 @@ from botbottle.load.layers import names
 from botbottle.load.render import text
 from botbottle.model.bottle import BottleSpec
 from botbottle.model.diagnostic import Origin
+from botbottle.ui.visible import visible
 
 
 def explain_query(
@@ -62,7 +63,7 @@ def listing(found: Iterable[Explained]) -> str:
         for said in item.losers:
             value = f"  {said.text}" if said.text else ""
             lines.append(f"    overrides {origin_text(said.origin)}{value}")
-    return "\n".join(lines) + "\n"
+    return "".join(f"{visible(line)}\n" for line in lines)
 
 
 def origin_text(origin: Origin) -> str:

@@ -13,6 +13,7 @@ from botbottle.cli.explain import one_bottle, origin_text, wire
 from botbottle.errors import Exit
 from botbottle.load import explain_bottle
 from botbottle.model.bottle import BottleSpec
+from botbottle.ui.visible import visible
 
 
 def show_info(name: str, home: Path, cwd: Path, as_json: bool, out: TextIO, err: TextIO) -> int:
@@ -38,7 +39,7 @@ def show_info(name: str, home: Path, cwd: Path, as_json: bool, out: TextIO, err:
     for item in found:
         more = f" (+{len(item.losers)} overridden)" if item.losers else ""
         line = f"{item.path} = {item.value}"
-        out.write(f"  {line.ljust(width)}  {origin_text(item.winner)}{more}\n")
+        out.write(visible(f"  {line.ljust(width)}  {origin_text(item.winner)}{more}") + "\n")
     return int(Exit.OK)
 
 

@@ -17,6 +17,7 @@ from botbottle import __version__
 from botbottle.cli.verbs import VERBS
 from botbottle.errors import BBError, Exit, exit_code_for
 from botbottle.surroundings import of_surroundings, refused_by_machine
+from botbottle.ui.visible import visible
 
 _INTERRUPTS = (KeyboardInterrupt, EOFError)  # Ctrl-C, and Ctrl-D at a question
 
@@ -85,7 +86,7 @@ def describe(error: BBError) -> str:
     if error.where:
         lines.append(f"  at: {error.where}")
     lines += [f"  next: {line}" for line in error.hint.splitlines()]
-    return "\n".join(lines) + "\n"
+    return visible("\n".join(lines), keep="\n\t") + "\n"
 
 
 def write_bug_log(error: BaseException, args: Sequence[str]) -> Path:

@@ -71,7 +71,7 @@ def _check_variable(text: str) -> str:
 
 
 def _check_line(text: str) -> str:
-    if any(ord(c) < 32 or ord(c) == 127 for c in text):
+    if any(ord(c) < 32 or 127 <= ord(c) < 160 or c in "\u2028\u2029" for c in text):
         raise problem("the text must be one line without control characters")
     return text
 

@@ -12,6 +12,8 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from botbottle.ui.visible import visible
+
 _HIDDEN = ("origins", "reach")  # where a value was written, and what follows from the routes
 _EMPTY: tuple[Any, ...] = ("", None, [], {})
 
@@ -37,7 +39,7 @@ def unified(
     """The unified diff (three lines of context), empty when nothing differs."""
     old, new = lines(before, only), lines(after, only)
     found = difflib.unified_diff(old, new, fromfile=names[0], tofile=names[1], lineterm="")
-    return "".join(f"{line}\n" for line in found)
+    return "".join(f"{visible(line, keep='\t')}\n" for line in found)
 
 
 def _said(value: Any) -> Any:

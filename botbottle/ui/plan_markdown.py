@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from html import escape
+
 from botbottle.model.plan import Plan, Reach
 from botbottle.ui.plan_text import render as text
 from botbottle.ui.plan_text import summary
+from botbottle.ui.visible import visible
 
 LONGEST = 50_000  # characters of the folded plan; a comment on GitHub holds 65,536
 
@@ -19,7 +22,7 @@ def render(plan: Plan) -> str:
         lines += ["| bottle | gains |", "|---|---|"]
         lines += [f"| {c.bottle} | `{_cell(c.text)}` |" for c in gained]
         lines.append("")
-    lines += [f"- **{n.code}** {n.bottle}: {_cell(n.message)}" for n in plan.notices]
+    lines += [f"- **{n.code}** {n.bottle}: {_words(n.message)}" for n in plan.notices]
     body = _fitting(text(plan).replace("```", "` ` `"))
     lines += [
         "",
@@ -48,4 +51,9 @@ def _fitting(body: str) -> str:
 
 
 def _cell(value: str) -> str:
-    return value.replace("|", "\\|").replace("`", "'")
+    return visible(value).replace("|", "\\|").replace("`", "'")
+
+
+def _words(value: str) -> str:
+    """Outside code: neither HTML, which could hide what follows, nor a link."""
+    return escape(_cell(value), quote=False).replace("[", "\\[")

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from botbottle.approval import blocking
 from botbottle.model.plan import Action, BudgetRow, Change, FieldChange, Notice, Plan, Reach
+from botbottle.ui.visible import visible
 
 WIDTH = 72
 NAMED = 4  # bottles that a budget's line names
@@ -85,7 +86,12 @@ def _changes(plan: Plan, *, drift: bool, full: bool) -> str:
         for bottle, found in sorted(by_bottle.items())
         for line in (f"bottle {bottle}" if bottle else "shared", *found)
     ]
-    return "\n".join(lines) + "\n" if lines else ""
+    return _block(lines)
+
+
+def _block(lines: Iterable[str]) -> str:
+    """One line each: what a manifest of a repository says draws no line of its own."""
+    return "".join(f"{visible(line)}\n" for line in lines)
 
 
 def _change(change: Change, full: bool) -> list[str]:
@@ -124,12 +130,12 @@ def _reach(plan: Plan) -> str:
     for change in plan.reach:
         sign = {Reach.WIDENS: "+", Reach.NARROWS: "-", Reach.NEUTRAL: " "}[change.reach]
         lines.append(f"  {change.bottle}  {sign} {change.text}")
-    return "\n".join(lines) + "\n"
+    return _block(lines)
 
 
 def _budgets(rows: Iterable[BudgetRow]) -> str:
     lines = [f"  {_budget(row)}" for row in rows]
-    return "budget\n" + "\n".join(lines) + "\n" if lines else ""
+    return _block(["budget", *lines]) if lines else ""
 
 
 def _budget(row: BudgetRow) -> str:
@@ -162,7 +168,7 @@ def _held(plan: Plan) -> str:
     for held in plan.held:
         lines.append(f"  {held.bottle}  {held.policy}: {held.reason}")
         lines.append(f"    way out: {held.way_out}")
-    return "held\n" + "\n".join(lines) + "\n" if lines else ""
+    return _block(["held", *lines]) if lines else ""
 
 
 def _notices(notices: Iterable[Notice]) -> str:
@@ -171,4 +177,4 @@ def _notices(notices: Iterable[Notice]) -> str:
         needs = f"  (needs --allow {notice.needs})" if notice.needs else ""
         who = f" {notice.bottle}" if notice.bottle else ""
         lines.append(f"  ! {notice.code}{who}: {notice.message}{needs}")
-    return "\n".join(lines) + "\n" if lines else ""
+    return _block(lines)

@@ -11,6 +11,7 @@ from typing import Literal, TextIO
 from botbottle import __version__
 from botbottle.errors import UsageError
 from botbottle.ui import events as e
+from botbottle.ui.visible import visible
 
 type Mode = Literal["tty", "plain", "json", "quiet"]
 VERSION_LINE = {"type": "version", "ui": "1.0", "bb": __version__}
@@ -117,7 +118,8 @@ def _text(event: e.Event) -> str:
     if not line:
         return ""
     hint = f"    next: {event.hint}\n" if isinstance(event, e.OpFailed) and event.hint else ""
-    return f"{line}\n" if isinstance(event, e.RunDone) else f"  {line}\n{hint}"
+    text = f"{line}\n" if isinstance(event, e.RunDone) else f"  {line}\n{hint}"
+    return visible(text, keep="\n\t")
 
 
 def _failure(event: e.Event, stream: TextIO) -> None:

@@ -14,6 +14,8 @@ from collections.abc import Callable, Iterable, Mapping
 from ipaddress import ip_network
 from typing import Any
 
+from botbottle.ui.visible import visible
+
 type Document = Mapping[str, Any]
 type Row = Mapping[str, Any]
 
@@ -32,7 +34,7 @@ def difference(old: Document, new: Document) -> str:
         *_rows(one, other, "notices", lambda n: f"{n['code']} {n['bottle']}: {n['message']}"),
         *_ops(one, other),
     ]
-    body = "".join(f"  {line}\n" for line in lines) or "  (only the order of operations)\n"
+    body = "".join(f"  {visible(line)}\n" for line in lines) or "  (only the order of operations)\n"
     head = f"approved plan {old.get('digest', '')} -> today's plan {new.get('digest', '')}\n"
     return head + body
 

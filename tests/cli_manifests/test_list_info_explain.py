@@ -13,7 +13,7 @@ from botbottle.cli.info import show_info
 from botbottle.cli.list import show_list
 from botbottle.errors import ManifestError, UsageError
 from tests.cli_manifests.run import bb
-from tests.load.homes import write
+from tests.load.homes import BASE, write
 
 
 def test_the_list_shows_broken_files_and_what_is_active(home: Path) -> None:
@@ -83,3 +83,17 @@ def test_exit_codes_of_the_reading_verbs(home: Path) -> None:
     assert bb(*where, "explain", "web.nope", cwd=home).code == 64
     write(home, {"bottles/base": "shutdown: 3"})
     assert bb(*where, "info", "web", cwd=home).code == 3
+
+
+def test_what_a_repository_writes_steers_no_terminal(tmp_path: Path) -> None:
+    home = write(
+        tmp_path / "home",
+        {
+            "bottles/dev": BASE,
+            "agents/web": 'bottle: dev\nrun: headless\ntask: "\\e[2J\\u202ex\\n  made-up = 1"',
+        },
+    )
+    for verb in (("info", "web"), ("explain", "web.task")):
+        shown = bb("--home", str(home), *verb).out
+        assert "\\u001b[2J\\u202ex\\u000a  made-up" in shown
+        assert all(c.isprintable() or c == "\n" for c in shown)

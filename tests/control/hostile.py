@@ -50,6 +50,17 @@ def _config(**changed: object) -> bytes:
     return _status(config={**SidecarConfig("b").to_wire(), **changed})
 
 
+def _square(methods: int, paths: int) -> bytes:
+    match = {
+        "methods": ["A" * n for n in range(1, methods + 1)],
+        "paths": [{"value": f"/{n}"} for n in range(paths)],
+    }
+    return _config(routes=[{"host": "api.example.org", "matches": [match]}])
+
+
+# Few kilobytes that a plan would tell as very many rules; and as many as there may be.
+TOO_WIDE, WIDE = _square(20, 5100), _square(20, 5000)
+
 MISSHAPEN: dict[str, tuple[bytes, ...]] = {
     "status": (
         _with(),
@@ -71,6 +82,7 @@ MISSHAPEN: dict[str, tuple[bytes, ...]] = {
         _config(routes=[{"host": "not a host " + MARK}]),
         _config(routes=[[]]),
         _config(routes=7),
+        TOO_WIDE,
         _config(hold=[]),
         _config(hold={"policy": "none"}),
         _config(hold={"policy": [], "reason": "", "message": ""}),

@@ -25,7 +25,7 @@ from botbottle.control.channel import NobodyListens
 from botbottle.errors import BBError
 from botbottle.model.route import Auth, Route
 from botbottle.model.sidecar_config import SidecarConfig
-from tests.control.hostile import JUNK, MARK, MISSHAPEN, STATUS
+from tests.control.hostile import JUNK, MARK, MISSHAPEN, STATUS, WIDE
 
 
 class Listener:
@@ -86,6 +86,15 @@ def test_a_configuration_travels_whole(listener: Listener, tmp_path: Path) -> No
         "hmac_key": "0102",
     }
     assert status.config == config
+
+
+def test_as_wide_a_configuration_as_there_may_be_is_read(
+    listener: Listener, tmp_path: Path
+) -> None:
+    listener.reply = lambda _: WIDE
+    with connect(tmp_path) as client:
+        config = client.status().config
+    assert config is not None and len(config.routes[0].matches[0].paths) == 5000
 
 
 def test_a_refusal_is_an_error_that_quotes_no_value(listener: Listener, tmp_path: Path) -> None:

@@ -9,7 +9,9 @@ from __future__ import annotations
 import os
 import shlex
 import shutil
+import stat
 import subprocess
+import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, TextIO
@@ -18,7 +20,7 @@ import typer
 
 from botbottle.cli.common import unknown
 from botbottle.cli.context import Context
-from botbottle.errors import BBError, Exit
+from botbottle.errors import BBError, Exit, Refused
 from botbottle.load.layers import SETTINGS, agents, layers, scan
 
 type Editor = Callable[[Path], None]
@@ -53,7 +55,7 @@ def edit_file(
     target = Path(os.path.realpath(path))
     draft = path.with_name(f".{path.stem}.edit{path.suffix}")
     before = target.read_bytes() if target.exists() else b""  # settings.yml need not exist yet
-    if draft.exists():
+    if _kept(draft):
         err.write(f"bb edit: going on with the draft {draft}\n")
     else:
         _begin(draft, target)
@@ -77,15 +79,35 @@ def edit_file(
             return int(Exit.INVALID)
 
 
+def _kept(draft: Path) -> bool:
+    """Whether there is a draft to go on with. Raises Refused for one that nobody can have kept:
+    a repository may bring a link in its place, and the editor would write where it leads."""
+    try:
+        found = draft.lstat()
+    except FileNotFoundError:
+        return False
+    if not stat.S_ISREG(found.st_mode) or found.st_nlink > 1 or found.st_uid != os.geteuid():
+        raise Refused(
+            "what stands in the draft's place is no file of your own",
+            code="BB7012",
+            where=str(draft),
+            hint="look at it, then remove it",
+        )
+    return True
+
+
 def _begin(draft: Path, target: Path) -> None:
     """A copy of the file, or an empty one, as a whole or not at all: a part of it would be gone on
     with, and could be saved in the file's place."""
-    new = draft.with_name(f"{draft.name}.{os.getpid()}")
+    handle, name = tempfile.mkstemp(prefix=f"{draft.name}.", dir=draft.parent)
+    new = Path(name)
     try:
+        with os.fdopen(handle, "wb") as copy:
+            if target.exists():
+                with target.open("rb") as whole:
+                    shutil.copyfileobj(whole, copy)
         if target.exists():
-            shutil.copy2(target, new)
-        else:
-            new.touch(mode=0o600, exist_ok=False)
+            shutil.copystat(target, new)
         new.replace(draft)
     except OSError:
         new.unlink(missing_ok=True)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import io
+import os
 import stat
 import sys
 from pathlib import Path
+from typing import IO
 
 import pytest
 
 from botbottle.cli.edit import edit_file, find_file
-from botbottle.errors import Exit, UsageError
+from botbottle.errors import Exit, Refused, UsageError
 from botbottle.load import load
 from tests.cli_manifests.run import bb
 
@@ -83,17 +85,53 @@ def test_an_unchanged_file_is_left_alone(home: Path) -> None:
 def test_a_disk_that_is_full_leaves_no_part_of_a_draft_to_go_on_with(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(source: Path, to: Path) -> None:
-        Path(to).write_text(Path(source).read_text()[:5])
+    def full(source: IO[bytes], to: IO[bytes]) -> None:
+        to.write(source.read(5))
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr("shutil.copy2", full)
+        patch.setattr("shutil.copyfileobj", full)
         with pytest.raises(OSError, match="No space"):
             edited(home, "api", "never seen")
     assert not list(home.rglob(".*"))
     code, err, _ = edited(home, "api", (home / "agents/api.md").read_text())
     assert (code, err) == (0, "bb edit: no change\n"), "it begins with the whole file"
+
+
+@pytest.mark.parametrize("place", [".api.edit.md", f".api.edit.md.{os.getpid()}"])
+def test_no_link_that_a_repository_brings_is_written_through(
+    place: str, home: Path, tmp_path: Path
+) -> None:
+    theirs = tmp_path / "authorized_keys"
+    theirs.write_text("mine")
+    (home / "agents" / place).symlink_to(theirs)
+    try:
+        edited(home, "api", "---\nbottle: nope\n---\n")
+        refused = False
+    except Refused as error:
+        refused = place in error.where
+    assert theirs.read_text() == "mine"
+    assert refused == (place == ".api.edit.md")
+
+
+@pytest.mark.parametrize("kind", ["a second name", "a pipe", "a folder", "a dangling link"])
+def test_a_draft_that_nobody_can_have_kept_is_refused(
+    kind: str, home: Path, tmp_path: Path
+) -> None:
+    draft = home / "agents/.api.edit.md"
+    other = tmp_path / "other"
+    if kind == "a second name":
+        other.write_text("x")
+        draft.hardlink_to(other)
+    elif kind == "a pipe":
+        os.mkfifo(draft)
+    elif kind == "a folder":
+        draft.mkdir()
+    else:
+        draft.symlink_to(other)
+    with pytest.raises(Refused):
+        edited(home, "api", "never written")
+    assert not other.exists() or other.read_text() == "x"
 
 
 def test_a_link_is_edited_where_it_leads(home: Path, tmp_path: Path) -> None:

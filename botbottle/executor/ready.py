@@ -13,8 +13,9 @@ from botbottle.model.resources import ObservedContainer
 
 POLL = 0.05  # seconds between looks
 TELL = 10.0  # seconds between "still waiting" events
-SAMPLES = 3  # a crash-looper is running, too, for a moment: so often in a row it must be
+SAMPLES = 3  # a crash-looper is running, too, for a moment: so often it is looked at
 SAMPLE_INTERVAL = 0.1  # seconds
+STAYS = (SAMPLES - 1) * SAMPLE_INTERVAL  # so long after the last start each must still run
 
 _GONE = ("exited", "dead", "removing")
 
@@ -74,18 +75,26 @@ def _check_alive(container: ObservedContainer | None, resource: str) -> None:
 
 
 def check_running(
-    started: Sequence[tuple[StartContainer, Ref]], tools: Tools, meanwhile: Callable[[], None]
+    started: Sequence[tuple[StartContainer, Ref]],
+    tools: Tools,
+    meanwhile: Callable[[], None],
+    begin: float,
 ) -> list[tuple[StartContainer, BBError]]:
     """Those of the containers started in this run that do not stay up. All are looked at
-    together, ``SAMPLES`` times, so the wait does not grow with their number. A program that has
-    ended with exit code 0 has done its work. ``meanwhile`` is called in the first pause, and once
-    more when a sample after that said nothing: a look of its own then makes up for it."""
+    together, so the wait does not grow with their number: right away, and up to ``SAMPLES`` times
+    until one look was ``STAYS`` seconds after ``begin``, the end of the last start. A program that
+    has ended with exit code 0 has done its work. ``meanwhile`` is called after the first look, and
+    once more when a later one said nothing: a look of its own then makes up for it."""
     failures: dict[str, tuple[StartContainer, BBError]] = {}
     since: dict[str, str] = {}
-    blind = False
+    blind, looked = False, begin
     for sample in range(SAMPLES if started else 0):
-        if sample:
-            _pause(tools.clock, meanwhile if sample == 1 else nothing)
+        if sample == 1:
+            meanwhile()
+        elif looked - begin >= STAYS:
+            break  # the look before this one was late enough
+        _until(begin + sample * SAMPLE_INTERVAL, tools.clock)
+        looked = tools.clock.now()
         for op, ref in started:
             try:
                 error = None if op.id in failures else _sample(op, ref, tools, since)
@@ -103,13 +112,10 @@ def nothing() -> None:
     """For pauses in which nothing is to be done."""
 
 
-def _pause(clock: Clock, act: Callable[[], None]) -> None:
-    """The time between two samples; ``act`` is part of it."""
-    begin = clock.now()
-    act()
-    left = SAMPLE_INTERVAL - (clock.now() - begin)
+def _until(moment: float, clock: Clock) -> None:
+    left = moment - clock.now()
     if left > 0:
-        clock.sleep(min(left, SAMPLE_INTERVAL))
+        clock.sleep(min(left, STAYS))
 
 
 def _sample(op: StartContainer, ref: Ref, tools: Tools, since: dict[str, str]) -> BBError | None:

@@ -30,6 +30,7 @@ class Walk(Struct):
     failed: list[Failure] = field(default_factory=list)
     not_started: list[NotStarted] = field(default_factory=list)
     stop: Why | None = None
+    last_start: float = 0.0  # when the newest start of a container had ended
 
     def execute(self, parallel: int, settle: bool) -> Result:
         clock, dag = self.tools.clock, Dag(self.plan.ops)
@@ -91,6 +92,8 @@ class Walk(Struct):
     def _finish(self, dag: Dag, op: Op, error: BBError | None) -> None:
         if error is None:
             self.done.append(op)
+            if isinstance(op, StartContainer):
+                self.last_start = self.tools.clock.now()
             dag.done(op)
             return
         if isinstance(error, ready.Interrupted):
@@ -130,7 +133,7 @@ class Walk(Struct):
         ]
         whole = not (self.failed or self.not_started)
         look = self.meanwhile if whole else ready.nothing
-        for op, error in ready.check_running(started, self.tools, look):
+        for op, error in ready.check_running(started, self.tools, look, self.last_start):
             self.done.remove(op)
             self.failed.append(Failure(op, error))
             self.attempt.tell_failure(op, error)

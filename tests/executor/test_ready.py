@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from botbottle.engine.fake import FakeEngine
-from botbottle.errors import Transient
 from botbottle.model.plan import AwaitReady, Ref, StartContainer
 from botbottle.model.resources import SidecarStatus
 from botbottle.ui import events
@@ -137,7 +136,7 @@ def test_many_starts_are_watched_together(lab: Lab, bench: Bench) -> None:
         ref = Ref(spec.name, lab.engine.create_container(spec, spec.name, lab.labels()))
         ops.append(StartContainer(id=f"s{n}", resource=f"w{n}", bottle="w", reason="x", ref=ref))
     assert bench.run(*ops).ok
-    assert bench.clock.slept == [0.1, 0.1]
+    assert bench.clock.slept == pytest.approx([0.1, 0.1])
 
 
 def test_a_start_that_somebody_undid_is_a_failure(lab: Lab, bench: Bench) -> None:
@@ -175,79 +174,3 @@ def test_without_a_password_nothing_is_handed_over_and_the_wait_ends(
     bench.control = Locked("right")
     result = bench.run(awaiting(lab.run(lab.spec()), control="", seconds=1.0))
     assert not result.ok and bench.control.handed == []
-
-
-class TestMeanwhile:
-    """What is done in the pauses in which the started containers are watched."""
-
-    def made(self, lab: Lab, *command: str) -> Ref:
-        spec = lab.spec(command=command or ("/bin/sleep", "600"))
-        return Ref(spec.name, lab.engine.create_container(spec, spec.name, lab.labels()))
-
-    def test_it_is_done_once_after_the_last_op_and_costs_no_time_of_its_own(
-        self, lab: Lab, bench: Bench
-    ) -> None:
-        seen: list[object] = []
-
-        def act() -> None:
-            seen.append(lab.engine.observe(lab.home).containers[0].state)
-            bench.clock.sleep(0.06)
-
-        assert bench.run(starting(self.made(lab)), meanwhile=act).ok
-        assert seen == ["running"]
-        assert bench.clock.now() - 1000 == pytest.approx(0.2)
-
-    def test_one_that_takes_long_is_followed_by_a_look_all_the_same(
-        self, lab: Lab, bench: Bench
-    ) -> None:
-        ref = self.made(lab)
-
-        def act() -> None:
-            bench.clock.sleep(5.0)
-            lab.engine.kill(ref)
-
-        (failed,) = bench.run(starting(ref), meanwhile=act).failed
-        assert "exit code 137" in failed.error.message
-
-    @pytest.mark.parametrize(("blind", "times"), [((1,), 1), ((2,), 2), ((3,), 2)])
-    def test_it_is_done_again_when_a_later_look_says_nothing(
-        self,
-        lab: Lab,
-        bench: Bench,
-        monkeypatch: pytest.MonkeyPatch,
-        blind: tuple[int, ...],
-        times: int,
-    ) -> None:
-        ref, looks, done = self.made(lab), [0], [0]
-        look = lab.engine.container
-
-        def container(asked: Ref) -> object:
-            looks[0] += 1
-            if looks[0] in blind:
-                raise Transient("busy")
-            return look(asked)
-
-        monkeypatch.setattr(lab.engine, "container", container)
-
-        def act() -> None:
-            done[0] += 1
-
-        assert bench.run(starting(ref), meanwhile=act).ok
-        assert (looks[0], done[0]) == (3, times)
-
-    def test_after_a_failure_it_is_left_out(self, lab: Lab, bench: Bench) -> None:
-        def act() -> None:
-            raise AssertionError("nothing to verify")
-
-        broken = StartContainer(id="b", resource="x", bottle="x", reason="x", ref=Ref("nobody"))
-        result = bench.run(starting(self.made(lab)), broken, meanwhile=act)
-        assert [f.op.id for f in result.failed] == ["b"]
-
-    def test_where_nothing_was_started_there_is_no_pause_for_it(
-        self, lab: Lab, bench: Bench
-    ) -> None:
-        def act() -> None:
-            raise AssertionError("no pause")
-
-        assert bench.run(meanwhile=act).ok
-        assert bench.clock.slept == []

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from botbottle.ui.visible import visible
+
 if TYPE_CHECKING:
     from botbottle.executor import Result
 
@@ -22,5 +24,5 @@ def groups(result: Result) -> str:
 
 
 def _group(title: str, lines: Iterable[str]) -> str:
-    text = "".join(f"  {line}\n" for line in lines)
+    text = "".join(f"  {visible(line)}\n" for line in lines)
     return f"{title}\n{text}" if text else ""

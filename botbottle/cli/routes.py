@@ -17,6 +17,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print a JSON document.")]
 type Place = tuple[str, int]  # host and port
 type Wanted = dict[Place, dict[str, set[str]]]  # path prefix → methods
 
+LOCAL = ("internal", "lan", "local", "localdomain", "localhost")
 PROPOSABLE = ("no-route", "no-match", "git-fetch")
 
 
@@ -61,7 +62,7 @@ def register(app: typer.Typer) -> None:
         if json_:
             context.document(bottle=name, reach=found)
         else:
-            context.out.writelines(f"{a}\n" for a in found)
+            context.out.writelines(f"{visible(a)}\n" for a in found)
         return 0
 
 
@@ -79,17 +80,21 @@ def group_denials(denials: Iterable[Mapping[str, Any]]) -> Wanted:
 
 
 def proposable(wanted: Wanted) -> tuple[Wanted, list[str]]:
-    """What manifests can say, and the hosts that are left out: those that no manifest takes, and
-    addresses. Agents pick what is refused: the address of a metadata service is no host to add
-    because somebody pasted a suggestion."""
-    left = {p for p in wanted if _address(p[0]) or not _parses(p, wanted[p])}
+    """What manifests can say, and the hosts that are left out: those that no manifest takes,
+    addresses and names of the own network. Agents pick what is refused: a metadata service is no
+    host to add because somebody pasted a suggestion."""
+    left = {p for p in wanted if _local(p[0]) or not _parses(p, wanted[p])}
     kept = {place: prefixes for place, prefixes in wanted.items() if place not in left}
     return kept, sorted({host for host, _ in left})
 
 
-def _address(host: str) -> bool:
+def _local(host: str) -> bool:
+    """Whether the host is an address, or a name that means something only where it is asked."""
     import ipaddress
 
+    labels = host.lower().rstrip(".").split(".")
+    if len(labels) == 1 or labels[-1] in LOCAL or labels[-2:] == ["home", "arpa"]:
+        return True
     try:
         ipaddress.ip_address(host.strip("[]"))
     except ValueError:
@@ -112,11 +117,16 @@ def route(place: Place, prefixes: Mapping[str, set[str]]) -> dict[str, Any]:
     """A narrow route as a manifest has it: observed path beginnings and methods only."""
     host, number = place
     matches = [
-        {"paths": [{"type": "prefix", "value": prefix}], "methods": sorted(methods)}
+        {"paths": [{"type": _kind(prefix), "value": prefix}], "methods": sorted(methods)}
         for prefix, methods in sorted(prefixes.items())
     ]
     other = {} if number == HTTPS else {"port": number}
     return {"host": host, **other, "matches": matches}
+
+
+def _kind(prefix: str) -> str:
+    """The prefix ``/`` would be the whole host, for one request of its first page."""
+    return "exact" if prefix == "/" else "prefix"
 
 
 def patch(wanted: Wanted) -> str:
@@ -124,11 +134,11 @@ def patch(wanted: Wanted) -> str:
     lines = ["egress:", "  routes:"]
     for place in sorted(wanted):
         host, number = place
-        lines.append(f"    - host: {host}")
+        lines.append(f'    - host: "{host}"' if host[0].isdigit() else f"    - host: {host}")
         lines += [f"      port: {number}"] if number != HTTPS else []
         lines.append("      matches:")
         for prefix, methods in sorted(wanted[place].items()):
             value = prefix.replace("'", "''")
-            lines.append(f"        - paths: [{{type: prefix, value: '{value}'}}]")
+            lines.append(f"        - paths: [{{type: {_kind(prefix)}, value: '{value}'}}]")
             lines.append(f"          methods: [{', '.join(sorted(methods))}]")
     return "\n".join(lines) + "\n"

@@ -11,6 +11,7 @@ from botbottle.cli.common import open_session
 from botbottle.cli.context import Context
 from botbottle.cli.ordered import Former, former_of, today
 from botbottle.errors import BBError, Exit
+from botbottle.ui.visible import visible
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -133,11 +134,15 @@ def table(rows: list[dict[str, Any]]) -> str:
     widths = [max(len(c[i]) for c in cells) for i in range(4)]
     lines = ["  ".join(c[i].ljust(widths[i]) for i in range(4)) + "  " + c[4] for c in cells]
     holds = [
-        f"{r['name']} is held: {r['held']['reason']}\n  way out: {r['held']['way_out']}"
+        line
         for r in rows
         if r["held"]
+        for line in (
+            f"{r['name']} is held: {r['held']['reason']}",
+            f"  way out: {r['held']['way_out']}",
+        )
     ]
-    return "\n".join([*(line.rstrip() for line in lines), *holds]) + "\n"
+    return "".join(f"{visible(line.rstrip())}\n" for line in (*lines, *holds))
 
 
 def _cells(found: dict[str, Any]) -> tuple[str, str, str, str, str]:

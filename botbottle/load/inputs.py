@@ -99,7 +99,10 @@ def _files(found: Layers, folders: Mapping[Place, Folder]) -> Iterator[tuple[Pla
     for place, folder in folders.items():
         if place != ("project", "bottles"):
             for entry in folder.entries.values():
-                yield (entry.layer, entry.file), read_bytes(entry.path)
+                yield (
+                    (entry.layer, entry.file),
+                    read_bytes(entry.path, of_project=entry.layer == "project"),
+                )
     settings = found.home / SETTINGS
     if os.path.lexists(settings):
         yield ("settings", SETTINGS), read_bytes(settings)

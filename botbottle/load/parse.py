@@ -144,7 +144,7 @@ def _load(entry: Entry, kind: Kind) -> tuple[File | None, list[Diagnostic]]:
     layer: Layer = "settings" if kind == "settings" else entry.layer
     source = Source(entry.file, layer, "", "", 1)
     try:
-        text = read_text(entry.path)
+        text = read_text(entry.path, of_project=entry.layer == "project")
         source = Source(entry.file, layer, text, "", 1)
         source = (whole if kind == "settings" else cut)(text, entry.file, layer)
         tree = parse(source.front, source.front_line, flat=kind == "settings")

@@ -11,8 +11,11 @@ from botbottle.load.fault import Fault
 from botbottle.load.limits import MAX_FILE_BYTES
 
 
-def read_bytes(path: Path) -> bytes:
-    """The content of a regular file. Raises Fault."""
+def read_bytes(path: Path, *, of_project: bool = False) -> bytes:
+    """The content of a regular file. One ``of_project`` (``PROJECT/.bot-bottle/KIND/NAME.md``) lies
+    in that project wherever links lead: its text becomes a prompt. Raises Fault."""
+    if of_project and _leads_out(path):
+        raise Fault("BB2001", "the symbolic link leads out of the project", hint="copy the file")
     try:
         # O_NONBLOCK: a FIFO planted in the folder must not hang the reader.
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
@@ -30,6 +33,15 @@ def read_bytes(path: Path) -> bytes:
                 hint="a manifest is a page, not a book: move long texts elsewhere",
             )
         return file.read(MAX_FILE_BYTES + 1)
+
+
+def _leads_out(path: Path) -> bool:
+    """Whether the file is another one than the project's, or than those that its whole
+    ``.bot-bottle`` folder is a link to."""
+    folder = path.parents[1]
+    real = Path(os.path.realpath(path))
+    roots = (os.path.realpath(folder), os.path.realpath(folder.parent))
+    return not any(real.is_relative_to(root) for root in roots)
 
 
 def _unreadable(error: OSError, path: Path) -> Fault:

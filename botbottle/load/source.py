@@ -54,9 +54,9 @@ class Source(Struct, frozen=True):
         return self.text[start : end if end >= 0 else len(self.text)][:SNIPPET_CHARS]
 
 
-def read_text(path: Path) -> str:
+def read_text(path: Path, *, of_project: bool = False) -> str:
     """The decoded text of a regular file. Raises Fault."""
-    return text_of(read_bytes(path))
+    return text_of(read_bytes(path, of_project=of_project))
 
 
 def text_of(data: bytes) -> str:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from botbottle.ui import events as e
+from botbottle.ui.visible import visible
 
 LIMIT = 4 * 1024 * 1024  # bytes of the file; one older file of the same size is kept
 
@@ -104,7 +105,8 @@ def line_of(record: Record) -> str:
     rest = " ".join(
         f"{k}={_short(v)}" for k, v in record.items() if k not in ("ts", "level", "event")
     )
-    return f"{str(record.get('ts', ''))[11:19]}  {loud}{record.get('event', '')}  {rest}".rstrip()
+    when = str(record.get("ts", ""))[11:19]
+    return visible(f"{when}  {loud}{record.get('event', '')}  {rest}".rstrip())
 
 
 def _short(value: Any) -> str:

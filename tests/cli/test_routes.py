@@ -61,3 +61,26 @@ def test_addresses_and_what_no_manifest_takes_are_never_suggested() -> None:
     wanted, left = proposable(found)
     assert list(wanted) == [("a.example", 443)]
     assert left == sorted((*odd, "b.example", "c.example"))
+
+
+def test_names_of_the_own_network_are_never_suggested() -> None:
+    own = ("null", "1e3", "localhost", "metadata.google.internal", "host.docker.internal.", "a.LAN")
+    found = group_denials([denial(h, "/x") for h in (*own, "a.example", "x.home.arpa")])
+    wanted, left = proposable(found)
+    assert list(wanted) == [("a.example", 443)]
+    assert left == sorted((*own, "x.home.arpa"))
+
+
+def test_a_request_of_the_first_page_suggests_that_page_alone() -> None:
+    found = group_denials([denial("a.example", "/"), denial("a.example", "/v1/x")])
+    (read,) = YAML(typ="safe").load(patch(found))["egress"]["routes"]
+    assert read == route(("a.example", 443), found["a.example", 443])
+    kinds = [(m.paths[0].type, m.paths[0].value) for m in from_manifest(read).matches]
+    assert kinds == [("exact", "/"), ("prefix", "/v1")]
+
+
+def test_a_host_that_begins_with_a_digit_stays_text() -> None:
+    (read,) = YAML(typ="safe").load(patch(group_denials([denial("1.2e3", "/x")])))["egress"][
+        "routes"
+    ]
+    assert read["host"] == "1.2e3"

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from botbottle.cli import denials, findings, logs, proposals
+from botbottle.cli import denials, findings, logs, outcome, proposals, status
 from botbottle.ledger.records import Proposal
+from botbottle.watch.log import line_of
 from tests.cli.fakes import Terminal, context
 
 EVIL = "\x1b]0;owned\x07\x1b[1A\x1b[2K"
@@ -24,12 +25,23 @@ def proposal() -> Proposal:
     return Proposal(**{n: known.get(n, "") for n in names})  # type: ignore[arg-type]
 
 
+def row(reason: str) -> dict[str, Any]:
+    held = {"policy": "cutoff", "reason": reason, "way_out": reason}
+    return {
+        "name": "web", "agent": "running", "sidecar": "ready", "budget": [], "held": held,
+        "declared": "yes", "drift": False, "pending": [],
+    }  # fmt: skip
+
+
 @pytest.mark.parametrize(
     "text",
     [
         denials.line({"at": 1, "host": "a", "path": f"/{EVIL}", "reason": EVIL, "remedy": EVIL}),
         findings.line({"at": 1.0, "data": {"place": EVIL}}),
         proposals.line(proposal(), 0.0),
+        line_of({"event": "failed", "message": EVIL}) + "\n",
+        outcome._group("failed", [EVIL]),
+        status.table([row(EVIL)]),
     ],
 )
 def test_no_escape_sequence_of_an_agent_reaches_the_terminal(text: str) -> None:

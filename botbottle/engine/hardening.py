@@ -2,7 +2,7 @@
 
 What each constant closes is measured in ``docs/`` (escape matrix): capabilities and raw sockets,
 setuid binaries, ping sockets (they reach a gateway without any capability), DNS that the engine
-would forward for the container, unbounded processes, memory, swap and logs.
+would forward for the container, unbounded processes, memory, swap and logs, dumps of a crash.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ from botbottle.model.resources import Attachment, ContainerSpec, Mount
 SYSCTLS = {"net.ipv4.ping_group_range": "1 0"}
 # Nothing listens there, so the engine's resolver can forward a query to nobody.
 NO_DNS = "0.0.0.0"  # noqa: S104  (an address to ask, not to listen on)
+# A crash writes no memory, with a credential in it, to the host's disk.
+NO_CORE = [{"Name": "core", "Soft": 0, "Hard": 0}]
 LOG = {"Type": "json-file", "Config": {"max-size": "10m", "max-file": "2"}}
 
 
@@ -54,6 +56,7 @@ def host_config(spec: ContainerSpec) -> dict[str, Any]:
         "PidMode": "",
         "Sysctls": dict(spec.sysctls) | SYSCTLS,
         "LogConfig": LOG,
+        "Ulimits": NO_CORE,
         "NetworkMode": spec.networks[0].network if spec.networks else "none",
         "Mounts": [_mount(m) for m in sorted(spec.mounts) if m.kind != "tmpfs"],
         "Tmpfs": {m.target: m.options for m in sorted(spec.mounts) if m.kind == "tmpfs"},

@@ -90,3 +90,18 @@ def test_without_proxy_variables_the_same_rules_hold(live: Live) -> None:
     elsewhere = f"{clean} -x http://{ip_of(live.internet.name)}:80 https://{DENIED}/echo"
     assert live.shell(elsewhere).stdout == "000", "a proxy of its own is out of reach"
     assert live.internet.requests(DENIED) == []
+
+
+def test_a_crash_leaves_no_memory_behind(live: Live) -> None:
+    live.bottle(extra=ROUTES)
+    live.apply()
+    for kind in ("agent", "egress"):
+        asked = (
+            "exec",
+            live.container("web", kind),
+            "sh",
+            "-c",
+            "ulimit -Hc; ulimit -c 1 || echo no",
+        )
+        assert docker(*asked, check=False).split()[0] == "0", kind
+    assert docker("exec", live.internet.name, "sh", "-c", "ulimit -Hc") != "0", "elsewhere it may"

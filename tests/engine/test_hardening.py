@@ -21,7 +21,8 @@ def test_no_container_escapes_the_constants(kind: Kind) -> None:
     assert config["IpcMode"] == "private"
     assert config["NetworkMode"] == "none"
     assert config["LogConfig"]["Config"]["max-size"] == "10m"
-    for never in ("CapAdd", "Devices", "Binds", "PublishAllPorts", "PortBindings", "Ulimits"):
+    assert config["Ulimits"] == [{"Name": "core", "Soft": 0, "Hard": 0}], "and nothing is raised"
+    for never in ("CapAdd", "Devices", "Binds", "PublishAllPorts", "PortBindings"):
         assert never not in config
 
 

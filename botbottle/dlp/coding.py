@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import zlib
+from collections.abc import Iterator
 from typing import Any
 
 from botbottle.dlp.budget import Budget
@@ -104,20 +105,25 @@ def _brotli(body: bytes, cap: int, budget: Budget) -> bytes:
 
 def unzstd(body: bytes, cap: int) -> bytes:
     """Decompress zstd frames up to ``cap`` bytes; raises ValueError when damaged."""
+    out = bytearray()
+    for piece in zstd_pieces(body):
+        out += piece[: cap - len(out)]
+        if len(out) >= cap:
+            break
+    return bytes(out)
+
+
+def zstd_pieces(body: bytes) -> Iterator[bytes]:
+    """What zstd frames hold, piece by piece; raises ValueError where they are damaged."""
     if zstandard is None:
         raise ValueError("zstd is not available")
-    out = bytearray()
     engine = zstandard.ZstdDecompressor(max_window_size=1 << 27)
     try:
         with engine.stream_reader(body, read_across_frames=True) as reader:
-            while len(out) < cap:
-                chunk = reader.read(min(_CHUNK, cap - len(out)))
-                if not chunk:
-                    break
-                out += chunk
+            while piece := reader.read(_CHUNK):
+                yield piece
     except zstandard.ZstdError as error:
         raise ValueError("damaged zstd") from error
-    return bytes(out)
 
 
 def _fits(out: bytes, cap: int, budget: Budget) -> bytes:

@@ -38,6 +38,13 @@ _DIGESTS = (
     b"md5=",
     b"sha384-",
 )
+# MD5, SHA-1, SHA-256, SHA-384 and SHA-512 in hex, and the same in Base64: a token with a prefix of
+# its own is neither.
+_DIGEST = re.compile(
+    rb"[0-9a-fA-F]{32}|[0-9a-fA-F]{40}|[0-9a-fA-F]{64}|[0-9a-fA-F]{96}|[0-9a-fA-F]{128}"
+    rb"|[A-Za-z0-9+/]{22}(?:==)?|[A-Za-z0-9+/]{27}=?|[A-Za-z0-9+/]{43}=?|[A-Za-z0-9+/]{64}"
+    rb"|[A-Za-z0-9+/]{86}(?:==)?"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +101,8 @@ def accept(target: Target, window: bytes, match: Any, low: int) -> Hit | None:
     verdict = _weighed(target, _lead(window, match.start(), start), secret)
     if verdict is None:
         return None
-    if window[:start].endswith(_DIGESTS):
+    named = target.keywords or target.verdict is not Verdict.TOKEN  # nothing but a name tells
+    if named and window[:start].endswith(_DIGESTS) and _DIGEST.fullmatch(secret):
         verdict = Verdict.WARN
     return Hit(_name(target, match), verdict, low + start, low + end, secret)
 

@@ -37,9 +37,10 @@ class Finding:
 
     ``location`` names the surface (``url``, ``host``, ``path``, ``header:<name>`` (a name that
     may be a value is not told), ``body``, ``response body``), followed by ``>layer`` for
-    each decoding that led to it (``body>base64``). ``offset`` and ``length`` are bytes in that surface *as sent*; for a hit
-    inside a decoded layer they span the encoded run. ``fingerprint`` is 16 hex digits of a keyed
-    HMAC-SHA-256 of the secret; all zeros where there is none (a bound was reached). ``allowed``:
+    each decoding that led to it (``body>base64``). ``offset`` and ``length`` are bytes in that
+    surface *as sent*; for a hit inside a decoded layer they span the encoded run. ``fingerprint``
+    is 16 hex digits of a keyed HMAC-SHA-256 of the secret; all zeros where there is none (a bound
+    was reached). ``allowed``:
     who let it pass and why, where it was.
     """
 

@@ -18,9 +18,10 @@ from botbottle.dlp.ruleset import Work
 from botbottle.dlp.settings import ENTROPY, KNOWN_SECRETS, TOKEN_PATTERNS
 from botbottle.dlp.told import Told
 from botbottle.dlp.tools import Origin, Tools
-from botbottle.dlp.triggers import KINDS
+from botbottle.dlp.triggers import GZIP_TRIGGER, KINDS, PACKED_TRIGGER, RUN_TRIGGER, ZIP_TRIGGER
 from botbottle.dlp.undo import Undo
 
+_DEEPER = frozenset({RUN_TRIGGER, GZIP_TRIGGER, ZIP_TRIGGER, PACKED_TRIGGER})  # there is more
 _SQUEEZE_CAP = 32 * 1024  # squeezing costs 0.6 ms/MB; larger surfaces rely on triggers
 
 
@@ -76,6 +77,8 @@ class Message(Told):
             self._scan_squeezed(data, location, origin)
         if depth < self.scanner.limits.depth:
             Undo(self, view, location, depth, origin, found.further).all(triggers)
+        elif not triggers.keys().isdisjoint(_DEEPER):
+            self.bound(Verdict.SUPERVISE, "limit.depth", location)
 
     @cached_property
     def _layers(self) -> Allowance:

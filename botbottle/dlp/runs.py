@@ -35,6 +35,11 @@ _DIGITS = b"0123456789"
 _B32 = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz234567"
 # RFC 4648 section 6 digits as the digits of int(text, 32), which is linear for powers of two.
 _B32_DIGITS = bytes.maketrans(_B32, b"0123456789abcdefghijklmnop" * 2 + b"qrstuv")
+_GLUE = bytes.maketrans(b"/_-+", b"    ")
+# What compressed data begins with in Base64, behind a word that is glued to it.
+_PACKED = re.compile(
+    rb"H4sI|Qlpo[MNO]|[/_]Td6WFo|UEsDB|KLUv[/_]|(?<=[/_+\-])e(?:A[E-H]|F[4-7]|J[w-z]|N[o-r])"
+)
 _STANDARD = bytes.maketrans(b"-_", b"+/")
 _IMAGES = (
     b"\x89PNG",
@@ -131,6 +136,10 @@ def worth(run: bytes) -> bool:
     """False for identifiers, paths and rulers: Base64 mixes cases and digits, hex and Base32 show
     in their alphabets."""
     head = _digits(run[:256])
+    return any(map(_plausible, (head, *_parts(head))))
+
+
+def _plausible(head: bytes) -> bool:
     if not head.translate(None, _HEX) or not head.translate(None, _B32):
         return True
     has_digit = len(head.translate(None, _DIGITS)) < len(head)
@@ -139,16 +148,24 @@ def worth(run: bytes) -> bool:
     return not wordlike(head[:64], _WORDS)
 
 
+def _parts(clean: bytes) -> list[bytes]:
+    """What stands behind a word that is glued to it (``id_``): long parts of a run."""
+    parts = clean.translate(_GLUE).split()
+    return [part for part in parts if len(part) >= RUN] if len(parts) > 1 else []
+
+
 def decode_run(run: bytes, budget: Budget) -> Iterator[tuple[str, bytes]]:
     """Plausible decodings of a run of Base64 characters: (layer, data)."""
     clean = _digits(run)
-    head = clean[:256]
-    if not head.translate(None, _HEX):
-        yield from _keep("hex", _unhex(clean), budget)
-        return
-    if not head.translate(None, _B32):
-        yield from _keep("base32", _unbase32(clean), budget)
-    for piece in _pieces(clean):
+    for part in (clean, *_parts(clean)):
+        head = part[:256]
+        if not head.translate(None, _HEX):
+            yield from _keep("hex", _unhex(part), budget)
+            return
+        if not head.translate(None, _B32):
+            yield from _keep("base32", _unbase32(part), budget)
+    begin = _PACKED.search(clean, 1, 256)
+    for piece in (*_pieces(clean), *([clean[begin.start() :]] if begin else ())):
         standard = piece.translate(_STANDARD)
         for shift in range(4):
             verdict = _sampled(standard, shift)
@@ -184,7 +201,7 @@ def _sampled(piece: bytes, shift: int) -> str:
     head = _sample(piece, shift)
     if head.startswith(_IMAGES):
         return "image"
-    if _texty(head) or compressed(head):
+    if _texty(head) or compressed(head) or head.startswith(b"PK\x03\x04"):
         return "data"
     if len(head) <= 48:
         return ""  # all of it was judged

@@ -43,6 +43,7 @@ from botbottle.dlp.settings import (
     Limits,
 )
 from botbottle.dlp.target import label, surfaces_of
+from botbottle.dlp.tools import Origin
 from botbottle.dlp.triggers import BESIDE, ESCAPES, PACKED, TRIGGERS
 
 _MANY = 2048  # literals: of about twenty secrets
@@ -178,10 +179,13 @@ class Scanner:
             except Undecodable:
                 message.bound(Verdict.BLOCK, "undecodable", "body")
                 return
+            # Fields of gzip, frames of zstd and blocks of brotli that are no part of what is
+            # decoded: behind the magic, so that it is not decoded once more.
+            message.surface(memoryview(body)[4:], "body>coded", depth=1, origin=_all_of(body))
         message.surface(plain, "body")
         if "urlencoded" in content_type.lower() and b"+" in bytes(plain[:65536]):
             spaced = bytes(plain).replace(b"+", b" ")
-            message.surface(spaced, "body>form", depth=1, origin=lambda _s, _e: (0, len(plain)))
+            message.surface(spaced, "body>form", depth=1, origin=_all_of(plain))
 
     def scan_response(
         self,
@@ -208,6 +212,10 @@ def inbound(text: bytes, key: bytes, detectors: frozenset[str]) -> tuple[Finding
     if not detectors & {NAIVE_INJECTION, INJECTION_HEURISTICS}:
         return ()
     return scan_text(text, key, wide=INJECTION_HEURISTICS in detectors)
+
+
+def _all_of(surface: Buffer) -> Origin:
+    return lambda _start, _end: (0, len(surface))
 
 
 def _bytes(value: str | bytes) -> bytes:

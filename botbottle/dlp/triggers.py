@@ -59,19 +59,23 @@ TRIGGERS = (
     Expression(rb"PK\x03\x04", (b"pk\x03\x04",), once=True),
     replace(RUN_EXPRESSION, once=True),
 )
-# Beginnings of compressed data in decoded bytes: (length, expression).
-PACKED = (
-    (2, Expression(rb"\x78[\x01\x5e\x9c\xda]")),
-    (4, Expression(rb"\x28\xb5\x2f\xfd", (b"\x28\xb5\x2f\xfd",))),
-    (7, Expression(rb"BZh[1-9]1AY", (b"bzh",))),
-    (6, Expression(rb"\xfd7zXZ\x00", (b"\xfd7zxz\x00",))),
+# Beginnings of compressed data in decoded bytes, of which nothing else tells: (length, expression).
+PACKED = ((2, Expression(rb"\x78[\x01\x5e\x9c\xda]")),)
+# The same wherever they are: what begins so by chance is seldom, of zlib behind a head alone.
+_PACKED_ANYWHERE = (
+    Expression(rb"\x28\xb5\x2f\xfd", (b"\x28\xb5\x2f\xfd",)),
+    Expression(rb"BZh[1-9](?:1AY|\x17rE)", (b"bzh",)),  # with something in it, and empty
+    Expression(rb"\xfd7zXZ\x00", (b"\xfd7zxz\x00",)),
+    Expression(rb"\r\n\r\n\x78[\x01\x5e\x9c\xda]", (b"\r\n\r\n\x78",)),
 )
+PACKED_LENGTHS = (2, 4, 6, 7)  # of these beginnings
 ESCAPES = 6  # the first six
 SHORT_TRIGGER = 6
 GZIP_TRIGGER = 7
 ZIP_TRIGGER = 8
 RUN_TRIGGER = 9
 BEGINNING_TRIGGER = 10
+PACKED_TRIGGER = 11
 
 # The same triggers for the pass that looks for held secrets as well. In one database with others an
 # automaton that has no literal of its own makes the whole pass two to three times as long (0.27 and
@@ -91,6 +95,7 @@ _BESIDE = (
     *((0, replace(TRIGGERS[0], regex=piece)) for piece in _PERCENT),
     *list(enumerate(TRIGGERS))[1:],
     *((BEGINNING_TRIGGER, one) for one in SHORT_ENCODED),
+    *((PACKED_TRIGGER, one) for one in _PACKED_ANYWHERE),
 )
 BESIDE = tuple(expression for _, expression in _BESIDE)
 KINDS = tuple(kind for kind, _ in _BESIDE)  # which trigger each of BESIDE stands for

@@ -26,7 +26,6 @@ _HIGH_ENTROPY = 4.5
 _GATHER = 64 * 1024  # bytes scanned together
 _SHORT = 4096  # decoded runs up to this size are gathered
 _CLOCK = 32  # runs between looks at the clock, which costs a system call
-_GZIPS = 8  # gzip members looked into per surface
 _PACKED = 512  # beginnings of compressed data looked into per surface
 _PACKED_SIZE = 64 * 1024  # bytes from such a beginning in a stretch
 _BEGINNING = 16 * 1024  # bytes that are looked at for text in UTF-16
@@ -83,8 +82,8 @@ class Undo:
         if b"\0" in head and _wide_matcher().find(head, 1).hits:
             self._wide()
         kind = inflate.compressed(head)
-        if kind and kind != "gzip":
-            self._inflate(kind, bytes(self._view), self._place(0, len(self._view)))
+        if kind == "zlib":  # triggers tell of the others
+            self._inflate(kind, self._view, self._place(0, len(self._view)))
         if self._message.budget.exceeded:
             self._message.bound(Verdict.BLOCK, "limit.decoded", self._location)
 
@@ -98,11 +97,11 @@ class Undo:
             elif index == triggers.BEGINNING_TRIGGER:
                 self._short_runs(runs.begun_spans(view, fired[index][:_PACKED]))
             elif index == triggers.GZIP_TRIGGER:
-                for end in fired[index][:_GZIPS]:
-                    self._inflate("gzip", bytes(view[end - 3 :]), self._place(end - 3, end))
+                self._inflate_each(end - 3 for end in fired[index][:_PACKED])
+            elif index == triggers.PACKED_TRIGGER:
+                self._inflate_each(map(self._begun, fired[index][:_PACKED]))
             elif index == triggers.ZIP_TRIGGER:
-                for member in inflate.unzip(bytes(view), self._message.budget):
-                    self._scan(member, "zip", self._place(0, len(view)))
+                self._unzip(fired[index][0] - 4)
             else:
                 self._unescape(index, fired[index][0])
             if len(fired[index]) > _PACKED:
@@ -152,10 +151,39 @@ class Undo:
         if self._message.budget.take(len(narrow)):
             self._scan(narrow, "utf-16", self._place(0, len(self._view)))
 
-    def _inflate(self, kind: str, data: bytes, place: Place) -> None:
-        plain = inflate.inflate(kind, data, self._message.budget)
+    def _begun(self, end: int) -> int:
+        """Where the compressed data begins whose beginning ends at ``end``."""
+        starts = (end - length for length in triggers.PACKED_LENGTHS)
+        heads = (at for at in starts if inflate.compressed(bytes(self._view[at : at + 8])))
+        return next(heads, end)
+
+    def _inflate_each(self, starts: Iterable[int]) -> None:
+        for start in starts:
+            if self._message.late(self._location):
+                return
+            kind = inflate.compressed(bytes(self._view[start : start + 8]))
+            if kind:
+                self._inflate(kind, self._view[start:], self._place(start, start + 4))
+
+    def _inflate(self, kind: str, data: memoryview, place: Place) -> None:
+        plain = self._inflated(kind, data)
         if plain:
             self._scan(plain, kind, place)
+
+    def _inflated(self, kind: str, data: bytes | memoryview) -> bytes:
+        try:
+            return inflate.inflate(kind, data, self._message.budget)
+        except inflate.Unreadable:
+            self._message.bound(Verdict.SUPERVISE, "undecodable", self._location)
+            return b""
+
+    def _unzip(self, first: int) -> None:
+        for member in inflate.unzip(self._view, first, self._message.budget):
+            if self._message.late(self._location):
+                return
+            if member.unreadable:
+                self._message.bound(Verdict.SUPERVISE, "undecodable", self._location)
+            self._gather("zip", member.data, self._place(member.start, member.start + 4))
 
     def _short_runs(self, spans: Iterable[Span]) -> None:
         for begin, end in spans:
@@ -236,9 +264,7 @@ class Undo:
         for index, end in hits:
             start = end - triggers.PACKED[index][0]
             kind = inflate.compressed(data[start : start + 8])
-            plain = kind and inflate.inflate(
-                kind, data[start : start + _PACKED_SIZE], self._message.budget
-            )
+            plain = kind and self._inflated(kind, data[start : start + _PACKED_SIZE])
             if plain:
                 name = f"{layer}>{kind}"
                 self._gathered.setdefault(name, Gathered()).add(plain, partial(origin, start, end))
@@ -248,10 +274,13 @@ class Undo:
             if len(data) > _SHORT or inflate.compressed(data[:8]) or data[:2] == b"PK":
                 self._scan(data, layer, place)
                 continue
-            gathered = self._gathered.setdefault(layer, Gathered())
-            gathered.add(data, place)
-            if len(gathered.data) >= _GATHER:
-                self._flush(layer, self._gathered.pop(layer))
+            self._gather(layer, data, place)
+
+    def _gather(self, layer: str, data: bytes, place: Place) -> None:
+        gathered = self._gathered.setdefault(layer, Gathered())
+        gathered.add(data, place)
+        if len(gathered.data) >= _GATHER:
+            self._flush(layer, self._gathered.pop(layer))
 
     def _flush(self, layer: str, gathered: Gathered) -> None:
         self._message.surface(

@@ -1,0 +1,139 @@
+"""Compressed data, archives and runs: wherever they begin, however many, whatever is in front."""
+
+from __future__ import annotations
+
+import base64
+import bz2
+import gzip
+import io
+import lzma
+import struct
+import zipfile
+import zlib
+from collections.abc import Callable
+
+import pytest
+
+from botbottle.dlp import Limits, Scanner, Verdict
+from tests.dlp.conftest import PATIENT
+
+zstandard = pytest.importorskip("zstandard")
+SECRET = b"q7Z2kX9vLm3Pw8Yb1Hc6Jd4Fg5Sa0QeVuKzMxBw7"
+TEXT = b"some text here " * 20 + SECRET + b" more text"
+SCANNER = Scanner({"S": SECRET}, key=b"k", limits=PATIENT)
+
+
+def zipped(*members: bytes) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        for number, member in enumerate(members):
+            archive.writestr(zipfile.ZipInfo(f"f{number}"), member, zipfile.ZIP_DEFLATED)
+    return out.getvalue()
+
+
+PACK: dict[str, Callable[[bytes], bytes]] = {
+    "gzip": lambda data: gzip.compress(data, mtime=0),
+    "zlib": zlib.compress,
+    "bzip2": bz2.compress,
+    "xz": lzma.compress,
+    "xz -9": lambda data: lzma.compress(data, preset=9),
+    "zstd": zstandard.compress,
+    "zip": zipped,
+}
+
+
+def verdicts(body: bytes, **more: str) -> set[tuple[Verdict, str]]:
+    found = SCANNER.scan_request("https://a.test/x", (), body, **more)
+    return {(f.verdict, f.rule.split("/")[0]) for f in found}
+
+
+LEAK = (Verdict.BLOCK, "known_secret")
+
+
+def part(data: bytes) -> bytes:
+    head = b'--b\r\nContent-Disposition: form-data; name="f"; filename="x"\r\n\r\n'
+    return head + data + b"\r\n--b--\r\n"
+
+
+@pytest.mark.parametrize("name", PACK)
+def test_packed_data_is_opened_wherever_it_begins(name: str) -> None:
+    data = PACK[name](TEXT)
+    for body in (data, part(data), part(b"first") + part(data)):
+        assert LEAK in verdicts(body)
+
+
+@pytest.mark.parametrize("name", PACK)
+def test_a_word_glued_to_a_run_hides_nothing(name: str) -> None:
+    data = PACK[name](TEXT)
+    url64 = base64.urlsafe_b64encode(data).decode()
+    for run in (base64.b64encode(data).decode(), f"v1--{url64}", f"id_{data.hex()}", data.hex()):
+        assert LEAK in verdicts(f'{{"a":"{run}"}}'.encode()), run[:20]
+    found = SCANNER.scan_request(f"https://a.test/upload/{url64}", (), b"")
+    assert Verdict.BLOCK in {f.verdict for f in found}
+
+
+@pytest.mark.parametrize("name", ["gzip", "zlib", "bzip2", "xz", "zstd"])
+def test_streams_one_behind_the_other_are_all_opened(name: str) -> None:
+    for first in (b"hello", b""):
+        assert LEAK in verdicts(PACK[name](first) + PACK[name](TEXT))
+
+
+def test_the_ninth_of_many_is_opened() -> None:
+    decoys = b"".join(PACK["gzip"](b"decoy%d" % number) for number in range(40))
+    assert LEAK in verdicts(decoys + PACK["gzip"](SECRET))
+
+
+def test_more_streams_than_are_opened_are_refused() -> None:
+    assert (Verdict.BLOCK, "limit.decoded") in verdicts(
+        bz2.compress(b"") * 70 + PACK["bzip2"](TEXT)
+    )
+
+
+@pytest.mark.parametrize("name", ["xz", "zstd"])
+def test_what_surely_is_packed_and_cannot_be_opened_is_told(name: str) -> None:
+    data = PACK[name](TEXT)
+    assert (Verdict.SUPERVISE, "undecodable") in verdicts(data[:8] + b"\xff" * 40)
+
+
+def test_every_member_of_an_archive_is_opened() -> None:
+    many = zipped(*(b"x" for _ in range(300)), TEXT)
+    assert LEAK in verdicts(many)
+    assert LEAK in verdicts(part(zipped(TEXT)) + part(zipped(b"hello")))
+    assert LEAK in verdicts(zipped(TEXT) + b"A B" * 30_000)
+
+
+def test_a_damaged_or_encrypted_member_hides_no_other() -> None:
+    plain = zipped(b"hello " * 9, TEXT)
+    directory = plain.find(b"PK\x01\x02")
+    for place, local in ((16, 14), (8, 6)):
+        data = bytearray(plain)
+        data[directory + place] ^= 1
+        data[local] ^= 1
+        assert LEAK in verdicts(bytes(data))
+    data[6] |= 1
+    assert (Verdict.SUPERVISE, "undecodable") in verdicts(bytes(data))
+
+
+def test_fields_beside_what_is_compressed_are_looked_at() -> None:
+    packed = zlib.compress(b"hello", wbits=-15)
+    head = b"\x1f\x8b\x08\x10" + bytes(5) + b"\xff" + SECRET + b"\0"
+    tail = struct.pack("<II", zlib.crc32(b"hello"), 5)
+    assert gzip.decompress(head + packed + tail) == b"hello"
+    assert LEAK in verdicts(head + packed + tail, content_encoding="gzip")
+    frame = struct.pack("<II", 0x184D2A50, len(SECRET)) + SECRET + zstandard.compress(b"hello")
+    assert LEAK in verdicts(frame, content_encoding="zstd")
+    assert not verdicts(gzip.compress(b"hello " * 999, mtime=0), content_encoding="gzip")
+
+
+def test_what_is_deeper_than_the_bound_is_told() -> None:
+    data = SECRET
+    for _ in range(9):
+        data = base64.b64encode(data)
+    assert (Verdict.SUPERVISE, "limit.depth") in verdicts(data)
+
+
+def test_a_bomb_of_empty_members_is_bounded_by_the_clock() -> None:
+    head = b"PK\x03\x04\x14" + bytes(3) + b"\x08" + bytes(21)
+    hasty = Scanner({"S": SECRET}, key=b"k", limits=Limits(seconds=0.0, seconds_per_mb=0.0))
+    found = hasty.scan((head + b"\x03\0") * 200_000)
+    assert {f.rule for f in found} == {"limit.time"}

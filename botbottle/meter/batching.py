@@ -17,7 +17,7 @@ from botbottle.meter.limits import allowance, choices, max_output
 from botbottle.meter.tally import as_dict, as_list, as_str
 
 MAX_BATCH = 10_000  # requests of one batch that get a row of their own at creation
-EMBEDS = ":asyncBatchEmbedContent"  # how the path ends where nothing is generated
+EMBEDS = ":asyncbatchembedcontent"  # how the path ends where nothing is generated
 
 
 def requests_in(call: Call, doc: Mapping[str, Any]) -> tuple[BatchItem, ...]:
@@ -53,7 +53,7 @@ def _contents(call: Call, doc: Mapping[str, Any]) -> Iterator[BatchItem]:
     for at, item in enumerate(map(as_dict, items)):
         asked = as_dict(item.get("request"))
         most = allowance(max_output(asked, Dialect.GEMINI), choices(asked))
-        output = 0 if call.path.endswith(EMBEDS) else most
+        output = 0 if call.path.lower().endswith(EMBEDS) else most
         yield _item(str(at), call.model, asked, Dialect.GEMINI, output)
 
 

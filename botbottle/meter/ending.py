@@ -35,7 +35,7 @@ class Ending:
         if (polled and not tally.deltas) or (tally.unbilled and not self.body.fault):
             return []
         note, completeness = self._verdict(tally, reason)
-        if self.request.background and not (tally.failed or self.body.fault):
+        if self.request.background and not (tally.failed or self.body.fault or tally.tokens.total):
             _goes_on(tally, self.request)
         elif self.unread(tally):
             tally.thought(self.body.guess)

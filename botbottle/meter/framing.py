@@ -10,6 +10,7 @@ from botbottle.meter.dialects.gemini_batches import DOWNLOAD
 from botbottle.meter.eventstream import EventStream
 from botbottle.meter.jsonbody import ArrayElements, WholeBody
 from botbottle.meter.lines import BOM, Frame, JsonLines, ServerSentEvents
+from botbottle.meter.paths import last_but
 
 _LINES = frozenset(
     {"application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonlines"}
@@ -81,4 +82,4 @@ def framer_for(call: Call, content_type: str, limit: int) -> Framer:
 
 def _is_document(call: Call) -> bool:
     """Gemini tells the results of a small batch inside the batch."""
-    return call.dialect is Dialect.GEMINI_BATCH and not call.path.endswith(DOWNLOAD)
+    return call.dialect is Dialect.GEMINI_BATCH and not last_but(call.path, DOWNLOAD)

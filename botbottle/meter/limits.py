@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from botbottle.meter.call import Dialect
-from botbottle.meter.tally import as_dict, n
+from botbottle.meter.tally import as_dict, as_list, n
 
 ALLOWANCE = 8_192  # output tokens reserved when the request asks for more or does not say
 
@@ -30,7 +30,9 @@ LIMITS: Mapping[Dialect, tuple[tuple[str, ...], tuple[str, ...]]] = {
     Dialect.BEDROCK_CONVERSE: (("inferenceConfig",), ("maxTokens",)),
     Dialect.OLLAMA: (("options",), ("num_predict",)),
 }
-_MAX_CHOICES = 128
+_MOST_RESERVED = 128  # answers of one request; the gate reserves for no more
+_MAX_CHOICES = 4096
+_CHOICES = ("n", "best_of", "candidateCount", "candidate_count")
 
 
 def _largest(doc: dict[str, Any], places: Iterable[str], names: tuple[str, ...]) -> int:
@@ -44,12 +46,13 @@ def max_output(doc: dict[str, Any], dialect: Dialect) -> int:
 
 
 def choices(doc: dict[str, Any]) -> int:
-    """How many answers it asks for."""
-    asked = _largest(doc, (TOP, *_CONFIG), ("n", "candidateCount", "candidate_count"))
-    return min(max(asked, 1), _MAX_CHOICES)
+    """How many answers it asks for: of the older completions, that many to each of its prompts."""
+    asked = max(_largest(doc, (TOP, *_CONFIG), _CHOICES), 1)
+    prompts = [p for p in as_list(doc.get("prompt")) if isinstance(p, str | list)]
+    return min(asked * max(len(prompts), 1), _MAX_CHOICES)
 
 
 def allowance(most: int, number: int) -> int:
     """Output tokens to reserve for ``number`` answers of at most ``most`` each (0: not said).
     Never ``most`` itself: clients ask for 128,000."""
-    return min(most or ALLOWANCE, ALLOWANCE) * number
+    return min(most or ALLOWANCE, ALLOWANCE) * min(number, _MOST_RESERVED)

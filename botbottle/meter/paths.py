@@ -1,8 +1,9 @@
 """Path tables: which path of which provider is which kind of request.
 
 Paths are matched on a normalised form (percent-decoded once, repeated slashes and dots removed),
-but a miss is never free: an unlisted POST to a provider's model host is metered as an unknown
-dialect, so no odd spelling of a path leads around the meter.
+whatever their letters' case (Azure's servers ignore it), but a miss is never free: an unlisted
+POST to a provider's model host is metered as an unknown dialect, so no odd spelling of a path leads
+around the meter.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ class Rule:
 
 
 def _rule(methods: str, path: str, kind: Kind, dialect: Dialect) -> Rule:
-    return Rule(frozenset(methods.split()), re.compile(path), kind, dialect)
+    return Rule(frozenset(methods.split()), re.compile(path, re.IGNORECASE), kind, dialect)
 
 
 # Prefixes differ per host (/v1, /api/v1, /openai/deployments/x, /backend-api/codex, /anthropic):
@@ -91,13 +92,23 @@ FREE = re.compile(
     r"containers|traces)(?:/.*)?|v1beta/files(?:/.*)?|v1beta/cachedContents/[^/:]+"
     r"|upload/v1beta/files|api/v1/(?:keys|credits|auth)(?:/.*)?)"
 )
+# POSTs that are answered at once while a model goes on to work, and whose cost nobody tells here:
+# runs of assistants, managed sessions, Codex's tasks in the cloud, evaluations, tuning, batches of
+# Vertex.
+JOBS = re.compile(
+    r"(?:/.*)?/(?:threads(?:/[^/]+)?/runs(?:/.*)?|sessions/[^/]+/events|wham/tasks(?:/.*)?"
+    r"|evals/[^/]+/runs|fine_tuning/jobs|batchPredictionJobs)",
+    re.IGNORECASE,
+)
 RULES = (*ANTHROPIC, *OPENAI, *GEMINI, *BEDROCK, *OLLAMA)
 
 # Model names hold colons and slashes (Bedrock versions and profile ARNs, Vertex @ versions).
 _MODEL = (
-    re.compile(r"^/model/(?P<model>.+)/(?:invoke[\w-]*|converse[\w-]*|count-tokens)$"),
-    re.compile(r"/models/(?P<model>[^/]+):\w+$"),
-    re.compile(r"/deployments/(?P<model>[^/]+)/"),
+    re.compile(
+        r"^/model/(?P<model>.+)/(?:invoke[\w-]*|converse[\w-]*|count-tokens)$", re.IGNORECASE
+    ),
+    re.compile(r"/models/(?P<model>[^/]+):\w+$", re.IGNORECASE),
+    re.compile(r"/deployments/(?P<model>[^/]+)/", re.IGNORECASE),
 )
 # Spellings that a front end may read differently from us; such a path is never taken for free.
 ODD = re.compile(r"%[0-9a-f]{2}|[;\\\x00-\x1f]", re.IGNORECASE)
@@ -108,6 +119,21 @@ def normalise(path: str) -> str:
     path = unquote(path.partition("?")[0].partition("#")[0])
     clean = posixpath.normpath("/" + path.lstrip("/"))
     return clean if clean.startswith("/") else "/"
+
+
+def dotted(path: str) -> bool:
+    """Whether a path as it was sent has dot segments: servers differ in what they make of them."""
+    segments = unquote(path.partition("?")[0].partition("#")[0]).split("/")
+    return not {".", ".."}.isdisjoint(segments)
+
+
+def last_but(path: str, end: str) -> str:
+    """What a path has before its last segment ``end``, back to the slash before; '' where it ends
+    otherwise. ``:`` in front of ``end`` cuts it off the segment itself."""
+    head, _, last = path.rpartition("/")
+    if end.startswith(":"):
+        return last[: -len(end)] if last.lower().endswith(end) else ""
+    return head.rpartition("/")[2] if last.lower() == end else ""
 
 
 def find_rule(method: str, path: str, rules: tuple[Rule, ...] = RULES) -> Rule | None:
@@ -123,4 +149,4 @@ def model_in(path: str) -> str:
 
 def retrieved(path: str) -> str:
     """Id of the response that a path of kind ``RETRIEVE`` names."""
-    return path.removesuffix("/cancel").rpartition("/")[2]
+    return last_but(path, "cancel") or path.rpartition("/")[2]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from urllib.parse import parse_qsl
 
 from botbottle.meter.call import GATED, Call, Dialect, Kind
 from botbottle.meter.hosts import (
@@ -22,15 +23,19 @@ from botbottle.meter.hosts import (
     canonical_host,
     provider_of,
 )
-from botbottle.meter.paths import FREE, ODD, find_rule, model_in, normalise
+from botbottle.meter.paths import FREE, ODD, dotted, find_rule, model_in, normalise
 
 # Google's front end (and many others) let a GET carry out another method.
 OVERRIDES = ("x-http-method-override", "x-http-method", "x-method-override")
+_OVERRIDE = "$httpmethod"  # Google's system parameter of the same meaning
 CHATGPT = frozenset({"chatgpt.com", "chat.openai.com"})
 # ChatGPT's backend and Anthropic's /api/ serve sign-in, settings and telemetry of a whole product
-# under names that change; there only what is named like a turn of conversation spends.
+# under names that change; there only what is named like a turn of conversation spends, and all that
+# Codex asks for itself but its telemetry: ``memories/trace_summarize`` and tasks in the cloud, too.
 _SPENDING = re.compile(
-    r"conversation|completion|message|chat|responses|generate|realtime|infer", re.IGNORECASE
+    r"conversation|completion|message|chat|responses|generate|realtime|infer"
+    r"|/codex/(?!analytics-events/)|/wham/tasks",
+    re.IGNORECASE,
 )
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 # Whose files hold no results of OpenAI's batches, only what was uploaded: reading them tells no
@@ -42,9 +47,12 @@ def _lower(headers: Mapping[str, str]) -> dict[str, str]:
     return {k.lower(): v for k, v in headers.items()}
 
 
-def _methods(method: str, headers: Mapping[str, str]) -> tuple[str, ...]:
+def _methods(method: str, path: str, headers: Mapping[str, str]) -> tuple[str, ...]:
     """The method sent and any it asks to be taken for: which one wins is the server's affair."""
-    return (method.upper(), *(headers[n].strip().upper() for n in OVERRIDES if n in headers))
+    query = parse_qsl(path.partition("?")[2], max_num_fields=None)
+    asked = [value for name, value in query if name.lower() == _OVERRIDE]
+    asked += [headers[name] for name in OVERRIDES if name in headers]
+    return (method.upper(), *(value.strip().upper() for value in asked))
 
 
 def _is_websocket(method: str, headers: Mapping[str, str]) -> bool:
@@ -69,14 +77,20 @@ def _unlisted(host: str, method: str, path: str) -> tuple[Kind, Dialect]:
     return Kind.GENERATE, Dialect.UNKNOWN
 
 
-def _classify(host: str, key: str, methods: tuple[str, ...], path: str) -> tuple[Kind, Dialect]:
+def _classify(
+    host: str, key: str, methods: tuple[str, ...], path: str, odd: bool
+) -> tuple[Kind, Dialect]:
     """The most expensive reading of the request among the methods it may be taken for."""
-    read = [_classify_one(host, key, method, path) for method in methods]
+    read = [_classify_one(host, key, method, path, odd) for method in methods]
     return next((r for r in read if r[0] in GATED), read[0])
 
 
-def _classify_one(host: str, key: str, method: str, path: str) -> tuple[Kind, Dialect]:
+def _classify_one(host: str, key: str, method: str, path: str, odd: bool) -> tuple[Kind, Dialect]:
+    """``odd``: the path may be another one for the server, so what it seems to be is not free, and
+    no ids are taken from it."""
     rule = find_rule(method, path)
+    if odd and (rule.kind not in GATED if rule else method not in _SAFE):
+        return Kind.GENERATE, Dialect.UNKNOWN
     if rule is None:
         return _unlisted(host, method, path)
     results = rule.dialect is Dialect.OPENAI_BATCH and rule.kind is Kind.BATCH_RESULTS
@@ -106,6 +120,7 @@ def identify(
     if _is_websocket(method.upper(), lowered) and find_rule("GET", clean) is None:
         dialect, kind = _websocket_dialect(clean), Kind.WEBSOCKET
     else:
-        kind, dialect = _classify(host, key, _methods(method, lowered), clean)
+        methods = _methods(method, path, lowered)
+        kind, dialect = _classify(host, key, methods, clean, dotted(path))
     named = model_in(clean) if kind in GATED or kind is Kind.COUNT else ""
     return Call(_budget_key(key, dialect), dialect, kind, host, method.upper(), clean, named)

@@ -8,7 +8,7 @@ from typing import Any
 from botbottle.meter import references
 from botbottle.meter.batches import BatchItem
 from botbottle.meter.batching import requests_in
-from botbottle.meter.call import Call, Dialect
+from botbottle.meter.call import Call, Dialect, Kind
 from botbottle.meter.estimate import (
     FRAME_TOKENS,
     Conversations,
@@ -16,6 +16,7 @@ from botbottle.meter.estimate import (
     parse_body,
 )
 from botbottle.meter.limits import allowance, choices, max_output
+from botbottle.meter.paths import JOBS
 from botbottle.meter.references import UNKNOWN_CONTEXT
 from botbottle.meter.tally import as_dict, as_str
 
@@ -66,7 +67,12 @@ def _context(doc: dict[str, Any], conversations: Conversations | None) -> int:
 def _input(call: Call, doc: dict[str, Any], batch: tuple[BatchItem, ...]) -> int:
     if batch:
         return sum(item.input_estimate + item.allowance for item in batch)
-    return estimate_document(doc, call.dialect)
+    return estimate_document(doc, call.dialect) + UNKNOWN_CONTEXT * _is_job(call)
+
+
+def _is_job(call: Call) -> bool:
+    """Whether a model works on, with what is stored elsewhere, after the request is answered."""
+    return call.kind is Kind.GENERATE and JOBS.fullmatch(call.path) is not None
 
 
 def from_document(
@@ -86,7 +92,7 @@ def from_document(
         choices=choices(as_dict(body)),
         streams=doc.get("stream") is True or "stream" in call.path.rpartition("/")[2],
         tells_usage=asked or not chat_stream,
-        background=doc.get("background") is True,
+        background=doc.get("background") is True or _is_job(call),
         prewarm=prewarm,
         batch=batch,
     )
@@ -107,6 +113,7 @@ def read_request(
         return Request(request_id, call.model)
     doc = parse_body(body, content_encoding)
     if doc is None:
-        size = FRAME_TOKENS + len(body)
-        return Request(request_id, call.model, size, readable=False)
+        job = _is_job(call)
+        size = FRAME_TOKENS + len(body) + UNKNOWN_CONTEXT * job
+        return Request(request_id, call.model, size, background=job, readable=False)
     return from_document(call, doc, request_id, conversations)

@@ -47,6 +47,13 @@ SPENDING = (
     ("chatgpt.com", "/backend-api/codex/responses"),
     ("chatgpt.com", "/backend-api/f/conversation"),
     ("chatgpt.com", "/backend-api/x/..;/codex/Responses"),
+    ("chatgpt.com", "/backend-api/wham/tasks"),
+    ("chatgpt.com", "/backend-api/wham/tasks/t/turns"),
+    ("chatgpt.com", "/backend-api/codex/memories/trace_summarize"),
+    ("chatgpt.com", "/backend-api/codex/new"),
+    ("api.anthropic.com", "/v1/x/../messages/count_tokens"),
+    ("api.anthropic.com", "/v1/messages/./batches/b/cancel"),
+    ("api.openai.com", "/v1/x/../files"),
     ("api.anthropic.com", "/api/organizations/o/chat_conversations/c/completion"),
     ("api.anthropic.com", "/api/%2e%2e/v1/complete"),
     ("api.anthropic.com", "/api/..;/v1/complete"),
@@ -112,6 +119,8 @@ def test_bug_25_counting_and_reading_are_not_gated() -> None:
         (("api.anthropic.com", "/api/eval/sdk-x"), "POST"),
         (("api.anthropic.com", "/api/claude_code/metrics"), "POST"),
         (("chatgpt.com", "/backend-api/plugins"), "POST"),
+        (("chatgpt.com", "/backend-api/wham/apps"), "POST"),
+        (("chatgpt.com", "/backend-api/codex/analytics-events/events"), "POST"),
         (("chatgpt.com", "/otlp/v1/metrics"), "POST"),
     ):
         found = call(place, method)

@@ -12,6 +12,7 @@ from typing import Any
 
 from botbottle.meter.dialects.anthropic import AnthropicReader
 from botbottle.meter.dialects.openai_usage import is_usage, to_tokens
+from botbottle.meter.paths import last_but
 from botbottle.meter.tally import Tally, as_dict, as_str
 
 UNBILLED = frozenset({"errored", "canceled", "expired"})
@@ -21,8 +22,7 @@ class AnthropicBatchReader:
     """One row a line of ``/v1/messages/batches/{id}/results``."""
 
     def __init__(self, path: str) -> None:
-        parts = path.split("/")
-        self._batch = parts[-2] if parts[-1] == "results" else ""
+        self._batch = last_but(path, "results")
         self.tally = Tally()
 
     def read(self, event: str, doc: dict[str, Any]) -> bool:
@@ -48,8 +48,7 @@ class OpenAIBatchReader:
     """One row a line of a batch output file; lines of any other file tell nothing."""
 
     def __init__(self, path: str) -> None:
-        parts = path.split("/")
-        self._file = parts[-2] if parts[-1] == "content" else ""
+        self._file = last_but(path, "content")
         self.tally = Tally()
 
     def read(self, event: str, doc: dict[str, Any]) -> bool:

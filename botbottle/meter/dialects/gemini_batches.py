@@ -16,6 +16,7 @@ from typing import Any
 from botbottle.meter.call import Call, Dialect, Kind
 from botbottle.meter.dialects.gemini import GeminiReader
 from botbottle.meter.lines import WHOLE
+from botbottle.meter.paths import last_but
 from botbottle.meter.tally import Tally, as_dict, as_list, as_str, count
 from botbottle.model.usage import Tokens
 
@@ -26,7 +27,7 @@ _ITEM = "(item)"  # key of one result taken out of a batch; no document of the p
 def results_in(call: Call, doc: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """Documents that a reader is given for one of a body: a batch holds many results."""
     batch = call.dialect is Dialect.GEMINI_BATCH and call.kind is Kind.BATCH_RESULTS
-    if not batch or call.path.endswith(DOWNLOAD):
+    if not batch or last_but(call.path, DOWNLOAD):
         yield doc
         return
     for operation in [doc, *map(as_dict, as_list(doc.get("operations")))]:
@@ -47,8 +48,7 @@ class GeminiBatchReader:
     """One row a result. ``path`` and ``headers`` are the request's and the response's."""
 
     def __init__(self, path: str, headers: Mapping[str, str]) -> None:
-        last = path.rpartition("/")[2]
-        self._file = last.removesuffix(DOWNLOAD) if last.endswith(DOWNLOAD) else ""
+        self._file = last_but(path, DOWNLOAD)
         self._part = headers.get("content-range", "")  # lines of a part have other numbers
         self._lines = 0
         self.tally = Tally()

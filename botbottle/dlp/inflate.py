@@ -59,16 +59,17 @@ def inflate(kind: str, data: bytes | memoryview, budget: Budget) -> bytes:
     """
     cap = min(max(0, budget.left), max(_CHUNK, len(data) * budget.ratio)) + 1
     out = bytearray()
-    view, first = memoryview(data), kind
+    view, first, opened = memoryview(data), kind, False
     for _ in range(_STREAMS):
         used = _stream(kind, view, out, cap)
+        opened = opened or used > 0
         kind = compressed(bytes(view[used : used + 8])) if used else ""
         view = view[used:]
         if not kind or len(out) >= cap:
             break
     if len(out) >= cap or kind:
         budget.exceeded = True
-    if not out and first in _SURE:
+    if not (out or opened) and first in _SURE:
         raise Unreadable(first)
     budget.take(len(out))
     return bytes(out)
@@ -78,10 +79,11 @@ def _stream(kind: str, view: memoryview, out: bytearray, cap: int) -> int:
     """Append what one stream holds; the bytes that it takes, 0 where it does not end here."""
     if kind == "zstd":  # its reader goes on to the next frame
         with suppress(ValueError):  # what is behind the frames may be anything
-            for piece in zstd_pieces(bytes(view)):
-                out += piece
+            for frame in zstd_pieces(bytes(view)):
+                out += frame
                 if len(out) >= cap:
-                    break
+                    return 0
+            return len(view)
         return 0
     engine = _engine(kind)
     for at in range(0, len(view), _CHUNK):
@@ -109,7 +111,8 @@ def unzip(view: memoryview, first: int, budget: Budget) -> Iterator[Member]:
     """The members of ZIP archives (APPNOTE.TXT section 4.3.7), from ``first`` on, each under the
     budget: every local header, whatever a directory at the end says. What is stored is there to
     be seen, and is left out."""
-    data = view.obj if isinstance(view.obj, bytes) and len(view.obj) == len(view) else bytes(view)
+    whole: object = view.obj  # which is not copied
+    data = whole if isinstance(whole, bytes) and len(whole) == len(view) else bytes(view)
     at = data.find(_LOCAL, first)
     while at >= 0 and not budget.exceeded:
         member = _member(view, at, budget)

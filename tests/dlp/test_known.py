@@ -9,7 +9,8 @@ from collections.abc import Callable
 import pytest
 
 from botbottle.dlp import Scanner
-from tests.dlp.conftest import alnum, github, leaks
+from botbottle.dlp.known import measure
+from tests.dlp.conftest import PATIENT, alnum, github, leaks
 
 Make = Callable[..., Scanner]
 
@@ -75,3 +76,24 @@ def test_no_repr_shows_a_value(make: Make, rng: random.Random) -> None:
     for text in (repr(scanner), repr(scanner.index), repr(finding), str(finding)):
         assert value not in text
         assert value[:8] not in text
+
+
+def test_a_long_value_costs_no_more_than_a_short_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked_at = 0
+    real = measure.squeeze
+
+    def counted(data: bytes) -> bytes:
+        nonlocal looked_at
+        looked_at += len(data)
+        return real(data)
+
+    monkeypatch.setattr(measure, "squeeze", counted)
+    rng = random.Random(5)
+    costs = []
+    for size in (64, 4096):
+        secret = alnum(rng, size).encode()
+        flood = b"|".join(secret[4 * i % 40 : 4 * i % 40 + 5] for i in range(300))
+        looked_at = 0
+        Scanner({"S": secret}, key=b"k", limits=PATIENT).scan(b"#" * 40_000 + flood)
+        costs.append(looked_at)
+    assert 0 < costs[1] <= 2 * costs[0]

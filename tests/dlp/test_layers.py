@@ -93,6 +93,7 @@ def test_more_streams_than_are_opened_are_refused() -> None:
 def test_what_surely_is_packed_and_cannot_be_opened_is_told(name: str) -> None:
     data = PACK[name](TEXT)
     assert (Verdict.SUPERVISE, "undecodable") in verdicts(data[:8] + b"\xff" * 40)
+    assert not verdicts(PACK[name](b""))
 
 
 def test_every_member_of_an_archive_is_opened() -> None:

@@ -12,6 +12,8 @@ from botbottle.dlp.known.squeeze import squeeze
 from botbottle.dlp.known.variants import Variant
 
 FRAGMENT = 8  # secret bytes; shorter runs are no evidence
+_REACH = 512  # bytes on each side of a literal in which the rest of a split value is looked for
+_NEAR = 2 * WINDOW  # bytes of a value on each side of one of its literals
 SPLIT_TRIGGER = -1  # as an owner's offset: the literal is several equal chunks, not a gram
 
 
@@ -67,7 +69,7 @@ def measure(surface: memoryview, owner: Owner, end: int) -> KnownHit | None:
     """What the literal that ends at ``end`` belongs to; None when it is a coincidence."""
     entry = owner.entry
     if owner.offset == SPLIT_TRIGGER:
-        return _split(surface, entry, end)
+        return _split(surface, owner, end)
     low, high = _run(surface, entry.variant, owner.offset, end)
     start = end - owner.offset
     if entry.bounded and not _bounded(surface, start + low, start + high):
@@ -76,7 +78,7 @@ def measure(surface: memoryview, owner: Owner, end: int) -> KnownHit | None:
     complete = high - secret_from >= entry.needed()
     codec = entry.variant.codec
     if not complete and codec == "plain":
-        joined = _split(surface, entry, end)
+        joined = _split(surface, owner, end)
         if joined is not None:
             return joined
     if not complete and (codec not in ("plain", "split") or high - secret_from < FRAGMENT):
@@ -106,23 +108,37 @@ def _run(surface: memoryview, variant: Variant, offset: int, end: int) -> tuple[
     return low, high
 
 
-def _split(surface: memoryview, entry: Entry, end: int) -> KnownHit | None:
-    """Compare with the separators squeezed out of the neighbourhood."""
-    span = 8 * len(entry.segment.text) + 64
+def _split(surface: memoryview, owner: Owner, end: int) -> KnownHit | None:
+    """Compare with the separators squeezed out of the neighbourhood.
+
+    What the literal is a part of has to be around it, in the value as in the surface, so that a
+    long value costs no more than a short one, however often its literals occur.
+    """
+    entry = owner.entry
+    text = entry.segment.text
+    span = min(8 * len(text), _REACH) + 64
     low, high = max(0, end - span), min(len(surface), end + span)
     window = squeeze(bytes(surface[low:high])).lower()
-    text = entry.segment.text
-    whole = squeeze(text).lower()
-    first = len(squeeze(text[: entry.segment.public]))
-    size = max(FRAGMENT, WINDOW * len(whole) // max(1, len(text)))
-    for at in range(first, max(first + 1, len(whole) - size + 1), 4):
-        piece = whole[at : at + size]
+    part, at = _part(text, entry.segment.public, owner.offset)
+    whole = squeeze(part).lower()
+    size = max(FRAGMENT, WINDOW * len(whole) // max(1, len(part)))
+    for begin in range(0, max(1, len(whole) - size + 1), 4):
+        piece = whole[begin : begin + size]
         if len(piece) >= FRAGMENT and piece in window:
             return KnownHit(
                 entry.name, "split", entry.verdict, low, high, entry.segment_id,
-                (at, at + len(piece)), True,
+                (at + begin, at + begin + len(piece)), True,
             )  # fmt: skip
     return None
+
+
+def _part(text: bytes, public: int, offset: int) -> tuple[bytes, int]:
+    """The bytes of a value near the literal that ends at ``offset``, and how many precede them;
+    equal chunks are of its beginning."""
+    if offset == SPLIT_TRIGGER:
+        offset = public + WINDOW
+    low = max(public, offset - _NEAR)
+    return text[low : offset + _NEAR], low
 
 
 def _bounded(surface: memoryview, start: int, end: int) -> bool:

@@ -1,4 +1,4 @@
-"""docs/escapes.md has a row for each technique: 39 of the list, nine found since; tests exist."""
+"""docs/escapes.md has a row for each technique: 39 of the list, ten found since; tests exist."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ FOLDERS = {"egress": "tests/sidecar_egress", "e2e": "tests/e2e", "tests": "tests
 
 def test_every_technique_has_a_row() -> None:
     rows = re.findall(r"^\| ([\d, ]+) \|", TEXT, re.M)
-    assert [int(n) for row in rows for n in row.split(",")] == list(range(1, 49))
+    assert [int(n) for row in rows for n in row.split(",")] == list(range(1, 50))
 
 
 def test_every_named_test_exists() -> None:

@@ -30,12 +30,40 @@ HASH = "a" * 38
         ("POST", "/o/r.git/info/lfs/objects/batch", "", "fetch"),
         ("PUT", "/o/r.git/info/lfs/objects/x", "", "push"),
         ("POST", "/o/r.git/info/lfs/locks", "", "push"),
+        ("POST", "/o/r.git/git-receive-pack/", "", "push"),
+        ("POST", "/o/r.git//git-receive-pack;x=1", "", "push"),
+        ("POST", "/o/r.git%2Fgit-receive-pack", "", "push"),
+        ("POST", "/o/r.git%252Fgit-receive-pack", "", "push"),
+        ("POST", "/o/r.git/Git-Receive-Pack", "", "push"),
+        ("GET", "/o/r/info/refs/", "a;Service=GIT-RECEIVE-PACK", "push"),
+        ("GET", "/o/r/info/refs", "service[]=git-receive-pack%00", "push"),
+        ("POST", "/o/r.git/git-upload-pack/", "", "fetch"),
+        ("GET", "/o/r//info/refs;x/", "", "fetch"),
+        ("PATCH", "/o/r.git/info/lfs/objects/x", "", "push"),
+        ("POST", "/o/r.git/info/lfs/objects/x/verify", "", "push"),
         ("GET", "/o/r/blob/main/README", "", ""),
+        ("GET", "/search", "q=git-receive-pack", ""),
         ("GET", "/objects", "service=other", ""),
     ],
 )
 def test_use(method: str, path: str, query: str, use: str) -> None:
-    assert git.use(method, path, query) == use
+    assert git.use((method,), path, query) == use
+
+
+@pytest.mark.parametrize(
+    ("path", "methods"),
+    [
+        ("/o/r.git/info/lfs/objects/x", ("GET", "PUT")),
+        ("/o/r.git/info/lfs/objects/batch", ("POST", "DELETE")),
+        (f"/o/r/objects/ab/{HASH}", ("GET", "PUT")),
+        ("/o/r.git", ("POST", "MKCOL")),
+    ],
+)
+def test_a_method_that_a_request_asks_to_be_taken_for_counts(
+    path: str, methods: tuple[str, ...]
+) -> None:
+    assert git.use(methods, path, "") == "push"
+    assert git.use(methods[:1], path, "") != "push"
 
 
 BATCH = "/o/r.git/info/lfs/objects/batch"
@@ -63,7 +91,7 @@ def test_only_a_plain_download_is_no_lfs_upload() -> None:
     ],
 )
 def test_whatever_else_a_batch_request_says_is_one(body: bytes) -> None:
-    assert git.is_lfs_upload(BATCH, body)
+    assert git.is_lfs_upload(BATCH, body) and git.is_lfs_upload(f"{BATCH}//", body)
 
 
 def test_a_batch_far_larger_than_any_is_not_read() -> None:

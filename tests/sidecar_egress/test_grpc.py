@@ -27,6 +27,10 @@ SECRET = b"real-secret-value-0123"
 SCANNER = Scanner({"T": SECRET}, key=b"k")
 
 
+# Bytes that framing may mistake for its own, and no beginning of an archive, which is a finding.
+PLAIN = st.text("\0\1\5a", max_size=300).map(str.encode)
+
+
 def framed(text: bytes, flag: int = 0) -> bytes:
     return bytes([flag]) + len(text).to_bytes(4) + text
 
@@ -36,7 +40,7 @@ def conversation(scanner: Scanner = SCANNER) -> Conversation:
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.lists(st.binary(max_size=300), max_size=8), st.integers(1, 400))
+@given(st.lists(PLAIN, max_size=8), st.integers(1, 400))
 def test_whole_messages_leave_at_once_however_they_arrive(texts: list[bytes], size: int) -> None:
     body = b"".join(framed(text) for text in texts)
     talk, left, given_ = conversation(), b"", 0

@@ -15,6 +15,7 @@ from mitmproxy import http
 
 from botbottle.meter import Conversations, Reason
 from botbottle.sidecar.egress import handshake, held, parts
+from botbottle.sidecar.egress.denial import DENIED
 from botbottle.sidecar.egress.ending import Ending
 from botbottle.sidecar.egress.heads import joined
 from botbottle.sidecar.egress.inbound import InboundScan
@@ -51,6 +52,7 @@ class Answers:
         if scrubber:
             scrub_head(response, scrubber)
         response.headers.pop("alt-svc", None)  # HTTP/3 cannot leave: do not advertise it
+        response.headers.pop(DENIED, None)  # that is said here alone
         if parts.withheld(passage.way.auth):
             response.headers.pop(parts.OFFER, None)
         if passage.spend is not None:

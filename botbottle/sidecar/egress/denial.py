@@ -17,6 +17,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 FORMAT = "botbottle-denial/1"
+DENIED = "x-botbottle-denied"  # header of an answer that is the sidecar's own
 PROPOSE = "egress-allow"
 LONGEST = 2048  # characters of a path in what is kept, logged, reported and answered
 
@@ -117,7 +118,7 @@ class Denial:
         """Headers of the answer, content-length included."""
         own = self.response[1] if self.response else (("content-type", "application/json"),)
         given = {name.lower() for name, _ in own}
-        extra: tuple[tuple[str, str], ...] = (("x-botbottle-denied", self.code),)
+        extra: tuple[tuple[str, str], ...] = ((DENIED, self.code),)
         if "cache-control" not in given:
             extra += (("cache-control", "no-store"),)
         if "content-length" not in given:

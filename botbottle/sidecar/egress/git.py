@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Collection
 from typing import Literal
-from urllib.parse import parse_qsl
+from urllib.parse import unquote
 
 type Use = Literal["", "fetch", "push"]
 
@@ -18,32 +19,53 @@ _DUMB = re.compile(
     r"/(?:info/refs|objects/(?:info/(?:packs|alternates|http-alternates)"
     r"|[0-9a-f]{2}/(?:[0-9a-f]{38}|[0-9a-f]{62})|pack/pack-[0-9a-f]{40,64}\.(?:pack|idx)))$"
 )
+RECEIVE, UPLOAD = "git-receive-pack", "git-upload-pack"
+_PARAMETER, _SLASHES = re.compile(";[^/]*"), re.compile("//+")
+_READS = frozenset({"GET", "HEAD"})
 _WEBDAV = frozenset({"MKCOL", "LOCK", "UNLOCK", "MOVE", "PROPPATCH"})
 _LFS = re.compile(r"/info/lfs(?:/|$)")
 _BATCH = re.compile(r"/info/lfs/objects/batch/?$")
 
 
-def use(method: str, path: str, query: str) -> Use:
-    """What a request does with git, by its path, query and method."""
-    services = {v for k, v in parse_qsl(query, keep_blank_values=True) if k == "service"}
-    if "git-receive-pack" in services or path.endswith("/git-receive-pack"):
+def use(methods: Collection[str], path: str, query: str) -> Use:
+    """What a request does with git, by its path, query and the methods that it asks for."""
+    path, services = _plain(path), _services(query) if query else ""
+    if RECEIVE in services or path.endswith(f"/{RECEIVE}"):
         return "push"
-    if method in _WEBDAV:
+    if not _WEBDAV.isdisjoint(methods):
         return "push"
-    if "git-upload-pack" in services or path.endswith("/git-upload-pack"):
+    if UPLOAD in services or path.endswith(f"/{UPLOAD}"):
         return "fetch"
     if _LFS.search(path):
-        locks = "/locks" in path and method == "POST"
-        return "push" if method in ("PUT", "DELETE") or locks else "fetch"
+        asks = _READS | {"POST"} if _BATCH.search(path) else _READS
+        return "fetch" if asks.issuperset(methods) else "push"
     if _DUMB.search(path):
-        return "fetch" if method in ("GET", "HEAD") else "push"
+        return "fetch" if _READS.issuperset(methods) else "push"
     return ""
+
+
+def _plain(path: str) -> str:
+    """A path as the most lenient server reads it: without case, parameters, doubled and encoded
+    slashes and one at its end."""
+    if "%2F" in path or "%252F" in path:
+        path = path.replace("%252F", "/").replace("%2F", "/")
+    if ";" in path:
+        path = _PARAMETER.sub("", path)
+    if "//" in path:
+        path = _SLASHES.sub("/", path)
+    return path.rstrip("/").lower()
+
+
+def _services(query: str) -> str:
+    """The services that a query names, however it is spelt."""
+    pairs = (pair.partition("=") for pair in re.split("[&;]", query))
+    return " ".join(unquote(v).lower() for k, _, v in pairs if "service" in unquote(k).lower())
 
 
 def is_lfs_upload(path: str, body: bytes) -> bool:
     """Whether a Git LFS batch request asks for anything but a download. One that cannot be read
     (compressed, malformed, the key twice, far larger than any) counts as an upload."""
-    if not _BATCH.search(path):
+    if not _BATCH.search(_plain(path)):
         return False
     if len(body) > MAX_LFS_BATCH:
         return True

@@ -6,8 +6,10 @@ decides by itself; stages do.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Coroutine
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from mitmproxy import http
@@ -15,7 +17,7 @@ from mitmproxy.net.http.http1 import expected_http_body_size
 
 from botbottle.dlp import Scanner
 from botbottle.meter import Conversations, Reason
-from botbottle.sidecar.egress import auth, git, handshake, sigv4
+from botbottle.sidecar.egress import auth, forms, git, handshake, sigv4
 from botbottle.sidecar.egress.active import Active
 from botbottle.sidecar.egress.admission import Gate
 from botbottle.sidecar.egress.answers import Answers
@@ -27,7 +29,7 @@ from botbottle.sidecar.egress.heads import head_of
 from botbottle.sidecar.egress.passage import KEY, Passage, passage_of
 from botbottle.sidecar.egress.ports import Shared
 from botbottle.sidecar.egress.preflight import Preflight
-from botbottle.sidecar.egress.scan import OutboundScan, Outgoing, detectors_of, in_target
+from botbottle.sidecar.egress.scan import OFF_LOOP, OutboundScan, Outgoing, detectors_of, in_target
 from botbottle.sidecar.egress.scrub import Scrubber
 from botbottle.sidecar.egress.signing import authority, signed
 from botbottle.sidecar.egress.sockets import Sockets
@@ -133,6 +135,8 @@ class Pipeline:
         body = flow.request.raw_content or b""
         if git.is_lfs_upload(passage.where.path, body):
             return Denial("git-push", "uploading Git LFS objects is never allowed")
+        if denial := await _other_method(flow, passage, body):
+            return denial
         passage.agents = flow.request.headers.fields
         if passage.upgrade:
             passage.keys = (handshake.new_key(), flow.request.headers.pop(handshake.KEY))
@@ -257,6 +261,15 @@ def _sign(flow: http.HTTPFlow, passage: Passage) -> None:
     request.headers.fields = ready.headers
     if ready.query != query:
         request.path = f"{path}?{ready.query}"
+
+
+async def _other_method(flow: http.HTTPFlow, passage: Passage, body: bytes) -> Denial | None:
+    """Why a form may not leave by its route."""
+    kind = flow.request.headers.get("content-type", "")
+    if not body or not forms.may_differ(passage, kind):
+        return None
+    work = partial(forms.other_method, passage, passage.policy, kind, body)
+    return work() if len(body) < OFF_LOOP else await asyncio.to_thread(work)
 
 
 def _length(request: http.Request) -> int | None:

@@ -13,19 +13,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from botbottle.meter import Kind, identify, refusal
-from botbottle.model.route import Route
 from botbottle.providers import login
-from botbottle.sidecar.egress import git, handshake
+from botbottle.sidecar.egress import git, handshake, overrides
 from botbottle.sidecar.egress.active import Active
 from botbottle.sidecar.egress.denial import Denial
 from botbottle.sidecar.egress.match import Query
 from botbottle.sidecar.egress.passage import Passage
+from botbottle.sidecar.egress.routing import route_of
 from botbottle.sidecar.egress.target import Claim, resolve
 
 _METHOD = re.compile(r"[A-Z][A-Z-]{0,31}")
 _REFUSED_METHODS = frozenset({"CONNECT", "TRACE", "TRACK", "PRI"})
 EXPIRED = "login-expired"
-_OVERRIDES = ("x-http-method-override", "x-http-method", "x-method-override")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +54,7 @@ def _target(passage: Passage, head: Head, active: Active) -> Denial | None:
     if isinstance(found, Denial):
         return found
     passage.target = found
-    return None
+    return overrides.other_target(head.headers, found.host)
 
 
 def _hold(passage: Passage, head: Head, active: Active) -> Denial | None:
@@ -87,22 +86,14 @@ def _method(passage: Passage, head: Head, active: Active) -> Denial | None:
 
 def _route(passage: Passage, head: Head, active: Active) -> Denial | None:
     target = passage.where
-    overrides = tuple(head.headers[n].upper() for n in _OVERRIDES if n in head.headers)
-    query = Query(target.host, target.port, (target.method, *overrides), target.path, head.headers)
+    methods = (target.method, *overrides.methods(head.headers, target.query))
+    query = Query(target.host, target.port, methods, target.path, head.headers)
     passage.query, passage.route = query, route_of(query, active)
     if passage.route is not None:
         return None
     if active.index.knows(target.host, target.port):
         return Denial("no-match", f"no rule for {target.host} allows this method and path")
     return Denial("no-route", f"no route allows {target.host} on port {target.port}")
-
-
-def route_of(query: Query, active: Active) -> Route | None:
-    """The route that a request uses; while a bottle learns there always is one."""
-    found = active.index.find(query)
-    if found is None and active.config.learning:
-        return Route(host=query.host, port=query.port)
-    return found
 
 
 def _transport(passage: Passage, head: Head, active: Active) -> Denial | None:
@@ -120,7 +111,8 @@ def _transport(passage: Passage, head: Head, active: Active) -> Denial | None:
 
 
 def _git(passage: Passage, head: Head, active: Active) -> Denial | None:
-    use = git.use(passage.where.method, passage.where.path, passage.where.query)
+    asked = passage.query.methods if passage.query else ()
+    use = git.use(asked, passage.where.path, passage.where.query)
     if use == "push":
         return Denial("git-push", "pushing over https is never allowed")
     if use == "fetch" and not passage.way.git_fetch:

@@ -12,8 +12,8 @@ from botbottle.sidecar.egress.active import Active
 from botbottle.sidecar.egress.ending import Ending
 from botbottle.sidecar.egress.match import Query
 from botbottle.sidecar.egress.passage import Passage, passage_of
+from botbottle.sidecar.egress.routing import route_of
 from botbottle.sidecar.egress.scan import on_match
-from botbottle.sidecar.egress.stages import route_of
 
 
 class Rescanning(Protocol):

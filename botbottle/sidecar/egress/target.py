@@ -76,28 +76,29 @@ def resolve(claim: Claim) -> Target | Denial:
         if isinstance(name, Denial):
             return name
         if host and name != host:
-            return _refuse("host-mismatch", f"the request names both {host} and {name}")
+            return refuse("host-mismatch", f"the request names both {host} and {name}")
         if port < 0 or (port and port != claim.port):
-            return _refuse("host-mismatch", f"the request names another port than {claim.port}")
+            return refuse("host-mismatch", f"the request names another port than {claim.port}")
         host = name
     if not host:
-        return _refuse("bad-host", "the request names no host")
+        return refuse("bad-host", "the request names no host")
     if len(claim.hosts) > 1 and len(set(claim.hosts)) > 1:
-        return _refuse("host-mismatch", "the request has several Host headers")
+        return refuse("host-mismatch", "the request has several Host headers")
     return _with_path(claim, host)
 
 
 def _with_path(claim: Claim, host: str) -> Target | Denial:
     path, _, query = claim.path.partition("?")
     if len(path) > MAX_PATH:
-        return _refuse("too-large", f"the path is longer than {MAX_PATH} characters")
+        return refuse("too-large", f"the path is longer than {MAX_PATH} characters")
     clean = canonical_path(path)
     if clean is None or _BAD_PATH.search(query):
-        return _refuse("ambiguous-path", "the path has dot segments or characters out of place")
+        return refuse("ambiguous-path", "the path has dot segments or characters out of place")
     return Target(host, claim.port, claim.tls, claim.method, clean, query)
 
 
-def _refuse(code: str, reason: str) -> Denial:
+def refuse(code: str, reason: str) -> Denial:
+    """The end of a request that has no certain target, and of its connection."""
     return Denial(code, reason, close=True)
 
 
@@ -131,13 +132,13 @@ def canonical_host(raw: str) -> str | Denial:
     """The lower-case name, or why it is not one."""
     name = raw.lower()
     if "@" in name:
-        return _refuse("bad-host", "the host carries user information")
+        return refuse("bad-host", "the host carries user information")
     if name.startswith("[") or ":" in name:
-        return _refuse("ip-notation", "IPv6 literals are refused")
+        return refuse("ip-notation", "IPv6 literals are refused")
     if not raw.isascii() or len(name) > 253 or not _HOST.fullmatch(name):
-        return _refuse("bad-host", "the host is not a plain ASCII DNS name")
+        return refuse("bad-host", "the host is not a plain ASCII DNS name")
     if _NUMERIC.fullmatch(name.rpartition(".")[2]) and not _QUAD.fullmatch(name):
-        return _refuse("ip-notation", "the host is an address in an unusual notation")
+        return refuse("ip-notation", "the host is an address in an unusual notation")
     return name
 
 

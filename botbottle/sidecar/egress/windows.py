@@ -22,6 +22,7 @@ from mitmproxy.proxy.layers.http import _events as hevents
 from mitmproxy.proxy.layers.http._http2 import Http2Connection, Http2Server
 from mitmproxy.proxy.layers.http._http_h2 import BufferedH2Connection
 
+from botbottle.sidecar.egress.denial import DENIED
 from botbottle.sidecar.egress.kept import Buffers
 from botbottle.sidecar.egress.portions import portions
 from botbottle.sidecar.egress.turns import Breath, many, waits
@@ -29,7 +30,6 @@ from botbottle.sidecar.egress.turns import Breath, many, waits
 type Commands = Generator[commands.Command, Any, Any]
 
 AGENT_WINDOW = 256 * 1024  # bytes of a stream from the agent, which is near
-DENIED = "x-botbottle-denied"  # header of an answer that is the sidecar's own
 FIELDS = 32 * 1024  # bytes of a head from the agent, as RFC 9113, 10.5.1 counts them
 TABLE = 4096  # bytes of the header table (RFC 7541, 4.2): a peer may ask for 4 GiB
 _WHOLE = 1024 * 1024  # bytes after which the connection's window is filled up again

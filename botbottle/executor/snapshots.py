@@ -2,67 +2,55 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-
-from botbottle.errors import Conflict, EngineError, Refused
+from botbottle.errors import Conflict
 from botbottle.executor.api import Tools
 from botbottle.executor.names import Names
+from botbottle.executor.volumes import Pieces, Reading, Unfit, most, reading
 from botbottle.model import canonical, labels, paths, plan
 from botbottle.model.plan import Ref
 from botbottle.planner.resume import volumes_tag
 from botbottle.ui import events
 
-END = bytes(1024)  # of a tar: two empty blocks
 SHOWN = 5  # places named in a warning
-KEPT = 16 * 1024**2  # bytes of volumes that are not read twice
 
-type Pieces = Iterable[bytes]
+
+class Leaks(Unfit):
+    """The volumes hold a credential."""
+
+    code = "BB7307"
 
 
 def save_volumes(op: plan.SaveVolumes, tools: Tools, names: Names) -> None:
     """Search the volumes for every credential at hand, copy them unless there is one, and list
     the snapshot that they are part of, if any. The container does not run, so both readings see
     the same."""
-    read = reading(tools, names.container(op.ref), op.paths)
     marks = dict(op.labels)
     account = paths.account(marks.get(labels.PROJECT, ""), op.bottle)
-    leaks = search(tools, read())
-    if leaks and not op.snapshot:
-        raise Refused(
-            f"its files hold a real credential and were not copied: {shown(leaks)}",
-            code="BB7307",
-            where=op.resource,
-            hint="remove it there, then run the same command again",
-        )
-    if leaks:
-        refuse(op, tools, account, leaks)
-    else:
-        tools.engine.import_stream(joined(read()), tag=op.tag, labels=op.labels)
+    try:
+        ref, limit = names.container(op.ref), most(tools.engine)
+        copy(op, tools, reading(tools.engine, ref, op.paths, limit))
+    except Unfit as error:
+        if not op.snapshot:
+            raise _said(error, op.resource) from None
+        leave_out(op, tools, account, error)
     if op.snapshot:
         digest = canonical.digest(marks.get(labels.SPEC, ""))
         tools.ledger.record_freeze(account, op.snapshot, digest, now=tools.clock.now())
 
 
-def reading(tools: Tools, ref: Ref, places: Sequence[str]) -> Callable[[], Iterable[Pieces]]:
-    """A function that reads the volumes from the start each time. Small ones are asked of the
-    engine once and kept in memory meanwhile."""
-
-    def fresh() -> Iterator[Pieces]:
-        return (tools.engine.archive(ref, place) for place in places)
-
-    kept: list[list[bytes]] = []
-    left = KEPT
-    for archive in fresh():
-        kept.append([])
-        for piece in archive:
-            left -= len(piece)
-            if left < 0:
-                return fresh
-            kept[-1].append(piece)
-    return lambda: kept
+def copy(op: plan.SaveVolumes, tools: Tools, read: Reading) -> None:
+    """Make the image of the volumes. Raises Unfit, and then there is none."""
+    if leaks := search(tools, read()):
+        raise Leaks(f"its files hold a real credential: {shown(leaks)}")
+    tools.engine.import_stream(read(), tag=op.tag, labels=op.labels)
 
 
-def search(tools: Tools, archives: Iterable[Pieces]) -> tuple[str, ...]:
+def _said(error: Unfit, where: str) -> Unfit:
+    hint = "remove it there, then run the same command again"
+    return type(error)(f"nothing was copied, as {error.message}", where=where, hint=hint)
+
+
+def search(tools: Tools, archive: Pieces) -> tuple[str, ...]:
     """``PATH (CREDENTIAL)`` of each place that holds one, sorted."""
     secrets = {name: value.encode() for name, value in tools.vault.known().items()}
     if not secrets:
@@ -70,16 +58,16 @@ def search(tools: Tools, archives: Iterable[Pieces]) -> tuple[str, ...]:
     from botbottle.dlp.archives import searching  # the engine behind it is dear to import
 
     look = searching(secrets, tools.vault.key)
-    return tuple(sorted({p.text for archive in archives for p in look.scan(archive) if p.leak}))
+    return tuple(sorted({p.text for p in look.scan(archive) if p.leak}))
 
 
-def refuse(op: plan.SaveVolumes, tools: Tools, account: str, leaks: tuple[str, ...]) -> None:
+def leave_out(op: plan.SaveVolumes, tools: Tools, account: str, why: Unfit) -> None:
     """The bottle is stopped and keeps its volumes; only the copy is not made, as an image may
     be kept for long and moved elsewhere."""
-    tools.ledger.note_audit("snapshot-refused", account, by="bb", detail=shown(leaks))
+    tools.ledger.note_audit("snapshot-refused", account, by="bb", detail=why.message)
     message = (
-        f"BB7307 {op.bottle}: its volumes hold a real credential and were not copied into the "
-        f"snapshot: {shown(leaks)}; bb resume works as long as the volumes are kept"
+        f"{why.code} {op.bottle}: the snapshot has no copy of its volumes, as {why.message}; "
+        "bb resume works as long as the volumes are kept"
     )
     tools.emit(events.Note(ts=tools.clock.now(), level="warning", message=message))
 
@@ -87,32 +75,6 @@ def refuse(op: plan.SaveVolumes, tools: Tools, account: str, leaks: tuple[str, .
 def shown(leaks: tuple[str, ...]) -> str:
     """The first few places, and how many more there are."""
     return ", ".join(leaks[:SHOWN]) + (f" and {len(leaks) - SHOWN} more" if leaks[SHOWN:] else "")
-
-
-def joined(archives: Iterable[Pieces]) -> Iterator[bytes]:
-    """Several tars as one. Raises EngineError for one that is damaged or cut off."""
-    from botbottle.dlp.packed import Damaged
-
-    for archive in archives:
-        try:
-            yield from body(archive)
-        except Damaged as error:
-            raise EngineError(f"the engine's copy of a volume is damaged: {error}") from error
-    yield END
-
-
-def body(archive: Pieces) -> Iterator[bytes]:
-    """A tar without its end, which may be padded: what follows it would not be read."""
-    from botbottle.dlp.packed import Source
-    from botbottle.dlp.tarstream import members
-
-    taken = bytearray()
-    source = Source(iter(archive), taken.extend)
-    for member in members(source):
-        for _ in member.content.pieces() if member.content else ():
-            yield bytes(taken)
-            taken.clear()
-    yield bytes(taken[: -len(END) // 2])  # the empty block that was the end
 
 
 def restore_volumes(op: plan.RestoreVolumes, tools: Tools) -> None:

@@ -251,3 +251,29 @@ def test_a_budget_freezes_and_resume_needs_room(live: Live) -> None:
     rows = [r for r in live.json("audit")["rows"] if r["action"] == "enforce"]
     assert [r["policy"] for r in rows] == ["freeze"]
     remove_images(live)
+
+
+@pytest.mark.parametrize("name", [".wh...", ".wh.notes"])
+def test_an_agents_names_neither_veto_a_freeze_nor_lose_a_file(live: Live, name: str) -> None:
+    """A layer of an image takes such a name for a removal."""
+    live.apply()
+    live.shell(f"echo thought > '/workspace/{name}'; echo own > /workspace/notes")
+    done = live.bb("freeze", "web")
+    assert "BB7309" in done.stderr and name in done.stderr
+    (freeze,) = live.json("freezes")["freezes"]
+    assert freeze["volumes"] is None
+    live.bb("resume", "web")
+    assert live.shell("cat /workspace/.wh* /workspace/notes").stdout == "thought\nown\n"
+    remove_images(live)
+
+
+def test_a_file_that_costs_nothing_fills_no_disk(live: Live) -> None:
+    live.apply()
+    assert (
+        live.shell("truncate -s 1T /workspace/big && du -k /workspace/big").stdout.split()[0] < "9"
+    )
+    done = live.bb("freeze", "web")
+    assert "BB7309" in done.stderr and "larger than" in done.stderr
+    live.bb("resume", "web")
+    assert live.shell("stat -c %s /workspace/big").stdout == "1099511627776\n"
+    remove_images(live)

@@ -4,94 +4,33 @@ from __future__ import annotations
 
 import base64
 import gzip
-import io
-import tarfile
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from msgspec.structs import replace
 
 from botbottle.engine.fake import FakeEngine
-from botbottle.errors import Conflict, EngineError
-from botbottle.executor import snapshots
-from botbottle.model import labels, plan
+from botbottle.errors import Conflict
+from botbottle.model import plan
 from botbottle.model.plan import Ref
-from botbottle.model.resources import ContainerSpec, Mount, VolumeSpec
+from botbottle.model.resources import Mount
 from botbottle.ui.events import Note
 from botbottle.vault import MemoryVault
+from tests.executor.freezing import (
+    PATHS,
+    SECRET,
+    TAG,
+    about,
+    agent,
+    freeze,
+    images,
+    marks,
+    put,
+    restore,
+    volumes,
+)
 from tests.support.engines import Lab
 from tests.support.executing import KEY, Bench
-
-SECRET = "sk-real-0123456789abcdef0123456789abcdef"
-PATHS = ("/home/agent", "/workspace")
-TAG = "snap:1"
-
-
-@pytest.fixture
-def keyed(bench: Bench) -> Bench:
-    bench.vault = MemoryVault(KEY, {"API_KEY": SECRET, "EMPTY": ""})
-    return bench
-
-
-def volumes(lab: Lab, tail: str = "v") -> tuple[Mount, ...]:
-    made = tuple(Mount("volume", p, lab.name(f"{tail}{i}")) for i, p in enumerate(PATHS))
-    for mount in made:
-        lab.engine.create_volume(VolumeSpec(mount.source, "web"), lab.labels("volume"))
-    return made
-
-
-def put(lab: Lab, ref: Ref, path: str, content: bytes) -> None:
-    buffer = io.BytesIO()
-    folder, _, name = path.rpartition("/")
-    with tarfile.open(fileobj=buffer, mode="w") as tar:
-        info = tarfile.TarInfo(name)
-        info.size = len(content)
-        tar.addfile(info, io.BytesIO(content))
-    lab.engine.put_archive(ref, folder, buffer.getvalue())
-
-
-def agent(lab: Lab) -> Ref:
-    ref = lab.run(lab.spec("agent", mounts=volumes(lab)))
-    put(lab, ref, "/home/agent/own", b"mine")
-    put(lab, ref, "/workspace/notes", b"thought")
-    return ref
-
-
-def marks(lab: Lab, kind: str) -> tuple[tuple[str, str], ...]:
-    return (*lab.labels(kind), (labels.SPEC, "{}"))
-
-
-def about(name: str, *after: str) -> dict[str, object]:
-    return {"id": name, "resource": "web/agent", "bottle": "web", "reason": "frozen",
-            "after": after}  # fmt: skip
-
-
-def freeze(lab: Lab, ref: Ref) -> tuple[plan.Op, ...]:
-    return (
-        plan.StopContainer(**about("stop"), ref=ref, kill=True),  # type: ignore[arg-type]
-        plan.CommitImage(
-            **about("commit", "stop"),  # type: ignore[arg-type]
-            ref=ref, tag=TAG, labels=marks(lab, "snapshot"),
-        ),
-        plan.SaveVolumes(
-            **about("save", "commit"),  # type: ignore[arg-type]
-            ref=ref, tag=f"{TAG}-volumes", snapshot=TAG, paths=PATHS,
-            labels=marks(lab, "snapshot-volumes"),
-        ),
-    )  # fmt: skip
-
-
-def restore(lab: Lab, mounts: tuple[Mount, ...]) -> plan.RestoreVolumes:
-    spec = ContainerSpec(
-        name=lab.name("restore"), kind="restore", bottle="web", image=f"{TAG}-volumes",
-        command=("bb-restore",),
-        mounts=tuple(Mount("volume", f"/{m.target.rpartition('/')[2]}", m.source) for m in mounts),
-    )  # fmt: skip
-    return plan.RestoreVolumes(
-        **about("restore"),  # type: ignore[arg-type]
-        spec=spec, labels=lab.labels("restore"),
-    )  # fmt: skip
 
 
 def test_a_snapshot_is_two_images_and_one_row(lab: Lab, keyed: Bench) -> None:
@@ -175,48 +114,9 @@ def test_a_stranger_with_the_name_is_left_alone(lab: Lab, keyed: Bench) -> None:
     assert isinstance(failure.error, Conflict) and lab.engine.container(Ref(op.spec.name))
 
 
-def archives(*sizes: int) -> Iterator[Iterator[bytes]]:
-    for size in sizes:
-        buffer = io.BytesIO()
-        with tarfile.open(fileobj=buffer, mode="w") as tar:
-            info = tarfile.TarInfo(f"f{size}")
-            info.size = size
-            tar.addfile(info, io.BytesIO(bytes(size)))
-        data = buffer.getvalue()  # padded to 10,240 bytes; Docker's own are not
-        yield iter([data[i : i + 700] for i in range(0, len(data), 700)])
-
-
-@pytest.mark.parametrize("sizes", [(0,), (5, 0, 511), (512, 513, 4096), (3000, 1)])
-def test_tars_are_joined_to_one(sizes: tuple[int, ...]) -> None:
-    whole = b"".join(snapshots.joined(archives(*sizes)))
-    with tarfile.open(fileobj=io.BytesIO(whole)) as tar:
-        assert [(m.name, m.size) for m in tar] == [(f"f{s}", s) for s in sizes]
-
-
-@pytest.mark.parametrize("cut", [100, 512, 700, 1536])
-def test_a_tar_that_breaks_off_is_an_error(cut: int) -> None:
-    (whole,) = archives(900)
-    data = b"".join(whole)
-    with pytest.raises(EngineError, match="cut off"):
-        list(snapshots.joined([iter([data[:cut]])]))
-
-
 def test_without_a_credential_at_hand_nothing_is_searched_for(lab: Lab, bench: Bench) -> None:
     bench.vault = MemoryVault(KEY)
     assert bench.run(*freeze(lab, agent(lab))).ok and lab.engine.image_id(f"{TAG}-volumes")
-
-
-def test_volumes_too_large_to_be_kept_are_read_again(
-    lab: Lab, keyed: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(snapshots, "KEPT", 100)
-    ref = agent(lab)
-    assert keyed.run(*freeze(lab, ref)).ok
-    fresh = volumes(lab, "fresh")
-    assert keyed.run(restore(lab, fresh)).ok
-    copy = lab.run(lab.spec("copy", mounts=fresh))
-    assert b"thought" in b"".join(lab.engine.archive(copy, "/workspace"))
-    assert b"mine" in b"".join(lab.engine.archive(copy, "/home/agent"))
 
 
 def retention(after: tuple[str, ...] = ()) -> tuple[plan.Op, ...]:
@@ -231,10 +131,6 @@ def retention(after: tuple[str, ...] = ()) -> tuple[plan.Op, ...]:
             id="row", account="test/web", image=TAG, after=("volumes",), **common
         ),
     )  # fmt: skip
-
-
-def images(lab: Lab) -> list[bool]:
-    return [lab.engine.image_id(tag) is not None for tag in (TAG, f"{TAG}-volumes")]
 
 
 def test_a_superfluous_snapshot_goes_with_its_volumes_and_its_row(lab: Lab, keyed: Bench) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any
 
 import typer
 
 from botbottle.cli.context import Context
+from botbottle.cli.routes import PROPOSABLE
 from botbottle.ui.denied import place
 from botbottle.ui.visible import visible
 
@@ -31,7 +33,16 @@ def register(app: typer.Typer) -> None:
         else:
             context.out.writelines(line(d) for d in found)
             context.note_empty(found, f"bb denials: {name} was refused nothing")
+            context.out.flush()
+            context.err.write(way_on(name, found))
         return 0
+
+
+def way_on(name: str, found: Iterable[Mapping[str, Any]]) -> str:
+    """Where to go from what a route could allow; empty when none could."""
+    if not any(denial.get("code") in PROPOSABLE for denial in found):
+        return ""
+    return f"bb routes suggest {name} makes routes of what you want to allow\n"
 
 
 def line(denial: dict[str, Any]) -> str:

@@ -74,7 +74,7 @@ def _bottle(choices: Choices) -> str:
 agent_provider:
   template: {choices.provider}
   auth_token: {choices.variable}
-
+{_login(choices)}
 # Tokens this bottle and all that extend it may spend together.
 budget:
   {choices.key}: {choices.budget}
@@ -86,6 +86,13 @@ budget:
 ---
 What this bottle is for, in your own words.
 """
+
+
+def _login(choices: Choices) -> str:
+    """The other way to log in, for providers with a login of their own on this machine."""
+    if choices.provider == "pi":
+        return ""
+    return f"  # forward_host_credentials: true   # instead: the login of {choices.provider} here\n"
 
 
 def _agent(choices: Choices) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from botbottle.cli.init import write_starter
-from botbottle.cli.starter import BUDGETS, PROVIDERS, Choices
+from botbottle.cli.starter import BUDGETS, PROVIDERS, Choices, files
 from botbottle.errors import BBError, Exit, Refused, UsageError
 from botbottle.load import load
 from botbottle.providers import PROVIDERS as REGISTRY
@@ -104,3 +104,17 @@ def test_a_starter_that_cannot_be_written_says_where_and_leaves_no_part(
         write_starter(tmp_path / "h", Choices(), False, io.StringIO())
     assert caught.value.where == str(tmp_path / "h/settings.yml")
     assert [p for p in (tmp_path / "h").rglob("*") if p.is_file()] == []
+
+
+@pytest.mark.parametrize("provider", ["claude", "codex"])
+def test_the_other_login_of_the_starter_validates_when_it_is_chosen(
+    provider: str, tmp_path: Path
+) -> None:
+    for name, text in files(Choices(provider=provider)).items():
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        lines = [line for line in text.splitlines() if "auth_token:" not in line]
+        path.write_text("\n".join(lines).replace("  # forward", "  forward"))
+    loaded = load(tmp_path)
+    assert loaded.declared is not None, loaded.diagnostics
+    assert loaded.declared.bottles[0].forward_host_credentials

@@ -71,7 +71,7 @@ class Upkeep(Protocol):
 
     def changed_since(self, version: int) -> bool: ...
 
-    def batch(self) -> AbstractContextManager[None]:
+    def batch(self) -> AbstractContextManager[object]:
         """Join the calls inside in one durable transaction; an exception undoes all."""
 
     def close(self) -> None: ...

@@ -9,6 +9,7 @@ once, before the commit, however many requests of the batch add to them.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from operator import add
 from typing import Any
 
@@ -26,9 +27,8 @@ _ADD_ROLLUP = (
     "ON CONFLICT (hour, account, agent, bottle, provider, model) DO UPDATE SET "
     + ", ".join(f"{c} = rollup.{c} + excluded.{c}" for c in _SUMS)
 )
-type Sums = dict[tuple[Any, ...], list[int]]
 
-
+type Pool = tuple[str, str]  # scope and provider
 type Known = dict[Window, list[Any]]  # window → [bucket, tokens booked in it]
 
 _NONE: Known = {}
@@ -44,9 +44,9 @@ class Books:
         self._from = self._until = 0.0  # the hour that ``names`` and ``ends`` are of
         self.names: dict[Window, str] = {}  # bucket of each window
         self.ends: dict[Window, float | None] = {}
-        self._rollup: Sums = {}
-        self._spend: Sums = {}
-        self._spent: dict[tuple[str, str], Known] = {}
+        self._rollup: dict[tuple[str, ...], tuple[int, ...]] = {}
+        self._spend: dict[Pool, list[int]] = {}  # tokens, requests
+        self._spent: dict[Pool, Known] = {}
         self.leases = Reservations(db)
         self.rows = Written(db)
 
@@ -78,14 +78,13 @@ class Books:
             self.ends = {w: windows.resets_at(w, now) for w in WINDOWS}
             fold(self._db, self.names["hour"])
 
-    def spent(self, scope: str, provider: str, window: Window, now: float) -> int:
+    def spent(self, pool: Pool, window: Window, now: float) -> int:
         """Everything booked in the current window, resets ignored."""
-        bucket = self.names[window]
-        known = self._spent.get((scope, provider), _NONE).get(window)
-        if known is None or known[0] != bucket:
+        known = self._spent.get(pool, _NONE).get(window)
+        if known is None or known[0] != self.names[window]:
             self.flush()
-            known = [bucket, gross(self._db, scope, provider, window, now)]
-            self._spent.setdefault((scope, provider), {})[window] = known
+            known = [self.names[window], gross(self._db, *pool, window, now)]
+            self._spent.setdefault(pool, {})[window] = known
         tokens: int = known[1]
         return tokens
 
@@ -95,12 +94,17 @@ class Books:
             self.flush()
 
     def add_rollup(self, key: tuple[str, ...], numbers: tuple[int, ...]) -> None:
-        _add(self._rollup, key, numbers)
+        known = self._rollup.get(key)
+        self._rollup[key] = numbers if known is None else tuple(map(add, known, numbers))
 
-    def add_spend(self, scopes: tuple[str, ...], provider: str, tokens: int, requests: int) -> None:
-        _add(self._spend, (scopes, provider), (tokens, requests))
-        for scope in scopes:
-            for known in self._spent.get((scope, provider), _NONE).values():
+    def add_spend(self, pools: Iterable[Pool], tokens: int, requests: int) -> None:
+        for pool in pools:
+            pending = self._spend.get(pool)
+            if pending is None:
+                pending = self._spend[pool] = [0, 0]
+            pending[0] += tokens
+            pending[1] += requests
+            for known in self._spent.get(pool, _NONE).values():
                 known[1] += tokens  # of a bucket that is over: read again before it is used
 
     def take_back(
@@ -120,18 +124,11 @@ class Books:
             rows = [(*k, *v) for k, v in sorted(self._rollup.items())]
             self._db.insert(_ROLLUP, rows, _ADD_ROLLUP)
         if self._spend:
-            self._db.insert(OPEN, self._open_rows(), ADD_OPEN)
+            hour = self.names["hour"]
+            rows = [(*pool, hour, *numbers) for pool, numbers in sorted(self._spend.items())]
+            self._db.insert(OPEN, rows, ADD_OPEN)
         self.leases.flush()
         self._clear()
-
-    def _open_rows(self) -> list[tuple[Any, ...]]:
-        """One row for each scope and provider."""
-        sums: Sums = {}
-        for (scopes, provider), numbers in self._spend.items():
-            for scope in scopes:
-                _add(sums, (scope, provider), (numbers[0], numbers[1]))
-        hour = self.names["hour"]
-        return [(*key, hour, *numbers) for key, numbers in sorted(sums.items())]
 
     def discard(self) -> None:
         """The transaction is undone: nothing of it was true."""
@@ -143,8 +140,3 @@ class Books:
 
     def _clear(self) -> None:
         self._rollup, self._spend = {}, {}
-
-
-def _add(sums: Sums, key: tuple[Any, ...], numbers: tuple[int, ...]) -> None:
-    known = sums.get(key)
-    sums[key] = list(numbers if known is None else map(add, known, numbers))

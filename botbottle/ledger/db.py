@@ -7,12 +7,12 @@ connections (``BEGIN IMMEDIATE``, or an advisory lock), so check-then-write need
 
 from __future__ import annotations
 
-import threading
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager
 from functools import lru_cache
 from itertools import chain
+from threading import RLock, get_ident
 from typing import Any, Protocol
 
 ROWS = 64  # of one statement; the databases take thousands of values
@@ -40,9 +40,6 @@ def insertion(into: str, columns: int, rows: int, conflict: str) -> str:
     return f"INSERT INTO {into} VALUES {values} {conflict}"  # noqa: S608 - constants and marks
 
 
-_JOINED: AbstractContextManager[None] = nullcontext()
-
-
 class Db(ABC):
     """A connection. Subclasses raise LedgerUnavailable, LedgerCorrupt or Violation, never
     driver errors."""
@@ -53,20 +50,21 @@ class Db(ABC):
     password = ""  # what the connection was made with, for a service that has to make its own
 
     def __init__(self) -> None:
-        self._lock = threading.RLock()
+        self._lock = RLock()
         self._owner = 0  # the thread whose transaction is open
         self.deferred: Deferred | None = None  # flushed before a commit and before reading
         self.transactions = 0  # write transactions begun; a cheap "is this a new one?" check
 
-    def write(self) -> AbstractContextManager[None]:
-        """A durable write transaction; inside another one it simply joins."""
-        return _JOINED if self._owner == threading.get_ident() else self._writing()
+    def write(self) -> AbstractContextManager[object]:
+        """A durable write transaction; inside another one it simply joins: its thread has the
+        lock already."""
+        return self._lock if self._owner == get_ident() else self._writing()
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
         with self._lock:
             self.begin_write()
-            self._owner, self.transactions = threading.get_ident(), self.transactions + 1
+            self._owner, self.transactions = get_ident(), self.transactions + 1
             try:
                 yield
                 self.flush()
@@ -88,7 +86,7 @@ class Db(ABC):
                 yield
                 return
             self.begin_read()
-            self._owner = threading.get_ident()
+            self._owner = get_ident()
             try:
                 yield
             finally:

@@ -131,19 +131,15 @@ class Gate(Governed):
             if config is None:
                 raise errors.Refused(f"unknown account {account!r}", code="BB7301")
             own = bool(lease) and self.books.leases.drop(lease, account)
-            booked = sum([self._book(config.spender, e, own, now) for e in exchanges])
-            pools = [
-                state
-                for provider in {e.provider for e in exchanges}
-                for state in self._states(config, provider, now)
-            ]
-            worst = admission.tightest(pools)
-            return Settled(
-                booked,
-                len(exchanges) - booked,
-                None if worst is None else worst.room,
-                any(p.spent >= p.limit for p in pools),
-            )
+            booked = 0
+            for exchange in exchanges:
+                booked += self._book(config.spender, exchange, own, now)
+            room, crossed = None, False
+            for provider in {e.provider for e in exchanges}:
+                for pool in self._states(config, provider, now):
+                    room = pool.room if room is None else min(room, pool.room)
+                    crossed = crossed or pool.spent >= pool.limit
+            return Settled(booked, len(exchanges) - booked, room, crossed)
 
     def release(self, account: str, lease: str) -> None:
         with self.db.write():

@@ -12,12 +12,11 @@ from msgspec import Struct
 from botbottle.budget import precedence
 from botbottle.budget.admission import PoolState
 from botbottle.ledger.base import load
-from botbottle.ledger.spending import Spender, Spending
+from botbottle.ledger.books import Pool
+from botbottle.ledger.spending import PROVIDERS, Spender, Spending
 from botbottle.model.bottle import Policy, Scope, Window
 
-PROVIDERS = 64  # whose limits are kept at hand for one account: a sidecar may name any
-
-type Governing = tuple[tuple[str, Window, int], ...]  # scope, window, limit
+type Governing = tuple[tuple[Pool, Window, int], ...]  # with its limit
 
 
 class Config(Struct, frozen=True):
@@ -50,18 +49,18 @@ class Governed(Spending):
         ends, reserved = books.ends, books.leases.reserved(now)
         own = books.leases.live(lease) if lease else 0
         states = []
-        for scope, window, limit in governing:
-            spent = books.spent(scope, provider, window, now)
+        for pool, window, limit in governing:
+            spent = books.spent(pool, window, now)
             if self._resets:
-                spent = max(0, spent - self._baseline((scope, provider, window), now))
-            held = reserved.get((scope, provider), 0) - own
-            states.append(PoolState(scope, provider, window, limit, spent, held, ends[window]))
+                spent = max(0, spent - self._baseline((*pool, window), now))
+            held = reserved.get(pool, 0) - own
+            states.append(PoolState(pool[0], provider, window, limit, spent, held, ends[window]))
         return states
 
     def _governing(self, config: Config, provider: str) -> Governing:
         """Which pools govern, kept for the next request."""
         pairs = precedence.governing(config.scopes, provider, config.mode)
-        found = tuple((scope.key, limit.window, limit.tokens) for scope, limit in pairs)
+        found = tuple(((s.key, provider), limit.window, limit.tokens) for s, limit in pairs)
         if len(config.governing) < PROVIDERS:
             config.governing[provider] = found
         return found

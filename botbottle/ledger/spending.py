@@ -11,25 +11,38 @@ reporter's: a bottle cannot move its spending into another window.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import batched
 
 from botbottle.budget import counting, windows
 from botbottle.ledger import corrections
 from botbottle.ledger.base import dump, load
+from botbottle.ledger.books import Pool
 from botbottle.ledger.corrections import EARLIER, Classes, Earlier
 from botbottle.ledger.db import ROWS
 from botbottle.ledger.pools import Pools
 from botbottle.model.usage import Completeness, Exchange, Tokens
 
+PROVIDERS = 64  # of one account that something is kept at hand for: a sidecar may name any
+
 _KNOWN = "SELECT DISTINCT response_id FROM usage WHERE provider = ? AND response_id IN"
 _SINCE = "SELECT scope, since FROM account_scope WHERE account = ?"
+
+type Kind = tuple[int, int, int]  # requests, partial and estimated ones
+
+# By the text, which is what is stored; a member has the hash of its text.
+_KIND: Mapping[str, Kind] = {
+    Completeness.FINAL: (1, 0, 0),
+    Completeness.PARTIAL: (1, 1, 0),
+    Completeness.ESTIMATED: (1, 0, 1),
+}
+_NONE: Kind = (0, 0, 0)  # of a later report of the same response
 
 
 class Spender:
     """What is needed of an account to book its usage."""
 
-    __slots__ = ("agent", "ancestry", "bottle", "count", "name", "scopes")
+    __slots__ = ("_pools", "agent", "ancestry", "bottle", "count", "name", "scopes")
 
     def __init__(
         self,
@@ -45,6 +58,16 @@ class Spender:
         self.bottle = ancestry[0] if ancestry else ""
         self.count = count
         self.scopes = tuple(sorted(scopes))
+        self._pools: dict[str, tuple[Pool, ...]] = {}
+
+    def pools(self, provider: str) -> tuple[Pool, ...]:
+        """What all usage of a provider is added to, kept for the next time."""
+        found = self._pools.get(provider)
+        if found is None:
+            found = tuple((scope, provider) for scope in self.scopes)
+            if len(self._pools) < PROVIDERS:
+                self._pools[provider] = found
+        return found
 
 
 class Spending(Pools):
@@ -56,12 +79,10 @@ class Spending(Pools):
         if earlier:
             known = [row for row in earlier if row.account == who.name] if own else earlier
             return self._book_again(who, exchange, known, earlier[-1].seq + 1, now)
-        counted, tokens = (
-            counting.counted(exchange.tokens, who.count),
-            corrections.classes(exchange.tokens),
-        )
+        counted = counting.counted(exchange.tokens, who.count)
+        tokens = corrections.classes(exchange.tokens)
         self._store(who, exchange, tokens, counted, 0, now)
-        self._add(who, exchange, tokens, counted, _flags(exchange), now)
+        self._add(who, exchange, tokens, counted, _KIND[exchange.completeness], now)
         return True
 
     def expect(self, exchanges: Sequence[Exchange]) -> None:
@@ -92,9 +113,8 @@ class Spending(Pools):
         if corrections.amends(who.name, exchange, known):
             counted = counting.counted(exchange.tokens, who.count)
             self._take_back(who, exchange.provider, known, counted)
-            self._add(
-                who, exchange, corrections.classes(exchange.tokens), counted, _flags(exchange), now
-            )
+            kind = _KIND[exchange.completeness]
+            self._add(who, exchange, corrections.classes(exchange.tokens), counted, kind, now)
             counted -= sum(row.counted for row in known)
             self._store(who, exchange, corrections.less(exchange, known), counted, seq, now)
             return True
@@ -103,7 +123,8 @@ class Spending(Pools):
             return False
         counted = counting.counted(Tokens(*delta), who.count)
         self._store(who, exchange, delta, counted, seq, now)
-        self._add(who, exchange, delta, counted, (0, 0, 0) if known else _flags(exchange), now)
+        kind = _NONE if known else _KIND[exchange.completeness]
+        self._add(who, exchange, delta, counted, kind, now)
         return True
 
     def _take_back(
@@ -116,13 +137,13 @@ class Spending(Pools):
         """
         since = {s: int(n) for s, n in self.db.query(_SINCE, who.name) if s in who.scopes}
         for number, row in enumerate(known):
-            flags = (0, 0, 0) if number else _kind(row.completeness)
+            flags = _NONE if number else _KIND[row.completeness]
             self._report_less(provider, row, flags)
             scopes = tuple(s for s in who.scopes if since[s] < row.id)
             self.books.take_back(scopes, provider, row.counted, flags[0], row.recorded_at)
         self._forgive_less(since, provider, known, counted)
 
-    def _report_less(self, provider: str, row: Earlier, flags: tuple[int, int, int]) -> None:
+    def _report_less(self, provider: str, row: Earlier, flags: Kind) -> None:
         line = load(row.ancestry)
         hour, bottle = windows.bucket("hour", row.recorded_at), line[0] if line else ""
         key = (hour, row.account, row.agent, bottle, provider, row.model)
@@ -156,20 +177,11 @@ class Spending(Pools):
         e: Exchange,
         delta: Classes,
         counted: int,
-        flags: tuple[int, int, int],
+        flags: Kind,
         now: float,
     ) -> None:
         self.books.turn(now)
         hour = self.books.names["hour"]
         key = (hour, who.name, who.agent, who.bottle, e.provider, e.model)
         self.books.add_rollup(key, (*delta, counted, *flags))
-        self.books.add_spend(who.scopes, e.provider, counted, flags[0])
-
-
-def _flags(exchange: Exchange) -> tuple[int, int, int]:
-    return _kind(exchange.completeness)
-
-
-def _kind(completeness: str) -> tuple[int, int, int]:
-    """Counts of requests, partial and estimated responses of one response."""
-    return 1, int(completeness == Completeness.PARTIAL), int(completeness == Completeness.ESTIMATED)
+        self.books.add_spend(who.pools(e.provider), counted, flags[0])

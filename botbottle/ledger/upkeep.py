@@ -181,7 +181,7 @@ class Upkeep(Enforcement):
     def changed_since(self, version: int) -> bool:
         return self.db.version() != version
 
-    def batch(self) -> AbstractContextManager[None]:
+    def batch(self) -> AbstractContextManager[object]:
         return self.db.write()
 
     def close(self) -> None:

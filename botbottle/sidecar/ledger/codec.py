@@ -14,15 +14,16 @@ from pydantic_core import from_json
 from botbottle.sidecar.ledger.wire import MAX_FRAME, VERSION, BadRequest
 
 _ENCODER = msgspec.json.Encoder()
+_DONE = b'{"v":%d,"id":%%b,"ok":true' % VERSION
+_REFUSED = b'{"v":%d,"id":%%b,"ok":false' % VERSION
 
 
 def reply(number: int | None, ok: bool, fields: Any) -> bytes:
     """One reply as bytes; ``fields`` is a mapping or a record. Raises BadRequest when it is too
     long."""
-    name = b"null" if number is None else b"%d" % number
-    head = b'{"v":%d,"id":%b,"ok":%b' % (VERSION, name, b"true" if ok else b"false")
+    head = (_DONE if ok else _REFUSED) % (b"null" if number is None else b"%d" % number)
     body = _ENCODER.encode(fields)
-    line = head + (b"," + body[1:] if len(body) > 2 else b"}") + b"\n"
+    line = b"%b,%b\n" % (head, body[1:]) if len(body) > 2 else head + b"}\n"
     if len(line) > MAX_FRAME:
         raise BadRequest("frame too long")
     return line

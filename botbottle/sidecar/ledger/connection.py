@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Callable
 from typing import cast
 
@@ -29,7 +28,7 @@ class Connection(asyncio.Protocol):
         closed: Callable[[Connection], None],
     ) -> None:
         self.caller = caller
-        self.frames: deque[bytes] = deque()
+        self.frames: list[bytes] = []
         self.queued = False  # in the service's round
         self.malformed = 0
         self._ready, self._opened, self._closed = ready, opened, closed
@@ -44,45 +43,54 @@ class Connection(asyncio.Protocol):
             self.close()
 
     def data_received(self, data: bytes) -> None:
-        *lines, self._buffer = (self._buffer + data).split(b"\n")
+        lines = (self._buffer + data).split(b"\n")
+        self._buffer = lines.pop()
         if len(self._buffer) >= MAX_FRAME:
             lines.append(self._buffer)
             self._buffer = b""
+        frames = self.frames
         for line in lines:
             if line and not line.isspace():
                 frame = line if len(line) < MAX_FRAME else TOO_LONG
-                self.frames.append(frame)
+                frames.append(frame)
                 self._bytes += len(frame)
-        if not self._paused and self._full(1) and self._transport:
+        if len(frames) > MAX_WAITING or self._bytes > MAX_BYTES:
+            self._pause()
+        if frames:
+            self._ready(self)
+
+    def _pause(self) -> None:
+        if self._transport and not self._paused:
             self._paused = True
             self._transport.pause_reading()
-        if self.frames:
-            self._ready(self)
 
     def take(self, most: int) -> list[bytes]:
         """The next frames in order; reading goes on when few are left."""
-        if len(self.frames) <= most:
-            taken, self._bytes = list(self.frames), 0
-            self.frames.clear()
+        taken = self.frames
+        if len(taken) <= most:
+            self.frames, self._bytes = [], 0
         else:
-            taken = [self.frames.popleft() for _ in range(most)]
+            taken, self.frames = taken[:most], taken[most:]
             self._bytes -= sum(map(len, taken))
-        if self._paused and not self._full(2) and self._transport:
-            self._paused = False
-            self._transport.resume_reading()
+        if self._paused:
+            self._resume()
         return taken
 
-    def _full(self, part: int) -> bool:
-        """Whether one ``part``-th of what may wait does."""
-        return len(self.frames) > MAX_WAITING // part or self._bytes > MAX_BYTES // part
+    def _resume(self) -> None:
+        """Read on when half of what may wait is gone."""
+        few = len(self.frames) <= MAX_WAITING // 2 and self._bytes <= MAX_BYTES // 2
+        if few and self._transport:
+            self._paused = False
+            self._transport.resume_reading()
 
     def send(self, data: bytes) -> None:
         """Write replies; a client that never reads them is cut off."""
-        if self._transport is None or self._transport.is_closing():
+        transport = self._transport
+        if transport is None or transport.is_closing():
             return
-        self._transport.write(data)
-        if self._transport.get_write_buffer_size() > MAX_UNREAD:
-            self._transport.abort()
+        transport.write(data)
+        if transport.get_write_buffer_size() > MAX_UNREAD:
+            transport.abort()
 
     def close(self) -> None:
         if self._transport is not None:

@@ -30,14 +30,13 @@ class Bucket:
 
     def take(self, amount: float, now: float) -> bool:
         """Whether ``amount`` was there; nothing is taken when not."""
-        if now != self.at:
-            level = self.level + (now - self.at) * self.rate
-            self.level = level if level < self.burst else self.burst
-            self.at = now
-        if amount > self.level:
-            return False
-        self.level -= amount
-        return True
+        level = self.level + (now - self.at) * self.rate
+        if level > self.burst:
+            level = self.burst
+        self.at = now
+        taken = amount <= level
+        self.level = level - amount if taken else level
+        return taken
 
 
 class Allowance:

@@ -54,10 +54,11 @@ class Service:
         if not connection.queued:
             connection.queued = True
             self._round.append(connection)
-        self._schedule()
+        if not self._scheduled:
+            self._schedule()
 
     def _schedule(self) -> None:
-        if not self._scheduled and self._round:
+        if self._round:
             self._scheduled = True
             asyncio.get_running_loop().call_soon(self._run_batch)
 
@@ -121,13 +122,13 @@ class Service:
     def _answer(self, connection: Connection, line: bytes, known: Known, now: Now) -> bytes:
         number: int | None = None
         try:
-            if line == TOO_LONG:
-                connection.malformed += MAX_MALFORMED  # the rest of it would be read as garbage
-                raise wire.BadRequest("frame too long")
             if known is not None:
                 number, op, arguments = known
                 answer = self._handlers.frequent(connection.caller, op, arguments, now)
             else:
+                if line == TOO_LONG:
+                    connection.malformed += MAX_MALFORMED  # the rest of it would be garbage
+                    raise wire.BadRequest("frame too long")
                 frame = codec.decode(line)
                 number = frame["id"]
                 answer = self._handlers.handle(connection.caller, frame, now)

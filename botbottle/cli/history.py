@@ -20,7 +20,7 @@ from botbottle.ui.desired import unified
 if TYPE_CHECKING:
     from botbottle.ledger.api import Ledger
     from botbottle.ledger.records import Generation
-    from botbottle.model.bottle import Declared, Project
+    from botbottle.model.bottle import Project
 
 
 PLACES = {"ignore_unknown_options": True}  # -1 and -2 are generations, not options
@@ -77,6 +77,8 @@ def register(app: typer.Typer) -> None:
         """Apply an older desired set, with the same approvals as any plan."""
         context: Context = ctx.obj
         session = open_session(context)
+        from botbottle.former import restore
+
         today = load_declared(context, session)
         ledger = session.open_ledger(today)
         try:
@@ -136,16 +138,6 @@ def before_last(ledger: Ledger, project: str) -> Generation:
 
 def document(ledger: Ledger, generation: Generation) -> dict[str, Any]:
     return dict(json.loads(ledger.document(generation.digest) or "{}"))
-
-
-def restore(document: str, project: Project) -> Declared:
-    """The declared set inside a kept document."""
-    from botbottle.model.bottle import BottleSpec, Declared, Settings
-    from botbottle.model.decode import decode
-
-    data = json.loads(document)
-    bottles = tuple(decode(BottleSpec, b) for b in data["bottles"])
-    return Declared(project, bottles, decode(Settings, data["settings"]))
 
 
 def line(place: int, found: Generation) -> str:

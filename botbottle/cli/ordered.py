@@ -7,7 +7,6 @@ ordered by what was last applied of it.
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -16,28 +15,15 @@ from msgspec.structs import replace
 from botbottle.cli.common import open_session, show_diagnostics, unknown
 from botbottle.cli.context import Context
 from botbottle.errors import BBError, Refused, UsageError
+from botbottle.former import Former as Former  # for bb status, too
+from botbottle.former import former, undeclared
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from botbottle.ledger.api import Ledger
     from botbottle.load import Loaded
-    from botbottle.model.bottle import BottleSpec, Declared
+    from botbottle.model.bottle import Declared
     from botbottle.session import Session
-
-SETS = 50  # applied sets that are looked through for a bottle
-
-
-class Former(Struct, frozen=True):
-    """Bottles with an account that today's manifests do not declare: as they were last applied,
-    and those of which no applied set is kept."""
-
-    specs: tuple[BottleSpec, ...] = ()
-    unknown: tuple[str, ...] = ()
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        return tuple(sorted((*(spec.name for spec in self.specs), *self.unknown)))
 
 
 class Reached(Struct, frozen=True):
@@ -60,15 +46,15 @@ def reached(context: Context, names: Sequence[str], everyone: bool) -> Reached:
     session = open_session(context)
     declared, broken = today(context, session)
     here = {b.name for b in declared.bottles}
-    former, trouble = Former(), None
+    gone, trouble = Former(), None
     if everyone or not here.issuperset(names):  # else nothing is read that may fail or hang
         try:
-            former = former_of(session, declared)
+            gone = former_of(session, declared)
         except BBError as error:  # whoever is declared is ordered all the same
             trouble = error
-    if broken is not None and not former.names:
+    if broken is not None and not gone.names:
         declared_or_raise(broken)
-    known = sorted({*here, *former.names})
+    known = sorted({*here, *gone.names})
     for name in names:
         if name not in known:
             raise trouble or unknown(name, known, "bottle", "bb status shows the names")
@@ -79,8 +65,8 @@ def reached(context: Context, names: Sequence[str], everyone: bool) -> Reached:
             code="BB7001",
             hint="bb destroy removes what is not declared any more",
         )
-    _say(context, former, chosen, broken=broken is not None)
-    whole = replace(declared, bottles=(*declared.bottles, *former.specs))
+    _say(context, gone, chosen, broken=broken is not None)
+    whole = replace(declared, bottles=(*declared.bottles, *gone.specs))
     return Reached(session, whole, chosen, broken is not None)
 
 
@@ -103,29 +89,8 @@ def former_of(session: Session, declared: Declared) -> Former:
     ledger = session.reading(declared)
     if ledger is None:
         return Former()
-    prefix = f"{declared.project.id}/"
-    accounts = session.view(declared).registered
-    missing = {key.removeprefix(prefix) for key in accounts if key.startswith(prefix)}
-    missing -= {b.name for b in declared.bottles}
-    specs = _last_applied(ledger, declared, missing)
-    return Former(specs, tuple(sorted(missing - {spec.name for spec in specs})))
-
-
-def _last_applied(
-    ledger: Ledger, declared: Declared, names: Collection[str]
-) -> tuple[BottleSpec, ...]:
-    from botbottle.cli.history import restore
-
-    found: dict[str, BottleSpec] = {}
-    for generation in ledger.generations(declared.project.id, limit=SETS) if names else ():
-        document = ledger.document(generation.digest) or "{}"
-        with suppress(KeyError, TypeError, ValueError):  # of a bb that wrote it in another way
-            for spec in restore(document, declared.project).bottles:
-                if spec.name in names:
-                    found.setdefault(spec.name, spec)
-        if len(found) == len(names):
-            break
-    return tuple(found[name] for name in sorted(found))
+    missing = undeclared(declared, session.view(declared).registered)
+    return former(ledger, declared.project, missing)
 
 
 def _say(context: Context, former: Former, chosen: Collection[str], *, broken: bool) -> None:

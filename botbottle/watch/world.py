@@ -29,6 +29,7 @@ from botbottle.ui.events import Event
 from botbottle.watch.inputs import Inputs
 from botbottle.watch.loop import RENEW
 from botbottle.watch.sources import Manifests
+from botbottle.watch.undeclared import Undeclared, there
 
 LEASE_TTL = 10.0  # seconds
 LOOK = 30.0  # seconds between attempts with what libpq finds: each may wait for a dead server
@@ -49,6 +50,7 @@ class LiveWorld(Struct):
     raises: bool = False  # an edited limit may be raised, as an apply does when it is approved
     saw: Callable[[Inputs], None] = lambda _inputs: None
     changes: int = 0  # how often somebody else had changed the ledger
+    _gone: Undeclared = field(default_factory=Undeclared)
     _version: int = -1
     _epoch: int = field(default=-1)
     _looks: float = 0.0  # monotonic time of the next such attempt
@@ -67,9 +69,14 @@ class LiveWorld(Struct):
         return found, why
 
     def plan(self, declared: Declared) -> Plan:
-        facts = replace(self.session.facts(declared), raises=self.raises)
-        observed = self.session.observe(declared, facts)
+        """Of what is declared, and of what is not any more and must not run."""
+        held = self._gone.held(self.ledger, declared, self.ledger.view(time.time()))
+        whole = replace(declared, bottles=(*declared.bottles, *held))
+        facts = replace(self.session.facts(whole), raises=self.raises)
+        observed = self.session.observe(whole, facts)
         view = self.ledger.view(time.time(), limits_of(declared))
+        held = tuple(spec for spec in self._gone.held(self.ledger, declared, view) if spec in held)
+        declared = there(declared, held, observed, self.session.paths.home_id)
         facts = self.session.with_snapshots(declared, facts, observed, view)
         made, observed = self.session.planned(declared, observed, view, facts)
         self.saw(Inputs(declared=declared, observed=observed, view=view, facts=facts))
@@ -124,7 +131,8 @@ class LiveWorld(Struct):
 
     def standings(self, declared: Declared) -> Mapping[str, str]:
         view = self.ledger.view(time.time())
-        states = states_of(declared, view).items()
+        gone = self._gone.specs(self.ledger, declared, view)
+        states = states_of(replace(declared, bottles=(*declared.bottles, *gone)), view).items()
         return {name: f"{s.policy}:{s.trigger_id}" for name, s in states}
 
     def ledger_changed(self) -> bool:

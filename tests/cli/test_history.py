@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from botbottle.cli.history import before_last, pick, restore
+from botbottle.cli.history import before_last, pick
 from botbottle.errors import UsageError
+from botbottle.former import restore
 from botbottle.ledger import open_ledger
 from botbottle.ledger.api import Ledger
 from botbottle.model import canonical

@@ -127,6 +127,25 @@ def test_orders_reach_a_bottle_that_is_not_declared_any_more_or_whose_manifest_i
     assert small.containers("web") == [], "it stays killed when it is declared again"
 
 
+@pytest.mark.parametrize("policy", ["freeze", "kill"])
+def test_a_watch_enforces_the_budget_of_a_bottle_that_is_not_declared_any_more(
+    live: Live, policy: str
+) -> None:
+    live.agent(extra=SMALL)
+    live.bottle(extra=f"shutdown: {policy}\n")
+    live.apply()
+    (live.home / "agents/web.md").unlink()
+    live.bb("watch", "--once", code=None)
+    assert live.inspect()["State"]["Running"], "it is left to bb apply while it has room"
+    spend(live)
+    live.bb("watch", "--once", code=None)
+    assert [r["policy"] for r in audit(live)] == [policy]
+    if policy == "kill":
+        assert live.containers("web") == []
+    else:
+        assert not live.inspect()["State"]["Running"] and live.json("freezes")["freezes"]
+
+
 def test_a_sidecar_that_hangs_is_stopped_by_an_order_and_refuses_after_it(small: Live) -> None:
     """An agent may keep it busy, or have made it hang: a cutoff waits for nobody's answer."""
     sidecar = small.container(kind="egress")

@@ -1,0 +1,140 @@
+"""Whoever takes a bottle out of the manifests does not switch off what its budget makes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from botbottle.applying import generation
+from botbottle.ledger import open_ledger
+from botbottle.ledger.api import Ledger
+from botbottle.model.bottle import BottleSpec, Declared, Limit, Policy, Scope
+from botbottle.model.plan import (
+    CommitImage,
+    CreateContainer,
+    Plan,
+    RemoveContainer,
+    RetireAccount,
+    StartContainer,
+)
+from botbottle.planner.plan import plan
+from botbottle.watch.select import allowed
+from botbottle.watch.undeclared import Undeclared, there
+from tests.support.worlds import FACTS, World, bottle, declared
+
+EMPTY = Declared(declared().project, (bottle("other"),), declared().settings)
+
+
+def web(policy: Policy) -> BottleSpec:
+    limited = (
+        Scope("agent", "agent:proj-1/web", (Limit("claude", 1000),)),
+        Scope("global", "global"),
+    )
+    return bottle("web", shutdown=policy, scopes=limited)
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Iterator[Ledger]:
+    made = open_ledger(str(tmp_path / "bot-bottle.db"))
+    yield made
+    made.close()
+
+
+def apply(world: World, ledger: Ledger, policy: Policy) -> None:
+    """Both bottles run, and the ledger keeps that they were applied."""
+    now = replace(EMPTY, bottles=(*EMPTY.bottles, web(policy)))
+    world.converge(now)
+    session: Any = SimpleNamespace(applied=lambda _: None)
+    document = generation(session, now, ())
+    ledger.save_generation(now.project.id, document, plan_digest="d", by="ann", now=1.0)
+
+
+def carried_out(world: World, ledger: Ledger) -> Plan:
+    """What a watch does by itself once ``web`` is out of the manifests."""
+    held = Undeclared().held(ledger, EMPTY, world.view)
+    now = there(EMPTY, held, world.observed, FACTS.paths.home_id)
+    part = allowed(plan(now, world.observed, world.view, FACTS), "safe")
+    world.run(part.ops)
+    return part
+
+
+def agents(world: World) -> dict[str, str]:
+    return {c.labels["dev.botbottle.bottle"]: c.state for c in world.by_kind("agent")}
+
+
+@pytest.mark.parametrize("policy", ["freeze", "kill"])
+def test_its_budget_freezes_or_kills_it_as_it_was_last_applied(
+    ledger: Ledger, policy: Policy
+) -> None:
+    world = World()
+    apply(world, ledger, policy)
+    world.spend("web", 1001)
+    part = carried_out(world, ledger)
+    assert agents(world) == {"other": "running"} | ({"web": "exited"} if policy == "freeze" else {})
+    kinds = {type(op) for op in part.ops}
+    assert (CommitImage if policy == "freeze" else RemoveContainer) in kinds
+    assert {op.bottle for op in part.ops} == {"web"}
+    (record,) = world.view.enforced.values()
+    assert record.policy == policy
+    left = {type(op) for op in carried_out(world, ledger).ops}
+    assert left == (set() if policy == "freeze" else {RetireAccount}), "once is enough"
+
+
+@pytest.mark.parametrize("policy", ["freeze", "kill", "cutoff"])
+def test_one_with_room_or_that_is_only_cut_off_is_left_to_an_apply(
+    ledger: Ledger, policy: Policy
+) -> None:
+    world = World()
+    apply(world, ledger, policy)
+    if policy == "cutoff":
+        world.spend("web", 1001)
+    assert not carried_out(world, ledger).ops
+    assert agents(world) == {"other": "running", "web": "running"}
+
+
+def test_nothing_of_it_is_ever_started_or_made(ledger: Ledger) -> None:
+    """Held when it was looked up, free when it is planned: it is no bottle of today."""
+    world = World()
+    apply(world, ledger, "freeze")
+    free = world.view
+    world.spend("web", 1001)
+    held = Undeclared().held(ledger, EMPTY, world.view)
+    now = there(EMPTY, held, world.observed, FACTS.paths.home_id)
+    assert [b.state for b in now.bottles if b.name == "web"] == ["stopped"]
+    made = plan(now, world.observed, free, FACTS)
+    assert not [op for op in made.ops if isinstance(op, StartContainer | CreateContainer)]
+
+
+def test_what_was_applied_is_read_again_only_after_another_apply(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world, known, reads = World(), Undeclared(), list[str]()
+    apply(world, ledger, "cutoff")
+    document = ledger.document
+
+    def counted(digest: str) -> str | None:
+        reads.append(digest)
+        return document(digest)
+
+    monkeypatch.setattr(ledger, "document", counted)
+    for _ in range(3):
+        assert [s.shutdown for s in known.specs(ledger, EMPTY, world.view)] == ["cutoff"]
+    assert len(reads) == 1
+    apply(world, ledger, "kill")
+    assert [s.shutdown for s in known.specs(ledger, EMPTY, world.view)] == ["kill"]
+
+
+def test_one_without_a_container_takes_no_part(ledger: Ledger) -> None:
+    world = World()
+    apply(world, ledger, "kill")
+    world.spend("web", 1001)
+    held = Undeclared().held(ledger, EMPTY, world.view)
+    assert [s.name for s in held] == ["web"]
+    gone = replace(world.observed, containers=())
+    assert there(EMPTY, held, gone, FACTS.paths.home_id) == EMPTY
+    assert there(EMPTY, held, world.observed, "other-home") == EMPTY

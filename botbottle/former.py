@@ -46,6 +46,25 @@ def former(ledger: Ledger, project: Project, missing: Collection[str]) -> Former
     return Former(specs, tuple(sorted({*missing} - {spec.name for spec in specs})))
 
 
+class Formers(Struct):
+    """Looks them up again and again: what was applied is read anew only after another apply."""
+
+    _known: tuple[frozenset[str], int] = (frozenset(), 0)
+    _found: Former = Former()
+
+    def of(self, ledger: Ledger, declared: Declared, accounts: Collection[str]) -> Former:
+        """Those among ``accounts`` that ``declared`` lacks. Raises LedgerError."""
+        missing = undeclared(declared, accounts)
+        if not missing:
+            return Former()
+        newest = ledger.generations(declared.project.id, limit=1)
+        known = missing, newest[0].id if newest else 0
+        if known != self._known:
+            self._found = former(ledger, declared.project, missing)
+            self._known = known
+        return self._found
+
+
 def restore(document: str, project: Project) -> Declared:
     """The declared set inside a kept document. Raises KeyError, TypeError or ValueError for one
     that another bb wrote in another way."""

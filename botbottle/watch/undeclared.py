@@ -7,10 +7,10 @@ would switch a freeze or a kill off.
 
 from __future__ import annotations
 
-from msgspec import Struct
+from msgspec import Struct, field
 from msgspec.structs import replace
 
-from botbottle.former import former, undeclared
+from botbottle.former import Formers
 from botbottle.ledger.api import Ledger
 from botbottle.model import labels
 from botbottle.model.bottle import BottleSpec, Declared
@@ -21,24 +21,15 @@ from botbottle.planner.plan import states_of
 
 
 class Undeclared(Struct):
-    """Looks them up; what was applied is read again only after another apply."""
+    """Looks them up."""
 
-    _known: tuple[frozenset[str], int] = (frozenset(), 0)
-    _specs: tuple[BottleSpec, ...] = ()
+    _formers: Formers = field(default_factory=Formers)
 
     def specs(self, ledger: Ledger, declared: Declared, view: LedgerView) -> tuple[BottleSpec, ...]:
         """All of them, by name. None is to be started or made, whatever the ledger says meanwhile,
         so each is stopped as far as its manifest goes."""
-        missing = undeclared(declared, view.registered)
-        if not missing:
-            return ()
-        newest = ledger.generations(declared.project.id, limit=1)
-        known = missing, newest[0].id if newest else 0
-        if known != self._known:
-            found = former(ledger, declared.project, missing).specs
-            self._specs = tuple(replace(spec, state="stopped") for spec in found)
-            self._known = known
-        return self._specs
+        found = self._formers.of(ledger, declared, view.registered).specs
+        return tuple(replace(spec, state="stopped") for spec in found)
 
     def held(self, ledger: Ledger, declared: Declared, view: LedgerView) -> tuple[BottleSpec, ...]:
         """Those that must not run. A cutoff is the sidecar's own work and needs nobody."""

@@ -39,6 +39,20 @@ def row(world: World, activity: Activity | None = None, **seen: object) -> Row:
     return found
 
 
+def test_a_bottle_that_is_not_declared_any_more_is_shown_while_it_is_there() -> None:
+    world, old = World(), bottle("old")
+    world.converge(declared(bottle(), old))
+    rows = picture(world, former=(old,)).rows
+    assert [(r.bottle, r.declared, r.state) for r in rows] == [
+        ("old", "no", "running"),
+        ("web", "started", "running"),
+    ]
+    hold = HoldRecord("proj-1/old", "cutoff", "operator", "late", "h1", NOW)
+    view = replace(world.view, holds={"proj-1/old": hold})
+    held = picture(world, former=(old,), view=view).rows[0].held
+    assert held is not None and (held.policy, held.way_out) == ("cutoff", "bb apply removes it")
+
+
 @pytest.fixture
 def converged() -> World:
     world = World()

@@ -6,9 +6,13 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
+from botbottle.applying import generation
 from botbottle.errors import EngineUnreachable, LedgerUnavailable
 from botbottle.ledger import open_ledger
 from botbottle.ledger.api import Ledger
@@ -204,3 +208,26 @@ def test_a_bug_is_told_without_its_text_and_looking_goes_on(stage: Stage) -> Non
     assert "engine: this is a bug: KeyError" in found.problems
     stage.broken.clear()
     stage.sees(lambda f: not f.problems and f.rows[0].state == "running")
+
+
+def test_a_bottle_that_left_the_manifests_stays_in_sight_while_it_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, world = tmp_path / "bot-bottle.db", World()
+    both, one = declared(bottle(), bottle("old")), declared(bottle())
+    ledger = open_ledger(str(path))
+    world.converge(both)
+    session: Any = SimpleNamespace(applied=lambda _: None)
+    for spec in both.bottles:
+        ledger.register(f"proj-1/{spec.name}", spec.scopes)
+    kept = generation(session, both, ())
+    ledger.save_generation(both.project.id, kept, plan_digest="d", by="ann", now=1.0)
+    source = LiveSource(lambda: Desk(path, world, one), one)
+    assert [(r.bottle, r.declared, r.state) for r in source.snapshot().rows] == [
+        ("old", "no", "running"),
+        ("web", "started", "running"),
+    ]
+    left = (c for c in world.observed.containers if c.labels["dev.botbottle.bottle"] != "old")
+    world.observed = replace(world.observed, containers=tuple(left))
+    assert [r.bottle for r in source.snapshot().rows] == ["web"]
+    ledger.close()

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from botbottle.ledger.records import Heartbeat, Proposal
 from botbottle.model.bottle import BottleSpec, Declared
@@ -20,10 +21,13 @@ from botbottle.planner.wanted import providers_of
 from botbottle.ui.top.activity import Activity
 from botbottle.ui.top.model import Ask, Fleet, Hold, Row, budget_of
 
+REMOVES = "bb apply removes it"  # a bottle that is not declared any more
+
 
 class Seen(Struct, frozen=True):
     """Everything a picture is made of. ``observed`` and ``plan`` are None until the engine
-    answered for the first time."""
+    answered for the first time. ``former``: bottles that are there, as they were last applied, and
+    not declared any more."""
 
     declared: Declared
     home_id: str
@@ -34,13 +38,19 @@ class Seen(Struct, frozen=True):
     proposals: Sequence[Proposal] = ()
     heartbeats: Mapping[str, Heartbeat] = field(default_factory=dict)
     problems: tuple[str, ...] = ()
+    former: tuple[BottleSpec, ...] = ()
+
+    @property
+    def everyone(self) -> Declared:
+        """Also what is not declared any more."""
+        return replace(self.declared, bottles=(*self.declared.bottles, *self.former))
 
 
 def fleet(seen: Seen, activity: Activity, now: float) -> Fleet:
     """The picture at ``now``, bottles by name."""
     project = seen.declared.project.id
-    pools, states = pools_by_scope(seen.view), states_of(seen.declared, seen.view)
-    bottles = sorted(seen.declared.bottles, key=lambda b: b.name)
+    pools, states = pools_by_scope(seen.view), states_of(seen.everyone, seen.view)
+    bottles = sorted(seen.everyone.bottles, key=lambda b: b.name)
     live = {c.name: c for c in seen.observed.containers} if seen.observed else {}
     parts = {
         b.name: places(seen.observed, live, names(seen.home_id, project, b.name)) for b in bottles
@@ -73,12 +83,14 @@ def row(
     providers = providers_of(spec)
     beat = seen.heartbeats.get(key)
     status = beat.status if beat else {}
+    gone = spec in seen.former  # and no order on it is lifted before it is declared
+    out = REMOVES if gone else held.way_out
     return Row(
         bottle=spec.name,
         account=key,
         agent=spec.agent,
         provider=spec.template,
-        declared=spec.state,
+        declared="no" if gone else spec.state,
         state=state(spec.state, *parts, held),
         agent_state=parts[0],
         sidecar=parts[1],
@@ -90,7 +102,7 @@ def row(
         denials=number(status.get("denied")),
         proposals=sum(1 for p in seen.proposals if p.account == key),
         drift=drift(seen.plan, spec.name),
-        held=None if held.free else Hold(held.policy, held.message, held.way_out),
+        held=None if held.free else Hold(held.policy, held.message, out),
     )
 
 

@@ -27,7 +27,7 @@ def detail(
     seen: Seen, ledger: Ledger | None, bottle: str, minutes: tuple[int, ...], now: float
 ) -> Detail:
     """One bottle. Raises LedgerError."""
-    spec = next((b for b in seen.declared.bottles if b.name == bottle), None)
+    spec = next((b for b in seen.everyone.bottles if b.name == bottle), None)
     if spec is None:
         return Detail(bottle, problem="no manifest declares it any more")
     reach = reach_of(seen, spec)

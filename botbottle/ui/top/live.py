@@ -16,13 +16,15 @@ from typing import Protocol
 from msgspec.structs import replace
 
 from botbottle.errors import BBError
+from botbottle.former import Formers
 from botbottle.ledger.api import Ledger
 from botbottle.ledger.records import ExchangeRow
-from botbottle.model.bottle import Declared
+from botbottle.model.bottle import BottleSpec, Declared
 from botbottle.model.ledger_view import LedgerView
 from botbottle.model.paths import HomePaths
 from botbottle.model.resources import Observed
 from botbottle.planner.facts import Facts
+from botbottle.planner.names import names
 from botbottle.planner.plan import plan
 from botbottle.ui.top import build, closely
 from botbottle.ui.top.activity import Activity
@@ -77,6 +79,7 @@ class LiveSource:
         self._seen = build.Seen(declared, "")
         self._problems: dict[str, str] = {}
         self._activity = Activity()
+        self._formers = Formers()  # of the thread that asks the engine
         self._publish: Callable[[Fleet], None] = lambda _: None
         self._stopping = threading.Event()
         self._hurry = {"ledger": threading.Event(), "engine": threading.Event()}
@@ -223,10 +226,13 @@ class LiveSource:
         view = world.view(declared)
         facts = world.with_snapshots(declared, facts, observed, view)
         made = plan(declared, observed, view, facts)
+        ledger = world.reading(declared)
+        gone = self._formers.of(ledger, declared, view.registered).specs if ledger else ()
         with self._lock:
             self._seen = replace(
                 self._seen,
                 declared=declared,
+                former=present(gone, observed, world.paths.home_id),
                 home_id=world.paths.home_id,
                 observed=observed,
                 observed_at=time.time(),
@@ -248,6 +254,15 @@ class LiveSource:
     def _well(self, name: str) -> None:
         with self._lock:
             self._problems.pop(name, None)
+
+
+def present(
+    specs: tuple[BottleSpec, ...], observed: Observed, home_id: str
+) -> tuple[BottleSpec, ...]:
+    """Those that have an agent or a sidecar."""
+    there = {c.name for c in observed.containers}
+    called = ((spec, names(home_id, spec.project, spec.name)) for spec in specs)
+    return tuple(spec for spec, n in called if not there.isdisjoint((n.agent, n.egress)))
 
 
 def new_rows(ledger: Ledger, newest: int) -> list[ExchangeRow]:

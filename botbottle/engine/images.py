@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import json
 import re
@@ -17,6 +18,7 @@ from botbottle.engine.lookup import image_id, target
 from botbottle.errors import EngineError, ImageBuildFailed, Transient
 from botbottle.model.plan import Ref
 
+PIECE = 1024**2  # bytes of a tar that are sent at once
 _LAST_LINES = 20  # of a failed build's output
 
 type Progress = Callable[[str], None]
@@ -61,8 +63,9 @@ def build(
 
 def import_tar(connection: Connection, path: str, *, tag: str, labels: Labels) -> str:
     """Make an image of one layer from a root file system's tar (plain or compressed)."""
-    with Path(path).open("rb") as data:
-        return import_stream(connection, data, tag=tag, labels=labels)
+    with Path(path).open("rb") as file:
+        pieces = iter(functools.partial(file.read, PIECE), b"")
+        return import_stream(connection, pieces, tag=tag, labels=labels)
 
 
 def import_stream(
@@ -79,7 +82,7 @@ def import_stream(
         answer = client.post(
             f"{client.base_url}/v{client.api_version}/images/create",
             params=params,
-            data=data,
+            data=iter(data),  # of anything else it would make a form
             headers={"Content-Type": "application/x-tar"},
             timeout=None,
             stream=True,

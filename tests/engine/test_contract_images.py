@@ -130,7 +130,7 @@ def test_an_image_made_of_pieces_fills_volumes_that_are_empty_and_no_others(lab:
 def test_a_label_of_an_image_made_of_pieces_is_kept_to_the_letter(lab: Lab, text: str) -> None:
     tag = f"bbt-{lab.home}:label"
     marks = (*lab.labels("snapshot"), (labels.SPEC, text))
-    lab.engine.import_stream(iter((bytes(1024),)), tag=tag, labels=marks)
+    lab.engine.import_stream([bytes(512), bytes(512)], tag=tag, labels=marks)
     (image,) = lab.engine.images(f"{labels.HOME}={lab.home}")
     assert image.labels[labels.SPEC] == text
 

@@ -173,7 +173,8 @@ class Db(ABC):
 
     @abstractmethod
     def backup(self, path: str) -> bool:
-        """A copy in the backend's own form, if it has one."""
+        """A copy in the backend's own form, if it has one. Raises LedgerCorrupt when it would be
+        a damaged one, OSError when there is no room for it."""
 
     @abstractmethod
     def replaced(self) -> bool:

@@ -6,11 +6,12 @@ once and ignores the busy timeout, so writers always begin as writers.
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -166,13 +167,20 @@ class SqliteDb(Db):
         self.query("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def backup(self, path: str) -> bool:
-        with self._mapped(), self._lock:
-            target = sqlite3.connect(path)
+        """Pages are copied as they are, so the copy is looked at: a damaged one would take the
+        place of a sound one."""
+        with self._mapped(), closing(sqlite3.connect(path)) as target:
             try:
-                self._c.backup(target)
+                with self._lock:
+                    self._c.backup(target)
                 target.execute("PRAGMA journal_mode=DELETE")
-            finally:
-                target.close()
+            except sqlite3.OperationalError as error:  # the source is only read
+                if _code(error) in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY):
+                    raise OSError(errno.ENOSPC, str(error)) from error
+                raise
+            found = str(target.execute("PRAGMA quick_check(1)").fetchone()[0])
+        if found != "ok":
+            raise corrupt(self.path, found)
         return True
 
     def relieve(self) -> None:
@@ -217,10 +225,12 @@ def _place(path: str) -> tuple[int, int] | None:
 
 
 def _is_busy(error: sqlite3.Error) -> bool:
-    return getattr(error, "sqlite_errorcode", 0) & 0xFF in (
-        sqlite3.SQLITE_BUSY,
-        sqlite3.SQLITE_LOCKED,
-    )
+    return _code(error) in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+
+
+def _code(error: sqlite3.Error) -> int:
+    """The primary result code; 0 when the driver made the error."""
+    return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF
 
 
 def corrupt(path: str, detail: str) -> errors.LedgerCorrupt:
@@ -238,7 +248,7 @@ def mapped(error: sqlite3.Error, path: str) -> errors.LedgerError | Violation:
     text = str(error)
     if isinstance(error, sqlite3.IntegrityError | sqlite3.DataError):
         return Violation(text)
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    code = _code(error)
     if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
         return corrupt(path, text)
     if _is_busy(error):

@@ -200,7 +200,9 @@ def _new_file(path: str) -> Iterator[Path]:
         temporary.rename(target)
     except OSError as error:
         raise errors.LedgerUnavailable(
-            f"cannot write: {error.strerror}", where=path, hint="is the directory writable?"
+            f"cannot write: {error.strerror}",
+            where=path,
+            hint="is there room, and is the directory writable?",
         ) from error
     finally:
         temporary.unlink(missing_ok=True)

@@ -1,6 +1,7 @@
 """Upkeep: check finds what is wrong, backup restores, retention keeps sums and the audit."""
 
 import json
+import sqlite3
 import stat
 
 import pytest
@@ -90,6 +91,45 @@ def test_a_file_that_cannot_be_written_is_an_error_that_leaves_nothing(full, tmp
     with pytest.raises(errors.LedgerUnavailable):
         full.backup(str(tmp_path / "dir"))
     assert [p.name for p in tmp_path.iterdir() if p.name.endswith(".part")] == []
+
+
+def test_a_damaged_ledger_takes_the_place_of_no_backup(tmp_path, now, monkeypatch):
+    monkeypatch.setattr("botbottle.ledger.opening.QUICK_CHECK_BYTES", 0)  # as one too large for it
+    ledger, target = open_ledger(str(tmp_path / "bot-bottle.db")), tmp_path / "copy.db"
+    register(ledger)
+    spend(ledger, 10, now)
+    ledger.vacuum()
+    page = int(ledger.db.value("SELECT rootpage FROM sqlite_master WHERE name = 'journal'"))
+    ledger.close()
+    with (tmp_path / "bot-bottle.db").open("r+b") as file:
+        file.seek((page - 1) * 4096)
+        file.write(b"\x0d\xff\xff\xff" * 64)
+    target.write_text("an older copy")
+    ledger = open_ledger(str(tmp_path / "bot-bottle.db"))
+    spend(ledger, 10, now)  # nothing that is asked for here is damaged
+    with pytest.raises(errors.LedgerCorrupt):
+        ledger.backup(str(target))
+    ledger.close()
+    assert target.read_text() == "an older copy"
+
+
+def test_a_backup_without_room_names_the_backup_not_the_ledger(tmp_path, now, monkeypatch):
+    ledger = open_ledger(str(tmp_path / "bot-bottle.db"))
+    register(ledger)
+    connect = sqlite3.connect
+
+    def small(path):
+        connection = connect(path)
+        connection.execute("PRAGMA max_page_count=4")
+        return connection
+
+    monkeypatch.setattr(sqlite3, "connect", small)
+    with pytest.raises(errors.LedgerUnavailable) as caught:
+        ledger.backup(str(tmp_path / "copy.db"))
+    ledger.close()
+    assert caught.value.where == str(tmp_path / "copy.db")
+    assert "full" in str(caught.value) and "room" in caught.value.hint
+    assert not list(tmp_path.glob("copy*"))
 
 
 def test_retention_deletes_rows_and_keeps_every_sum(full, now):

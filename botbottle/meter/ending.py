@@ -47,10 +47,10 @@ class Ending:
         """Whether the output can only be guessed, from the size of the body."""
         if self.body.broken:
             return True
-        if tally.tokens.total:
+        whole, unknown = self.body.whole, self.call.dialect is Dialect.UNKNOWN
+        if tally.tokens.output if whole and not unknown else tally.tokens.total:
             return False
-        unknown = self.call.dialect is Dialect.UNKNOWN
-        return self.body.whole or unknown or (bool(self.body.dropped) and not tally.deltas)
+        return whole or unknown or (bool(self.body.dropped) and not tally.deltas)
 
     def results(self) -> list[Exchange]:
         """Of a file of many rows: one for what could not be read of it."""

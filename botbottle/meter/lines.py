@@ -126,7 +126,8 @@ class ServerSentEvents:
         if name == b"data":
             self._add(value)
         elif name == b"event":
-            self._event = value.decode("utf-8", "replace")
+            told = value.decode("utf-8", "replace")
+            self._event = "" if told in (WHOLE, DONE) else told
 
     def _add(self, value: bytes) -> None:
         """One more line of data; many short ones take no more memory than a long one."""

@@ -100,6 +100,11 @@ class Tally:
         """The provider's numbers for all that has passed so far."""
         self.tokens, self.since = tokens, (self.deltas, self.weight)
 
+    def told(self, output: Any) -> bool:
+        """Whether the provider's figure for output can be the final one: it is a count, or is left
+        out where nothing was written."""
+        return count(output) is not None or (output is None and not self.deltas)
+
     @property
     def all_counted(self) -> bool:
         """Whether no output has come since the provider's last numbers."""

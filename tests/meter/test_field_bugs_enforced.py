@@ -7,6 +7,7 @@ import json
 import pytest
 
 from botbottle.meter import (
+    Dialect,
     Kind,
     Reason,
     WebSocketMeter,
@@ -83,6 +84,11 @@ def test_bug_25_no_surface_of_a_provider_leads_around_the_gate(host: str, path: 
     assert found is not None
     assert found.gated
     assert found.metered
+
+
+def test_bug_25_slashes_too_many_hide_no_dialect() -> None:
+    for path in ("/v1//messages/", "//v1/messages", "/v1/x/../messages"):
+        assert call((CLAUDE[0], path)).dialect is Dialect.ANTHROPIC
 
 
 def test_bug_25_a_get_that_asks_to_be_taken_for_a_post_is_gated() -> None:

@@ -53,6 +53,7 @@ class AnthropicReader:
     def __init__(self) -> None:
         self.tally = Tally()
         self._usage: dict[str, Any] = {}
+        self._counted = 0  # pieces of output when the provider last told how much there is
 
     def read(self, event: str, doc: dict[str, Any]) -> bool:
         """Fold in one document; ``message_stop``, ``error`` and a whole message are terminal."""
@@ -64,11 +65,15 @@ class AnthropicReader:
             case "message_start":
                 self._message(as_dict(doc.get("message")))
             case "message_delta":
-                self.merge(as_dict(doc.get("usage")))
-                self.tally.complete = as_dict(doc.get("delta")).get("stop_reason") is not None
+                usage = as_dict(doc.get("usage"))
+                self.merge(usage)
+                if count(usage.get("output_tokens")) is not None:
+                    self._counted = self.tally.deltas
+                stopped = as_dict(doc.get("delta")).get("stop_reason") is not None
+                self.tally.complete = stopped and self._all_counted
             case "message_stop":
-                self.tally.complete = self.tally.complete or bool(self._usage)
-                return self.tally.complete
+                self.tally.complete = bool(self._usage) and self._all_counted
+                return bool(self._usage)
             case "message":
                 self._message(doc)
                 self.tally.complete = bool(self._usage)
@@ -77,6 +82,11 @@ class AnthropicReader:
                 self._error(as_dict(doc.get("error")))
                 return True
         return False
+
+    @property
+    def _all_counted(self) -> bool:
+        """Whether no output has come since: the number that a stream opens with stands for none."""
+        return self._counted == self.tally.deltas
 
     def merge(self, usage: dict[str, Any]) -> None:
         """Fold one usage object in: input by maximum, output by last value."""

@@ -87,8 +87,8 @@ class ConverseReader:
         usage = as_dict(doc.get("usage"))
         if count(usage.get("inputTokens")) is None:
             return False
-        self.tally.tokens = converse_tokens(usage)
-        self.tally.input_known = self.tally.complete = True
+        self.tally.tokens, self.tally.input_known = converse_tokens(usage), True
+        self.tally.complete = self.tally.told(usage.get("outputTokens"))
         return True
 
 

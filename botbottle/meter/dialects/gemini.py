@@ -15,6 +15,8 @@ from botbottle.meter.lines import WHOLE
 from botbottle.meter.tally import Tally, as_dict, as_list, as_str, count, n
 from botbottle.model.usage import Tokens
 
+_OUTPUT = ("candidatesTokenCount", "responseTokenCount", "thoughtsTokenCount")
+
 
 def to_tokens(usage: dict[str, Any]) -> Tokens:
     """Disjoint classes of one ``usageMetadata``; the total, if larger, adds to the output."""
@@ -32,6 +34,11 @@ def to_tokens(usage: dict[str, Any]) -> Tokens:
     )
 
 
+def _is_odd(usage: dict[str, Any]) -> bool:
+    """Whether a figure for output is no count. One that is left out is zero (proto3's JSON)."""
+    return any(name in usage and count(usage[name]) is None for name in _OUTPUT)
+
+
 class GeminiReader:
     """Folds Gemini chunks into a tally. ``choices`` is the number of candidates asked for."""
 
@@ -39,6 +46,7 @@ class GeminiReader:
         self.tally = Tally()
         self._choices = max(1, choices)
         self._finished: set[int] = set()
+        self._odd = False
 
     def read(self, event: str, doc: dict[str, Any]) -> bool:
         """Fold in one chunk; a whole answer is terminal when its candidates have finished and
@@ -52,10 +60,10 @@ class GeminiReader:
         usage = as_dict(chunk.get("usageMetadata"))
         if count(usage.get("promptTokenCount")) is not None:
             tally.counted(to_tokens(usage))
-            tally.input_known = True
+            tally.input_known, self._odd = True, _is_odd(usage)
         self._failure(as_dict(chunk.get("error")))
         done = self._done(chunk)
-        ended = tally.input_known and tally.all_counted
+        ended = tally.input_known and tally.all_counted and not self._odd
         tally.complete = ended and (done or bool(self._finished))
         return ended and done and event == WHOLE
 

@@ -46,4 +46,4 @@ class OllamaReader:
         )
         # Without a prompt count the answer is over but its input is only estimated.
         self.tally.input_known = prompt is not None
-        self.tally.complete = prompt is not None
+        self.tally.complete = prompt is not None and self.tally.told(doc.get("eval_count"))

@@ -1,5 +1,5 @@
 """OpenAI Chat Completions and what is shaped like it: legacy completions, embeddings, images,
-OpenRouter, Azure, vLLM, Ollama's ``/v1``, and any compatible host.
+transcriptions, OpenRouter, Azure, vLLM, Ollama's ``/v1``, and any compatible host.
 
 A stream tells usage in one chunk with ``choices: []`` after the chunk with ``finish_reason``, and
 only when ``stream_options.include_usage`` was asked for. Some servers put cumulative usage into
@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from botbottle.meter.dialects.openai_usage import is_usage, to_tokens
+from botbottle.meter.dialects.openai_usage import is_usage, output_of, to_tokens
 from botbottle.meter.leftover import strings
 from botbottle.meter.lines import DONE, WHOLE
 from botbottle.meter.tally import Tally, as_dict, as_list, as_str
@@ -36,6 +36,7 @@ class ChatReader:
         for choice in map(as_dict, as_list(doc.get("choices"))):
             self._choice(choice)
         self._finished = self._finished or event == WHOLE
+        self._media(as_str(doc.get("type")), doc)
         self._take_usage(doc)
         self._failure(as_dict(doc.get("error")))
         tally.complete = self._finished and self._fresh
@@ -50,7 +51,7 @@ class ChatReader:
         # Groq's first streaming format kept usage in an extension object.
         usage = as_dict(doc.get("usage")) or as_dict(as_dict(doc.get("x_groq")).get("usage"))
         if is_usage(usage):
-            self._usage = True
+            self._usage = self.tally.told(output_of(usage))
             self.tally.counted(to_tokens(usage))
             self.tally.input_known = self.tally.tokens.total_input > 0
 
@@ -66,6 +67,12 @@ class ChatReader:
         if any(calls):
             pieces += strings([*calls])
         self.tally.wrote_any(pieces, delta)
+
+    def _media(self, kind: str, doc: dict[str, Any]) -> None:
+        """Streams of transcriptions, speech and images are made of typed events."""
+        if kind.endswith(".delta"):
+            self.tally.wrote(as_str(doc.get("delta")))
+        self._finished = self._finished or kind.endswith((".done", ".completed"))
 
     def _failure(self, error: dict[str, Any]) -> None:
         if error:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from botbottle.meter.dialects.openai_usage import is_usage, to_tokens, tool_sides
+from botbottle.meter.dialects.openai_usage import is_usage, output_of, to_tokens, tool_sides
 from botbottle.meter.tally import Tally, as_dict, as_str
 
 TERMINAL = frozenset(
@@ -63,7 +63,8 @@ class ResponsesReader:
         usage = as_dict(response.get("usage"))
         if is_usage(usage):
             tally.tokens, tally.input_known = to_tokens(usage), True
-            tally.complete = as_str(response.get("status")) not in RUNNING
+            over = as_str(response.get("status")) not in RUNNING
+            tally.complete = over and tally.told(output_of(usage))
         tally.sides = tool_sides(as_dict(response.get("tool_usage")))
         if as_str(response.get("status")) in ("failed", "cancelled"):
             self._fail(as_dict(response.get("error")), as_str(response.get("status")))

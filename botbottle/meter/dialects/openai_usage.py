@@ -23,6 +23,11 @@ def is_usage(usage: dict[str, Any]) -> bool:
     return any(count(usage.get(name)) is not None for name in names)
 
 
+def output_of(usage: dict[str, Any]) -> Any:
+    """The figure for output as it stands there."""
+    return _first(usage, "completion_tokens", "output_tokens")
+
+
 def _writes(details: dict[str, Any], room: int) -> tuple[int, int]:
     """Cache writes as (unspecified TTL, longer than five minutes), at most ``room`` together."""
     written = min(n(details.get("cache_write_tokens")), room)
@@ -41,7 +46,7 @@ def to_tokens(usage: dict[str, Any]) -> Tokens:
     hit = n(cached if cached is not None else usage.get("prompt_cache_hit_tokens"))
     read = min(hit, given)
     short, long = _writes(details, given - read)
-    output = n(_first(usage, "completion_tokens", "output_tokens"))
+    output = n(output_of(usage))
     output = max(output, n(usage.get("total_tokens")) - given)
     out_details = as_dict(
         _first(usage, "completion_tokens_details", "output_tokens_details", "output_token_details")

@@ -56,7 +56,7 @@ def egress_spec(
         command=(
             "python3", "-m", "botbottle.sidecar.egress",
             "--listen", inner, "--dns-answer", inner, "--name", spec.name,
-            "--system", "/run/bb/system.pem",
+            "--peers", subnet, "--system", "/run/bb/system.pem",
         ),
         mounts=(
             Mount("bind", "/run/bb/ledger", paths.socket_dir, read_only=True),

@@ -22,6 +22,7 @@ def parse(arguments: list[str] | None = None) -> Settings:
     parser = argparse.ArgumentParser(prog="botbottle.sidecar.egress", description=__doc__)
     add = parser.add_argument
     add("--listen", default=_DEFAULT.listen, help="address to listen on")
+    add("--peers", default=_DEFAULT.peers, help="network that is served (CIDR)")
     add("--proxy-port", type=int, default=_DEFAULT.proxy_port, help="explicit proxy")
     add("--https-port", type=int, default=_DEFAULT.https_port, help="TLS by name; -1: off")
     add("--http-port", type=int, default=_DEFAULT.http_port, help="HTTP by name; -1: off")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import ipaddress
 import random
 import signal
 import sys
@@ -32,6 +33,7 @@ class Settings:
     """Everything the process is told. Port 0 picks a free one, -1 leaves the listener out."""
 
     listen: str = "0.0.0.0"  # noqa: S104 - the bottle's internal network, and nothing else
+    peers: str = "0.0.0.0/0"  # a sidecar's addresses are reached from its outer network, too
     proxy_port: int = 9099
     https_port: int = 443
     http_port: int = 80
@@ -54,6 +56,7 @@ class App:
         self._settings = settings
         authority = open_authority(settings.ca, f"botbottle {settings.name}")
         publish(authority, settings.public, settings.system)
+        self._peers = ipaddress.IPv4Network(settings.peers)
         hosts = read_hosts(settings.hosts) if settings.hosts else {}
         resolver = Resolver(hosts, settings.trusted_networks)
         self.sidecar = Sidecar(authority, connect(settings), resolver, Log(), keep=settings.ca)
@@ -79,7 +82,7 @@ class App:
     async def _listen(self, listener: Listener, port: int) -> None:
         if port < 0:
             return
-        factory = functools.partial(self.sidecar.accept, listener)
+        factory = functools.partial(self.sidecar.accept, listener, self._peers)
         loop = asyncio.get_running_loop()
         server = await loop.create_server(factory, self._settings.listen, port, backlog=256)
         self._keep(listener, server)

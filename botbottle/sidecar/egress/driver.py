@@ -15,6 +15,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 from functools import partial
+from ipaddress import IPv4Network
 from typing import Any, Protocol, cast
 
 from mitmproxy.connection import Client, Connection, ConnectionState, Server
@@ -28,7 +29,7 @@ from botbottle.sidecar.egress.carrier import Listener
 from botbottle.sidecar.egress.connecting import Opening, Resolving
 from botbottle.sidecar.egress.layers import CutStream, Http
 from botbottle.sidecar.egress.leaving import Leaving
-from botbottle.sidecar.egress.link import Link
+from botbottle.sidecar.egress.link import AgentLink, Link
 from botbottle.sidecar.egress.log import Log, described
 from botbottle.sidecar.egress.options import LayerOptions
 from botbottle.sidecar.egress.pressure import Pressure
@@ -83,9 +84,9 @@ class Driver:
         self.outer: Http | None = None  # the layer that reads CONNECT
         self._short = Shortcut(self.client, self._links)
 
-    def accept(self) -> Link:
+    def accept(self, peers: IPv4Network) -> Link:
         """The protocol of the client's connection."""
-        return Link(self, self.client)
+        return AgentLink(self, self.client, peers)
 
     def shakes_hands(self, came: int) -> bool:
         """What the client sends is TLS; ``came``: bytes of it so far. False: it is over."""

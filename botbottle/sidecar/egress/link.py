@@ -4,6 +4,7 @@ per step. Once TLS is established it is opened and sealed here, and the layers s
 from __future__ import annotations
 
 import asyncio
+from ipaddress import IPv4Address, IPv4Network
 from typing import Protocol, cast
 
 from mitmproxy.connection import Connection, ConnectionState
@@ -238,6 +239,21 @@ class Link(asyncio.BufferedProtocol):
         self._late = b""
         if self.transport:
             self.transport.abort()
+
+
+class AgentLink(Link):
+    """A connection from the bottle's own network. Linux takes what comes to any of its addresses
+    on any of its networks, so a neighbour outside could route to the inner one."""
+
+    def __init__(self, owner: Owner, connection: Connection, peers: IPv4Network) -> None:
+        super().__init__(owner, connection)
+        self._peers = peers
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        if IPv4Address(transport.get_extra_info("peername")[0]) in self._peers:
+            super().connection_made(transport)
+        else:
+            cast(asyncio.Transport, transport).abort()
 
 
 class Closed(asyncio.Protocol):

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
+from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Any
 
@@ -212,11 +213,12 @@ class Sidecar:
 
     # -- what drivers and layers ask -----------------------------------------------------------
 
-    def accept(self, listener: Listener) -> asyncio.BaseProtocol:
-        """The protocol for a new client connection. More than ``most_agents`` would take the
-        descriptors that the control socket needs: they are closed again."""
+    def accept(self, listener: Listener, peers: IPv4Network) -> asyncio.BaseProtocol:
+        """The protocol for a new client connection; only ``peers`` are served. More than
+        ``most_agents`` would take the descriptors that the control socket needs: they are closed
+        again."""
         full = len(self.drivers) >= self.most_agents
-        return Closed() if full else Driver(self, listener).accept()
+        return Closed() if full else Driver(self, listener).accept(peers)
 
     def kept(self) -> int:
         """Bytes of bodies and messages that are kept until they can be judged or sent."""

@@ -13,7 +13,7 @@ from typing import BinaryIO, TextIO
 from botbottle import __version__
 from botbottle.dlp import report
 from botbottle.dlp.allow import Allowlist, BadAllowFile, empty_file, read_file
-from botbottle.dlp.findings import Finding, Verdict, strength
+from botbottle.dlp.findings import NOTHING, Finding, Verdict, strength
 from botbottle.dlp.injection import scan_text
 from botbottle.dlp.scanner import Scanner
 from botbottle.dlp.settings import OUTBOUND, OUTBOUND_ALL, Limits
@@ -75,7 +75,10 @@ class Judge:
         return Scanner(self._options.known, key=self._key, limits=limits, allow=self._allow)
 
     def findings(self, data: bytes) -> tuple[Finding, ...]:
-        """Findings in ``data`` at or above the wanted verdict."""
+        """Findings in ``data`` at or above the wanted verdict; of what is larger than is read, that
+        it was not looked at."""
+        if len(data) > LARGEST:
+            return (Finding(Verdict.BLOCK, "limit.size", "body", 0, 0, NOTHING),)
         if self._scanner is None:
             found = scan_text(data, self._key, wide=self._options.wide)
         else:
@@ -87,6 +90,7 @@ class Judge:
 def _approvals(path: Path) -> tuple[bytes, Allowlist]:
     try:
         if not path.exists():
+            path.touch(mode=0o600)  # a key is in it
             path.write_text(empty_file())
         return read_file(path.read_text())
     except BadAllowFile as error:
@@ -132,7 +136,7 @@ def _row(number: int, line: bytes, judge: Judge) -> tuple[dict[str, object], boo
     try:
         text = json.loads(line)["text"]
         data = text.encode("utf-8", "surrogatepass")
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return {"line": number, "findings": [], "error": "no JSON object with a text member"}, False
     rows = [report.as_dict(finding) for finding in judge.findings(data)]
     return {"line": number, "findings": rows}, True

@@ -185,11 +185,14 @@ class Message(Told):
 
 
 def _distinct(hits: Iterable[Hit]) -> list[Hit]:
-    """Of overlapping hits keep the strongest verdict, then the longer one, then the first."""
+    """Of overlapping hits keep the strongest verdict, then the longer one, then the first. What
+    stands between the lines of an armor is no part of the key, so it is told as well."""
     kept: list[Hit] = []  # by start; none overlaps another
+    keys: list[Hit] = []
     for hit in sorted(hits, key=lambda h: (strength(h.verdict), h.start - h.end)):
-        at = bisect(kept, hit.start, key=lambda h: h.start)
-        before = at == 0 or kept[at - 1].end <= hit.start
-        if before and (at == len(kept) or hit.end <= kept[at].start):
-            kept.insert(at, hit)
-    return kept
+        among = keys if hit.rule == "key.pem" else kept
+        at = bisect(among, hit.start, key=lambda h: h.start)
+        before = at == 0 or among[at - 1].end <= hit.start
+        if before and (at == len(among) or hit.end <= among[at].start):
+            among.insert(at, hit)
+    return [*keys, *kept]

@@ -9,6 +9,7 @@ the message is scanned again; a remaining token refuses as well.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
@@ -93,6 +94,8 @@ def _refusal(cut: Sequence[Finding], headers: HeaderList, url: bytes, coding: st
         return "encoded"
     if any(_unreachable(f, url) for f in cut):
         return "authority"
+    if _ambiguous(cut, headers):
+        return "headers"
     if coding.strip().lower() not in ("", "identity") and any(f.location == "body" for f in cut):
         return "compressed"
     signed = any(
@@ -113,6 +116,12 @@ def _unreachable(finding: Finding, url: bytes) -> bool:
     if finding.location == "url":
         return finding.offset < _authority_end(url)
     return finding.location != "body" and not finding.location.startswith("header:")
+
+
+def _ambiguous(cut: Sequence[Finding], headers: HeaderList) -> bool:
+    """Of several headers of one name a finding does not say which it is in."""
+    count = Counter(b"header:" + name.lower() for name, _ in headers)
+    return any(count[f.location.encode("latin-1")] > 1 for f in cut)
 
 
 def _authority_end(url: bytes) -> int:

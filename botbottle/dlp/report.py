@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
 from botbottle.dlp.findings import Finding, Verdict
+from botbottle.dlp.listing import order
 
 SARIF_LEVEL = {
     Verdict.BLOCK: "error",
@@ -33,12 +35,13 @@ def locate(
 ) -> list[Located]:
     """Findings with line and column."""
     out = []
-    for finding in findings:
-        before = data[: finding.offset]
-        line = first_line + before.count(b"\n")
-        column = finding.offset - (before.rfind(b"\n") + 1) + 1
+    line, at = first_line, 0
+    for finding in sorted(findings, key=lambda each: each.offset):  # each line is counted once
+        line += data.count(b"\n", at, finding.offset)
+        at = finding.offset
+        column = at - data.rfind(b"\n", 0, at)
         out.append(Located(path, line, column, finding))
-    return out
+    return sorted(out, key=lambda each: order(each.finding))
 
 
 def as_dict(finding: Finding) -> dict[str, Any]:
@@ -100,7 +103,7 @@ def _result(hit: Located, rules: Sequence[str]) -> dict[str, Any]:
         "startLine": hit.line,
         "startColumn": hit.column,
     }
-    place = {"artifactLocation": {"uri": quote(hit.path)}, "region": region}
+    place = {"artifactLocation": {"uri": quote(os.fsencode(hit.path))}, "region": region}
     return {
         "ruleId": hit.finding.rule,
         "ruleIndex": rules.index(hit.finding.rule),

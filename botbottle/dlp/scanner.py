@@ -27,6 +27,7 @@ from botbottle.dlp.compiled import (
 )
 from botbottle.dlp.crlf import header_breaks, url_breaks
 from botbottle.dlp.engines.base import Buffer, Matcher
+from botbottle.dlp.escapes import percent
 from botbottle.dlp.findings import Finding, Verdict, fingerprint
 from botbottle.dlp.injection import scan_text
 from botbottle.dlp.known.fragments import FragmentMemory
@@ -183,9 +184,15 @@ class Scanner:
             # decoded: behind the magic, so that it is not decoded once more.
             message.surface(memoryview(body)[4:], "body>coded", depth=1, origin=_all_of(body))
         message.surface(plain, "body")
-        if "urlencoded" in content_type.lower() and b"+" in bytes(plain[:65536]):
-            spaced = bytes(plain).replace(b"+", b" ")
-            message.surface(spaced, "body>form", depth=1, origin=_all_of(plain))
+        if "urlencoded" in content_type.lower():
+            self._form(message, bytes(plain))
+
+    def _form(self, message: Message, plain: bytes) -> None:
+        """A form is decoded by whoever gets it, however few of its bytes are escaped."""
+        spaced = plain.replace(b"+", b" ")
+        undone = percent(spaced) if b"%" in spaced else spaced
+        if undone != plain and message.budget.take(len(undone)):
+            message.surface(undone, "body>form", depth=1, origin=_all_of(plain))
 
     def scan_response(
         self,

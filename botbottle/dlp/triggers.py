@@ -43,16 +43,18 @@ SHORT_ENCODED = tuple(one for prefix in _SHORT_TOKENS for one in _encoded(prefix
 TRIGGERS = (
     Expression(
         rb"%(?:2[BFbf]|3[AD])|%(?:2[Dd]|3[ad]|40|5F|7E)[^0-9]|%25[2-7][0-9A-Fa-f]"
-        rb"|%[2-7][0-9A-Fa-f]%[2-7][0-9A-Fa-f]%[2-7]",
+        rb"|%[2-7][0-9A-Fa-f][A-Za-z0-9_\-]{0,3}%[2-7][0-9A-Fa-f]",
         (),
         once=True,
     ),
     Expression(rb"\\u00[2-7][0-9A-Fa-f]", (b"\\u00",), once=True),
-    Expression(rb"(?:\\x[2-7][0-9A-Fa-f]){2}", (b"\\x",), once=True),
+    Expression(rb"\\x[2-7][0-9A-Fa-f]", (b"\\x",), once=True),
     Expression(rb"&#(?:x[2-7][0-9A-Fa-f]|\d{2,3});|&quot;", (b"&#", b"&quot;"), once=True),
     Expression(rb"[A-Za-z0-9+]\\{1,3}/(?:\\{1,3}/)?[A-Za-z0-9+]", (b"\\/",), once=True),
     Expression(
-        rb"=3D|=[2-7][0-9A-F]=[2-7][0-9A-F]|[A-Za-z0-9+/]=\r?\n[A-Za-z0-9+/]", (), once=True
+        rb"=3D|=[2-7][0-9A-F][A-Za-z0-9_\-]{0,3}=[2-7][0-9A-F]|[A-Za-z0-9+/]=\r?\n[A-Za-z0-9+/]",
+        (),
+        once=True,
     ),
     Expression(_SHORT_COMPRESSED, ()),
     Expression(rb"\x1f\x8b\x08", (b"\x1f\x8b\x08",)),
@@ -89,7 +91,7 @@ _PERCENT = (
     rb"%5F[^0-9]",
     rb"%7E[^0-9]",
     rb"%25",
-    rb"%[2-7][0-9A-Fa-f]%[2-7][0-9A-Fa-f]%[2-7]",
+    rb"%[2-7][0-9A-Fa-f][A-Za-z0-9_\-]{0,3}%[2-7][0-9A-Fa-f]",
 )
 _BESIDE = (
     *((0, replace(TRIGGERS[0], regex=piece)) for piece in _PERCENT),

@@ -5,16 +5,19 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import os
 import random
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from botbottle.dlp import Scanner, command, sources
 from botbottle.dlp.__main__ import main
 from botbottle.dlp.command import ScanOptions, run
+from botbottle.dlp.report import locate
 from botbottle.errors import UsageError
-from tests.dlp.conftest import alnum, github
+from tests.dlp.conftest import PATIENT, alnum, github
 
 
 def _run(paths: list[str], stdin: bytes = b"", **options: object) -> tuple[int, str]:
@@ -148,3 +151,44 @@ def test_the_name_of_a_file_cannot_steer_a_terminal(tmp_path: Path, rng: random.
     (tmp_path / "a\x1b[2J\u202e.txt").write_text(github(rng))
     _, text = _run([str(tmp_path)])
     assert "a\\u001b[2J\\u202e.txt:1:1" in text and text.count("\n") == 1
+
+
+def test_of_a_text_that_is_too_large_it_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (command, sources):
+        monkeypatch.setattr(module, "LARGEST", 1000)
+    (tmp_path / "large.txt").write_bytes(b"x" * 1001)
+    code, text = _run([str(tmp_path)])
+    assert (code, "block limit.size" in text) == (1, True)
+    (tmp_path / "large.txt").write_bytes(b"x" * 1000)
+    assert _run([str(tmp_path)]) == (0, "")
+
+
+def test_a_line_of_nothing_but_brackets_is_one_bad_line(rng: random.Random) -> None:
+    good = json.dumps({"text": github(rng)}).encode()
+    code, text = _run([], b"[" * 200_000 + b"\n" + good, format="jsonl", each_line=True)
+    rows = [json.loads(row) for row in text.splitlines()]
+    assert code == 64
+    assert [bool(row["findings"]) for row in rows] == [False, True]
+
+
+def test_a_file_whose_name_is_no_text_is_reported(tmp_path: Path, rng: random.Random) -> None:
+    (tmp_path / os.fsdecode(b"a\xff.txt")).write_text(github(rng))
+    _, text = _run([str(tmp_path)], format="sarif")
+    result = json.loads(text)["runs"][0]["results"][0]
+    place = result["locations"][0]["physicalLocation"]["artifactLocation"]
+    assert place["uri"].endswith("a%FF.txt")
+
+
+def test_a_file_of_approvals_is_its_owner_s_alone(tmp_path: Path) -> None:
+    _run([], b"", base=tmp_path, allow="approved.json")
+    assert (tmp_path / "approved.json").stat().st_mode & 0o077 == 0
+
+
+def test_lines_and_columns_are_counted_from_the_one_before(rng: random.Random) -> None:
+    data = b"\n".join(b"%s a" % github(rng).encode() for _ in range(5))
+    findings = Scanner({}, key=b"k", limits=PATIENT).scan(data)
+    places = [(one.line, one.column) for one in locate("x", data, findings, 7)]
+    assert places == [(7 + at, 1) for at in range(5)]
+    assert [one.finding for one in locate("x", data, findings)] == list(findings)

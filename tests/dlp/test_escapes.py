@@ -9,9 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from botbottle.dlp import Scanner, Verdict
 from botbottle.dlp.compiled import matcher
 from botbottle.dlp.escapes import percent, unescape, windows
 from botbottle.dlp.triggers import TRIGGERS
+from tests.dlp.conftest import PATIENT
 
 PERCENT = matcher(TRIGGERS[:1])
 PIECES = (b"%41", b"%fF", b"%25", b"%4", b"%", b"\\", b"\\u0041", b"\\n", b"u", b"0", b"g", b"\xff")
@@ -68,3 +70,26 @@ def test_an_escape_that_can_be_of_encoded_data_fires_the_trigger(text: bytes) ->
 @pytest.mark.parametrize("text", [b"100%", b"%d of %d", b"%2d0", b"50%20off", b"%s%s"])
 def test_formats_and_blanks_do_not(text: bytes) -> None:
     assert not PERCENT.find(text, 1).hits
+
+
+SECRET = "q7Z2kX9vLm3Pw8Yb1Hc6Jd4Fg5Sa0QeVuKzMxBw7"
+
+
+@pytest.mark.parametrize("escape", ["%{:02x}", "%{:02X}", "\\x{:02x}", "\\u{:04x}", "={:02X}"])
+@pytest.mark.parametrize("step", [1, 2, 3, 4])
+def test_escapes_of_some_of_a_value_are_undone(escape: str, step: int) -> None:
+    scanner = Scanner({"S": SECRET.encode()}, key=b"k", limits=PATIENT)
+    text = "".join(escape.format(ord(c)) if at % step == 0 else c for at, c in enumerate(SECRET))
+    for size in (10, 4000):
+        filler = "def load(path):\n    return open(path).read()\n" * size
+        found = scanner.scan(f'{filler}{{"a":"{text}"}}{filler}'.encode())
+        assert Verdict.BLOCK in {f.verdict for f in found}
+
+
+@pytest.mark.parametrize("step", [5, 7, 12])
+def test_a_form_is_undone_however_few_of_its_bytes_are_escaped(step: int) -> None:
+    scanner = Scanner({"S": SECRET.encode()}, key=b"k", limits=PATIENT)
+    text = "".join(f"%{ord(c):02x}" if at % step == 0 else c for at, c in enumerate(SECRET))
+    kind = "application/x-www-form-urlencoded"
+    found = scanner.scan_request("https://a.test/", (), f"v={text}".encode(), content_type=kind)
+    assert Verdict.BLOCK in {f.verdict for f in found}

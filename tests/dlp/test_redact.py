@@ -137,3 +137,13 @@ def test_nothing_but_the_tokens_changes(parts: list[str], seed: int) -> None:
         content = content.replace("[" + mark.partition("]")[0] + "]", value, 1)
     assert content == text
     assert not scanner.scan_request(URL, result.headers, result.body, JSON)
+
+
+def test_of_several_headers_of_one_name_none_is_cut(scanner: Scanner, rng: random.Random) -> None:
+    token = github(rng)
+    headers = ((b"cookie", f"a={token}".encode()), (b"cookie", b"b=quite ordinary words, long"))
+    found = scanner.scan_request(URL, headers, b"")
+    assert redact(scanner, found, url=URL, headers=headers, body=b"") == CannotRedact("headers")
+    once = headers[:1]
+    found = scanner.scan_request(URL, once, b"")
+    assert isinstance(redact(scanner, found, url=URL, headers=once, body=b""), Redacted)

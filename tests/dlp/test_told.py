@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import random
 import time
 from collections.abc import Callable
@@ -111,3 +112,11 @@ def test_the_fingerprint_depends_on_key_and_secret(rng: random.Random) -> None:
     body = github(rng).encode()
     marks = {Scanner({}, key=key).scan(body)[0].fingerprint for key in (b"a", b"b", b"a")}
     assert len(marks) == 2
+
+
+def test_a_token_between_the_lines_of_a_key_is_told_as_well() -> None:
+    token = "glpat-" + "u8jZPDe0IGXLD6GncfBA"
+    body = base64.b64encode(bytes(range(60))).decode()
+    text = f"-----BEGIN PRIVATE KEY-----\n{body}\n{token}\n-----END PRIVATE KEY-----\n"
+    found = Scanner({}, key=b"k").scan(text.encode())
+    assert {f.rule for f in found} == {"key.pem", "gitlab.pat"}

@@ -5,14 +5,15 @@ from __future__ import annotations
 import base64
 import json
 import random
+from collections.abc import Callable
 
 import pytest
 
-from botbottle.dlp import VariantCache
+from botbottle.dlp import Scanner, VariantCache
 from botbottle.dlp.known.index import KnownIndex
 from botbottle.dlp.known.parts import segments, weak
 from botbottle.dlp.known.variants import variants
-from tests.dlp.conftest import alnum, github
+from tests.dlp.conftest import alnum, github, leaks
 
 
 def test_the_variant_cache_is_bounded_and_hands_out_copies() -> None:
@@ -66,3 +67,49 @@ def test_literals_are_taken_in_the_order_of_their_numbers_with_their_case() -> N
         assert each.caseless or not entry.variant.caseless
         wanted = entry.variant.text.lower() if each.caseless else entry.variant.text
         assert each.literals[0] in wanted or index.plain._owners[number][0].offset < 0
+
+
+def claims(**more: str) -> str:
+    head = {"alg": "HS256", "typ": "JWT"}
+    body = {"iss": "https://issuer.test/v1", "ref": "abcdefghijklmnop", **more}
+    parts = (json.dumps(each, separators=(",", ":")).encode() for each in (head, body))
+    return ".".join(base64.urlsafe_b64encode(each).decode().rstrip("=") for each in parts)
+
+
+def test_what_all_tokens_of_an_issuer_share_is_no_leak_and_the_signature_is(
+    make: Callable[..., Scanner], rng: random.Random
+) -> None:
+    held = f"{claims(role='service')}.{alnum(rng, 43)}"
+    scanner = make({"S": held.encode()})
+    assert not leaks(scanner, f"{claims(role='anon')}.{alnum(rng, 43)}".encode())
+    assert not leaks(scanner, claims(role="service").encode())
+    assert leaks(scanner, held.encode())
+    assert leaks(scanner, held[-20:].encode())
+
+
+@pytest.mark.parametrize(
+    ("value", "public"),
+    [
+        ("deploy-robot@example.com:{}", "deploy-robot@example.com"),
+        ("deployment-robot:{}", "deployment-robot"),
+        ("postgres://svc:{}@orders-db.test.internal:5432/a", "orders-db.test.internal:5432/a"),
+        ('{{"mail": "robot@company.iam.test", "private_key": "{}"}}', "robot@company.iam.test"),
+        ('{{"uri": "https://accounts.test/oauth2/auth", "token": "{}"}}', "accounts.test/oauth2/auth"),
+    ],
+)  # fmt: skip
+def test_names_and_hosts_beside_a_password_are_no_leak(
+    value: str, public: str, make: Callable[..., Scanner], rng: random.Random
+) -> None:
+    password = alnum(rng, 24)
+    scanner = make({"S": value.format(password).encode()})
+    assert not leaks(scanner, f"write to {public} please".encode())
+    for leaked in (password, password[4:21], value.format(password)):
+        assert leaks(scanner, f"x {leaked} y".encode()), leaked
+
+
+def test_a_key_in_the_place_of_a_name_is_one(
+    make: Callable[..., Scanner], rng: random.Random
+) -> None:
+    key = alnum(rng, 40)
+    scanner = make({"S": f"{key}:x-oauth-basic".encode()})
+    assert leaks(scanner, f"x {key} y".encode())

@@ -12,7 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 
 from botbottle.dlp import pieces
-from botbottle.dlp.pieces import Found
+from botbottle.dlp.known.splits import WHOLE
+from botbottle.dlp.pieces import Found, Further
 from botbottle.dlp.tools import Tools
 
 _PARALLEL = 256 * 1024  # smaller surfaces are not worth a hand-over to another thread
@@ -66,4 +67,7 @@ def begin(scanner: Tools, view: memoryview) -> Shared | None:
 
 def here(scanner: Tools, view: memoryview) -> Found:
     """The pass for a small surface, in this thread."""
-    return Found(scanner.known.find(view, scanner.limits.events))
+    hits = scanner.known.find(view, scanner.limits.events)
+    if len(view) <= WHOLE:
+        return Found(hits)
+    return Found(hits, Further(split=pieces.split(scanner, view, 0, len(view))))

@@ -13,6 +13,7 @@ from botbottle.dlp.confirm import Hit
 from botbottle.dlp.engines.base import Buffer, Candidates
 from botbottle.dlp.findings import LEFT_OUT, Verdict, strength
 from botbottle.dlp.known.index import Literals
+from botbottle.dlp.known.splits import WHOLE
 from botbottle.dlp.known.squeeze import squeeze
 from botbottle.dlp.ruleset import Work
 from botbottle.dlp.settings import ENTROPY, KNOWN_SECRETS, TOKEN_PATTERNS
@@ -22,7 +23,7 @@ from botbottle.dlp.triggers import GZIP_TRIGGER, KINDS, PACKED_TRIGGER, RUN_TRIG
 from botbottle.dlp.undo import Undo
 
 _DEEPER = frozenset({RUN_TRIGGER, GZIP_TRIGGER, ZIP_TRIGGER, PACKED_TRIGGER})  # there is more
-_SQUEEZE_CAP = 32 * 1024  # squeezing costs 0.6 ms/MB; larger surfaces rely on triggers
+_STRETCH, _OVERLAP = 256 * 1024, 1024  # bytes looked at without separators at once
 
 
 def as_sent(start: int, end: int) -> tuple[int, int]:
@@ -73,8 +74,11 @@ class Message(Told):
             self._scan_tokens(view, location, origin, self._layers if depth else None)
         found = begun.result() if begun else ahead.here(self.scanner, view)
         triggers = self._scan_known(view, location, origin, found.hits)
-        if self._known and len(view) <= _SQUEEZE_CAP:
-            self._scan_squeezed(data, location, origin)
+        if self._known:
+            whole = len(view) <= WHOLE
+            self._scan_split(
+                view, location, origin, [(0, len(view))] if whole else found.further.split
+            )
         if depth < self.scanner.limits.depth:
             Undo(self, view, location, depth, origin, found.further).all(triggers)
         elif not triggers.keys().isdisjoint(_DEEPER):
@@ -156,16 +160,28 @@ class Message(Told):
             self._report(index.plain, view, hits, location, origin)
         return triggers
 
-    def _scan_squeezed(self, data: Buffer, location: str, origin: Origin) -> None:
-        matcher = self.scanner.squeezed
-        if matcher is None:
+    def _scan_split(
+        self, view: memoryview, location: str, origin: Origin, spans: Iterable[Span]
+    ) -> None:
+        """Look for values in pieces in these stretches."""
+        if self.scanner.squeezed is None:
             return
-        short = squeeze(data if isinstance(data, bytes) else bytes(data))
+        for begin, end in spans:
+            for low in range(begin, max(end, begin + 1), _STRETCH):
+                high = min(end, low + _STRETCH + _OVERLAP)
+                self._scan_squeezed(self.scanner.squeezed, view, (low, high), location, origin)
+                if self.late(location):
+                    return
+
+    def _scan_squeezed(
+        self, matcher: Matcher, view: memoryview, span: Span, location: str, origin: Origin
+    ) -> None:
+        short = squeeze(bytes(view[slice(*span)]))
         hits, overflow = matcher.find(short, self.scanner.limits.events)
         if overflow:
             self.bound(Verdict.BLOCK, "limit.events", location + ">split")
         if hits:
-            place = origin(0, len(data))
+            place = origin(*span)
             self._report(
                 self.scanner.index.squeezed, memoryview(short), hits, location + ">split",
                 lambda _start, _end: place,
@@ -190,7 +206,7 @@ def _distinct(hits: Iterable[Hit]) -> list[Hit]:
     kept: list[Hit] = []  # by start; none overlaps another
     keys: list[Hit] = []
     for hit in sorted(hits, key=lambda h: (strength(h.verdict), h.start - h.end)):
-        among = keys if hit.rule == "key.pem" else kept
+        among = keys if hit.rule in _ARMOR else kept
         at = bisect(among, hit.start, key=lambda h: h.start)
         before = at == 0 or among[at - 1].end <= hit.start
         if before and (at == len(among) or hit.end <= among[at].start):

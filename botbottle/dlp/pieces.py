@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from botbottle.dlp import escapes
 from botbottle.dlp.engines.base import Candidates
+from botbottle.dlp.known.splits import Span, around, merged
 from botbottle.dlp.runs import RUN, Ends
 from botbottle.dlp.tools import Tools
 from botbottle.dlp.triggers import BESIDE, ESCAPES, KINDS, RUN_TRIGGER
@@ -25,10 +26,11 @@ _RUNS = 32  # ends of runs looked for in one piece
 
 class Further(NamedTuple):
     """``escapes``: by trigger, the ends of all its places, None where they are many; ``runs``: the
-    pieces that have long runs."""
+    pieces that have long runs; ``split``: the stretches that may hold a value in short pieces."""
 
     escapes: Mapping[int, list[int] | None] = MappingProxyType({})
     runs: Sequence[Ends] = ()
+    split: Sequence[Span] = ()
 
 
 class Found(NamedTuple):
@@ -72,7 +74,8 @@ class Cut:
         """A trigger that fires once may have done so in front of the piece, for what is in it."""
         found = {t: self._escaped(t, fired[t], start, stop) for t in fired if t < ESCAPES}
         run = fired.get(RUN_TRIGGER)
-        return Further(found, () if run is None else (self._long(run - RUN, stop),))
+        long = () if run is None else (self._long(run - RUN, stop),)
+        return Further(found, long, split(self._scanner, self._view, start, stop))
 
     def _escaped(self, trigger: int, first: int, start: int, stop: int) -> list[int] | None:
         if trigger in self._many:
@@ -95,6 +98,14 @@ def escaped(scanner: Tools, view: memoryview, trigger: int, first: int) -> list[
     return None if overflow else [low + end for _, end in hits]
 
 
+def split(scanner: Tools, view: memoryview, start: int, stop: int) -> Sequence[Span]:
+    """Where in the part from ``start`` to ``stop`` a value in short pieces may be."""
+    if scanner.squeezed is None:
+        return ()
+    low = max(0, start - _LEAST)
+    return around(scanner.splits.find(view[low:stop]), low, stop, len(view))
+
+
 def joined(found: Sequence[Found], limit: int, first: int) -> Found:
     """What all pieces give; of hits no more than ``limit``. ``first``: the number of the first
     trigger."""
@@ -106,7 +117,8 @@ def joined(found: Sequence[Found], limit: int, first: int) -> Found:
             before = ends.get(trigger, [])
             ends[trigger] = None if more is None or before is None else _few([*before, *more])
     long = [part for one in found for part in one.further.runs]
-    return Found(Candidates(hits[:limit], overflow), Further(ends, long))
+    stretches = tuple(merged(span for one in found for span in one.further.split))
+    return Found(Candidates(hits[:limit], overflow), Further(ends, long, stretches))
 
 
 def _once(hits: list[tuple[int, int]], first: int) -> list[tuple[int, int]]:

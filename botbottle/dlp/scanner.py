@@ -32,6 +32,7 @@ from botbottle.dlp.findings import Finding, Verdict, fingerprint
 from botbottle.dlp.injection import scan_text
 from botbottle.dlp.known.fragments import FragmentMemory
 from botbottle.dlp.known.index import KnownIndex, Literals, VariantSource
+from botbottle.dlp.known.splits import Splits, splits
 from botbottle.dlp.known.variants import variants
 from botbottle.dlp.message import Message
 from botbottle.dlp.runs import RUN_EXPRESSION
@@ -85,6 +86,7 @@ class Scanner:
         self.known: Matcher = _known(self.index.plain, engine)
         squeezed = self.index.squeezed
         self.squeezed: Matcher | None = matcher(squeezed.taken(), engine) if len(squeezed) else None
+        self.splits: Splits = splits(engine)
         self.runs: Matcher = _shared(engine)[0]
         self.packed: Matcher = _shared(engine)[1]
         self.triggers: tuple[Matcher, ...] = _shared(engine)[2:]

@@ -11,6 +11,7 @@ from botbottle.dlp.compiled import CompiledRules
 from botbottle.dlp.engines.base import Buffer, Matcher
 from botbottle.dlp.findings import Verdict
 from botbottle.dlp.known.index import KnownIndex
+from botbottle.dlp.known.splits import Splits
 from botbottle.dlp.settings import Limits
 
 type Span = tuple[int, int]
@@ -23,7 +24,8 @@ class Tools(Protocol):
     """What a message is scanned with: compiled once for a set of secrets, shared by threads.
 
     ``known``: held secrets and triggers in surfaces as they are; ``squeezed``: held secrets in
-    surfaces without separators; ``triggers``: one matcher for each kind of escape.
+    surfaces without separators; ``splits``: where these may be in a large surface; ``triggers``:
+    one matcher for each kind of escape.
     """
 
     rules: CompiledRules
@@ -33,6 +35,7 @@ class Tools(Protocol):
     index: KnownIndex
     known: Matcher
     squeezed: Matcher | None
+    splits: Splits
     runs: Matcher
     packed: Matcher
     triggers: tuple[Matcher, ...]

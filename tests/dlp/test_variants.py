@@ -94,7 +94,7 @@ def test_what_all_tokens_of_an_issuer_share_is_no_leak_and_the_signature_is(
         ("deployment-robot:{}", "deployment-robot"),
         ("postgres://svc:{}@orders-db.test.internal:5432/a", "orders-db.test.internal:5432/a"),
         ('{{"mail": "robot@company.iam.test", "private_key": "{}"}}', "robot@company.iam.test"),
-        ('{{"uri": "https://accounts.test/oauth2/auth", "token": "{}"}}', "accounts.test/oauth2/auth"),
+        ('{{"uri": "https://accounts.test/oauth2", "token": "{}"}}', "accounts.test/oauth2"),
     ],
 )  # fmt: skip
 def test_names_and_hosts_beside_a_password_are_no_leak(

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from msgspec.structs import replace
 
 from botbottle.model.plan import (
+    ConnectNetwork,
     DisconnectNetwork,
     Op,
     PauseContainer,
@@ -39,10 +40,12 @@ _KINDS = (
 
 def taking(ops: Sequence[Op]) -> frozenset[str]:
     """Ids of the ops that take away for good. Not among them is what makes room for something that
-    starts later: without a record that would not start, and a bottle that works would be down."""
-    rising = _before_starts(ops)
+    starts or is connected later: without a record it would not be, and a bottle that works would
+    be down."""
+    joins = _before(ops, (ConnectNetwork,))
+    rising = joins | _before(ops, (StartContainer, UnpauseContainer))
     return frozenset(
-        op.id for op in ops if _cuts(op) or (isinstance(op, _KINDS) and op.id not in rising)
+        op.id for op in ops if _cuts(op, joins) or (isinstance(op, _KINDS) and op.id not in rising)
     )
 
 
@@ -56,19 +59,22 @@ def only_taking(ops: Sequence[Op]) -> tuple[Op, ...]:
     return tuple(kept.values())
 
 
-def _cuts(op: Op) -> bool:
+def _cuts(op: Op, joins: set[str]) -> bool:
     """Whether it takes reach away, whatever follows: a configuration under which nothing leaves,
-    the end of a sidecar that should refuse and does not answer, a network where nobody belongs."""
+    the end of a sidecar that should refuse and does not answer, a network where an agent, or
+    nobody, belongs. A sidecar that is to change networks keeps the one that it has."""
     if isinstance(op, PushConfig):
         return bool(op.config.hold.policy)
-    return isinstance(op, _KINDS) and op.reason in (SILENT, STRAY)
+    if isinstance(op, DisconnectNetwork) and op.reason == STRAY:
+        return op.resource.endswith("/agent") or op.id not in joins
+    return isinstance(op, StopContainer) and op.reason == SILENT
 
 
-def _before_starts(ops: Sequence[Op]) -> set[str]:
-    """Ids of everything that is done for something that starts."""
+def _before(ops: Sequence[Op], kinds: tuple[type[Op], ...]) -> set[str]:
+    """Ids of everything that is done for an op of these kinds."""
     needs = {op.id: op.after for op in ops}
     found: set[str] = set()
-    left = [op.id for op in ops if isinstance(op, StartContainer | UnpauseContainer)]
+    left = [op.id for op in ops if isinstance(op, kinds)]
     while left:
         for needed in needs[left.pop()]:
             if needed not in found:

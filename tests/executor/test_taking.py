@@ -11,12 +11,18 @@ from botbottle.errors import LedgerUnavailable
 from botbottle.executor import Result, execute, only_taking, taking
 from botbottle.model import labels as lb
 from botbottle.model.plan import (
+    ConnectNetwork,
     CreateContainer,
+    DisconnectNetwork,
+    Op,
     Plan,
     PushConfig,
+    Ref,
     RemoveContainer,
+    StartContainer,
     StopContainer,
 )
+from botbottle.model.resources import Attachment
 from botbottle.ui import events
 from botbottle.vault import MemoryVault
 from tests.executor.ops import groups, retire, stop
@@ -172,3 +178,31 @@ def test_a_create_is_never_among_them(tmp_path: Path) -> None:
         fleet, want = prepared(tmp_path, scenario)
         ops = {op.id: op for op in fleet.plan(want).ops}
         assert not any(isinstance(ops[i], CreateContainer) for i in taking(list(ops.values())))
+
+
+def move(resource: str, *, joins: bool) -> list[Op]:
+    """A container leaves a network where it does not belong, maybe for another one."""
+    told = {"resource": resource, "bottle": "web"}
+    out = DisconnectNetwork(id="out", **told, reason="not-wanted", ref=Ref("c"), network=Ref("old"))
+    on = Attachment("new", "10.213.0.2")
+    into = ConnectNetwork(
+        id="in", **told, reason="disconnected", after=("out",), ref=Ref("c"),
+        network=Ref("new"), attachment=on,
+    )  # fmt: skip
+    start = StartContainer(id="start", **told, reason="missing", after=("out",), ref=Ref("d"))
+    return [out, start, *([into] if joins else [])]
+
+
+@pytest.mark.parametrize(
+    ("resource", "joins", "cut"),
+    [
+        ("web/agent", True, True),
+        ("web/agent", False, True),
+        ("web/egress", False, True),
+        ("web/egress", True, False),
+    ],
+)
+def test_a_stray_is_cut_but_a_sidecar_keeps_its_network_while_it_can_join_no_other(
+    resource: str, joins: bool, cut: bool
+) -> None:
+    assert taking(move(resource, joins=joins)) == ({"out"} if cut else set())

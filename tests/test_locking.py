@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -144,3 +146,28 @@ def test_a_user_without_a_name_has_a_number(monkeypatch: pytest.MonkeyPatch) -> 
     assert operator() == "uid 4000000001"
     monkeypatch.setenv("LOGNAME", "ann")
     assert operator() == "ann"
+
+
+def test_a_lock_that_was_taken_before_is_as_good_where_nothing_can_be_written(
+    lock: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A read-only disk: an order still stops a bottle, and one at a time."""
+    opened = os.open
+
+    def sealed(path: object, flags: int, *mode: int, **more: Any) -> int:
+        if flags & (os.O_RDWR | os.O_CREAT):
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(path))
+        return opened(path, flags, *mode, **more)  # type: ignore[arg-type]
+
+    with project_lock(str(lock), "apply"):
+        pass
+    monkeypatch.setattr("botbottle.locking.os.open", sealed)
+    with project_lock(str(lock), "kill") as rested:
+        assert rested is not None and rested == resting(str(lock))
+        with pytest.raises(Locked), project_lock(str(lock), "apply"):
+            raise AssertionError("two hold it")
+    with project_lock(str(lock), "apply"):
+        pass
+    lock.unlink()
+    with pytest.raises(OSError, match="Read-only"), project_lock(str(lock), "kill"):
+        raise AssertionError("nobody could be kept out")

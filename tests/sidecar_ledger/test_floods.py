@@ -124,6 +124,18 @@ def test_exchanges_are_bounded_for_as_long_as_a_flood_may_last():
     assert 500 <= taken <= 500 + 10 * 100
 
 
+def test_names_of_providers_are_bounded_each_is_a_row_in_every_sum_for_ever(service, web):
+    with Raw(service.socket("web")) as other:
+        for number in range(100):
+            asked = (web, other)[number % 2]
+            asked.ask("settle", exchanges=[row(provider=f"made-up-{number}")])
+            asked.ask("append", exchanges=[row(provider="claude"), row(provider=f"more-{number}")])
+    assert web.admit(provider="yet-another")["code"] == "flood"
+    assert web.admit()["ok"], "a provider that it has named goes on"
+    assert len(service.ledger.usage(["provider"])) == Rates().providers
+    assert "too many providers" in [a.data["message"] for a in alarms(service)]
+
+
 def test_large_frames_that_mean_nothing_end_the_connection_unread(service, web):
     register(service.ledger, "victim")
     frame, sent = web.frame("hello", data=[[]] * 15_000), 0

@@ -98,6 +98,7 @@ class Handlers:
     def _admit(
         self, caller: Caller, now: Now, provider: str, model: str, asked: int, allowance: int
     ) -> Reply:
+        _name(caller, provider)
         return self._ledger.admit(
             caller.account, provider, model, input_tokens=asked, allowance=allowance, now=now.wall
         )
@@ -114,6 +115,8 @@ class Handlers:
     def _settle(
         self, caller: Caller, now: Now, lease: str, exchanges: tuple[Exchange, ...]
     ) -> Reply:
+        for exchange in exchanges:
+            _name(caller, exchange.provider)
         allowance, count = caller.allowance, len(exchanges)
         if not (allowance.rows.take(count, now.tick) and allowance.kept.take(count, now.tick)):
             raise Refuse("flood", "too many exchanges", alarm=True, after=1.0)
@@ -174,6 +177,11 @@ class Handlers:
 def _once_more(caller: Caller, now: Now) -> None:
     if not caller.allowance.requests.take(1, now.tick):
         raise Refuse("flood", "too many requests", alarm=True, after=1.0)
+
+
+def _name(caller: Caller, provider: str) -> None:
+    if not caller.allowance.name(provider):
+        raise Refuse("flood", "too many providers", alarm=True)
 
 
 def _shown(proposal: Proposal) -> Mapping[str, Any]:

@@ -17,6 +17,7 @@ class Rates(Struct, frozen=True):
     proposals: tuple[float, float] = (0.5, 20.0)
     readings: tuple[float, float] = (5.0, 50.0)  # of budgets: they cost more than a request
     connections: int = 16
+    providers: int = 64  # names of them: each has rows of its own in all sums, for ever
     pending_proposals: int = 20
 
 
@@ -52,3 +53,14 @@ class Allowance:
         self.proposals = Bucket(*rates.proposals)
         self.readings = Bucket(*rates.readings)
         self.alarms = Bucket(1.0, 30.0)
+        self._named: set[str] = set()
+        self._most_named = rates.providers
+
+    def name(self, provider: str) -> bool:
+        """Whether usage of ``provider`` may be asked for and booked."""
+        if provider in self._named:
+            return True
+        if len(self._named) >= self._most_named:
+            return False
+        self._named.add(provider)
+        return True

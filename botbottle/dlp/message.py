@@ -18,11 +18,12 @@ from botbottle.dlp.known.squeeze import squeeze
 from botbottle.dlp.ruleset import Work
 from botbottle.dlp.settings import ENTROPY, KNOWN_SECRETS, TOKEN_PATTERNS
 from botbottle.dlp.told import Told
-from botbottle.dlp.tools import Origin, Tools
+from botbottle.dlp.tools import Origin, Span, Tools
 from botbottle.dlp.triggers import GZIP_TRIGGER, KINDS, PACKED_TRIGGER, RUN_TRIGGER, ZIP_TRIGGER
 from botbottle.dlp.undo import Undo
 
 _DEEPER = frozenset({RUN_TRIGGER, GZIP_TRIGGER, ZIP_TRIGGER, PACKED_TRIGGER})  # there is more
+_ARMOR = ("key.pem", "key.pem-header")  # rules whose secrets may have others between their lines
 _STRETCH, _OVERLAP = 256 * 1024, 1024  # bytes looked at without separators at once
 
 
@@ -74,11 +75,10 @@ class Message(Told):
             self._scan_tokens(view, location, origin, self._layers if depth else None)
         found = begun.result() if begun else ahead.here(self.scanner, view)
         triggers = self._scan_known(view, location, origin, found.hits)
-        if self._known:
-            whole = len(view) <= WHOLE
-            self._scan_split(
-                view, location, origin, [(0, len(view))] if whole else found.further.split
-            )
+        if self._known and len(view) <= WHOLE:
+            self._scan_squeezed(data, location, origin)
+        elif self._known:
+            self._scan_stretches(view, location, origin, found.further.split)
         if depth < self.scanner.limits.depth:
             Undo(self, view, location, depth, origin, found.further).all(triggers)
         elif not triggers.keys().isdisjoint(_DEEPER):
@@ -160,28 +160,26 @@ class Message(Told):
             self._report(index.plain, view, hits, location, origin)
         return triggers
 
-    def _scan_split(
+    def _scan_stretches(
         self, view: memoryview, location: str, origin: Origin, spans: Iterable[Span]
     ) -> None:
-        """Look for values in pieces in these stretches."""
-        if self.scanner.squeezed is None:
-            return
+        """Look for values in pieces here alone, whatever the time: it takes 3 ms/MB at most."""
         for begin, end in spans:
-            for low in range(begin, max(end, begin + 1), _STRETCH):
-                high = min(end, low + _STRETCH + _OVERLAP)
-                self._scan_squeezed(self.scanner.squeezed, view, (low, high), location, origin)
-                if self.late(location):
-                    return
+            for low in range(begin, end, _STRETCH):
+                part = bytes(view[low : min(end, low + _STRETCH + _OVERLAP)])
+                self._scan_squeezed(part, location, origin, low)
 
-    def _scan_squeezed(
-        self, matcher: Matcher, view: memoryview, span: Span, location: str, origin: Origin
-    ) -> None:
-        short = squeeze(bytes(view[slice(*span)]))
+    def _scan_squeezed(self, data: Buffer, location: str, origin: Origin, at: int = 0) -> None:
+        """``at``: where ``data`` begins in the surface."""
+        matcher = self.scanner.squeezed
+        if matcher is None:
+            return
+        short = squeeze(data if isinstance(data, bytes) else bytes(data))
         hits, overflow = matcher.find(short, self.scanner.limits.events)
         if overflow:
             self.bound(Verdict.BLOCK, "limit.events", location + ">split")
         if hits:
-            place = origin(*span)
+            place = origin(at, at + len(data))
             self._report(
                 self.scanner.index.squeezed, memoryview(short), hits, location + ">split",
                 lambda _start, _end: place,

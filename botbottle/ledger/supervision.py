@@ -14,6 +14,7 @@ from botbottle.ledger.records import EventKind, Heartbeat, LedgerEvent, Proposal
 
 KEPT_EVENTS = 20_000  # of each account; older ones go
 PRUNE_EVERY = 500
+KEPT_PROPOSALS = 200  # of each account that nobody decided; older ones go when their time is over
 
 _PROPOSAL = (
     "SELECT id, account, kind, payload, justification, status, created_at, expires_at,"
@@ -51,7 +52,25 @@ class Supervision(Part):
                 now,
                 made.expires_at,
             )
+            self._prune_proposals(account, now)
         return made
+
+    def _prune_proposals(self, account: str, now: float) -> None:
+        """What an operator has decided stays; an agent can make any number that none does."""
+        oldest = self.db.value(
+            "SELECT created_at FROM proposal WHERE account = ? AND status = 'pending'"
+            " ORDER BY created_at DESC LIMIT 1 OFFSET ?",
+            account,
+            KEPT_PROPOSALS,
+        )
+        if oldest is not None:
+            self.db.run(
+                "DELETE FROM proposal WHERE account = ? AND status = 'pending'"
+                " AND created_at <= ? AND expires_at <= ?",
+                account,
+                oldest,
+                now,
+            )
 
     def proposal(self, proposal_id: str, *, now: float) -> Proposal | None:
         row = self.db.one(f"{_PROPOSAL} WHERE id = ?", proposal_id)

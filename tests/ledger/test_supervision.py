@@ -38,6 +38,17 @@ def test_a_proposal_is_decided_once(ledger, now):
         ledger.decide(made.id, True, by="bob", now=now)
 
 
+def test_proposals_that_nobody_decided_go_when_there_are_many_others_stay(ledger, now, monkeypatch):
+    monkeypatch.setattr(supervision, "KEPT_PROPOSALS", 3)
+    decided, others = propose(ledger, now), propose(ledger, now, "p/api", ttl=1)
+    ledger.decide(decided.id, False, by="ann", now=now)
+    waiting = propose(ledger, now, ttl=1000)
+    made = [propose(ledger, now + i, ttl=1) for i in range(1, 20)]
+    left = {p.id for p in ledger.proposals(now=now + 30)}
+    assert {decided.id, others.id, waiting.id, made[-1].id} <= left
+    assert len(left) <= 3 + 1 + 3
+
+
 def test_deciding_what_does_not_exist_is_refused(ledger, now):
     with pytest.raises(errors.Refused, match="unknown"):
         ledger.decide("nope", True, by="ann", now=now)

@@ -32,9 +32,9 @@ def test_one_agent_is_read_with_its_chain_only(home: Path, monkeypatch: pytest.M
     read: list[str] = []
     original = parse.read_text
 
-    def spy(path: Path) -> str:
+    def spy(path: Path, *, of_project: bool = False) -> str:
         read.append(path.name)
-        return original(path)
+        return original(path, of_project=of_project)
 
     monkeypatch.setattr(parse, "read_text", spy)
     load_one("web", home)

@@ -20,6 +20,7 @@ from botbottle.dlp.tarstream import is_tar, members
 
 DETECTORS = frozenset({KNOWN_SECRETS})
 SECONDS = 5.0  # of CPU for one block of 64 KiB, whatever it unpacks to
+UNDECODABLE = "undecodable"
 SEPARATOR = "!"  # between an archive and a name inside of it
 
 
@@ -36,14 +37,15 @@ class Bounds:
 @dataclass(frozen=True, slots=True, order=True)
 class Place:
     """A finding. ``path``: the file, after the archives it is packed in; ``rule`` names the
-    secret and its encoding or, with ``limit.``, says that something was not looked into."""
+    secret and its encoding or says that something was not looked into: ``limit.`` and, of what
+    begins as compressed data and is none (many programs hold such a beginning), UNDECODABLE."""
 
     path: str
     rule: str
 
     @property
     def leak(self) -> bool:
-        return not self.rule.startswith("limit.")
+        return not self.rule.startswith("limit.") and self.rule != UNDECODABLE
 
     @property
     def text(self) -> str:

@@ -215,3 +215,12 @@ PACKERS: dict[str, Callable[[bytes], bytes]] = {
 def test_what_is_packed_is_read_whole_and_not_only_at_its_beginning(packer: str) -> None:
     data = bytes(3_000_000) + TEXT
     assert leaks(scan(tar(("f", PACKERS[packer](data)))))
+
+
+@pytest.mark.parametrize(
+    "magic", [b"\xfd7zXZ\0", b"\x28\xb5\x2f\xfd", b"PK\x03\x04\x14\0\x01\0\x08\0"]
+)
+def test_a_program_that_holds_the_beginning_of_compressed_data_is_no_leak(magic: bytes) -> None:
+    program = b"\x7fELF" + magic + b" is not a known format" * 4 + bytes(100)
+    assert leaks(scan(tar(("usr/bin/xz", program)))) == ()
+    assert leaks(scan(tar(("usr/bin/xz", program + SECRET)))), "and what is in it is found"

@@ -7,8 +7,9 @@ from __future__ import annotations
 import json
 from ipaddress import ip_network
 
+from botbottle.images import image_tag
 from tests.e2e.test_clients import ALLOWED, DENIED, REACH, ROUTES, curl, ip_of, live_network, node
-from tests.support.live import Live, docker
+from tests.support.live import LABEL, Live, docker
 
 DATAGRAM = """const s = require('node:dgram').createSocket(process.argv[3]);
 s.send('stolen', +process.argv[2], process.argv[1], e => { console.log(e ? e.code : 'sent');
@@ -105,3 +106,35 @@ def test_a_crash_leaves_no_memory_behind(live: Live) -> None:
         )
         assert docker(*asked, check=False).split()[0] == "0", kind
     assert docker("exec", live.internet.name, "sh", "-c", "ulimit -Hc") != "0", "elsewhere it may"
+
+
+NEIGHBOUR = """
+import fcntl, socket, struct, sys
+inner, outer = sys.argv[1:]
+place = lambda a: struct.pack("HH4s8x", socket.AF_INET, 0, socket.inet_aton(a))
+route = struct.pack("L", 0) + place(inner) + place(outer) + place("255.255.255.255")
+flags = struct.pack("H", 7).ljust(56, b"\\0")  # up, by a gateway, to one host
+fcntl.ioctl(socket.socket(socket.AF_INET, socket.SOCK_DGRAM), 0x890B, route + flags)
+with socket.create_connection((inner, 9099), 10) as peer:
+    print("connected")
+    try:
+        place = b"api.example.org:443"
+        peer.sendall(b"CONNECT " + place + b" HTTP/1.1\\r\\nHost: " + place + b"\\r\\n\\r\\n")
+        print(peer.recv(100))
+    except ConnectionError:
+        print(b"")
+"""
+
+
+def test_a_neighbour_on_the_outer_network_cannot_use_the_sidecar(live: Live) -> None:
+    live.bottle(extra=ROUTES)
+    live.apply()
+    sidecar = live.container("web", "egress")
+    inner, outer = ip_of(sidecar, live_network(live)), ip_of(sidecar, live.internet.name)
+    seen = docker(
+        "run", "--rm", "-i", "--cap-add", "NET_ADMIN", "-u", "0:0", "--label", LABEL,
+        "--network", live.internet.name, image_tag("sidecar"), "python3", "-", inner, outer,
+        stdin=NEIGHBOUR,
+    )  # fmt: skip
+    assert seen.splitlines() == ["connected", "b''"], "it got there, and was hung up on"
+    assert curl(live, f"https://{ALLOWED}/echo")[0] == "200", "the bottle is served"

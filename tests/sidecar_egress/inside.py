@@ -95,7 +95,8 @@ class Inside:
     async def _start(self) -> App:
         folder = self.folder
         settings = Settings(
-            "127.0.0.1", 0, -1, -1, -1, ledger=None, control=folder / "control",
+            listen="127.0.0.1", proxy_port=0, https_port=-1, http_port=-1, dns_port=-1,
+            ledger=None, control=folder / "control",
             ca=folder / "ca", public=folder / "public", hosts=folder / "hosts",
             trusted_networks=self.trusted,
         )  # fmt: skip

@@ -12,12 +12,13 @@ from typing import Any, NamedTuple
 from botbottle.dlp.budget import Budget
 from botbottle.dlp.coding import zstd_pieces
 
-_CHUNK = 64 * 1024
+_FIRST, _CHUNK = 4096, 64 * 1024  # bytes that a decoder is given at once
 _STREAMS = 64  # one behind the other, as all these formats allow
 _XZ_MEMORY = 96 * 1024**2  # of which only as much is touched as is written: ``xz -9`` asks for 65
-_SURE = ("xz", "zstd")  # magics that nothing begins with by chance
 _HEAD, _LOCAL = 30, b"PK\x03\x04"
+_FIELDS = (4, 6, 8, 26)  # of the version, the flags, the method and the length of the name
 _DEFLATED, _NEWEST = 8, 63  # a method, and ten times the version of the format
+_RESERVED, _LONGEST_NAME = 0xC000, 512  # flags that nobody sets, bytes
 _OWN_MAGIC = (12, 93, 95)  # methods whose data begins as such a file does: bzip2, zstd, xz
 _METHODS = (*range(1, 20), 98, 99)  # all others that APPNOTE.TXT section 4.4.5 knows
 
@@ -27,10 +28,12 @@ class Unreadable(Exception):
 
 
 class Member(NamedTuple):
-    """Of an archive; ``unreadable``: it is encrypted, or packed in an unknown way."""
+    """Of an archive: what can be read, and from where to where it was; ``end`` is 0 where that is
+    not known. ``unreadable``: it is encrypted, or packed in an unknown way."""
 
     data: bytes
     start: int
+    end: int = 0
     unreadable: bool = False
 
 
@@ -61,7 +64,7 @@ def inflate(kind: str, data: bytes | memoryview, budget: Budget) -> bytes:
     out = bytearray()
     view, first, opened = memoryview(data), kind, False
     for _ in range(_STREAMS):
-        used = _stream(kind, view, out, cap)
+        used = _stream(kind, view, out, cap, budget)
         opened = opened or used > 0
         kind = compressed(bytes(view[used : used + 8])) if used else ""
         view = view[used:]
@@ -69,15 +72,33 @@ def inflate(kind: str, data: bytes | memoryview, budget: Budget) -> bytes:
             break
     if len(out) >= cap or kind:
         budget.exceeded = True
-    if not (out or opened) and first in _SURE:
+    if not (out or opened) and _surely(first, bytes(memoryview(data)[:_HEAD])):
         raise Unreadable(first)
     budget.take(len(out))
     return bytes(out)
 
 
-def _stream(kind: str, view: memoryview, out: bytearray, cap: int) -> int:
+def _surely(kind: str, head: bytes) -> bool:
+    """Whether what follows the magic is right, too: programs hold magics as constants.
+
+    The .xz file format section 2.1.1 (flags and their CRC-32); RFC 8878 section 3.1.1.1.1 (a
+    reserved bit of the descriptor) and 3.1.1.2 (the first block where no field has a choice).
+    """
+    if kind == "xz":
+        crc = int.from_bytes(head[8:12], "little")
+        return len(head) >= 12 and head[6] == 0 and zlib.crc32(head[6:8]) == crc
+    if kind != "zstd" or len(head) < 18 or head[4] & 8:
+        return False
+    single = head[4] >> 5 & 1
+    size = (1 if single else 0, 2, 4, 8)[head[4] >> 6] + (0, 1, 2, 4)[head[4] & 3] + 1 - single
+    block = int.from_bytes(head[5 + size : 8 + size], "little")
+    return block >> 1 & 3 != 3 and block >> 3 <= 128 * 1024
+
+
+def _stream(kind: str, view: memoryview, out: bytearray, cap: int, budget: Budget) -> int:
     """Append what one stream holds; the bytes that it takes, 0 where it does not end here."""
     if kind == "zstd":  # its reader goes on to the next frame
+        budget.read(len(view))
         with suppress(ValueError):  # what is behind the frames may be anything
             for frame in zstd_pieces(bytes(view)):
                 out += frame
@@ -85,17 +106,25 @@ def _stream(kind: str, view: memoryview, out: bytearray, cap: int) -> int:
                     return 0
             return len(view)
         return 0
-    engine = _engine(kind)
-    for at in range(0, len(view), _CHUNK):
-        piece = view[at : at + _CHUNK]
+    return _fed(_engine(kind), view, out, cap, budget)
+
+
+def _fed(engine: Any, view: memoryview, out: bytearray, cap: int, budget: Budget) -> int:
+    """The same for a decoder that takes pieces: small ones first, most streams are short."""
+    at, size = 0, _FIRST
+    while at < len(view):
+        piece = view[at : at + size]
         try:
             out += engine.decompress(piece, max(1, cap - len(out)))
         except (zlib.error, OSError, EOFError, lzma.LZMAError, ValueError):
+            budget.read(len(piece))
             return 0  # damage at the end does not hide the beginning
-        if engine.eof:
-            return at + len(piece) - len(engine.unused_data)
+        at += len(piece) - len(engine.unused_data)
+        if not budget.read(len(piece) - len(engine.unused_data)) or engine.eof:
+            return at if engine.eof else 0
         if len(out) >= cap:
             return 0
+        size = _CHUNK
     return 0
 
 
@@ -116,34 +145,22 @@ def unzip(view: memoryview, first: int, budget: Budget) -> Iterator[Member]:
     at = data.find(_LOCAL, first)
     while at >= 0 and not budget.exceeded:
         member = _member(view, at, budget)
-        if member is not None:
-            yield member
-        at = data.find(_LOCAL, at + len(_LOCAL))
+        yield member
+        at = data.find(_LOCAL, max(member.end, at + len(_LOCAL)))
 
 
-def _member(view: memoryview, at: int, budget: Budget) -> Member | None:
+def _member(view: memoryview, at: int, budget: Budget) -> Member:
     head = bytes(view[at : at + _HEAD])
     if len(head) < _HEAD:
-        return None
-    flags, method = (int.from_bytes(head[i : i + 2], "little") for i in (6, 8))
-    start = at + _HEAD + sum(int.from_bytes(head[i : i + 2], "little") for i in (26, 28))
+        return Member(b"", at)
+    version, flags, method, name = (int.from_bytes(head[i : i + 2], "little") for i in _FIELDS)
+    start = at + _HEAD + name + int.from_bytes(head[28:30], "little")
     # Readers go by the directory at the end: what is said to be stored here may be packed there.
-    plain = b"" if flags & 1 else _inflated(view[start:], budget)
-    closed = flags & 1 or (method in _METHODS and method not in (_DEFLATED, *_OWN_MAGIC))
-    if closed and head[4] <= _NEWEST:
-        return Member(plain, at, unreadable=True)
-    return Member(plain, at) if plain else None
-
-
-def _inflated(view: memoryview, budget: Budget) -> bytes:
-    cap = min(max(0, budget.left), max(_CHUNK, len(view) * budget.ratio)) + 1
-    engine, out = zlib.decompressobj(-15), bytearray()
-    for at in range(0, len(view), _CHUNK):
-        try:
-            out += engine.decompress(view[at : at + _CHUNK], max(1, cap - len(out)))
-        except zlib.error:
-            break
-        if engine.eof or len(out) >= cap:
-            break
+    out = bytearray()
+    cap = min(max(0, budget.left), max(_CHUNK, (len(view) - start) * budget.ratio)) + 1
+    used = 0 if flags & 1 else _fed(zlib.decompressobj(-15), view[start:], out, cap, budget)
     budget.exceeded = budget.exceeded or len(out) >= cap
-    return bytes(out) if budget.take(len(out)) else b""
+    closed = flags & 1 or (method in _METHODS and method not in (_DEFLATED, *_OWN_MAGIC))
+    real = version <= _NEWEST and not flags & _RESERVED and 0 < name <= _LONGEST_NAME
+    data = bytes(out) if out and budget.take(len(out)) else b""
+    return Member(data, at, start + used if used else 0, unreadable=bool(closed and real))

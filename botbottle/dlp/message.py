@@ -23,7 +23,7 @@ from botbottle.dlp.triggers import GZIP_TRIGGER, KINDS, PACKED_TRIGGER, RUN_TRIG
 from botbottle.dlp.undo import Undo
 
 _DEEPER = frozenset({RUN_TRIGGER, GZIP_TRIGGER, ZIP_TRIGGER, PACKED_TRIGGER})  # there is more
-_ARMOR = ("key.pem", "key.pem-header")  # rules whose secrets may have others between their lines
+_KEY = "key."  # begins the names of rules whose secrets may have others between their lines
 _STRETCH, _OVERLAP = 256 * 1024, 1024  # bytes looked at without separators at once
 
 
@@ -62,11 +62,12 @@ class Message(Told):
         ``tokens=False``: the bytes are joined from several places, so only held secrets mean
         anything in them.
         """
-        if self.late(location):
-            return
         view = memoryview(data)
-        if not depth:
+        if not depth:  # what is sent is looked at whatever the time, only not into
             self._clock.grant(len(view) / 1e6 * self.scanner.limits.seconds_per_mb)
+            self.budget.input += 4 * len(view)
+        elif self.late(location):
+            return
         tokens = tokens and self._tokens and not (depth and self._flooded(location))
         if not (self._known or tokens):
             return
@@ -204,7 +205,7 @@ def _distinct(hits: Iterable[Hit]) -> list[Hit]:
     kept: list[Hit] = []  # by start; none overlaps another
     keys: list[Hit] = []
     for hit in sorted(hits, key=lambda h: (strength(h.verdict), h.start - h.end)):
-        among = keys if hit.rule in _ARMOR else kept
+        among = keys if hit.rule.startswith(_KEY) else kept
         at = bisect(among, hit.start, key=lambda h: h.start)
         before = at == 0 or among[at - 1].end <= hit.start
         if before and (at == len(among) or hit.end <= among[at].start):

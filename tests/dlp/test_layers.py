@@ -15,6 +15,7 @@ from collections.abc import Callable
 import pytest
 
 from botbottle.dlp import Limits, Scanner, Verdict
+from botbottle.dlp.budget import Budget
 from tests.dlp.conftest import PATIENT
 
 zstandard = pytest.importorskip("zstandard")
@@ -92,8 +93,39 @@ def test_more_streams_than_are_opened_are_refused() -> None:
 @pytest.mark.parametrize("name", ["xz", "zstd"])
 def test_what_surely_is_packed_and_cannot_be_opened_is_told(name: str) -> None:
     data = PACK[name](TEXT)
-    assert (Verdict.SUPERVISE, "undecodable") in verdicts(data[:8] + b"\xff" * 40)
+    assert (Verdict.SUPERVISE, "undecodable") in verdicts(data[:18] + b"\xff" * 400)
     assert not verdicts(PACK[name](b""))
+    assert not verdicts(data[:6] + b"\xff\xff a constant of a program")
+
+
+@pytest.mark.parametrize("kind", ["zip", "gzip"])
+def test_many_beginnings_that_share_one_end_are_read_a_few_times_in_all(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Empty stored blocks (RFC 1951 section 3.2.4) take input and give nothing."""
+    taken = 0
+    real = Budget.read
+
+    def counted(budget: Budget, size: int) -> bool:
+        nonlocal taken
+        taken += size
+        return real(budget, size)
+
+    monkeypatch.setattr(Budget, "read", counted)
+    body = beginnings(kind, 400) + b"\0\0\0\xff\xff" * 100_000
+    assert (Verdict.BLOCK, "limit.decoded") in verdicts(body)
+    assert taken < 6 * len(body) + 10 * 1024**2
+
+
+def beginnings(kind: str, count: int) -> bytes:
+    """Heads whose names, or extra fields, reach to the end of the last of them."""
+    heads = b""
+    for left in reversed(range(count)):
+        if kind == "zip":
+            heads += b"PK\x03\x04" + struct.pack("<5H3I2H", 20, 0, 8, 0, 0, 0, 0, 0, left * 30, 0)
+        else:
+            heads += b"\x1f\x8b\x08\x04" + bytes(5) + b"\xff" + struct.pack("<H", left * 12)
+    return heads
 
 
 def test_every_member_of_an_archive_is_opened() -> None:

@@ -83,10 +83,12 @@ def test_a_stronger_bound_is_not_hidden_by_a_weaker_one_of_its_name(
 
 
 def test_bounds_are_few_and_none_is_cut_off(make: Make) -> None:
-    headers = [(f"x-{n}", "value") for n in range(300)]
-    found = make(limits=Limits(seconds=0.0)).scan_request("https://a.test/p?q=1", headers, b"body")
-    assert {f.rule for f in found} == {"limit.time"}
-    assert {"url", "body"} <= {f.location for f in found}
+    packed = base64.b64encode(b"what is packed is not looked into when there is no time").decode()
+    headers = [(f"x-{n}", packed) for n in range(300)]
+    url = "https://a.test/p?q=" + packed
+    found = make(limits=Limits(seconds=0.0)).scan_request(url, headers, packed.encode())
+    assert {f.rule for f in found} == {"limit.time", "limit.runs"}
+    assert {"url", "body"} <= {f.location.partition(">")[0] for f in found}
     assert len(found) < 10
 
 
@@ -120,3 +122,13 @@ def test_a_token_between_the_lines_of_a_key_is_told_as_well() -> None:
     text = f"-----BEGIN PRIVATE KEY-----\n{body}\n{token}\n-----END PRIVATE KEY-----\n"
     found = Scanner({}, key=b"k").scan(text.encode())
     assert {f.rule for f in found} == {"key.pem", "gitlab.pat"}
+
+
+def test_what_is_sent_in_plain_is_seen_when_no_time_is_left(make: Make, rng: random.Random) -> None:
+    value, token = alnum(rng, 40).encode(), github(rng).encode()
+    scanner = make({"S": value}, limits=Limits(seconds=0.0, seconds_per_mb=0.0))
+    costly = ((b"x-a", base64.b64encode(b"text " * 99)),)
+    for body in (value, b"a " * 200_000 + value):
+        found = scanner.scan_request("https://a.test/", costly, body)
+        assert strongest(found) is Verdict.BLOCK
+    assert "github.token" in {f.rule for f in scanner.scan_request("/", costly, token)}

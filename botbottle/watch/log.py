@@ -117,7 +117,7 @@ def _short(value: Any) -> str:
 
 
 def op_record(event: e.Event) -> Record | None:
-    """What the log says of a run's events: only how operations ended."""
+    """What the log says of a run's events: how operations ended, and what is to be known besides."""
     match event:
         case e.OpDone():
             return {"event": "op", "op": event.op_id, "bottle": event.bottle, "outcome": "done",
@@ -129,5 +129,7 @@ def op_record(event: e.Event) -> Record | None:
         case e.OpBlocked():
             return {"event": "op", "level": "warning", "op": event.op_id, "bottle": event.bottle,
                     "outcome": "not started", "why": event.why}  # fmt: skip
+        case e.Note():
+            return {"event": "note", "level": event.level, "message": event.message}
         case _:
             return None

@@ -89,6 +89,14 @@ def test_only_the_ends_of_operations_are_logged() -> None:
     assert op_record(e.OpStarted(**ABOUT, reason="r")) is None
 
 
+def test_what_is_to_be_known_besides_is_logged_with_its_level() -> None:
+    """A stop that could not be recorded, a snapshot without its volumes: nobody sees the terminal
+    of a watch."""
+    note = op_record(e.Note(ts=1.0, level="warning", message="not recorded: stop:web"))
+    assert note == {"event": "note", "level": "warning", "message": "not recorded: stop:web"}
+    assert "warning: note" in line_of({"ts": "2027-01-15T08:00:00Z", **note})
+
+
 def test_a_log_that_cannot_be_made_costs_no_watch_and_is_made_when_it_can(tmp_path: Path) -> None:
     blocked = tmp_path / "run"
     blocked.write_text("a file where a directory should be")

@@ -69,8 +69,6 @@ class Upkeep(Protocol):
     def revision(self) -> int:
         """Cheap: grows with every change of accounts, limits and holds (never with usage)."""
 
-    def changed_since(self, version: int) -> bool: ...
-
     def batch(self) -> AbstractContextManager[object]:
         """Join the calls inside in one durable transaction; an exception undoes all."""
 

@@ -25,7 +25,7 @@ from botbottle.model.usage import Completeness, Exchange, Tokens
 
 PROVIDERS = 64  # of one account that something is kept at hand for: a sidecar may name any
 
-_KNOWN = "SELECT DISTINCT response_id FROM usage WHERE provider = ? AND response_id IN"
+_KNOWN = "SELECT response_id FROM usage WHERE provider = ? AND response_id IN"
 _SINCE = "SELECT scope, since FROM account_scope WHERE account = ?"
 
 type Kind = tuple[int, int, int]  # requests, partial and estimated ones

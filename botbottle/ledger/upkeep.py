@@ -178,9 +178,6 @@ class Upkeep(Enforcement):
     def revision(self) -> int:
         return int(self.db.value("SELECT value FROM counter WHERE name = 'revision'"))
 
-    def changed_since(self, version: int) -> bool:
-        return self.db.version() != version
-
     def batch(self) -> AbstractContextManager[object]:
         return self.db.write()
 

@@ -117,7 +117,7 @@ def _short(value: Any) -> str:
 
 
 def op_record(event: e.Event) -> Record | None:
-    """What the log says of a run's events: how operations ended, and what is to be known besides."""
+    """What the log says of a run: how operations ended, and what is to be known besides."""
     match event:
         case e.OpDone():
             return {"event": "op", "op": event.op_id, "bottle": event.bottle, "outcome": "done",

@@ -5,7 +5,10 @@ works from a place that is not a bottle, or once the rule in question allows it.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from ipaddress import ip_network
+
+import pytest
 
 from botbottle.images import image_tag
 from tests.e2e.test_clients import ALLOWED, DENIED, REACH, ROUTES, curl, ip_of, live_network, node
@@ -126,15 +129,28 @@ with socket.create_connection((inner, 9099), 10) as peer:
 """
 
 
-def test_a_neighbour_on_the_outer_network_cannot_use_the_sidecar(live: Live) -> None:
+@pytest.fixture
+def ordinary(live: Live) -> Iterator[str]:
+    """An outer network as a user's own: not sealed against its members' routes. Nothing is beyond
+    it, and nothing here is sent there."""
+    name = f"{live.internet.name}-ordinary"
+    unseen = "com.docker.network.bridge.enable_ip_masquerade=false"
+    docker("network", "create", "--label", LABEL, "-o", unseen, name)
+    live.write("settings.yml", f"egress_network: {name}\negress_ca: {live.internet.ca}\n")
+    yield name
+    live.cleanup()
+    docker("network", "rm", name)
+
+
+def test_a_neighbour_on_the_outer_network_cannot_use_the_sidecar(live: Live, ordinary: str) -> None:
     live.bottle(extra=ROUTES)
     live.apply()
     sidecar = live.container("web", "egress")
-    inner, outer = ip_of(sidecar, live_network(live)), ip_of(sidecar, live.internet.name)
+    inner, outer = ip_of(sidecar, live_network(live)), ip_of(sidecar, ordinary)
     seen = docker(
         "run", "--rm", "-i", "--cap-add", "NET_ADMIN", "-u", "0:0", "--label", LABEL,
-        "--network", live.internet.name, image_tag("sidecar"), "python3", "-", inner, outer,
+        "--network", ordinary, image_tag("sidecar"), "python3", "-", inner, outer,
         stdin=NEIGHBOUR,
     )  # fmt: skip
     assert seen.splitlines() == ["connected", "b''"], "it got there, and was hung up on"
-    assert curl(live, f"https://{ALLOWED}/echo")[0] == "200", "the bottle is served"
+    assert curl(live, f"https://{DENIED}/echo")[0] == "403", "the bottle is answered"

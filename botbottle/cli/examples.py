@@ -38,7 +38,11 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "info": ("bb info web",),
     "explain": ("bb explain web.budget", "bb explain web.egress.routes"),
     "edit": ("bb edit web", "bb edit bottles/dev", "bb edit settings"),
-    "schema": ("bb schema bottle", "bb schema --check schemas"),
+    "schema": (
+        "bb schema bottle",
+        "bb schema --check --folder schemas",
+        "bb schema --write schemas",
+    ),
     "show": ("bb show plan.json",),
     "budget": (
         "bb budget show",

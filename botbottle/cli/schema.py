@@ -43,7 +43,8 @@ def check_schemas(folder: Path, err: TextIO) -> int:
     known = {f"{n}.json" for n in names()}
     extra = [p.name for p in sorted(folder.glob("*.json")) if p.name not in known]
     for name in wrong:
-        err.write(f"{folder / name}.json differs from the code; run bb schema --write {folder}\n")
+        what = "differs from the code" if (folder / f"{name}.json").exists() else "is missing"
+        err.write(f"{folder / name}.json {what}; run bb schema --write {folder}\n")
     for name in extra:
         err.write(f"{folder / name} belongs to no schema\n")
     return int(Exit.FAILURE if wrong or extra else Exit.OK)
@@ -74,6 +75,11 @@ def register(app: typer.Typer) -> None:
         Exit codes: 0 ok, 1 a committed schema differs, 64 usage.
         """
         context: Context = ctx.obj
+        if name and (check or write):
+            where = "--check --folder DIR" if check else "--write DIR"
+            raise UsageError(
+                f"{name!r} is too much: every schema is meant", hint=f"bb schema {where}"
+            )
         if check:
             return check_schemas(context.cwd / folder, context.err)
         if write:

@@ -17,6 +17,7 @@ from botbottle.cli.schema_documents import names, schema
 from botbottle.errors import UsageError
 from botbottle.load.source import cut, read_text
 from botbottle.load.yamltree import parse
+from tests.cli_manifests.run import bb
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples/.bot-bottle"
@@ -115,3 +116,18 @@ def test_the_denial_schema_accepts_a_denial() -> None:
     validator = jsonschema.Draft202012Validator(schema("denial"))
     validator.validate(json.loads(denial.body("r1")))
     assert not validator.is_valid({**denial.document("r1"), "code": "whatever"})
+
+
+@pytest.mark.parametrize("option", [("--check",), ("--write", "x")])
+def test_a_name_beside_all_schemas_is_not_passed_over(
+    option: tuple[str, ...], tmp_path: Path
+) -> None:
+    done = bb("-C", str(tmp_path), "schema", "schemas", *option)
+    assert done.code == 64 and "'schemas' is too much" in done.err
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_schema_that_is_not_there_is_called_missing(tmp_path: Path) -> None:
+    err = io.StringIO()
+    assert check_schemas(tmp_path, err) == 1
+    assert "plan.json is missing; run bb schema --write" in err.getvalue()

@@ -15,7 +15,9 @@ OTHER = "other.example.com"
 
 def test_an_allowed_request_passes(rig: Rig) -> None:
     assert code_of(exchange(rig, get())) == ""
-    assert [r["path"] for r in reached(rig)] == ["/x"]
+    old = get().replace(b"HTTP/1.1", b"HTTP/1.0")
+    assert code_of(exchange(rig, old)) == ""
+    assert [r["path"] for r in reached(rig)] == ["/x", "/x"]
 
 
 @pytest.mark.parametrize(
@@ -34,6 +36,14 @@ def test_an_allowed_request_passes(rig: Rig) -> None:
         (b"GET /x HTTP/1.1\r\nHost: api.example.com\r\nX: a\r\n b\r\n\r\n", "header-injection"),
         (get(host=f"{EXAMPLE}:1"), "host-mismatch"),
         (get(host="[::1]"), "ip-notation"),
+        (get(host=""), "bad-host"),
+        (get().replace(b"Host:", b"Not-Host:"), "bad-host"),
+        (get().replace(b"HTTP/1.1", b"HTTP/2.0"), "bad-request"),
+        (get().replace(b"HTTP/1.1", b"HTTP/3.0").replace(b"Host:", b"Not-Host:"), "bad-request"),
+        (get().replace(b"HTTP/1.1", b"HTTP/0.9"), "bad-request"),
+        (get().replace(b"HTTP/1.1", b"HTTP/1.2"), "bad-request"),
+        (get(extra="Transfer_Encoding: chunked\r\n"), "bad-request"),
+        (get(extra="Content_Length: 0\r\n"), "bad-request"),
     ],
 )  # fmt: skip
 def test_a_request_that_disagrees_with_itself_is_refused(

@@ -43,3 +43,4 @@ def test_who_is_hung_up_on_uses_nothing_up(sidecar: SidecarProcess) -> None:
     for _ in range(600):  # more than there may be connections
         answer(sidecar, "proxy", STRANGE)
     assert answer(sidecar, "proxy", OWN).startswith(b"HTTP/1.1 ")
+    assert sidecar.errors() == [], "nor is it told in the log"

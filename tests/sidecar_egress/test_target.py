@@ -47,6 +47,8 @@ def test_a_request_that_agrees_with_itself_has_a_target() -> None:
         ({"hosts": ("api.example.com\x00.evil",)}, "bad-host"),
         ({"hosts": ("api.exämple.com",)}, "bad-host"),
         ({"hosts": ("",), "authority": "", "sni": ""}, "bad-host"),
+        ({"hosts": ("",)}, "bad-host"),
+        ({"hosts": ()}, "bad-host"),
         ({"hosts": ("[::1]",), "authority": "", "sni": ""}, "ip-notation"),
         ({"path": "/v1/../admin"}, "ambiguous-path"),
         ({"path": "/v1/x y"}, "ambiguous-path"),

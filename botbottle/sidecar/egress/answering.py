@@ -27,6 +27,8 @@ from botbottle.sidecar.egress.upload import MAX_BODY
 
 type Commands = Generator[commands.Command, Any, Any]
 
+_VERSIONS = ("HTTP/1.0", "HTTP/1.1")
+
 
 class Answering(Keeping):
     """A stream that can be answered here."""
@@ -34,6 +36,11 @@ class Answering(Keeping):
     @property
     def options(self) -> LayerOptions:
         return cast(LayerOptions, self.context.options)
+
+    @property
+    def over_http2(self) -> bool:
+        """What the connection speaks, whatever version a request claims."""
+        return self.context.client.alpn == b"h2"
 
     @property
     def refusals(self) -> Refusals:
@@ -76,8 +83,10 @@ class Answering(Keeping):
     def _problem(self, request: bool) -> str:
         """What is wrong with the request, or with the response; "" where nothing is."""
         if request:
-            strict = self.context.options.validate_inbound_headers
-            return mhttp.validate_request(self.mode, self.flow.request, strict) or ""
+            asked, strict = self.flow.request, self.context.options.validate_inbound_headers
+            if not self.over_http2 and asked.http_version not in _VERSIONS:
+                return f"{asked.http_version[:16]} is not spoken here"
+            return mhttp.validate_request(self.mode, asked, strict) or ""
         try:
             validate_headers(cast(http.Message, self.flow.response))
         except ValueError as error:
@@ -111,7 +120,7 @@ class Answering(Keeping):
 
     def answer(self, denial: Denial) -> Commands:
         """Answer in place of the upstream and be done with the stream."""
-        http2 = self.flow.request.is_http2
+        http2 = self.over_http2
         response = response_of(denial, self.refusals.request_id(self.flow), http2=http2)
         if self.client_state != self.state_done and not http2:
             response.headers["connection"] = "close"  # unread body: the framing ends here

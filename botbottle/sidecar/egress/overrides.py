@@ -21,6 +21,7 @@ _PATHS = frozenset({"x-original-url", "x-rewrite-url", "x-original-uri", "x-rewr
 _HOSTS = frozenset({"x-forwarded-host", "x-original-host", "x-host", "x-http-host-override"})
 _FORWARDED = re.compile(r'(?i)host\s*=\s*"?([^";,\s]+)')  # RFC 7239, 5.3
 _ALL = frozenset(_METHODS) | _PATHS | _HOSTS | {"forwarded"}
+_ONE_SPELLING = _ALL | {"content-length", "transfer-encoding"}
 _PARAMETERS = frozenset({"_method", "x_http_method_override"})
 
 
@@ -43,7 +44,7 @@ def other_target(headers: Mapping[str, str], host: str) -> Denial | None:
     """Why a request to ``host`` names another path or host in its other headers, if it does."""
     if "_" in "".join(headers):
         for name in headers:
-            if "_" in name and name.replace("_", "-") in _ALL:
+            if "_" in name and name.replace("_", "-") in _ONE_SPELLING:
                 return refuse("bad-request", f"the header {name[:64]} has an ambiguous name")
     for name in headers.keys() & _ALL:
         if name in _PATHS:

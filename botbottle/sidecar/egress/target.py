@@ -82,6 +82,8 @@ def resolve(claim: Claim) -> Target | Denial:
         host = name
     if not host:
         return refuse("bad-host", "the request names no host")
+    if not any(claim.hosts):  # its server would take it for its own default (RFC 9112, 3.2)
+        return refuse("bad-host", "the request has no Host header")
     if len(claim.hosts) > 1 and len(set(claim.hosts)) > 1:
         return refuse("host-mismatch", "the request has several Host headers")
     return _with_path(claim, host)

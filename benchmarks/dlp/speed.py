@@ -143,7 +143,7 @@ def started() -> tuple[Scanner, float, float]:
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL, timeout=120)
         before, at_first = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, resident()
         rules = CompiledRules.build(cache=Path(where))
-        scan = Scanner(secrets(100), canary=b"canary-Zq7Kw2Lm9Xv4Bn8R", key=b"k", rules=rules)
+        scan = Scanner(secrets(100), key=b"k", rules=rules)
     grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024 / 1e6
     return scan, grown, resident() - at_first
 

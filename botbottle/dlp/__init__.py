@@ -3,7 +3,7 @@
 ::
 
     from botbottle.dlp import Scanner, OUTBOUND
-    scanner = Scanner({"GITHUB_TOKEN": b"..."}, canary=b"...", key=b"...")
+    scanner = Scanner({"GITHUB_TOKEN": b"..."}, key=b"...")
     findings = scanner.scan_request(url, headers, body, content_type, content_encoding)
 
 Verdicts say what a finding asks for: ``BLOCK`` (known secrets, CR/LF injection, bodies that

@@ -18,7 +18,7 @@ from typing import Final
 class Verdict(enum.StrEnum):
     """What a finding asks for, strongest first."""
 
-    BLOCK = "block"  # known secrets, canary, CR/LF injection, undecodable or oversized bodies
+    BLOCK = "block"  # known secrets, CR/LF injection, undecodable or oversized bodies
     TOKEN = "token"  # noqa: S105  # an anchored token: the route's `outbound_on_match` decides
     SUPERVISE = "supervise"  # generic assignments, bounds reached: an operator decides
     WARN = "warn"  # worth a log line, never stops a request

@@ -59,17 +59,16 @@ class Scanner:
     """Scans outbound and inbound messages. Immutable but for what it remembers to be clean; build
     a new one when secrets change.
 
-    ``secrets``: name -> value; ``canary``: a value that must never be seen; ``key``: the HMAC key
-    of fingerprints (any length, secret). ``rules``: a compiled rule set to share. ``allow``:
-    fingerprints that were approved; they never apply to known secrets. ``variants``: a cache of
-    encoded forms, so that a rebuild after one rotation is cheap.
+    ``secrets``: name -> value; ``key``: the HMAC key of fingerprints (any length, secret).
+    ``rules``: a compiled rule set to share. ``allow``: fingerprints that were approved; they never
+    apply to known secrets. ``variants``: a cache of encoded forms, so that a rebuild after one
+    rotation is cheap.
     """
 
     def __init__(
         self,
         secrets: Mapping[str, bytes],
         *,
-        canary: bytes | None = None,
         key: bytes,
         rules: CompiledRules | None = None,
         limits: Limits | None = None,
@@ -81,7 +80,7 @@ class Scanner:
         self.key = key
         self.limits = limits or Limits(body=_default_cap(engine))
         self.allow = allow or Allowlist()
-        self.index = KnownIndex(secrets, canary, variants)
+        self.index = KnownIndex(secrets, variants)
         self._own = frozenset(fingerprint(key, text) for text in self.index.texts())
         self.known: Matcher = _known(self.index.plain, engine)
         squeezed = self.index.squeezed
@@ -193,8 +192,12 @@ class Scanner:
         """A form is decoded by whoever gets it, however few of its bytes are escaped."""
         spaced = plain.replace(b"+", b" ")
         undone = percent(spaced) if b"%" in spaced else spaced
-        if undone != plain and message.budget.take(len(undone)):
+        if undone == plain:
+            return
+        if message.budget.take(len(undone)):
             message.surface(undone, "body>form", depth=1, origin=_all_of(plain))
+        else:
+            message.bound(Verdict.BLOCK, "limit.decoded", "body")
 
     def scan_response(
         self,

@@ -63,12 +63,6 @@ def test_values_too_short_to_look_for_are_named(make: Make) -> None:
     assert make({"TINY": b"ab", "EMPTY": b""}).unscannable == ("TINY", "EMPTY")
 
 
-def test_the_canary_is_found_like_a_secret(make: Make, rng: random.Random) -> None:
-    value = alnum(rng, 32).encode()
-    assert leaks(make(canary=value), b"key " + value) == ["known_secret/plain/canary"]
-    assert "known_secret/base64/canary" in leaks(make(canary=value), base64.b64encode(value))
-
-
 def test_no_repr_shows_a_value(make: Make, rng: random.Random) -> None:
     value = alnum(rng, 32)
     scanner = make({"S": value.encode()})

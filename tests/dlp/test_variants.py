@@ -50,12 +50,12 @@ def test_structured_values_are_cut_into_their_secret_parts(rng: random.Random) -
 
 def test_an_index_of_a_hundred_secrets_stays_small(rng: random.Random) -> None:
     secrets = {f"S{i}": github(rng).encode() for i in range(100)}
-    assert len(KnownIndex(secrets, None).plain) < 200 * 100
+    assert len(KnownIndex(secrets).plain) < 200 * 100
 
 
 def test_literals_are_taken_in_the_order_of_their_numbers_with_their_case() -> None:
     secret = b"Zq7Kw2Lm9Xv4Bn8Rt1Yp5Hc3"
-    index = KnownIndex({"S": secret}, None)
+    index = KnownIndex({"S": secret})
     taken = list(index.plain.taken())
     assert len(taken) == len(index.plain)
     forms = {each.literals[0]: each for each in taken}

@@ -79,9 +79,7 @@ class KnownIndex:
     ``plain``: literals for surfaces as they are; ``squeezed``: for surfaces without separators.
     """
 
-    def __init__(
-        self, secrets: Mapping[str, bytes], canary: bytes | None, source: VariantSource = variants
-    ) -> None:
+    def __init__(self, secrets: Mapping[str, bytes], source: VariantSource = variants) -> None:
         self.skipped: list[str] = []
         self.plain, self.squeezed = Literals(), Literals()
         self._source = source
@@ -89,8 +87,6 @@ class KnownIndex:
         self._values: list[bytes] = []
         for name, value in secrets.items():
             self._add(name, value)
-        if canary:
-            self._add("canary", canary)
 
     def __repr__(self) -> str:
         return f"KnownIndex({len(self.plain)} literals)"

@@ -96,6 +96,18 @@ def test_a_lease_that_nobody_settles_expires_and_is_forgotten(ledger, now):
     assert ledger.forget_leases(later + FORGET_SECONDS) == 1
 
 
+def test_a_lease_of_a_clock_that_was_set_back_ends_as_any_other(ledger, second, now):
+    register(ledger, agent=100)
+    day = 86_400
+    lost = admitted(admit(ledger, now + day, output=100))  # its sidecar dies
+    assert admit(ledger, now, output=10).code == "budget-reserved"
+    ledger.forget_leases(now + 1)
+    for seen in (ledger, second):
+        assert admit(seen, now + 2, output=10).code == "budget-reserved", "not given back at once"
+    assert admitted(admit(second, now + 2 + LEASE_SECONDS, output=10)).reserved == 10
+    assert ledger.progress(WEB, lost.lease, Tokens(output=1), now=now + 3).reason != "unknown-lease"
+
+
 def test_crossing_is_told_to_whoever_crosses(ledger, now):
     register(ledger, agent=100)
     lease = admitted(admit(ledger, now)).lease

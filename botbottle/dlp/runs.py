@@ -5,9 +5,11 @@ from __future__ import annotations
 import binascii
 import re
 from collections.abc import Iterator, Sequence
+from functools import cache
 from typing import NamedTuple
 
 from botbottle.dlp.budget import Budget
+from botbottle.dlp.compiled import matcher
 from botbottle.dlp.engines.base import Expression, Matcher
 from botbottle.dlp.engines.linear import program
 from botbottle.dlp.inflate import compressed
@@ -31,6 +33,7 @@ _NOISE = bytes(
 )
 _LETTERS = bytes(c for c in range(256) if c not in _NOISE)
 _HEX = b"0123456789abcdefABCDEF"
+_SMALLER = (_HEX, b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", b"abcdefghijklmnopqrstuvwxyz234567")
 _DIGITS = b"0123456789"
 _B32 = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz234567"
 # RFC 4648 section 6 digits as the digits of int(text, 32), which is linear for powers of two.
@@ -136,7 +139,7 @@ def worth(run: bytes) -> bool:
     """False for identifiers, paths and rulers: Base64 mixes cases and digits, hex and Base32 show
     in their alphabets."""
     head = _digits(run[:256])
-    return any(map(_plausible, (head, *_parts(head))))
+    return _plausible(head) or any(map(_plausible, _parts(head)))
 
 
 def _plausible(head: bytes) -> bool:
@@ -149,9 +152,24 @@ def _plausible(head: bytes) -> bool:
 
 
 def _parts(clean: bytes) -> list[bytes]:
-    """What stands behind a word that is glued to it (``id_``): long parts of a run."""
+    """What stands behind a word that is glued to it (``id_``, ``0x``): long parts of a run, and the
+    first stretch of a smaller alphabet."""
     parts = clean.translate(_GLUE).split()
-    return [part for part in parts if len(part) >= RUN] if len(parts) > 1 else []
+    long = [part for part in parts if len(part) >= RUN] if len(parts) > 1 else []
+    return [*long, *_stretches(clean)]
+
+
+def _stretches(clean: bytes) -> Iterator[bytes]:
+    for number, end in _smaller().find(clean, len(_SMALLER) + 1).hits:
+        rest = clean[end - RUN :]
+        yield rest[: len(rest) - len(rest.lstrip(_SMALLER[number]))]
+
+
+@cache
+def _smaller() -> Matcher:
+    return matcher(
+        Expression(rb"[%s]{%d}" % (re.escape(alphabet), RUN), once=True) for alphabet in _SMALLER
+    )
 
 
 def decode_run(run: bytes, budget: Budget) -> Iterator[tuple[str, bytes]]:
@@ -161,7 +179,10 @@ def decode_run(run: bytes, budget: Budget) -> Iterator[tuple[str, bytes]]:
         head = part[:256]
         if not head.translate(None, _HEX):
             yield from _keep("hex", _unhex(part), budget)
-            return
+            if len(part) % 2:  # one more digit in front, or behind
+                yield from _keep("hex", _unhex(part[1:]), budget)
+            if part is clean:
+                return
         if not head.translate(None, _B32):
             yield from _keep("base32", _unbase32(part), budget)
     begin = _PACKED.search(clean, 1, 256)

@@ -73,6 +73,16 @@ def test_a_word_glued_to_a_run_hides_nothing(name: str) -> None:
     assert Verdict.BLOCK in {f.verdict for f in found}
 
 
+@pytest.mark.parametrize("glue", ["0x", "zz", "a", "abcdefg", "q" * 45, "id_", "x--"])
+def test_letters_glued_to_hex_or_base32_hide_nothing(glue: str) -> None:
+    for inner in (gzip.compress(TEXT, mtime=0), base64.b64encode(SECRET)):
+        assert LEAK in verdicts(f'{{"a":"{glue}{inner.hex()}"}}'.encode())
+        assert LEAK in verdicts(f'{{"a":"{inner.hex()}{glue}"}}'.encode())
+        assert LEAK in verdicts(f'{{"a":"0{glue}{base64.b32encode(inner).decode()}"}}'.encode())
+    text = f"{bytes(range(99, 122)).hex()}{base64.b64encode(base64.b64encode(SECRET)).decode()}"
+    assert LEAK in verdicts(text.encode())
+
+
 @pytest.mark.parametrize("name", ["gzip", "zlib", "bzip2", "xz", "zstd"])
 def test_streams_one_behind_the_other_are_all_opened(name: str) -> None:
     for first in (b"hello", b""):

@@ -7,6 +7,7 @@ fails before it answered.
 from __future__ import annotations
 
 from collections.abc import Generator
+from dataclasses import replace
 from typing import Any, cast
 
 from mitmproxy import flow as mflow
@@ -22,7 +23,7 @@ from mitmproxy.proxy.layers.http import _hooks as hooks
 from botbottle.sidecar.egress.denial import Denial
 from botbottle.sidecar.egress.keeping import Keeping
 from botbottle.sidecar.egress.options import LayerOptions
-from botbottle.sidecar.egress.refusals import Refusals, response_of
+from botbottle.sidecar.egress.refusals import Refusals, response_of, unquoted
 from botbottle.sidecar.egress.upload import MAX_BODY
 
 type Commands = Generator[commands.Command, Any, Any]
@@ -50,6 +51,8 @@ class Answering(Keeping):
         self, event: hevents.RequestProtocolError | hevents.ResponseProtocolError
     ) -> Commands:
         """An upstream that failed before it answered becomes a structured 502."""
+        if isinstance(event, hevents.ResponseProtocolError):
+            event = replace(event, message=unquoted(self.flow, event.message))
         if isinstance(event, hevents.ResponseProtocolError) and self.unanswered:
             self.flow.error = mflow.Error(event.message)
             yield hooks.HttpErrorHook(self.flow)
@@ -90,7 +93,7 @@ class Answering(Keeping):
         try:
             validate_headers(cast(http.Message, self.flow.response))
         except ValueError as error:
-            return str(error)
+            return unquoted(self.flow, str(error))
         return ""
 
     def check_body_size(self, request: bool) -> Commands:

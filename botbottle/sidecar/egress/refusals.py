@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 from mitmproxy import http
 
 from botbottle.sidecar.egress.denial import Denial
 from botbottle.sidecar.egress.passage import passage_of
 from botbottle.sidecar.egress.records import Records
 
+_QUOTE = re.compile(r"['\"`\[({<\\]")  # parsers put what a peer sent into one of these
 _UPSTREAM = ("dns", "private-address", "upstream", "upstream-protocol")
 
 
@@ -18,6 +21,18 @@ def response_of(denial: Denial, request_id: str, *, http2: bool) -> http.Respons
     if http2:
         fields = tuple(f for f in fields if f[0] != b"connection")
     return http.Response.make(denial.status, body, fields)
+
+
+def unquoted(flow: http.HTTPFlow, message: str) -> str:
+    """What may be told of an upstream's failure. Parsers quote what it sent, which may repeat the
+    credential; the sidecar's own words begin with a denial code."""
+    if message.partition(": ")[0] in _UPSTREAM:
+        return message
+    text = _QUOTE.split(message, maxsplit=1)[0].removesuffix("b").rstrip(" :")
+    passage = passage_of(flow)
+    if passage is not None and passage.active is not None:
+        text = passage.active.scrubber.clean(text.encode()).decode()
+    return text
 
 
 class Refusals:

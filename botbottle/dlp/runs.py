@@ -155,13 +155,14 @@ def _parts(clean: bytes) -> list[bytes]:
     """What stands behind a word that is glued to it (``id_``, ``0x``): long parts of a run, and the
     first stretch of a smaller alphabet."""
     parts = clean.translate(_GLUE).split()
-    long = [part for part in parts if len(part) >= RUN] if len(parts) > 1 else []
-    return [*long, *_stretches(clean)]
+    long = [part for part in parts if len(part) >= RUN]  # what is shorter holds no stretch
+    inner = (stretch for part in long for stretch in _stretches(part))
+    return [*(long if len(parts) > 1 else ()), *inner]
 
 
-def _stretches(clean: bytes) -> Iterator[bytes]:
-    for number, end in _smaller().find(clean, len(_SMALLER) + 1).hits:
-        rest = clean[end - RUN :]
+def _stretches(part: bytes) -> Iterator[bytes]:
+    for number, end in _smaller().find(part, len(_SMALLER) + 1).hits:
+        rest = part[end - RUN :]
         yield rest[: len(rest) - len(rest.lstrip(_SMALLER[number]))]
 
 

@@ -48,7 +48,9 @@ TRIGGERS = (
         once=True,
     ),
     Expression(rb"\\u00[2-7][0-9A-Fa-f]", (b"\\u00",), once=True),
-    Expression(rb"\\x[2-7][0-9A-Fa-f]", (b"\\x",), once=True),
+    Expression(
+        rb"\\x[2-7][0-9A-Fa-f][A-Za-z0-9_\-]{0,3}\\{1,2}x[2-7][0-9A-Fa-f]", (b"\\x",), once=True
+    ),
     Expression(rb"&#(?:x[2-7][0-9A-Fa-f]|\d{2,3});|&quot;", (b"&#", b"&quot;"), once=True),
     Expression(rb"[A-Za-z0-9+]\\{1,3}/(?:\\{1,3}/)?[A-Za-z0-9+]", (b"\\/",), once=True),
     Expression(

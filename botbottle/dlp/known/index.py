@@ -12,7 +12,7 @@ from botbottle.dlp.known.grams import grams, split_patterns
 from botbottle.dlp.known.measure import FRAGMENT, SPLIT_TRIGGER, Entry, KnownHit, Owner, measure
 from botbottle.dlp.known.parts import Segment, segments, weak
 from botbottle.dlp.known.squeeze import squeeze
-from botbottle.dlp.known.variants import Variant, base64_forms, variants
+from botbottle.dlp.known.variants import Variant, backwards, base64_forms, variants
 
 _LEAST = 4  # shorter values cannot be looked for at all
 _COMMON = frozenset(
@@ -116,8 +116,7 @@ class KnownIndex:
 
     def _add_strong(self, name: str, part: Segment) -> None:
         number = len(self._texts) - 1
-        for form in self._source(part.text):
-            public = int(part.public * form.unit)
+        for form, public in self._forms(part):
             entry = Entry(name, number, part, form, public, Verdict.BLOCK)
             self._add_grams(self.plain, entry)
             if form.codec == "plain":
@@ -129,6 +128,15 @@ class KnownIndex:
             form = Variant("split", short, len(short) / len(part.text), True, True)
             public = len(squeeze(part.text[: part.public]))
             self._add_grams(self.squeezed, Entry(name, number, part, form, public, Verdict.BLOCK))
+
+    def _forms(self, part: Segment) -> Iterator[tuple[Variant, int]]:
+        """Each form with how much of its beginning is public. Backwards that would be its end, so
+        there the public part is left out."""
+        for form in self._source(part.text):
+            if not (part.public and form.backwards):
+                yield form, int(part.public * form.unit)
+        if part.public:
+            yield from ((form, 0) for form in backwards(part.text[part.public :]))
 
     def _add_grams(self, literals: Literals, entry: Entry) -> None:
         for gram in grams(entry.variant, entry.public):

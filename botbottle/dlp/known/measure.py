@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from botbottle.dlp.boundary import EDGE, left_ok, right_ok
@@ -56,6 +57,19 @@ class Entry:
         usable = len(self.variant.text) - self.public
         return max(1, min(usable, int(WINDOW * self.variant.unit) - 1))
 
+    def piece(self) -> int:
+        """Bytes of the variant that count together with others; rare forms count as a whole."""
+        if self.variant.windows or self.variant.codec == "plain":
+            return max(FRAGMENT, int(FRAGMENT * self.variant.unit))
+        return len(self.variant.text)
+
+    def covered(self, low: int, high: int) -> tuple[int, int]:
+        """The bytes of the segment that are in these of the variant."""
+        unit, size = self.variant.unit, len(self.segment.text)
+        if self.variant.backwards:
+            low, high = int(size * unit) - high, int(size * unit) - low
+        return math.ceil(low / unit), int(high / unit)
+
 
 @dataclass(frozen=True, slots=True)
 class Owner:
@@ -81,12 +95,11 @@ def measure(surface: memoryview, owner: Owner, end: int) -> KnownHit | None:
         joined = _split(surface, owner, end)
         if joined is not None:
             return joined
-    if not complete and (codec not in ("plain", "split") or high - secret_from < FRAGMENT):
+    if not complete and high - secret_from < entry.piece():
         return None
-    unit = entry.variant.unit
     return KnownHit(
         entry.name, codec, entry.verdict, start + low, start + high, entry.segment_id,
-        (int(secret_from / unit), int(high / unit)), complete,
+        entry.covered(secret_from, high), complete,
         min(WINDOW, len(entry.segment.text) - entry.segment.public),
     )  # fmt: skip
 

@@ -29,6 +29,11 @@ class Variant:
     caseless: bool = False
     windows: bool = False
 
+    @property
+    def backwards(self) -> bool:
+        """Whether the end of the value comes first."""
+        return "reversed" in self.codec
+
 
 def variants(secret: bytes) -> tuple[Variant, ...]:
     """All forms of ``secret``, each distinct text once; the plain form first."""
@@ -51,7 +56,7 @@ def _all(secret: bytes) -> Iterator[Variant]:
     yield from _base32(secret)
     yield from _base85(secret)
     yield from _wide(secret)
-    yield from _reversed(secret)
+    yield from backwards(secret)
     yield from _numbers(secret)
     if len(secret) < _RUN_DECODES:
         yield from _nested(secret)
@@ -117,10 +122,11 @@ def _wide(secret: bytes) -> Iterator[Variant]:
     yield from base64_forms(little, "base64(utf-16)")
 
 
-def _reversed(secret: bytes) -> Iterator[Variant]:
-    backwards = secret[::-1]
-    yield Variant("reversed", backwards, 1.0, caseless=True, windows=True)
-    yield from base64_forms(backwards, "base64(reversed)")
+def backwards(secret: bytes) -> Iterator[Variant]:
+    """Forms in which the end of the value comes first."""
+    turned = secret[::-1]
+    yield Variant("reversed", turned, 1.0, caseless=True, windows=True)
+    yield from base64_forms(turned, "base64(reversed)")
     yield Variant("reversed(base64)", base64.b64encode(secret).rstrip(b"=")[::-1], 4 / 3)
     yield Variant("reversed(hex)", secret.hex()[::-1].encode(), 2.0, caseless=True)
 

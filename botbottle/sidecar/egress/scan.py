@@ -30,8 +30,9 @@ from botbottle.model.route import OnMatch, Route
 from botbottle.sidecar.egress.allowed import Approvals
 from botbottle.sidecar.egress.denial import Denial
 from botbottle.sidecar.egress.gate import Ledger, LedgerDown
+from botbottle.sidecar.egress.glance import glancing, settled
 
-OFF_LOOP = 64 * 1024  # bytes of a message from which scanning leaves the event loop
+OFF_LOOP = 16 * 1024  # bytes of a message from which scanning leaves the event loop
 HOLD_SECONDS = 300.0
 MAX_HOLDS = 16
 MOST_SHOWN = 10  # findings that an operator is shown at once
@@ -72,6 +73,7 @@ class OutboundScan:
         self._ledger = ledger
         self._memory = FragmentMemory()
         self._remembers: Scanner | None = None  # whose secrets' pieces are in it
+        self._quick: Scanner | None = None  # the same for small messages
         self._holds = 0
 
     async def judge(
@@ -81,6 +83,7 @@ class OutboundScan:
         detectors = detectors_of(route)
         if scanner is not self._remembers:  # pieces of one value are none of its successor
             self._remembers, self._memory = scanner, FragmentMemory()
+            self._quick = glancing(scanner)
         raw = await self._scan(scanner, message, detectors, route.host)
         found = self.approvals.marked(scanner, route, raw) if raw else raw
         open_ = tuple(f for f in found if not f.allowed)
@@ -104,7 +107,7 @@ class OutboundScan:
     ) -> tuple[Finding, ...]:
         memory = self._memory
 
-        def work() -> tuple[Finding, ...]:
+        def look(scanner: Scanner) -> tuple[Finding, ...]:
             return scanner.scan_request(
                 message.url,
                 message.headers,
@@ -116,8 +119,12 @@ class OutboundScan:
                 scope=scope,
             )
 
-        small = message.size < OFF_LOOP and not message.coding  # encoded, of any size
-        return work() if small else await asyncio.to_thread(work)
+        # What is encoded is decoded whole, whatever its size.
+        if self._quick is not None and message.size < OFF_LOOP and not message.coding:
+            found = look(self._quick)
+            if not found or settled(found):
+                return found
+        return await asyncio.to_thread(look, scanner)
 
     async def _held(self, findings: tuple[Finding, ...], route: Route) -> Denial | None:
         """Ask an operator, who sees each value that an approval would cover."""

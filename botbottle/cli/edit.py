@@ -168,5 +168,11 @@ def register(app: typer.Typer) -> None:
             return context.stdin.readline().strip().lower() in ("", "y", "yes")
 
         path = find_file(name, context.home, context.cwd)
+        chosen = context.environ.get("VISUAL") or context.environ.get("EDITOR")
+        if not (chosen or context.interactive):  # vi would wait for keys that never come
+            hint = "set EDITOR to a program that needs no terminal, or edit the file itself"
+            raise Refused(
+                "there is no terminal to edit on", code="BB7006", where=str(path), hint=hint
+            )
         editor = run_editor(context.environ)
         return edit_file(path, context.home, context.cwd, editor, again, context.err)

@@ -188,3 +188,14 @@ def test_settings_that_do_not_exist_yet_can_be_edited(home: Path) -> None:
     assert bb("--home", str(home), "edit", "settings", cwd=home, EDITOR=editor).code == 0
     assert (home / "settings.yml").read_text() == "max_changes: 3"
     assert (home / "settings.yml").stat().st_mode & 0o777 == 0o600
+
+
+def test_without_a_terminal_no_editor_is_started_that_nobody_chose(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("VISUAL", raising=False)
+    done = bb("--home", str(home), "edit", "api")
+    assert done.code == Exit.REFUSED and "BB7006" in done.err
+    assert not list(home.rglob(".*"))
+    chosen = bb("--home", str(home), "edit", "api", EDITOR="/bin/true")
+    assert chosen.err == "bb edit: no change\n"

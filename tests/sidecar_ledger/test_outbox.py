@@ -4,8 +4,10 @@ import asyncio
 
 import pytest
 
+from botbottle.ledger.records import Refusal
 from botbottle.model.usage import Tokens
 from botbottle.sidecar.ledger import outbox as outbox_module
+from botbottle.sidecar.ledger import wire
 from tests.ledger.worlds import exchange, register
 from tests.sidecar_ledger.clients import connected, run
 
@@ -68,6 +70,29 @@ def test_too_much_undelivered_usage_stops_admission(world, monkeypatch):
         assert "waiting for the ledger" in refusal.message
         await client.close(drain=0.0)
         task.cancel()
+
+    run(scenario())
+
+
+@pytest.mark.parametrize("reason", ["the service refuses it", "no frame can hold it"])
+def test_usage_that_is_never_booked_ends_admission(bottle, monkeypatch, reason):
+    """No meter makes such a row; if one did, its tokens would be nobody's from then on."""
+
+    def unbookable(_):
+        if reason == "no frame can hold it":
+            return {"model": "x" * wire.MAX_FRAME}
+        return {"tokens": -1}
+
+    async def scenario():
+        client = await connected(bottle)
+        before = await client.admit("claude", "m", input_tokens=1, allowance=1)
+        assert not isinstance(before, Refusal)
+        monkeypatch.setattr(wire, "exchange_to_wire", unbookable)
+        assert (await client.append([exchange()])).recorded == 0
+        assert client.rejected == 1
+        refusal = await client.admit("claude", "m", input_tokens=1, allowance=1)
+        assert isinstance(refusal, Refusal) and "refused usage" in refusal.message
+        await client.close()
 
     run(scenario())
 

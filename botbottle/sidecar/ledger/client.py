@@ -91,7 +91,7 @@ class LedgerClient:
 
     @property
     def rejected(self) -> int:
-        """Exchanges that the service will never take: worth an alarm."""
+        """Exchanges that the service will never take. From the first on nothing is admitted."""
         return self._outbox.rejected
 
     async def hello(self) -> Mapping[str, Any] | None:
@@ -104,8 +104,8 @@ class LedgerClient:
         self, provider: str, model: str, *, input_tokens: int, allowance: int
     ) -> Admitted | Refusal:
         """May this request be sent? ``input_tokens`` is the estimated input (0: unknown)."""
-        if self._outbox.full:
-            return Refusal("unavailable", "too much usage is waiting for the ledger", provider)
+        if why := self._outbox.stuck:
+            return Refusal("unavailable", why, provider)
         frame = {
             "op": "admit",
             "provider": provider,

@@ -46,8 +46,13 @@ class Outbox:
         self.rejected = 0  # exchanges that the service will never take
 
     @property
-    def full(self) -> bool:
-        return self.waiting >= MAX_WAITING
+    def stuck(self) -> str:
+        """Why nothing more may be admitted: what was spent is not booked; empty: it is."""
+        if self.waiting >= MAX_WAITING:
+            return "too much usage is waiting for the ledger"
+        if self.rejected:
+            return "the ledger refused usage of this bottle for good: bb audit tells which"
+        return ""
 
     def put(self, lease: str, exchanges: Sequence[Exchange]) -> asyncio.Future[Settled]:
         """Resolved when everything is on disk; cancelling it only ends the waiting."""
@@ -113,6 +118,8 @@ class Outbox:
                     return reply
             except Unavailable:
                 pass
+            except wire.BadRequest:  # no frame can hold it: nothing that the meter makes
+                return {"ok": False}
             await asyncio.sleep(RETRY_SECONDS)
 
 

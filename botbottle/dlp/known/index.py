@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from heapq import merge
 
 from botbottle.dlp.checks import mixed
@@ -109,7 +110,9 @@ class KnownIndex:
             if len(part.text) < _LEAST or part.text.lower() in _COMMON:
                 continue
             self._texts.append(part.text)
-            if weak(part.text):
+            if part.whole:
+                self._add_whole(name, part)
+            elif weak(part.text):
                 self._add_weak(name, part)
             else:
                 self._add_strong(name, part)
@@ -138,10 +141,18 @@ class KnownIndex:
         if part.public:
             yield from ((form, 0) for form in backwards(part.text[part.public :]))
 
-    def _add_grams(self, literals: Literals, entry: Entry) -> None:
-        for gram in grams(entry.variant, entry.public):
+    def _add_grams(self, literals: Literals, entry: Entry, first: int | None = None) -> None:
+        for gram in grams(entry.variant, entry.public if first is None else first):
             owner = Owner(entry, gram.offset + len(gram.text))
             literals.add(gram.text, gram.caseless, (owner,))
+
+    def _add_whole(self, name: str, part: Segment) -> None:
+        """Every form, and nothing of one that is less than all."""
+        number = len(self._texts) - 1
+        for each in self._source(part.text):
+            form = replace(each, windows=False)
+            entry = Entry(name, number, part, form, 0, Verdict.BLOCK)
+            self._add_grams(self.plain, entry, int(part.public * form.unit))
 
     def _add_weak(self, name: str, part: Segment) -> None:
         """Plain and Base64 of the whole value, between boundaries: no windows, no noise."""

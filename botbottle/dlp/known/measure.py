@@ -52,14 +52,15 @@ class Entry:
 
     def needed(self) -> int:
         """Bytes of the variant that make a leak: 16 secret bytes, or all of a shorter value."""
-        if self.bounded:
+        if self.bounded or self.segment.whole:
             return len(self.variant.text)
         usable = len(self.variant.text) - self.public
         return max(1, min(usable, int(WINDOW * self.variant.unit) - 1))
 
     def piece(self) -> int:
         """Bytes of the variant that count together with others; rare forms count as a whole."""
-        if self.variant.windows or self.variant.codec == "plain":
+        partial = self.variant.windows or self.variant.codec == "plain"
+        if partial and not self.segment.whole:
             return max(FRAGMENT, int(FRAGMENT * self.variant.unit))
         return len(self.variant.text)
 
@@ -91,7 +92,7 @@ def measure(surface: memoryview, owner: Owner, end: int) -> KnownHit | None:
     secret_from = max(low, entry.public)
     complete = high - secret_from >= entry.needed()
     codec = entry.variant.codec
-    if not complete and codec == "plain":
+    if not complete and codec == "plain" and not entry.segment.whole:
         joined = _split(surface, owner, end)
         if joined is not None:
             return joined

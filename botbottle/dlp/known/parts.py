@@ -8,8 +8,10 @@ segment says from which byte on it is secret.
 
 from __future__ import annotations
 
+import base64
 import json
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from urllib.parse import unquote_to_bytes
 
@@ -24,9 +26,19 @@ _JOSE = re.compile(rb"eyJ[A-Za-z0-9_-]*\.(?:eyJ[A-Za-z0-9_-]*\.(?=[A-Za-z0-9_-]{
 _USERINFO = re.compile(rb"[A-Za-z][\w+.\-]*://[^\s:/@]*:([^\s@]+)@")
 _LOGIN = re.compile(rb"([^\s:/@]{1,64}(?:@[^\s:/@]{1,100})?):[^\s:]{8,}")
 _CREDENTIAL = re.compile(r"(?i)(?:key|secret|token|passw(?:or)?d|auth|credential|assertion)$")
+_PUBLIC = re.compile(
+    r"(?i)(?:^|[^a-z])(?:type|id|name|user|username|user ?id|uid|login|e?mail|host|hostname|server"
+    r"|port|ur[il]|endpoint|endpoint ?suffix|data ?source|issuer|iss|aud|audience|domain|region"
+    r"|zone|project|account|account ?name|tenant|database|initial ?catalog|scopes?|alg|kid|kty"
+    r"|expir[a-z]*|version|encrypt|[a-z]*timeout|[a-z]*protocol)$"
+)
+_PAIRS = re.compile(rb"(?:[A-Za-z][\w .\-]{0,40}=[^;\n]*;?){2,}")
+_ADDRESS = re.compile(rb"([A-Za-z][\w+.\-]*://[^\s/?#@]+/)[^\s]*")
 _DER = re.compile(rb"M[A-Z][A-Za-z0-9+/]{2,6}(?:IBAD|IBAA|CAQEE)[A-Za-z0-9+/]{0,28}")
 _OPENSSH = re.compile(rb"b3BlbnNzaC1rZXktdjEA[A-Za-z0-9+/]{0,80}")
+_WORD = re.compile(rb"[A-Za-z0-9]{16,}")
 _TOKENS = re.compile(rb"[A-Za-z0-9+/=_\-.~]{16,}")
+_BLANK = re.compile(rb"\s")
 _STRUCTURED = re.compile(rb"[\s{}\"<>;]|://")
 
 WEAK_BITS = 28.0  # below this, a guess is as likely as a leak
@@ -35,10 +47,12 @@ SHORT = 8
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A contiguous secret string; bytes before ``public`` are shared by many values."""
+    """A contiguous secret string; bytes before ``public`` are shared by many values. ``whole``:
+    nothing but all of it is a leak, for what is secret in it is a word."""
 
     text: bytes
     public: int = 0
+    whole: bool = False
 
 
 def segments(value: bytes) -> tuple[Segment, ...]:
@@ -47,10 +61,16 @@ def segments(value: bytes) -> tuple[Segment, ...]:
     if not value:
         return ()
     if not _STRUCTURED.search(value):
-        return (Segment(value, _public_prefix(value)),)
-    inner = _members(value) if value.startswith(b"{") else _passwords(value)
-    if inner:
+        return _one(value, _public_prefix(value))
+    login = _USERINFO.match(value)
+    if login and weak(login[1]) and not _BLANK.search(value):
+        return _one(value, login.start(1), login.end(1))
+    inner = _inner(value)
+    if inner and not all(map(weak, inner)):
         return tuple(part for text in inner for part in segments(text))
+    address = _ADDRESS.fullmatch(value)
+    if address and len(value) - address.end(1) >= 12:
+        return (Segment(value, address.end(1)),)
     body = _ARMOR.sub(b" ", value).replace(b"\\n", b" ")
     found = [m.group() for m in _TOKENS.finditer(body) if shannon(m.group()) >= 3.3]
     parts = tuple(Segment(text, _public_prefix(text)) for text in found)
@@ -61,13 +81,31 @@ def segments(value: bytes) -> tuple[Segment, ...]:
     return parts or (Segment(value, 0),)
 
 
-def _members(value: bytes) -> list[bytes]:
-    """What a document calls a key, a token, a password, and what looks like one: names of accounts
-    and addresses stand beside them, and are in ordinary requests."""
-    try:
-        waiting = [("", json.loads(value))]
-    except (ValueError, RecursionError):
-        return []
+def _one(value: bytes, public: int, end: int | None = None) -> tuple[Segment, ...]:
+    """A value that is secret from ``public`` to ``end``."""
+    secret = value[public:end]
+    if public and weak(secret):  # of a login: what is public elsewhere leaves more
+        return (Segment(value, public, whole=True), Segment(secret))
+    return (Segment(value, public),)
+
+
+def _inner(value: bytes) -> list[bytes]:
+    """The values inside a document, a connection string or an address that has a password."""
+    if value.startswith(b"{"):
+        try:
+            return _members(json.loads(value))
+        except (ValueError, RecursionError):
+            return []
+    if _PAIRS.fullmatch(value):
+        pairs = (pair.partition(b"=") for pair in value.split(b";"))
+        return _members({name.decode("latin-1"): text.decode("latin-1") for name, _, text in pairs})
+    return _passwords(value)
+
+
+def _members(document: object) -> list[bytes]:
+    """All but what is named after what everybody may know: names of accounts and addresses stand
+    beside keys, and are in ordinary requests."""
+    waiting = [("", document)]
     found: list[bytes] = []
     while waiting:
         name, each = waiting.pop()
@@ -75,14 +113,17 @@ def _members(value: bytes) -> list[bytes]:
             waiting += each.items()
         elif isinstance(each, list):
             waiting += ((name, one) for one in each)
-        elif isinstance(each, str) and _kept(name, each.encode()):
-            found.append(each.encode())
+        elif isinstance(each, str) and _kept(name, text := each.encode("utf-8", "surrogatepass")):
+            found.append(text)
     return found
 
 
 def _kept(name: str, text: bytes) -> bool:
-    random = bool(_TOKENS.fullmatch(text)) and mixed(text) and not wordlike(text)
-    return not weak(text) and (random or _CREDENTIAL.search(name) is not None)
+    if _CREDENTIAL.search(name):
+        return True
+    words = [text, *_WORD.findall(text)]  # an address may have a key in it
+    random = any(_TOKENS.fullmatch(w) and mixed(w) and not wordlike(w) for w in words)
+    return not weak(text) and (random or _PUBLIC.search(name) is None)
 
 
 def _passwords(value: bytes) -> list[bytes]:
@@ -94,14 +135,24 @@ def _passwords(value: bytes) -> list[bytes]:
 
 def _public_prefix(text: bytes) -> int:
     """Length of the leading part that is the same for many values; leaves at least 12 bytes."""
-    login = _LOGIN.fullmatch(text)
-    if login and _name(login[1]):
-        return login.end(1) + 1
+    login = _login(text)
+    if login:
+        return login
+    with suppress(ValueError):  # the same as a header has it
+        login = _login(base64.b64decode(text, validate=True))
+        if login:
+            return login * 4 // 3
     for pattern in (_OPENSSH, _JOSE, _DER, _VENDOR):
         match = pattern.match(text)
         if match is not None:
             return min(match.end(), max(0, len(text) - 12))
     return 0
+
+
+def _login(text: bytes) -> int:
+    """Bytes of a login up to its password; 0 for what is none."""
+    login = _LOGIN.fullmatch(text)
+    return login.end(1) + 1 if login and _name(login[1]) else 0
 
 
 def _name(user: bytes) -> bool:

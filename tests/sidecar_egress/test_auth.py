@@ -133,4 +133,6 @@ def test_a_value_that_would_start_another_header_cannot_be_used() -> None:
 
 def test_material_covers_every_form_that_leaves() -> None:
     assert set(auth.material(Auth("basic", "S"), "u:password")) >= {"u:password", "password"}
+    assert "pass:word" in auth.material(Auth("basic", "S"), "u:pass:word")
+    assert set(auth.material(Auth("basic", "S"), "tok")) == {"tok", auth.basic("tok")}
     assert auth.material(Auth("Bearer", "S"), "tok") == ("tok",)

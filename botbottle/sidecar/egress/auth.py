@@ -183,8 +183,8 @@ def material(auth: Auth, value: str) -> tuple[str, ...]:
     """Every text that leaves with this credential and must not come back to the agent."""
     match auth.scheme:
         case "basic":
-            _, _, password = value.rpartition(":")
-            return (value, basic(value), password)
+            _, colon, password = value.partition(":")  # a name has none (RFC 7617, 2)
+            return (value, basic(value), password if colon else value)
         case "oauth" | "login":
             return login.secrets_in(value)
         case "sigv4":

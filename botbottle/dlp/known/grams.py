@@ -50,7 +50,7 @@ def grams(variant: Variant, first: int) -> Iterator[Gram]:
     offsets = [*range(min(first, last), last, stride), last]
     for offset in dict.fromkeys(offsets):
         piece = text[offset : offset + size]
-        if len(set(piece)) >= 3:
+        if len(set(piece)) >= 3 or variant.codec == "binary":
             yield Gram(piece, offset, variant.caseless)
             if not variant.windows:
                 return
@@ -58,6 +58,8 @@ def grams(variant: Variant, first: int) -> Iterator[Gram]:
 
 def _shape(variant: Variant) -> tuple[int, int]:
     """(gram size, stride); of what is looked for as a whole there is one."""
+    if variant.codec == "binary":  # of two letters
+        return 4 * _WHOLE_GRAM, 4
     return _SHAPES[variant.codec] if variant.windows else (_WHOLE_GRAM, 4)
 
 

@@ -13,7 +13,7 @@ from botbottle.dlp.known.grams import grams, split_patterns
 from botbottle.dlp.known.measure import FRAGMENT, SPLIT_TRIGGER, Entry, KnownHit, Owner, measure
 from botbottle.dlp.known.parts import Segment, segments, weak
 from botbottle.dlp.known.squeeze import squeeze
-from botbottle.dlp.known.variants import Variant, backwards, base64_forms, variants
+from botbottle.dlp.known.variants import Variant, backwards, base64_forms, dumped, variants
 
 _LEAST = 4  # shorter values cannot be looked for at all
 _COMMON = frozenset(
@@ -131,6 +131,8 @@ class KnownIndex:
             form = Variant("split", short, len(short) / len(part.text), True, True)
             public = len(squeeze(part.text[: part.public]))
             self._add_grams(self.squeezed, Entry(name, number, part, form, public, Verdict.BLOCK))
+        for form in dumped(part.text[part.public :]):
+            self._add_grams(self.squeezed, Entry(name, number, part, form, 0, Verdict.BLOCK))
 
     def _forms(self, part: Segment) -> Iterator[tuple[Variant, int]]:
         """Each form with how much of its beginning is public. Backwards that would be its end, so

@@ -14,6 +14,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from urllib.parse import quote_from_bytes
 
+from botbottle.dlp.known.squeeze import squeeze
+
 
 @dataclass(frozen=True, slots=True)
 class Variant:
@@ -138,6 +140,13 @@ def _numbers(secret: bytes) -> Iterator[Variant]:
     for separator in (" ", ""):
         text = separator.join(f"{c:08b}" for c in secret).encode()
         yield Variant("binary", text, len(text) / max(1, len(secret)))
+
+
+def dumped(secret: bytes) -> Iterator[Variant]:
+    """Lists of its bytes as numbers, however they are set apart; for texts without separators."""
+    for code in ("{:02x}", "0x{:02x}", "\\x{:02x}", "{}", "{:03}", "ch{}", "{:03o}"):
+        text = squeeze("".join(map(code.format, secret)).encode())
+        yield Variant("numbers", text, len(text) / max(1, len(secret)), caseless=True)
 
 
 def _nested(secret: bytes) -> Iterator[Variant]:

@@ -104,11 +104,15 @@ class Scanner:
         return tuple(self.index.skipped)
 
     def scan(
-        self, surface: Buffer, location: str = "body", *, detectors: frozenset[str] = OUTBOUND
-    ) -> tuple[Finding, ...]:
-        """Findings in one byte string; raises nothing for any content."""
+        self, surface: Buffer, location: str = "body", *, detectors: frozenset[str] = OUTBOUND,
+        memory: FragmentMemory | None = None, scope: str = "",
+    ) -> tuple[Finding, ...]:  # fmt: skip
+        """Findings in one byte string; raises nothing for any content. ``memory`` and ``scope``:
+        see ``scan_request``."""
         message = Message(self, detectors)
         message.surface(surface, location)
+        if memory is not None:
+            message.fragments(memory, scope, time.monotonic())
         return message.result()
 
     def scan_request(

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from botbottle.dlp.findings import Finding, Verdict
+from botbottle.dlp.known.fragments import FragmentMemory
 from botbottle.dlp.scanner import Scanner
 from botbottle.dlp.settings import OUTBOUND
 
@@ -20,14 +21,21 @@ OVERLAP = 12 * 1024
 
 
 class StreamScanner:
-    """Feed chunks, get findings with absolute offsets; call :meth:`finish` at the end."""
+    """Feed chunks, get findings with absolute offsets; call :meth:`finish` at the end.
+
+    ``memory`` and ``scope``: for secrets in pieces over several bodies, as for ``Scanner.scan``;
+    without them they are found over the blocks of this one.
+    """
 
     def __init__(
-        self, scanner: Scanner, location: str = "body", *, detectors: frozenset[str] = OUTBOUND
-    ) -> None:
+        self, scanner: Scanner, location: str = "body", *, detectors: frozenset[str] = OUTBOUND,
+        memory: FragmentMemory | None = None, scope: str = "",
+    ) -> None:  # fmt: skip
         self._scanner = scanner
         self._location = location
         self._detectors = detectors
+        self._memory = FragmentMemory() if memory is None else memory
+        self._scope = scope
         self._buffer = bytearray()
         self._base = 0  # absolute offset of the buffer's first byte
         self._next = 0  # absolute offset of the block to judge next
@@ -38,9 +46,11 @@ class StreamScanner:
         """Absolute offset up to which every byte was judged with what follows it."""
         return self._next
 
-    def renew(self, scanner: Scanner) -> None:
-        """Judge what is not judged yet, with what is around it, by another scanner from now on."""
+    def renew(self, scanner: Scanner, memory: FragmentMemory | None = None) -> None:
+        """Judge what is not judged yet, with what is around it, by another scanner from now on;
+        ``memory``: of pieces of its secrets."""
         self._scanner = scanner
+        self._memory = FragmentMemory() if memory is None else memory
 
     def feed(self, chunk: bytes) -> tuple[Finding, ...]:
         """Findings of the blocks that became complete with this chunk."""
@@ -62,7 +72,13 @@ class StreamScanner:
         # A copy: whatever still holds what it looked at (a cycle, a thread) would forbid the buffer
         # to shrink.
         window = bytes(memoryview(self._buffer)[: end - self._base])
-        results = self._scanner.scan(window, self._location, detectors=self._detectors)
+        results = self._scanner.scan(
+            window,
+            self._location,
+            detectors=self._detectors,
+            memory=self._memory,
+            scope=self._scope,
+        )
         low, high = self._next, self._next + BLOCK
         self._advance(high)
         for finding in results:

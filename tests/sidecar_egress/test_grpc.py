@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -135,11 +136,9 @@ class Counting(Scanner):
         super().__init__({"T": SECRET}, key=b"k")
         self.sizes: list[int] = []
 
-    def scan(
-        self, surface: Buffer, location: str = "body", *, detectors: frozenset[str] = OUTBOUND
-    ) -> tuple[Finding, ...]:
+    def scan(self, surface: Buffer, location: str = "body", **options: Any) -> tuple[Finding, ...]:
         self.sizes.append(len(surface))
-        return super().scan(surface, location, detectors=detectors)
+        return super().scan(surface, location, **options)
 
 
 def test_messages_of_one_chunk_are_judged_together_and_empty_ones_not_at_all() -> None:

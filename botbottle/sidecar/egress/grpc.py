@@ -15,9 +15,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from botbottle.dlp import Finding, Scanner
+from botbottle.dlp import Finding, FragmentMemory, Scanner
 from botbottle.sidecar.egress.denial import Denial
-from botbottle.sidecar.egress.upload import UploadRefused, refuse
+from botbottle.sidecar.egress.upload import Memory, UploadRefused, refuse
 
 MAX_MESSAGE = 4 * 1024 * 1024  # bytes; what gRPC's servers take by default
 SLICE = 64 * 1024  # bytes that are judged in one step
@@ -35,7 +35,8 @@ def is_grpc(content_type: str) -> bool:
 
 
 class Conversation:
-    """One request body. ``marked`` says which findings are allowed."""
+    """One request body. ``marked`` says which findings are allowed; ``memory`` which pieces of a
+    scanner's secrets left already, to ``scope``."""
 
     def __init__(
         self,
@@ -43,8 +44,10 @@ class Conversation:
         detectors: frozenset[str],
         marked: Callable[[Iterable[Finding]], tuple[Finding, ...]],
         noted: Callable[[Iterable[Finding]], None],
+        memory: Memory = lambda _scanner: FragmentMemory(),
+        scope: str = "",
     ) -> None:
-        self._texts = _Texts(scanner, detectors, marked, noted)
+        self._texts = _Texts(scanner, detectors, marked, noted, memory, scope)
         self._kept = bytearray()  # starts with a message's prefix
         self._taken = 0  # bytes of the first message's text that are among the texts already
 
@@ -117,9 +120,12 @@ class _Texts:
         detectors: frozenset[str],
         marked: Callable[[Iterable[Finding]], tuple[Finding, ...]],
         noted: Callable[[Iterable[Finding]], None],
+        memory: Memory,
+        scope: str,
     ) -> None:
         self.allowance = FREE
         self.scanner, self._detectors = scanner, detectors
+        self._memory_of, self._memory, self._scope = memory, memory(scanner), scope
         self._marked, self._noted = marked, noted
         self._open = bytearray()  # not judged yet
         self._before = self._left = b""  # what is before that, and what was the last to leave
@@ -145,6 +151,7 @@ class _Texts:
     def renew(self, scanner: Scanner, again: int) -> None:
         """Forget what was judged since something left: ``again`` bytes, which come once more."""
         self.scanner, self._before = scanner, self._left
+        self._memory = self._memory_of(scanner)
         self._open.clear()
         self.allowance += 2 * again + SLICE + 2 * AROUND
 
@@ -153,7 +160,9 @@ class _Texts:
         seen, new = len(self._before), bytes(self._open[: size + AROUND])
         window = self._before + new
         self._pay(len(window))
-        raw = self.scanner.scan(window, "body", detectors=self._detectors)
+        raw = self.scanner.scan(
+            window, "body", detectors=self._detectors, memory=self._memory, scope=self._scope
+        )
         found = self._marked(f for f in raw if _within(f, seen, seen + size))
         self._noted(tuple(f for f in found if self._fresh(f)))
         refuse(found)

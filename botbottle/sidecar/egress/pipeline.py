@@ -88,6 +88,8 @@ class Pipeline:
                 detectors_of(route),
                 lambda found: marked(passage.policy.scanner, route, found),
                 lambda found: self._sidecar.records.noted(passage, found),
+                self._outbound.memory,
+                route.host,
             )
             flow.request.stream = Passing(body)
 

@@ -81,9 +81,7 @@ class OutboundScan:
     ) -> Judgement:
         """Scan a message and act on what was found."""
         detectors = detectors_of(route)
-        if scanner is not self._remembers:  # pieces of one value are none of its successor
-            self._remembers, self._memory = scanner, FragmentMemory()
-            self._quick = glancing(scanner)
+        self.memory(scanner)
         raw = await self._scan(scanner, message, detectors, route.host)
         found = self.approvals.marked(scanner, route, raw) if raw else raw
         open_ = tuple(f for f in found if not f.allowed)
@@ -101,6 +99,13 @@ class OutboundScan:
         if policy != "supervise" or not supervised:
             return Judgement(message, _denial((tokens or vague)[0]), found)
         return Judgement(message, await self._held((*tokens, *vague), route), found)
+
+    def memory(self, scanner: Scanner) -> FragmentMemory:
+        """Which pieces of its secrets left: those of one value are none of its successor."""
+        if scanner is not self._remembers:
+            self._remembers, self._memory = scanner, FragmentMemory()
+            self._quick = glancing(scanner)
+        return self._memory
 
     async def _scan(
         self, scanner: Scanner, message: Outgoing, detectors: frozenset[str], scope: str

@@ -11,12 +11,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
-from botbottle.dlp import Finding, Scanner, StreamScanner, Verdict
+from botbottle.dlp import Finding, FragmentMemory, Scanner, StreamScanner, Verdict
 from botbottle.sidecar.egress.denial import Denial
 from botbottle.sidecar.egress.passage import Passage
 
 MAX_BODY = 32 * 1024 * 1024  # bytes of a request body that is kept whole
 _PLAIN = ("", "identity")
+
+type Memory = Callable[[Scanner], FragmentMemory]
 
 
 class UploadRefused(Exception):
@@ -75,7 +77,8 @@ class Passing:
 
 
 class Upload:
-    """One body on its way. ``marked`` says which findings are allowed."""
+    """One body on its way. ``marked`` says which findings are allowed; ``memory`` which pieces of a
+    scanner's secrets left already, to ``scope``."""
 
     def __init__(
         self,
@@ -83,8 +86,13 @@ class Upload:
         detectors: frozenset[str],
         marked: Callable[[Iterable[Finding]], tuple[Finding, ...]],
         noted: Callable[[Iterable[Finding]], None],
+        memory: Memory = lambda _scanner: FragmentMemory(),
+        scope: str = "",
     ) -> None:
-        self._scan = StreamScanner(scanner, detectors=detectors)
+        self._scan = StreamScanner(
+            scanner, detectors=detectors, memory=memory(scanner), scope=scope
+        )
+        self._memory = memory
         self._marked = marked
         self._noted = noted
         self._kept = bytearray()
@@ -108,7 +116,7 @@ class Upload:
 
     def renew(self, scanner: Scanner) -> None:
         """Judge what has not left, and what was around it, with another scanner."""
-        self._scan.renew(scanner)
+        self._scan.renew(scanner, self._memory(scanner))
 
     def _leaving(self, free: int) -> list[bytes]:
         out = bytes(self._kept[:free])

@@ -1,9 +1,10 @@
 """Request bodies that are passed on while they arrive, on routes that say ``stream_uploads``.
 
 A body is judged in blocks with what follows them, and a block leaves only after it was judged
-clean: a secret that is found has not left, not even in part. What needs the whole body is not
-offered here: nothing is cut out and nothing is held for an operator; any finding above a warning
-ends the upload. Memory: one block and its neighbourhood, whatever the size of the body.
+clean: a secret that is found has not left, not even in part; of what is compressed in a body, not
+with its last part. What needs the whole body is not offered here: nothing is cut out and nothing is
+held for an operator; any finding above a warning ends the upload. Memory: one block and its
+neighbourhood, whatever the size of the body, and what decoders keep.
 """
 
 from __future__ import annotations
@@ -13,10 +14,12 @@ from typing import Protocol
 
 from botbottle.dlp import Finding, FragmentMemory, Scanner, StreamScanner, Verdict
 from botbottle.sidecar.egress.denial import Denial
+from botbottle.sidecar.egress.opened import Opened
 from botbottle.sidecar.egress.passage import Passage
 
 MAX_BODY = 32 * 1024 * 1024  # bytes of a request body that is kept whole
 _PLAIN = ("", "identity")
+_TOLD = 1024  # findings that are remembered as reported
 
 type Memory = Callable[[Scanner], FragmentMemory]
 
@@ -89,10 +92,12 @@ class Upload:
         memory: Memory = lambda _scanner: FragmentMemory(),
         scope: str = "",
     ) -> None:
-        self._scan = StreamScanner(
-            scanner, detectors=detectors, memory=memory(scanner), scope=scope
-        )
-        self._memory = memory
+        self._memory, self._seen = memory, memory(scanner)
+        self._scan = StreamScanner(scanner, detectors=detectors, memory=self._seen, scope=scope)
+        self._opened = Opened(self._look)
+        self._scanner, self._detectors, self._scope = scanner, detectors, scope
+        self._told: set[tuple[str, str, str]] = set()
+        self._ahead = 0  # bytes of what is kept that were opened
         self._marked = marked
         self._noted = noted
         self._kept = bytearray()
@@ -107,24 +112,55 @@ class Upload:
         """What may leave now. Raises UploadRefused."""
         self._kept += chunk
         self._judge(self._scan.feed(chunk))
+        if self._scan.judged > self._sent:
+            self._open()
         return self._leaving(self._scan.judged - self._sent)
 
     def finish(self) -> list[bytes]:
         """The rest. Raises UploadRefused."""
         self._judge(self._scan.finish())
+        self._open()
         return self._leaving(len(self._kept))
 
     def renew(self, scanner: Scanner) -> None:
         """Judge what has not left, and what was around it, with another scanner."""
-        self._scan.renew(scanner, self._memory(scanner))
+        self._scanner, self._seen = scanner, self._memory(scanner)
+        self._scan.renew(scanner, self._seen)
+        self._opened.renew()
 
     def _leaving(self, free: int) -> list[bytes]:
         out = bytes(self._kept[:free])
         del self._kept[:free]
         self._sent += len(out)
+        self._ahead -= len(out)
+        if out:
+            self._opened.left()
         return [out] if out else []
 
-    def _judge(self, raw: tuple[Finding, ...]) -> None:
+    def _open(self) -> None:
+        """Judge what is compressed in all that is here: what leaves next, and what follows it."""
+        fresh = bytes(memoryview(self._kept)[self._ahead :])
+        self._ahead = len(self._kept)
+        self._judge(f for f in self._opened.feed(fresh) if self._unknown(f))
+
+    def _unknown(self, finding: Finding) -> bool:
+        """Whether it stops the body or was not told yet: some of it is looked at twice."""
+        mark = (finding.rule, finding.location, finding.fingerprint)
+        known = mark in self._told
+        if len(self._told) < _TOLD:
+            self._told.add(mark)
+        return finding.verdict is not Verdict.WARN or not known
+
+    def _look(self, text: bytes, location: str) -> tuple[Finding, ...]:
+        return self._scanner.scan(
+            text,
+            location,
+            detectors=self._detectors,
+            memory=self._seen,
+            scope=self._scope,
+        )
+
+    def _judge(self, raw: Iterable[Finding]) -> None:
         found = self._marked(raw)
         self._noted(found)
         refuse(found)

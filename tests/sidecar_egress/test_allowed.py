@@ -11,7 +11,7 @@ import pytest
 from botbottle.dlp import Limits, Scanner, Verdict
 from botbottle.dlp.findings import NOTHING, Finding, fingerprint
 from botbottle.model.approval import Approval
-from botbottle.model.route import Dlp, OnMatch, Route
+from botbottle.model.route import Dlp, Match, OnMatch, Route
 from botbottle.sidecar.egress.allowed import APPROVED_SECONDS, Approvals
 from botbottle.sidecar.egress.gate import Ledger
 from botbottle.sidecar.egress.scan import Judgement, OutboundScan, Outgoing
@@ -25,6 +25,7 @@ OTHER = "ghp_" + "Z9y8X7w6V5u4T3s2R1q0" + "P9o8N7m6L5k4J3h2"
 HELD = "ghp_" + "Q7r8S9t0U1v2W3x4Y5z6" + "A7b8C9d0E1f2G3h4"
 SCANNER = Scanner({"T": HELD.encode()}, key=KEY)
 PATIENT = Scanner({"T": HELD.encode()}, key=KEY, limits=Limits(seconds=30.0))
+SUPERVISED = Dlp(outbound_on_match="supervise")
 LAST_DAY = datetime(2027, 1, 31, 23, 59, 59, tzinfo=UTC).timestamp()
 
 
@@ -173,6 +174,27 @@ def test_an_operators_decision_holds_for_its_route_and_for_an_hour() -> None:
     assert [asks(first), asks(first), asks(second)] == [1, 0, 1]
     clock[0] += APPROVED_SECONDS
     assert asks(first) == 1
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        pytest.param(Route("a.example", dlp=Dlp(outbound_on_match="block")), id="that blocks"),
+        pytest.param(
+            Route("a.example", matches=(Match(methods=("GET",)),), dlp=SUPERVISED), id="for others"
+        ),
+        pytest.param(Route("a.example", stream_uploads=True, dlp=SUPERVISED), id="for uploads"),
+        pytest.param(Route("a.example", port=8443, dlp=SUPERVISED), id="to another port"),
+    ],
+)
+def test_an_operators_decision_holds_for_no_other_route_to_the_host(other: Route) -> None:
+    stage = OutboundScan(cast(Ledger, Asked()), Approvals(steady=lambda: 0.0))
+    approved = Route("a.example", dlp=SUPERVISED)
+    message = Outgoing("https://a.example/", (), TOKEN.encode())
+    assert asyncio.run(stage.judge(SCANNER, approved, message, supervised=True)).denial is None
+    again = stage.judge(SCANNER, Route("a.example", dlp=SUPERVISED), message, supervised=False)
+    assert asyncio.run(again).denial is None, "the same, though nobody can be asked"
+    assert asyncio.run(stage.judge(SCANNER, other, message, supervised=False)).denial is not None
 
 
 def test_an_upload_in_passing_goes_by_the_same_list() -> None:

@@ -17,7 +17,7 @@ from botbottle.model.route import Route
 
 APPROVED_SECONDS = 3600.0
 
-type _Key = tuple[str, int, str]
+type _Key = tuple[Route, str]  # all of a route: others to the same host may judge otherwise
 
 
 class Approvals:
@@ -33,11 +33,11 @@ class Approvals:
         self._until: dict[_Key, float] = {}
 
     def remember(self, route: Route, findings: Iterable[Finding]) -> None:
-        """An operator let these pass: so do the same values on this route for a while."""
+        """An operator let these pass: so do the same values on this very route for a while."""
         now = self._steady()
         self._until = {key: until for key, until in self._until.items() if until > now}
         for finding in findings:
-            self._until[_key(route, finding)] = now + APPROVED_SECONDS
+            self._until[route, finding.fingerprint] = now + APPROVED_SECONDS
 
     def marked(
         self, scanner: Scanner, route: Route, findings: Iterable[Finding]
@@ -54,7 +54,7 @@ class Approvals:
             return ""
         if entry := listed(route).approval(finding.rule, mark, self._wall()):
             return f"the route: {entry.reason}"
-        lately = self._until.get(_key(route, finding), 0.0) > self._steady()
+        lately = self._until.get((route, mark), 0.0) > self._steady()
         return "an operator's decision" if lately else ""
 
 
@@ -62,7 +62,3 @@ class Approvals:
 def listed(route: Route) -> Allowlist:
     """The approvals in a route's ``dlp.allow``."""
     return Allowlist(Allowed(a.fingerprint, a.words, a.ends, a.rule) for a in route.dlp.allow)
-
-
-def _key(route: Route, finding: Finding) -> _Key:
-    return route.host, route.port, finding.fingerprint

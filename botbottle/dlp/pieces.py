@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from botbottle.dlp import escapes
 from botbottle.dlp.engines.base import Candidates
-from botbottle.dlp.known.splits import Span, around, merged
+from botbottle.dlp.known.splits import LARGEST, Span, around, merged
 from botbottle.dlp.runs import RUN, Ends
 from botbottle.dlp.tools import Tools
 from botbottle.dlp.triggers import BESIDE, ESCAPES, KINDS, RUN_TRIGGER
@@ -100,7 +100,7 @@ def escaped(scanner: Tools, view: memoryview, trigger: int, first: int) -> list[
 
 def split(scanner: Tools, view: memoryview, start: int, stop: int) -> Sequence[Span]:
     """Where in the part from ``start`` to ``stop`` a value in short pieces may be."""
-    if scanner.squeezed is None:
+    if scanner.squeezed is None or len(view) > LARGEST:
         return ()
     low = max(0, start - _LEAST)
     return around(scanner.splits.find(view[low:stop]), low, stop, len(view))

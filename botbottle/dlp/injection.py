@@ -11,6 +11,7 @@ sorting both lists and merging them.
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ from botbottle.dlp.engines.base import Expression, Matcher
 from botbottle.dlp.engines.linear import program
 from botbottle.dlp.findings import Finding, Verdict, fingerprint
 from botbottle.dlp.phrases import DISCLOSURE, HEURISTICS, JAILBREAK
-from botbottle.dlp.sse import delta_text
+from botbottle.dlp.sse import delta_texts
 
 RULE = "naive_injection_detection"
 LOCATION = "response body"
@@ -29,7 +30,11 @@ GAP = 500  # characters between the two phrases
 EVENTS = 4096  # phrase hits looked at; more of them is itself suspicious
 LONGEST = 256  # bytes of the longest phrase
 
-_INVISIBLE = dict.fromkeys([0x200B, 0x200C, 0x200D, 0x2060, 0xFEFF, 0x00AD, 0x180E])
+_INVISIBLE = dict.fromkeys(
+    [0x00AD, 0x034F, 0x180E, *range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x2070),
+     *range(0xFE00, 0xFE10), 0xFEFF, *range(0xE0000, 0xE0080), *range(0xE0100, 0xE01F0)]
+)  # fmt: skip
+_ESCAPED = re.compile(rb"\\u00([2-7][0-9A-Fa-f])")  # as JSON may write any character
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +47,10 @@ class Phrase:
 
 
 def normalise(text: bytes) -> bytes:
-    """NFKC without invisible characters; ASCII is returned as it is, without a copy."""
+    """NFKC without invisible characters and JSON's escapes of ASCII; ASCII without these is
+    returned as it is, without a copy."""
+    if b"\\u00" in text:
+        text = _ESCAPED.sub(lambda m: bytes((int(m[1], 16),)), text)
     if text.isascii():
         return text
     decoded = text.decode("utf-8", "replace").translate(_INVISIBLE)
@@ -97,7 +105,7 @@ def scan_text(
     text: bytes, key: bytes, *, wide: bool = False, engine: str = AUTO
 ) -> tuple[Finding, ...]:
     """Findings in a response body; streamed text deltas are joined and scanned as well."""
-    return worst(judge(part, key, wide, engine) for part in (text, delta_text(text)) if part)
+    return worst(judge(part, key, wide, engine) for part in (text, *delta_texts(text)))
 
 
 def worst(results: Iterable[tuple[Finding, ...]]) -> tuple[Finding, ...]:

@@ -1,11 +1,13 @@
-"""Server-sent events: the text that a streamed model answer spells out, delta by delta.
+"""Streamed answers of models: the texts that they spell out, delta by delta.
 
 An injected phrase arrives as ``ign`` + ``ore all`` in separate events, so the raw body never
 contains it. Wire formats: WHATWG HTML section 9.2 (event streams: lines end with CR, LF or both,
 the data lines of an event are joined by LF, a BOM may come first); Anthropic Messages
 (``delta.text``, ``delta.partial_json``, ``delta.thinking``), OpenAI Chat Completions
-(``choices[].delta.content``), OpenAI Responses (``delta`` as a string), Gemini
-(``candidates[].content.parts[].text``).
+(``choices[].delta.content``, ``…tool_calls[].function.arguments``), OpenAI Responses (``delta`` as
+a string), Gemini (``candidates[].content.parts[].text``), Ollama (lines of JSON:
+``message.content``, ``response``), MCP (``result.content[].text``). Parts with different indices
+are read by themselves as well, whatever comes between their deltas.
 """
 
 from __future__ import annotations
@@ -14,22 +16,40 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+PARTS = 16  # that are read by themselves
 LINE = 256 * 1024  # bytes of a line; of a longer one only the raw text counts
 _LINES = 256  # data lines of one event that are read together
 _BOM = b"\xef\xbb\xbf"
-_FIELDS = ("text", "content", "partial_json", "thinking", "reasoning_content", "refusal")
+_FIELDS = (
+    "text", "content", "partial_json", "thinking", "reasoning_content", "refusal", "arguments",
+    "response",
+)  # fmt: skip
+_LISTS = ("choices", "candidates", "parts", "content", "tool_calls")
+_INNER = ("content", "message", "function", "result", "params")
+_INDICES = ("index", "output_index", "content_index")
+
+type Part = tuple[object, ...]  # the indices on the way to a text
 
 
 def delta_text(body: bytes, limit: int = 8 * 1024 * 1024) -> bytes:
-    """All text deltas of an event stream joined; b"" for a body that is no event stream."""
-    if b"data:" not in body[:65536]:
-        return b""
-    deltas = Deltas()
-    return (deltas.feed(body) + deltas.feed(b"\n\n"))[:limit]
+    """All text deltas of a stream joined; b"" for a body that is no such stream."""
+    return next(iter(delta_texts(body, limit)), b"")
+
+
+def delta_texts(body: bytes, limit: int = 8 * 1024 * 1024) -> list[bytes]:
+    """All text deltas joined, then those of each part where there are several."""
+    if b"data:" not in body[:65536] and not body[:1024].lstrip().startswith(b"{"):
+        return []
+    deltas, parts = Deltas(), dict[Part, list[bytes]]()
+    found = [*deltas.feed(body), *deltas.feed(b"\n\n")]
+    for part, text in found:
+        parts.setdefault(part, []).append(text)
+    several = [b"".join(texts)[:limit] for texts in parts.values()] if len(parts) > 1 else []
+    return [b"".join(text for _, text in found)[:limit], *several[:PARTS]]
 
 
 class Deltas:
-    """The text that an event stream spells out; the stream is given in pieces."""
+    """The texts that an event stream, or lines of JSON, spell out; given in pieces."""
 
     def __init__(self) -> None:
         self._line = bytearray()
@@ -37,61 +57,65 @@ class Deltas:
         self._size = 0  # their bytes
         self._skipping = self._returned = False
 
-    def feed(self, piece: bytes) -> bytes:
-        """What the lines spell out that end in this piece."""
+    def feed(self, piece: bytes) -> list[tuple[Part, bytes]]:
+        """What the lines spell out that end in this piece, and of which part it is."""
         if not piece:
-            return b""
+            return []
         if self._returned:  # a CR ended a line already; an LF behind it ends none
             piece = piece.removeprefix(b"\n")
         self._returned = piece.endswith(b"\r")
         self._line += piece.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
         *lines, rest = bytes(self._line).split(b"\n")
-        spelled = b"".join(map(self._text, lines))
+        spelled = [found for line in lines for found in self._texts(line)]
         self._skipping = self._skipping or len(rest) > LINE
         self._line = bytearray() if self._skipping else bytearray(rest)
         return spelled
 
-    def _text(self, line: bytes) -> bytes:
+    def _texts(self, line: bytes) -> list[tuple[Part, bytes]]:
         """Of a data line by itself, or of an event's lines together, as clients read either."""
         skipped, self._skipping = self._skipping, False
         line = line.removeprefix(_BOM)
         if skipped:
-            return b""
+            return []
         if line.startswith(b"data:"):
             payload = line[5:].strip()
             self._size += len(payload)
             if self._size <= LINE and len(self._event) < _LINES:
                 self._event.append(payload)
-            return event_text(payload)
+            return event_texts(payload)
         if line:
-            return b""
+            return event_texts(line.strip())
         event, self._event, self._size = self._event, [], 0
-        return event_text(b"\n".join(event)) if len(event) > 1 else b""
+        return event_texts(b"\n".join(event)) if len(event) > 1 else []
 
 
 def event_text(payload: bytes) -> bytes:
     """The text of one event's payload; b"" when it carries none or is no JSON."""
+    return b"".join(text for _, text in event_texts(payload))
+
+
+def event_texts(payload: bytes) -> list[tuple[Part, bytes]]:
+    """The same, each with the part that it belongs to."""
     if not payload.startswith(b"{"):
-        return b""
+        return []
     try:
-        event = json.loads(payload)
+        found = list(_texts(json.loads(payload), ()))
     except (ValueError, RecursionError):
-        return b""
-    return "".join(_texts(event)).encode("utf-8", "surrogatepass")
+        return []
+    return [(part, text.encode("utf-8", "surrogatepass")) for part, text in found]
 
 
-def _texts(event: Any) -> Iterator[str]:
+def _texts(event: Any, part: Part) -> Iterator[tuple[Part, str]]:
     if not isinstance(event, dict):
         return
-    yield from (event[f] for f in _FIELDS if isinstance(event.get(f), str))
+    part = (*part, *(event[i] for i in _INDICES if isinstance(event.get(i), int)))
+    yield from ((part, event[f]) for f in _FIELDS if isinstance(event.get(f), str))
     delta = event.get("delta")
     if isinstance(delta, str):
-        yield delta
-    elif isinstance(delta, dict):
-        yield from (delta[f] for f in _FIELDS if isinstance(delta.get(f), str))
-    for name in ("choices", "candidates", "parts"):
+        yield part, delta
+    for inner in (delta, *(event.get(name) for name in _INNER)):
+        yield from _texts(inner, part)
+    for name in _LISTS:
         inner = event.get(name)
         for item in inner if isinstance(inner, list) else ():
-            yield from _texts(item)
-    if isinstance(content := event.get("content"), dict):
-        yield from _texts(content)
+            yield from _texts(item, (*part, name) if name == "tool_calls" else part)

@@ -18,6 +18,10 @@ class Damaged(Exception):
     """What the beginning promised does not go on."""
 
 
+class CutOff(Damaged):
+    """It ends before it should."""
+
+
 class Readable(Protocol):
     def read(self, size: int) -> bytes:
         """Exactly ``size`` bytes, fewer only at the end."""
@@ -70,7 +74,7 @@ class Part:
         while self.left > 0:
             data = self._source.read(min(self.left, CHUNK))
             if not data:
-                raise Damaged("cut off")
+                raise CutOff("cut off")
             self.left -= len(data)
             yield data
 
@@ -104,7 +108,7 @@ def _stream(source: Source, start: Callable[[], object]) -> Iterator[bytes]:
         while not getattr(worker, "eof", False):
             data = waiting or source.read(4096)
             if not data:
-                raise Damaged("cut off")
+                raise CutOff("cut off")
             waiting = b""
             yield _step(worker, data)
         waiting = getattr(worker, "unused_data", b"")
@@ -157,7 +161,7 @@ def _inflate(source: Source) -> Iterator[bytes]:
     while not worker.eof:
         data = source.peek(4096)
         if not data:
-            raise Damaged("cut off")
+            raise CutOff("cut off")
         try:
             made = worker.decompress(data)
         except zlib.error as error:

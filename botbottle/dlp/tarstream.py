@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from botbottle.dlp.packed import Damaged, Part, Readable
+from botbottle.dlp.packed import CutOff, Damaged, Part, Readable
 
 BLOCK = 512
 HEADER_CAP = 64 * 1024  # bytes of a pax header or long name that are understood; more is skipped
@@ -38,7 +38,7 @@ def members(source: Readable) -> Iterator[Member]:
     before, path, size = b"", "", -1
     while any(block := source.read(BLOCK)) or len(block) < BLOCK:
         if len(block) < BLOCK:
-            raise Damaged("cut off")
+            raise CutOff("cut off")
         if not is_tar(block):
             raise Damaged("no tar header")
         kind, length = block[156:157], _number(block[124:136])
@@ -70,7 +70,7 @@ def _skip(source: Readable, length: int) -> None:
     while length > 0:
         taken = len(source.read(min(length, HEADER_CAP)))
         if not taken:
-            raise Damaged("cut off")
+            raise CutOff("cut off")
         length -= taken
 
 
@@ -93,11 +93,21 @@ def _name(block: bytes) -> str:
 
 
 def _pax(text: bytes, path: str, size: int) -> tuple[str, int]:
-    """``path`` and ``size`` of the records ``LENGTH KEY=VALUE\\n``."""
-    for record in text.split(b"\n"):
-        key, found, value = record.partition(b" ")[2].partition(b"=")
+    """``path`` and ``size`` of the records ``LENGTH KEY=VALUE\\n``. A value may hold line breaks:
+    LENGTH, which counts the whole record, is what ends one."""
+    while record := _record(text):
+        key, found, value = record.partition(b" ")[2][:-1].partition(b"=")
         if found and key == b"path":
             path = value.decode(errors="replace")
         elif found and key == b"size" and value.isdigit():
             size = int(value[:20])
+        text = text[len(record) :]
     return path, size
+
+
+def _record(text: bytes) -> bytes:
+    """The first record; empty where there is none, or none that is whole."""
+    number, found, _ = text.partition(b" ")
+    length = int(number) if found and number.isdigit() and len(number) < 8 else 0
+    record = text[:length]
+    return record if len(record) == length and record.endswith(b"\n") else b""

@@ -56,17 +56,19 @@ def reading(engine: EngineRead, ref: Ref, places: Sequence[str], limit: int) -> 
 
 
 def joined(archives: Iterable[Pieces], limit: int) -> Iterator[bytes]:
-    """Several tars as one. Raises EngineError for one that is damaged or cut off, and Unfit for
-    files of more than ``limit`` bytes in all and for a name that an image takes for a removal:
-    at the header, before the content is read."""
-    from botbottle.dlp.packed import Damaged
+    """Several tars as one. Raises EngineError for one that is cut off, and Unfit for files of more
+    than ``limit`` bytes in all, for a name that an image takes for a removal, and for what is no
+    tar that can be judged: at the header, before the content is read."""
+    from botbottle.dlp.packed import CutOff, Damaged
 
     checks = Checks(limit)
     for archive in archives:
         try:
             yield from _body(archive, checks)
+        except CutOff as error:
+            raise EngineError(f"the engine's copy of a volume is {error}") from error
         except Damaged as error:
-            raise EngineError(f"the engine's copy of a volume is damaged: {error}") from error
+            raise Unfit(f"the engine's copy of a volume cannot be judged: {error}") from error
     yield END
 
 

@@ -16,6 +16,22 @@ class InjectionFound(Exception):
     """A piece of a response must not be passed on."""
 
 
+class SocketScan:
+    """Judges what comes by one WebSocket, message by message."""
+
+    def __init__(self, key: bytes, detectors: frozenset[str]) -> None:
+        self._stream = InjectionStream(key, wide=INJECTION_HEURISTICS in detectors)
+        self._warned = False
+        self.refused = False  # and so is all that follows
+
+    def feed(self, message: bytes) -> tuple[Finding, ...]:
+        """Findings in a message and those shortly before it, what only warns once."""
+        found = self._stream.feed(message + b"\n")  # one that is JSON is a line of it
+        if not blocked(found):
+            found, self._warned = (() if self._warned else found), self._warned or bool(found)
+        return found
+
+
 class InboundScan:
     """Judges one response body as it streams past."""
 

@@ -14,6 +14,7 @@ from botbottle.model.route import Route
 from botbottle.sidecar.egress.active import Active
 from botbottle.sidecar.egress.carrier import Carrier
 from botbottle.sidecar.egress.denial import Denial
+from botbottle.sidecar.egress.inbound import SocketScan
 from botbottle.sidecar.egress.match import Query
 from botbottle.sidecar.egress.socket_spend import SocketSpend
 from botbottle.sidecar.egress.spend import Spend
@@ -43,6 +44,7 @@ class Passage:
     denial: Denial | None = None
     spend: Spend | None = None
     socket: SocketSpend | None = None
+    orders: SocketScan | None = None  # looks for orders in what comes by the socket
     upgrade: bool = False
     keys: tuple[str, str] = ("", "")  # of a WebSocket: sent, and the agent's
     streamed: bool = False  # the body passes while it arrives

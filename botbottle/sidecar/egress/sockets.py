@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Coroutine
 from dataclasses import replace
 from typing import Any, cast
@@ -14,10 +15,12 @@ from wsproto.frame_protocol import Opcode
 from botbottle.dlp import Scanner
 from botbottle.meter import Conversations, Kind
 from botbottle.sidecar.egress.admission import outgoing
+from botbottle.sidecar.egress.denial import Denial
+from botbottle.sidecar.egress.inbound import SocketScan, blocked
 from botbottle.sidecar.egress.passage import Passage, passage_of
 from botbottle.sidecar.egress.ports import Shared
 from botbottle.sidecar.egress.preflight import Preflight
-from botbottle.sidecar.egress.scan import OutboundScan, Outgoing
+from botbottle.sidecar.egress.scan import OFF_LOOP, OutboundScan, Outgoing
 from botbottle.sidecar.egress.socket_spend import SocketSpend, Still
 
 
@@ -38,6 +41,8 @@ class Sockets:
 
     def opened(self, flow: http.HTTPFlow, passage: Passage) -> None:
         """The upgrade was accepted by both sides."""
+        if detectors := frozenset(passage.way.dlp.inbound_detectors or ()):
+            passage.orders = SocketScan(passage.policy.key, detectors)
         call = passage.call
         if call is not None and call.kind is Kind.WEBSOCKET:
             passage.socket = SocketSpend(
@@ -89,6 +94,10 @@ class Sockets:
         """None: pass. Otherwise drop the message and give the agent the answer, if any."""
         if not message.from_client:
             passes = passage.socket is None or await passage.socket.server_frame(message.content)
+            scan = passage.orders
+            if scan is not None and await self._orders(passage, scan, message.content):
+                passage.driver.abort()
+                return b""
             self._scrub(passage, message)
             return None if passes else b""
         may_leave = self._scanning(passage, message)
@@ -97,6 +106,18 @@ class Sockets:
         if passage.socket is None:
             return None
         return await passage.socket.client_frame(message.content, may_leave)
+
+    async def _orders(self, passage: Passage, scan: SocketScan, content: bytes) -> bool:
+        """Whether a server's message tries to give the agent orders: it ends the socket."""
+        if scan.refused:
+            return True
+        small = len(content) < OFF_LOOP
+        found = scan.feed(content) if small else await asyncio.to_thread(scan.feed, content)
+        self._sidecar.records.noted(passage, found)
+        scan.refused = blocked(found)
+        if scan.refused:
+            self._sidecar.records.denied(Denial("injection", "the message was refused"), passage)
+        return scan.refused
 
     def _scrub(self, passage: Passage, message: WebSocketMessage) -> None:
         """Overwrite what the socket was opened with, and what was delivered since."""

@@ -52,6 +52,17 @@ def test_an_address_is_secret_behind_its_host(make: Make, rng: random.Random) ->
     assert leaks(scanner, b"POST " + path.encode())
 
 
+def test_a_host_that_is_a_key_is_secret_as_well(make: Make, rng: random.Random) -> None:
+    host = f"{alnum(rng, 24).lower()}.tunnel-vendor.test"
+    scanner = make({"S": f"https://{host}/api/v1/inbox".encode()})
+    assert leaks(scanner, f"connect to {host}".encode())
+
+
+def test_a_word_behind_a_prefix_is_no_password(make: Make) -> None:
+    scanner = make({"S": b"dev-access-changemeplease"})
+    assert leaks(scanner, b"use changemeplease") and leaks(scanner, b"dev-access-changemeplease")
+
+
 def test_in_a_connection_string_the_key_is_secret_and_the_account_is_not(
     make: Make, rng: random.Random
 ) -> None:

@@ -69,7 +69,7 @@ def segments(value: bytes) -> tuple[Segment, ...]:
     if inner and not all(map(weak, inner)):
         return tuple(part for text in inner for part in segments(text))
     address = _ADDRESS.fullmatch(value)
-    if address and len(value) - address.end(1) >= 12:
+    if address and len(value) - address.end(1) >= 12 and not _random(address[1]):
         return (Segment(value, address.end(1)),)
     body = _ARMOR.sub(b" ", value).replace(b"\\n", b" ")
     found = [m.group() for m in _TOKENS.finditer(body) if shannon(m.group()) >= 3.3]
@@ -84,7 +84,7 @@ def segments(value: bytes) -> tuple[Segment, ...]:
 def _one(value: bytes, public: int, end: int | None = None) -> tuple[Segment, ...]:
     """A value that is secret from ``public`` to ``end``."""
     secret = value[public:end]
-    if public and weak(secret):  # of a login: what is public elsewhere leaves more
+    if value[:public].endswith(b":") and weak(secret):  # the password of a login
         return (Segment(value, public, whole=True), Segment(secret))
     return (Segment(value, public),)
 
@@ -96,9 +96,9 @@ def _inner(value: bytes) -> list[bytes]:
             return _members(json.loads(value))
         except (ValueError, RecursionError):
             return []
-    if _PAIRS.fullmatch(value):
-        pairs = (pair.partition(b"=") for pair in value.split(b";"))
-        return _members({name.decode("latin-1"): text.decode("latin-1") for name, _, text in pairs})
+    if value.isascii() and _PAIRS.fullmatch(value):
+        pairs = (pair.partition("=") for pair in value.decode().split(";"))
+        return _members({name: text for name, _, text in pairs})
     return _passwords(value)
 
 
@@ -121,9 +121,13 @@ def _members(document: object) -> list[bytes]:
 def _kept(name: str, text: bytes) -> bool:
     if _CREDENTIAL.search(name):
         return True
-    words = [text, *_WORD.findall(text)]  # an address may have a key in it
-    random = any(_TOKENS.fullmatch(w) and mixed(w) and not wordlike(w) for w in words)
-    return not weak(text) and (random or _PUBLIC.search(name) is None)
+    return not weak(text) and (_random(text) or _PUBLIC.search(name) is None)
+
+
+def _random(text: bytes) -> bool:
+    """Whether it is, or has among its words, what looks like a key."""
+    words = [text, *_WORD.findall(text)]
+    return any(_TOKENS.fullmatch(word) and mixed(word) and not wordlike(word) for word in words)
 
 
 def _passwords(value: bytes) -> list[bytes]:

@@ -22,6 +22,7 @@ from botbottle.cli.common import unknown
 from botbottle.cli.context import Context
 from botbottle.errors import BBError, Exit, Refused
 from botbottle.load.layers import SETTINGS, agents, layers, scan
+from botbottle.load.rawfile import leads_out
 
 type Editor = Callable[[Path], None]
 
@@ -52,6 +53,7 @@ def edit_file(
 
     A draft with errors is kept and named; the file itself then stays as it was (exit 3).
     """
+    own_file(path, home, cwd)
     target = Path(os.path.realpath(path))
     draft = path.with_name(f".{path.stem}.edit{path.suffix}")
     before = target.read_bytes() if target.exists() else b""  # settings.yml need not exist yet
@@ -77,6 +79,19 @@ def edit_file(
         if not again():
             err.write(f"bb edit: not saved; the draft is {draft}\n")
             return int(Exit.INVALID)
+
+
+def own_file(path: Path, home: Path, cwd: Path) -> None:
+    """Raises Refused for a manifest that a repository made a link to another of the user's files:
+    it would be copied into the repository, and written."""
+    project = layers(home, cwd).project
+    if project is not None and path.is_relative_to(project) and leads_out(path):
+        raise Refused(
+            "the symbolic link leads out of the project",
+            code="BB2001",
+            where=str(path),
+            hint=f"edit {os.path.realpath(path)} itself, or put a file in the link's place",
+        )
 
 
 def _kept(draft: Path) -> bool:

@@ -8,12 +8,11 @@ from typing import Any
 from botbottle.control.channel import silent
 from botbottle.model.bottle import POLICIES
 from botbottle.model.resources import SidecarStatus
-from botbottle.model.route import Route
+from botbottle.model.route import MOST_RULES, rules
 from botbottle.model.sidecar_config import SidecarConfig, from_wire
 
 PREFLIGHT = ("off", "estimate", "exact")
 LATEST = 2**33  # seconds since 1970 that a clock may show
-MOST_REACH = 100_000  # method and path rules, each with its headers, of a whole configuration
 _TEXTS = ("code", "host", "method", "path", "reason", "remedy")
 
 
@@ -49,16 +48,9 @@ def config(data: Any) -> SidecarConfig:
         raise TypeError("config")
     if found.hold.policy not in ("", *POLICIES):
         raise ValueError("hold")
-    if sum(map(_spelled, found.routes)) > MOST_REACH:
-        raise ValueError("reach")
+    if sum(map(rules, found.routes)) > 2 * MOST_RULES:  # a plan of it would hold up every bottle
+        raise ValueError("rules")
     return found
-
-
-def _spelled(route: Route) -> int:
-    """Of how many rules a plan tells it: few lists make many, which would hold up every bottle."""
-    return sum(
-        max(1, len(m.methods)) * max(1, len(m.paths)) * (1 + len(m.headers)) for m in route.matches
-    )
 
 
 def texts(data: Any) -> dict[str, str]:

@@ -13,7 +13,7 @@ from botbottle.load.library import Library
 from botbottle.load.merge import RouteLeaf
 from botbottle.load.workspaces import workspace_checks
 from botbottle.model.diagnostic import Diagnostic, Layer, Origin, Severity
-from botbottle.model.route import HeaderMatch, Match, PathMatch, Route
+from botbottle.model.route import MOST_RULES, HeaderMatch, Match, PathMatch, Route, rules
 
 
 def folder_checks(library: Library) -> list[Diagnostic]:
@@ -39,6 +39,7 @@ def cross_checks(
     for item in items:
         found += _route_checks(item.policy.routes)
         found += expired(item.policy.routes, now)
+        found += too_many(item.policy.routes)
     return found
 
 
@@ -195,6 +196,23 @@ def expired(routes: Sequence[RouteLeaf], now: float) -> Iterable[Diagnostic]:
                     leaf.origin,
                     "remove it, or give it a later day",
                 )
+
+
+def too_many(routes: Sequence[RouteLeaf]) -> Iterable[Diagnostic]:
+    """Routes of one bottle that spell more rules than a sidecar may report; the largest is told."""
+    count = sum(rules(leaf.route) for leaf in routes)
+    if count <= MOST_RULES:
+        return
+    largest = max(routes, key=lambda leaf: rules(leaf.route))
+    yield Diagnostic(
+        Severity.ERROR,
+        "BB2313",
+        f"the routes spell {count:,} rules (methods x paths x headers); at most {MOST_RULES:,}",
+        largest.origin,
+        "",
+        f"a prefix or a regular expression stands for many paths of {largest.route.host}",
+        (),
+    )
 
 
 def _pair(earlier: RouteLeaf, later: RouteLeaf) -> Diagnostic | None:

@@ -14,7 +14,7 @@ from botbottle.load.limits import MAX_FILE_BYTES
 def read_bytes(path: Path, *, of_project: bool = False) -> bytes:
     """The content of a regular file. One ``of_project`` (``PROJECT/.bot-bottle/KIND/NAME.md``) lies
     in that project wherever links lead: its text becomes a prompt. Raises Fault."""
-    if of_project and _leads_out(path):
+    if of_project and leads_out(path):
         raise Fault("BB2001", "the symbolic link leads out of the project", hint="copy the file")
     try:
         # O_NONBLOCK: a FIFO planted in the folder must not hang the reader.
@@ -35,7 +35,7 @@ def read_bytes(path: Path, *, of_project: bool = False) -> bytes:
         return file.read(MAX_FILE_BYTES + 1)
 
 
-def _leads_out(path: Path) -> bool:
+def leads_out(path: Path) -> bool:
     """Whether the file is another one than the project's, or than those that its whole
     ``.bot-bottle`` folder is a link to."""
     folder = path.parents[1]

@@ -148,3 +148,13 @@ def _dlp_to_flat(dlp: Dlp) -> dict[str, Any]:
     if dlp.allow:
         out["allow"] = [approval.to_flat() for approval in dlp.allow]
     return out
+
+
+MOST_RULES = 50_000  # of one bottle's own routes; those of its program come on top
+
+
+def rules(route: Route) -> int:
+    """Of how many rules a plan tells the route, each with its headers: few lists make many."""
+    return sum(
+        max(1, len(m.methods)) * max(1, len(m.paths)) * (1 + len(m.headers)) for m in route.matches
+    )

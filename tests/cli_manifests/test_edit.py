@@ -115,6 +115,28 @@ def test_no_link_that_a_repository_brings_is_written_through(
     assert refused == (drafts == "kept")
 
 
+@pytest.mark.parametrize("whole", [False, True], ids=["the file", "its folder"])
+def test_a_projects_manifest_that_is_another_file_of_the_users_is_neither_shown_nor_written(
+    home: Path, tmp_path: Path, whole: bool
+) -> None:
+    mine, folder = tmp_path / "notes", tmp_path / "repo/.bot-bottle"
+    folder.mkdir(parents=True)
+    mine.mkdir()
+    (mine / "web.md").write_text("---\nbottle: base\n---\nmy private notes\n")
+    place = folder / "agents"
+    if whole:
+        place.symlink_to(mine)
+    else:
+        place.mkdir()
+        (place / "web.md").symlink_to(mine / "web.md")
+    path = find_file("web", home, folder.parent)
+    seen: list[Path] = []
+    with pytest.raises(Refused, match="leads out of the project"):
+        edit_file(path, home, folder.parent, seen.append, lambda: False, io.StringIO())
+    assert seen == [] and [p.name for p in mine.iterdir()] == ["web.md"]
+    assert "private" in (mine / "web.md").read_text()
+
+
 @pytest.mark.parametrize("kind", ["a second name", "a pipe", "a folder", "a dangling link"])
 def test_a_draft_that_nobody_can_have_kept_is_refused(
     kind: str, home: Path, tmp_path: Path

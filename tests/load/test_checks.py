@@ -57,6 +57,25 @@ def test_an_approval_without_an_end_is_an_error(tmp_path: Path) -> None:
     assert (code, severity) == ("BB2120", Severity.ERROR) and "needs an end" in message
 
 
+MANY = "{host: %s.example, matches: [{methods: [GET, PUT], paths: [%s]}]}"
+
+
+@pytest.mark.parametrize(("paths", "found"), [(12, []), (13, ["BB2313"])])
+def test_more_rules_than_a_sidecar_may_report_are_an_error_across_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, paths: int, found: list[str]
+) -> None:
+    monkeypatch.setattr("botbottle.load.checks.MOST_RULES", 2 * 2 * 12)
+    listed = ", ".join(f"{{value: /{n}}}" for n in range(paths))
+    routes = {name: f"egress: {{routes: [{MANY % (name, listed)}]}}" for name in ("g", "h")}
+    files = {
+        "bottles/top": f"{BASE}\n{routes['g']}",
+        "bottles/web": f"extends: top\n{routes['h']}",
+        "agents/web": "bottle: web",
+    }
+    write(tmp_path, files)
+    assert [d.code for d in load(tmp_path).errors] == found
+
+
 PLACES = ("home:bottles/web.md:3", "home:bottles/top.md:3")
 
 

@@ -35,12 +35,12 @@ def locate(
 ) -> list[Located]:
     """Findings with line and column."""
     out = []
-    line, at = first_line, 0
+    line, at, newline = first_line, 0, -1
     for finding in sorted(findings, key=lambda each: each.offset):  # each line is counted once
         line += data.count(b"\n", at, finding.offset)
+        newline = max(newline, data.rfind(b"\n", at, finding.offset))
         at = finding.offset
-        column = at - data.rfind(b"\n", 0, at)
-        out.append(Located(path, line, column, finding))
+        out.append(Located(path, line, at - newline, finding))
     return sorted(out, key=lambda each: order(each.finding))
 
 

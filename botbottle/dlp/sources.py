@@ -57,6 +57,8 @@ def _content(path: Path) -> bytes:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[BinaryIO]:
+    if Path(os.path.realpath(path)).is_fifo():  # has a name: others, as of a shell, have a writer
+        raise UsageError(f"{path} is a named pipe, which may never end: scan - reads one as input")
     try:
         with cast(BinaryIO, gzip.open(path)) if path.suffix == ".gz" else path.open("rb") as stream:
             yield stream

@@ -203,19 +203,19 @@ class Session(LedgerReads):
         observed = self.observe(declared, facts)
         view = view or self.view(declared)
         facts = self.with_snapshots(declared, facts, observed, view)
-        return self.planned(declared, observed, view, facts)[0]
+        return self.planned(declared, observed, view, facts)
 
     def planned(
         self, declared: Declared, observed: Observed, view: LedgerView, facts: Facts
-    ) -> tuple[Plan, Observed]:
-        """The plan, and what it is made of: a sidecar is stopped for its silence only after it was
-        asked again (``patience``)."""
+    ) -> Plan:
+        """A plan that stops a sidecar for its silence only after it was asked again (``patience``):
+        this waits for seconds then, which a watch does not do (``watch.silence``)."""
 
         def made(seen: Observed) -> Plan:
             return plan(declared, seen, view, facts)
 
-        found = certain(made(observed), observed, made, self.active, known=self.silent)
-        self.silent = silenced(found[0])
+        found, _ = certain(made(observed), observed, made, self.active, known=self.silent)
+        self.silent = silenced(found)
         return found
 
 

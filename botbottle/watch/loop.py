@@ -22,6 +22,7 @@ from botbottle.watch.backoff import Backoff, Damper
 from botbottle.watch.failure import record_of
 from botbottle.watch.queue import WorkQueue
 from botbottle.watch.select import Decision, Level, decide, left_alone
+from botbottle.watch.silence import AGAIN, Silences
 from botbottle.watch.sources import CONNECTED, PROJECT
 
 TICK = 0.1  # seconds between looks at the ledger
@@ -65,6 +66,7 @@ class Watch:
     _next_ledger: float = 0.0
     _backoff: Backoff = field(init=False)  # of bottles and of the whole project
     _sources: Backoff = field(init=False)  # of what the loop looks at
+    _silences: Silences = field(default_factory=Silences)
     _said: frozenset[tuple[str, str]] = frozenset()
 
     def __post_init__(self) -> None:
@@ -220,7 +222,10 @@ class Watch:
     def _decide(self, declared: Declared) -> Decision:
         plan = self.world.plan(declared)
         waiting = fights.waiting(plan, self._backoff, self.damper, self.clock())
-        decision = decide(plan, self.level, waiting)
+        unheard = self._silences.fresh(plan, self.clock())
+        if unheard:
+            self._next_resync = min(self._next_resync, self.clock() + AGAIN)
+        decision = decide(plan, self.level, waiting, unheard)
         self.decided(decision)
         return decision
 

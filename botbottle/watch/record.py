@@ -24,7 +24,7 @@ from botbottle.watch.inputs import Inputs
 from botbottle.watch.log import private
 from botbottle.watch.select import Decision
 
-FORMAT = "3.0"  # 1: the ledger had one snapshot of each bottle; 2: accounts were digests
+FORMAT = "3.1"  # 1: the ledger had one snapshot of each bottle; 2: accounts were digests
 LIMIT = 512 * 1024 * 1024  # bytes of a recording
 
 
@@ -70,6 +70,7 @@ class Recorder:
                 "now": inputs.view.now,
                 "level": decision.level,
                 "waiting": sorted(decision.waiting),
+                "unheard": sorted(decision.unheard),
                 "digest": decision.plan.digest,
                 "plan": plan_digest(decision.plan),
                 "ops": [op.id for op in decision.plan.ops],

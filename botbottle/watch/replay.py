@@ -92,7 +92,8 @@ def _again(data: Mapping[str, Any], known: Mapping[str, Any]) -> Replayed:
         view,
         decode(Facts, known[data["facts"]]),
     )
-    decision = decide(made, data["level"], frozenset(data["waiting"]))
+    unheard = frozenset(data.get("unheard", ()))  # a recording of 3.0 has none
+    decision = decide(made, data["level"], frozenset(data["waiting"]), unheard)
     return Replayed(
         number=int(data["pass"]), at=view.now, decision=decision,
         differs=tuple(_differences(data, decision)),

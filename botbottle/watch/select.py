@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeGuard
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -47,16 +47,26 @@ def unapproved_bottles(plan: Plan) -> frozenset[str]:
     return frozenset(n.bottle for n in plan.notices if n.needs)
 
 
-def allowed(plan: Plan, level: Level, waiting: frozenset[str] = frozenset()) -> Plan:
+def allowed(
+    plan: Plan,
+    level: Level,
+    waiting: frozenset[str] = frozenset(),
+    unheard: frozenset[str] = frozenset(),
+) -> Plan:
     """The ops a watch at ``level`` may run: for blocked bottles, and those without their values,
     nothing but a cutoff, for those in ``waiting`` (back-off, damper) nothing; ``safe`` leaves out
-    what needs an approval; ``none`` runs nothing."""
+    what needs an approval; ``none`` runs nothing. Sidecars in ``unheard`` (ids) are not stopped for
+    their silence yet."""
     if level == "none":
         return replace(plan, ops=())
     out = blocked_bottles(plan) | unasked_bottles(plan) | waiting
     if level == "safe":
         out |= unapproved_bottles(plan)
-    left = {op.id: op for op in plan.ops if op.bottle in out and not _cuts(op, waiting)}
+    left = {
+        op.id: op
+        for op in plan.ops
+        if (op.bottle in out and not _cuts(op, waiting)) or (_silences(op) and op.ref.id in unheard)
+    }
     while more := {op.id: op for op in plan.ops if op.id not in left and _held_up(op, left)}:
         left |= more
     return replace(plan, ops=tuple(_without(op, left) for op in plan.ops if op.id not in left))
@@ -77,8 +87,12 @@ def _cuts(op: Op, waiting: frozenset[str]) -> bool:
     if op.bottle in waiting:
         return False
     held = isinstance(op, PushConfig) and bool(op.config.hold.policy) and not op.config.routes
-    silenced = isinstance(op, StopContainer) and op.reason == SILENT
-    return held or silenced or (isinstance(op, RecordEnforcement) and not op.lift)
+    return held or _silences(op) or (isinstance(op, RecordEnforcement) and not op.lift)
+
+
+def _silences(op: Op) -> TypeGuard[StopContainer]:
+    """Whether it stops a sidecar that should refuse and does not answer."""
+    return isinstance(op, StopContainer) and op.reason == SILENT
 
 
 def _held_up(op: Op, left: Mapping[str, Op]) -> bool:
@@ -104,11 +118,15 @@ class Decision(Struct, frozen=True, kw_only=True):
     part: Plan
     level: Level
     waiting: frozenset[str]
+    unheard: frozenset[str] = frozenset()
 
 
-def decide(plan: Plan, level: Level, waiting: frozenset[str]) -> Decision:
+def decide(
+    plan: Plan, level: Level, waiting: frozenset[str], unheard: frozenset[str] = frozenset()
+) -> Decision:
     """The decision of one pass; depends on nothing else."""
-    return Decision(plan=plan, part=allowed(plan, level, waiting), level=level, waiting=waiting)
+    part = allowed(plan, level, waiting, unheard)
+    return Decision(plan=plan, part=part, level=level, waiting=waiting, unheard=unheard)
 
 
 def counts(decision: Decision, result: Result | None) -> dict[str, int]:

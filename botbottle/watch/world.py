@@ -23,7 +23,7 @@ from botbottle.locking import project_lock
 from botbottle.model.bottle import Declared
 from botbottle.model.plan import Plan
 from botbottle.planner.pending import limits_of
-from botbottle.planner.plan import states_of
+from botbottle.planner.plan import plan, states_of
 from botbottle.session import Session
 from botbottle.ui.events import Event
 from botbottle.watch.inputs import Inputs
@@ -53,6 +53,8 @@ class LiveWorld(Struct):
     _gone: Undeclared = field(default_factory=Undeclared)
     _version: int = -1
     _epoch: int = field(default=-1)
+    _begun: int | None = None  # the epoch when the newest plan was begun
+    _renewed: float = 0.0  # monotonic time of the newest attempt
     _looks: float = 0.0  # monotonic time of the next such attempt
 
     def load(self) -> tuple[Declared | None, str]:
@@ -70,6 +72,14 @@ class LiveWorld(Struct):
 
     def plan(self, declared: Declared) -> Plan:
         """Of what is declared, and of what is not any more and must not run."""
+        self._begun = self._epoch
+        with self._renewing():
+            inputs = self._looked(declared)
+        self.saw(inputs)
+        return plan(inputs.declared, inputs.observed, inputs.view, inputs.facts)
+
+    def _looked(self, declared: Declared) -> Inputs:
+        """One question to each, and no second one: a pass that waits holds up every bottle."""
         held = self._gone.held(self.ledger, declared, self.ledger.view(time.time()))
         whole = replace(declared, bottles=(*declared.bottles, *held))
         facts = replace(self.session.facts(whole), raises=self.raises)
@@ -78,9 +88,7 @@ class LiveWorld(Struct):
         held = tuple(spec for spec in self._gone.held(self.ledger, declared, view) if spec in held)
         declared = there(declared, held, observed, self.session.paths.home_id)
         facts = self.session.with_snapshots(declared, facts, observed, view)
-        made, observed = self.session.planned(declared, observed, view, facts)
-        self.saw(Inputs(declared=declared, observed=observed, view=view, facts=facts))
-        return made
+        return Inputs(declared=declared, observed=observed, view=view, facts=facts)
 
     def locked(self) -> AbstractContextManager[object]:
         return project_lock(self.session.paths.lock(self.project), "watch")
@@ -90,11 +98,11 @@ class LiveWorld(Struct):
         return f"watch/{self.project}"
 
     def execute(self, declared: Declared, plan: Plan) -> Result:
-        begun = self._epoch
+        begun = self._begun if self._begun is not None else self._epoch
 
         def fence() -> bool:
             # The lease may run out unnoticed (a sleeping machine) and be taken again: one step of
-            # the epoch. More steps mean that somebody else has enforced in between.
+            # the epoch. More steps mean that somebody else has enforced since the plan was begun.
             return self._epoch - begun <= 1 and self.fence()
 
         with self._renewing():
@@ -113,11 +121,12 @@ class LiveWorld(Struct):
 
     @contextlib.contextmanager
     def _renewing(self) -> Iterator[None]:
-        """Keep the lease while a long operation (an image, a snapshot) holds up the loop."""
+        """Keep the lease while something long holds up the loop: an operation (an image, a
+        snapshot), an engine or sidecars that answer late."""
         ended = threading.Event()
 
         def keep() -> None:
-            while not ended.wait(RENEW):
+            while not ended.wait(max(0.0, self._renewed + RENEW - time.monotonic())):
                 with contextlib.suppress(BBError):  # the fence asks again before every write
                     self.renew()
 
@@ -169,6 +178,7 @@ class LiveWorld(Struct):
     def renew(self) -> bool:
         """Also takes care that the renewal does not look like somebody's change: within the
         transaction nobody else can write."""
+        self._renewed = time.monotonic()  # also where it fails: it is not tried without a pause
         self._follow_password()
         holder = f"{socket.gethostname()}:{os.getpid()}"
         with self.ledger.batch():

@@ -119,7 +119,7 @@ class Rig:
     watch: Watch = field(init=False)
 
     def __post_init__(self) -> None:
-        self.fake.world.converge(declared())
+        self.fake.world.converge(self.fake.manifests or declared())
         self.watch = Watch(
             self.fake, lambda: self.now, lambda: 0.5, self.log.append, declared=self.fake.manifests
         )

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from botbottle.errors import UsageError
 from botbottle.model.bottle import EnvVar
 from botbottle.model.diagnostic import Origin
-from botbottle.model.ledger_view import FreezeRecord
+from botbottle.model.ledger_view import FreezeRecord, HoldRecord
 from botbottle.model.plan import Plan
 from botbottle.model.route import Route
 from botbottle.planner.plan import plan
@@ -49,7 +49,7 @@ class Session:
         self.world, self.log = World(), list[dict[str, Any]]()
         self.recorder = Recorder(path, "proj-1", self.log.append, **more)
         self.want, self.facts = declared(bottle(), WIDE), KNOWING
-        self.now = 1_700_000_000.0
+        self.now, self.unheard = 1_700_000_000.0, frozenset[str]()
 
     def look(self, *, run: bool = True) -> Plan:
         self.now += 0.123
@@ -59,7 +59,7 @@ class Session:
         self.recorder.saw(inputs)
         made = plan(inputs.declared, inputs.observed, inputs.view, inputs.facts)
         waiting = frozenset({"api"}) if not run else frozenset()
-        self.recorder.decided(decide(made, "all", waiting))
+        self.recorder.decided(decide(made, "all", waiting, self.unheard))
         if run:
             self.world.run(made.ops)
         return made
@@ -205,7 +205,29 @@ def test_one_of_before_snapshots_were_listed_by_bottle_is_told_apart_from_a_dama
     recorded: Path,
 ) -> None:
     old = '{"type":"recording","format":"1.0","bb":"0.1.0","project":"proj-1"}'
-    with pytest.raises(UsageError, match=r"format 1\.0; this bb reads 3\.0") as error:
+    with pytest.raises(UsageError, match=r"format 1\.0; this bb reads 3\.1") as error:
         header(old)
     assert "bb 0.1.0" in error.value.hint
-    assert header(recorded.read_text().splitlines()[0])["format"] == "3.0"
+    assert header(recorded.read_text().splitlines()[0])["format"] == "3.1"
+
+
+def test_a_pass_that_waits_for_a_silent_sidecar_is_replayed_as_it_was(tmp_path: Path) -> None:
+    path = tmp_path / "run.jsonl"
+    session = Session(path)
+    session.want = declared(bottle())
+    session.look()
+    (sidecar,) = session.world.by_kind("egress")
+    session.world.observed = replace(session.world.observed, sidecars={})
+    hold = HoldRecord("proj-1/web", "cutoff", "operator", "", "op:1", 0.0)
+    session.world.view = replace(session.world.view, holds={"proj-1/web": hold})
+    session.unheard = frozenset({sidecar.id})
+    session.look(run=False)
+    session.recorder.close()
+    *_, last = again(path)
+    assert last.differs == () and not last.decision.part.ops and last.plan.ops
+    before = (
+        path.read_text().replace(f',"unheard":["{sidecar.id}"]', "").replace(',"unheard":[]', "")
+    )
+    path.write_text(before)  # as 3.0 wrote it
+    first, last = again(path)
+    assert first.differs == () and last.differs == ("what was allowed",)

@@ -35,13 +35,19 @@ class Ending:
         if (polled and not tally.deltas) or (tally.unbilled and not self.body.fault):
             return []
         note, completeness = self._verdict(tally, reason)
-        if self.request.background and not (tally.failed or self.body.fault or tally.tokens.total):
-            _goes_on(tally, self.request)
+        if self._goes_on(tally):
+            _allow(tally, self.request)
         elif self.unread(tally):
             tally.thought(self.body.guess)
         if reason is Reason.UNREAD and not polled:
             tally.at_least(self.request.bound or self.request.allowance)
         return self.rows.interrupted(tally, completeness, note)
+
+    def _goes_on(self, tally: Tally) -> bool:
+        """Whether more is generated in the background. What one tells while it runs is not the
+        whole; of a job that no reader knows, numbers are all that will be told here."""
+        told = self.call.dialect is Dialect.UNKNOWN and tally.tokens.total > 0
+        return self.request.background and not (tally.failed or self.body.fault or told)
 
     def unread(self, tally: Tally) -> bool:
         """Whether the output can only be guessed, from the size of the body."""
@@ -76,7 +82,7 @@ class Ending:
         return note, Completeness.PARTIAL
 
 
-def _goes_on(tally: Tally, request: Request) -> None:
+def _allow(tally: Tally, request: Request) -> None:
     """A background response is generated whoever listens, as far as its limit allows. Its poll
     brings the real number, but what was generated can be read elsewhere too."""
     tally.at_least(request.bound)
@@ -93,5 +99,5 @@ def unanswered(call: Call, request: Request, clock: Clock, reason: Reason) -> li
     if call.kind is not Kind.GENERATE:
         return []
     if request.background:
-        _goes_on(tally, request)
+        _allow(tally, request)
     return rows.interrupted(tally, Completeness.PARTIAL, reason.value)

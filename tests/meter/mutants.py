@@ -78,7 +78,7 @@ MUTANTS = (
     Mutant(21, "rows.py", "            return _clip(own)\n", '            return _clip(f"{own}{id(tally)}")\n'),
     Mutant(21, "dialects/batches.py", "self.tally.response_id = f\"{self._batch}", "self.tally.response_id = f\"{id(doc)}"),
     Mutant(21, "ending.py", "            return BACKGROUND, Completeness.PARTIAL", "            return BACKGROUND, Completeness.ESTIMATED"),
-    Mutant(21, "ending.py", "            _goes_on(tally, self.request)\n", "            pass\n"),
+    Mutant(21, "ending.py", "            _allow(tally, self.request)\n", "            pass\n"),
     Mutant(21, "recognise.py", ' and find_rule("GET", clean) is None', ""),
     Mutant(22, "meter.py", "self._over = not self._many", "self._over = False"),
     Mutant(22, "rows.py", "LONG_ID = 20", "LONG_ID = 0"),

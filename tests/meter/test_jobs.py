@@ -12,7 +12,7 @@ from botbottle.meter.references import UNKNOWN_CONTEXT
 from botbottle.model.usage import Completeness
 
 from .helpers import call, clock, meter, only, request, whole
-from .places import CHAT, Place
+from .places import CHAT, RESPONSES, Place
 
 JOBS = [
     ("chatgpt.com", "/backend-api/wham/tasks"),
@@ -48,6 +48,17 @@ def test_usage_that_a_job_tells_takes_the_place_of_the_guess() -> None:
     told = {"id": "run_1", "usage": {"prompt_tokens": 70, "completion_tokens": 9}}
     row = only(whole(meter(JOBS[1], "application/json"), json.dumps(told).encode()))
     assert (row.tokens.total_input, row.tokens.output) == (70, 9)
+
+
+@pytest.mark.parametrize("usage", [None, {"input_tokens": 10, "output_tokens": 0}])
+def test_what_a_response_tells_while_it_runs_in_the_background_is_not_the_whole(
+    usage: dict[str, int] | None,
+) -> None:
+    """It may be read elsewhere, and never polled here."""
+    told = {"id": "r1", "object": "response", "status": "in_progress", "usage": usage}
+    body = {"background": True, "max_output_tokens": 9000}
+    asked = meter(RESPONSES, "application/json", body=body)
+    assert only(whole(asked, json.dumps(told).encode())).tokens.output == 9000
 
 
 def test_other_unknown_requests_hold_no_stored_input() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -71,6 +72,26 @@ def test_encoded_echoes_are_found() -> None:
         cleaned = scrubber.clean(encoded)
         assert SECRET not in base64.b64decode(cleaned.replace(b"*", b"A"))
     assert SECRET.hex().encode() not in scrubber.clean(SECRET.hex().encode())
+
+
+ESCAPES = ("%{:02x}", "%{:02X}", "\\u{:04x}", "\\u{:04X}", "&#{};", "&#x{:x};")
+
+
+@pytest.mark.parametrize(
+    "echo",
+    [
+        SECRET.hex().upper().encode(),
+        SECRET.hex(":").upper().encode(),
+        SECRET.upper(),
+        *("".join(map(code.format, SECRET)).encode() for code in ESCAPES),
+    ],
+)
+def test_echoes_in_capitals_and_in_escapes_are_found(echo: bytes) -> None:
+    scrubber = Scrubber(echo_forms([SECRET.decode()]))
+    assert (
+        through(scrubber, [b"<<" + echo[:7], echo[7:] + b">>"]) == b"<<" + b"*" * len(echo) + b">>"
+    )
+    assert through(scrubber, [b"<<" + echo[1:] + b">>"]) == b"<<" + echo[1:] + b">>"
 
 
 def test_short_values_are_not_searched_for() -> None:

@@ -26,7 +26,15 @@ _ECHOED = frozenset({"plain", "json", "percent", "base64", "hex"})
 def echo_forms(texts: Iterable[str]) -> Iterator[bytes]:
     """Every form of the given secrets that is scrubbed out of responses."""
     for text in texts:
-        yield from (form.text for form in variants(text.encode()) if form.codec in _ECHOED)
+        value = text.encode()
+        for form in variants(value):
+            if form.codec in _ECHOED:
+                yield form.text
+                if form.codec == "hex":
+                    yield form.text.upper()
+        yield from (text.lower().encode(), text.upper().encode())
+        for code in ("%{:02X}", "%{:02x}", "\\u{:04x}", "\\u{:04X}", "&#{};", "&#x{:x};"):
+            yield "".join(map(code.format, value)).encode()
 
 
 @dataclass(frozen=True, slots=True)

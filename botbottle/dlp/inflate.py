@@ -11,9 +11,11 @@ from typing import Any, NamedTuple
 
 from botbottle.dlp.budget import Budget
 from botbottle.dlp.coding import zstd_pieces
+from botbottle.dlp.frames import extent, header, plausible
 
-_FIRST, _CHUNK = 4096, 64 * 1024  # bytes that a decoder is given at once
-_STREAMS = 64  # one behind the other, as all these formats allow
+_FIRST, _CHUNK = 512, 64 * 1024  # bytes that a decoder is given at once
+_LEAST = 512  # bytes that a stream counts as, however short it is
+_FRAME, _BLOCK = 2048, 128  # bytes that a frame and a block of zstd count as, besides their own
 _XZ_MEMORY = 96 * 1024**2  # of which only as much is touched as is written: ``xz -9`` asks for 65
 _HEAD, _LOCAL = 30, b"PK\x03\x04"
 _FIELDS = (4, 6, 8, 26)  # of the version, the flags, the method and the length of the name
@@ -55,58 +57,80 @@ def compressed(data: bytes) -> str:
     return "xz" if data[:6] == b"\xfd7zXZ\0" else ""
 
 
-def inflate(kind: str, data: bytes | memoryview, budget: Budget) -> bytes:
-    """Decompress under the budget, stream behind stream; what was readable, b"" when nothing was.
+def inflate(
+    kind: str, view: memoryview, budget: Budget, start: int = 0, begun: set[int] | None = None
+) -> bytes:
+    """Decompress what begins at ``start`` under the budget, stream behind stream; what was
+    readable, b"" when nothing was.
 
-    Raises Unreadable where it is surely such data and nothing was.
+    ``begun``: where streams begin that were decompressed already; goes on up to one of them, and
+    adds where others begin. Raises Unreadable where it is surely such data and nothing was. Of
+    data with the same header that is said once: undoing escapes that are none damages a copy of
+    it, and whether a sound one can be opened is up to its header.
     """
-    cap = min(max(0, budget.left), max(_CHUNK, len(data) * budget.ratio)) + 1
-    out = bytearray()
-    view, first, opened = memoryview(data), kind, False
-    for _ in range(_STREAMS):
-        used = _stream(kind, view, out, cap, budget)
-        opened = opened or used > 0
-        kind = compressed(bytes(view[used : used + 8])) if used else ""
-        view = view[used:]
-        if not kind or len(out) >= cap:
-            break
-    if len(out) >= cap or kind:
+    new = _header(kind, view[start:]) not in budget.headers
+    begun = set() if begun is None else begun
+    cap = min(max(0, budget.left), max(_CHUNK, (len(view) - start) * budget.ratio)) + 1
+    out, at, first = bytearray(), start, kind
+    while kind and at not in begun and not budget.exceeded and len(out) < cap:
+        begun.add(at)
+        budget.headers.add(_header(kind, view[at:]))
+        used = _stream(kind, view[at:], out, cap, budget)
+        at += used
+        kind = compressed(bytes(view[at : at + 8])) if used else ""
+    if len(out) >= cap:
         budget.exceeded = True
-    if not (out or opened) and _surely(first, bytes(memoryview(data)[:_HEAD])):
+    if new and not out and at == start and _surely(first, bytes(view[start : start + _HEAD])):
         raise Unreadable(first)
     budget.take(len(out))
     return bytes(out)
 
 
+def _header(kind: str, view: memoryview) -> bytes:
+    """What tells how much memory is needed, and which dictionary; b"" where nothing does.
+
+    The .xz file format section 3.1: the size of a block's header is its first byte.
+    """
+    if kind == "zstd":
+        return header(bytes(view[:_HEAD]))
+    return bytes(view[: 16 + 4 * view[12]]) if kind == "xz" and len(view) > 12 else b""
+
+
 def _surely(kind: str, head: bytes) -> bool:
     """Whether what follows the magic is right, too: programs hold magics as constants.
 
-    The .xz file format section 2.1.1 (flags and their CRC-32); RFC 8878 section 3.1.1.1.1 (a
-    reserved bit of the descriptor) and 3.1.1.2 (the first block where no field has a choice).
+    The .xz file format section 2.1.1: flags and their CRC-32.
     """
     if kind == "xz":
         crc = int.from_bytes(head[8:12], "little")
         return len(head) >= 12 and head[6] == 0 and zlib.crc32(head[6:8]) == crc
-    if kind != "zstd" or len(head) < 18 or head[4] & 8:
-        return False
-    single = head[4] >> 5 & 1
-    size = (1 if single else 0, 2, 4, 8)[head[4] >> 6] + (0, 1, 2, 4)[head[4] & 3] + 1 - single
-    block = int.from_bytes(head[5 + size : 8 + size], "little")
-    return block >> 1 & 3 != 3 and block >> 3 <= 128 * 1024
+    return kind == "zstd" and plausible(head)
 
 
 def _stream(kind: str, view: memoryview, out: bytearray, cap: int, budget: Budget) -> int:
     """Append what one stream holds; the bytes that it takes, 0 where it does not end here."""
-    if kind == "zstd":  # its reader goes on to the next frame
-        budget.read(len(view))
-        with suppress(ValueError):  # what is behind the frames may be anything
-            for frame in zstd_pieces(bytes(view)):
-                out += frame
-                if len(out) >= cap:
-                    return 0
-            return len(view)
+    before = budget.input
+    used = (
+        _frame(view, out, cap, budget)
+        if kind == "zstd"
+        else _fed(_engine(kind), view, out, cap, budget)
+    )
+    budget.read(max(0, _LEAST - (before - budget.input)))
+    return used
+
+
+def _frame(view: memoryview, out: bytearray, cap: int, budget: Budget) -> int:
+    """The same for a frame of zstd, of which a block costs something however short it is."""
+    end, blocks, whole = extent(view, max(0, budget.input) // _BLOCK + 1)
+    if not budget.read(end + _BLOCK * blocks + _FRAME):
         return 0
-    return _fed(_engine(kind), view, out, cap, budget)
+    with suppress(ValueError):  # damage at the end does not hide the beginning
+        for piece in zstd_pieces(bytes(view[:end])):
+            out += piece
+            if len(out) >= cap:
+                return 0
+        return end if whole else 0
+    return 0
 
 
 def _fed(engine: Any, view: memoryview, out: bytearray, cap: int, budget: Budget) -> int:
@@ -124,7 +148,7 @@ def _fed(engine: Any, view: memoryview, out: bytearray, cap: int, budget: Budget
             return at if engine.eof else 0
         if len(out) >= cap:
             return 0
-        size = _CHUNK
+        size = min(8 * size, _CHUNK)
     return 0
 
 

@@ -55,18 +55,18 @@ class Message(Told):
 
     def surface(
         self, data: Buffer, location: str, *, tokens: bool = True, depth: int = 0,
-        origin: Origin = as_sent,
+        origin: Origin = as_sent, sent: bool = False,
     ) -> None:  # fmt: skip
         """Scan one byte string, then what can be decoded from it.
 
         ``tokens=False``: the bytes are joined from several places, so only held secrets mean
-        anything in them.
+        anything in them. ``sent``: whatever its depth it was sent so, and no time is waited for.
         """
         view = memoryview(data)
         if not depth:  # what is sent is looked at whatever the time, only not into
             self._clock.grant(len(view) / 1e6 * self.scanner.limits.seconds_per_mb)
             self.budget.input += 4 * len(view)
-        elif self.late(location):
+        elif not sent and self.late(location):
             return
         tokens = tokens and self._tokens and not (depth and self._flooded(location))
         if not (self._known or tokens):

@@ -262,7 +262,8 @@ def _unbase64(run: bytes) -> bytes:
 
 
 def _unbase32(run: bytes) -> bytes:
-    run = run[: len(run) // 8 * 8]
+    """All whole bytes, also of a run that was cut or is glued to something."""
     if not run or run.translate(None, _B32):
         return b""
-    return int(run.translate(_B32_DIGITS), 32).to_bytes(len(run) // 8 * 5, "big")
+    size, over = divmod(5 * len(run), 8)
+    return (int(run.translate(_B32_DIGITS), 32) >> over).to_bytes(size, "big")

@@ -187,7 +187,8 @@ class Scanner:
                 return
             # Fields of gzip, frames of zstd and blocks of brotli that are no part of what is
             # decoded: behind the magic, so that it is not decoded once more.
-            message.surface(memoryview(body)[4:], "body>coded", depth=1, origin=_all_of(body))
+            coded = memoryview(body)[4:]
+            message.surface(coded, "body>coded", depth=1, origin=_all_of(body), sent=True)
         message.surface(plain, "body")
         if "urlencoded" in content_type.lower():
             self._form(message, bytes(plain))
@@ -199,7 +200,7 @@ class Scanner:
         if undone == plain:
             return
         if message.budget.take(len(undone)):
-            message.surface(undone, "body>form", depth=1, origin=_all_of(plain))
+            message.surface(undone, "body>form", depth=1, origin=_all_of(plain), sent=True)
         else:
             message.bound(Verdict.BLOCK, "limit.decoded", "body")
 

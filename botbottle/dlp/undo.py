@@ -7,7 +7,6 @@ stretch is decoded instead (see ``dense``).
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable, Iterable
 from functools import cache, partial
@@ -18,9 +17,8 @@ from botbottle.dlp.compiled import matcher
 from botbottle.dlp.engines.base import Expression, Matcher
 from botbottle.dlp.entropy import shannon
 from botbottle.dlp.findings import Verdict
+from botbottle.dlp.gathered import Gathered, Place
 from botbottle.dlp.tools import Origin, Sink, Span
-
-Place = Callable[[], Span]  # worked out only where something is found
 
 _HIGH_ENTROPY = 4.5
 _GATHER = 64 * 1024  # bytes scanned together
@@ -30,33 +28,19 @@ _PACKED = 512  # beginnings of compressed data looked into per surface
 _PACKED_SIZE = 64 * 1024  # bytes from such a beginning in a stretch
 _BEGINNING = 16 * 1024  # bytes that are looked at for text in UTF-16
 _WIDE = Expression(rb"(?:[\t\r\n -~]\x00){8}", (b"\0",), once=True)
+_SHORT_RUNS = (triggers.SHORT_TRIGGER, triggers.BEGINNING_TRIGGER)
 _NOTHING = pieces.Further()
 _CROWD = 8  # runs that show that a stretch goes on
+
+
+def _order(trigger: int) -> tuple[bool, int]:
+    """What is compressed comes first: escapes in it are none."""
+    return trigger != triggers.PACKED_TRIGGER, trigger
 
 
 @cache
 def _wide_matcher() -> Matcher:
     return matcher([_WIDE])
-
-
-class Gathered:
-    """Decoded runs of one layer, joined, with where each came from."""
-
-    def __init__(self) -> None:
-        self._starts: list[int] = []
-        self._places: list[Place] = []
-        self.data = bytearray()
-
-    def add(self, data: bytes, place: Place) -> None:
-        """Append one run's bytes."""
-        self._starts.append(len(self.data))
-        self._places.append(place)
-        self.data += data
-        self.data += b"\n"
-
-    def place(self, start: int, _end: int) -> Span:
-        """The run that byte ``start`` of the joined bytes was decoded from."""
-        return self._places[bisect_right(self._starts, start) - 1]()
 
 
 class Undo:
@@ -73,6 +57,7 @@ class Undo:
         self._origin = origin
         self._further = further
         self._gathered: dict[str, Gathered] = {}
+        self._begun: set[int] = set()  # where streams begin that were opened
 
     def all(self, fired: dict[int, list[int]]) -> None:
         """Make and scan every view that a trigger asks for."""
@@ -83,13 +68,13 @@ class Undo:
             self._wide()
         kind = inflate.compressed(head)
         if kind == "zlib":  # triggers tell of the others
-            self._inflate(kind, self._view, self._place(0, len(self._view)))
+            self._inflate(kind, 0, self._place(0, len(self._view)))
         if self._message.budget.exceeded:
             self._message.bound(Verdict.BLOCK, "limit.decoded", self._location)
 
     def _triggered(self, fired: dict[int, list[int]]) -> None:
         view = self._view
-        for index in sorted(fired):
+        for index in sorted(fired, key=_order):
             if index == triggers.RUN_TRIGGER:
                 self._runs(fired[index][0] - runs.RUN)
             elif index == triggers.SHORT_TRIGGER:
@@ -97,14 +82,14 @@ class Undo:
             elif index == triggers.BEGINNING_TRIGGER:
                 self._short_runs(runs.begun_spans(view, fired[index][:_PACKED]))
             elif index == triggers.GZIP_TRIGGER:
-                self._inflate_each(end - 3 for end in fired[index][:_PACKED])
+                self._inflate_each(end - 3 for end in fired[index])
             elif index == triggers.PACKED_TRIGGER:
-                self._inflate_each(map(self._begun, fired[index][:_PACKED]))
+                self._inflate_each(map(self._beginning, fired[index]))
             elif index == triggers.ZIP_TRIGGER:
                 self._unzip(fired[index][0] - 4)
             else:
                 self._unescape(index, fired[index][0])
-            if len(fired[index]) > _PACKED:
+            if index in _SHORT_RUNS and len(fired[index]) > _PACKED:
                 self._message.bound(Verdict.SUPERVISE, "limit.runs", self._location)
         for layer, gathered in self._gathered.items():
             self._flush(layer, gathered)
@@ -151,28 +136,37 @@ class Undo:
         if self._message.budget.take(len(narrow)):
             self._scan(narrow, "utf-16", self._place(0, len(self._view)))
 
-    def _begun(self, end: int) -> int:
+    def _beginning(self, end: int) -> int:
         """Where the compressed data begins whose beginning ends at ``end``."""
         starts = (end - length for length in triggers.PACKED_LENGTHS)
         heads = (at for at in starts if inflate.compressed(bytes(self._view[at : at + 8])))
         return next(heads, end)
 
     def _inflate_each(self, starts: Iterable[int]) -> None:
+        """Streams behind others were opened together with them, and are no more beginnings."""
+        count = 0
         for start in starts:
+            kind = inflate.compressed(bytes(self._view[start : start + 8]))
+            if not kind or start in self._begun:
+                continue
+            if count == _PACKED:
+                self._message.bound(Verdict.SUPERVISE, "limit.runs", self._location)
+                return
+            count += 1
             if self._message.late(self._location):
                 return
-            kind = inflate.compressed(bytes(self._view[start : start + 8]))
-            if kind:
-                self._inflate(kind, self._view[start:], self._place(start, start + 4))
+            self._inflate(kind, start, self._place(start, start + 4))
 
-    def _inflate(self, kind: str, data: memoryview, place: Place) -> None:
-        plain = self._inflated(kind, data)
+    def _inflate(self, kind: str, start: int, place: Place) -> None:
+        plain = self._inflated(kind, self._view, start, self._begun)
         if plain:
             self._scan(plain, kind, place)
 
-    def _inflated(self, kind: str, data: bytes | memoryview) -> bytes:
+    def _inflated(
+        self, kind: str, view: memoryview, start: int = 0, begun: set[int] | None = None
+    ) -> bytes:
         try:
-            return inflate.inflate(kind, data, self._message.budget)
+            return inflate.inflate(kind, view, self._message.budget, start, begun)
         except inflate.Unreadable:
             self._message.bound(Verdict.SUPERVISE, "undecodable", self._location)
             return b""
@@ -264,7 +258,8 @@ class Undo:
         for index, end in hits:
             start = end - triggers.PACKED[index][0]
             kind = inflate.compressed(data[start : start + 8])
-            plain = kind and self._inflated(kind, data[start : start + _PACKED_SIZE])
+            stretch = memoryview(data)[start : start + _PACKED_SIZE]
+            plain = kind and self._inflated(kind, stretch)
             if plain:
                 name = f"{layer}>{kind}"
                 self._gathered.setdefault(name, Gathered()).add(plain, partial(origin, start, end))

@@ -29,6 +29,7 @@ from botbottle.model.paths import HomePaths
 from botbottle.model.plan import CreateVolume, Op, Plan
 from botbottle.planner.approved import (
     copied_workspaces,
+    counted,
     guard_of,
     narrowed,
     reach_of,
@@ -241,6 +242,7 @@ def generation(
             "reach": before("reach") | {n: reach_of(b) for n, b in fresh.items()},
             "guards": before("guards")
             | {n: guard_of(b, declared.settings) for n, b in fresh.items()},
+            "counted": sorted({*fresh, *(before("guards").keys() & counted(applied))}),
             "uses": before("uses") | {n: use_of(b) for n, b in fresh.items()},
             "workspaces": before("workspaces")
             | {n: b.workspace for n, b in fresh.items() if b.workspace},

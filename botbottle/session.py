@@ -31,8 +31,8 @@ from botbottle.model.plan import Plan
 from botbottle.model.resources import Observed, SidecarStatus
 from botbottle.model.sidecar_config import fingerprint
 from botbottle.patience import certain, silenced
-from botbottle.planner.approved import copied_workspaces
-from botbottle.planner.facts import Facts, Guards
+from botbottle.planner.approved import copied_workspaces, counted, guards_of
+from botbottle.planner.facts import Facts
 from botbottle.planner.names import ledger_name, names, outer_name
 from botbottle.planner.plan import plan
 from botbottle.planner.wanted import SIDECAR_RECIPE, env_names, image_recipe, routes
@@ -108,7 +108,8 @@ class Session(LedgerReads):
             lacking=unusable,
             env=self.env_marks(declared, mark),
             approved={name: frozenset(r) for name, r in applied.get("reach", {}).items()},
-            guards=Guards(applied.get("guards", {})),
+            guards=guards_of(applied),
+            counted=counted(applied),
             uses=applied.get("uses", {}),
             workspaces=copied_workspaces(applied),
             upstream_ca=read_ca(declared.settings.egress_ca),

@@ -23,7 +23,8 @@ from botbottle.model.ledger_view import HoldRecord
 from botbottle.model.paths import HomePaths
 from botbottle.model.plan import CreateVolume, Plan
 from botbottle.model.route import Dlp, Route
-from botbottle.planner.facts import Facts, Guards
+from botbottle.planner.approved import counted, guards_of
+from botbottle.planner.facts import Facts
 from botbottle.providers import HOST_LOGINS
 from tests.support.worlds import FACTS, World, bottle, declared
 
@@ -71,7 +72,8 @@ def told(generation_: str) -> Facts:
         FACTS,
         secrets={**FACTS.secrets, **dict.fromkeys(HOST_LOGINS, "c" * 8)},
         approved={name: frozenset(found) for name, found in kept["reach"].items()},
-        guards=Guards(kept["guards"]),
+        guards=guards_of(kept),
+        counted=counted(kept),
     )
 
 
@@ -107,9 +109,20 @@ def test_what_is_destroyed_must_be_approved_again() -> None:
     first = generation(after(""), declared(BEFORE, bottle("other")), ())
     gone = replace(declared(BEFORE), bottles=())
     left = json.loads(generation(after(first), gone, ("web",)))
-    assert left["reach"].keys() == left["guards"].keys() == {"other"}
+    assert left["reach"].keys() == left["guards"].keys() == {"other"} == {*left["counted"]}
     held = json.loads(generation(after(first), gone, (), {"web"}))
     assert held["reach"] == held["guards"] == {}
+
+
+def test_a_guard_of_an_older_bb_tells_what_was_counted_only_after_its_own_apply() -> None:
+    both = declared(BEFORE, bottle("other"))
+    first = json.loads(generation(after(""), both, ()))
+    assert counted(first) == {"web", "other"}
+    del first["counted"]
+    second = json.loads(generation(after(json.dumps(first)), both, ("other",)))
+    assert counted(second) == {"other"} and second["guards"].keys() == {"web", "other"}
+    third = json.loads(generation(after(json.dumps(second)), both, (), undone={"other"}))
+    assert counted(third) == {"web", "other"}
 
 
 class Desk:

@@ -54,14 +54,14 @@ def _widened(draft: Draft) -> Iterable[Notice]:
 
 def _active(draft: Draft, want: Wanted) -> SidecarConfig | None:
     """What the bottle's running sidecar has active; of a held one, which has no routes, with those
-    that were approved last, and where none is active what was."""
+    that were approved last, and where none is active what was, if that tells what was counted."""
     name = want.spec.name
     kept = next((c for c in draft.mine(name, "egress") if c.state == "running"), None)
     status = draft.observed.sidecars.get(kept.id) if kept else None
     active = status.config if status else None
     approved = draft.facts.guards.get(name)
     if active is None:
-        return approved
+        return approved if name in draft.facts.counted else None
     if active.hold.policy and approved is not None:
         return replace(active, routes=approved.routes)
     return active

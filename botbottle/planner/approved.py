@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from botbottle.model.bottle import BottleSpec, Declared, Settings
 from botbottle.model.route import Route
 from botbottle.model.sidecar_config import SidecarConfig, from_wire
+from botbottle.planner.facts import Guards
 from botbottle.planner.reach import LEARNING, route_atoms, weakened_dlp
 from botbottle.planner.wanted import guard, routes
 
@@ -46,6 +47,25 @@ def copied_workspaces(applied: Mapping[str, Any]) -> dict[str, str]:
         return dict(applied.get("workspaces", {}))
     bottles = applied.get("bottles", ())
     return {b["name"]: b["workspace"] for b in bottles if b.get("workspace")}
+
+
+def counted(applied: Mapping[str, Any]) -> frozenset[str]:
+    """The bottles whose guard tells which hosts were counted when it was approved."""
+    return frozenset(applied.get("counted", ()))
+
+
+def guards_of(applied: Mapping[str, Any]) -> Guards:
+    """What protected each bottle when it was last approved. A guard of an older bb, which kept no
+    counted hosts with it, has those of the settings beside it: enough to ask when one of them
+    leaves the meter, and not to pass another for approved (see ``counted``)."""
+    told, settings = counted(applied), applied.get("settings", {})
+    hosts = {host: key for key, found in settings.get("provider_hosts", ()) for host in found}
+
+    def filled(kept: Mapping[str, Any]) -> Mapping[str, Any]:
+        return {**kept, "metered": tuple({**hosts, **dict(kept.get("metered", ()))}.items())}
+
+    guards = applied.get("guards", {})
+    return Guards({name: g if name in told else filled(g) for name, g in guards.items()})
 
 
 def narrowed(

@@ -44,6 +44,7 @@ class Facts(Struct, frozen=True):
     ``resume.candidates``), newest first; ``saved`` are those whose volumes exist as an image, too.
     ``snapshots_in_use`` are listed snapshots that somebody made a container from by hand.
     ``guards``: routes with their leak detection, and supervision, as each bottle was last approved;
+    ``counted``: those of them whose guard tells which hosts were counted (an older bb kept none);
     ``uses``: whose agent file it was, and which bottle files that named (see ``approved.use_of``);
     ``workspaces``: the folder that was copied into it.
     ``raises`` False: nobody can approve a raised limit (a watch), so that it waits.
@@ -61,6 +62,7 @@ class Facts(Struct, frozen=True):
     env: Mapping[str, tuple[tuple[str, str], ...]] = field(default_factory=dict)
     approved: Mapping[str, frozenset[str]] = field(default_factory=dict)
     guards: Mapping[str, SidecarConfig] = field(default_factory=dict)
+    counted: frozenset[str] = frozenset()
     uses: Mapping[str, str] = field(default_factory=dict)
     workspaces: Mapping[str, str] = field(default_factory=dict)
     upstream_ca: str = ""

@@ -7,11 +7,12 @@ from collections.abc import Callable
 import pytest
 from msgspec.structs import replace
 
+from botbottle.model import canonical
 from botbottle.model.bottle import Declared
 from botbottle.model.plan import Notice
 from botbottle.model.route import Route
 from botbottle.model.sidecar_config import from_wire
-from botbottle.planner.approved import guard_of, narrowed, reach_of
+from botbottle.planner.approved import counted, guard_of, guards_of, narrowed, reach_of
 from botbottle.planner.facts import Facts, Guards
 from tests.support.worlds import FACTS, World, bottle, declared
 
@@ -76,7 +77,17 @@ def approved(now: Declared) -> Facts:
     """As the generation of an apply of ``now`` tells it."""
     (spec,) = now.bottles
     guards = Guards({"web": guard_of(spec, now.settings)})
-    return replace(FACTS, approved={"web": frozenset(reach_of(spec))}, guards=guards)
+    reach = {"web": frozenset(reach_of(spec))}
+    return replace(FACTS, approved=reach, guards=guards, counted=frozenset({"web"}))
+
+
+def approved_by_an_older_bb(now: Declared) -> Facts:
+    """Its guards said nothing of what was counted; the settings were kept beside them."""
+    (spec,) = now.bottles
+    guard = {k: v for k, v in guard_of(spec, now.settings).items() if k != "metered"}
+    kept = {"guards": {"web": {**guard, "metered": []}}, "settings": canonical.plain(now.settings)}
+    told = approved(now)
+    return replace(told, guards=guards_of(kept), counted=counted(kept))
 
 
 @DOWN
@@ -109,6 +120,31 @@ def test_so_is_any_counted_host_also_one_of_no_known_models(down: Callable[[Worl
     down(world)
     assert world.plan(with_route(proxy), approved(counted)).needs == ("budget",)
     assert world.plan(counted, approved(counted)).needs == ()
+
+
+@DOWN
+def test_after_an_upgrade_a_host_that_left_the_meter_is_asked_for(
+    down: Callable[[World], None],
+) -> None:
+    metered, world = with_route(OPEN, provider_hosts=(("groq", (OPEN,)),)), World()
+    world.converge(metered)
+    down(world)
+    made = world.plan(with_route(OPEN), approved_by_an_older_bb(metered))
+    assert made.needs == ("budget", "widen")
+    assert world.plan(metered, approved_by_an_older_bb(metered)).needs == ()
+    elsewhere = approved_by_an_older_bb(with_route(OPEN))  # an apply of another bottle kept those
+    assert world.plan(with_route(OPEN), elsewhere).needs == ("widen",)
+
+
+def test_what_a_guard_tells_is_taken_from_nowhere_else() -> None:
+    now = with_route(OPEN, provider_hosts=(("groq", (OPEN,)),))
+    plain = {"web": guard_of(now.bottles[0], with_route(OPEN).settings)}
+    kept = {"guards": plain, "settings": canonical.plain(now.settings)}
+    assert guards_of({**kept, "counted": ["web"]})["web"].metered == ()
+    assert guards_of(kept)["web"].metered == ((OPEN, "groq"),)
+    added = {"guards": {"web": {**plain["web"], "metered": [["b.example", "b"]]}}}
+    assert dict(guards_of({**kept, **added})["web"].metered) == {OPEN: "groq", "b.example": "b"}
+    assert counted(kept) == frozenset() and counted({**kept, "counted": ["web"]}) == {"web"}
 
 
 def test_what_is_counted_from_now_on_does_not_leave_the_meter_unasked() -> None:

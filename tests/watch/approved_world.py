@@ -16,7 +16,8 @@ from botbottle.model import labels
 from botbottle.model.bottle import BottleSpec, Declared
 from botbottle.model.plan import Op, Plan, RemoveVolume
 from botbottle.model.sidecar_config import SidecarConfig
-from botbottle.planner.facts import Facts, Guards
+from botbottle.planner.approved import counted, guards_of
+from botbottle.planner.facts import Facts
 from botbottle.planner.plan import states_of
 from botbottle.planner.reach import atoms, weakened_dlp
 from tests.support.worlds import FACTS, World, bottle, declared
@@ -47,7 +48,8 @@ class Approved(RuleBasedStateMachine):
         return replace(
             FACTS,
             approved={n: frozenset(found) for n, found in applied.get("reach", {}).items()},
-            guards=Guards(applied.get("guards", {})),
+            guards=guards_of(applied),
+            counted=counted(applied),
             raises=raises,
             only=only,
         )

@@ -44,6 +44,9 @@ HASH = "a" * 38
         ("GET", "/o/r/blob/main/README", "", ""),
         ("GET", "/search", "q=git-receive-pack", ""),
         ("GET", "/objects", "service=other", ""),
+        ("GET", "/o/r/info/refs", "%20Service%00x=git-receive-pack", "push"),
+        ("GET", "/search", "microservice=git-receive-pack", ""),
+        ("GET", "/search", "service-of=git-upload-pack", ""),
     ],
 )
 def test_use(method: str, path: str, query: str, use: str) -> None:

@@ -127,6 +127,23 @@ def test_a_key_that_signs_does_not_travel_and_parts_come(inside: Inside, far: Ra
     assert b"Signature=" in far.received and b"real-signing-key" not in far.received
 
 
+def put(inside: Inside, port: int, fields: str) -> bytes:
+    with inside.tunnel(EXAMPLE, port, "http/1.1") as tls:
+        tls.sendall(f"PUT /x HTTP/1.1\r\nHost: {EXAMPLE}:{port}\r\n{fields}\r\n".encode())
+        return answer(tls)
+
+
+@pytest.mark.parametrize("override", ["", "X-HTTP-Method-Override: GET\r\n"])
+def test_where_a_put_writes_to_is_no_part_that_it_asks_for(
+    inside: Inside, far: RawUpstream, override: str
+) -> None:
+    with_credential(inside, far.port, Auth("Bearer", "T"), SECRET)
+    got = put(inside, far.port, f"x-ms-range: bytes=0-23\r\n{override}Content-Length: 0\r\n")
+    sent = b"x-ms-range: bytes=0-23" in far.received.lower()
+    assert sent == (not override), "one that may be taken for a GET asks for the whole"
+    assert SECRET.encode() not in got
+
+
 def test_what_only_looks_like_a_range_stays() -> None:
     fields = ((b"Content-Range", b"bytes 0-1/2"), (b"X-Range", b"1"), (b"Ranges", b"2"))
     assert whole((*fields, (b"RANGE", b"bytes=0-"), (b"If_Range", b"x"))) == fields

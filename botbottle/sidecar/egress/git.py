@@ -20,6 +20,7 @@ _DUMB = re.compile(
     r"|[0-9a-f]{2}/(?:[0-9a-f]{38}|[0-9a-f]{62})|pack/pack-[0-9a-f]{40,64}\.(?:pack|idx)))$"
 )
 RECEIVE, UPLOAD = "git-receive-pack", "git-upload-pack"
+_SERVICE = re.compile(r"(?i)\s*service\s*(?:\[.*|\0.*)?", re.DOTALL)  # as lenient servers read it
 _PARAMETER, _SLASHES = re.compile(";[^/]*"), re.compile("//+")
 _READS = frozenset({"GET", "HEAD"})
 _WEBDAV = frozenset({"MKCOL", "LOCK", "UNLOCK", "MOVE", "PROPPATCH"})
@@ -59,7 +60,7 @@ def _plain(path: str) -> str:
 def _services(query: str) -> str:
     """The services that a query names, however it is spelt."""
     pairs = (pair.partition("=") for pair in re.split("[&;]", query))
-    return " ".join(unquote(v).lower() for k, _, v in pairs if "service" in unquote(k).lower())
+    return " ".join(unquote(v).lower() for k, _, v in pairs if _SERVICE.fullmatch(unquote(k)))
 
 
 def is_lfs_upload(path: str, body: bytes) -> bool:

@@ -3,10 +3,13 @@
 An upstream that repeats the credential would give an agent one half of it in each of two parts, or
 byte for byte, and nobody could overwrite what is in none of them. A request without ``Range`` gets
 the whole, as one does from a server that knows no parts. A key of ``sigv4`` does not travel, only
-what was signed with it: there parts are asked for as the agent says.
+what was signed with it: there parts are asked for as the agent says. A PUT asks for none: with it
+``x-ms-range`` says where to write (Azure Storage, Put Page).
 """
 
 from __future__ import annotations
+
+from collections.abc import Collection
 
 from botbottle.model.route import Auth
 from botbottle.sidecar.egress.auth import Fields, plain
@@ -16,9 +19,10 @@ _NAMES = frozenset({b"range", b"if-range", b"request-range", b"x-ms-range"})
 OFFER = "accept-ranges"  # header of a response
 
 
-def withheld(credential: Auth | None) -> bool:
-    """Whether requests with this credential ask for the whole."""
-    return credential is not None and credential.scheme != "sigv4"
+def withheld(credential: Auth | None, methods: Collection[str] = ()) -> bool:
+    """Whether requests with this credential ask for the whole. ``methods``: all that the request
+    may be taken for."""
+    return credential is not None and credential.scheme != "sigv4" and set(methods) != {"PUT"}
 
 
 def whole(headers: Fields) -> Fields:

@@ -27,7 +27,7 @@ def signed(passage: Passage, request: sigv4.Unsigned) -> auth.Signed:
     value = passage.policy.secret_of(passage.way)
     if not value:
         raise LookupError("a credential vanished between stages")
-    if parts.withheld(rule):
+    if parts.withheld(rule, passage.query.methods if passage.query else ()):
         bare = auth.Signed(parts.whole(request.headers), request.query)
     if rule.scheme != "sigv4":
         return auth.inject(bare, rule, value)

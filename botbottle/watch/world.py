@@ -53,6 +53,7 @@ class LiveWorld(Struct):
     _gone: Undeclared = field(default_factory=Undeclared)
     _version: int = -1
     _epoch: int = field(default=-1)
+    _planned: Declared | None = None  # what the newest plan is for
     _begun: int | None = None  # the epoch when the newest plan was begun
     _renewed: float = 0.0  # monotonic time of the newest attempt
     _looks: float = 0.0  # monotonic time of the next such attempt
@@ -76,6 +77,7 @@ class LiveWorld(Struct):
         with self._renewing():
             inputs = self._looked(declared)
         self.saw(inputs)
+        self._planned = inputs.declared
         return plan(inputs.declared, inputs.observed, inputs.view, inputs.facts)
 
     def _looked(self, declared: Declared) -> Inputs:
@@ -108,7 +110,7 @@ class LiveWorld(Struct):
         with self._renewing():
             return carry_out(
                 self.session,
-                declared,
+                self._planned or declared,  # with the credentials of those not declared any more
                 plan,
                 engine=self.engine(),
                 control=self.control,

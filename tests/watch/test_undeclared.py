@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from botbottle.applying import generation
+from botbottle.applying import generation, vault_of
+from botbottle.executor import Result
 from botbottle.ledger import open_ledger
 from botbottle.ledger.api import Ledger
 from botbottle.model.bottle import BottleSpec, Declared, Limit, Policy, Scope
@@ -22,9 +23,13 @@ from botbottle.model.plan import (
     RetireAccount,
     StartContainer,
 )
+from botbottle.model.route import Auth, Route
 from botbottle.planner.plan import plan
 from botbottle.watch.select import allowed
+from botbottle.watch.sources import Manifests
 from botbottle.watch.undeclared import Undeclared, there
+from botbottle.watch.world import LiveWorld
+from tests.support.sessions import session
 from tests.support.worlds import FACTS, World, bottle, declared
 
 EMPTY = Declared(declared().project, (bottle("other"),), declared().settings)
@@ -45,12 +50,13 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
     made.close()
 
 
-def apply(world: World, ledger: Ledger, policy: Policy) -> None:
+def apply(world: World, ledger: Ledger, spec: BottleSpec | Policy) -> None:
     """Both bottles run, and the ledger keeps that they were applied."""
-    now = replace(EMPTY, bottles=(*EMPTY.bottles, web(policy)))
-    world.converge(now)
-    session: Any = SimpleNamespace(applied=lambda _: None)
-    document = generation(session, now, ())
+    now = replace(EMPTY, bottles=(*EMPTY.bottles, web(spec) if isinstance(spec, str) else spec))
+    facts = replace(FACTS, secrets={**FACTS.secrets, "GH": "12345678"})
+    world.converge(now, facts)
+    nobody: Any = SimpleNamespace(applied=lambda _: None)
+    document = generation(nobody, now, ())
     ledger.save_generation(now.project.id, document, plan_digest="d", by="ann", now=1.0)
 
 
@@ -127,6 +133,39 @@ def test_what_was_applied_is_read_again_only_after_another_apply(
     assert len(reads) == 1
     apply(world, ledger, "kill")
     assert [s.shutdown for s in known.specs(ledger, EMPTY, world.view)] == ["kill"]
+
+
+def test_its_volumes_are_searched_for_its_own_credentials(
+    ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A freeze copies volumes into an image unless one holds a credential of a known name."""
+    world, known = World(), list[set[str]]()
+    routed = replace(web("freeze"), routes=(Route("api.github.com", auth=Auth("Bearer", "GH")),))
+    apply(world, ledger, routed)
+    world.spend("web", 1001)
+    desk: Any = session(tmp_path, GH="ghp_REAL")
+    desk.paths = FACTS.paths
+    monkeypatch.setattr(desk.manifests, "tag", lambda *_: "tag")
+    monkeypatch.setattr(desk, "observe", lambda *_: world.observed)
+    monkeypatch.setattr(desk, "applied", lambda _: None)
+    monkeypatch.setattr(desk, "with_snapshots", lambda _d, facts, *_: facts)
+    monkeypatch.setattr(ledger, "view", lambda *_: world.view, raising=False)
+
+    def carry_out(
+        _: object, now: Declared, made: Plan, *, ledger: Ledger, **_more: object
+    ) -> Result:
+        assert [op for op in made.ops if isinstance(op, CommitImage)]
+        known.append({*vault_of(desk, desk.facts(now).secrets).known()})
+        return Result()
+
+    monkeypatch.setattr("botbottle.watch.world.carry_out", carry_out)
+    watch = LiveWorld(
+        session=desk, engine=lambda: desk, control=desk, ledger=ledger,
+        manifests=Manifests([tmp_path]), project="proj-1", emit=lambda _event: None,
+        cancelled=lambda: False, resume_dir=tmp_path,
+    )  # fmt: skip
+    watch.execute(EMPTY, watch.plan(EMPTY))
+    assert known == [{"ANTHROPIC_API_KEY", "GH"}]
 
 
 def test_one_without_a_container_takes_no_part(ledger: Ledger) -> None:

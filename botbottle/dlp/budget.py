@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 _INPUT = 8 * 1024**2  # bytes that decoders may read of a message of any size
+_IMAGES = 1024**2
 
 
 @dataclass(slots=True)
@@ -12,7 +13,8 @@ class Budget:
     """What decoding may still produce (``left``) and read (``input``), in bytes; one per message.
 
     What is read is counted as well: a decoder can be made to read much and give nothing, and many
-    beginnings may share one end. ``headers``: those of compressed data that was begun.
+    beginnings may share one end. ``headers``: those of compressed data that was begun; ``images``:
+    bytes that pixels may be of ``left``, for what is painted in one colour expands a thousandfold.
     """
 
     left: int
@@ -20,6 +22,7 @@ class Budget:
     exceeded: bool = False
     input: int = _INPUT
     headers: set[bytes] = field(default_factory=set)
+    images: int = _IMAGES
 
     def take(self, size: int) -> bool:
         """Account for ``size`` decoded bytes; False (and ``exceeded``) when that is too much."""
@@ -33,3 +36,14 @@ class Budget:
         self.input -= size
         self.exceeded = self.exceeded or self.input < 0
         return not self.exceeded
+
+    def lend(self) -> Budget:
+        """One for pixels, of which only a beginning is looked at; to be given back."""
+        left = max(0, min(self.images, self.left))
+        return Budget(left=left, ratio=self.ratio, input=self.input, headers=self.headers)
+
+    def back(self, lent: Budget, made: int) -> None:
+        """Account for ``made`` bytes and for what was read under a lent budget."""
+        self.images -= made
+        self.take(min(made, max(0, self.left)))
+        self.read(self.input - lent.input)

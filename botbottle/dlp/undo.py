@@ -7,6 +7,7 @@ stretch is decoded instead (see ``dense``).
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from collections.abc import Callable, Iterable
 from functools import cache, partial
@@ -27,6 +28,7 @@ _CLOCK = 32  # runs between looks at the clock, which costs a system call
 _PACKED = 512  # beginnings of compressed data looked into per surface
 _PACKED_SIZE = 64 * 1024  # bytes from such a beginning in a stretch
 _BEGINNING = 16 * 1024  # bytes that are looked at for text in UTF-16
+_PIXELS = re.compile(rb"(?:IDAT|fdAT.{4}|stream\r?\n)\Z", re.DOTALL)  # what is in front of them
 _WIDE = Expression(rb"(?:[\t\r\n -~]\x00){8}", (b"\0",), once=True)
 _SHORT_RUNS = (triggers.SHORT_TRIGGER, triggers.BEGINNING_TRIGGER)
 _NOTHING = pieces.Further()
@@ -259,10 +261,22 @@ class Undo:
             start = end - triggers.PACKED[index][0]
             kind = inflate.compressed(data[start : start + 8])
             stretch = memoryview(data)[start : start + _PACKED_SIZE]
-            plain = kind and self._inflated(kind, stretch)
+            if _PIXELS.search(data, max(0, start - 8), start):
+                plain = self._pixels(kind, stretch)
+            else:
+                plain = kind and self._inflated(kind, stretch)
             if plain:
                 name = f"{layer}>{kind}"
                 self._gathered.setdefault(name, Gathered()).add(plain, partial(origin, start, end))
+
+    def _pixels(self, kind: str, stretch: memoryview) -> bytes:
+        """The beginning of what an image holds. Runs by themselves that are images are left out."""
+        budget = self._message.budget
+        lent = budget.lend()
+        most = lent.left
+        data = inflate.inflate(kind, stretch, lent)[:most] if kind and most else b""
+        budget.back(lent, len(data))
+        return data
 
     def _decode(self, run: bytes, place: Place) -> None:
         for layer, data in runs.decode_run(run, self._message.budget):

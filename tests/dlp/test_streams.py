@@ -182,3 +182,41 @@ def test_the_last_digits_of_base32_are_decoded(extra: int) -> None:
         digits = base64.b32encode(inner)
         for shown in (digits, digits.rstrip(b"="), digits.lower()):
             assert LEAK in verdicts(b"k: " + shown + b"\n", scanner=scanner)
+
+
+def image(rows: int, inside: bytes = b"") -> bytes:
+    """A picture in one colour, as PNG (its third edition, section 5)."""
+
+    def chunk(name: bytes, data: bytes) -> bytes:
+        return (
+            struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+        )
+
+    header = struct.pack(">2I5B", rows, rows, 8, 2, 0, 0, 0)
+    pixels = zlib.compress(inside + (b"\0" + b"\xff\xff\xff" * rows) * rows)
+    return (
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
+    )
+
+
+def conversation(*pictures: bytes) -> bytes:
+    rng = random.Random(3)
+    lock = [f'"integrity": "sha512-{base64.b64encode(rng.randbytes(64)).decode()}"'
+            for _ in range(300)]  # fmt: skip
+    shown = [{"source": {"data": base64.b64encode(picture).decode()}} for picture in pictures]
+    return json.dumps({"messages": [{"content": "\n".join(lock)}, {"content": shown}]}).encode()
+
+
+@pytest.mark.parametrize("rows", [200, 512, 1080])
+def test_pictures_beside_a_lock_file_are_ordinary(rows: int) -> None:
+    assert not verdicts(conversation(image(rows)))
+    assert not verdicts(conversation(*[image(rows)] * 12))
+    hidden = b"some text in front " * 9 + SECRET + b" " * 90
+    assert LEAK in verdicts(conversation(image(rows, hidden)))
+
+
+def test_what_expands_without_end_and_is_no_picture_is_still_refused() -> None:
+    bomb = image(1080).replace(b"IDAT", b"ABCD")
+    assert (Verdict.BLOCK, "limit.decoded") in verdicts(conversation(bomb))
+    many = [image(300, text(400, number)) for number in range(60)]
+    assert LEAK in verdicts(conversation(*many) + SECRET)

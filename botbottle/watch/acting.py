@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import AbstractContextManager
 from typing import Protocol
 
@@ -18,6 +18,10 @@ class World(Protocol):
         """The declared set, or None and why not."""
 
     def plan(self, declared: Declared) -> Plan: ...
+
+    def unknown(self) -> Collection[str]:
+        """Bottles that run, are not declared any more and of which the newest plan has nothing, as
+        no kept apply tells what they were."""
 
     def locked(self) -> AbstractContextManager[object]:
         """The project's lock. Raises Locked when somebody else has it."""

@@ -266,7 +266,7 @@ class Watch:
 
     def _tell(self, plan: Plan) -> None:
         """Say once what the loop will not do by itself, and again when it changes."""
-        told = left_alone(plan, self.level)
+        told = left_alone(plan, self.level) | telling.unknown(self.world.unknown())
         for bottle, why in sorted(told - self._said):
             self.log(telling.alone(bottle, why))
         self._said = told

@@ -9,6 +9,8 @@ from msgspec import Struct
 from botbottle.watch.select import counts
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from botbottle.executor import Result
     from botbottle.watch.select import Decision
 
@@ -50,6 +52,13 @@ def damped(bottle: str, what: str) -> dict[str, Any]:
     """Drift that keeps coming back and is not repaired any more."""
     way_out = f"bb resume-watch {bottle}"
     return {"event": "damped", "level": "warning", "bottle": bottle, "what": what, "next": way_out}
+
+
+def unknown(bottles: Collection[str]) -> frozenset[tuple[str, str]]:
+    """(bottle, why) of those that no manifest and no kept apply tells of: an order or a budget
+    cuts them off, which is their sidecar's own work, and a watch cannot freeze or kill them."""
+    why = "not declared any more, and no kept apply tells what it was: bb apply removes it"
+    return frozenset((bottle, why) for bottle in bottles)
 
 
 def alone(bottle: str, why: str) -> dict[str, Any]:

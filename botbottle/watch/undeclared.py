@@ -7,6 +7,8 @@ would switch a freeze or a kill off.
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator
+
 from msgspec import Struct, field
 from msgspec.structs import replace
 
@@ -18,6 +20,8 @@ from botbottle.model.ledger_view import LedgerView
 from botbottle.model.resources import Observed
 from botbottle.planner.draft import owned
 from botbottle.planner.plan import states_of
+
+AT_WORK = ("running", "paused", "restarting")
 
 
 class Undeclared(Struct):
@@ -31,6 +35,10 @@ class Undeclared(Struct):
         found = self._formers.of(ledger, declared, view.registered).specs
         return tuple(replace(spec, state="stopped") for spec in found)
 
+    def unknown(self, ledger: Ledger, declared: Declared, view: LedgerView) -> tuple[str, ...]:
+        """Names of those of which nothing that was applied is kept, or can be read."""
+        return self._formers.of(ledger, declared, view.registered).unknown
+
     def held(self, ledger: Ledger, declared: Declared, view: LedgerView) -> tuple[BottleSpec, ...]:
         """Those that must not run. A cutoff is the sidecar's own work and needs nobody."""
         specs = self.specs(ledger, declared, view)
@@ -41,9 +49,21 @@ class Undeclared(Struct):
 def there(declared: Declared, specs: tuple[BottleSpec, ...], seen: Observed, home: str) -> Declared:
     """``declared`` with those of ``specs`` that have a container: of the others nothing is left
     that could be frozen or killed."""
-    project = declared.project.id
-    left = {
-        c.labels.get(labels.BOTTLE, "") for c in seen.containers if owned(c.labels, home, project)
-    }
+    left = {bottle for bottle, _ in _containers(declared, seen, home)}
     more = tuple(spec for spec in specs if spec.name in left)
     return replace(declared, bottles=(*declared.bottles, *more)) if more else declared
+
+
+def running(
+    declared: Declared, names: Collection[str], seen: Observed, home: str
+) -> tuple[str, ...]:
+    """Those of ``names`` that have a container at work, sorted."""
+    at_work = {bottle for bottle, state in _containers(declared, seen, home) if state in AT_WORK}
+    return tuple(sorted(at_work & {*names}))
+
+
+def _containers(declared: Declared, seen: Observed, home: str) -> Iterator[tuple[str, str]]:
+    """(bottle, state) of each container of this project."""
+    for c in seen.containers:
+        if owned(c.labels, home, declared.project.id):
+            yield c.labels.get(labels.BOTTLE, ""), c.state

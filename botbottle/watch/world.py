@@ -29,7 +29,7 @@ from botbottle.ui.events import Event
 from botbottle.watch.inputs import Inputs
 from botbottle.watch.loop import RENEW
 from botbottle.watch.sources import Manifests
-from botbottle.watch.undeclared import Undeclared, there
+from botbottle.watch.undeclared import Undeclared, running, there
 
 LEASE_TTL = 10.0  # seconds
 LOOK = 30.0  # seconds between attempts with what libpq finds: each may wait for a dead server
@@ -53,6 +53,7 @@ class LiveWorld(Struct):
     _gone: Undeclared = field(default_factory=Undeclared)
     _version: int = -1
     _epoch: int = field(default=-1)
+    _unknown: tuple[str, ...] = ()
     _planned: Declared | None = None  # what the newest plan is for
     _begun: int | None = None  # the epoch when the newest plan was begun
     _renewed: float = 0.0  # monotonic time of the newest attempt
@@ -89,8 +90,13 @@ class LiveWorld(Struct):
         view = self.ledger.view(time.time(), limits_of(declared))
         held = tuple(spec for spec in self._gone.held(self.ledger, declared, view) if spec in held)
         declared = there(declared, held, observed, self.session.paths.home_id)
+        unknown = self._gone.unknown(self.ledger, declared, view)
+        self._unknown = running(declared, unknown, observed, self.session.paths.home_id)
         facts = self.session.with_snapshots(declared, facts, observed, view)
         return Inputs(declared=declared, observed=observed, view=view, facts=facts)
+
+    def unknown(self) -> tuple[str, ...]:
+        return self._unknown
 
     def locked(self) -> AbstractContextManager[object]:
         return project_lock(self.session.paths.lock(self.project), "watch")

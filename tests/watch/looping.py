@@ -49,6 +49,7 @@ class Fake:
     loads: int = 0
     reads: int = 0  # of the ledger
     reading: Callable[[], None] = lambda: None  # what happens while the ledger is read
+    strangers: tuple[str, ...] = ()  # neither declared nor known from an apply
     raising: bool = False  # as at level all
 
     def load(self) -> tuple[Declared | None, str]:
@@ -64,6 +65,9 @@ class Fake:
             raise self.raises.pop(0)
         approved = {b.name: APPROVED for b in want.bottles}
         return self.world.plan(want, replace(FACTS, approved=approved, raises=self.raising))
+
+    def unknown(self) -> tuple[str, ...]:
+        return self.strangers
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:

@@ -197,3 +197,15 @@ def test_an_edited_raise_waits_and_holds_up_nothing_else(rig: Rig, used: int) ->
     rig.settle(2.0)
     assert rig.fake.world.view.pools[0].limit == 10**9
     assert "proj-1/web" not in rig.fake.world.view.enforced
+
+
+def test_a_bottle_that_nothing_tells_of_is_told_once_and_again_when_it_comes_back(rig: Rig) -> None:
+    rig.fake.strangers = ("former",)
+    rig.settle(120.0)
+    (told,) = rig.events("left-alone")
+    assert told["bottle"] == "former" and "bb apply removes it" in told["why"]
+    rig.fake.strangers = ()
+    rig.settle(60.0)
+    rig.fake.strangers = ("former",)
+    rig.settle(60.0)
+    assert len(rig.events("left-alone")) == 2

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from botbottle.applying import generation, vault_of
 from botbottle.executor import Result
+from botbottle.former import SETS
 from botbottle.ledger import open_ledger
 from botbottle.ledger.api import Ledger
 from botbottle.model.bottle import BottleSpec, Declared, Limit, Policy, Scope
@@ -135,6 +136,63 @@ def test_what_was_applied_is_read_again_only_after_another_apply(
     assert [s.shutdown for s in known.specs(ledger, EMPTY, world.view)] == ["kill"]
 
 
+def live(
+    world: World, ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> tuple[LiveWorld, Any]:
+    """A watch's view of the simulator, and its session."""
+    desk: Any = session(tmp_path, GH="ghp_REAL")
+    desk.paths = FACTS.paths
+    monkeypatch.setattr(desk.manifests, "tag", lambda *_: "tag")
+    monkeypatch.setattr(desk, "observe", lambda *_: world.observed)
+    monkeypatch.setattr(desk, "applied", lambda _: None)
+    monkeypatch.setattr(desk, "with_snapshots", lambda _d, facts, *_: facts)
+    monkeypatch.setattr(ledger, "view", lambda *_: world.view, raising=False)
+    made = LiveWorld(
+        session=desk, engine=lambda: desk, control=desk, ledger=ledger,
+        manifests=Manifests([tmp_path]), project="proj-1", emit=lambda _event: None,
+        cancelled=lambda: False, resume_dir=tmp_path,
+    )  # fmt: skip
+    return made, desk
+
+
+def keep(ledger: Ledger, document: str, now: float) -> None:
+    project = EMPTY.project.id
+    ledger.save_generation(project, document, plan_digest="", by="ann", now=now)
+
+
+@pytest.mark.parametrize("lost", ["long ago", "of another bb", "never"])
+def test_one_that_no_kept_apply_tells_of_is_told_while_it_runs(
+    ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lost: str
+) -> None:
+    """Nobody knows what its budget makes of it; silence would look like a guard."""
+    world = World()
+    if lost == "long ago":
+        apply(world, ledger, "kill")
+        for number in range(SETS):
+            keep(ledger, f'{{"bottles": [], "settings": {{}}, "number": {number}}}', 2.0 + number)
+    else:
+        world.converge(replace(EMPTY, bottles=(*EMPTY.bottles, web("kill"))))
+        if lost == "of another bb":
+            keep(ledger, '{"bottles": [{"name": "web", "strange": 1}], "settings": {}}', 1.0)
+    watch, _ = live(world, ledger, tmp_path, monkeypatch)
+    watch.plan(EMPTY)
+    assert watch.unknown() == ("web",)
+    for container in (*world.by_kind("agent"), *world.by_kind("egress")):
+        world.stop(container)
+    watch.plan(EMPTY)
+    assert watch.unknown() == (), "there is nothing to guard"
+
+
+def test_one_that_an_apply_tells_of_is_none_of_them(
+    ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = World()
+    apply(world, ledger, "kill")
+    watch, _ = live(world, ledger, tmp_path, monkeypatch)
+    watch.plan(EMPTY)
+    assert watch.unknown() == ()
+
+
 def test_its_volumes_are_searched_for_its_own_credentials(
     ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -143,13 +201,7 @@ def test_its_volumes_are_searched_for_its_own_credentials(
     routed = replace(web("freeze"), routes=(Route("api.github.com", auth=Auth("Bearer", "GH")),))
     apply(world, ledger, routed)
     world.spend("web", 1001)
-    desk: Any = session(tmp_path, GH="ghp_REAL")
-    desk.paths = FACTS.paths
-    monkeypatch.setattr(desk.manifests, "tag", lambda *_: "tag")
-    monkeypatch.setattr(desk, "observe", lambda *_: world.observed)
-    monkeypatch.setattr(desk, "applied", lambda _: None)
-    monkeypatch.setattr(desk, "with_snapshots", lambda _d, facts, *_: facts)
-    monkeypatch.setattr(ledger, "view", lambda *_: world.view, raising=False)
+    watch, desk = live(world, ledger, tmp_path, monkeypatch)
 
     def carry_out(
         _: object, now: Declared, made: Plan, *, ledger: Ledger, **_more: object
@@ -159,11 +211,6 @@ def test_its_volumes_are_searched_for_its_own_credentials(
         return Result()
 
     monkeypatch.setattr("botbottle.watch.world.carry_out", carry_out)
-    watch = LiveWorld(
-        session=desk, engine=lambda: desk, control=desk, ledger=ledger,
-        manifests=Manifests([tmp_path]), project="proj-1", emit=lambda _event: None,
-        cancelled=lambda: False, resume_dir=tmp_path,
-    )  # fmt: skip
     watch.execute(EMPTY, watch.plan(EMPTY))
     assert known == [{"ANTHROPIC_API_KEY", "GH"}]
 

@@ -6,11 +6,14 @@ reference, so a request sees one consistent policy from its first stage to its l
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from botbottle.dlp import Scanner, VariantCache
+from botbottle.dlp.checks import mixed
+from botbottle.dlp.known.parts import segments
 from botbottle.dlp.known.variants import variants
 from botbottle.model.route import Auth, Route
 from botbottle.model.sidecar_config import SidecarConfig, fingerprint
@@ -21,6 +24,8 @@ from botbottle.sidecar.egress.scrub import Scrubber
 
 # Encodings in which servers echo what they were sent.
 _ECHOED = frozenset({"plain", "json", "percent", "base64", "hex"})
+_TELLING = 16  # secret bytes of a beginning
+_VENDOR = re.compile(rb"(?:[A-Za-z]{2,12}\d{0,2}[-_.:]){1,4}")  # what all keys of one begin with
 
 
 def echo_forms(texts: Iterable[str]) -> Iterator[bytes]:
@@ -35,6 +40,18 @@ def echo_forms(texts: Iterable[str]) -> Iterator[bytes]:
         yield from (text.lower().encode(), text.upper().encode())
         for code in ("%{:02X}", "%{:02x}", "\\u{:04x}", "\\u{:04X}", "&#{};", "&#x{:x};"):
             yield "".join(map(code.format, value)).encode()
+
+
+def cut_forms(texts: Iterable[str]) -> dict[bytes, int]:
+    """What error pages show only the beginning of: the secret strings in the given secrets, each
+    with how many bytes of it tell it from all others."""
+    found = {}
+    for part in (part for text in texts for part in segments(text.encode()) if not part.whole):
+        vendor = _VENDOR.match(part.text)
+        public = max(part.public, vendor.end() if vendor else 0)
+        if mixed(part.text[public : public + _TELLING]):
+            found[part.text] = public + _TELLING
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +108,7 @@ def compile_active(
         metered=MappingProxyType(dict(config.metered)),
         fingerprints=tuple((name, fingerprint(key, wanted[name])) for name in sorted(wanted)),
         placeholders=MappingProxyType(dict(config.placeholders)),
-        scrubber=_scrubber(tuple(echo_forms(texts.values())), before),
+        scrubber=_scrubber(texts.values(), before),
         scanner=_scanner(texts, key, forms or VariantCache(), before),
         key=key,
         texts=texts,
@@ -112,9 +129,10 @@ def _index(config: SidecarConfig, before: Active | None) -> RouteIndex:
     return before.index if before is not None and same else RouteIndex(config.routes)
 
 
-def _scrubber(texts: tuple[bytes, ...], before: Active | None) -> Scrubber:
-    kept = before is not None and before.scrubber.searches(texts)
-    return before.scrubber if before is not None and kept else Scrubber(texts)
+def _scrubber(texts: Collection[str], before: Active | None) -> Scrubber:
+    if before is not None and set(before.texts.values()) == set(texts):
+        return before.scrubber
+    return Scrubber(tuple(echo_forms(texts)), cut_forms(texts))
 
 
 def _scanner(

@@ -50,8 +50,8 @@ def tee_of(
             spend.feed(chunk)
         if scan is not None and chunk:
             scan.feed(chunk)
-        if checker is not None and chunk:
-            checker.feed(chunk)
+        if checker is not None:
+            checker.feed(chunk) if chunk else checker.finish()
         if cleaner is None:
             return chunk
         out = cleaner.feed(chunk) if chunk else cleaner.finish()
@@ -84,6 +84,12 @@ class _Checker:
             self._stream.feed(piece)
             if self._stream.found:
                 raise EchoInEncodedBody
+
+    def finish(self) -> None:
+        """The body is over, and so is what may have become a secret."""
+        self._stream.finish()
+        if self._stream.found:
+            raise EchoInEncodedBody
 
 
 def scrub_head(response: http.Response, scrubber: Scrubber) -> None:

@@ -3,33 +3,45 @@
 A response is searched chunk by chunk with the scanners' engine (``bytes.find`` is fast on
 ordinary data, but two orders of magnitude slower on data that an attacker picks); only a tail
 that could be the start of a secret is held back until the next chunk decides. A found secret is
-overwritten with ``*`` of the same length, so that Content-Length and framing stay true. Texts
-shorter than MINIMUM would hit by accident and are not searched for.
+overwritten with ``*`` of the same length, so that Content-Length and framing stay true; so is one
+that was cut short, from the beginning that tells it on. Texts shorter than MINIMUM would hit by
+accident and are not searched for.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 
 from botbottle.dlp.compiled import matcher
 from botbottle.dlp.engines.base import Expression
 
 MINIMUM = 8  # bytes
+_NOTHING: Mapping[bytes, int] = MappingProxyType({})
 
 
 def _literal(needle: bytes) -> Expression:
     return Expression(re.escape(needle), literals=(needle.lower(),), once=True)
 
 
-class Scrubber:
-    """The texts to remove. Holds secrets: no repr beyond their number."""
+def _shared(text: bytes, other: bytes | bytearray) -> int:
+    """Bytes with which both begin."""
+    pairs = enumerate(zip(text, other, strict=False))
+    return next((at for at, (a, b) in pairs if a != b), min(len(text), len(other)))
 
-    def __init__(self, texts: Iterable[bytes]) -> None:
-        found = {text for text in texts if len(text) >= MINIMUM}
+
+class Scrubber:
+    """The texts to remove; ``cut``: of these also what is cut short, if it has so many bytes at
+    least. Holds secrets: no repr beyond their number."""
+
+    def __init__(self, texts: Iterable[bytes], cut: Mapping[bytes, int] = _NOTHING) -> None:
+        self._cut = {text: least for text, least in cut.items() if MINIMUM <= least < len(text)}
+        found = {text for text in (*texts, *self._cut) if len(text) >= MINIMUM}
         self._needles = tuple(sorted(found, key=len, reverse=True))
         self._longest = max((len(n) for n in self._needles), default=1)
-        self._matcher = matcher([_literal(n) for n in self._needles]) if found else None
+        wanted = (*self._needles, *{text[:least] for text, least in self._cut.items()})
+        self._matcher = matcher([_literal(n) for n in wanted]) if found else None
         self._beginning: dict[int, list[bytes]] = {}  # first byte → texts
         for needle in self._needles:
             self._beginning.setdefault(needle[0], []).append(needle)
@@ -40,32 +52,47 @@ class Scrubber:
     def __repr__(self) -> str:
         return f"Scrubber({len(self._needles)} texts)"
 
-    def searches(self, texts: Iterable[bytes]) -> bool:
-        """Whether this scrubber looks for exactly these texts."""
-        return set(self._needles) == {text for text in texts if len(text) >= MINIMUM}
+    def same(self, other: Scrubber) -> bool:
+        """Whether both look for exactly the same."""
+        return self._needles == other._needles and self._cut == other._cut
 
     def joined(self, other: Scrubber) -> Scrubber:
         """One that looks for the texts of both."""
-        return (
-            self if self.searches(other._needles) else Scrubber((*self._needles, *other._needles))
-        )
+        if self.same(other):
+            return self
+        return Scrubber((*self._needles, *other._needles), self._cut | other._cut)
 
     def __bool__(self) -> bool:
         return bool(self._needles)
 
     def hits(self, data: bytes) -> bool:
-        """Whether a whole secret is in ``data``."""
-        return self._candidates(data) and any(needle in data for needle in self._needles)
+        """Whether a secret is in ``data``."""
+        return self.clean(data) != data
 
-    def _candidates(self, data: bytes) -> bool:
+    def candidates(self, data: bytes) -> bool:
+        """Whether one may be in ``data``."""
         return self._matcher is not None and bool(self._matcher.find(data, 1).hits)
 
     def clean(self, data: bytes) -> bytes:
+        """``data`` with every secret overwritten."""
+        return self.without_cut(self.without_whole(data)) if self.candidates(data) else data
+
+    def without_whole(self, data: bytes) -> bytes:
         """``data`` with every whole secret overwritten."""
-        if self._candidates(data):
-            for needle in self._needles:
-                data = data.replace(needle, b"*" * len(needle))
+        for needle in self._needles:
+            data = data.replace(needle, b"*" * len(needle))
         return data
+
+    def without_cut(self, data: bytes) -> bytes:
+        """``data`` with every secret overwritten that ends too early."""
+        out = bytearray(data)
+        for text, least in self._cut.items():
+            at = out.find(text[:least])
+            while at >= 0:
+                end = at + _shared(text, out[at : at + len(text)])
+                out[at:end] = b"*" * (end - at)
+                at = out.find(text[:least], end)
+        return bytes(out)
 
     def held(self, data: bytes) -> int:
         """Length of the longest tail of ``data`` that could become a secret."""
@@ -95,13 +122,23 @@ class ScrubStream:
     def feed(self, chunk: bytes) -> bytes:
         """What may be passed on now (maybe nothing)."""
         data = self._tail + chunk if self._tail else chunk
-        clean = self._scrubber.clean(data)
-        self.found = self.found or clean is not data
-        keep = self._scrubber.held(clean)
-        self._tail = clean[len(clean) - keep :] if keep else b""
-        return clean[: len(clean) - keep] if keep else clean
+        scrubber = self._scrubber
+        if not scrubber.candidates(data):
+            return self._but_the_tail(data)
+        clean = scrubber.without_whole(data)
+        out = self._but_the_tail(clean)  # which may become a whole one: it is not cut short yet
+        cut = scrubber.without_cut(out)
+        self.found = self.found or clean != data or cut != out
+        return cut
+
+    def _but_the_tail(self, data: bytes) -> bytes:
+        keep = self._scrubber.held(data)
+        self._tail = data[len(data) - keep :] if keep else b""
+        return data[: len(data) - keep] if keep else data
 
     def finish(self) -> bytes:
-        """The tail, which did not become a secret."""
+        """The tail, which did not become a whole secret."""
         tail, self._tail = self._tail, b""
-        return tail
+        clean = self._scrubber.clean(tail)
+        self.found = self.found or clean != tail
+        return clean

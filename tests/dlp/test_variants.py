@@ -10,8 +10,9 @@ from collections.abc import Callable
 import pytest
 
 from botbottle.dlp import Scanner, VariantCache
+from botbottle.dlp.known.guess import weak
 from botbottle.dlp.known.index import KnownIndex
-from botbottle.dlp.known.parts import segments, weak
+from botbottle.dlp.known.parts import segments
 from botbottle.dlp.known.variants import variants
 from tests.dlp.conftest import alnum, github, leaks
 

@@ -10,8 +10,9 @@ from botbottle.dlp.checks import mixed
 from botbottle.dlp.engines.base import Expression
 from botbottle.dlp.findings import Verdict
 from botbottle.dlp.known.grams import grams, split_patterns
+from botbottle.dlp.known.guess import weak
 from botbottle.dlp.known.measure import FRAGMENT, SPLIT_TRIGGER, Entry, KnownHit, Owner, measure
-from botbottle.dlp.known.parts import Segment, segments, weak
+from botbottle.dlp.known.parts import Segment, segments
 from botbottle.dlp.known.squeeze import squeeze
 from botbottle.dlp.known.variants import Variant, backwards, base64_forms, dumped, variants
 
@@ -112,7 +113,7 @@ class KnownIndex:
             self._texts.append(part.text)
             if part.whole:
                 self._add_whole(name, part)
-            elif weak(part.text):
+            elif part.word or weak(part.text):
                 self._add_weak(name, part)
             else:
                 self._add_strong(name, part)
@@ -141,7 +142,7 @@ class KnownIndex:
             if not (part.public and form.backwards):
                 yield form, int(part.public * form.unit)
         if part.public:
-            yield from ((form, 0) for form in backwards(part.text[part.public :]))
+            yield from ((form, 0) for form in backwards(part.text, part.public))
 
     def _add_grams(self, literals: Literals, entry: Entry, first: int | None = None) -> None:
         for gram in grams(entry.variant, entry.public if first is None else first):
@@ -159,7 +160,8 @@ class KnownIndex:
     def _add_weak(self, name: str, part: Segment) -> None:
         """Plain and Base64 of the whole value, between boundaries: no windows, no noise."""
         forms = [Variant("plain", part.text, 1.0), *base64_forms(part.text, "base64")]
-        verdict = Verdict.BLOCK if mixed(part.text) and len(part.text) >= 6 else Verdict.WARN
+        alone = mixed(part.text) and len(part.text) >= 6 and not part.word
+        verdict = Verdict.BLOCK if alone else Verdict.WARN
         number = len(self._texts) - 1
         for form in forms:
             if len(form.text) >= _LEAST:

@@ -3,56 +3,50 @@
 A GitHub token starts ``ghp_``, every JWT with the same header starts with the same 36 bytes, a
 PEM key has armor lines and a PKCS#8 preamble, a service account file is mostly field names. A
 match on such a public part alone is no leak. So a value is first cut into *segments*, and each
-segment says from which byte on it is secret.
+segment says from which byte on it is secret. What is surely public is left out, and nothing else.
 """
 
 from __future__ import annotations
 
 import base64
-import json
 import re
-from contextlib import suppress
+from collections.abc import Iterator
 from dataclasses import dataclass
-from urllib.parse import unquote_to_bytes
 
-from botbottle.dlp.checks import mixed
 from botbottle.dlp.entropy import shannon
-from botbottle.dlp.wordlike import wordlike
+from botbottle.dlp.known.guess import SHORT, guessable, named, random, weak, words
+from botbottle.dlp.known.inside import URL, inner, plain_login
 
 _ARMOR = re.compile(rb"-----[A-Z0-9 _-]+-----")
+_HEX = re.compile(rb"[0-9a-f-]+")  # as a UUID may begin
 _VENDOR = re.compile(rb"(?:[A-Za-z]{2,12}\d{0,2}[-_.:]){1,4}")
+_FAMILIAR = re.compile(
+    rb"sk-(?:ant|proj|or|svcacct|admin)-(?:[a-z]{2,6}\d{1,2}-)?|[sr]k_(?:live|test)_|whsec_|gh[opsur]_"
+    rb"|gl[a-z]{2,4}-|xox[abeprs]-|xapp-|npm_|pypi-|dckr_pat_|shp[a-z]{2}_|ya29\."
+)
 # The claims of a signed token are much the same in every token of an issuer, and prove nothing.
 _JOSE = re.compile(rb"eyJ[A-Za-z0-9_-]*\.(?:eyJ[A-Za-z0-9_-]*\.(?=[A-Za-z0-9_-]{20}))?")
-_USERINFO = re.compile(rb"[A-Za-z][\w+.\-]*://[^\s:/@]*:([^\s@]+)@")
-_LOGIN = re.compile(rb"([^\s:/@]{1,64}(?:@[^\s:/@]{1,100})?):[^\s:]{8,}")
-_CREDENTIAL = re.compile(r"(?i)(?:key|secret|token|passw(?:or)?d|auth|credential|assertion)$")
-_PUBLIC = re.compile(
-    r"(?i)(?:^|[^a-z])(?:type|id|name|user|username|user ?id|uid|login|e?mail|host|hostname|server"
-    r"|port|ur[il]|endpoint|endpoint ?suffix|data ?source|issuer|iss|aud|audience|domain|region"
-    r"|zone|project|account|account ?name|tenant|database|initial ?catalog|scopes?|alg|kid|kty"
-    r"|expir[a-z]*|version|encrypt|[a-z]*timeout|[a-z]*protocol)$"
-)
-_PAIRS = re.compile(rb"(?:[A-Za-z][\w .\-]{0,40}=[^;\n]*;?){2,}")
+_LOGIN = re.compile(rb"([\w.+\-]{1,64}(?:@[\w.\-]{1,100})?):([^\s]{8,})")
 _ADDRESS = re.compile(rb"([A-Za-z][\w+.\-]*://[^\s/?#@]+/)[^\s]*")
 _DER = re.compile(rb"M[A-Z][A-Za-z0-9+/]{2,6}(?:IBAD|IBAA|CAQEE)[A-Za-z0-9+/]{0,28}")
 _OPENSSH = re.compile(rb"b3BlbnNzaC1rZXktdjEA[A-Za-z0-9+/]{0,80}")
-_WORD = re.compile(rb"[A-Za-z0-9]{16,}")
 _TOKENS = re.compile(rb"[A-Za-z0-9+/=_\-.~]{16,}")
-_BLANK = re.compile(rb"\s")
 _STRUCTURED = re.compile(rb"[\s{}\"<>;]|://")
 
-WEAK_BITS = 28.0  # below this, a guess is as likely as a leak
-SHORT = 8
+_ENOUGH = 16  # bytes; a part so long is found in the whole
+_LEFT = 12  # bytes that a public beginning leaves
 
 
 @dataclass(frozen=True, slots=True)
 class Segment:
     """A contiguous secret string; bytes before ``public`` are shared by many values. ``whole``:
-    nothing but all of it is a leak, for what is secret in it is a word."""
+    nothing but all of it is a leak, for what is secret in it is a word. ``word``: that word, which
+    is in other texts, too."""
 
     text: bytes
     public: int = 0
     whole: bool = False
+    word: bool = False
 
 
 def segments(value: bytes) -> tuple[Segment, ...]:
@@ -61,110 +55,80 @@ def segments(value: bytes) -> tuple[Segment, ...]:
     if not value:
         return ()
     if not _STRUCTURED.search(value):
-        return _one(value, _public_prefix(value))
-    login = _USERINFO.match(value)
-    if login and weak(login[1]) and not _BLANK.search(value):
-        return _one(value, login.start(1), login.end(1))
-    inner = _inner(value)
-    if inner and not all(map(weak, inner)):
-        return tuple(part for text in inner for part in segments(text))
+        return tuple(_unbroken(value))
+    return _address(value) or _inside(value) or _text(value)
+
+
+def _address(value: bytes) -> tuple[Segment, ...]:
+    """A URL whose password is a word, and one that is secret behind its host."""
+    url = URL.fullmatch(value)
+    if url and plain_login(url):
+        others = (part for text in inner(value) for part in segments(text))
+        whole = Segment(value, url.start("password"), whole=True)
+        return (whole, Segment(url["password"], word=True), *others)
     address = _ADDRESS.fullmatch(value)
-    if address and len(value) - address.end(1) >= 12 and not _random(address[1]):
+    if address and len(value) - address.end(1) >= _LEFT and not random(address[1]):
         return (Segment(value, address.end(1)),)
+    return ()
+
+
+def _inside(value: bytes) -> tuple[Segment, ...]:
+    texts = inner(value)
+    if all(map(weak, texts)):
+        return ()
+    return tuple(dict.fromkeys(part for text in texts for part in segments(text)))
+
+
+def _text(value: bytes) -> tuple[Segment, ...]:
+    """A key in armor, or a text in which nothing is surely public."""
     body = _ARMOR.sub(b" ", value).replace(b"\\n", b" ")
     found = [m.group() for m in _TOKENS.finditer(body) if shannon(m.group()) >= 3.3]
-    parts = tuple(Segment(text, _public_prefix(text)) for text in found)
-    if len(value) <= 512 and not _ARMOR.search(
-        value
-    ):  # a passphrase or a connection string: also as a whole
-        return (Segment(value, _public_prefix(value)), *parts)
+    parts = tuple(Segment(text, _beginning(text)) for text in found)
+    if len(value) <= 512 and not _ARMOR.search(value):  # a passphrase: also as a whole
+        return (Segment(value, _beginning(value)), *parts)
     return parts or (Segment(value, 0),)
 
 
-def _one(value: bytes, public: int, end: int | None = None) -> tuple[Segment, ...]:
-    """A value that is secret from ``public`` to ``end``."""
-    secret = value[public:end]
-    if value[:public].endswith(b":") and weak(secret):  # the password of a login
-        return (Segment(value, public, whole=True), Segment(secret))
-    return (Segment(value, public),)
+def _unbroken(value: bytes) -> Iterator[Segment]:
+    """A token, or a login; one whose user is surely a name is secret behind it."""
+    for text, unit in ((value, 1.0), (_decoded(value), 4 / 3)):  # the same as a header has it
+        login = _LOGIN.fullmatch(text)
+        if login and (named(login[1]) or (len(login[1]) < SHORT and guessable(login[2]))):
+            word = guessable(login[2])
+            yield Segment(value, int(login.start(2) * unit), whole=word)
+            if word:
+                yield Segment(login[2], word=True)
+            return
+    public = _beginning(value)
+    yield Segment(value, public)
+    yield from _doubtful(value) if not public else ()
 
 
-def _inner(value: bytes) -> list[bytes]:
-    """The values inside a document, a connection string or an address that has a password."""
-    if value.startswith(b"{"):
-        try:
-            return _members(json.loads(value))
-        except (ValueError, RecursionError):
-            return []
-    if value.isascii() and _PAIRS.fullmatch(value):
-        pairs = (pair.partition("=") for pair in value.decode().split(";"))
-        return _members({name: text for name, _, text in pairs})
-    return _passwords(value)
+def _doubtful(value: bytes) -> Iterator[Segment]:
+    """What begins like a name or a vendor's prefix may be all secret. A part behind it that is
+    too short to be found in the whole is looked for as well."""
+    login, vendor = _LOGIN.fullmatch(value), _VENDOR.match(value)
+    end = login.start(2) if login else min(vendor.end(), len(value) - _LEFT) if vendor else 0
+    if end > 0 and SHORT <= len(value) - end < _ENOUGH and not guessable(value[end:]):
+        yield Segment(value[end:])
 
 
-def _members(document: object) -> list[bytes]:
-    """All but what is named after what everybody may know: names of accounts and addresses stand
-    beside keys, and are in ordinary requests."""
-    waiting = [("", document)]
-    found: list[bytes] = []
-    while waiting:
-        name, each = waiting.pop()
-        if isinstance(each, dict):
-            waiting += each.items()
-        elif isinstance(each, list):
-            waiting += ((name, one) for one in each)
-        elif isinstance(each, str) and _kept(name, text := each.encode("utf-8", "surrogatepass")):
-            found.append(text)
-    return found
+def _decoded(value: bytes) -> bytes:
+    """Base64 of plain text; random bytes are none."""
+    try:
+        text = base64.b64decode(value, validate=True)
+    except ValueError:
+        return b""
+    return text if text.isascii() and text.decode().isprintable() else b""
 
 
-def _kept(name: str, text: bytes) -> bool:
-    if _CREDENTIAL.search(name):
-        return True
-    return not weak(text) and (_random(text) or _PUBLIC.search(name) is None)
-
-
-def _random(text: bytes) -> bool:
-    """Whether it is, or has among its words, what looks like a key."""
-    words = [text, *_WORD.findall(text)]
-    return any(_TOKENS.fullmatch(word) and mixed(word) and not wordlike(word) for word in words)
-
-
-def _passwords(value: bytes) -> list[bytes]:
-    """Those in URLs, where none is so plain that it is in other texts: hosts are no secrets."""
-    raw = _USERINFO.findall(value)
-    found = list(dict.fromkeys([*raw, *map(unquote_to_bytes, raw)]))
-    return [] if any(map(weak, found)) else found
-
-
-def _public_prefix(text: bytes) -> int:
+def _beginning(text: bytes) -> int:
     """Length of the leading part that is the same for many values; leaves at least 12 bytes."""
-    login = _login(text)
-    if login:
-        return login
-    with suppress(ValueError):  # the same as a header has it
-        login = _login(base64.b64decode(text, validate=True))
-        if login:
-            return login * 4 // 3
-    for pattern in (_OPENSSH, _JOSE, _DER, _VENDOR):
+    most = max(0, len(text) - _LEFT)
+    for pattern in (_OPENSSH, _JOSE, _DER, _FAMILIAR):
         match = pattern.match(text)
         if match is not None:
-            return min(match.end(), max(0, len(text) - 12))
-    return 0
-
-
-def _login(text: bytes) -> int:
-    """Bytes of a login up to its password; 0 for what is none."""
-    login = _LOGIN.fullmatch(text)
-    return login.end(1) + 1 if login and _name(login[1]) else 0
-
-
-def _name(user: bytes) -> bool:
-    """Whose password follows: an address, or words; keys stand in that place, too."""
-    return b"@" in user or len(user) < SHORT or (len(user) <= 40 and wordlike(user))
-
-
-def weak(text: bytes) -> bool:
-    """True for values so short or plain that windows of them would match ordinary text."""
-    word = text.isalpha() and text.islower() and len(text) < 2 * SHORT
-    return len(text) < SHORT or word or shannon(text) * len(text) < WEAK_BITS
+            return min(match.end(), most)
+    vendor = _VENDOR.match(text)
+    sure = vendor and vendor[0].islower() and words(vendor[0]) and not _HEX.fullmatch(vendor[0])
+    return min(vendor.end(), most) if vendor and sure else 0

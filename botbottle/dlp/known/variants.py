@@ -124,13 +124,14 @@ def _wide(secret: bytes) -> Iterator[Variant]:
     yield from base64_forms(little, "base64(utf-16)")
 
 
-def backwards(secret: bytes) -> Iterator[Variant]:
-    """Forms in which the end of the value comes first."""
-    turned = secret[::-1]
+def backwards(secret: bytes, public: int = 0) -> Iterator[Variant]:
+    """Forms in which the end of the value comes first, without its ``public`` first bytes."""
+    turned = secret[public:][::-1]
+    coded = base64.b64encode(secret).rstrip(b"=")[-(-public * 4 // 3) :]
     yield Variant("reversed", turned, 1.0, caseless=True, windows=True)
     yield from base64_forms(turned, "base64(reversed)")
-    yield Variant("reversed(base64)", base64.b64encode(secret).rstrip(b"=")[::-1], 4 / 3)
-    yield Variant("reversed(hex)", secret.hex()[::-1].encode(), 2.0, caseless=True)
+    yield Variant("reversed(base64)", coded[::-1], 4 / 3)
+    yield Variant("reversed(hex)", secret[public:].hex()[::-1].encode(), 2.0, caseless=True)
 
 
 def _numbers(secret: bytes) -> Iterator[Variant]:

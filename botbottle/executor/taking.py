@@ -2,7 +2,8 @@
 
 An emergency stop must not depend on a disk that an agent may have filled. A removal needs no record
 to be repeated or finished: the next plan looks at what is there. What makes something still has
-to be written down first, so it is refused.
+to be written down first, so it is refused. So is the removal of a volume that nobody ordered to go:
+a ledger may be only busy (a backup), data does not come back, and a volume runs nothing.
 """
 
 from __future__ import annotations
@@ -33,9 +34,9 @@ _KINDS = (
     PauseContainer,
     RemoveContainer,
     RemoveNetwork,
-    RemoveVolume,
     DisconnectNetwork,
 )
+_ORDERED = ("killed", "destroy")  # reasons of removals that an order or a budget asks for by itself
 
 
 def taking(ops: Sequence[Op]) -> frozenset[str]:
@@ -45,7 +46,7 @@ def taking(ops: Sequence[Op]) -> frozenset[str]:
     joins = _before(ops, (ConnectNetwork,))
     rising = joins | _before(ops, (StartContainer, UnpauseContainer))
     return frozenset(
-        op.id for op in ops if _cuts(op, joins) or (isinstance(op, _KINDS) and op.id not in rising)
+        op.id for op in ops if _cuts(op, joins) or (_removes(op) and op.id not in rising)
     )
 
 
@@ -57,6 +58,12 @@ def only_taking(ops: Sequence[Op]) -> tuple[Op, ...]:
         if op.id in chosen and kept.keys() >= set(op.after):
             kept[op.id] = replace(op, reason="stopped") if op.reason == FROZEN else op
     return tuple(kept.values())
+
+
+def _removes(op: Op) -> bool:
+    if isinstance(op, RemoveVolume):
+        return op.reason in _ORDERED
+    return isinstance(op, _KINDS)
 
 
 def _cuts(op: Op, joins: set[str]) -> bool:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from botbottle.engine.fake import Crash, Faults
 from botbottle.errors import LedgerUnavailable
@@ -19,10 +21,12 @@ from botbottle.model.plan import (
     PushConfig,
     Ref,
     RemoveContainer,
+    RemoveVolume,
     StartContainer,
     StopContainer,
 )
 from botbottle.model.resources import Attachment
+from botbottle.planner.plan import plan
 from botbottle.ui import events
 from botbottle.vault import MemoryVault
 from tests.executor.ops import groups, retire, stop
@@ -30,7 +34,7 @@ from tests.executor.test_with_planner import one_less, other_env, prepared, two
 from tests.support.engines import Lab
 from tests.support.executing import KEY, Bench, FakeLedger, VirtualClock
 from tests.support.fleet import SECRETS, Builder, Fleet
-from tests.support.worlds import declared
+from tests.support.worlds import bottle, declared
 
 TAKING = {"remove": one_less(), "cutoff by budget": two(), "kill": two(), "freeze": two()}
 
@@ -141,6 +145,35 @@ def test_a_bottle_that_is_replaced_stays_up_as_its_new_copy_could_not_start(
     assert any(isinstance(op, StopContainer) for op in plan.ops)
     carry_out(fleet, plan)
     assert fleet.engine.calls == [] and agents(fleet, "web") == ["running"]
+
+
+def volumes(ops: Iterable[Op], bottle: str) -> set[str]:
+    return {op.id for op in ops if isinstance(op, RemoveVolume) and op.bottle == bottle}
+
+
+@pytest.mark.parametrize("absent", [False, True], ids=["not declared", "state: absent"])
+def test_an_edit_takes_no_volume_while_the_ledger_is_only_busy(
+    tmp_path: Path, absent: bool
+) -> None:
+    """A backup holds it for some seconds: data must not go without a record for that."""
+    fleet, want = prepared(tmp_path, "remove")
+    if absent:
+        want = replace(want, bottles=(*want.bottles, bottle("db", state="absent")))
+    made = fleet.plan(want)
+    assert volumes(made.ops, "db"), "the control: with a record they go"
+    result = carry_out(fleet, made)
+    assert agents(fleet, "db") == [] and not volumes(result.done, "db")
+    assert volumes(result.lacking, "db") == volumes(made.ops, "db")
+    again = fleet.apply(want)
+    assert again.ok and volumes(again.done, "db") == volumes(made.ops, "db")
+
+
+@pytest.mark.parametrize("order", ["kill", "destroy"])
+def test_an_order_takes_volumes_without_a_record(tmp_path: Path, order: str) -> None:
+    fleet, want = prepared(tmp_path, "kill" if order == "kill" else "freeze")
+    facts = replace(fleet.facts, destroy=order == "destroy")
+    ops = plan(want, fleet.observe(), fleet.books.world.view, facts).ops
+    assert volumes(ops, "web") and volumes(ops, "web") <= taking(ops)
 
 
 def test_nothing_is_made_without_a_record(tmp_path: Path) -> None:

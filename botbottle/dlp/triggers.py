@@ -95,9 +95,12 @@ _PERCENT = (
     rb"%25",
     rb"%[2-7][0-9A-Fa-f][A-Za-z0-9_\-]{0,3}%[2-7][0-9A-Fa-f]",
 )
+_HEX_ESCAPE = rb"\\x[2-7][0-9A-Fa-f]"  # the whole expression: 0.43 ms/MB instead of 0.28
 _BESIDE = (
     *((0, replace(TRIGGERS[0], regex=piece)) for piece in _PERCENT),
-    *list(enumerate(TRIGGERS))[1:],
+    (1, TRIGGERS[1]),
+    (2, replace(TRIGGERS[2], regex=_HEX_ESCAPE)),
+    *list(enumerate(TRIGGERS))[3:],
     *((BEGINNING_TRIGGER, one) for one in SHORT_ENCODED),
     *((PACKED_TRIGGER, one) for one in _PACKED_ANYWHERE),
 )

@@ -94,7 +94,7 @@ def test_it_has_not_left() -> None:
     ("body", "rule"),
     [
         pytest.param(gzip.compress(bytes(30_000_000), mtime=0), "limit.decoded", id="a bomb"),
-        pytest.param(b"\x1f\x8b\x08 " * (BEGINNINGS + 1), "limit.runs", id="beginnings"),
+        pytest.param(b"\x1f\x8b\x08 " * (BEGINNINGS + 1), "limit.", id="beginnings"),
         pytest.param(
             (b"\x1f\x8b\x08" + bytes(7)) * 9 + bytes(90_000), "", id="that are none, few"
         ),
@@ -108,6 +108,27 @@ def test_a_bound_ends_the_upload(body: bytes, rule: str) -> None:
     left, reason = sent(body)
     assert (rule in reason) if rule else (left, reason) == (body, "")
     assert not rule or left != body
+
+
+def empty_members(count: int) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        for number in range(count):
+            archive.writestr(zipfile.ZipInfo(f"package/module/__init__{number}.py"), b"")
+    return out.getvalue()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param(lzma.compress(PLAIN, preset=9), id="xz -9"),
+        pytest.param(b"\x7fELF" + b"\x28\xb5\x2f\xfd\xc8\xff" + bytes(range(256)) * 9, id="magic"),
+        pytest.param(b"\x7fELF" + b"\xfd7zXZ\0" + b"\xff" * 900, id="another magic"),
+        pytest.param(empty_members(1500), id="empty files"),
+    ],
+)
+def test_ordinary_files_pass(body: bytes) -> None:
+    assert sent(body) == (body, "")
 
 
 def test_many_at_once_end_the_upload() -> None:

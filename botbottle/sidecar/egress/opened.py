@@ -18,7 +18,7 @@ from botbottle.sidecar.egress.unpacking import LONGEST, MAGIC, Unpacking, Unread
 SLICE = 64 * 1024  # bytes that are opened in one step
 EXPANDED = 100 * SLICE  # bytes that all that is in a slice may give
 AT_ONCE = 6  # decoders; what only begins as such a file soon ends its own
-BEGINNINGS = 512  # in a slice
+BEGINNINGS = 2048  # in a slice: an archive of empty files has a thousand
 DEPTH = 4
 AROUND = 12 * 1024  # bytes before what is new that are judged with it
 _STEP = 256 * 1024  # bytes that are judged at once

@@ -9,6 +9,8 @@ the engine, with something seldom in it: names like "key" alone are everywhere.
 # ruff: noqa: E501  (a table: one rule a line)
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from botbottle.dlp.findings import Verdict
 from botbottle.dlp.rules.generic import KEY, NAMED, Q, assigned, has_value
 from botbottle.dlp.rules.model import Context, Rule, token
@@ -27,7 +29,8 @@ _PAIR = (
     r"(?:content|body|value =)[= ]\\*[\"']",
     r"<string>",
 )
-_CONSTANT = r"(?:KEY|TOKEN|SECRET|PASSWORD|PASS)"
+# An expression each: one for all of them takes the pass 0.05 ms/MB.
+_CONSTANTS = ("KEY", "TOKEN", "SECRET", "PASSWORD", "PASS")
 _ENDING = r"(?:KEY|TOKEN|SECRET|PASSWORD|[_.\-](?:key|token|secret|password)|[a-z](?:Key|Token|Secret|Password))"
 
 
@@ -46,9 +49,15 @@ def _form(rule_id: str, pattern: str, anchor: str, *also: str, before: int = 200
     )  # fmt: skip
 
 
+def _choices() -> Iterator[str]:
+    for name in _CONSTANTS:
+        yield rf"{name}\\*[\"']?[)\]]? (?:\|\||\?\?|or) {_OPEN}"
+        yield rf"{name}:-"
+
+
 RULES: tuple[Rule | Context, ...] = (
     _form("generic.declared", rf"{KEY}(?:[^\n\\;,=]{{0,60}}?{_TYPE}|\s?\{{ get; (?:init|set); \}} = ){_OPEN}", _TYPE + _OPEN),
-    _form("generic.choice", rf"{KEY}(?:{Q})?[\])}}]?(?: (?:\|\||\?\?|or) {_OPEN}|:-)", rf"{_CONSTANT}\\*[\"']?[)\]]? (?:\|\||\?\?|or) {_OPEN}", rf"{_CONSTANT}:-"),
+    _form("generic.choice", rf"{KEY}(?:{Q})?[\])}}]?(?: (?:\|\||\?\?|or) {_OPEN}|:-)", *_choices()),
     _form("generic.pair", rf"{KEY}(?:{Q})?[^}}]{{0,100}}?(?:{'|'.join(_PAIR)})", *_PAIR, before=300),
     _form("generic.column", rf"{KEY}{_BLANK}{{1,8}}", rf"{_ENDING}{_BLANK}{{1,8}}"),
     _form("generic.colour", rf"{KEY}(?:{Q})?(?:{_COLOUR}){{0,2}}\s{{0,2}}[=:]\s{{0,2}}(?:{_COLOUR}){{1,2}}(?:{Q})?", rf"[=:] ?{_COLOUR}(?:\\*[\"'])?"),

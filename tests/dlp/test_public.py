@@ -148,6 +148,23 @@ def test_a_word_that_is_a_password_blocks_nothing_but_its_login(value: str, make
     assert leaks(scanner, f"x {value} y".encode())
 
 
+@pytest.mark.parametrize("login", ["svc:K8a1XgGR", "postgres://u:K8a1XgGR@db/x"])
+def test_a_short_password_that_is_no_word_is_secret_alone(login: str, make: Make) -> None:
+    scanner = make({"S": login.encode()})
+    assert leaks(scanner, b"now K8a1XgGR then")
+    assert leaks(scanner, " ".join(login).encode())
+
+
+@pytest.mark.parametrize("prefix", ["sk-", "hf_", "Zz9-", "tok.", "svc:"])
+@pytest.mark.parametrize("form", FORMS)
+def test_what_is_behind_a_doubtful_beginning_is_found_alone(
+    form: str, prefix: str, make: Make, rng: random.Random
+) -> None:
+    secret = alnum(rng, 16)
+    scanner = make({"S": (prefix + secret).encode()})
+    assert leaks(scanner, b"k: " + FORMS[form](secret.encode()) + b"\n")
+
+
 def _jwt(role: str, rng: random.Random) -> str:
     claims = {"iss": "vendor", "ref": "abcdefghijklmnopqrst", "role": role, "iat": 1700000000}
     parts = ({"alg": "HS256", "typ": "JWT"}, claims)
@@ -168,6 +185,7 @@ def test_what_everybody_may_know_of_a_held_value_blocks_nothing(
     held = {
         token: [_jwt("anon", rng), token.rpartition(".")[0]],
         f"deploy-robot@example.test:{alnum(rng, 12)}": ["mail deploy-robot@example.test please"],
+        f"deploy-robot@example.test:{alnum(rng, 12)};<": ["mail deploy-robot@example.test please"],
         f"postgres://orders_service:{_PASSWORD}@orders-db.internal.test:5432/orders_production": [
             "orders-db.internal.test:5432 is down", "orders_service", "orders_production",
         ],

@@ -42,6 +42,11 @@ def words(text: bytes) -> bool:
     return all(map(_WORD.fullmatch, _STRETCH.findall(text))) and wordlike(text, _SURE)
 
 
+def common(text: bytes) -> bool:
+    """Of a weak or guessable value: it is a word with digits, and not a few random letters."""
+    return words(text + b" " + text) or not mixed(text)  # twice, for few pairs say nothing
+
+
 def named(user: bytes) -> bool:
     """Surely the name of an account: keys stand in its place, too."""
     if _MAIL.fullmatch(user):

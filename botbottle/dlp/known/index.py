@@ -127,13 +127,19 @@ class KnownIndex:
                 owner = (Owner(entry, SPLIT_TRIGGER),)
                 for text in split_patterns(part):
                     self.plain.add(text, True, owner)
-        short = squeeze(part.text)
-        if len(short) >= FRAGMENT:
-            form = Variant("split", short, len(short) / len(part.text), True, True)
-            public = len(squeeze(part.text[: part.public]))
-            self._add_grams(self.squeezed, Entry(name, number, part, form, public, Verdict.BLOCK))
+        self._add_squeezed(name, part)
         for form in dumped(part.text[part.public :]):
             self._add_grams(self.squeezed, Entry(name, number, part, form, 0, Verdict.BLOCK))
+
+    def _add_squeezed(self, name: str, part: Segment) -> None:
+        short = squeeze(part.text)
+        if len(short) < FRAGMENT:
+            return
+        form = Variant("split", short, len(short) / len(part.text), True, not part.whole)
+        first = len(squeeze(part.text[: part.public]))
+        public = 0 if part.whole else first
+        entry = Entry(name, len(self._texts) - 1, part, form, public, Verdict.BLOCK)
+        self._add_grams(self.squeezed, entry, first)
 
     def _forms(self, part: Segment) -> Iterator[tuple[Variant, int]]:
         """Each form with how much of its beginning is public. Backwards that would be its end, so
@@ -156,6 +162,7 @@ class KnownIndex:
             form = replace(each, windows=False)
             entry = Entry(name, number, part, form, 0, Verdict.BLOCK)
             self._add_grams(self.plain, entry, int(part.public * form.unit))
+        self._add_squeezed(name, part)
 
     def _add_weak(self, name: str, part: Segment) -> None:
         """Plain and Base64 of the whole value, between boundaries: no windows, no noise."""

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from botbottle.dlp.entropy import shannon
-from botbottle.dlp.known.guess import SHORT, guessable, named, random, weak, words
+from botbottle.dlp.known.guess import SHORT, common, guessable, named, random, weak, words
 from botbottle.dlp.known.inside import URL, inner, plain_login
 
 _ARMOR = re.compile(rb"-----[A-Z0-9 _-]+-----")
@@ -26,22 +26,21 @@ _FAMILIAR = re.compile(
 )
 # The claims of a signed token are much the same in every token of an issuer, and prove nothing.
 _JOSE = re.compile(rb"eyJ[A-Za-z0-9_-]*\.(?:eyJ[A-Za-z0-9_-]*\.(?=[A-Za-z0-9_-]{20}))?")
-_LOGIN = re.compile(rb"([\w.+\-]{1,64}(?:@[\w.\-]{1,100})?):([^\s]{8,})")
+_LOGIN = re.compile(rb"([\w.+\-]{1,64}(?:@[\w.\-]{1,100})?):((?!//)[^\s]{8,})")
 _ADDRESS = re.compile(rb"([A-Za-z][\w+.\-]*://[^\s/?#@]+/)[^\s]*")
 _DER = re.compile(rb"M[A-Z][A-Za-z0-9+/]{2,6}(?:IBAD|IBAA|CAQEE)[A-Za-z0-9+/]{0,28}")
 _OPENSSH = re.compile(rb"b3BlbnNzaC1rZXktdjEA[A-Za-z0-9+/]{0,80}")
 _TOKENS = re.compile(rb"[A-Za-z0-9+/=_\-.~]{16,}")
 _STRUCTURED = re.compile(rb"[\s{}\"<>;]|://")
 
-_ENOUGH = 16  # bytes; a part so long is found in the whole
 _LEFT = 12  # bytes that a public beginning leaves
 
 
 @dataclass(frozen=True, slots=True)
 class Segment:
     """A contiguous secret string; bytes before ``public`` are shared by many values. ``whole``:
-    nothing but all of it is a leak, for what is secret in it is a word. ``word``: that word, which
-    is in other texts, too."""
+    nothing but all of it is a leak, for what is secret in it can be guessed. ``word``: that, where
+    it is a word that is in other texts, too."""
 
     text: bytes
     public: int = 0
@@ -65,7 +64,8 @@ def _address(value: bytes) -> tuple[Segment, ...]:
     if url and plain_login(url):
         others = (part for text in inner(value) for part in segments(text))
         whole = Segment(value, url.start("password"), whole=True)
-        return (whole, Segment(url["password"], word=True), *others)
+        password = url["password"]
+        return (whole, Segment(password, word=common(password)), *others)
     address = _ADDRESS.fullmatch(value)
     if address and len(value) - address.end(1) >= _LEFT and not random(address[1]):
         return (Segment(value, address.end(1)),)
@@ -85,7 +85,7 @@ def _text(value: bytes) -> tuple[Segment, ...]:
     found = [m.group() for m in _TOKENS.finditer(body) if shannon(m.group()) >= 3.3]
     parts = tuple(Segment(text, _beginning(text)) for text in found)
     if len(value) <= 512 and not _ARMOR.search(value):  # a passphrase: also as a whole
-        return (Segment(value, _beginning(value)), *parts)
+        return (*_unbroken(value), *parts)
     return parts or (Segment(value, 0),)
 
 
@@ -97,19 +97,19 @@ def _unbroken(value: bytes) -> Iterator[Segment]:
             word = guessable(login[2])
             yield Segment(value, int(login.start(2) * unit), whole=word)
             if word:
-                yield Segment(login[2], word=True)
+                yield Segment(login[2], word=common(login[2]))
             return
+    yield from _token(value)
+
+
+def _token(value: bytes) -> Iterator[Segment]:
+    """What begins like a name or a vendor's prefix may be all secret: then all of it is looked
+    for, and what is behind that beginning as well, in every form."""
     public = _beginning(value)
     yield Segment(value, public)
-    yield from _doubtful(value) if not public else ()
-
-
-def _doubtful(value: bytes) -> Iterator[Segment]:
-    """What begins like a name or a vendor's prefix may be all secret. A part behind it that is
-    too short to be found in the whole is looked for as well."""
     login, vendor = _LOGIN.fullmatch(value), _VENDOR.match(value)
     end = login.start(2) if login else min(vendor.end(), len(value) - _LEFT) if vendor else 0
-    if end > 0 and SHORT <= len(value) - end < _ENOUGH and not guessable(value[end:]):
+    if not public and end > 0 and not guessable(value[end:]):
         yield Segment(value[end:])
 
 

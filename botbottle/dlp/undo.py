@@ -260,11 +260,11 @@ class Undo:
         for index, end in hits:
             start = end - triggers.PACKED[index][0]
             kind = inflate.compressed(data[start : start + 8])
+            if not kind:
+                continue
             stretch = memoryview(data)[start : start + _PACKED_SIZE]
-            if _PIXELS.search(data, max(0, start - 8), start):
-                plain = self._pixels(kind, stretch)
-            else:
-                plain = kind and self._inflated(kind, stretch)
+            pixels = _PIXELS.search(data, max(0, start - 8), start)
+            plain = (self._pixels if pixels else self._inflated)(kind, stretch)
             if plain:
                 name = f"{layer}>{kind}"
                 self._gathered.setdefault(name, Gathered()).add(plain, partial(origin, start, end))
@@ -274,7 +274,7 @@ class Undo:
         budget = self._message.budget
         lent = budget.lend()
         most = lent.left
-        data = inflate.inflate(kind, stretch, lent)[:most] if kind and most else b""
+        data = inflate.inflate(kind, stretch, lent)[:most] if most else b""
         budget.back(lent, len(data))
         return data
 

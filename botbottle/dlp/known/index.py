@@ -121,6 +121,8 @@ class KnownIndex:
     def _add_strong(self, name: str, part: Segment) -> None:
         number = len(self._texts) - 1
         for form, public in self._forms(part):
+            if part.rare and form.windows:
+                continue
             entry = Entry(name, number, part, form, public, Verdict.BLOCK)
             self._add_grams(self.plain, entry)
             if form.codec == "plain":
@@ -133,7 +135,7 @@ class KnownIndex:
 
     def _add_squeezed(self, name: str, part: Segment) -> None:
         short = squeeze(part.text)
-        if len(short) < FRAGMENT:
+        if len(short) < FRAGMENT or part.rare:
             return
         form = Variant("split", short, len(short) / len(part.text), True, not part.whole)
         first = len(squeeze(part.text[: part.public]))

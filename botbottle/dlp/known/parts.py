@@ -33,6 +33,7 @@ _OPENSSH = re.compile(rb"b3BlbnNzaC1rZXktdjEA[A-Za-z0-9+/]{0,80}")
 _TOKENS = re.compile(rb"[A-Za-z0-9+/=_\-.~]{16,}")
 _STRUCTURED = re.compile(rb"[\s{}\"<>;]|://")
 
+_ENOUGH = 16  # bytes of a piece
 _LEFT = 12  # bytes that a public beginning leaves
 
 
@@ -40,12 +41,14 @@ _LEFT = 12  # bytes that a public beginning leaves
 class Segment:
     """A contiguous secret string; bytes before ``public`` are shared by many values. ``whole``:
     nothing but all of it is a leak, for what is secret in it can be guessed. ``word``: that, where
-    it is a word that is in other texts, too."""
+    it is a word that is in other texts, too. ``rare``: the end of another one, in whose pieces it
+    is found, so that it is looked for in those forms only that have none."""
 
     text: bytes
     public: int = 0
     whole: bool = False
     word: bool = False
+    rare: bool = False
 
 
 def segments(value: bytes) -> tuple[Segment, ...]:
@@ -110,7 +113,7 @@ def _token(value: bytes) -> Iterator[Segment]:
     login, vendor = _LOGIN.fullmatch(value), _VENDOR.match(value)
     end = login.start(2) if login else min(vendor.end(), len(value) - _LEFT) if vendor else 0
     if not public and end > 0 and not guessable(value[end:]):
-        yield Segment(value[end:])
+        yield Segment(value[end:], rare=len(value) - end >= _ENOUGH)
 
 
 def _decoded(value: bytes) -> bytes:

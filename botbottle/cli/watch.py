@@ -98,7 +98,7 @@ def start(context: Context, options: Options, *, once: bool) -> int:
         if who := parts.world.take():
             raise Locked(f"{who} enforces this project", hint="bb watch --follow reads along")
         if once:
-            return one_pass(parts.loop)
+            return one_pass(parts.loop, lambda: bool(stop))
         run(parts, lambda: bool(stop))
     if parts.loop.lost:
         raise Locked("another watch took over this project", hint="bb watch --follow reads along")
@@ -138,13 +138,23 @@ def run(parts: Parts, stopped: Callable[[], bool]) -> None:
         loop.log({"event": "stopped", "passes": loop.passes, "lost": loop.lost})
 
 
-def one_pass(loop: Watch) -> int:
-    """Look and carry out once. Raises what held it up; 1 when an operation or a part failed."""
-    result = loop.step(0.0)
-    if result is None and isinstance(loop.error, BBError):
+def one_pass(loop: Watch, stopped: Callable[[], bool]) -> int:
+    """Look and carry out once, and again while a sidecar that should refuse may only be late.
+    Raises what held it up; 1 when an operation or a part failed."""
+    from botbottle.watch.loop import TICK
+    from botbottle.watch.silence import ENOUGH
+
+    begun = loop.clock()
+    results = [loop.step(0.0)]
+    while loop.unheard and loop.error is None and not (loop.lost or stopped()):
+        if loop.clock() - begun > ENOUGH:
+            break
+        results.append(loop.step(TICK))
+    done = [result for result in results if result is not None]
+    if not done and isinstance(loop.error, BBError):
         raise loop.error
-    failed = loop.passes == 0 or loop.error is not None or (result is not None and not result.ok)
-    return int(Exit.FAILURE) if failed else int(Exit.OK)
+    failed = loop.passes == 0 or loop.error is not None or bool(loop.unheard)
+    return int(Exit.FAILURE) if failed or not all(r.ok for r in done) else int(Exit.OK)
 
 
 def on_signals(stop: list[int], loop: Watch) -> None:

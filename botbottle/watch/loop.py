@@ -51,6 +51,7 @@ class Watch:
     lost: bool = False  # somebody else enforces now
     stale: str = ""  # why the manifests on disk are not the ones in force
     passes: int = 0
+    unheard: frozenset[str] = frozenset()  # sidecars that are asked again before they are stopped
     error: Exception | None = None  # the newest that held up a pass, or a part of one
     notify: Callable[[Declared], None] = lambda _declared: None  # tells people; never blocks
     decided: Callable[[Decision], None] = lambda _decision: None  # sees each decision; for records
@@ -222,10 +223,10 @@ class Watch:
     def _decide(self, declared: Declared) -> Decision:
         plan = self.world.plan(declared)
         waiting = fights.waiting(plan, self._backoff, self.damper, self.clock())
-        unheard = self._silences.fresh(plan, self.clock())
-        if unheard:
+        self.unheard = self._silences.fresh(plan, self.clock())
+        if self.unheard:
             self._next_resync = min(self._next_resync, self.clock() + AGAIN)
-        decision = decide(plan, self.level, waiting, unheard)
+        decision = decide(plan, self.level, waiting, self.unheard)
         self.decided(decision)
         return decision
 

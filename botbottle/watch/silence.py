@@ -13,6 +13,7 @@ from botbottle.model.plan import Plan
 from botbottle.patience import PATIENCE, silenced
 
 AGAIN = 0.5  # seconds until it is asked again
+ENOUGH = 5 * PATIENCE  # seconds in which a watch of one pass looks again: several may take turns
 
 
 class Silences(Struct):

@@ -10,15 +10,19 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from botbottle.cli.watch import one_pass
+from botbottle.errors import EngineUnreachable
 from botbottle.executor import NotStarted, Result
 from botbottle.ledger import open_ledger
 from botbottle.ledger.api import Ledger
 from botbottle.model import labels
 from botbottle.model.bottle import BottleSpec, Declared, Limit, Policy, Scope
 from botbottle.model.plan import Plan, PushConfig, StopContainer
-from botbottle.patience import PATIENCE
+from botbottle.patience import PATIENCE, silenced
+from botbottle.watch.loop import Watch
 from botbottle.watch.select import allowed
 from botbottle.watch.silence import Silences
+from botbottle.watch.sources import PROJECT
 from botbottle.watch.world import LEASE_TTL
 from tests.planner.test_cut_off import TAKEN, WANT, order, unheard
 from tests.support.worlds import World, bottle, declared
@@ -44,6 +48,7 @@ class Late(Fake):
     ledger: Ledger | None = None
     silent: Callable[[float], bool] = lambda _now: True
     epoch: int = -1
+    on_plan: list[Callable[[], None]] = field(default_factory=list)
     stopped: list[float] = field(default_factory=list)
 
     @property
@@ -51,6 +56,8 @@ class Late(Fake):
         return self.rig.now if self.rig else 1000.0
 
     def plan(self, want: Declared) -> Plan:
+        if self.on_plan:
+            self.on_plan.pop(0)()
         begun, heard = self.now, self.world.observed
         (evil,) = (c for c in self.world.by_kind("egress") if named(c) == "evil")
         if self.rig and self.silent(begun) and evil.state == "running":
@@ -186,3 +193,50 @@ def test_what_waits_is_the_stop_and_what_follows_it(taken: str | None) -> None:
     left = allowed(plan, "safe", unheard=frozenset({sidecar}))
     assert not stops(left) and not [op for op in left.ops if isinstance(op, PushConfig)]
     assert stops(allowed(plan, "safe", unheard=frozenset({"another"})))
+
+
+@pytest.fixture
+def once(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> Watch:
+    """As ``bb watch --once`` has it: nothing was looked at before. Each look at the clock is some
+    time."""
+
+    def clock() -> float:
+        rig.now += 0.1
+        return rig.now
+
+    monkeypatch.setattr("botbottle.watch.loop.TICK", 0.0)
+    spent(rig, "evil", "web")
+    made = Watch(late(rig), clock, lambda: 0.5, rig.log.append, declared=BOTH)
+    made.queue.add(PROJECT)
+    return made
+
+
+def test_a_watch_of_one_pass_stops_it_too(rig: Rig, once: Watch) -> None:
+    """It remembers nothing of the one before it: a timer would never stop a silent sidecar."""
+    late(rig).silent = lambda _now: not late(rig).stopped
+    begun = rig.now
+    assert one_pass(once, lambda: False) == 0
+    (at,) = late(rig).stopped
+    assert at - begun >= PATIENCE and once.passes < 10
+    assert {named(c): c.state for c in rig.fake.world.by_kind("agent")}["web"] == "exited"
+
+
+def test_where_everybody_answers_it_is_one_pass(rig: Rig, once: Watch) -> None:
+    assert one_pass(once, lambda: False) == 0 and once.passes == 1
+
+
+@pytest.mark.parametrize("end", ["a signal", "an error", "enough"])
+def test_it_ends_before_it_knows_only_with_an_error(
+    rig: Rig, once: Watch, end: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    late(rig).silent = lambda _now: True
+    if end == "an error":
+        late(rig).on_plan = [lambda: None, lambda: None, broken]
+    if end == "enough":  # another one at each look
+        monkeypatch.setattr(Silences, "fresh", lambda _s, plan, _now: {*silenced(plan), "x"})
+    assert one_pass(once, lambda: end == "a signal") == 1
+    assert not late(rig).stopped and once.passes < 100
+
+
+def broken() -> None:
+    raise EngineUnreachable("gone")

@@ -103,3 +103,4 @@ _ESCAPES: tuple[tuple[str, Callable[[bytes], bytes]], ...] = (
     ("slashes", _slashes),
     ("quoted-printable", _quoted_printable),
 )
+NAMES = frozenset({"form", *(name for name, _ in _ESCAPES)})  # of the layers that are undone so

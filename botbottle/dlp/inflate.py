@@ -58,17 +58,23 @@ def compressed(data: bytes) -> str:
 
 
 def inflate(
-    kind: str, view: memoryview, budget: Budget, start: int = 0, begun: set[int] | None = None
+    kind: str,
+    view: memoryview,
+    budget: Budget,
+    start: int = 0,
+    begun: set[int] | None = None,
+    *,
+    copy: bool = False,
 ) -> bytes:
     """Decompress what begins at ``start`` under the budget, stream behind stream; what was
     readable, b"" when nothing was.
 
     ``begun``: where streams begin that were decompressed already; goes on up to one of them, and
-    adds where others begin. Raises Unreadable where it is surely such data and nothing was. Of
-    data with the same header that is said once: undoing escapes that are none damages a copy of
-    it, and whether a sound one can be opened is up to its header.
+    adds where others begin. Raises Unreadable where it is surely such data and nothing was. Not so
+    where ``view`` is a ``copy`` in which escapes were undone, and data with the same header was
+    begun already: escapes in compressed data are none, and undoing them damages it.
     """
-    new = _header(kind, view[start:]) not in budget.headers
+    known = copy and _header(kind, view[start:]) in budget.headers
     begun = set() if begun is None else begun
     cap = min(max(0, budget.left), max(_CHUNK, (len(view) - start) * budget.ratio)) + 1
     out, at, first = bytearray(), start, kind
@@ -80,7 +86,7 @@ def inflate(
         kind = compressed(bytes(view[at : at + 8])) if used else ""
     if len(out) >= cap:
         budget.exceeded = True
-    if new and not out and at == start and _surely(first, bytes(view[start : start + _HEAD])):
+    if not (known or out) and at == start and _surely(first, bytes(view[start : start + _HEAD])):
         raise Unreadable(first)
     budget.take(len(out))
     return bytes(out)

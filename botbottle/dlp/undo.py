@@ -60,6 +60,7 @@ class Undo:
         self._further = further
         self._gathered: dict[str, Gathered] = {}
         self._begun: set[int] = set()  # where streams begin that were opened
+        self._copy = location.rpartition(">")[2] in escapes.NAMES
 
     def all(self, fired: dict[int, list[int]]) -> None:
         """Make and scan every view that a trigger asks for."""
@@ -168,7 +169,7 @@ class Undo:
         self, kind: str, view: memoryview, start: int = 0, begun: set[int] | None = None
     ) -> bytes:
         try:
-            return inflate.inflate(kind, view, self._message.budget, start, begun)
+            return inflate.inflate(kind, view, self._message.budget, start, begun, copy=self._copy)
         except inflate.Unreadable:
             self._message.bound(Verdict.SUPERVISE, "undecodable", self._location)
             return b""

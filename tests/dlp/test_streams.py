@@ -159,6 +159,14 @@ def test_escapes_in_compressed_data_are_none_and_no_reason_to_ask(name: str) -> 
     assert (Verdict.SUPERVISE, "undecodable") in verdicts(told)
 
 
+@pytest.mark.parametrize("name", ["xz", "zstd"])
+def test_what_cannot_be_opened_is_told_whatever_sound_data_is_beside_it(name: str) -> None:
+    packed = PACK[name](text(5000, 1))
+    assert (Verdict.SUPERVISE, "undecodable") in verdicts(
+        packed + b"--" + packed[:18] + b"\xff" * 400
+    )
+
+
 def test_what_is_beside_coded_data_is_looked_at_when_no_time_is_left() -> None:
     hasty = Scanner({"S": SECRET}, key=b"k", limits=Limits(seconds=0.0, seconds_per_mb=0.0))
     outer = bytearray(gzip.compress(b"hello", mtime=0))

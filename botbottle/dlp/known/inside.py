@@ -27,7 +27,7 @@ _PUBLIC = re.compile(
 _PAIRS = re.compile(rb"(?:[A-Za-z][\w .\-]{0,40}=[^;\n]*(?:;|\Z)){2,}")
 _SETTING = re.compile(rb"(?:export\s+)?([A-Za-z_][\w.\-]*)[ \t]*=[ \t]*(.*)")
 URL = re.compile(
-    rb"[A-Za-z][\w+.\-]*://(?:(?P<user>[^\s:/@\"'<>]*)(?::(?P<password>[^\s@\"'<>]+))?@)?"
+    rb"[A-Za-z][\w+.\-]{0,30}://(?:(?P<user>[^\s:/@\"'<>]*)(?::(?P<password>[^\s@\"'<>]+))?@)?"
     rb"(?P<host>[^\s/?#@\"'<>]*)(?P<path>[^\s\"'<>]*)"
 )
 _FILE = re.compile(rb"\s|://|=[\"']")

@@ -160,6 +160,17 @@ def test_a_sidecar_that_hangs_is_stopped_by_an_order_and_refuses_after_it(small:
     assert small.client("claude")[0]["status"] == 200
 
 
+def test_a_sidecar_that_hangs_is_stopped_by_a_watch_of_one_pass(small: Live) -> None:
+    spend(small)
+    sidecar = small.container(kind="egress")
+    begun = docker("inspect", "-f", "{{.State.StartedAt}}", sidecar)
+    docker("exec", sidecar, "python3", "-c", HANG)
+    small.bb("watch", "--once")
+    assert docker("inspect", "-f", "{{.State.StartedAt}}", sidecar) != begun
+    assert small.client("claude")[0]["status"] in (402, 403)
+    assert [r["policy"] for r in audit(small)] == ["cutoff"]
+
+
 @pytest.mark.parametrize("order", ["cutoff", "kill"])
 def test_an_edit_that_waits_while_a_bottle_is_held_is_asked_for_at_its_release(
     small: Live, order: str

@@ -120,6 +120,7 @@ HELD = {
     "pass": (json.dumps({"token": GITHUB, "pass": _PASSWORD}), _PASSWORD),
     "equal settings": (f"Key={KEY};Key={_PASSWORD};", KEY),
     "a short user's password": ("svc:Zk3vQ9tLmX2b", "Zk3vQ9tLmX2b"),
+    "of two URLs": (f"pg://u:{_PASSWORD}@h/x pg://w:second-Qk39xv@h/y", "second-Qk39xv"),
     "a password with a colon": ("deploy-robot@a.test:Zk3v:Q9tLmX2b", "Zk3v:Q9tLmX2b"),
 }
 
@@ -196,6 +197,10 @@ def test_what_everybody_may_know_of_a_held_value_blocks_nothing(
         f"LOG_LEVEL=information\nDB_HOST=orders-db.internal.test\nKEY={KEY}": [
             "LOG_LEVEL=information", "DB_HOST=orders-db.internal.test",
         ],
+        f"[default]\naws_access_key_id = AKIA{'Q7ZR2KX9VBT4MPW8'}\naws_secret_access_key = {KEY}": [
+            "aws_access_key_id", "aws_secret_access_key",
+        ],
+        f"apiVersion: v1\nusers:\n- name: admin\n  user:\n    token: {KEY}": ["apiVersion"],
     }  # fmt: skip
     for value, texts in held.items():
         scanner = make({"S": value.encode()})

@@ -23,6 +23,7 @@ _MAIL = re.compile(rb"[A-Za-z][\w+.\-]{0,63}@[A-Za-z0-9\-]{1,63}(?:\.[A-Za-z0-9\
 _PIECE = re.compile(rb"[A-Za-z0-9]{16,}")
 _TOKEN = re.compile(rb"[A-Za-z0-9+/=_\-.~]{16,}")
 _SURE = 0.6  # of pairs of letters; one of a thousand random texts of 20 letters has more
+_HALF = 0.49  # of the pairs of one word
 _FEW = 4  # digits in a name: hexadecimal keys have more
 
 
@@ -39,7 +40,13 @@ def guessable(text: bytes) -> bool:
 
 def words(text: bytes) -> bool:
     """Made of words, each written as words are; few random values look like that."""
-    return all(map(_WORD.fullmatch, _STRETCH.findall(text))) and wordlike(text, _SURE)
+    stretches = _STRETCH.findall(text)
+    return all(map(_is_word, stretches)) and wordlike(text, _SURE)
+
+
+def _is_word(stretch: bytes) -> bool:
+    usual = len(stretch) == 1 or wordlike(b" ".join([stretch] * 5), _HALF)
+    return usual and _WORD.fullmatch(stretch) is not None
 
 
 def common(text: bytes) -> bool:

@@ -30,6 +30,7 @@ URL = re.compile(
     rb"[A-Za-z][\w+.\-]{0,30}://(?:(?P<user>[^\s:/@\"'<>]*)(?::(?P<password>[^\s@\"'<>]+))?@)?"
     rb"(?P<host>[^\s/?#@\"'<>]*)(?P<path>[^\s\"'<>]*)"
 )
+_REMARK = re.compile(rb"|[#;].*|\[[\w .\-]{1,40}\]")
 _FILE = re.compile(rb"\s|://|=[\"']")
 _EMBEDDED = re.compile(rb"\A\s*[{\[]|://[^\s/@]*@|://[^\s:/@]*:[^\s@]+@")
 _DIGITS = 16  # shorter numbers are counts and times
@@ -96,7 +97,7 @@ def _settings(value: bytes) -> list[Leaf]:
     that has the sign in it."""
     if not _FILE.search(value):
         return []
-    lines = [line for each in value.split(b"\n") if (line := each.strip())[:1] not in (b"", b"#")]
+    lines = [line for each in value.split(b"\n") if not _REMARK.fullmatch(line := each.strip())]
     found = [each for line in lines if (each := _SETTING.fullmatch(line))]
     if len(found) < len(lines):
         return []

@@ -31,6 +31,7 @@ _ADDRESS = re.compile(rb"([A-Za-z][\w+.\-]*://[^\s/?#@]+/)[^\s]*")
 _DER = re.compile(rb"M[A-Z][A-Za-z0-9+/]{2,6}(?:IBAD|IBAA|CAQEE)[A-Za-z0-9+/]{0,28}")
 _OPENSSH = re.compile(rb"b3BlbnNzaC1rZXktdjEA[A-Za-z0-9+/]{0,80}")
 _TOKENS = re.compile(rb"[A-Za-z0-9+/=_\-.~]{16,}")
+_BLANK = re.compile(rb"\s")
 _STRUCTURED = re.compile(rb"[\s{}\"<>;]|://")
 
 _ENOUGH = 16  # bytes of a piece
@@ -133,5 +134,11 @@ def _beginning(text: bytes) -> int:
         if match is not None:
             return min(match.end(), most)
     vendor = _VENDOR.match(text)
-    sure = vendor and vendor[0].islower() and words(vendor[0]) and not _HEX.fullmatch(vendor[0])
-    return min(vendor.end(), most) if vendor and sure else 0
+    return min(vendor.end(), most) if vendor and _usual(vendor[0], text) else 0
+
+
+def _usual(prefix: bytes, text: bytes) -> bool:
+    """Whether it is surely no part of a key: the name of a setting, or words."""
+    if _BLANK.search(text):
+        return True
+    return prefix.islower() and words(prefix) and not _HEX.fullmatch(prefix)

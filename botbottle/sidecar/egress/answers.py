@@ -24,6 +24,7 @@ from botbottle.sidecar.egress.ports import Shared
 from botbottle.sidecar.egress.returning import (
     coding_of,
     is_short,
+    messages_of,
     scrub_head,
     scrub_trailers,
     tee_of,
@@ -69,7 +70,8 @@ class Answers:
         if detectors and passage.spend is None and is_short(response):
             return  # held back whole, judged in ``finished``
         scan = InboundScan(passage.policy.key, detectors, coding) if detectors else None
-        response.stream = tee_of(passage.spend, scrubber, coding, scan)
+        messages = messages_of(response)
+        response.stream = tee_of(passage.spend, scrubber, coding, scan, messages)
 
     def finished(self, flow: http.HTTPFlow) -> Coroutine[Any, Any, None] | None:
         """The whole response is here, or has passed."""

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from mitmproxy import http
 
 from botbottle.meter.decode import ContentDecoder, Undecodable
+from botbottle.sidecar.egress.grpc import is_grpc
+from botbottle.sidecar.egress.grpc_messages import Messages
 from botbottle.sidecar.egress.inbound import HELD, InboundScan
 from botbottle.sidecar.egress.scrub import Scrubber
 from botbottle.sidecar.egress.spend import Spend
@@ -30,10 +32,20 @@ def coding_of(response: http.Response) -> str:
     return f"{content},{transfer.removesuffix('chunked')}"
 
 
+def messages_of(response: http.Response) -> Messages | None:
+    """Of a body whose peer may wait for each message before it says more."""
+    return Messages() if is_grpc(response.headers.get("content-type", "")) else None
+
+
 def tee_of(
-    spend: Spend | None, scrubber: Scrubber, coding: str, scan: InboundScan | None
+    spend: Spend | None,
+    scrubber: Scrubber,
+    coding: str,
+    scan: InboundScan | None,
+    messages: Messages | None = None,
 ) -> bool | Tee:
-    """What a response body passes through; True when nothing looks at it."""
+    """What a response body passes through; True when nothing looks at it. Of ``messages`` each
+    passes whole: what may become a secret with more is none where its message ends."""
     if spend is None and not scrubber and scan is None:
         return True
     encoded = bool(coding) and coding.strip().lower() != "identity"
@@ -55,6 +67,8 @@ def tee_of(
         if cleaner is None:
             return chunk
         out = cleaner.feed(chunk) if chunk else cleaner.finish()
+        if chunk and messages is not None and messages.feed(chunk):
+            out += cleaner.finish()
         # An empty bytes object would end a chunked body; an empty list sends nothing.
         return out or []
 

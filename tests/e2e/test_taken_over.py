@@ -14,7 +14,7 @@ from tests.support.live import Live, docker
 SECRET = "PRIVATE KEY OF THE OPERATOR"
 ROUTES = "egress: {routes: [{host: api.example.org}]}\n"
 MODEL = "api.anthropic.com"
-OTHER = "https://other.example.org/echo"
+ALLOWED = "https://api.example.org/echo"
 BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
 
 
@@ -52,18 +52,18 @@ def test_no_file_of_the_host_comes_into_the_agent(live: Live) -> None:
     assert SECRET not in live.shell("cat /etc/botbottle/* /etc/ssl/certs/ca-*").stdout
 
 
-def test_no_other_bottles_sidecar_gets_its_routes_or_its_cut(live: Live) -> None:
+def test_no_other_bottles_sidecar_gets_its_cut(live: Live) -> None:
+    """Routes and values go the same way, which takes an apply half a minute to give up."""
     live.bottle(extra=ROUTES)
     live.bottle("poor")
     live.agent("victim", bottle="poor")
     live.apply()
     other = mounted(live, "/run/bb/control", "victim") / "control.sock"
-    inside(live, f"p = '/run/bb/control/control.sock'; os.rename(p, p + '.own'); "
-                 f"os.symlink('{other}', p)")  # fmt: skip
+    inside(
+        live,
+        f"p = '/run/bb/control/control.sock'; os.rename(p, p + '.own'); os.symlink('{other}', p)",
+    )
     assert (mounted(live, "/run/bb/control") / "control.sock").is_socket(), "for who follows it"
-    live.bottle(extra=ROUTES.replace("]", ", {host: other.example.org}]"))
-    live.apply("--only", "web", code=None)
-    assert curl(live, OTHER, bottle="victim")[0] == "403"
     live.bb("cutoff", "web", code=None)
-    assert curl(live, OTHER)[0] != "200"
+    assert curl(live, ALLOWED)[0] != "200"
     assert curl(live, f"https://{MODEL}/v1/models", bottle="victim")[0] == "200", "goes on"

@@ -115,11 +115,17 @@ class ArchiveScanner:
             self._content(self._counted(pieces, inside), inside, depth + 1)
 
     def _named(self, path: str, name: str) -> str:
-        """The path of something inside; a name that holds a secret is not repeated."""
-        found = self.scanner.scan(name.encode(errors="replace"), "name", detectors=DETECTORS)
-        inside = _join(path, "(a name with it)" if found else name)
-        self._note(inside, found)
+        """The path of something inside."""
+        inside = _join(path, self.shown(name))
+        self._note(inside, self._in_name(name))
         return inside
+
+    def shown(self, name: str) -> str:
+        """A name as it may be repeated: not one that holds a secret."""
+        return "(a name with it)" if self._in_name(name) else name
+
+    def _in_name(self, name: str) -> tuple[Finding, ...]:
+        return self.scanner.scan(name.encode(errors="replace"), "name", detectors=DETECTORS)
 
     def _counted(self, pieces: Iterator[bytes], path: str) -> Iterator[bytes]:
         """What unpacks, until the scan's whole allowance is used up."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from botbottle.errors import Conflict
+from typing import TYPE_CHECKING
+
+from botbottle.errors import Conflict, Refused
 from botbottle.executor.api import Tools
 from botbottle.executor.names import Names
 from botbottle.executor.volumes import Pieces, Reading, Unfit, most, reading
@@ -10,6 +12,9 @@ from botbottle.model import canonical, labels, paths, plan
 from botbottle.model.plan import Ref
 from botbottle.planner.resume import volumes_tag
 from botbottle.ui import events
+
+if TYPE_CHECKING:
+    from botbottle.dlp.archives import ArchiveScanner
 
 SHOWN = 5  # places named in a warning
 
@@ -30,9 +35,12 @@ def save_volumes(op: plan.SaveVolumes, tools: Tools, names: Names) -> None:
         ref, limit = names.container(op.ref), most(tools.engine)
         copy(op, tools, reading(tools.engine, ref, op.paths, limit))
     except Unfit as error:
+        why = reason(tools, error)
         if not op.snapshot:
-            raise _said(error, op.resource) from None
-        leave_out(op, tools, account, error)
+            hint = "remove it there, then run the same command again"
+            said = f"nothing was copied, as {why}"
+            raise Refused(said, code=error.code, where=op.resource, hint=hint) from None
+        leave_out(op, tools, account, error.code, why)
     if op.snapshot:
         digest = canonical.digest(marks.get(labels.SPEC, ""))
         tools.ledger.record_freeze(account, op.snapshot, digest, now=tools.clock.now())
@@ -45,28 +53,37 @@ def copy(op: plan.SaveVolumes, tools: Tools, read: Reading) -> None:
     tools.engine.import_stream(read(), tag=op.tag, labels=op.labels)
 
 
-def _said(error: Unfit, where: str) -> Unfit:
-    hint = "remove it there, then run the same command again"
-    return type(error)(f"nothing was copied, as {error.message}", where=where, hint=hint)
-
-
 def search(tools: Tools, archive: Pieces) -> tuple[str, ...]:
     """``PATH (CREDENTIAL)`` of each place that holds one, sorted."""
+    look = looking(tools)
+    return tuple(sorted({p.text for p in look.scan(archive) if p.leak})) if look else ()
+
+
+def looking(tools: Tools) -> ArchiveScanner | None:
+    """For every credential at hand; None where there is none."""
     secrets = {name: value.encode() for name, value in tools.vault.known().items()}
     if not secrets:
-        return ()
+        return None
     from botbottle.dlp.archives import searching  # the engine behind it is dear to import
 
-    look = searching(secrets, tools.vault.key)
-    return tuple(sorted({p.text for p in look.scan(archive) if p.leak}))
+    return searching(secrets, tools.vault.key)
 
 
-def leave_out(op: plan.SaveVolumes, tools: Tools, account: str, why: Unfit) -> None:
+def reason(tools: Tools, error: Unfit) -> str:
+    """Why volumes were not copied, with the file's name as far as it may be repeated."""
+    if not error.name:
+        return error.message
+    look = looking(tools)
+    name = look.shown(error.name) if look else error.name
+    return f"{error.message}: {''.join(c if c.isprintable() else '?' for c in name)[-200:]}"
+
+
+def leave_out(op: plan.SaveVolumes, tools: Tools, account: str, code: str, why: str) -> None:
     """The bottle is stopped and keeps its volumes; only the copy is not made, as an image may
     be kept for long and moved elsewhere."""
-    tools.ledger.note_audit("snapshot-refused", account, by="bb", detail=why.message)
+    tools.ledger.note_audit("snapshot-refused", account, by="bb", detail=why)
     message = (
-        f"{why.code} {op.bottle}: the snapshot has no copy of its volumes, as {why.message}; "
+        f"{code} {op.bottle}: the snapshot has no copy of its volumes, as {why}; "
         "bb resume works as long as the volumes are kept"
     )
     tools.emit(events.Note(ts=tools.clock.now(), level="warning", message=message))

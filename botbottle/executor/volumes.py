@@ -28,9 +28,14 @@ type Reading = Callable[[], Pieces]
 
 
 class Unfit(Refused):
-    """The volumes cannot be copied as they are."""
+    """The volumes cannot be copied as they are. ``name``: of the file, which an agent or a person
+    chose; it may hold a credential, and is in no message before that was looked at."""
 
     code = "BB7309"
+
+    def __init__(self, message: str, *, name: str = "", where: str = "", hint: str = "") -> None:
+        super().__init__(message, where=where, hint=hint)
+        self.name = name
 
 
 def most(engine: EngineRead) -> int:
@@ -80,7 +85,7 @@ class Checks:
 
     def __call__(self, member: Member) -> None:
         if any(part.startswith(WHITEOUT) for part in member.name.split("/")):
-            raise Unfit(f"an image takes this name for a removal: {printable(member.name)}")
+            raise Unfit("an image takes a file's name for a removal", name=member.name)
         self._left -= len(member.header) + (member.content.left if member.content else 0)
         if self._left < 0:
             raise Unfit(f"its files are larger than {self._limit >> 20} MiB")
@@ -99,8 +104,3 @@ def _body(archive: Pieces, check: Checks) -> Iterator[bytes]:
             yield bytes(taken)
             taken.clear()
     yield bytes(taken[: -len(END) // 2])  # the empty block that was the end
-
-
-def printable(name: str) -> str:
-    """The end of a name that an agent chose, fit for a message."""
-    return "".join(c if c.isprintable() else "?" for c in name)[-200:]

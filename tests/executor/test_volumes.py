@@ -100,6 +100,16 @@ def test_a_name_that_an_image_would_take_for_a_removal_is_told_and_vetoes_nothin
     assert "BB7309" in note.message and ".wh." in note.message
 
 
+def test_a_name_that_holds_a_credential_is_repeated_nowhere(lab: Lab, keyed: Bench) -> None:
+    """Neither said nor written to the ledger, whatever else is wrong with it."""
+    ref = agent(lab)
+    put(lab, ref, f"/workspace/.wh.{SECRET}", b"")
+    assert keyed.run(*freeze(lab, ref)).ok
+    (note,) = keyed.of(Note)
+    assert "BB7309" in note.message and "(a name with it)" in note.message
+    assert SECRET not in repr(keyed.ledger.calls) + repr(keyed.events)
+
+
 def test_a_name_with_the_mark_elsewhere_is_an_ordinary_one(lab: Lab, keyed: Bench) -> None:
     ref = agent(lab)
     put(lab, ref, "/workspace/a.wh.b", b"")

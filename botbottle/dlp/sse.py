@@ -31,11 +31,6 @@ _INDICES = ("index", "output_index", "content_index")
 type Part = tuple[object, ...]  # the indices on the way to a text
 
 
-def delta_text(body: bytes, limit: int = 8 * 1024 * 1024) -> bytes:
-    """All text deltas of a stream joined; b"" for a body that is no such stream."""
-    return next(iter(delta_texts(body, limit)), b"")
-
-
 def delta_texts(body: bytes, limit: int = 8 * 1024 * 1024) -> list[bytes]:
     """All text deltas joined, then those of each part where there are several."""
     if b"data:" not in body[:65536] and not body[:1024].lstrip().startswith(b"{"):
@@ -89,13 +84,9 @@ class Deltas:
         return event_texts(b"\n".join(event)) if len(event) > 1 else []
 
 
-def event_text(payload: bytes) -> bytes:
-    """The text of one event's payload; b"" when it carries none or is no JSON."""
-    return b"".join(text for _, text in event_texts(payload))
-
-
 def event_texts(payload: bytes) -> list[tuple[Part, bytes]]:
-    """The same, each with the part that it belongs to."""
+    """The texts of one event's payload, each with the part that it belongs to; none when it
+    carries none or is no JSON."""
     if not payload.startswith(b"{"):
         return []
     try:

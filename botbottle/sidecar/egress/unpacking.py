@@ -23,7 +23,8 @@ _FEW = 128  # for one whose output has no bound: they give 4 MiB at most
 _WINDOW = 32 * 1024 * 1024  # bytes that a decoder may look back
 _XZ_MEMORY = 96 * 1024 * 1024  # of which only as much is touched as is written: ``xz -9``
 _HEAD = 30  # bytes of a ZIP member's header before its name
-_BROKEN = (zlib.error, OSError, EOFError, lzma.LZMAError, ValueError, MemoryError)
+_ZSTD = () if zstandard is None else (zstandard.ZstdError,)
+_BROKEN = (zlib.error, OSError, EOFError, lzma.LZMAError, ValueError, MemoryError, *_ZSTD)
 
 
 class Unreadable(Exception):
@@ -54,10 +55,6 @@ class Unpacking:
             made: bytes = self._engine.decompress(piece, *bound)
             self.over = self._engine.eof
         except _BROKEN as error:
-            return self._broken(error)
-        except Exception as error:  # zstandard's own class, which may not be there
-            if zstandard is None or not isinstance(error, zstandard.ZstdError):
-                raise
             return self._broken(error)
         return made
 

@@ -18,6 +18,8 @@ from typing import Any
 import pytest
 
 from botbottle.cli.app import main
+from botbottle.ledger import open_ledger
+from botbottle.ledger.api import Ledger
 from tests.support.live import ROOT, eventually
 from tests.support.stub_engine import StubEngine, stub_engine
 from tests.watch.looping import Rig
@@ -141,3 +143,11 @@ def watching(tmp_path: Path) -> Iterator[Watching]:
 @pytest.fixture
 def rig() -> Rig:
     return Rig()
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Iterator[Ledger]:
+    """A real one, which a watch writes to."""
+    made = open_ledger(str(tmp_path / "bot-bottle.db"), create=True, read_only=False)
+    yield made
+    made.close()

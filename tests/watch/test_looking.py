@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -11,24 +11,15 @@ from typing import Any
 import pytest
 
 from botbottle.executor import Result
-from botbottle.ledger import open_ledger
 from botbottle.ledger.api import Ledger
 from botbottle.model.bottle import Declared
 from botbottle.model.paths import HomePaths
 from botbottle.model.resources import Observed
 from botbottle.patience import silenced
 from botbottle.watch import world as module
-from botbottle.watch.sources import Manifests
-from botbottle.watch.world import LiveWorld
 from tests.planner.test_cut_off import WANT, order, unheard
 from tests.support.worlds import FACTS, World
-
-
-@pytest.fixture
-def ledger(tmp_path: Path) -> Iterator[Ledger]:
-    made = open_ledger(str(tmp_path / "bot-bottle.db"), create=True, read_only=False)
-    yield made
-    made.close()
+from tests.watch.lives import live
 
 
 class Looking:
@@ -55,21 +46,6 @@ class Looking:
         return {}
 
 
-def live(looking: Looking, ledger: Ledger, tmp_path: Path) -> LiveWorld:
-    session: Any = looking
-    return LiveWorld(
-        session=session,
-        engine=lambda: None,  # type: ignore[arg-type,return-value]
-        control=None,  # type: ignore[arg-type]
-        ledger=ledger,
-        manifests=Manifests([tmp_path]),
-        project="proj-1",
-        emit=lambda _event: None,
-        cancelled=lambda: False,
-        resume_dir=tmp_path / "marks",
-    )
-
-
 @pytest.fixture
 def looking(tmp_path: Path) -> Looking:
     return Looking(World(), tmp_path)
@@ -81,7 +57,7 @@ def test_a_look_asks_nobody_twice(
     looking.world.converge(WANT)
     unheard(looking.world)
     order(looking.world)
-    world = live(looking, ledger, tmp_path)
+    world = live(ledger, tmp_path, session=looking, project="proj-1")
     monkeypatch.setattr(ledger, "view", lambda *_: looking.world.view, raising=False)
     monkeypatch.setattr(time, "sleep", lambda _s: pytest.fail("a pass waits"))
     assert silenced(world.plan(WANT)) and looking.asked == 0
@@ -92,7 +68,7 @@ def test_a_long_look_does_not_cost_the_lease(
 ) -> None:
     """An engine under load answers late; somebody renews meanwhile."""
     monkeypatch.setattr(module, "RENEW", 0.01)
-    world = live(looking, ledger, tmp_path)
+    world = live(ledger, tmp_path, session=looking, project="proj-1")
     assert world.take() == ""
     before = ledger.lease(world.lease_name)
     assert before is not None
@@ -117,7 +93,7 @@ def test_a_plan_from_before_somebody_else_enforced_is_not_carried_out(
     by: str, may: bool,
 ) -> None:  # fmt: skip
     """The machine slept during the look: the lease ran out, and is ours again."""
-    world = live(looking, ledger, tmp_path)
+    world = live(ledger, tmp_path, session=looking, project="proj-1")
     assert world.take() == ""
 
     def slept() -> None:

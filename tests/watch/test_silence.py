@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +12,6 @@ from msgspec.structs import replace
 from botbottle.cli.watch import one_pass
 from botbottle.errors import EngineUnreachable
 from botbottle.executor import NotStarted, Result
-from botbottle.ledger import open_ledger
 from botbottle.ledger.api import Ledger
 from botbottle.model import labels
 from botbottle.model.bottle import BottleSpec, Declared, Limit, Policy, Scope
@@ -89,13 +87,6 @@ def named(container: Any) -> str:
 def stops(plan: Plan) -> list[StopContainer]:
     found = (op for op in plan.ops if isinstance(op, StopContainer))
     return [op for op in found if op.reason == "not-answering"]
-
-
-@pytest.fixture
-def ledger(tmp_path: Path) -> Iterator[Ledger]:
-    made = open_ledger(str(tmp_path / "bot-bottle.db"), create=True, read_only=False)
-    yield made
-    made.close()
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,7 +12,6 @@ from msgspec.structs import replace
 from botbottle.applying import generation, vault_of
 from botbottle.executor import Result
 from botbottle.former import SETS
-from botbottle.ledger import open_ledger
 from botbottle.ledger.api import Ledger
 from botbottle.model.bottle import BottleSpec, Declared, Limit, Policy, Scope
 from botbottle.model.plan import (
@@ -27,11 +25,11 @@ from botbottle.model.plan import (
 from botbottle.model.route import Auth, Route
 from botbottle.planner.plan import plan
 from botbottle.watch.select import allowed
-from botbottle.watch.sources import Manifests
 from botbottle.watch.undeclared import Undeclared, there
 from botbottle.watch.world import LiveWorld
 from tests.support.sessions import session
 from tests.support.worlds import FACTS, World, bottle, declared
+from tests.watch.lives import live
 
 EMPTY = Declared(declared().project, (bottle("other"),), declared().settings)
 
@@ -42,13 +40,6 @@ def web(policy: Policy) -> BottleSpec:
         Scope("global", "global"),
     )
     return bottle("web", shutdown=policy, scopes=limited)
-
-
-@pytest.fixture
-def ledger(tmp_path: Path) -> Iterator[Ledger]:
-    made = open_ledger(str(tmp_path / "bot-bottle.db"))
-    yield made
-    made.close()
 
 
 def apply(world: World, ledger: Ledger, spec: BottleSpec | Policy) -> None:
@@ -136,7 +127,7 @@ def test_what_was_applied_is_read_again_only_after_another_apply(
     assert [s.shutdown for s in known.specs(ledger, EMPTY, world.view)] == ["kill"]
 
 
-def live(
+def seen(
     world: World, ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> tuple[LiveWorld, Any]:
     """A watch's view of the simulator, and its session."""
@@ -147,11 +138,7 @@ def live(
     monkeypatch.setattr(desk, "applied", lambda _: None)
     monkeypatch.setattr(desk, "with_snapshots", lambda _d, facts, *_: facts)
     monkeypatch.setattr(ledger, "view", lambda *_: world.view, raising=False)
-    made = LiveWorld(
-        session=desk, engine=lambda: desk, control=desk, ledger=ledger,
-        manifests=Manifests([tmp_path]), project="proj-1", emit=lambda _event: None,
-        cancelled=lambda: False, resume_dir=tmp_path,
-    )  # fmt: skip
+    made = live(ledger, tmp_path, session=desk, desk=desk, project="proj-1")
     return made, desk
 
 
@@ -174,7 +161,7 @@ def test_one_that_no_kept_apply_tells_of_is_told_while_it_runs(
         world.converge(replace(EMPTY, bottles=(*EMPTY.bottles, web("kill"))))
         if lost == "of another bb":
             keep(ledger, '{"bottles": [{"name": "web", "strange": 1}], "settings": {}}', 1.0)
-    watch, _ = live(world, ledger, tmp_path, monkeypatch)
+    watch, _ = seen(world, ledger, tmp_path, monkeypatch)
     watch.plan(EMPTY)
     assert watch.unknown() == ("web",)
     for container in (*world.by_kind("agent"), *world.by_kind("egress")):
@@ -188,7 +175,7 @@ def test_one_that_an_apply_tells_of_is_none_of_them(
 ) -> None:
     world = World()
     apply(world, ledger, "kill")
-    watch, _ = live(world, ledger, tmp_path, monkeypatch)
+    watch, _ = seen(world, ledger, tmp_path, monkeypatch)
     watch.plan(EMPTY)
     assert watch.unknown() == ()
 
@@ -201,7 +188,7 @@ def test_its_volumes_are_searched_for_its_own_credentials(
     routed = replace(web("freeze"), routes=(Route("api.github.com", auth=Auth("Bearer", "GH")),))
     apply(world, ledger, routed)
     world.spend("web", 1001)
-    watch, desk = live(world, ledger, tmp_path, monkeypatch)
+    watch, desk = seen(world, ledger, tmp_path, monkeypatch)
 
     def carry_out(
         _: object, now: Declared, made: Plan, *, ledger: Ledger, **_more: object

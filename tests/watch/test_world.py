@@ -19,17 +19,10 @@ from botbottle.ledger import open_ledger
 from botbottle.ledger.api import Ledger
 from botbottle.model.bottle import Declared, Project
 from botbottle.watch import world as module
-from botbottle.watch.sources import Manifests
 from botbottle.watch.world import LiveWorld
+from tests.watch.lives import live
 
 LEASE = "watch/p"
-
-
-@pytest.fixture
-def ledger(tmp_path: Path) -> Iterator[Ledger]:
-    made = open_ledger(str(tmp_path / "bot-bottle.db"), create=True, read_only=False)
-    yield made
-    made.close()
 
 
 @pytest.fixture
@@ -38,20 +31,6 @@ def other(tmp_path: Path, ledger: Ledger) -> Iterator[Ledger]:
     made = open_ledger(str(tmp_path / "bot-bottle.db"), create=False, read_only=False)
     yield made
     made.close()
-
-
-def live(ledger: Ledger, tmp_path: Path) -> LiveWorld:
-    return LiveWorld(
-        session=None,  # type: ignore[arg-type]  # nothing here looks at engine or manifests
-        engine=lambda: None,  # type: ignore[arg-type,return-value]
-        control=None,  # type: ignore[arg-type]
-        ledger=ledger,
-        manifests=Manifests([tmp_path]),
-        project="p",
-        emit=lambda _event: None,
-        cancelled=lambda: False,
-        resume_dir=tmp_path / "marks",
-    )
 
 
 @pytest.fixture

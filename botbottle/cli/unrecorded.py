@@ -37,7 +37,7 @@ def stop_anyway(run: Run, policy: Policy, refusal: LedgerError) -> None:
     except BBError as error:
         run.say(f"{where}: cut off for now, not stopped: {error}; {ending}")
         return
-    how = f"{_DONE[policy]}" if done else "cut off for now, not all of it stopped"
+    how = _DONE[policy] if done else "cut off for now, not all of it stopped"
     run.say(f"{where}: {how}; {ending}. Until then bb apply, or a watch, would start it again")
 
 

@@ -30,6 +30,8 @@ class Connection(asyncio.Protocol):
         self.caller = caller
         self.frames: list[bytes] = []
         self.queued = False  # in the service's round
+        self.turns = 0  # that it had, or was too late for; see ``Service.ready``
+        self.batch = -1  # that it had the last one in
         self.malformed = 0
         self._ready, self._opened, self._closed = ready, opened, closed
         self._buffer = b""

@@ -2,14 +2,15 @@
 
 While one batch is being written to disk the next one gathers in the sockets, so the cost of a
 durable write is shared by all who wait, and a reply always means "on disk". Connections take
-turns with a bounded number of frames each, so a busy one cannot keep the others waiting.
+turns with a bounded number of frames each, so a busy one cannot keep the others waiting. Nor can
+one that asks again sooner than others do: a sidecar that the system runs beside the service is
+back for each batch, one on another processor for each second one. Who is ahead waits.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -22,6 +23,8 @@ from botbottle.sidecar.ledger.handlers import Handlers, Now, Refuse
 from botbottle.sidecar.ledger.rates import Allowance, Rates
 
 TURN = 16  # frames of one connection in one batch
+AHEAD = 8  # turns that a connection may have had more than another that waits
+AWAY = 8  # batches; who had a turn in none of so many did not ask, and is owed none of them
 MAX_MALFORMED = 16  # then the connection is closed
 
 type Known = tuple[int, str, frames.Arguments] | None
@@ -40,7 +43,9 @@ class Service:
         self._rates = rates
         self._handlers = Handlers(ledger, rates)
         self._log = log
-        self._round: deque[Connection] = deque()
+        self._round: list[Connection] = []
+        self._turns = 0  # that whoever waited for the last batch had had at the least
+        self._batch = 0
         self._allowances: dict[str, Allowance] = {}
         self._scheduled = False
         self.failing = False  # the last batch could not be written
@@ -53,6 +58,8 @@ class Service:
         """A connection has frames."""
         if not connection.queued:
             connection.queued = True
+            if connection.batch < self._batch - AWAY and connection.turns < self._turns:
+                connection.turns = self._turns
             self._round.append(connection)
         if not self._scheduled:
             self._schedule()
@@ -88,12 +95,17 @@ class Service:
         self._schedule()
 
     def _gather(self) -> list[tuple[Connection, list[bytes]]]:
-        """One turn for every waiting connection; those with more frames wait for the next."""
+        """One turn for every waiting connection. Those with more frames wait for the next batch,
+        and those that had a turn in the last one and are ahead of another that waits."""
         work: list[tuple[Connection, list[bytes]]] = []
-        for _ in range(len(self._round)):
-            connection = self._round.popleft()
-            work.append((connection, connection.take(TURN)))
-            connection.queued = bool(connection.frames)
+        waiting, self._round = self._round, []
+        least = min([connection.turns for connection in waiting], default=0)
+        self._turns, last, self._batch = max(self._turns, least), self._batch, self._batch + 1
+        for connection in waiting:
+            if connection.turns <= least + AHEAD or connection.batch != last:
+                connection.turns, connection.batch = connection.turns + 1, self._batch
+                work.append((connection, connection.take(TURN)))
+                connection.queued = bool(connection.frames)
             if connection.queued:
                 self._round.append(connection)
         return work

@@ -57,7 +57,9 @@ def register(app: typer.Typer) -> None:
         finally:
             ledger.close()
         if json_:
-            context.document(rows=[canonical.plain(r) for r in rows])
+            from botbottle.cli.documents.records import Audit
+
+            context.document(Audit(rows=rows))
         elif export is None:
             context.out.writelines(line(r) for r in rows)
             context.note_empty(rows, "bb audit: nothing was ever enforced")

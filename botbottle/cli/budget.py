@@ -19,12 +19,14 @@ from botbottle.cli.budget_scopes import (
 )
 from botbottle.cli.common import open_session, show_diagnostics
 from botbottle.cli.context import Context
+from botbottle.cli.documents.spending import Budgets, PoolRow
 from botbottle.errors import UsageError
 from botbottle.locking import operator
 
 if TYPE_CHECKING:
     from botbottle.ledger.api import Ledger
     from botbottle.model.bottle import Limit
+    from botbottle.model.ledger_view import Pool
 
 Scope = Annotated[str, typer.Argument(help="Scope key as bb budget show prints it, e.g. global.")]
 Provider = Annotated[str, typer.Argument(help="Budget key, e.g. claude.")]
@@ -154,14 +156,14 @@ def show_limits(context: Context, ledger: Ledger, as_json: bool) -> int:
     view = ledger.view(time.time())
     rows = [pool_row(pool, view.now) for pool in view.pools]
     if as_json:
-        context.document(pools=rows)
+        context.document(Budgets(pools=tuple(rows)))
         return 0
     for row in rows:
-        end = row["exhausted_in"]
+        end = row.exhausted_in
         tail = f"  used up in about {duration(end)}" if end else ""
-        spent = f"{row['spent']:,} / {row['limit']:,}{per(row['window'])}"
+        spent = f"{row.spent:,} / {row.limit:,}{per(row.window)}"
         context.out.write(
-            f"{row['scope']}  {row['provider']}  {spent}  reserved {row['reserved']:,}{tail}\n"
+            f"{row.scope}  {row.provider}  {spent}  reserved {row.reserved:,}{tail}\n"
         )
     context.note_empty(rows, "bb budget: nothing limits any bottle")
     return 0
@@ -174,20 +176,20 @@ def duration(seconds: float) -> str:
     return f"{seconds / 3600:.1f} h" if seconds < 48 * 3600 else f"{seconds / 86400:.0f} days"
 
 
-def pool_row(pool: Any, now: float) -> dict[str, Any]:
-    """One pool as plain data; ``exhausted_in`` seconds at the present rate, or None when its
+def pool_row(pool: Pool, now: float) -> PoolRow:
+    """One pool as it is shown; ``exhausted_in`` seconds at the present rate, or None when its
     window ends before that."""
     from botbottle.budget.projection import exhausted_at
 
     end = exhausted_at(pool, now)
-    return {
-        "scope": pool.scope,
-        "provider": pool.provider,
-        "window": pool.window,
-        "spent": pool.spent,
-        "limit": pool.limit,
-        "reserved": pool.reserved,
-        "burn_per_second": pool.burn,
-        "exhausted_in": None if end is None else round(end - now),
-        "resets_in": round(pool.resets_at - now) if pool.resets_at else None,
-    }
+    return PoolRow(
+        scope=pool.scope,
+        provider=pool.provider,
+        window=pool.window,
+        spent=pool.spent,
+        limit=pool.limit,
+        reserved=pool.reserved,
+        burn_per_second=pool.burn,
+        exhausted_in=None if end is None else round(end - now),
+        resets_in=round(pool.resets_at - now) if pool.resets_at else None,
+    )

@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Mapping, Sized
 from pathlib import Path
-from typing import Literal, TextIO
+from typing import Any, Literal, TextIO
 
 from msgspec import Struct, field
 
@@ -86,12 +86,12 @@ class Context(Struct):
         dumb = self.environ.get("TERM", "") == "dumb" or bool(self.environ.get("CI"))
         return "tty" if self.err.isatty() and not dumb else "plain"
 
-    def document(self, **fields: object) -> None:
-        """Print one JSON document on ``out``: the fields and the format's version."""
+    def document(self, made: Struct) -> None:
+        """Print a record of ``cli.documents`` as one JSON document on ``out``."""
         import json
 
-        whole = {"format_version": FORMAT_VERSION, **fields}
-        self.out.write(json.dumps(whole, indent=2, sort_keys=True, ensure_ascii=False) + "\n")
+        text = json.dumps(wire(made), indent=2, sort_keys=True, ensure_ascii=False)
+        self.out.write(f"{text}\n")
 
     def note_empty(self, found: Sized, text: str) -> None:
         """Say on ``err`` that there is nothing to show: silence could also mean a failure."""
@@ -111,6 +111,13 @@ class Context(Struct):
         if self.environ.get("NO_COLOR") or self.environ.get("TERM") == "dumb":
             return False
         return stream.isatty()
+
+
+def wire(made: Struct) -> dict[str, Any]:
+    """A document as plain data, with the format's version; fields that are unset are left out."""
+    from msgspec import to_builtins
+
+    return {"format_version": FORMAT_VERSION, **to_builtins(made)}
 
 
 def home_directory(given: Path | None, environ: Mapping[str, str]) -> Path:

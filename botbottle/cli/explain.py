@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, TextIO
 
 import typer
+from msgspec.structs import replace
 
 from botbottle.cli.context import Context
+from botbottle.cli.documents.bottles import Explanation, Place, Value
 from botbottle.errors import Exit, ManifestError, UsageError
 from botbottle.load import Loaded, explain_bottle, load_one
 from botbottle.load.explaining import Explained
@@ -21,18 +22,16 @@ from botbottle.model.diagnostic import Origin
 from botbottle.ui.visible import visible
 
 
-def explain_query(
-    query: str, home: Path, cwd: Path, as_json: bool, out: TextIO, err: TextIO
-) -> int:
+def explain_query(query: str, context: Context, *, as_json: bool) -> int:
     """Explain a leaf, or all leaves below a key path. Reads only that bottle's files."""
     name, _, path = query.partition(".")
-    spec, loaded = one_bottle(name, home, cwd, err)
+    spec, loaded = one_bottle(name, context.home, context.cwd, context.err)
     found = explain_bottle(spec, path)
     if as_json:
-        body = {"format_version": "1.0", "bottle": name, "values": [wire(e, loaded) for e in found]}
-        out.write(json.dumps(body, indent=2, ensure_ascii=False) + "\n")
+        values = tuple(value(e, loaded) for e in found)
+        context.document(Explanation(bottle=name, values=values))
     else:
-        out.write(listing(found))
+        context.out.write(listing(found))
     return int(Exit.OK)
 
 
@@ -71,21 +70,20 @@ def origin_text(origin: Origin) -> str:
     return str(origin) if origin.file else "default"
 
 
-def wire(item: Explained, loaded: Loaded) -> dict[str, object]:
-    """One leaf as plain JSON data; ``file`` is the path on this machine."""
-    return {
-        "path": item.path,
-        "value": item.value,
-        "winner": _wire_origin(item.winner, loaded),
-        "overridden": [
-            {**_wire_origin(said.origin, loaded), "value": said.text} for said in item.losers
-        ],
-    }
+def value(item: Explained, loaded: Loaded) -> Value:
+    """One leaf as a document has it; ``file`` is the path on this machine."""
+    losers = (replace(_place(said.origin, loaded), value=said.text) for said in item.losers)
+    return Value(
+        path=item.path,
+        value=item.value,
+        winner=_place(item.winner, loaded),
+        overridden=tuple(losers),
+    )
 
 
-def _wire_origin(origin: Origin, loaded: Loaded) -> dict[str, object]:
+def _place(origin: Origin, loaded: Loaded) -> Place:
     file = str(loaded.path_of(origin)) if origin.file else ""
-    return {"layer": origin.layer, "file": file, "line": origin.line, "column": origin.column}
+    return Place(layer=origin.layer, file=file, line=origin.line, column=origin.column)
 
 
 def register(app: typer.Typer) -> None:
@@ -100,4 +98,4 @@ def register(app: typer.Typer) -> None:
         Exit codes: 0 ok, 3 the bottle's manifests are invalid, 64 no such bottle or key.
         """
         context: Context = ctx.obj
-        return explain_query(query, context.home, context.cwd, json_, context.out, context.err)
+        return explain_query(query, context, as_json=json_)

@@ -1,4 +1,4 @@
-"""``bb findings NAME``: what leak and injection detection saw; never the match itself."""
+"""``bb findings [NAME]``: what leak and injection detection saw; never the match itself."""
 
 from __future__ import annotations
 
@@ -8,48 +8,89 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from botbottle.cli.context import Context
-from botbottle.model import canonical
 from botbottle.ui.visible import visible
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from botbottle.cli.documents.records import Findings, Found
     from botbottle.ledger.api import Ledger
+    from botbottle.ledger.records import LedgerEvent
+    from botbottle.model.bottle import Declared
+
+    type Keys = Callable[[Ledger, Declared], Iterable[str]]
 
 
 def register(app: typer.Typer) -> None:
     @app.command()
     def findings(
         ctx: typer.Context,
-        name: Annotated[str, typer.Argument(help="The bottle.")],
+        name: Annotated[str, typer.Argument(help="The bottle; else all of the project.")] = "",
         limit: Annotated[int, typer.Option("--limit", min=1, max=1000)] = 100,
         json_: Annotated[bool, typer.Option("--json", help="Print a JSON document.")] = False,
     ) -> int:
-        """What leak and injection detection saw in a bottle's traffic."""
+        """What leak and injection detection saw, in one bottle's traffic or in all."""
         context: Context = ctx.obj
-        from botbottle.cli.budget import with_ledger
-        from botbottle.cli.instance import find
-        from botbottle.model.paths import account
-
-        spec = find(context, name).spec
-        key = account(spec.project, spec.name)
-
-        def show(ledger: Ledger) -> int:
-            rows = [
-                canonical.plain(e) for e in ledger.events(account=key, kind="finding", limit=limit)
-            ]
-            if json_:
-                context.document(bottle=name, findings=rows)
-            else:
-                context.out.writelines(line(r) for r in rows)
-                context.note_empty(rows, f"bb findings: nothing was seen in {name}")
-            return 0
-
-        return with_ledger(context, show)
+        found = of_one(context, name, limit) if name else of_all(context, limit)
+        if json_:
+            context.document(found)
+        else:
+            context.out.writelines(line(r, named=not name) for r in found.findings)
+            where = name or "any bottle"
+            context.note_empty(found.findings, f"bb findings: nothing was seen in {where}")
+        return 0
 
 
-def line(row: dict[str, object]) -> str:
-    """One finding for people: rule, place, fingerprint."""
-    stamp = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(float(str(row["at"]))))
-    data = row["data"] if isinstance(row["data"], dict) else {}
-    rest = "  ".join(f"{k}={v}" for k, v in sorted(data.items()) if k != "allowed_by")
-    who = f"  allowed by {data['allowed_by']}" if "allowed_by" in data else ""
-    return f"{stamp}Z  {visible(rest + who)}\n"
+def of_one(context: Context, name: str, limit: int) -> Findings:
+    from botbottle.cli.instance import find
+    from botbottle.model.paths import account
+
+    spec = find(context, name).spec
+    return read(context, name, lambda *_: (account(spec.project, spec.name),), limit)
+
+
+def of_all(context: Context, limit: int) -> Findings:
+    """The newest of every bottle that the project has or had."""
+
+    def keys(ledger: Ledger, declared: Declared) -> list[str]:
+        known = (a.name for a in ledger.accounts(retired=True))
+        return [name for name in known if name.rpartition("/")[0] == declared.project.id]
+
+    return read(context, None, keys, limit)
+
+
+def read(context: Context, name: str | None, keys: Keys, limit: int) -> Findings:
+    """The newest ``limit`` findings of these accounts, oldest first."""
+    from botbottle.cli.common import load_declared, open_session
+    from botbottle.cli.documents.records import Findings
+
+    session = open_session(context)
+    declared = load_declared(context, session)
+    ledger = session.open_ledger(declared)
+    try:
+        found = [
+            event
+            for key in keys(ledger, declared)
+            for event in ledger.events(account=key, kind="finding", limit=limit)
+        ]
+    finally:
+        ledger.close()
+    newest = sorted(found, key=lambda event: event.id)[-limit:]
+    return Findings(bottle=name, findings=tuple(map(told, newest)))
+
+
+def told(event: LedgerEvent) -> Found:
+    from msgspec.structs import asdict
+
+    from botbottle.cli.documents.records import Found
+
+    return Found(bottle=event.account.rpartition("/")[2], **asdict(event))
+
+
+def line(row: Found, *, named: bool = False) -> str:
+    """One finding for people: rule, place, fingerprint; ``named``: with its bottle."""
+    stamp = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(row.at))
+    rest = "  ".join(f"{k}={v}" for k, v in sorted(row.data.items()) if k != "allowed_by")
+    who = f"  allowed by {row.data['allowed_by']}" if "allowed_by" in row.data else ""
+    bottle = f"{row.bottle}  " if named else ""
+    return f"{stamp}Z  {visible(bottle + rest + who)}\n"

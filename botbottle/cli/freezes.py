@@ -10,6 +10,7 @@ import typer
 
 from botbottle.cli.common import load_declared, open_session
 from botbottle.cli.context import Context
+from botbottle.cli.documents.records import Snapshot, Snapshots
 from botbottle.cli.freezes_prune import (
     RETENTION,
     by_retention,
@@ -24,7 +25,7 @@ from botbottle.model import labels
 from botbottle.planner.resume import volumes_tag
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from botbottle.model.bottle import Declared
     from botbottle.model.ledger_view import FreezeRecord
@@ -75,12 +76,10 @@ def register(app: typer.Typer) -> None:
         return 1 if leaking else 0
 
 
-def write(context: Context, rows: list[dict[str, Any]], *, json_: bool) -> None:
+def write(context: Context, rows: Sequence[Snapshot], *, json_: bool) -> None:
     if json_:
-        own = sum(r["own"] or 0 for r in rows)
-        document = {"format_version": "1.0", "freezes": rows, "own": own,
-                    "size": sum(r["size"] or 0 for r in rows)}  # fmt: skip
-        context.out.write(json.dumps(document, indent=2, sort_keys=True) + "\n")
+        own, size = sum(r.own or 0 for r in rows), sum(r.size or 0 for r in rows)
+        context.document(Snapshots(freezes=tuple(rows), own=own, size=size))
     else:
         context.out.write(table(rows))
 
@@ -90,51 +89,50 @@ def row(
     images: Mapping[str, ObservedImage],
     frozen: set[str],
     doomed: Mapping[str, str],
-) -> dict[str, Any]:
-    """One snapshot. ``size`` in bytes includes the layers shared with the base image, ``own`` is
-    what its volumes take; each is None when the engine has no such image (any more). ``budget``
-    says where the bottle's pools stood, ``retention`` why it is beyond retention, if it is."""
+) -> Snapshot:
+    """One snapshot as it is shown."""
     image = images.get(freeze.image)
     volumes = images.get(volumes_tag(freeze.image))
-    return {
-        "bottle": freeze.account.rpartition("/")[2],
-        "image": freeze.image,
-        "volumes": volumes_tag(freeze.image) if volumes else None,
-        "at": freeze.at,
-        "manifest_digest": freeze.manifest_digest,
-        "budget": position(image),
-        "size": image.size if image else None,
-        "own": volumes.size if volumes else None,
-        "frozen": freeze.account in frozen,
-        "retention": doomed.get(freeze.image),
-    }
+    return Snapshot(
+        bottle=freeze.account.rpartition("/")[2],
+        image=freeze.image,
+        volumes=volumes_tag(freeze.image) if volumes else None,
+        at=freeze.at,
+        manifest_digest=freeze.manifest_digest,
+        budget=position(image),
+        size=image.size if image else None,
+        own=volumes.size if volumes else None,
+        frozen=freeze.account in frozen,
+        retention=doomed.get(freeze.image),
+    )
 
 
-def position(image: ObservedImage | None) -> list[dict[str, Any]]:
+def position(image: ObservedImage | None) -> tuple[dict[str, Any], ...]:
     """The budgets written on a snapshot; empty when there are none."""
     try:
         found = json.loads(image.labels.get(labels.BUDGET, "[]")) if image else []
     except ValueError:
-        return []
-    return found if isinstance(found, list) else []
+        return ()
+    pools = found if isinstance(found, list) else []
+    return tuple(p for p in pools if isinstance(p, dict))
 
 
-def table(rows: list[dict[str, Any]]) -> str:
+def table(rows: Sequence[Snapshot]) -> str:
     """Newest first, for people."""
     lines = []
     for found in rows:
-        stamp = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(found["at"]))
-        size = "missing" if found["size"] is None else f"{found['size'] / 1e6:,.0f} MB"
-        own = "volumes not copied" if found["own"] is None else f"{found['own'] / 1e6:,.1f} MB own"
-        state = "frozen" if found["frozen"] else "not frozen now"
-        leaks = "".join(f"\n  holds a credential: {p}" for p in found.get("leaks", ()))
-        name, image = found["bottle"], found["image"]
-        goes = f"  beyond retention: {found['retention']}" if found.get("retention") else ""
-        lines.append(f"{stamp}Z  {name}  {size}  {own}  {state}  {image}{goes}{leaks}\n")
+        stamp = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(found.at))
+        size = "missing" if found.size is None else f"{found.size / 1e6:,.0f} MB"
+        own = "volumes not copied" if found.own is None else f"{found.own / 1e6:,.1f} MB own"
+        state = "frozen" if found.frozen else "not frozen now"
+        leaks = "".join(f"\n  holds a credential: {p}" for p in found.leaks or ())
+        goes = f"  beyond retention: {found.retention}" if found.retention else ""
+        told = f"{stamp}Z  {found.bottle}  {size}  {own}  {state}  {found.image}{goes}{leaks}"
+        lines.append(f"{told}\n")
     return "".join(lines) or "no snapshots\n"
 
 
-def search(session: Session, declared: Declared, rows: list[dict[str, Any]]) -> bool:
+def search(session: Session, declared: Declared, rows: Sequence[Snapshot]) -> bool:
     """Search every layer of every snapshot, with what is packed in them, for the credentials at
     hand; adds ``leaks`` to each row, and ``searched_for`` (names). Whether there is any."""
     from botbottle.dlp.archives import searching
@@ -148,8 +146,7 @@ def search(session: Session, declared: Declared, rows: list[dict[str, Any]]) -> 
                       hint="export the host variables that the bottles use")  # fmt: skip
     look = searching(secrets, session.key())
     for found in rows:
-        tags = [t for t in (found["image"] if found["size"] is not None else None,
-                            found["volumes"]) if t]  # fmt: skip
+        tags = [t for t in (found.image if found.size is not None else None, found.volumes) if t]
         places = {p.text for tag in tags for p in look.scan(session.engine.save(tag)) if p.leak}
-        found |= {"leaks": sorted(places), "searched_for": sorted(secrets)}
-    return any(found["leaks"] for found in rows)
+        found.leaks, found.searched_for = tuple(sorted(places)), tuple(sorted(secrets))
+    return any(found.leaks for found in rows)

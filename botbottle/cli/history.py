@@ -14,7 +14,6 @@ from botbottle.cli.consent import Consent
 from botbottle.cli.context import Context
 from botbottle.cli.run import Run
 from botbottle.errors import UsageError
-from botbottle.model import canonical
 from botbottle.ui.desired import unified
 
 if TYPE_CHECKING:
@@ -37,7 +36,9 @@ def register(app: typer.Typer) -> None:
         ledger, project = reading(context)
         found = ended(ledger, project.id, 50)
         if json_:
-            context.document(generations=[canonical.plain(g) for g in found])
+            from botbottle.cli.documents.records import History
+
+            context.document(History(generations=tuple(found)))
         else:
             context.out.writelines(line(place, g) for place, g in enumerate(found, 1))
             context.note_empty(found, "bb history: nothing was applied to its end yet")
@@ -55,7 +56,9 @@ def register(app: typer.Typer) -> None:
         ledger, project = reading(context)
         before, after = (document(ledger, pick(ledger, project.id, name)) for name in (old, new))
         if json_:
-            context.document(old=before, new=after)
+            from botbottle.cli.documents.records import Difference
+
+            context.document(Difference(old=before, new=after))
         else:
             text = unified(before, after, (old, new))
             context.out.write(text)

@@ -2,44 +2,45 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-from typing import Annotated, TextIO
+from typing import Annotated
 
 import typer
 
 from botbottle.cli.context import Context
-from botbottle.cli.explain import one_bottle, origin_text, wire
+from botbottle.cli.documents.bottles import Info
+from botbottle.cli.explain import one_bottle, origin_text, value
 from botbottle.errors import Exit
 from botbottle.load import explain_bottle
 from botbottle.model.bottle import BottleSpec
 from botbottle.ui.visible import visible
 
 
-def show_info(name: str, home: Path, cwd: Path, as_json: bool, out: TextIO, err: TextIO) -> int:
+def show_info(name: str, context: Context, *, as_json: bool) -> int:
     """Print every effective value of one bottle and where it was written."""
-    spec, loaded = one_bottle(name, home, cwd, err)
+    spec, loaded = one_bottle(name, context.home, context.cwd, context.err)
     found = explain_bottle(spec)
     if as_json:
-        body = {
-            "format_version": "1.0",
-            "bottle": spec.name,
-            "agent": spec.agent,
-            "project": spec.project,
-            "layer": spec.layer,
-            "ancestry": list(spec.ancestry),
-            "scopes": [s.key for s in spec.scopes],
-            "prompt_characters": len(spec.prompt),
-            "values": [wire(e, loaded) for e in found],
-        }
-        out.write(json.dumps(body, indent=2, ensure_ascii=False) + "\n")
+        context.document(
+            Info(
+                bottle=spec.name,
+                agent=spec.agent,
+                project=spec.project,
+                layer=spec.layer,
+                ancestry=spec.ancestry,
+                scopes=tuple(s.key for s in spec.scopes),
+                prompt_characters=len(spec.prompt),
+                values=tuple(value(e, loaded) for e in found),
+            )
+        )
         return int(Exit.OK)
-    out.write(_head(spec))
+    context.out.write(_head(spec))
     width = max(len(f"{e.path} = {e.value}") for e in found if len(e.value) < 60)
     for item in found:
         more = f" (+{len(item.losers)} overridden)" if item.losers else ""
         line = f"{item.path} = {item.value}"
-        out.write(visible(f"  {line.ljust(width)}  {origin_text(item.winner)}{more}") + "\n")
+        context.out.write(
+            visible(f"  {line.ljust(width)}  {origin_text(item.winner)}{more}") + "\n"
+        )
     return int(Exit.OK)
 
 
@@ -66,4 +67,4 @@ def register(app: typer.Typer) -> None:
         Exit codes: 0 ok, 3 its manifests are invalid, 64 no such agent.
         """
         context: Context = ctx.obj
-        return show_info(name, context.home, context.cwd, json_, context.out, context.err)
+        return show_info(name, context, as_json=json_)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -14,7 +13,6 @@ from botbottle.cli.context import Context
 from botbottle.cli.usage import parse_since
 from botbottle.errors import LedgerCorrupt, UsageError
 from botbottle.ledger.api import Ledger
-from botbottle.model import canonical
 
 if TYPE_CHECKING:
     from botbottle.ledger.records import Health
@@ -104,9 +102,8 @@ def done(context: Context, _result: None, text: str) -> int:
 def show_check(context: Context, ledger: Ledger, as_json: bool) -> int:
     """The health report; a problem is an error."""
     health = ledger.check()
-    data = canonical.plain(health)
     if as_json:
-        context.out.write(json.dumps({"format_version": "1.0", **data}, indent=2) + "\n")
+        context.document(health)
     else:
         context.out.write(summary(health))
     if health.problems:

@@ -6,39 +6,32 @@ active is the engine's word; without an engine that column says ``?`` and nothin
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Annotated, TextIO
+from typing import Annotated
 
 import typer
-from msgspec import Struct
-from msgspec.structs import asdict
 
 from botbottle.cli.context import Context
+from botbottle.cli.documents.bottles import Listing, ListRow
 from botbottle.errors import EngineError, Exit
-from botbottle.load.layers import Layers, agents, layers, scan
+from botbottle.load.layers import Entry, Layers, agents, layers, scan
 
 
-class Row(Struct, frozen=True):
-    """A declared thing. ``active`` maps instances to container states; None: unknown."""
-
-    kind: str
-    name: str
-    layer: str
-    file: str
-    active: dict[str, str] | None = None
-
-
-def rows(found: Layers, active: Mapping[str, str] | None) -> list[Row]:
+def rows(found: Layers, active: Mapping[str, str] | None) -> list[ListRow]:
     """Agents (project before home), then bottles; instances on the engine under their agent."""
     result = []
     for entry in agents(found).values():
         states = None if active is None else _instances(entry.name, active)
-        result.append(Row("agent", entry.name, entry.layer, str(entry.path), states))
+        result.append(_row("agent", entry, states))
     for entry in scan(found.home, "bottles", "home").entries.values():
-        result.append(Row("bottle", entry.name, "home", str(entry.path)))
+        result.append(_row("bottle", entry, None))
     return result
+
+
+def _row(kind: str, entry: Entry, states: dict[str, str] | None) -> ListRow:
+    return ListRow(
+        kind=kind, name=entry.name, layer=entry.layer, file=str(entry.path), active=states
+    )
 
 
 def _instances(agent: str, active: Mapping[str, str]) -> dict[str, str]:
@@ -49,14 +42,11 @@ def _instances(agent: str, active: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def show_list(
-    home: Path, cwd: Path, active: Mapping[str, str] | None, as_json: bool, out: TextIO
-) -> int:
+def show_list(context: Context, active: Mapping[str, str] | None, *, as_json: bool) -> int:
     """Print the table or the JSON document."""
-    found = rows(layers(home, cwd), active)
+    found, out = rows(layers(context.home, context.cwd), active), context.out
     if as_json:
-        body = {"format_version": "1.0", "rows": [asdict(r) for r in found]}
-        out.write(json.dumps(body, indent=2, ensure_ascii=False) + "\n")
+        context.document(Listing(rows=tuple(found)))
         return int(Exit.OK)
     if not found:
         out.write("Nothing is declared. bb init writes a starter.\n")
@@ -68,7 +58,7 @@ def show_list(
     return int(Exit.OK)
 
 
-def _active(row: Row) -> str:
+def _active(row: ListRow) -> str:
     if row.kind == "bottle":
         return ""
     if row.active is None:
@@ -112,4 +102,4 @@ def register(app: typer.Typer) -> None:
         """
         context: Context = ctx.obj
         active = None if offline else active_agents(context)
-        return show_list(context.home, context.cwd, active, json_, context.out)
+        return show_list(context, active, as_json=json_)

@@ -11,7 +11,6 @@ from botbottle.cli.budget import with_ledger
 from botbottle.cli.context import Context
 from botbottle.errors import UsageError
 from botbottle.locking import operator
-from botbottle.model import canonical
 from botbottle.ui import asked
 from botbottle.ui.visible import visible
 
@@ -61,8 +60,9 @@ def register(app: typer.Typer) -> None:
 def show(context: Context, ledger: Ledger, everything: bool, as_json: bool) -> int:
     found = ledger.proposals(status="" if everything else "pending", now=time.time())
     if as_json:
-        rows = [canonical.plain(p) for p in found]
-        context.document(proposals=rows)
+        from botbottle.cli.documents.records import Proposals
+
+        context.document(Proposals(proposals=found))
     else:
         context.out.writelines(line(p, time.time()) for p in found)
         context.note_empty(found, "bb proposals: nothing is asked for")

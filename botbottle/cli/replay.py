@@ -6,11 +6,12 @@ import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from botbottle.cli.context import Context
+from botbottle.cli.context import Context, wire
+from botbottle.cli.documents.runs import ReplayedPass
 from botbottle.errors import Exit, UsageError
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def show(
             continue
         count += 1
         different += bool(found.differs)
-        context.out.write((json.dumps(wire(found)) if as_json else line(found)) + "\n")
+        context.out.write((json.dumps(wire(replayed(found))) if as_json else line(found)) + "\n")
         if only and not as_json:
             from botbottle.ui.plan_text import render
 
@@ -63,18 +64,17 @@ def show(
     return count, different
 
 
-def wire(found: Replayed) -> dict[str, Any]:
-    """One pass as JSON data."""
-    return {
-        "format_version": "1.0",
-        "pass": found.number,
-        "at": found.at,
-        "digest": found.plan.digest,
-        "operations": [op.id for op in found.plan.ops],
-        "allowed": [op.id for op in found.decision.part.ops],
-        "waiting": sorted(found.decision.waiting),
-        "differs": list(found.differs),
-    }
+def replayed(found: Replayed) -> ReplayedPass:
+    """One pass as its line has it."""
+    return ReplayedPass(
+        number=found.number,
+        at=found.at,
+        digest=found.plan.digest,
+        operations=tuple(op.id for op in found.plan.ops),
+        allowed=tuple(op.id for op in found.decision.part.ops),
+        waiting=tuple(sorted(found.decision.waiting)),
+        differs=found.differs,
+    )
 
 
 def line(found: Replayed) -> str:

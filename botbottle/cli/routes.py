@@ -6,8 +6,10 @@ from collections.abc import Iterable, Mapping
 from typing import Annotated, Any
 
 import typer
+from msgspec import convert
 
 from botbottle.cli.context import Context
+from botbottle.cli.documents.records import Reach, SuggestedRoute, Suggestions
 from botbottle.ui.denied import HTTPS, port
 from botbottle.ui.visible import visible
 
@@ -38,7 +40,8 @@ def register(app: typer.Typer) -> None:
             names = visible(", ".join(left))
             context.err.write(f"bb routes: not suggested, as no route should name it: {names}\n")
         if json_:
-            context.document(bottle=name, routes=[route(p, wanted[p]) for p in sorted(wanted)])
+            found = [convert(route(p, wanted[p]), SuggestedRoute) for p in sorted(wanted)]
+            context.document(Suggestions(bottle=name, routes=tuple(found)))
             return 0
         if not wanted:
             context.err.write(f"bb routes: {name} was refused nothing that a route could allow\n")
@@ -60,7 +63,7 @@ def register(app: typer.Typer) -> None:
         with sidecar_of(find(context, name)) as sidecar:
             found = sorted(atoms(sidecar.status().config))
         if json_:
-            context.document(bottle=name, reach=found)
+            context.document(Reach(bottle=name, reach=tuple(found)))
         else:
             context.out.writelines(f"{visible(a)}\n" for a in found)
         return 0

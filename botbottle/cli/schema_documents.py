@@ -15,6 +15,7 @@ from typing import Any
 from msgspec import Struct
 from pydantic.json_schema import GenerateJsonSchema
 
+from botbottle.cli.schema_outputs import OUTPUTS, VERSION, output
 from botbottle.cli.schema_records import schema_of
 
 DRAFT = GenerateJsonSchema.schema_dialect
@@ -23,15 +24,16 @@ type Schema = dict[str, Any]
 
 def names() -> tuple[str, ...]:
     """Names of the schemas, sorted."""
-    return tuple(sorted(_MAKERS))
+    return tuple(sorted({*_MAKERS, *OUTPUTS}))
 
 
 def schema(name: str) -> Schema:
     """One schema by name. Raises KeyError."""
-    body = _MAKERS[name]()
+    body = _output(name) if name in OUTPUTS else _MAKERS[name]()
+    title = f"output of {OUTPUTS[name][0]}" if name in OUTPUTS else _TITLES[name]
     return {
         "$schema": DRAFT,
-        "title": f"botbottle {_TITLES[name]}",
+        "title": f"botbottle {title}",
         **_tidy(body, written=name in _WRITTEN),
     }
 
@@ -102,6 +104,13 @@ def _undescribed(definitions: Schema) -> Schema:
     return {n: {k: v for k, v in d.items() if k != "description"} for n, d in definitions.items()}
 
 
+def _output(name: str) -> Schema:
+    body = output(name)
+    if "$defs" in body:
+        body["$defs"] = _undescribed(body["$defs"])
+    return body
+
+
 def _docstring(item: type) -> str:
     """The class's own words, if it has any."""
     return inspect.cleandoc(item.__dict__.get("__doc__") or "")
@@ -123,7 +132,7 @@ def _plan() -> Schema:
         "ops": {"type": "array", "items": {"oneOf": ops}},
         "digest": {"type": "string", "pattern": "^[0-9a-f]{16}$"},
         "needs": {"type": "array", "items": {"enum": ["widen", "destroy", "budget"]}},
-        "format_version": {"type": "string", "pattern": r"^1\.[0-9]+$"},
+        "format_version": VERSION,
     }
     body["required"] = ["format_version", "project", "changes", "ops", "digest", "needs"]
     return body
@@ -214,7 +223,7 @@ def _diagnostics() -> Schema:
     return {
         "type": "object",
         "properties": {
-            "format_version": {"type": "string", "pattern": r"^1\.[0-9]+$"},
+            "format_version": VERSION,
             "valid": {"type": "boolean"},
             "error_count": count,
             "warning_count": count,
@@ -234,7 +243,7 @@ def _outcome() -> Schema:
     }
     ends = ["nothing to do", "applied", "incomplete", "did not converge", "interrupted"]
     fields = {
-        "format_version": {"type": "string", "pattern": r"^1\.[0-9]+$"},
+        "format_version": VERSION,
         "verb": text,
         "project": text,
         "digest": {"type": "string", "pattern": "^[0-9a-f]{16}$"},

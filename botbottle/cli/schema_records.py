@@ -7,11 +7,13 @@ import dataclasses
 import functools
 import types
 import typing
-from typing import Any
+from typing import Annotated, Any
 
-from msgspec import NODEFAULT, Struct
+from msgspec import NODEFAULT, UNSET, Struct, UnsetType
 from msgspec.structs import FieldInfo, fields
-from pydantic import TypeAdapter
+from pydantic import Field, TypeAdapter
+
+OPTIONAL = "optional"  # marks, in the meantime, a field that is written only where it is set
 
 
 def schema_of(record: type[Struct]) -> dict[str, Any]:
@@ -29,12 +31,20 @@ def _stand_in(record: type[Struct]) -> type:
 
 
 def _field(found: FieldInfo) -> tuple[str, Any, Any]:
+    hint = _hint(found.type)
+    extra: dict[str, Any] = {}
+    if found.encode_name != found.name:
+        extra["serialization_alias"] = found.encode_name
     given: dict[str, Any] = {
         key: value
         for key in ("default", "default_factory")
         if (value := getattr(found, key)) is not NODEFAULT
     }
-    return found.name, _hint(found.type), dataclasses.field(**given)
+    if given.get("default") is UNSET:
+        given["default"], extra["json_schema_extra"] = None, {OPTIONAL: True}
+    if extra:
+        hint = Annotated[hint, Field(**extra)]
+    return found.name, hint, dataclasses.field(**given)
 
 
 def _hint(hint: Any) -> Any:
@@ -47,7 +57,7 @@ def _hint(hint: Any) -> Any:
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if origin is None or origin is typing.Literal:
         return hint
-    replaced = tuple(_hint(a) for a in arguments)
+    replaced = tuple(_hint(a) for a in arguments if a is not UnsetType)
     if origin in (typing.Union, types.UnionType):
         return typing.Union[replaced]  # noqa: UP007 - made at run time
     return origin[replaced]

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from botbottle.cli.common import open_session
 from botbottle.cli.context import Context
+from botbottle.cli.documents.bottles import Held, Status, StatusBudget, StatusRow
 from botbottle.cli.ordered import Former, former_of, today
 from botbottle.errors import BBError, Exit
 from botbottle.ui.visible import visible
@@ -49,7 +50,7 @@ def register(app: typer.Typer) -> None:
             context.err.write(f"bb status: {name} is not declared any more; bb apply removes it\n")
         found = collect(session, declared, former.specs)
         if json_:
-            context.document(project=declared.project.id, bottles=found)
+            context.document(Status(project=declared.project.id, bottles=tuple(found)))
         else:
             context.out.write(table(found))
         return Exit.OK if broken is None else Exit.INVALID
@@ -57,7 +58,7 @@ def register(app: typer.Typer) -> None:
 
 def collect(
     session: Session, declared: Declared, former: Sequence[BottleSpec] = ()
-) -> list[dict[str, Any]]:
+) -> list[StatusRow]:
     """One row a declared bottle, by name, and one for each that was (``former``) and is there."""
     facts = session.facts(declared)
     observed = session.observe(declared, facts)
@@ -71,18 +72,18 @@ def collect(
     specs = sorted(everyone.bottles, key=lambda b: b.name)
     gone = {b.name for b in former}
     rows = [row(b, states[b.name], observed, made, session) for b in specs]
-    return [undeclared(found) if found["name"] in gone else found for found in rows]
+    return [undeclared(found) if found.name in gone else found for found in rows]
 
 
-def undeclared(found: dict[str, Any]) -> dict[str, Any]:
+def undeclared(found: StatusRow) -> StatusRow:
     """A row of a bottle that is not declared any more: no order on it is lifted before it is."""
-    held = found["held"] and {**found["held"], "way_out": "bb apply removes it"}
-    return {**found, "declared": "no", "held": held}
+    held = found.held and replace(found.held, way_out="bb apply removes it")
+    return replace(found, declared="no", held=held)
 
 
 def row(
     spec: BottleSpec, state: Standing, observed: Observed, made: Plan, session: Session
-) -> dict[str, Any]:
+) -> StatusRow:
     """State as observed, budget as governed, hold as it is now, drift as planned."""
     from botbottle.planner.names import names
 
@@ -90,29 +91,28 @@ def row(
     by_name = {c.name: c for c in observed.containers}
     agent, egress = by_name.get(called.agent), by_name.get(called.egress)
     active = observed.sidecars.get(egress.id) if egress else None
-    return {
-        "name": spec.name,
-        "provider": spec.template,
-        "declared": spec.state,
-        "agent": agent.state if agent else "absent",
-        "sidecar": _sidecar(egress, active),
-        "budget": [
-            {
-                "scope": b.scope,
-                "provider": b.provider,
-                "window": b.window,
-                "spent": b.spent,
-                "limit": b.limit,
-            }
+    held = Held(policy=state.policy, reason=state.message, way_out=state.way_out)
+    return StatusRow(
+        name=spec.name,
+        provider=spec.template,
+        declared=spec.state,
+        agent=agent.state if agent else "absent",
+        sidecar=_sidecar(egress, active),
+        budget=tuple(
+            StatusBudget(
+                scope=b.scope,
+                provider=b.provider,
+                window=b.window,
+                spent=b.spent,
+                limit=b.limit,
+            )
             for b in made.budgets
             if spec.name in b.governs
-        ],
-        "held": None
-        if state.free
-        else {"policy": state.policy, "reason": state.message, "way_out": state.way_out},
-        "pending": sorted({op.id for op in made.ops if op.bottle == spec.name}),
-        "drift": any(c.drift for c in made.changes if c.bottle == spec.name),
-    }
+        ),
+        held=None if state.free else held,
+        pending=tuple(sorted({op.id for op in made.ops if op.bottle == spec.name})),
+        drift=any(c.drift for c in made.changes if c.bottle == spec.name),
+    )
 
 
 def _sidecar(found: ObservedContainer | None, active: Any) -> str:
@@ -125,7 +125,7 @@ def _sidecar(found: ObservedContainer | None, active: Any) -> str:
     return "ready" if active.ready and active.ledger else "refusing"
 
 
-def table(rows: list[dict[str, Any]]) -> str:
+def table(rows: Sequence[StatusRow]) -> str:
     """Aligned text; one line a bottle and one for each hold."""
     if not rows:
         return "No bottle is declared. bb init writes a starter.\n"
@@ -136,32 +136,29 @@ def table(rows: list[dict[str, Any]]) -> str:
     holds = [
         line
         for r in rows
-        if r["held"]
-        for line in (
-            f"{r['name']} is held: {r['held']['reason']}",
-            f"  way out: {r['held']['way_out']}",
-        )
+        if r.held
+        for line in (f"{r.name} is held: {r.held.reason}", f"  way out: {r.held.way_out}")
     ]
     return "".join(f"{visible(line.rstrip())}\n" for line in (*lines, *holds))
 
 
-def _cells(found: dict[str, Any]) -> tuple[str, str, str, str, str]:
-    budget = ", ".join(map(_budget, found["budget"]))
-    return found["name"], found["agent"], found["sidecar"], budget or "-", _mark(found)
+def _cells(found: StatusRow) -> tuple[str, str, str, str, str]:
+    budget = ", ".join(map(_budget, found.budget))
+    return found.name, found.agent, found.sidecar, budget or "-", _mark(found)
 
 
-def _budget(pool: dict[str, Any]) -> str:
-    window = f"/{pool['window']}" if pool["window"] else ""
-    return f"{pool['spent']:,}/{pool['limit']:,}{window} {pool['provider']}"
+def _budget(pool: StatusBudget) -> str:
+    window = f"/{pool.window}" if pool.window else ""
+    return f"{pool.spent:,}/{pool.limit:,}{window} {pool.provider}"
 
 
-def _mark(found: dict[str, Any]) -> str:
+def _mark(found: StatusRow) -> str:
     """What stands out: a hold, drift, or edits that nobody applied yet."""
-    held = found["held"]["policy"] if found["held"] else ""
-    if found["declared"] == "no":
+    held = found.held.policy if found.held else ""
+    if found.declared == "no":
         return "! " + ", ".join(filter(None, ("not declared any more", held)))
     if held:
         return f"! {held}"
-    if found["drift"]:
+    if found.drift:
         return "~ drift"
-    return "~ not applied yet" if found["pending"] else ""
+    return "~ not applied yet" if found.pending else ""

@@ -91,18 +91,22 @@ class Task(Struct, frozen=True):
             return
         failed = result.failed if result else ()
         left = result.not_started if result else ()
+        from botbottle.cli.documents.runs import FailedOp, LeftOp, Outcome
+
         self.machine.document(
-            verb=self.verb,
-            project=plan.project,
-            digest=plan.digest,
-            outcome=outcome,
-            done=[op.id for op in (result.done if result else ())],
-            failed=[
-                {"op": f.op.id, "code": f.error.code, "message": str(f.error), "hint": f.error.hint}
-                for f in failed
-            ],
-            not_started=[{"op": n.op.id, "why": n.why, "by": n.by} for n in left],
-            seconds=round(result.seconds, 3) if result else 0.0,
+            Outcome(
+                verb=self.verb,
+                project=plan.project,
+                digest=plan.digest,
+                outcome=outcome,
+                done=tuple(op.id for op in (result.done if result else ())),
+                failed=tuple(
+                    FailedOp(op=f.op.id, code=f.error.code, message=str(f.error), hint=f.error.hint)
+                    for f in failed
+                ),
+                not_started=tuple(LeftOp(op=n.op.id, why=n.why, by=n.by) for n in left),
+                seconds=round(result.seconds, 3) if result else 0.0,
+            )
         )
         with self.read_or_told(f"the outcome is: {outcome}"):
             self.machine.out.flush()

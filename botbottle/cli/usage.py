@@ -8,6 +8,7 @@ import re
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from msgspec import to_builtins
 
 from botbottle.cli.common import load_declared, open_session
 from botbottle.cli.context import Context
@@ -16,6 +17,7 @@ from botbottle.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from botbottle.cli.documents.spending import UsageGroup
     from botbottle.ledger.api import Group
     from botbottle.ledger.records import UsageRow
 
@@ -123,25 +125,28 @@ def _counts(name: str, settings: Any) -> bool:
     return bool(rule.get(name, True))
 
 
-def _wire(groups: Sequence[str], found: UsageRow) -> dict[str, Any]:
-    tokens = {c: getattr(found.tokens, c) for c in CLASSES}
-    keys = dict(zip(groups, found.keys, strict=True))
-    return {
+def _group(groups: Sequence[str], found: UsageRow) -> UsageGroup:
+    from botbottle.cli.documents.spending import UsageGroup
+
+    keys: dict[str, Any] = dict(zip(groups, found.keys, strict=True))
+    return UsageGroup(
         **keys,
-        **tokens,
-        "total": found.tokens.total,
-        "counted": found.counted,
-        "requests": found.requests,
-        "partial": found.partial,
-        "estimated": found.estimated,
-    }
+        **{c: getattr(found.tokens, c) for c in CLASSES},
+        total=found.tokens.total,
+        counted=found.counted,
+        requests=found.requests,
+        partial=found.partial,
+        estimated=found.estimated,
+    )
 
 
 def write_json(
     context: Context, groups: Sequence[str], rows: Sequence[UsageRow], counted: list[str]
 ) -> None:
-    wired = [_wire(groups, r) for r in rows]
-    context.document(by=list(groups), budgets_count=counted, rows=wired)
+    from botbottle.cli.documents.spending import Usage
+
+    sums = tuple(_group(groups, r) for r in rows)
+    context.document(Usage(by=tuple(groups), budgets_count=tuple(counted), rows=sums))
 
 
 def write_otel(context: Context, rows: Sequence[UsageRow], hours: Sequence[UsageRow]) -> None:
@@ -166,7 +171,7 @@ def write_csv(context: Context, groups: Sequence[str], rows: Sequence[UsageRow])
     )
     writer.writeheader()
     for row in rows:
-        wired = _wire(groups, row)
+        wired = to_builtins(_group(groups, row))
         writer.writerow({k: _cell(v) if k in groups else v for k, v in wired.items()})
 
 

@@ -16,7 +16,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "usage": ("usage", "Tokens spent, by bottle, provider, model or day."),
     "attach": ("attach", "Open the agent of a running bottle in this terminal."),
     "logs": ("logs", "Output of a bottle's agent or sidecar."),
-    "denials": ("denials", "What a bottle's sidecar refused, and why."),
+    "denials": ("denials", "What sidecars refused, and why."),
     "findings": ("findings", "What leak and injection detection saw."),
     "routes": ("routes", "Active routes; suggestions from what was refused."),
     "proposals": ("proposals", "What bottles ask an operator for: list, approve, reject."),

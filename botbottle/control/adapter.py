@@ -45,6 +45,14 @@ class ControlClient(Struct, frozen=True):
             for reply in ask_all(control_dirs, SOCKET, {"op": "status"}, TIMEOUT)
         ]
 
+    def denials(self, control_dirs: Sequence[str], limit: int) -> list[list[dict[str, Any]] | None]:
+        """The last denials of each, in order, oldest first; None where there is no answer."""
+        asked = {"op": "denials", "limit": limit}
+        return [
+            _part(reply, "denials", answers.denials, None)
+            for reply in ask_all(control_dirs, SOCKET, asked, TIMEOUT)
+        ]
+
     def cut(self, control_dirs: Sequence[str], message: str) -> list[BBError | None]:
         """Stop all traffic of each; what went wrong, in order. Where nobody listens nothing
         passes, so that is no failure."""

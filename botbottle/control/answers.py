@@ -13,7 +13,7 @@ from botbottle.model.sidecar_config import SidecarConfig, from_wire
 
 PREFLIGHT = ("off", "estimate", "exact")
 LATEST = 2**33  # seconds since 1970 that a clock may show
-_TEXTS = ("code", "host", "method", "path", "reason", "remedy")
+_TEXTS = ("code", "event", "failure", "host", "id", "method", "path", "reason", "remedy")
 
 
 def part[T](reply: Mapping[str, Any], name: str, read: Callable[[Any], T]) -> T:

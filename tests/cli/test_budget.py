@@ -38,7 +38,7 @@ def test_a_budget_whose_window_ends_first_is_never_used_up() -> None:
     fast = Pool("global", "claude", "day", 1000, 0, burn=1.0, resets_at=DAY)
     endless = Pool("global", "claude", "", 1000, 0, burn=0.001)
     spent = Pool("global", "claude", "", 1000, 1000, burn=1.0)
-    found = [pool_row(p, 0.0)["exhausted_in"] for p in (slow, fast, endless, spent)]
+    found = [pool_row(p, 0.0).exhausted_in for p in (slow, fast, endless, spent)]
     assert found == [None, 1000, 1_000_000, 0]
 
 

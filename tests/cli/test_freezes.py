@@ -37,10 +37,10 @@ def test_size_and_a_missing_image_are_shown() -> None:
     }
     doomed = {OLD.image: "retention-age"}
     rows = [row(f, images, {"p/web"}, doomed) for f in (NEW, OLD, OTHER)]
-    assert [r["retention"] for r in rows] == [None, "retention-age", None]
-    assert [r["size"] for r in rows] == [5_000_000, 5_000_000, None]
-    assert [r["own"] for r in rows] == [1_200_000, None, None]
-    assert rows[0]["budget"] == [{"scope": "global", "spent": 7}] and rows[1]["budget"] == []
+    assert [r.retention for r in rows] == [None, "retention-age", None]
+    assert [r.size for r in rows] == [5_000_000, 5_000_000, None]
+    assert [r.own for r in rows] == [1_200_000, None, None]
+    assert rows[0].budget == ({"scope": "global", "spent": 7},) and rows[1].budget == ()
     text = table(rows)
     assert "web  5 MB  1.2 MB own  frozen" in text
     assert "web  5 MB  volumes not copied" in text
@@ -48,9 +48,9 @@ def test_size_and_a_missing_image_are_shown() -> None:
     assert "api  missing  volumes not copied  not frozen now" in text
 
 
-@pytest.mark.parametrize("text", ["", "{", "7", '{"a": 1}'])
+@pytest.mark.parametrize("text", ["", "{", "7", '{"a": 1}', "[7]"])
 def test_a_label_of_somebody_elses_making_is_no_position(text: str) -> None:
-    assert position(ObservedImage("i", (), {labels.BUDGET: text})) == []
+    assert position(ObservedImage("i", (), {labels.BUDGET: text})) == ()
 
 
 @pytest.mark.parametrize(("text", "seconds"), [("12h", 43200), ("30d", 2592000), ("1w", 604800)])

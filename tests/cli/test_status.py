@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from botbottle.cli.documents.bottles import StatusRow
 from botbottle.cli.status import row, table
 from botbottle.model.bottle import BottleSpec, Limit, Route, Scope
 from botbottle.model.ledger_view import HoldRecord
@@ -15,7 +16,7 @@ from botbottle.planner.plan import states_of
 from tests.support.worlds import FACTS, World, bottle, declared
 
 
-def shown(world: World, spec: BottleSpec) -> dict[str, Any]:
+def shown(world: World, spec: BottleSpec) -> StatusRow:
     session: Any = SimpleNamespace(paths=FACTS.paths)
     want = declared(spec)
     state = states_of(want, world.view)[spec.name]
@@ -31,7 +32,7 @@ def world() -> World:
 
 def test_a_bottle_as_declared_has_no_mark(world: World) -> None:
     found = shown(world, bottle("web"))
-    assert (found["agent"], found["sidecar"]) == ("running", "ready")
+    assert (found.agent, found.sidecar) == ("running", "ready")
     assert table([found]).splitlines()[1].split() == [
         "web",
         "running",
@@ -46,19 +47,19 @@ def test_a_budget_says_of_which_window_it_is() -> None:
     world = World()
     world.converge(declared(daily))
     found = shown(world, daily)
-    assert found["budget"][0]["window"] == "day" and "0/1,000/day claude" in table([found])
+    assert found.budget[0].window == "day" and "0/1,000/day claude" in table([found])
 
 
 def test_what_somebody_stopped_is_drift_and_has_its_own_state(world: World) -> None:
     world.set(world.by_kind("egress")[0], state="exited")
     found = shown(world, bottle("web"))
-    assert found["sidecar"] == "exited" and found["drift"] and found["pending"]
+    assert found.sidecar == "exited" and found.drift and found.pending
     assert "~ drift" in table([found])
 
 
 def test_an_edit_is_no_drift(world: World) -> None:
     found = shown(world, bottle("web", routes=(Route("new.example"),)))
-    assert not found["drift"] and found["pending"]
+    assert not found.drift and found.pending
     assert "~ not applied yet" in table([found]) and "drift" not in table([found])
 
 
@@ -85,4 +86,4 @@ def test_what_holds_a_bottle_now_is_told_also_when_the_next_apply_would_free_it(
     raised = bottle(scopes=(Scope("agent", scope, (Limit("claude", 9000),)),))
     assert not world.plan(declared(raised)).held, "an approved apply would free it"
     found = shown(world, raised)
-    assert found["held"]["policy"] == "cutoff" and scope in found["held"]["way_out"]
+    assert found.held and found.held.policy == "cutoff" and scope in found.held.way_out

@@ -8,6 +8,9 @@ from typing import Any
 import pytest
 
 from botbottle.cli import denials, findings, logs, outcome, proposals, status
+from botbottle.cli.documents.bottles import Held, StatusRow
+from botbottle.cli.documents.records import Found
+from botbottle.cli.documents.refusals import Denied
 from botbottle.ledger.records import Proposal
 from botbottle.watch.log import line_of
 from tests.cli.fakes import Terminal, context
@@ -25,19 +28,31 @@ def proposal() -> Proposal:
     return Proposal(**{n: known.get(n, "") for n in names})  # type: ignore[arg-type]
 
 
-def row(reason: str) -> dict[str, Any]:
-    held = {"policy": "cutoff", "reason": reason, "way_out": reason}
-    return {
-        "name": "web", "agent": "running", "sidecar": "ready", "budget": [], "held": held,
-        "declared": "yes", "drift": False, "pending": [],
-    }  # fmt: skip
+def row(reason: str) -> StatusRow:
+    return StatusRow(
+        name="web", provider="claude", agent="running", sidecar="ready", budget=(),
+        held=Held(policy="cutoff", reason=reason, way_out=reason),
+        declared="started", drift=False, pending=(),
+    )  # fmt: skip
+
+
+def finding() -> Found:
+    data = {"place": EVIL}
+    return Found(bottle="web", id=1, account="p/web", at=1.0, kind="finding", data=data)
+
+
+def refused() -> Denied:
+    told = {"at": 1, "host": "a", "path": f"/{EVIL}", "reason": EVIL, "remedy": EVIL}
+    return denials.denied("web", told)
 
 
 @pytest.mark.parametrize(
     "text",
     [
-        denials.line({"at": 1, "host": "a", "path": f"/{EVIL}", "reason": EVIL, "remedy": EVIL}),
-        findings.line({"at": 1.0, "data": {"place": EVIL}}),
+        denials.line(refused()),
+        denials.line(refused(), named=True),
+        findings.line(finding()),
+        findings.line(finding(), named=True),
         proposals.line(proposal(), 0.0),
         line_of({"event": "failed", "message": EVIL}) + "\n",
         outcome._group("failed", [EVIL]),

@@ -6,6 +6,7 @@ import io
 import re
 from pathlib import Path
 
+from botbottle.cli.context import Context
 from botbottle.cli.explain import explain_query
 from botbottle.load.removed import REMOVED, ROUTE
 from botbottle.model.manifest_agent import AgentFile
@@ -38,5 +39,5 @@ def test_every_removed_key_is_documented() -> None:
 def test_the_printed_example_is_what_bb_prints() -> None:
     out = io.StringIO()
     home = ROOT / "examples/.bot-bottle"
-    explain_query("developer.budget", home, home, False, out, io.StringIO())
+    explain_query("developer.budget", Context(home, home, out=out), as_json=False)
     assert out.getvalue() in TEXT

@@ -1,0 +1,102 @@
+"""Documents about bottles: what is declared, what is there, where a value comes from."""
+
+from __future__ import annotations
+
+from msgspec import UNSET, Struct, UnsetType
+
+
+class StatusBudget(Struct, frozen=True, kw_only=True):
+    """A pool that governs the bottle."""
+
+    scope: str
+    provider: str
+    window: str
+    spent: int
+    limit: int
+
+
+class Held(Struct, frozen=True, kw_only=True):
+    """What holds a bottle back, and the command that lifts it."""
+
+    policy: str
+    reason: str
+    way_out: str
+
+
+class StatusRow(Struct, frozen=True, kw_only=True):
+    """One bottle. ``declared``: the state that is wanted, ``no`` for one that is not declared any
+    more; ``agent``: the container's state, or ``absent``; ``pending``: ids of the operations that
+    a plan has for it; ``drift``: whether somebody else changed what was applied."""
+
+    name: str
+    provider: str
+    declared: str
+    agent: str
+    sidecar: str
+    budget: tuple[StatusBudget, ...]
+    held: Held | None
+    pending: tuple[str, ...]
+    drift: bool
+
+
+class Status(Struct, frozen=True, kw_only=True):
+    """Output of bb status --json: bottles by name."""
+
+    project: str
+    bottles: tuple[StatusRow, ...]
+
+
+class ListRow(Struct, frozen=True, kw_only=True):
+    """A declared thing. ``active`` maps instances to container states; null: unknown."""
+
+    kind: str
+    name: str
+    layer: str
+    file: str
+    active: dict[str, str] | None = None
+
+
+class Listing(Struct, frozen=True, kw_only=True):
+    """Output of bb list --json: agents, then bottles."""
+
+    rows: tuple[ListRow, ...]
+
+
+class Place(Struct, frozen=True, kw_only=True):
+    """Where a value is written; ``file`` is empty and ``line`` 0 for a default. ``value`` is given
+    for what was overridden."""
+
+    layer: str
+    file: str
+    line: int
+    column: int
+    value: str | UnsetType = UNSET
+
+
+class Value(Struct, frozen=True, kw_only=True):
+    """One effective value, with the place that won and those that lost."""
+
+    path: str
+    value: str
+    winner: Place
+    overridden: tuple[Place, ...]
+
+
+class Explanation(Struct, frozen=True, kw_only=True):
+    """Output of bb explain --json."""
+
+    bottle: str
+    values: tuple[Value, ...]
+
+
+class Info(Struct, frozen=True, kw_only=True):
+    """Output of bb info --json: every effective value of one bottle."""
+
+    bottle: str
+    agent: str
+    project: str
+    layer: str
+    ancestry: tuple[str, ...]
+    scopes: tuple[str, ...]
+    prompt_characters: int
+    values: tuple[Value, ...]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 from botbottle.model.bottle import Settings
 from botbottle.model.usage import Tokens
@@ -26,7 +27,13 @@ def counted(tokens: Tokens, classes: Sequence[str]) -> int:
     """Tokens of ``classes`` (empty: all). Raises ValueError for an unknown class."""
     if not classes:
         return tokens.total
+    return sum([getattr(tokens, name) for name in _summed(tuple(classes))])
+
+
+@lru_cache(maxsize=64)
+def _summed(classes: tuple[str, ...]) -> tuple[str, ...]:
+    """The fields that are added up."""
     unknown = set(classes) - set(CLASSES)
     if unknown:
         raise ValueError(f"unknown token classes {sorted(unknown)}")
-    return sum(int(getattr(tokens, name)) for name in {*classes, "output"})
+    return tuple(sorted({*classes, "output"}))

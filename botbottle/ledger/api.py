@@ -69,6 +69,10 @@ class Upkeep(Protocol):
     def revision(self) -> int:
         """Cheap: grows with every change of accounts, limits and holds (never with usage)."""
 
+    def found(self) -> int:
+        """The revision that the latest transaction found, if it looked, for whoever begins many;
+        -1: ask for it."""
+
     def batch(self) -> AbstractContextManager[object]:
         """Join the calls inside in one durable transaction; an exception undoes all."""
 

@@ -19,6 +19,7 @@ class Part:
     where: str
     books: Books
     _checked: int = -1  # the transaction in which the gate last compared the revision
+    _revision: int = -1  # as it was found then; -1: by a transaction that changed it itself
 
     def _revise(self) -> None:
         """Tell every holder of cached limits, holds and accounts that they are stale. Belongs

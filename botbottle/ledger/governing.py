@@ -35,7 +35,6 @@ class Governed(Spending):
 
     _configs: dict[str, Config | None]
     _noted: set[tuple[str, str, Window, str, int]]  # refusals of pools that are written
-    _revision: int = -1
 
     def _states(
         self, config: Config, provider: str, now: float, lease: str = ""
@@ -69,14 +68,15 @@ class Governed(Spending):
         """The account as it is in this transaction."""
         if self._checked != self.db.transactions:
             own = self._checked < 0
-            if not self.books.begin() or own:
+            if not self.books.begin() or own or self._revision < 0:
                 self._compare()
             if own:  # it may yet be undone, and its number be somebody else's then
                 self._revision = -1
             self._checked = self.db.transactions
-        if account not in self._configs:
-            self._configs[account] = self._load_config(account)
-        return self._configs[account]
+        configs = self._configs
+        if account not in configs:
+            configs[account] = self._load_config(account)
+        return configs[account]
 
     def _compare(self) -> None:
         """Somebody has written (others, or this object itself): was it accounts or limits?"""

@@ -178,6 +178,9 @@ class Upkeep(Enforcement):
     def revision(self) -> int:
         return int(self.db.value("SELECT value FROM counter WHERE name = 'revision'"))
 
+    def found(self) -> int:
+        return self._revision if self._checked == self.db.transactions else -1
+
     def batch(self) -> AbstractContextManager[object]:
         return self.db.write()
 

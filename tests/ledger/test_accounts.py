@@ -100,3 +100,26 @@ def test_every_change_that_the_gate_must_know_moves_the_revision(ledger, now):
     assert moved()
     spend(ledger, 1, now)
     assert not moved()
+
+
+def asks(ledger, now):
+    ledger.admit(WEB, "claude", "m", input_tokens=1, allowance=1, now=now)
+    return ledger.found()
+
+
+def test_a_transaction_of_the_gate_tells_the_revision_that_it_found(ledger, second, now):
+    assert ledger.found() == -1, "none was begun"
+    register(second)
+    asks(ledger, now)  # the first one of all reads everything anew and knows nothing before that
+    assert asks(ledger, now) == second.revision()
+    register(second, agent=5)
+    assert asks(ledger, now) == second.revision()
+    ledger.heartbeat(WEB, {}, now=now)
+    assert ledger.found() == -1, "it did not look"
+    ledger.set_limit("global", Limit("claude", 5), by="t")
+    assert ledger.found() == -1, "it changed the revision itself"
+    with ledger.batch():
+        ledger.set_limit("global", Limit("claude", 6), by="t")
+        assert asks(ledger, now) == -1, "it may yet be undone"
+    assert ledger.found() == -1
+    assert asks(ledger, now) == second.revision()

@@ -95,3 +95,38 @@ def test_the_ledger_can_be_used_until_the_new_connection_is_there(
     db.rekey("new")
     assert free == [True]
     assert db._c is made[1] and db.password == "new"
+
+
+def test_beside_batches_the_revision_is_asked_for_only_where_none_of_them_looked(
+    tmp_path: Path,
+) -> None:
+    asked, updated = list[int](), list[int]()
+    told = SimpleNamespace(
+        transactions=0,
+        found=lambda: told.known,
+        known=-1,
+        revision=lambda: asked.append(told.transactions) or 7,
+        accounts=tuple,
+    )
+
+    async def update(names: set[str], failed: object) -> None:
+        updated.append(told.transactions)
+
+    follower = Follower(
+        told, SimpleNamespace(update=update), Probe(tmp_path), lambda event, data: None
+    )
+
+    def look(transactions: int, known: int) -> None:
+        told.transactions, told.known = transactions, known
+        asyncio.run(follower._accounts())
+
+    look(0, -1)
+    assert (asked, updated) == ([0], [0]), "the first look"
+    look(5, 7)
+    assert (asked, updated) == ([0], [0]), "a batch has looked: nothing is new"
+    look(6, 8)
+    assert (asked, updated) == ([0], [0, 6]), "a batch has found a new bottle"
+    look(6, 8)
+    assert asked == [0, 6], "no batch since: what it found is old"
+    look(7, -1)
+    assert asked == [0, 6, 7], "the batch since has not looked"

@@ -27,6 +27,7 @@ class Follower:
     def __init__(self, ledger: Ledger, doors: Doors, probe: Probe, log: Log) -> None:
         self._ledger, self._doors, self._probe, self._log = ledger, doors, probe, log
         self._seen = -1  # revision of the accounts that have their sockets
+        self._begun = 0  # transactions that had begun at the last look
         self._upkeep = 0.0
         self._relieved = 0
         self._complaints: set[str] = set()
@@ -61,8 +62,12 @@ class Follower:
             self._log("password changed", {})
 
     async def _accounts(self) -> None:
-        """Keep the sockets equal to the accounts."""
-        revision = self._ledger.revision()
+        """Keep the sockets equal to the accounts. Batches since the last look have looked, too."""
+        begun, revision = self._ledger.transactions, -1
+        if begun != self._begun:
+            self._begun, revision = begun, self._ledger.found()
+        if revision < 0:
+            revision = self._ledger.revision()
         if revision != self._seen:
             self._seen = revision
             await self._doors.update({a.name for a in self._ledger.accounts()}, self._failed)

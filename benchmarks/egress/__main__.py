@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import frame
-from benchmarks.egress import held, lag, peers, reload, starting
+from benchmarks.egress import held, lag, peers, reload, starting, uploads
 from benchmarks.egress.subjects import ROOT, Subject, certificate, mitmdump, sidecar
 
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "5"))
@@ -175,6 +175,7 @@ def extras(ours: Subject, upstream: int, rules: str) -> dict[str, Callable[[], d
         lag.NAME: lambda: lag.measure(ours, upstream),
         held.NAME: lambda: held.measure(rules),
         reload.NAME: lambda: reload.measure(ours, upstream),
+        uploads.NAME: lambda: uploads.measure({ours.name: ours}, upstream),
         starting.NAME: lambda: starting.measure(rules),
     }
 

@@ -39,23 +39,30 @@ class Upstream(asyncio.Protocol):
 
     def __init__(self) -> None:
         self._buffer = b""
+        self._owed, self._path = 0, b""  # bytes of a body that are to come, and what it is for
         self._transport: Any = None
 
     def connection_made(self, transport: Any) -> None:
         self._transport = transport
 
     def data_received(self, data: bytes) -> None:
+        if self._owed:
+            came = min(self._owed, len(data))
+            self._owed, data = self._owed - came, data[came:]
+            if self._owed:
+                return
+            self._answer(self._path)
         self._buffer += data
-        while b"\r\n\r\n" in self._buffer:
+        while not self._owed and b"\r\n\r\n" in self._buffer:
             head, _, rest = self._buffer.partition(b"\r\n\r\n")
             size = 0
             for line in head.split(b"\r\n")[1:]:
                 if line.lower().startswith(b"content-length:"):
                     size = int(line.partition(b":")[2])
-            if len(rest) < size:
-                return
+            self._path, self._owed = head.split(b" ", 2)[1], max(0, size - len(rest))
             self._buffer = rest[size:]
-            self._answer(head.split(b" ", 2)[1])
+            if not self._owed:
+                self._answer(self._path)
 
     def _answer(self, path: bytes) -> None:
         if b"?sse/" in path:

@@ -14,8 +14,9 @@ from botbottle.model.approval import Approval
 from botbottle.model.route import Dlp, Match, OnMatch, Route
 from botbottle.sidecar.egress.allowed import APPROVED_SECONDS, Approvals
 from botbottle.sidecar.egress.gate import Ledger
+from botbottle.sidecar.egress.passing import Passing, UploadRefused
 from botbottle.sidecar.egress.scan import Judgement, OutboundScan, Outgoing
-from botbottle.sidecar.egress.upload import Upload, UploadRefused
+from botbottle.sidecar.egress.upload import Upload
 from tests.sidecar_egress.raw_client import code_of, exchange, get, reached
 from tests.sidecar_egress.rig import EXAMPLE, Rig, until
 
@@ -68,8 +69,6 @@ def judge(
 
 def passed(through: Any, body: bytes) -> bytes:
     """What leaves of a body: fed in one piece, then ended."""
-    if hasattr(through, "feed"):
-        return b"".join(through.feed(body) + through.finish())
     return b"".join(through(body) + through(b""))
 
 
@@ -206,7 +205,7 @@ def test_an_upload_in_passing_goes_by_the_same_list() -> None:
             SCANNER, frozenset({"token_patterns", "known_secrets"}),
             lambda found: approvals.marked(SCANNER, where, found), seen.extend,
         )  # fmt: skip
-        out = passed(upload, body)
+        out = passed(Passing(upload), body)
         assert [f.allowed for f in seen] == ["the route: fixture, until 2027-01-31"]
         return out
 

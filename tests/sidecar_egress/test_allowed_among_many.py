@@ -14,8 +14,9 @@ from botbottle.model.route import OnMatch
 from botbottle.sidecar.egress.allowed import Approvals
 from botbottle.sidecar.egress.gate import Ledger
 from botbottle.sidecar.egress.grpc import Conversation
+from botbottle.sidecar.egress.passing import Passing, UploadRefused
 from botbottle.sidecar.egress.scan import MOST_SHOWN, Judgement, OutboundScan, Outgoing, in_target
-from botbottle.sidecar.egress.upload import Upload, UploadRefused
+from botbottle.sidecar.egress.upload import Upload
 from tests.sidecar_egress.test_allowed import (
     KEY,
     LAST_DAY,
@@ -82,7 +83,7 @@ def test_copies_of_an_approved_value_let_no_other_pass_on_its_way(
             PATIENT, frozenset({"token_patterns", "known_secrets"}),
             lambda found: approvals.marked(PATIENT, listed, found), lambda _found: None,
         )  # fmt: skip
-        return passed(through, framed)
+        return passed(Passing(through), framed)
 
     assert left(f"{TOKEN} " * 200).endswith(f"{TOKEN} ".encode())
     with pytest.raises(UploadRefused):

@@ -103,7 +103,8 @@ def test_a_stage_that_fails_before_sending_lets_nothing_out(
     assert "sk-text" not in inside.output.getvalue()
 
 
-SOCKET_HOOKS = {"websocket_message", "websocket_end", "error"}  # not on an ordinary request's way
+# Not on an ordinary request's way; "judge": see test_passing.
+SOCKET_HOOKS = {"websocket_message", "websocket_end", "error", "judge"}
 
 
 @pytest.mark.parametrize("name", sorted({h.__name__ for h in hooks.HOOKS.values()} - SOCKET_HOOKS))

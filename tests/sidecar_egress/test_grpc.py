@@ -22,7 +22,7 @@ from botbottle.sidecar.egress.grpc import (
     Conversation,
     is_grpc,
 )
-from botbottle.sidecar.egress.upload import UploadRefused
+from botbottle.sidecar.egress.passing import Passing, UploadRefused
 
 SECRET = b"real-secret-value-0123"
 SCANNER = Scanner({"T": SECRET}, key=b"k")
@@ -36,8 +36,8 @@ def framed(text: bytes, flag: int = 0) -> bytes:
     return bytes([flag]) + len(text).to_bytes(4) + text
 
 
-def conversation(scanner: Scanner = SCANNER) -> Conversation:
-    return Conversation(scanner, OUTBOUND, tuple, lambda found: None)
+def conversation(scanner: Scanner = SCANNER) -> Passing:
+    return Passing(Conversation(scanner, OUTBOUND, tuple, lambda found: None))
 
 
 @settings(max_examples=60, deadline=None)
@@ -48,10 +48,10 @@ def test_whole_messages_leave_at_once_however_they_arrive(texts: list[bytes], si
     for start in range(0, len(body), size):
         chunk = body[start : start + size]
         given_ += len(chunk)
-        left += b"".join(talk.feed(chunk))
+        left += b"".join(talk(chunk))
         whole = [b"".join(map(framed, texts[:n])) for n in range(len(texts) + 1)]
         assert left == max((w for w in whole if len(w) <= given_), key=len)
-    assert left + b"".join(talk.finish()) == body
+    assert left + b"".join(talk(b"")) == body
 
 
 @settings(max_examples=60, deadline=None)
@@ -61,7 +61,7 @@ def test_a_secret_in_two_messages_never_leaves_whole(at: int, before: bytes, siz
     talk, left = conversation(), b""
     with pytest.raises(UploadRefused) as refused:
         for start in range(0, len(body), size):
-            left += b"".join(talk.feed(body[start : start + size]))
+            left += b"".join(talk(body[start : start + size]))
     assert refused.value.denial.code == "dlp"
     assert (framed(before) + framed(SECRET[:at])).startswith(left)
 
@@ -78,7 +78,7 @@ def test_a_secret_in_two_messages_never_leaves_whole(at: int, before: bytes, siz
 )
 def test_what_cannot_be_judged_or_holds_a_secret_is_refused(sent: bytes, code: str) -> None:
     with pytest.raises(UploadRefused) as refused:
-        conversation().feed(sent)
+        conversation()(sent)
     assert refused.value.denial.code == code
 
 
@@ -97,11 +97,11 @@ def test_what_was_judged_ahead_is_judged_anew_when_a_secret_is_delivered(
     before, text = SECRET[: -1 if at == 0 else 0], bytearray(b"x y " * (LARGE // 4))
     text[at : at + len(SECRET) - len(before)] = SECRET[len(before) :]
     talk, rest = conversation(NONE), framed(bytes(text))
-    left = b"".join(talk.feed(framed(before) + rest[:-7]))
+    left = b"".join(talk(framed(before) + rest[:-7]))
     assert left == framed(before)
     if renewed:
         talk.renew(SCANNER)
-    last = partial(talk.feed, rest[-7:]) if whole else talk.finish
+    last = partial(talk, rest[-7:]) if whole else partial(talk, b"")
     if renewed:
         with pytest.raises(UploadRefused):
             last()
@@ -110,48 +110,64 @@ def test_what_was_judged_ahead_is_judged_anew_when_a_secret_is_delivered(
 
 
 def test_being_judged_anew_costs_nothing_of_what_may_be_looked_at() -> None:
-    talk = conversation(NONE)
     body = framed(b"x y " * (LARGE // 4))
-    talk.feed(body[:-1])
+    inner = Conversation(NONE, OUTBOUND, tuple, lambda found: None)
+    talk = Passing(inner)
+    talk(body[:-1])
     for _ in range(FREE // LARGE * 4):
         talk.renew(Scanner({}, key=b"k"))
-        talk._look_ahead()
-    assert b"".join(talk.feed(body[-1:])) == body
+        inner.judge_anew()
+    assert b"".join(talk(body[-1:])) == body
 
 
 def test_a_rest_that_is_no_whole_message_is_judged_before_it_leaves() -> None:
     talk = conversation()
-    assert talk.feed(framed(b"0123456789")[:9]) == []
-    assert talk.finish() == [framed(b"0123456789")[:9]]
+    assert talk(framed(b"0123456789")[:9]) == []
+    assert talk(b"") == [framed(b"0123456789")[:9]]
     talk = conversation()
-    assert talk.feed(framed(SECRET + b"....")[:-2]) == []
+    assert talk(framed(SECRET + b"....")[:-2]) == []
     with pytest.raises(UploadRefused):
-        talk.finish()
+        talk(b"")
 
 
 class Counting(Scanner):
-    """A scanner that knows how much it was given, scan by scan."""
+    """A scanner that knows how much it was given, scan by scan; glances apart."""
 
     def __init__(self) -> None:
         super().__init__({"T": SECRET}, key=b"k")
         self.sizes: list[int] = []
+        self.glances: list[int] = []
+        self.own = self.limits
 
     def scan(self, surface: Buffer, location: str = "body", **options: Any) -> tuple[Finding, ...]:
-        self.sizes.append(len(surface))
+        (self.sizes if self.limits is self.own else self.glances).append(len(surface))
         return super().scan(surface, location, **options)
 
 
 def test_messages_of_one_chunk_are_judged_together_and_empty_ones_not_at_all() -> None:
     scanner = Counting()
     talk = conversation(scanner)
-    talk.feed(framed(b"x" * 100) * 100)
+    talk(framed(b"x" * 100) * 100)
     assert scanner.sizes == [10_000]
-    assert talk.feed(framed(b"") * 100) == [framed(b"") * 100]
+    assert talk(framed(b"") * 100) == [framed(b"") * 100]
     for _ in range(100):
-        assert talk.feed(framed(b"")) == [framed(b"")]
+        assert talk(framed(b"")) == [framed(b"")]
     assert scanner.sizes == [10_000]
-    talk.feed(framed(b"more"))
-    assert scanner.sizes == [10_000, 10_004]
+    talk(framed(b"more"))
+    assert [*scanner.sizes, *scanner.glances] == [10_000, 10_004, 10_004], "a glance was too little"
+    for _ in range(50):
+        talk(framed(b"more"))
+    assert len(scanner.sizes) == 52 and len(scanner.glances) == 1, "so it is not tried again soon"
+
+
+def test_a_little_text_is_looked_at_once_under_the_bounds_of_a_glance() -> None:
+    scanner = Counting()
+    talk = conversation(scanner)
+    for at in range(400):
+        talk(framed(b"word number %d of these, " % at))
+    assert scanner.sizes == [] and len(scanner.glances) == 400
+    talk(framed(b"a large one has these words. " * 200))
+    assert len(scanner.sizes) == 1 and len(scanner.glances) == 400
 
 
 def test_judging_tiny_messages_is_bounded_by_what_arrives() -> None:
@@ -160,21 +176,22 @@ def test_judging_tiny_messages_is_bounded_by_what_arrives() -> None:
     with pytest.raises(UploadRefused) as refused:
         for _ in range(20_000):
             received += 6
-            talk.feed(framed(b"x"))
+            talk(framed(b"x"))
     assert refused.value.denial.code == "dlp"
     assert sum(scanner.sizes) <= FREE + TIMES * received
     # The control: messages of an ordinary size go on for ever.
-    talk = conversation()
-    talk._texts.allowance = TIMES * 1024
+    inner = Conversation(SCANNER, OUTBOUND, tuple, lambda found: None)
+    inner._texts.allowance = TIMES * 1024
+    talk = Passing(inner)
     for _ in range(2000):
-        talk.feed(framed(b"%50d" % 1))
+        talk(framed(b"%50d" % 1))
 
 
 def test_a_large_message_is_judged_in_steps_and_leaves_whole() -> None:
     scanner = Counting()
     talk = conversation(scanner)
     body = framed(b"ordinary text, nobody's secret. " * 30_000)
-    left = [out for at in range(0, len(body), 50_000) for out in talk.feed(body[at : at + 50_000])]
+    left = [out for at in range(0, len(body), 50_000) for out in talk(body[at : at + 50_000])]
     assert left == [body]
     assert len(scanner.sizes) > 10
     assert max(scanner.sizes) <= SLICE + 2 * AROUND
@@ -188,7 +205,7 @@ def test_a_secret_anywhere_in_a_large_message_keeps_all_of_it(at: int, size: int
     talk, left = conversation(), b""
     with pytest.raises(UploadRefused):
         for start in range(0, len(body), size):
-            left += b"".join(talk.feed(body[start : start + size]))
+            left += b"".join(talk(body[start : start + size]))
     assert left == b""
 
 
@@ -198,21 +215,21 @@ def test_a_finding_that_may_pass_is_reported_once() -> None:
     def allow(found: Iterable[Finding]) -> tuple[Finding, ...]:
         return tuple(replace(f, allowed="a test") for f in found)
 
-    talk = Conversation(SCANNER, OUTBOUND, allow, told.extend)
+    talk = Passing(Conversation(SCANNER, OUTBOUND, allow, told.extend))
     for _ in range(50):
-        talk.feed(framed(b"note " + SECRET.hex().encode() + b" " + SECRET + b" "))
+        talk(framed(b"note " + SECRET.hex().encode() + b" " + SECRET + b" "))
     marks = [(f.rule, f.location, f.fingerprint) for f in told]
     assert len(marks) == len(set(marks)) > 0
 
 
 def test_a_rest_shorter_than_a_prefix_is_judged() -> None:
     talk = conversation()
-    talk.feed(framed(SECRET[:-3]))
-    assert talk.feed(b"\0\0") == []
+    talk(framed(SECRET[:-3]))
+    assert talk(b"\0\0") == []
     talk = conversation()
-    talk.feed(framed(SECRET[:-3]) + SECRET[-3:])
+    talk(framed(SECRET[:-3]) + SECRET[-3:])
     with pytest.raises(UploadRefused):
-        talk.finish()
+        talk(b"")
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,8 @@ import zstandard
 
 from botbottle.dlp import OUTBOUND, Finding, Limits, Scanner
 from botbottle.sidecar.egress.opened import AT_ONCE, BEGINNINGS, DEPTH
-from botbottle.sidecar.egress.upload import Passing, Upload, UploadRefused
+from botbottle.sidecar.egress.passing import Passing, UploadRefused
+from botbottle.sidecar.egress.upload import Upload
 
 SECRET = b"q7Zr2Kx9VbT4mPw8Ld3HsNf6YcJg1XeA5uRk0QzM"
 LATER = b"Ww3nJ8sLq0Zb5Xc7Rf2Tg9Vh4Yk6Mp1Dd0Ee8Aa7"
@@ -154,13 +155,13 @@ def test_a_value_that_is_delivered_on_the_way_is_looked_for_in_what_has_not_left
     fresh = Scanner({"T": LATER}, key=b"k", limits=LIMITS)
 
     def refused(stop: int) -> bool:
-        upload = Upload(SCANNER, OUTBOUND, tuple, lambda found: None)
-        upload.feed(body[:stop])
+        upload = Passing(Upload(SCANNER, OUTBOUND, tuple, lambda found: None))
+        upload(body[:stop])
         assert upload.kept
         upload.renew(fresh)
         try:
-            upload.feed(body[stop:])
-            upload.finish()
+            upload(body[stop:])
+            upload(b"")
         except UploadRefused as told:
             return told.denial.reason.startswith("known_secret/plain/T")
         return False

@@ -15,8 +15,9 @@ from botbottle.dlp import OUTBOUND, Scanner
 from botbottle.model.route import Auth, Dlp, Route
 from botbottle.sidecar.egress import frames, room
 from botbottle.sidecar.egress.grpc import Conversation
+from botbottle.sidecar.egress.passing import Passing
 from botbottle.sidecar.egress.room import Room
-from botbottle.sidecar.egress.upload import Passing, Upload
+from botbottle.sidecar.egress.upload import Upload
 from tests.sidecar_egress.inside import SECRET, Inside
 from tests.sidecar_egress.raw_client import code_of, get, read
 from tests.sidecar_egress.raw_upstream import RawUpstream, answering, some

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from botbottle.dlp import OUTBOUND, Scanner
 from botbottle.model.route import Auth
-from botbottle.sidecar.egress.upload import MAX_BODY, Passing, Upload, UploadRefused
+from botbottle.sidecar.egress.passing import Passing, UploadRefused
+from botbottle.sidecar.egress.upload import MAX_BODY, Upload
 from tests.sidecar_egress.raw_client import code_of, read
 from tests.sidecar_egress.raw_upstream import RawUpstream, some
 from tests.sidecar_egress.rig import ANTHROPIC, EXAMPLE, Rig

@@ -11,8 +11,9 @@ from botbottle.dlp import OUTBOUND, Scanner
 from botbottle.model.route import Route
 from botbottle.sidecar.egress.gate import Ledger
 from botbottle.sidecar.egress.grpc import Conversation
+from botbottle.sidecar.egress.passing import Passing, UploadRefused
 from botbottle.sidecar.egress.scan import OutboundScan, Outgoing
-from botbottle.sidecar.egress.upload import Passing, Upload, UploadRefused
+from botbottle.sidecar.egress.upload import Upload
 
 HELD = b"q7Zr2Kx9VbT4mPw8Ld3HsNf6YcJg1XeA5uRk0QzM"
 NEXT = b"Ww3nJ8sLq0Zb5Xc7Rf2Tg9Vh4Yk6Mp1Dd0Ee8Aa7"
@@ -70,10 +71,11 @@ def test_and_those_that_are_far_apart_in_one() -> None:
 def test_pieces_of_a_value_are_none_of_its_successor(kind: type[Upload | Conversation]) -> None:
     fresh = Scanner({"T": NEXT}, key=b"k")
     bottle = Bottle()
-    upload = kind(SCANNER, OUTBOUND, tuple, lambda _found: None, bottle.stage.memory, "a")
+    memory = bottle.stage.memory
+    upload = Passing(kind(SCANNER, OUTBOUND, tuple, lambda _found: None, memory, "a"))
     assert bottle.passes(kind, FILL + PIECES[0])
     upload.renew(fresh)
-    assert upload.feed(b"\0\0\0\0\x0c" + NEXT[12:24]) is not None
+    assert upload(b"\0\0\0\0\x0c" + NEXT[12:24]) is not None
     with pytest.raises(UploadRefused):
-        upload.feed(b"\0\0\0\0\x0c" + NEXT[:12])
-        upload.finish()
+        upload(b"\0\0\0\0\x0c" + NEXT[:12])
+        upload(b"")

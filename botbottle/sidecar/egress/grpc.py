@@ -13,19 +13,21 @@ so that no single step keeps the event loop for long.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 
 from botbottle.dlp import Finding, FragmentMemory, Scanner
 from botbottle.sidecar.egress.denial import Denial
-from botbottle.sidecar.egress.upload import Memory, UploadRefused, refuse
+from botbottle.sidecar.egress.glance import glancing, settled
+from botbottle.sidecar.egress.passing import Judging, Marked, Memory, Noted, UploadRefused
+from botbottle.sidecar.egress.scan import OFF_LOOP
 
 MAX_MESSAGE = 4 * 1024 * 1024  # bytes; what gRPC's servers take by default
 SLICE = 64 * 1024  # bytes that are judged in one step
 AROUND = 12 * 1024  # bytes before a slice that are looked at again, and after it
 FREE = 32 * 1024 * 1024  # bytes that are looked at whatever arrived
 TIMES = 256  # bytes looked at for each that arrived; messages of 48 bytes each stay below
+LITTLE = 4 * 1024  # bytes of messages that are read on the event loop: eight hundred empty ones
 _PREFIX = 5
-_TOLD = 1024  # findings that are remembered as reported
 
 
 def is_grpc(content_type: str) -> bool:
@@ -34,52 +36,116 @@ def is_grpc(content_type: str) -> bool:
     return name == "application/grpc" or name.startswith("application/grpc+")
 
 
-class Conversation:
-    """One request body. ``marked`` says which findings are allowed; ``memory`` which pieces of a
-    scanner's secrets left already, to ``scope``."""
+class Conversation(Judging):
+    """One request body."""
 
     def __init__(
         self,
         scanner: Scanner,
         detectors: frozenset[str],
-        marked: Callable[[Iterable[Finding]], tuple[Finding, ...]],
-        noted: Callable[[Iterable[Finding]], None],
+        marked: Marked,
+        noted: Noted,
         memory: Memory = lambda _scanner: FragmentMemory(),
         scope: str = "",
     ) -> None:
-        self._texts = _Texts(scanner, detectors, marked, noted, memory, scope)
+        super().__init__(scanner, detectors, marked, noted, memory, scope)
+        self._quick = glancing(scanner)
+        self._texts = _Texts()
         self._kept = bytearray()  # starts with a message's prefix
         self._taken = 0  # bytes of the first message's text that are among the texts already
+        self._free = 0  # bytes that may leave
+        self._dear = 0  # bytes until what was too much for a glance is out of sight
+        self._came = b""
+        self._cutting = self._last = False
 
     @property
     def kept(self) -> int:
         """Bytes that did not leave yet, and those of their text that were not judged."""
         return len(self._kept) + self._texts.kept
 
-    def feed(self, chunk: bytes) -> list[bytes]:
-        """The messages that may leave now. Raises UploadRefused."""
+    def take(self, chunk: bytes) -> None:
+        """More of it; b"": it is over."""
         self._texts.allowance += TIMES * len(chunk)
         self._kept += chunk
+        self._came, self._cutting, self._last = chunk, True, not chunk
+
+    def glance(self) -> bool:
+        """Judge a little under the bounds of a glance."""
+        if len(self._came) > LITTLE and self._whole():
+            return False
+        self._cut()
+        self._dear -= sum(window.end - window.start for window in self._texts.windows)
+        little = sum(len(window.text) for window in self._texts.windows) < OFF_LOOP
+        if self._texts.windows and (self._dear > 0 or not little):
+            return False
+        found = [f for window in self._texts.windows for f in self._look(self._quick, window)]
+        if not settled(found):
+            self._dear = AROUND
+            return False
+        self._found += found
+        self._texts.windows.clear()
+        return True
+
+    def judge(self) -> None:
+        """Judge what came, and what is there of a large message that stays until it is whole."""
+        if self._cutting:
+            self._cut()
+        for window in self._texts.windows:
+            self._found += self._look(self.scanner, window)
+        self._texts.windows.clear()
+
+    def judge_anew(self) -> None:
+        """Judge all that is here by the scanner of now; what was found stands."""
+        self._cutting = True
+        self.judge()
+
+    def leave(self) -> list[bytes]:
+        """The messages that are whole; at the end, what is left of one that did not become so.
+        Raises UploadRefused."""
+        self._tell()
+        if not self._free:
+            return []
+        out = bytes(self._kept[: self._free])
+        del self._kept[: self._free]
+        self._free = 0
+        self._texts.leave()
+        return [out]
+
+    def renew(self, scanner: Scanner) -> None:
+        """Judge what has not left, and what was before it, with another scanner."""
+        self._use(scanner)
+        self._quick = glancing(scanner)
+        self._texts.renew(len(self._kept))
+        self._taken = self._free = 0
+
+    def _look(self, scanner: Scanner, window: _Window) -> list[Finding]:
+        found = self._scan(scanner, window.text)
+        return [f for f in found if _within(f, window.start, window.end)]
+
+    def _cut(self) -> None:
+        """Cut what came into texts to be judged."""
+        self._came, self._cutting = b"", False
+        try:
+            self._end() if self._last else self._messages()
+        except UploadRefused as problem:
+            self._problem = problem
+
+    def _messages(self) -> None:
         end = 0
         while (size := self._next(end)) is not None and end + size <= len(self._kept):
             self._texts.add(self._kept[end + _PREFIX + self._taken : end + size])
             self._taken = 0
             end += size
-        out = self._leaving(end)
+        if end:
+            self._texts.flush()
+            self._free = end
         self._look_ahead()
-        return out
 
-    def finish(self) -> list[bytes]:
-        """What is left of a message that did not become whole. Raises UploadRefused."""
+    def _end(self) -> None:
         start = _PREFIX if len(self._kept) >= _PREFIX else 0
         self._texts.add(self._kept[start + self._taken :])
-        return self._leaving(len(self._kept))
-
-    def renew(self, scanner: Scanner) -> None:
-        """Judge what has not left, and what was before it, with another scanner: when more comes,
-        since nothing leaves until then."""
-        self._texts.renew(scanner, len(self._kept))
-        self._taken = 0
+        self._texts.flush()
+        self._free = len(self._kept)
 
     def _next(self, at: int) -> int | None:
         """Bytes of the message at an offset, with its prefix; None when that is not whole."""
@@ -92,97 +158,80 @@ class Conversation:
             raise UploadRefused(Denial("too-large", "the gRPC message is too large"))
         return _PREFIX + size
 
-    def _leaving(self, end: int) -> list[bytes]:
-        if not end:
-            return []
-        self._texts.flush()
-        out = bytes(self._kept[:end])
-        del self._kept[:end]
-        return [out]
+    def _whole(self) -> bool:
+        """Whether a message became whole: behind it there may be thousands."""
+        if self._last or len(self._kept) < _PREFIX:
+            return False
+        return _PREFIX + int.from_bytes(self._kept[1:_PREFIX]) <= len(self._kept)
 
     def _look_ahead(self) -> None:
         """Judge what is there of a large message, which stays here until it is whole."""
-        size = self._next(0)
+        size = self._next(self._free)
         if size is not None and size >= SLICE + AROUND:
-            self._texts.add(self._kept[_PREFIX + self._taken :])
-            self._taken = len(self._kept) - _PREFIX
+            self._texts.add(self._kept[self._free + _PREFIX + self._taken :])
+            self._taken = len(self._kept) - self._free - _PREFIX
+
+
+@dataclass(frozen=True, slots=True)
+class _Window:
+    """A text, of which the bytes from ``start`` to ``end`` were not judged yet."""
+
+    text: bytes
+    start: int
+    end: int
 
 
 class _Texts:
-    """The texts of all messages, judged as if nothing were between them.
+    """The texts of all messages, cut as if nothing were between them.
 
-    ``allowance``: bytes that may still be looked at.
+    ``allowance``: bytes that may still be looked at. ``windows``: what is to be looked at now.
     """
 
-    def __init__(
-        self,
-        scanner: Scanner,
-        detectors: frozenset[str],
-        marked: Callable[[Iterable[Finding]], tuple[Finding, ...]],
-        noted: Callable[[Iterable[Finding]], None],
-        memory: Memory,
-        scope: str,
-    ) -> None:
+    def __init__(self) -> None:
         self.allowance = FREE
-        self.scanner, self._detectors = scanner, detectors
-        self._memory_of, self._memory, self._scope = memory, memory(scanner), scope
-        self._marked, self._noted = marked, noted
-        self._open = bytearray()  # not judged yet
+        self.windows: list[_Window] = []
+        self._open = bytearray()  # in no window yet
         self._before = self._left = b""  # what is before that, and what was the last to leave
-        self._told: set[tuple[str, str, str]] = set()
+        self._flushed = b""  # the last of what may leave
 
     @property
     def kept(self) -> int:
-        """Bytes that were not judged."""
+        """Bytes that are in no window yet."""
         return len(self._open)
 
     def add(self, text: bytes | bytearray) -> None:
-        """More text; slices that became whole are judged. Raises UploadRefused."""
+        """More text; slices that became whole are to be judged. Raises UploadRefused."""
         self._open += text
         while len(self._open) >= SLICE + AROUND:
             self._judge(SLICE)
 
     def flush(self) -> None:
-        """Judge all there is; then it leaves. Raises UploadRefused."""
+        """All there is is to be judged; then it leaves. Raises UploadRefused."""
         if self._open:
             self._judge(len(self._open))
-        self._left = self._before
+        self._flushed = self._before
 
-    def renew(self, scanner: Scanner, again: int) -> None:
-        """Forget what was judged since something left: ``again`` bytes, which come once more."""
-        self.scanner, self._before = scanner, self._left
-        self._memory = self._memory_of(scanner)
+    def leave(self) -> None:
+        """All that was flushed leaves."""
+        self._left = self._flushed
+
+    def renew(self, again: int) -> None:
+        """Forget what was cut since something left: ``again`` bytes, which come once more."""
+        self._before = self._flushed = self._left
         self._open.clear()
+        self.windows.clear()
         self.allowance += 2 * again + SLICE + 2 * AROUND
 
     def _judge(self, size: int) -> None:
-        """Judge the next ``size`` bytes with what is around them."""
+        """The next ``size`` bytes, with what is around them."""
         seen, new = len(self._before), bytes(self._open[: size + AROUND])
         window = self._before + new
-        self._pay(len(window))
-        raw = self.scanner.scan(
-            window, "body", detectors=self._detectors, memory=self._memory, scope=self._scope
-        )
-        found = self._marked(f for f in raw if _within(f, seen, seen + size))
-        self._noted(tuple(f for f in found if self._fresh(f)))
-        refuse(found)
-        del self._open[:size]
-        self._before = window[: seen + size][-AROUND:]
-
-    def _pay(self, size: int) -> None:
-        self.allowance -= size
+        self.allowance -= len(window)
         if self.allowance < 0:
             raise UploadRefused(Denial("dlp", "gRPC messages too small to be judged one by one"))
-
-    def _fresh(self, finding: Finding) -> bool:
-        """Whether a finding was not reported yet: texts are looked at more than once."""
-        mark = (finding.rule, finding.location, finding.fingerprint)
-        if mark in self._told:
-            return False
-        if len(self._told) >= _TOLD:
-            self._told.clear()
-        self._told.add(mark)
-        return True
+        self.windows.append(_Window(text=window, start=seen, end=seen + size))
+        del self._open[:size]
+        self._before = window[: seen + size][-AROUND:]
 
 
 def _within(finding: Finding, start: int, end: int) -> bool:

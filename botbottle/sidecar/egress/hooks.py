@@ -21,6 +21,7 @@ from botbottle.sidecar.egress.denial import Denial
 from botbottle.sidecar.egress.driver import Driver
 from botbottle.sidecar.egress.layers import Http
 from botbottle.sidecar.egress.log import Log
+from botbottle.sidecar.egress.passing import JudgeHook
 from botbottle.sidecar.egress.pipeline import Pipeline
 from botbottle.sidecar.egress.target import canonical_host
 from botbottle.sidecar.egress.tls import AgentSide, WorldSide
@@ -143,6 +144,10 @@ def request(desk: Desk, driver: Driver, hook: http.HttpRequestHook) -> Waiting:
     return desk.pipeline.body(hook.flow)
 
 
+def judge(desk: Desk, driver: Driver, hook: JudgeHook) -> Waiting:
+    return hook.passing.judge()
+
+
 def response_headers(desk: Desk, driver: Driver, hook: http.HttpResponseHeadersHook) -> Waiting:
     desk.pipeline.answers.head(hook.flow)
     return None
@@ -174,6 +179,7 @@ HOOKS: dict[type[StartHook], Callable[[Desk, Driver, Any], Waiting]] = {
     http.HttpConnectHook: connect,
     http.HttpRequestHeadersHook: request_headers,
     http.HttpRequestHook: request,
+    JudgeHook: judge,
     http.HttpResponseHeadersHook: response_headers,
     http.HttpResponseHook: response,
     http.HttpErrorHook: error,

@@ -15,8 +15,8 @@ from mitmproxy.proxy.layers.http import _events as hevents
 from botbottle.sidecar.egress.denial import Denial
 from botbottle.sidecar.egress.frames import Messages
 from botbottle.sidecar.egress.options import LayerOptions
+from botbottle.sidecar.egress.passing import Passing, UploadRefused
 from botbottle.sidecar.egress.refusals import response_of
-from botbottle.sidecar.egress.upload import Passing, UploadRefused
 
 type Commands = Generator[commands.Command, Any, Any]
 

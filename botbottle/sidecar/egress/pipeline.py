@@ -27,6 +27,7 @@ from botbottle.sidecar.egress.ending import Ending
 from botbottle.sidecar.egress.grpc import Conversation, is_grpc
 from botbottle.sidecar.egress.heads import head_of
 from botbottle.sidecar.egress.passage import KEY, Passage, passage_of
+from botbottle.sidecar.egress.passing import Passing
 from botbottle.sidecar.egress.ports import Shared
 from botbottle.sidecar.egress.preflight import Preflight
 from botbottle.sidecar.egress.scan import OFF_LOOP, OutboundScan, Outgoing, detectors_of, in_target
@@ -34,7 +35,7 @@ from botbottle.sidecar.egress.scrub import Scrubber
 from botbottle.sidecar.egress.signing import authority, signed
 from botbottle.sidecar.egress.sockets import Sockets
 from botbottle.sidecar.egress.stages import judge
-from botbottle.sidecar.egress.upload import Passing, Upload, may_stream
+from botbottle.sidecar.egress.upload import Upload, may_stream
 
 _CHANGES = 8  # deliveries of secrets while one request waits
 _BODILESS = frozenset({"GET", "HEAD", "OPTIONS", "DELETE"})

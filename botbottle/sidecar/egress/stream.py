@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from mitmproxy import flow as mflow
 from mitmproxy.connection import Connection, Server
@@ -23,7 +23,7 @@ from mitmproxy.proxy.layers.http import _hooks as hooks
 from botbottle.sidecar.egress.answering import Answering, Commands
 from botbottle.sidecar.egress.denial import Denial
 from botbottle.sidecar.egress.frames import Messages
-from botbottle.sidecar.egress.upload import UploadRefused
+from botbottle.sidecar.egress.passing import JudgeHook, Passing, UploadRefused
 
 AUTHORITY = "authority_on_the_wire"  # attribute of a request object
 
@@ -130,18 +130,38 @@ class Stream(Answering):
     def state_stream_request_body(self, event: events.Event) -> Commands:
         """As the original, until a block of the body is refused. An empty DATA frame is nothing:
         what judges the body would take it for the end."""
-        if isinstance(event, hevents.RequestData) and not event.data:
-            return
+        if isinstance(event, hevents.RequestData):
+            event = self._with_what_waits(event)
+            if not event.data:
+                return
         try:
             if isinstance(event, hevents.RequestData):
                 self.find_room(len(event.data))
-            yield from super().state_stream_request_body(event)
+            yield from self._judged(event)
+            if not self.was_cut:
+                yield from super().state_stream_request_body(event)
         except UploadRefused as refused:
             denial = self.refusals.refused(self.flow, refused.denial)
             if self.unanswered:
                 yield from self.instead(denial)
             else:
                 yield from self.cut()
+
+    def _with_what_waits(self, first: hevents.RequestData) -> hevents.RequestData:
+        """All that came of the body while it waited: it is judged at once, for less."""
+        pieces, queue = [first.data], self._paused_event_queue
+        while queue and isinstance(queue[0], hevents.RequestData):
+            pieces.append(cast(hevents.RequestData, queue.popleft()).data)
+        return hevents.RequestData(first.stream_id, b"".join(pieces)) if pieces[1:] else first
+
+    def _judged(self, event: events.Event) -> Commands:
+        """Have what came of the body judged, and wait for that."""
+        body = self.flow.request.stream
+        if not isinstance(body, Passing) or isinstance(event, hevents.RequestTrailers):
+            return
+        body.take(event.data if isinstance(event, hevents.RequestData) else b"")
+        while not body.judged and not self.was_cut:
+            yield JudgeHook(body)
 
     def state_stream_response_body(self, event: events.Event) -> Commands:
         """As the original; an empty DATA frame is nothing, as above."""

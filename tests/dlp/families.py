@@ -52,6 +52,12 @@ def uuid() -> str:
     return "-".join(some(HEX, n) for n in (8, 4, 4, 4, 12))
 
 
+def data_center() -> str:
+    """Twelve digits, a colon and 20 bytes in Base64."""
+    number = some(string.digits, 12).encode()
+    return base64.b64encode(number + b":" + RNG.randbytes(20)).decode().rstrip("=")
+
+
 def pem(kind: str, lines: int = 5) -> str:
     body = "\n".join(some(STANDARD, 64) for _ in range(lines))
     return f"-----BEGIN {kind}-----\n{body}\n-----END {kind}-----"
@@ -83,6 +89,7 @@ FAMILIES: dict[str, tuple[str, ...]] = {
         f"ATBB{some(ALNUM, 24)}{some(HEX, 8).upper()}",
         f"ATCTT3xFfGN0{some(URL, 160)}={some(HEX, 8).upper()}",
         f"https://x-token-auth:{some(URL, 60)}@bitbucket.org/team/repo.git",
+        f"BBDC-{data_center()}",
     ),
     "aws": (
         f"aws_access_key_id = AKIA{some('ABCDEFGHIJKLMNOPQRSTUVWXYZ234567', 16)}",
@@ -116,6 +123,7 @@ FAMILIES: dict[str, tuple[str, ...]] = {
         f"?sv=2024-11-04&ss=b&srt=sco&sp=rl&se=2027-01-01&sig={some(ALNUM, 43)}%3D",
         f"Endpoint=sb://a.servicebus.windows.net/;SharedAccessKey={some(STANDARD, 43)}=",
         f"AZURE_OPENAI_API_KEY={some(HEX, 32)}",
+        f"os.environ['AZURE_DEVOPS_PAT'] = '{some('abcdefghijklmnopqrstuvwxyz234567', 52)}'",
     ),
     "anthropic": (
         f"sk-ant-api03-{some(URL, 93)}AA",
@@ -136,6 +144,7 @@ FAMILIES: dict[str, tuple[str, ...]] = {
     "groq": (f"gsk_{some(ALNUM, 20)}WGdyb3FY{some(ALNUM, 24)}", f"gsk_{some(ALNUM, 52)}"),
     "replicate": (f"r8_{some(ALNUM, 37)}",),
     "slack": (
+        f"https://hooks.slack.com/workflows/T{some(UPPER, 8)}/A{some(UPPER, 8)}/{some(string.digits, 18)}/{some(ALNUM, 16)}",
         f"xoxb-{some(string.digits, 12)}-{some(string.digits, 13)}-{some(ALNUM, 24)}",
         f"xoxp-{some(string.digits, 11)}-{some(string.digits, 12)}-{some(string.digits, 13)}-{some(HEX, 32)}",
         f"xoxa-2-{some(string.digits, 12)}-{some(string.digits, 12)}-{some(string.digits, 12)}-{some(HEX, 32)}",
@@ -155,7 +164,7 @@ FAMILIES: dict[str, tuple[str, ...]] = {
         f"DISCORD_CLIENT_SECRET={some(URL, 32)}",
     ),
     "telegram": (f"{some('123456789', 10)}:AA{some(URL, 33)}",),
-    "twilio": (f"SK{some(HEX, 32)}", f"TWILIO_AUTH_TOKEN={some(HEX, 32)}"),
+    "twilio": (f"SK{some(HEX, 32)}", f"SK{some(HEX, 32).upper()}", f"TWILIO_AUTH_TOKEN={some(HEX, 32)}"),
     "sendgrid": (f"SG.{some(URL, 22)}.{some(URL, 43)}",),
     "mailgun": (
         f"key-{some(HEX, 32)}",
@@ -169,7 +178,7 @@ FAMILIES: dict[str, tuple[str, ...]] = {
         f"whsec_{base64.b64encode(some(ALNUM, 32).encode()).decode()}",
     ),
     "square": (f"sq0atp-{some(URL, 22)}", f"sq0csp-{some(URL, 43)}", f"EAAA{some(URL, 60)}"),
-    "shopify": tuple(f"{p}_{some(HEX, 32)}" for p in ("shpat", "shpca", "shppa", "shpss")),
+    "shopify": tuple(f"{p}_{some(a, 32)}" for p in ("shpat", "shpca", "shppa", "shpss") for a in (HEX, ALNUM)),
     "npm": (
         checked("npm_", 30),
         f"//registry.npmjs.org/:_authToken={uuid()}",
@@ -197,6 +206,7 @@ FAMILIES: dict[str, tuple[str, ...]] = {
         f"CLOUDFLARE_API_TOKEN={some(URL, 40)}",
         f"CF_API_KEY={some(HEX, 37)}",
         f"v1.0-{some(HEX, 24)}-{some(HEX, 146)}",
+        f"v1.0-{some(HEX, 32)}-{some(HEX, 160)}",
         *(f"{p}_{some(ALNUM, 40)}{some(HEX, 8)}" for p in ("cfk", "cfut", "cfat")),
     ),
     "vercel": (
@@ -211,6 +221,7 @@ FAMILIES: dict[str, tuple[str, ...]] = {
         f"ATATT3xFfGF0{some(URL, 171)}={some(HEX, 8).upper()}",
         f"ATSTT3xFfGF0{some(URL, 171)}={some(HEX, 8).upper()}",
         f"JIRA_API_TOKEN={some(ALNUM, 24)}",
+        f"JIRA_PAT={data_center()}",
     ),
     "sentry": (
         f"sntrys_{base64.b64encode(json.dumps({'iat': 1.5, 'url': 'https://sentry.io'}).encode()).decode()}_{some(STANDARD, 43)}",
@@ -223,18 +234,22 @@ FAMILIES: dict[str, tuple[str, ...]] = {
         f"NRII-{some(URL, 31)}7",
         f"NRJS-{some(HEX, 19)}",
         f"NEW_RELIC_LICENSE_KEY={some(HEX, 36)}NRAL",
+        f"{some(HEX, 32)}FFFFNRAL",
+        f"eu01xx{some(HEX, 30)}NRAL",
+        f"AA{some(HEX, 40)}-NRMA",
     ),
     "grafana": (
         f"glsa_{some(ALNUM, 32)}_{some(HEX, 8)}",
         f"glc_{base64.b64encode(json.dumps({'o': '12', 'n': 'stack-1', 'k': some(ALNUM, 24)}).encode()).decode()}",
         f"{base64.b64encode(json.dumps({'k': some(ALNUM, 32), 'n': 'ci', 'id': 1}, separators=(',', ':')).encode()).decode()}",
     ),
-    "pagerduty": (f"PAGERDUTY_API_KEY=u+{some(URL, 18)}", f"PAGERDUTY_TOKEN={some(URL, 20)}"),
+    "pagerduty": (f"PAGERDUTY_API_KEY=u+{some(URL, 18)}", f"PD_API_KEY=y7{some(URL, 18)}", f"PAGERDUTY_TOKEN={some(URL, 20)}"),
     "vault": (
         f"hvs.{some(URL, 95)}",
         f"hvb.{some(URL, 140)}",
         f"hvr.{some(URL, 95)}",
         f"VAULT_TOKEN=s.{some(ALNUM, 24)}",
+        f"vault operator unseal {some(STANDARD, 44)}",
     ),
     "doppler": (
         f"dp.pt.{some(ALNUM, 43)}",

@@ -43,6 +43,11 @@ FORMS: dict[str, str] = {
     "quotes in quotes": 'buildConfigField "String", "{upper}", "\\"{value}\\""',
     "a sentence": "my {words} is {value}",
     "a sentence with code": "The {words} is `{value}`, keep it.",
+    "a sentence without a verb": "use the {words} {value} for now",
+    "a dash": "{words} - '{value}'",
+    "a dash of print": "{upper} \u2014 {value}",
+    "a command in words": "Set `{upper}` to `{value}`.",
+    "cells of HTML": "<tr><td>{upper}</td>\n  <td><code>{value}</code></td></tr>",
     "colours": "\x1b[36m{snake}\x1b[0m=\x1b[33m{value}\x1b[0m",
 }
 

@@ -105,6 +105,55 @@ def test_a_password_with_three_kinds_of_characters_is_supervised(make: Make) -> 
     assert strongest(scanner.scan(b'password = "${DB_PASSWORD}"')) in (None, Verdict.WARN)
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "  password: {}\n", "DB_PASSWORD = {}\r\n", "POSTGRES_PASSWORD: {} # of the test\n",
+        "SECRET_KEY={}\n", "<password>{}</password>", "ansible_password: {}",
+    ],
+)  # fmt: skip
+def test_the_rest_of_a_line_is_a_password(line: str, make: Make, rng: random.Random) -> None:
+    for value in ("xK9#q2Lm7!vB", "8^t_Qz%4-wR+x1", f"{alnum(rng, 11)}q7Z"):
+        for text in (line.format(value), json.dumps(line.format(value))):
+            assert strongest(make().scan(text.encode())) is Verdict.SUPERVISE, text
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "  password: String1\n", "password: str = None,\n", "pwd = os.getenv2\n",
+        "password = settings.DATABASE2_PASSWORD\n", "SECRET_KEY={env2}\n",
+        "passwords: Dict2, other\n", "<password>changeme2</password>",
+    ],
+)  # fmt: skip
+def test_code_behind_the_name_of_a_password_is_none(line: str, make: Make) -> None:
+    assert strongest(make().scan(line.encode())) in (None, Verdict.WARN)
+
+
+@pytest.mark.parametrize("first", ["%5E", "$", "*", "[", "|"])
+def test_a_password_of_a_url_may_begin_with_any_sign(first: str, make: Make) -> None:
+    text = f"postgres://app:{first}uNs2H6E3Pntx@db.internal/main"
+    assert strongest(make().scan(text.encode())) is Verdict.TOKEN
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "%s%s", "%PASS%", "%(password)s", "$PASSWORD", "$pass", "${DB_PASSWORD}", "$(cat pw)",
+        "********", "**hidden**", "[password]", "{{ password }}", "<password>", "%[1]s",
+    ],
+)  # fmt: skip
+def test_a_template_in_a_url_is_no_password(value: str, make: Make) -> None:
+    text = f"postgres://app:{value}@db.internal/main"
+    assert strongest(make().scan(text.encode())) in (None, Verdict.WARN)
+
+
+@pytest.mark.parametrize("name", ["clientRequestToken", "ChangeToken", "LifecycleActionToken"])
+def test_names_of_requests_are_no_secrets(name: str, make: Make) -> None:
+    text = f'"{name}": "bcd2f1b8-9a78-44d3-8a7a-4dd07d7cf635"'
+    assert strongest(make().scan(text.encode())) in (None, Verdict.WARN)
+
+
 @pytest.mark.parametrize("shape", ['["{}", "{}"]', "{}=\n{}", '{}==", "{}', "{}=\\r\\n{}"])
 def test_a_name_inside_a_random_word_is_no_name(make: Make, shape: str) -> None:
     """Lists of Base64: the padding looks like an operator, letters like a key's name."""

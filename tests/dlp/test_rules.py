@@ -99,6 +99,8 @@ SPECIAL: dict[str, Callable[[random.Random], str]] = {
     "azure.storage-key": lambda rng: f"storage_key: {base64.b64encode(rng.randbytes(64)).decode()}",
     "vault.legacy": lambda rng: f"token s.{alnum(rng, 24)} expires",
     "id.bot": lambda rng: f'client_id: "{alnum(rng, 20)}"',
+    "generic.cell": lambda rng: f"<td>api_key</td>\n<td><code>{alnum(rng, 24)}</code></td>",
+    "generic.line-password": lambda rng: f"db:\n  password: {alnum(rng, 9)}aQ7\n",
     "http.authorization": lambda rng: f"Authorization: Bearer {alnum(rng, 32)}",
     "id.gcs-bucket": lambda rng: f"https://{alnum(rng, 12)}.storage.googleapis.com/",
     "id.azure-devops": lambda rng: f"https://dev.azure.com/{alnum(rng, 12)}",

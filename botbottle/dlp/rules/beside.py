@@ -21,6 +21,11 @@ _WORDS = ("secret", "token", "key", "auth", "pass", "pwd", "cred", "bearer", "sa
 _SOURCE = "Languages and formats of configuration: where a name's value stands"
 _BLANK = r"(?:[ \t]|\\{1,3}t|,)"  # a comma: lists of names and values
 _COLOUR = r"(?:\x1b|\\{1,3}(?:u001[bB]|x1[bB]|033|e))\[[0-9;]{0,20}[mK]"
+# In a sentence: "the API key VALUE", "API_TOKEN - VALUE", "set API_TOKEN to VALUE".
+_SPOKEN = r"(?i:api|access|secret|auth|private|webhook) (?i:key|token|secret)"
+_SAID = r"(?:(?:is|was|to):?|--?|\xe2\x80[\x93\x94]|\\{1,3}u201[34])"
+_GAP = r"[\s\\nrt]{0,12}"
+_TAG = rf"</?\w{{1,8}}>{_GAP}"
 # The end of a type, or of what an accessor is declared with.
 _TYPE = r"(?:str|[tT]ring|any|ytes|Str|None|str\]|[tT]ring\]|t; \}) = "
 _OPEN = r"\\*[\"'\x60]"
@@ -59,7 +64,8 @@ RULES: tuple[Rule | Context, ...] = (
     _form("generic.declared", rf"{KEY}(?:[^\n\\;,=]{{0,60}}?{_TYPE}|\s?\{{ get; (?:init|set); \}} = ){_OPEN}", _TYPE + _OPEN),
     _form("generic.choice", rf"{KEY}(?:{Q})?[\])}}]?(?: (?:\|\||\?\?|or) {_OPEN}|:-)", *_choices()),
     _form("generic.pair", rf"{KEY}(?:{Q})?[^}}]{{0,100}}?(?:{'|'.join(_PAIR)})", *_PAIR, before=300),
-    _form("generic.column", rf"{KEY}{_BLANK}{{1,8}}", rf"{_ENDING}{_BLANK}{{1,8}}"),
+    _form("generic.column", rf"{KEY}{_BLANK}{{1,8}}", rf"{_ENDING}{_BLANK}{{1,8}}", rf"{_SPOKEN}{_BLANK}{{1,8}}"),
     _form("generic.colour", rf"{KEY}(?:{Q})?(?:{_COLOUR}){{0,2}}\s{{0,2}}[=:]\s{{0,2}}(?:{_COLOUR}){{1,2}}(?:{Q})?", rf"[=:] ?{_COLOUR}(?:\\*[\"'])?"),
-    _form("generic.sentence", rf"{KEY}[*\x60\"']{{0,3}} (?:is|was):? [*\x60\"']?", r"(?:key|oken|ecret|assword|phrase) (?:is|was):? [*\x60\"']?"),
+    _form("generic.sentence", rf"{KEY}[*\x60\"']{{0,3}} {_SAID} [*\x60\"']{{0,2}}", rf"(?:key|oken|ecret|assword|phrase|KEY|TOKEN|SECRET|PASSWORD)[*\x60\"']{{0,3}} {_SAID} [*\x60\"']{{0,2}}"),
+    _form("generic.cell", rf"{KEY}(?:{_TAG}){{1,3}}", rf"</t[dh]>{_GAP}<t[dh]>(?:<code>)?"),
 )  # fmt: skip

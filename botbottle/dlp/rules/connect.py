@@ -3,6 +3,7 @@
 # ruff: noqa: E501  (a table: one rule a line)
 from __future__ import annotations
 
+import re
 from urllib.parse import unquote_to_bytes
 
 from botbottle.dlp.checks import b64_lenient, mixed
@@ -22,7 +23,11 @@ _PASSWORDS = frozenset(
     b"123456 postgres mysql redis mongo credentials p4ssw0rd passw0rd s3cret y z x b a c d pass1 "
     b"password1 pass123 password123 qwerty oauth2 x-oauth-basic git null none api your-password".split()
 )
-_TEMPLATE = frozenset(b"<>{}$%*|[]")
+# What is put in later, or was taken out: <password>, {{ x }}, ${X}, $X, %s, %(x)s, %X%, [x], ***.
+_TEMPLATE = re.compile(
+    rb"[<>{}].*|\$(?:[({].*|[A-Z_][A-Z0-9_]*|[a-z_]+\d?)|%(?:[\[({].*|\w*%|[\d.]*[a-z])|\[.*\]|\|.*\||[*|].?|\*{2}.*",
+    re.DOTALL,
+)
 
 
 def real_password(value: bytes) -> bool:
@@ -33,7 +38,7 @@ def real_password(value: bytes) -> bool:
     words = unquote_to_bytes(lower).replace(b"#", b" ").split()
     if len(words) > 1 and all(word in _PASSWORDS for word in words):
         return False
-    return value[0] not in _TEMPLATE and not value.endswith((b"}", b">", b"..."))
+    return not _TEMPLATE.fullmatch(value) and not value.endswith((b"}", b">", b"..."))
 
 
 def basic_pair(value: bytes) -> bool:

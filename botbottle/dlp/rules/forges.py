@@ -3,7 +3,7 @@
 # ruff: noqa: E501  (a table: one rule a line)
 from __future__ import annotations
 
-from botbottle.dlp.checks import checksum_or_random, mixed
+from botbottle.dlp.checks import checksum_or_random, mixed, mixed_case
 from botbottle.dlp.rules.model import Context, Rule, context, token
 
 _GITHUB = (
@@ -30,6 +30,7 @@ RULES: tuple[Rule | Context, ...] = (
     token("gitlab.session", r"_gitlab_session=([0-9a-z]{32})", "_gitlab_session", source=_GITLAB, entropy=2.8),
     token("atlassian.token", r"AT[ACS]TT3[A-Za-z0-9_\-=]{100,240}", "atatt3", "atctt3", "atstt3", source=_ATLASSIAN, entropy=3.5),
     token("bitbucket.app-password", r"ATBB[A-Za-z0-9_=.\-]{28,40}", "atbb", source="Bitbucket Cloud docs: app passwords start ATBB", entropy=3.4, left=True),
+    token("bitbucket.data-center", r"BBDC-[A-Za-z0-9+/]{40,60}={0,2}", "bbdc-", source="Bitbucket Data Center docs: HTTP access tokens start BBDC-", entropy=3.4, check=mixed_case),
     context("bitbucket.client", "bitbucket", r"[a-z0-9=_\-]{32,64}", source="Bitbucket OAuth consumers: key of 32, secret of 64 characters", check=mixed),
     context("gitea.token", "gitea forgejo gitter gogs", r"[a-z0-9_\-]{40}", source="Gitea docs: tokens are 40 hex", check=mixed),
     token("sourcegraph.token", r"sgp_(?:[A-Fa-f0-9]{16}_|local_)?[A-Fa-f0-9]{40}", "sgp_", source="Sourcegraph docs: sgp_<instance>_<40 hex>", entropy=3.0, right=True),

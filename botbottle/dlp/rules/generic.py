@@ -34,7 +34,7 @@ _UUID = re.compile(rb"(?i)[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-
 _HARMLESS = re.compile(
     rb"(?i)(?:next|page|paging|continuation|csrf|xsrf|sync|cursor|resume|start|public|pub|primary|"
     rb"foreign|cache|partition|sort|object|row|registry|host|hot|map|dict|lookup|index|storage|"
-    rb"idempotency|dedup|checksum|integrity|cancel|verify|known|resource)[_\-. ]?(?:page)?[_\-. ]?(?:token|key)|"
+    rb"idempotency|dedup|checksum|integrity|cancel|verify|known|resource|change|client[_\-]?request|lifecycle[_\-]?action)[_\-. ]?(?:page)?[_\-. ]?(?:token|key)|"
     rb"signature|(?:key|credential)[_\-]?id|fingerprint|thumbprint|digest"
 )
 _PLAIN_KEY = re.compile(rb"(?i)(?:^|[+/])(?:key|auth|id)[^a-z]*$")
@@ -77,6 +77,9 @@ _DEFAULT = r"(?:default|value)\s{0,8}=\s{0,3}\\*[\"'\x60][A-Za-z0-9_\-+/=.~]{16}
 _AHEAD, _LONGEST = 16, 200  # characters of a value: when the engine reports it, and all of it
 _FAR = 4096  # bytes in which a digit or the end of the value is looked for
 _STOP = re.compile(rb"[^A-Za-z_\-+/=.~]")
+_CALLED = r"(?i:passw(?:or)?d|pwd|passphrase|secret_?key)"
+_UNQUOTED = r"(?:[ \t]{0,3}[:=][ \t]{1,3}|[ \t]{1,3}=|=|>)"
+_END = r"(?:[ \t]{0,3}(?:[\r\n<#]|\\|[\"']|$))"
 _FLAG = r"--[\w\-]{0,30}(?:token|key|secret|password|auth)[\w\-]{0,12}[ =]{1,2}"
 
 
@@ -145,6 +148,12 @@ def password(lead: bytes, value: bytes) -> Verdict | None:
     return Verdict.SUPERVISE if _strong(value) and not plain else Verdict.WARN
 
 
+def line_password(lead: bytes, value: bytes) -> Verdict | None:
+    """As :func:`password`, where programs have the names of their variables: a word says nothing."""
+    verdict = password(lead, value)
+    return verdict if verdict is Verdict.SUPERVISE or has_digit(value) else None
+
+
 def readable(value: bytes) -> bool:
     """Printable text: what a decoder makes of random data holds "pwd=" now and then."""
     text = value.decode(errors="replace")
@@ -169,5 +178,6 @@ RULES: tuple[Rule | Context, ...] = (
     token("generic.flag", rf"{_FLAG}{Q}?([A-Za-z0-9_\-+/=.~]{{16,200}})", "token", "key", "secret", "password", "auth", before=100, after=220, glance=has_value, source="Command lines: --api-key VALUE", verdict=Verdict.SUPERVISE, judge=assigned, placeholders=False),
     token("generic.password", rf"(?i:passw(?:or)?d|pwd|passphrase|secret)[\w\-]{{0,12}}(?:{Q})?{WS}{{0,3}}(?:=>|:=|[=:]){WS}{{0,3}}{Q}([^\s\"'\\]{{6,80}})", "passw", "pwd", "passphrase", "secret", anchor=rf"(?i:passw(?:or)?d|pwd|passphrase|secret)[\w\-]{{0,12}}(?:\\{{0,3}}[\"'])?{WS}{{0,3}}(?:=>|:=|[=:]){WS}{{0,3}}\\{{0,3}}[\"'\x60][^\s\"'\\]{{6}}", source=_SOURCE, verdict=Verdict.SUPERVISE, judge=password, placeholders=False),
     token("generic.bare-password", r"(?i:passw(?:or)?d|pwd|passphrase)=([^\s\"'\\&;,<>(){}$]{8,80})", "passw", "pwd", "passphrase", source="Environment files, properties, JDBC URLs: password=VALUE", verdict=Verdict.SUPERVISE, judge=password, placeholders=False),
+    token("generic.line-password", rf"{_CALLED}{_UNQUOTED}([^\s\"'\\&;,<>(){{}}$]{{8,120}}){_END}", "passw", "pwd", "passphrase", "secret", anchor=rf"{_CALLED}{_UNQUOTED}[^\s\"'\\&;,<>(){{}}$]{{8}}", source="YAML, ini, properties, XML: the rest of the line is the value", verdict=Verdict.SUPERVISE, judge=line_password, placeholders=False),
     token("generic.command-password", rf"(?:(?:mysql|mysqldump|mysqladmin|mariadb)\b[^\n\\]{{0,80}}?\s-p|sshpass\s{{1,3}}-p\s{{0,3}})(?:{Q})?([^\s\"'\\$<]{{8,60}})", "mysql", "mariadb", "sshpass", source="MySQL and sshpass manuals: -pPASSWORD", verdict=Verdict.SUPERVISE, judge=password, placeholders=False),
 )  # fmt: skip

@@ -18,11 +18,15 @@ def named(surface: memoryview, end: int) -> int | None:
     return None if _OWNERS.search(surface, max(0, end - 120), max(0, end - 66)) else end
 
 
+# A digit is one of M N O, D T j z, A to k by fours, w to 5, as its place in Base64 has it.
+_DATA_CENTER = r"(?:[MNO][DTjz][AEIMQUYcgk][w-z0-5]){4}O[g-v][A-Za-z0-9+/]{26}"
+
 RULES: tuple[Rule | Context, ...] = (
     token("linear.key", r"lin_(?:api|oauth)_[A-Za-z0-9]{40,64}", "lin_api_", "lin_oauth_", source="Linear docs: lin_api_ + 40", entropy=2.8),
     context("linear.secret", "linear", r"[0-9a-f]{32}", source="Linear docs: OAuth client secrets of 32 hex"),
     token("notion.token", r"ntn_[A-Za-z0-9]{40,50}", "ntn_", source="Notion docs 2024: ntn_ prefix", entropy=3.2),
     token("notion.secret", r"secret_[A-Za-z0-9]{43}", "secret_", source="Notion docs: secret_ + 43", entropy=3.6, left=True, right=True, check=mixed_case),
+    context("atlassian.data-center", "atlassian confluence jira bitbucket", _DATA_CENTER, source="Atlassian Data Center: Base64 of twelve digits, a colon and 20 bytes", entropy=3.4),
     context("atlassian.context", "atlassian confluence jira", r"[A-Za-z0-9]{20,24}", source="Atlassian docs: older API tokens of 24", entropy=3.3, check=mixed),
     token("asana.pat", r"[12]/\d{13,20}(?:/\d{13,20})?:[0-9a-f]{32}", ":", source="Asana docs: 1/<user>:<32 hex>"),
     context("asana.keys", "asana", r"\d{16}|[a-z0-9]{32}", source="Asana docs: client ids of 16 digits, secrets of 32", entropy=2.4),

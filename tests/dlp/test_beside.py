@@ -48,6 +48,8 @@ FORMS: dict[str, str] = {
     "a dash of print": "{upper} \u2014 {value}",
     "a command in words": "Set `{upper}` to `{value}`.",
     "cells of HTML": "<tr><td>{upper}</td>\n  <td><code>{value}</code></td></tr>",
+    "an element in braces": "<{camel}>{{{value}}}</{camel}>",
+    "an element with a word": "<{camel}>{{AQAAABAAA {value}}}</{camel}>",
     "colours": "\x1b[36m{snake}\x1b[0m=\x1b[33m{value}\x1b[0m",
 }
 

@@ -100,6 +100,7 @@ SPECIAL: dict[str, Callable[[random.Random], str]] = {
     "vault.legacy": lambda rng: f"token s.{alnum(rng, 24)} expires",
     "id.bot": lambda rng: f'client_id: "{alnum(rng, 20)}"',
     "generic.cell": lambda rng: f"<td>api_key</td>\n<td><code>{alnum(rng, 24)}</code></td>",
+    "generic.element": lambda rng: f"<secret>{{AQAAABAAA {alnum(rng, 24)}}}</secret>",
     "generic.line-password": lambda rng: f"db:\n  password: {alnum(rng, 9)}aQ7\n",
     "http.authorization": lambda rng: f"Authorization: Bearer {alnum(rng, 32)}",
     "id.gcs-bucket": lambda rng: f"https://{alnum(rng, 12)}.storage.googleapis.com/",

@@ -67,5 +67,6 @@ RULES: tuple[Rule | Context, ...] = (
     _form("generic.column", rf"{KEY}{_BLANK}{{1,8}}", rf"{_ENDING}{_BLANK}{{1,8}}", rf"{_SPOKEN}{_BLANK}{{1,8}}"),
     _form("generic.colour", rf"{KEY}(?:{Q})?(?:{_COLOUR}){{0,2}}\s{{0,2}}[=:]\s{{0,2}}(?:{_COLOUR}){{1,2}}(?:{Q})?", rf"[=:] ?{_COLOUR}(?:\\*[\"'])?"),
     _form("generic.sentence", rf"{KEY}[*\x60\"']{{0,3}} {_SAID} [*\x60\"']{{0,2}}", rf"(?:key|oken|ecret|assword|phrase|KEY|TOKEN|SECRET|PASSWORD)[*\x60\"']{{0,3}} {_SAID} [*\x60\"']{{0,2}}"),
+    _form("generic.element", rf"{KEY}>\{{(?:[\w.\-]{{1,30}} ){{0,2}}", r"(?:ey|oken|ecret|assword|phrase)>\{(?:[\w.\-]{1,30} ){0,2}"),
     _form("generic.cell", rf"{KEY}(?:{_TAG}){{1,3}}", rf"</t[dh]>{_GAP}<t[dh]>(?:<code>)?"),
 )  # fmt: skip

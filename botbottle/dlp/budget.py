@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 _INPUT = 8 * 1024**2  # bytes that decoders may read of a message of any size
 _IMAGES = 1024**2
+_STREAMS = 2048  # of a message of any size, and one more for each KiB that is sent
 
 
 @dataclass(slots=True)
@@ -15,6 +16,7 @@ class Budget:
     What is read is counted as well: a decoder can be made to read much and give nothing, and many
     beginnings may share one end. ``headers``: those of compressed data that was begun; ``images``:
     bytes that pixels may be of ``left``, for what is painted in one colour expands a thousandfold.
+    ``streams``: of compressed data that may be begun, each of which costs 4 us.
     """
 
     left: int
@@ -23,6 +25,18 @@ class Budget:
     input: int = _INPUT
     headers: set[bytes] = field(default_factory=set)
     images: int = _IMAGES
+    streams: int = _STREAMS
+
+    def sent(self, size: int) -> None:
+        """Allow what decoders may do for ``size`` bytes that are sent."""
+        self.input += 4 * size
+        self.streams += size // 1024
+
+    def begin(self) -> bool:
+        """Account for a stream; False (and ``exceeded``) when that is too much."""
+        self.streams -= 1
+        self.exceeded = self.exceeded or self.streams < 0
+        return not self.exceeded
 
     def take(self, size: int) -> bool:
         """Account for ``size`` decoded bytes; False (and ``exceeded``) when that is too much."""
@@ -40,10 +54,14 @@ class Budget:
     def lend(self) -> Budget:
         """One for pixels, of which only a beginning is looked at; to be given back."""
         left = max(0, min(self.images, self.left))
-        return Budget(left=left, ratio=self.ratio, input=self.input, headers=self.headers)
+        return Budget(
+            left=left, ratio=self.ratio, input=self.input, headers=self.headers,
+            streams=self.streams,
+        )  # fmt: skip
 
     def back(self, lent: Budget, made: int) -> None:
         """Account for ``made`` bytes and for what was read under a lent budget."""
         self.images -= made
         self.take(min(made, max(0, self.left)))
         self.read(self.input - lent.input)
+        self.streams = lent.streams

@@ -23,6 +23,8 @@ _DEFLATED, _NEWEST = 8, 63  # a method, and ten times the version of the format
 _RESERVED, _LONGEST_NAME = 0xC000, 512  # flags that nobody sets, bytes
 _OWN_MAGIC = (12, 93, 95)  # methods whose data begins as such a file does: bzip2, zstd, xz
 _METHODS = (*range(1, 20), 98, 99)  # all others that APPNOTE.TXT section 4.4.5 knows
+# What compressed data begins with; of zlib the first byte, the second is checked.
+MAGICS = (b"\x1f\x8b\x08", b"\x78", b"\x28\xb5\x2f\xfd", b"BZh", b"\xfd7zXZ\0")
 
 
 class Unreadable(Exception):
@@ -41,6 +43,8 @@ class Member(NamedTuple):
 
 def compressed(data: bytes) -> str:
     """The compression a byte string starts with, or ""."""
+    if not data.startswith(MAGICS):
+        return ""
     if data[:3] == b"\x1f\x8b\x08":
         return "gzip"
     if (
@@ -115,6 +119,8 @@ def _surely(kind: str, head: bytes) -> bool:
 
 def _stream(kind: str, view: memoryview, out: bytearray, cap: int, budget: Budget) -> int:
     """Append what one stream holds; the bytes that it takes, 0 where it does not end here."""
+    if not budget.begin():
+        return 0
     before = budget.input
     used = (
         _frame(view, out, cap, budget)

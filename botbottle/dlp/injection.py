@@ -14,11 +14,11 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from botbottle.dlp.compiled import AUTO, matcher
-from botbottle.dlp.engines.base import Expression, Matcher
+from botbottle.dlp.engines.base import Candidates, Expression, Matcher
 from botbottle.dlp.engines.linear import program
 from botbottle.dlp.findings import Finding, Verdict, fingerprint
 from botbottle.dlp.phrases import DISCLOSURE, HEURISTICS, JAILBREAK
@@ -27,14 +27,20 @@ from botbottle.dlp.sse import delta_texts
 RULE = "naive_injection_detection"
 LOCATION = "response body"
 GAP = 500  # characters between the two phrases
-EVENTS = 4096  # phrase hits looked at; more of them is itself suspicious
+EVENTS = 4096  # phrase hits looked at at once; of more, the pairs are looked for around each phrase
 LONGEST = 256  # bytes of the longest phrase
+
+# The lists of phrases that are looked for, by "is it a jailbreak's".
+Lists = tuple[bool, ...]
+BOTH: Lists = (False, True)
+_LISTS = {False: DISCLOSURE, True: JAILBREAK}
 
 _INVISIBLE = dict.fromkeys(
     [0x00AD, 0x034F, 0x180E, *range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x2070),
      *range(0xFE00, 0xFE10), 0xFEFF, *range(0xE0000, 0xE0080), *range(0xE0100, 0xE01F0)]
 )  # fmt: skip
-_ESCAPED = re.compile(rb"\\u00([2-7][0-9A-Fa-f])")  # as JSON may write any character
+# As JSON may write any character; of control characters and halves of pairs nothing is made.
+_ESCAPED = re.compile(rb"\\u((?!00[01]|[dD][89a-fA-F])[0-9A-Fa-f]{4})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +53,10 @@ class Phrase:
 
 
 def normalise(text: bytes) -> bytes:
-    """NFKC without invisible characters and JSON's escapes of ASCII; ASCII without these is
-    returned as it is, without a copy."""
-    if b"\\u00" in text:
-        text = _ESCAPED.sub(lambda m: bytes((int(m[1], 16),)), text)
+    """NFKC without invisible characters and JSON's escapes; ASCII without these is returned as it
+    is, without a copy."""
+    if b"\\u" in text:
+        text = _ESCAPED.sub(lambda m: chr(int(m[1], 16)).encode(), text)
     if text.isascii():
         return text
     decoded = text.decode("utf-8", "replace").translate(_INVISIBLE)
@@ -59,13 +65,22 @@ def normalise(text: bytes) -> bytes:
 
 def phrases(text: bytes, engine: str = AUTO) -> list[Phrase]:
     """All phrases of both lists, by start; each place once per list."""
-    compiled, patterns = _compiled(engine)
+    return _spans(text, find(text, engine).hits)
+
+
+def find(text: bytes, engine: str, lists: Lists = BOTH) -> Candidates:
+    """Where phrases of ``lists`` end, at most ``EVENTS``."""
+    return _compiled(engine, lists).find(text, EVENTS)
+
+
+def _spans(text: bytes, hits: Iterable[tuple[int, int]], lists: Lists = BOTH) -> list[Phrase]:
     found: dict[tuple[int, bool], Phrase] = {}
-    for index, end in compiled.find(text, EVENTS).hits:
+    patterns = [(pattern, kind) for kind in lists for pattern in _LISTS[kind]]
+    for index, end in hits:
         low = max(0, end - LONGEST)
-        match = _covering(patterns[index], text[low : end + LONGEST], end - low)
+        pattern, jailbreak = patterns[index]
+        match = _covering(pattern, text[low : end + LONGEST], end - low)
         if match is not None:
-            jailbreak = index >= len(DISCLOSURE)
             phrase = Phrase(low + match[0], low + match[1], jailbreak)
             found.setdefault((phrase.start, jailbreak), phrase)
     return sorted(found.values(), key=lambda phrase: phrase.start)
@@ -120,15 +135,43 @@ def _severity(findings: tuple[Finding, ...]) -> int:
 def judge(text: bytes, key: bytes, wide: bool, engine: str = AUTO) -> tuple[Finding, ...]:
     """The one finding of a text: the closest pair, else the first phrase, else a heuristic."""
     text = normalise(text)
-    found = phrases(text, engine)
-    in_characters = characters(text, found)
-    pair = closest(in_characters)
-    if pair is not None and _gap(*pair) <= GAP:
-        earlier = found[in_characters.index(pair[0])]
+    hits, more = find(text, engine)
+    found = _spans(text, hits)
+    earlier = _near(text, found) or (_among_many(text, found, engine) if more else None)
+    if earlier is not None:
         return (_finding(Verdict.BLOCK, RULE, text, earlier, key),)
     if found:
         return (_finding(Verdict.WARN, RULE, text, found[0], key),)
     return _heuristics(text, key, engine) if wide else ()
+
+
+def _near(text: bytes, found: Sequence[Phrase]) -> Phrase | None:
+    """The earlier phrase of the closest pair, if that is close enough."""
+    in_characters = characters(text, found)
+    pair = closest(in_characters)
+    if pair is None or _gap(*pair) > GAP:
+        return None
+    return found[in_characters.index(pair[0])]
+
+
+def _among_many(text: bytes, found: Sequence[Phrase], engine: str) -> Phrase | None:
+    """The same where more phrases end than are looked at: around each of the list that has fewer.
+    A text that has too many of both is full of attacks, whatever the distance."""
+    for kind in BOTH:
+        hits, more = find(text, engine, (kind,))
+        if not more:
+            parts = (_around(phrase, text, engine) for phrase in _spans(text, hits, (kind,)))
+            return next(filter(None, parts), None)
+    return next(iter(found), None)
+
+
+def _around(phrase: Phrase, text: bytes, engine: str) -> Phrase | None:
+    """The earlier phrase of a close pair in what may be near ``phrase``, up to four bytes a
+    character."""
+    low = max(0, phrase.start - 4 * GAP - LONGEST)
+    part = text[low : phrase.end + 4 * GAP + LONGEST]
+    near = _near(part, phrases(part, engine))
+    return near and replace(near, start=near.start + low, end=near.end + low)
 
 
 def _heuristics(text: bytes, key: bytes, engine: str) -> tuple[Finding, ...]:
@@ -164,10 +207,9 @@ def _expressions(patterns: Sequence[str]) -> list[Expression]:
     return [Expression(p.encode(), caseless=True) for p in patterns]
 
 
-@lru_cache(maxsize=4)
-def _compiled(engine: str) -> tuple[Matcher, tuple[str, ...]]:
-    patterns = (*DISCLOSURE, *JAILBREAK)
-    return matcher(_expressions(patterns), engine), patterns
+@lru_cache(maxsize=8)
+def _compiled(engine: str, lists: Lists) -> Matcher:
+    return matcher(_expressions([p for kind in lists for p in _LISTS[kind]]), engine)
 
 
 @lru_cache(maxsize=4)

@@ -47,7 +47,10 @@ class Message(Told):
         self.budget = Budget(scanner.limits.decoded, scanner.limits.ratio)
 
     def late(self, location: str) -> bool:
-        """True, and a finding, when the message's time is used up."""
+        """True, and a finding, when the message's time is used up; true as well when a bound was
+        reached for which it is refused, whatever else is in it."""
+        if self.refused:
+            return True
         if not self._clock.over:
             return False
         self.bound(Verdict.SUPERVISE, "limit.time", location)
@@ -65,7 +68,7 @@ class Message(Told):
         view = memoryview(data)
         if not depth:  # what is sent is looked at whatever the time, only not into
             self._clock.grant(len(view) / 1e6 * self.scanner.limits.seconds_per_mb)
-            self.budget.input += 4 * len(view)
+            self.budget.sent(len(view))
         elif not sent and self.late(location):
             return
         tokens = tokens and self._tokens and not (depth and self._flooded(location))

@@ -21,6 +21,7 @@ class Told:
         self._bounds: dict[tuple[str, str], Verdict] = {}
         self._partial: list[KnownHit] = []
         self._seen: set[tuple[str, bytes]] = set()
+        self.refused = False  # for a bound that nobody can approve
 
     def add(self, verdict: Verdict, rule: str, location: str, place: Span, secret: bytes) -> None:
         """Record a hit; the same secret under the same location counts once."""
@@ -39,6 +40,7 @@ class Told:
 
     def bound(self, verdict: Verdict, rule: str, location: str) -> None:
         """Record that a limit was reached; of one rule and location the strongest counts."""
+        self.refused = self.refused or verdict is Verdict.BLOCK
         known = self._bounds.get((rule, location), verdict)
         self._bounds[rule, location] = min(known, verdict, key=strength)
 

@@ -7,28 +7,24 @@ stretch is decoded instead (see ``dense``).
 
 from __future__ import annotations
 
-import re
 from collections import deque
 from collections.abc import Callable, Iterable
-from functools import cache, partial
+from functools import cache
 from itertools import islice
 
-from botbottle.dlp import dense, escapes, inflate, pieces, runs, triggers
+from botbottle.dlp import dense, digits, escapes, inflate, pieces, runs, triggers, unpack
 from botbottle.dlp.compiled import matcher
 from botbottle.dlp.engines.base import Expression, Matcher
 from botbottle.dlp.entropy import shannon
 from botbottle.dlp.findings import Verdict
-from botbottle.dlp.gathered import Gathered, Place
+from botbottle.dlp.gathered import Place
 from botbottle.dlp.tools import Origin, Sink, Span
+from botbottle.dlp.unpack import SHORT, Packed
 
 _HIGH_ENTROPY = 4.5
-_GATHER = 64 * 1024  # bytes scanned together
-_SHORT = 4096  # decoded runs up to this size are gathered
+_MAGIC = 4  # bytes; without them nothing is opened twice
 _CLOCK = 32  # runs between looks at the clock, which costs a system call
-_PACKED = 512  # beginnings of compressed data looked into per surface
-_PACKED_SIZE = 64 * 1024  # bytes from such a beginning in a stretch
 _BEGINNING = 16 * 1024  # bytes that are looked at for text in UTF-16
-_PIXELS = re.compile(rb"(?:IDAT|fdAT.{4}|stream\r?\n)\Z", re.DOTALL)  # what is in front of them
 _WIDE = Expression(rb"(?:[\t\r\n -~]\x00){8}", (b"\0",), once=True)
 _SHORT_RUNS = (triggers.SHORT_TRIGGER, triggers.BEGINNING_TRIGGER)
 _NOTHING = pieces.Further()
@@ -45,22 +41,15 @@ def _wide_matcher() -> Matcher:
     return matcher([_WIDE])
 
 
-class Undo:
+class Undo(Packed):
     """The views of one surface."""
 
     def __init__(
         self, message: Sink, view: memoryview, location: str, depth: int, origin: Origin,
         further: pieces.Further = _NOTHING,
     ) -> None:  # fmt: skip
-        self._message = message
-        self._view = view
-        self._location = location
-        self._depth = depth + 1
-        self._origin = origin
+        super().__init__(message, view, location, depth, origin)
         self._further = further
-        self._gathered: dict[str, Gathered] = {}
-        self._begun: set[int] = set()  # where streams begin that were opened
-        self._copy = location.rpartition(">")[2] in escapes.NAMES
 
     def all(self, fired: dict[int, list[int]]) -> None:
         """Make and scan every view that a trigger asks for."""
@@ -81,9 +70,9 @@ class Undo:
             if index == triggers.RUN_TRIGGER:
                 self._runs(fired[index][0] - runs.RUN)
             elif index == triggers.SHORT_TRIGGER:
-                self._short_runs(runs.short_spans(view, fired[index][:_PACKED]))
+                self._short_runs(runs.short_spans(view, fired[index][: unpack.MANY]))
             elif index == triggers.BEGINNING_TRIGGER:
-                self._short_runs(runs.begun_spans(view, fired[index][:_PACKED]))
+                self._short_runs(runs.begun_spans(view, fired[index][: unpack.MANY]))
             elif index == triggers.GZIP_TRIGGER:
                 self._inflate_each(end - 3 for end in fired[index])
             elif index == triggers.PACKED_TRIGGER:
@@ -92,18 +81,10 @@ class Undo:
                 self._unzip(fired[index][0] - 4)
             else:
                 self._unescape(index, fired[index][0])
-            if index in _SHORT_RUNS and len(fired[index]) > _PACKED:
+            if index in _SHORT_RUNS and len(fired[index]) > unpack.MANY:
                 self._message.bound(Verdict.SUPERVISE, "limit.runs", self._location)
         for layer, gathered in self._gathered.items():
             self._flush(layer, gathered)
-
-    def _place(self, start: int, end: int) -> Place:
-        return partial(self._origin, start, end)
-
-    def _scan(self, data: bytes, layer: str, place: Place) -> None:
-        self._message.surface(
-            data, f"{self._location}>{layer}", depth=self._depth, origin=lambda _s, _e: place()
-        )
 
     def _unescape(self, index: int, first: int) -> None:
         """Undo one kind of escape around its occurrences; everywhere when they are many.
@@ -139,49 +120,6 @@ class Undo:
         if self._message.budget.take(len(narrow)):
             self._scan(narrow, "utf-16", self._place(0, len(self._view)))
 
-    def _beginning(self, end: int) -> int:
-        """Where the compressed data begins whose beginning ends at ``end``."""
-        starts = (end - length for length in triggers.PACKED_LENGTHS)
-        heads = (at for at in starts if inflate.compressed(bytes(self._view[at : at + 8])))
-        return next(heads, end)
-
-    def _inflate_each(self, starts: Iterable[int]) -> None:
-        """Streams behind others were opened together with them, and are no more beginnings."""
-        count = 0
-        for start in starts:
-            kind = inflate.compressed(bytes(self._view[start : start + 8]))
-            if not kind or start in self._begun:
-                continue
-            if count == _PACKED:
-                self._message.bound(Verdict.SUPERVISE, "limit.runs", self._location)
-                return
-            count += 1
-            if self._message.late(self._location):
-                return
-            self._inflate(kind, start, self._place(start, start + 4))
-
-    def _inflate(self, kind: str, start: int, place: Place) -> None:
-        plain = self._inflated(kind, self._view, start, self._begun)
-        if plain:
-            self._scan(plain, kind, place)
-
-    def _inflated(
-        self, kind: str, view: memoryview, start: int = 0, begun: set[int] | None = None
-    ) -> bytes:
-        try:
-            return inflate.inflate(kind, view, self._message.budget, start, begun, copy=self._copy)
-        except inflate.Unreadable:
-            self._message.bound(Verdict.SUPERVISE, "undecodable", self._location)
-            return b""
-
-    def _unzip(self, first: int) -> None:
-        for member in inflate.unzip(self._view, first, self._message.budget):
-            if self._message.late(self._location):
-                return
-            if member.unreadable:
-                self._message.bound(Verdict.SUPERVISE, "undecodable", self._location)
-            self._gather("zip", member.data, self._place(member.start, member.start + 4))
-
     def _short_runs(self, spans: Iterable[Span]) -> None:
         for begin, end in spans:
             if self._message.late(self._location):
@@ -208,9 +146,9 @@ class Undo:
                 return start
             lately.append(start)
             run = bytes(self._view[start:end])
-            if len(run) > dense.FEW * dense.APART and runs.in_pieces(run):
+            if len(run) > dense.FEW * dense.APART and digits.in_pieces(run):
                 return start
-            if not runs.worth(run):
+            if not digits.worth(run):
                 continue
             count += 1
             late = count % _CLOCK == 0 and message.late(self._location)
@@ -253,47 +191,13 @@ class Undo:
             self._message.surface(data, location, depth=self._depth, origin=origin)
             self._packed(data, layer, origin)
 
-    def _packed(self, data: bytes, layer: str, origin: Origin) -> None:
-        """Compressed data that begins anywhere in a decoded stretch."""
-        hits, overflow = self._message.scanner.packed.find(data, _PACKED)
-        if overflow:
-            self._message.bound(Verdict.SUPERVISE, "limit.runs", self._location)
-        for index, end in hits:
-            start = end - triggers.PACKED[index][0]
-            kind = inflate.compressed(data[start : start + 8])
-            if not kind:
-                continue
-            stretch = memoryview(data)[start : start + _PACKED_SIZE]
-            pixels = _PIXELS.search(data, max(0, start - 8), start)
-            plain = (self._pixels if pixels else self._inflated)(kind, stretch)
-            if plain:
-                name = f"{layer}>{kind}"
-                self._gathered.setdefault(name, Gathered()).add(plain, partial(origin, start, end))
-
-    def _pixels(self, kind: str, stretch: memoryview) -> bytes:
-        """The beginning of what an image holds. Runs by themselves that are images are left out."""
-        budget = self._message.budget
-        lent = budget.lend()
-        most = lent.left
-        data = inflate.inflate(kind, stretch, lent)[:most] if most else b""
-        budget.back(lent, len(data))
-        return data
-
     def _decode(self, run: bytes, place: Place) -> None:
-        for layer, data in runs.decode_run(run, self._message.budget):
-            if len(data) > _SHORT or inflate.compressed(data[:8]) or data[:2] == b"PK":
+        for layer, data in digits.decode_run(run, self._message.budget):
+            kind = inflate.compressed(data[:8])
+            if len(data) > SHORT or data[:2] == b"PK":
                 self._scan(data, layer, place)
-                continue
-            self._gather(layer, data, place)
-
-    def _gather(self, layer: str, data: bytes, place: Place) -> None:
-        gathered = self._gathered.setdefault(layer, Gathered())
-        gathered.add(data, place)
-        if len(gathered.data) >= _GATHER:
-            self._flush(layer, self._gathered.pop(layer))
-
-    def _flush(self, layer: str, gathered: Gathered) -> None:
-        self._message.surface(
-            bytes(gathered.data), f"{self._location}>{layer}", depth=self._depth,
-            origin=gathered.place,
-        )  # fmt: skip
+            elif kind:
+                self._gather(layer, data[_MAGIC:], place)  # fields of gzip, what is behind it
+                self._short(f"{layer}>{kind}", self._inflated(kind, memoryview(data)), place)
+            else:
+                self._gather(layer, data, place)

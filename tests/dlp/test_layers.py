@@ -97,6 +97,9 @@ def test_the_ninth_of_many_is_opened() -> None:
 def test_what_is_behind_any_number_of_streams_is_opened_and_their_number_is_bounded() -> None:
     assert LEAK in verdicts(bz2.compress(b"") * 700 + PACK["bzip2"](TEXT))
     assert (Verdict.BLOCK, "limit.decoded") in verdicts(
+        zlib.compress(b"") * 40_000 + zlib.compress(TEXT)
+    )
+    assert (Verdict.BLOCK, "limit.events") in verdicts(
         bz2.compress(b"") * 40_000 + PACK["bzip2"](TEXT)
     )
 

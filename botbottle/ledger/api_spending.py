@@ -61,6 +61,10 @@ class Gate(Protocol):
     def expect(self, exchanges: Sequence[Exchange]) -> None:
         """Inside ``batch()``: these will be settled in it. They are looked up at once."""
 
+    def presume(self, exchanges: Sequence[Exchange]) -> None:
+        """The same without a look: nobody has told of these before, as is nearly always so. Where
+        it is not, the transaction ends in ``Violation``, and nothing of it is booked."""
+
     def settle(
         self, account: str, lease: str, exchanges: Sequence[Exchange], *, now: float
     ) -> r.Settled:

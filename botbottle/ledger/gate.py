@@ -134,11 +134,7 @@ class Gate(Governed):
             booked = 0
             for exchange in exchanges:
                 booked += self._book(config.spender, exchange, own, now)
-            room, crossed = None, False
-            for provider in {e.provider for e in exchanges}:
-                for pool in self._states(config, provider, now):
-                    room = pool.room if room is None else min(room, pool.room)
-                    crossed = crossed or pool.spent >= pool.limit
+            room, crossed = self._left(config, {e.provider for e in exchanges}, now)
             return Settled(booked, len(exchanges) - booked, room, crossed)
 
     def release(self, account: str, lease: str) -> None:

@@ -7,6 +7,8 @@ reading is a look-up in the books, or a few indexed rows, however long the histo
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from msgspec import Struct
 
 from botbottle.budget import precedence
@@ -40,24 +42,43 @@ class Governed(Spending):
         self, config: Config, provider: str, now: float, lease: str = ""
     ) -> list[PoolState]:
         """The governing pools of one account and provider, without ``lease``'s reservation."""
-        governing = config.governing.get(provider)
-        if governing is None:
-            governing = self._governing(config, provider)
-        books = self.books
-        books.turn(now)
-        ends, reserved = books.ends, books.leases.reserved(now)
-        own = books.leases.live(lease) if lease else 0
+        self.books.turn(now)
+        ends, reserved = self.books.ends, self.books.leases.reserved(now)
+        own = self.books.leases.live(lease) if lease else 0
         states = []
-        for pool, window, limit in governing:
-            spent = books.spent(pool, window, now)
-            if self._resets:
-                spent = max(0, spent - self._baseline((*pool, window), now))
+        for pool, window, limit in self._governing(config, provider):
+            spent = self._spent(pool, window, now)
             held = reserved.get(pool, 0) - own
             states.append(PoolState(pool[0], provider, window, limit, spent, held, ends[window]))
         return states
 
+    def _left(
+        self, config: Config, providers: Collection[str], now: float
+    ) -> tuple[int | None, bool]:
+        """Room in the tightest pool of all that govern (None: none does), and whether one of them
+        is spent."""
+        self.books.turn(now)
+        reserved, room, crossed = self.books.leases.reserved(now), None, False
+        for provider in providers:
+            for pool, window, limit in self._governing(config, provider):
+                left = limit - self._spent(pool, window, now)
+                crossed = crossed or left <= 0
+                left -= reserved.get(pool, 0)
+                room = left if room is None or left < room else room
+        return room, crossed
+
+    def _spent(self, pool: Pool, window: Window, now: float) -> int:
+        """What counts as spent: without what was forgiven."""
+        spent = self.books.spent(pool, window, now)
+        if self._resets:
+            spent = max(0, spent - self._baseline((*pool, window), now))
+        return spent
+
     def _governing(self, config: Config, provider: str) -> Governing:
         """Which pools govern, kept for the next request."""
+        kept = config.governing.get(provider)
+        if kept is not None:
+            return kept
         pairs = precedence.governing(config.scopes, provider, config.mode)
         found = tuple(((s.key, provider), limit.window, limit.tokens) for s, limit in pairs)
         if len(config.governing) < PROVIDERS:
@@ -68,7 +89,12 @@ class Governed(Spending):
         """The account as it is in this transaction."""
         if self._checked != self.db.transactions:
             own = self._checked < 0
-            if not self.books.begin() or own or self._revision < 0:
+            if own:  # what was read of it may have been undone since
+                self._revision = -1
+            if not self.books.begin():
+                self._noted = set()  # this, too, if it was written in a transaction of our own
+                self._compare()
+            elif self._revision < 0:
                 self._compare()
             if own:  # it may yet be undone, and its number be somebody else's then
                 self._revision = -1

@@ -33,7 +33,7 @@ MUTANTS = (
     Mutant(27, "ledger/pools.py", '" WHERE r.provider = ? AND r.expires_at > ?"', '" WHERE r.provider = ? AND ? > 0"'),
     Mutant(28, "ledger/budgets.py", '        self._revise()\n\n    def _in_force', '\n    def _in_force'),
     Mutant(28, "ledger/budgets.py", "            spent = max(0, gross - self._baseline(key, now))\n", "            spent = gross\n"),
-    Mutant(28, "ledger/governing.py", "        if self._resets:\n                spent", "        if False:\n                spent"),
+    Mutant(28, "ledger/governing.py", "        if self._resets:\n            spent", "        if False:\n            spent"),
     Mutant(29, "ledger/pools.py", "        return precedence.with_overrides(scopes, self._overrides())", "        return tuple(scopes)"),
     Mutant(29, "budget/precedence.py", "if x.provider == provider]", "]"),
 )  # fmt: skip

@@ -56,6 +56,18 @@ def test_a_spent_budget_refuses_with_everything_the_client_needs(ledger, now):
     assert "130 of 100 tokens per day" in refusal.message
 
 
+def test_a_refusal_is_told_also_where_its_first_transaction_was_undone(ledger, now):
+    """It is written once: what was undone was not."""
+    register(ledger, agent=100)
+    spend(ledger, 130, now)
+    with pytest.raises(RuntimeError), ledger.batch():
+        assert admit(ledger, now).code == "budget-exhausted"
+        raise RuntimeError
+    assert ledger.db.value("SELECT count(*) FROM refused") == 0
+    assert admit(ledger, now).code == "budget-exhausted"
+    assert ledger.db.value("SELECT count(*) FROM refused") == 1
+
+
 def test_reservations_count_against_everybody_in_the_pool(ledger, now):
     register(ledger, "web")
     register(ledger, "api")

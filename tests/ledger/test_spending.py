@@ -2,6 +2,7 @@
 
 import pytest
 
+from botbottle.ledger.db import Violation
 from botbottle.model.usage import Completeness, Tokens
 from tests.ledger.worlds import WEB, exchange, pool, register, spend
 
@@ -184,6 +185,22 @@ def test_what_was_looked_up_is_true_in_its_transaction_only(ledger, second, now)
         ledger.settle(WEB, "", [undone], now=now)
         raise RuntimeError
     assert [ledger.settle(WEB, "", [undone], now=now).recorded for _ in range(2)] == [1, 0]
+
+
+def test_what_was_presumed_new_and_is_not_is_never_booked_twice(ledger, second, now):
+    """The table refuses it, and with it all of the transaction."""
+    register(ledger)
+    old, new = exchange(name="old"), exchange(name="new")
+    second.settle(WEB, "", [old], now=now)
+    with pytest.raises(Violation), ledger.batch():
+        ledger.presume([new, old])
+        assert [ledger.settle(WEB, "", [e], now=now).recorded for e in (new, old)] == [1, 1]
+    assert ledger.usage([])[0].requests == 1 and ledger.check().problems == ()
+    with ledger.batch():
+        ledger.presume([new])
+        told = [ledger.settle(WEB, "", [e], now=now).recorded for e in (new, old, new)]
+    assert told == [1, 0, 0], "only what was presumed is not looked up, and only once"
+    assert ledger.usage([])[0].requests == 2 and ledger.check().problems == ()
 
 
 def test_rows_of_two_writers_have_numbers_of_their_own_that_grow(ledger, second, now):

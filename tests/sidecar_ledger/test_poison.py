@@ -114,3 +114,21 @@ def test_nobody_is_told_yes_of_what_the_commit_undoes(ledger):
     replies = Batches(ledger).run("admit", **asked)
     assert [r.get("code") for r in replies["p/thief"]] == ["unavailable"] * ROUNDS
     assert [r["ok"] for r in replies["p/web"]] == [True] * ROUNDS
+
+
+@pytest.mark.parametrize("own", [True, False], ids=["its own", "another's"])
+def test_replays_are_counted_once_and_keep_nobody_waiting(ledger, own):
+    """A batch presumes that what it is told is new. Where that is wrong it is done again, with a
+    look; and one that was met is looked for from then on, so a flood of them costs one batch."""
+    who, tokens = ("p/thief", 7000) if own else ("p/web", 400)
+    ledger.settle(who, "", [exchange(tokens, name="x")], now=time.time())
+    service = Batches(ledger)
+    begun = ledger.transactions
+    told = [row(tokens, response_id="x"), row(1, response_id="y"), row(1, response_id="y")]
+    replies = service.run("settle", lease="", exchanges=told)
+    assert [r["ok"] for r in replies["p/web"]] == [True] * ROUNDS
+    assert [r["recorded"] for r in replies["p/thief"]] == [1] + [0] * (ROUNDS - 1)
+    assert [r["duplicates"] for r in replies["p/thief"]] == [2] + [3] * (ROUNDS - 1)
+    assert ledger.transactions - begun == ROUNDS + 1
+    assert ledger.usage([])[0].counted == tokens + 50 + 51
+    assert ledger.check().problems == () and service.logged == []

@@ -16,7 +16,9 @@ from typing import Any
 
 from botbottle import errors
 from botbottle.ledger.api import Ledger
+from botbottle.ledger.db import Violation
 from botbottle.ledger.records import Refusal
+from botbottle.model.usage import Exchange
 from botbottle.sidecar.ledger import codec, frames, wire
 from botbottle.sidecar.ledger.connection import TOO_LONG, Connection
 from botbottle.sidecar.ledger.handlers import Handlers, Now, Refuse
@@ -25,10 +27,13 @@ from botbottle.sidecar.ledger.rates import Allowance, Rates
 TURN = 16  # frames of one connection in one batch
 AHEAD = 8  # turns that a connection may have had more than another that waits
 AWAY = 8  # batches; who had a turn in none of so many did not ask, and is owed none of them
+LOOKING = 1000  # batches in which replays are looked for after one was met
 MAX_MALFORMED = 16  # then the connection is closed
 
 type Known = tuple[int, str, frames.Arguments] | None
 type Asked = tuple[bytes, Known]
+type Work = tuple[Connection, list[bytes]]
+type Announce = Callable[[list[Exchange]], None]
 type Log = Callable[[str, dict[str, Any]], None]
 
 
@@ -48,6 +53,7 @@ class Service:
         self._batch = 0
         self._allowances: dict[str, Allowance] = {}
         self._scheduled = False
+        self._looking = 0  # batches yet to look for replays in
         self.failing = False  # the last batch could not be written
 
     def allowance(self, account: str) -> Allowance:
@@ -74,13 +80,7 @@ class Service:
         work = self._gather()
         now = Now(time.time(), time.monotonic())
         try:
-            with self._ledger.batch():
-                asked = [self._read(c, lines, now) for c, lines in work]
-                self._expect(asked)
-                replies = [
-                    b"".join([self._answer(c, line, frame, now) for line, frame in lines])
-                    for (c, _), lines in zip(work, asked, strict=True)
-                ]
+            replies = self._handled(work, now)
             self._works()
             self._recovered()
         except errors.LedgerError as error:
@@ -94,10 +94,33 @@ class Service:
                 connection.close()
         self._schedule()
 
-    def _gather(self) -> list[tuple[Connection, list[bytes]]]:
+    def _handled(self, work: list[Work], now: Now) -> list[bytes]:
+        """The replies, after the commit. What is told is presumed to be told for the first time;
+        where that is wrong, all of it is done again with a look at what is known, and so is what
+        comes for a while: replays cost those who do not send them nothing."""
+        if not self._looking:
+            try:
+                return self._together(work, now, self._ledger.presume)
+            except Violation:
+                self._looking = LOOKING
+        self._looking -= 1
+        return self._together(work, now, self._ledger.expect)
+
+    def _together(self, work: list[Work], now: Now, announce: Announce) -> list[bytes]:
+        """Everything in one transaction."""
+        with self._ledger.batch():
+            asked = [self._read(c, lines, now) for c, lines in work]
+            if told := _told(asked):
+                announce(told)
+            return [
+                b"".join([self._answer(c, line, frame, now) for line, frame in lines])
+                for (c, _), lines in zip(work, asked, strict=True)
+            ]
+
+    def _gather(self) -> list[Work]:
         """One turn for every waiting connection. Those with more frames wait for the next batch,
         and those that had a turn in the last one and are ahead of another that waits."""
-        work: list[tuple[Connection, list[bytes]]] = []
+        work: list[Work] = []
         waiting, self._round = self._round, []
         least = min([connection.turns for connection in waiting], default=0)
         self._turns, last, self._batch = max(self._turns, least), self._batch, self._batch + 1
@@ -118,18 +141,6 @@ class Service:
             self._alarm(connection, "flood", "too many bytes", now)
             return []
         return [(line, frames.read(line, now.wall)) for line in lines]
-
-    def _expect(self, asked: list[list[Asked]]) -> None:
-        """All settlements of a batch are looked up at once."""
-        told = [
-            exchange
-            for lines in asked
-            for _, known in lines
-            if known is not None and known[1] == "settle"
-            for exchange in known[2][1]
-        ]
-        if len(told) > 1:
-            self._ledger.expect(told)
 
     def _answer(self, connection: Connection, line: bytes, known: Known, now: Now) -> bytes:
         number: int | None = None
@@ -190,6 +201,17 @@ class Service:
             data = {"code": code, "message": message, "source": "ledger-service"}
             self._ledger.record_event(caller.account, "alarm", data, now=now.wall)
             self._log("alarm", {"account": caller.account, **data})
+
+
+def _told(asked: list[list[Asked]]) -> list[Exchange]:
+    """All that a batch settles."""
+    return [
+        exchange
+        for lines in asked
+        for _, known in lines
+        if known is not None and known[1] == "settle"
+        for exchange in known[2][1]
+    ]
 
 
 def _refusal(number: int | None, code: str, message: str, after: float = 0) -> bytes:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import ssl
 
 import pytest
 
 from botbottle.model.route import Auth, Match, PathMatch
-from tests.sidecar_egress.raw_client import code_of, exchange, get, reached, read
+from tests.sidecar_egress.raw_client import code_of, exchange, get, one_response, reached, read
 from tests.sidecar_egress.rig import EXAMPLE, Rig, until
 
 OTHER = "other.example.com"
@@ -154,6 +155,26 @@ def test_raw_bytes_pass_nowhere(rig: Rig) -> None:
         raw.sendall(b"SSH-2.0-OpenSSH_9.2\r\n" + b"\x00" * 64 + b"\r\n\r\n")
         assert b" 400 " in read(raw)
     assert rig.world.truth()["connections"] == [] or reached(rig) == []
+
+
+@pytest.mark.parametrize("apart", [False, True], ids=["in one piece", "line by line"])
+@pytest.mark.parametrize(("empty", "code"), [(1, ""), (4, ""), (5, "bad-request")])
+@pytest.mark.parametrize("line", [b"\r\n", b"\n"])
+def test_a_few_empty_lines_before_a_request_are_ignored_and_more_are_refused(
+    rig: Rig, apart: bool, empty: int, code: str, line: bytes
+) -> None:
+    """In front of the first request and of the second."""
+    for ahead in (b"", f"GET /1 HTTP/1.1\r\nHost: {EXAMPLE}\r\n\r\n".encode()):
+        with rig.tunnel(EXAMPLE) as tls:
+            if ahead:
+                tls.sendall(ahead)
+                assert one_response(tls)[0] == 404
+            pieces = [*[line] * empty, get("/2")]
+            with contextlib.suppress(OSError):  # it was refused meanwhile
+                for piece in pieces if apart else [b"".join(pieces)]:
+                    tls.sendall(piece)
+            assert code_of(read(tls)) == code
+    assert [r["path"] for r in reached(rig)].count("/2") == (0 if code else 2)
 
 
 def test_an_oversized_head_is_refused(rig: Rig) -> None:

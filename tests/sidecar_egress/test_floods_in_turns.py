@@ -21,10 +21,13 @@ from botbottle.model.sidecar_config import Hold
 from botbottle.sidecar.egress.frames import Hop
 from botbottle.sidecar.egress.layers import Http
 from botbottle.sidecar.egress.sockets import Sockets
+from botbottle.sidecar.egress.target import MAX_QUERY
+from botbottle.sidecar.egress.turns import STEPS
 from botbottle.sidecar.egress.upstream_http1 import PacedHttp1
 from botbottle.sidecar.egress.windows import Windowed
 from tests.sidecar_egress.counting import Ticks, counting
 from tests.sidecar_egress.inside import Inside
+from tests.sidecar_egress.raw_client import get, read
 from tests.sidecar_egress.raw_upstream import RawUpstream, Talk, some
 from tests.sidecar_egress.rig import EXAMPLE, until
 
@@ -235,3 +238,19 @@ def test_a_cut_is_carried_out_while_messages_pour_in_and_none_follows(
             until(lambda: not inside.sidecar.drivers, "all connections to end")
     assert 100 <= len(judged) <= 100 + TURN and not any(judged)
     assert not inside.sidecar.live
+
+
+def test_a_long_head_is_a_turn_of_its_own(inside: Inside, monkeypatch: pytest.MonkeyPatch) -> None:
+    spent, real = list[int](), inside.sidecar.turns.spend
+
+    def spend(steps: int) -> None:
+        spent.append(steps)
+        real(steps)
+
+    monkeypatch.setattr(inside.sidecar.turns, "spend", spend)
+    for size, most in ((10, STEPS // 2), (MAX_QUERY, 2 * STEPS)):
+        spent.clear()
+        with inside.tunnel(EXAMPLE, inside.world.tls_port, "http/1.1") as tls:
+            tls.sendall(get("/x?" + "q" * size))
+            assert b"nothing at /x" in read(tls)
+        assert (max(spent) >= STEPS) is (size == MAX_QUERY) and max(spent) < most

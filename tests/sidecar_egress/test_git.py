@@ -53,6 +53,42 @@ def test_use(method: str, path: str, query: str, use: str) -> None:
     assert git.use((method,), path, query) == use
 
 
+INSIDE = (
+    "/o/r.git/refs/heads/main", "/o/r/refs/heads/main", "/o/r/refs/tags/a/b", "/o/r.git/refs/x",
+    "/o/r.git/packed-refs", "/o/r/packed-refs", "/o/r.git/HEAD", "/o/r.git/FETCH_HEAD",
+    "/o/r.git/config", "/o/r.git/hooks/post-update", "/o/r.git/objects/pack/any.pack",
+    "/o/r/objects/pack/pack-z.idx", "/o/r.git/objects/ab/tmp", "/o/r/info/refs",
+    "/o/r/objects/info/packs", "/o/r.git/logs/HEAD", "/o/r.git;x=1/refs%2Fheads%2Fmain",
+    "/git/refs/heads/main", "/o/r.git/gitlab-lfs/objects/a/1",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("path", INSIDE)
+def test_a_repository_is_only_files_and_nothing_is_written_into_one(path: str) -> None:
+    for method in ("PUT", "POST", "APPEND"):
+        assert git.use((method,), path, "") == "push"
+    assert git.use(("COPY",), "/anything", "") == "push"
+    assert all(git.use((method,), path, "") != "push" for method in ("GET", "HEAD"))
+    assert git.use(("GET", "PUT"), path, "") == "push"
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("PATCH", "/repos/o/r/git/refs/heads/x"),
+        ("DELETE", "/repos/o/r/git/refs/heads/x"),
+        ("POST", "/repos/o/r/git/refs"),
+        ("POST", "/repos/o/r/git/commits"),
+        ("PUT", "/repos/o/r/contents/refs/x"),
+        ("POST", "/v1/objects/ab/x"),
+        ("PUT", "/o/r.github/config"),
+        ("POST", "/o/r.git"),
+    ],
+)
+def test_an_api_that_speaks_of_git_is_none(method: str, path: str) -> None:
+    assert git.use((method,), path, "") == ""
+
+
 @pytest.mark.parametrize(
     ("path", "methods"),
     [

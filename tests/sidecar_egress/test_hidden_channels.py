@@ -21,6 +21,7 @@ from botbottle.model.route import Auth, Route
 from tests.sidecar_egress.raw_client import code_of, exchange, get, reached, read
 from tests.sidecar_egress.raw_upstream import RawUpstream, answering
 from tests.sidecar_egress.rig import EXAMPLE, Rig, until
+from tests.sidecar_egress.test_protocols import client
 
 SECRET = "real-secret-value-0123"
 TOKEN = "ghp_" + "A1b2C3d4E5f6G7h8I9j0" + "K1l2M3n4O5p6Q7r8"
@@ -142,6 +143,21 @@ def test_chunk_extensions_and_trailers_stay_here(rig: Rig) -> None:
                 read(tls)
         assert (b"\r\nok\r\n" in far.received) is passes
         assert b"data" not in far.received and b"idden" not in far.received
+
+
+@pytest.mark.parametrize("alpn", ["http/1.1", "h2"])
+@pytest.mark.parametrize("trailers", [b"", b"Server-Timing: a;dur=1\r\nX-Hidden: data\r\n"])
+def test_trailers_of_a_response_stay_here_and_nothing_ends_of_them(
+    rig: Rig, alpn: str, trailers: bytes
+) -> None:
+    page = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n"
+    with RawUpstream(rig.world.authority, EXAMPLE, answering(page + trailers + b"\r\n")) as far:
+        rig.configure(rig.route(EXAMPLE, port=far.port))
+        with client(rig, http2=alpn == "h2") as http:
+            for _ in range(2):
+                reply = http.get(f"https://{EXAMPLE}:{far.port}/x")
+                assert (reply.status_code, reply.text) == (200, "ok")
+                assert "x-hidden" not in reply.headers
 
 
 @pytest.mark.parametrize("key", ["", "hidden", "bm90IHNpeHRlZW4=", "bm90IHNpeHRlZW4gYnl0ZXM="])

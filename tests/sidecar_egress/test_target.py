@@ -8,13 +8,19 @@ import string
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from mitmproxy import http
 
+from botbottle.sidecar.egress import auth, git, overrides
 from botbottle.sidecar.egress.denial import Denial
+from botbottle.sidecar.egress.hooks import weight
 from botbottle.sidecar.egress.target import (
+    MAX_PARAMETERS,
+    MAX_QUERY,
     Claim,
     Target,
     canonical_host,
     canonical_path,
+    decoded,
     resolve,
     split_authority,
 )
@@ -152,3 +158,34 @@ def test_authorities_are_split_strictly() -> None:
     assert split_authority("a.b:99999")[1] == -1
     assert split_authority("a.b:+443")[1] == -1
     assert split_authority("[::1]:443") == ("[::1]", 443)
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("q" * MAX_QUERY, "ok"),
+        ("q" * (MAX_QUERY + 1), "too-large"),
+        ("a=b&" * (MAX_PARAMETERS - 1), "ok"),
+        ("a=b&" * MAX_PARAMETERS, "too-large"),
+        ("a;b&" * (MAX_PARAMETERS // 2), "too-large"),
+    ],
+)
+def test_a_query_is_no_larger_than_the_event_loop_can_take_apart(query: str, expected: str) -> None:
+    assert code(dataclasses.replace(GOOD, path=f"/v1/x?{query}")) == expected
+
+
+def test_judging_a_long_head_is_worth_many_steps() -> None:
+    def steps(path: str, fields: int) -> int:
+        headers = http.Headers([(b"a", b"b")] * fields)
+        return weight(http.Request.make("GET", f"https://a.example{path}", b"", headers))
+
+    assert steps("/x", 10) < 4
+    assert steps("/x?" + "q" * MAX_QUERY, 10) >= 256 <= steps("/x?" + "q" * 50_000, 1000)
+
+
+def test_a_query_is_decoded_once_for_all_stages() -> None:
+    decoded.cache_clear()
+    query = "%61" * 1000 + "&token=x"
+    assert git.use(("GET",), "/x", query) == "" and overrides.methods({}, query) == ()
+    auth.strip((), query)
+    assert decoded.cache_info().misses == 1

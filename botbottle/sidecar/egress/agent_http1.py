@@ -66,10 +66,14 @@ class AgentHttp1(Http1Server):
             yield from super().send(event)
 
     def read_headers(self, event: events.ConnectionEvent) -> Commands:
-        """As the original, with a limit on the head and a JSON answer to a malformed one.
+        """As the original, with a limit on the head and a JSON answer to a malformed one. Behind an
+        empty line the original waits for more, although the head may be there.
 
         The only thing the original itself sends from here is its HTML page for a malformed head.
         """
+        if not cast(Lines, self.buf).begins():
+            yield from self._refuse(_MALFORMED)
+            return
         try:
             for command in super().read_headers(event):
                 if isinstance(command, commands.SendData):

@@ -14,6 +14,7 @@ from urllib.parse import quote, unquote
 
 from botbottle.model.route import Auth
 from botbottle.providers import login
+from botbottle.sidecar.egress.target import decoded
 
 type Fields = tuple[tuple[bytes, bytes], ...]
 
@@ -97,7 +98,7 @@ def _protocol(item: tuple[bytes, bytes]) -> tuple[bytes, bytes] | None:
 def _without(query: str, names: frozenset[str]) -> str:
     """A query without these parameters, however they are spelt; the rest is as it was."""
     unwanted, anywhere = _searched(names)
-    if not anywhere.search(unquote(query).lower()):
+    if not anywhere.search(decoded(query)):
         return query
     pairs = _PAIRS.findall(query)
     kept = [(before, pair) for before, pair in pairs if not _is_one(pair, unwanted)]

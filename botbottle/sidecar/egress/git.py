@@ -11,6 +11,8 @@ from collections.abc import Collection
 from typing import Literal
 from urllib.parse import unquote
 
+from botbottle.sidecar.egress.target import decoded
+
 type Use = Literal["", "fetch", "push"]
 
 MAX_LFS_BATCH = 1024 * 1024  # bytes; git-lfs asks for a hundred objects at a time
@@ -19,11 +21,21 @@ _DUMB = re.compile(
     r"/(?:info/refs|objects/(?:info/(?:packs|alternates|http-alternates)"
     r"|[0-9a-f]{2}/(?:[0-9a-f]{38}|[0-9a-f]{62})|pack/pack-[0-9a-f]{40,64}\.(?:pack|idx)))$"
 )
+# What is written into a repository, which is only files to a dumb server. GitHub's API has refs
+# under ``/git/refs/``: those it takes by PATCH and DELETE, and a route allows them by their path.
+_INSIDE = re.compile(
+    r"\.git/(?:refs|objects|hooks|info|logs|modules|worktrees)(?:/|$)"
+    r"|\.git/(?:[a-z]*_?head|packed-refs|config|config\.worktree|shallow|index|description)$"
+    r"|/objects/(?:pack|info)/[^/]+$|/info/refs$|/packed-refs$|/gitlab-lfs(?:/|$)"
+    r"|(?:(?P<api>/git)|)/refs/(?:heads|tags|remotes|notes)/."
+)
+_API = frozenset({"PATCH", "DELETE"})
 RECEIVE, UPLOAD = "git-receive-pack", "git-upload-pack"
 _SERVICE = re.compile(r"(?i)\s*service\s*(?:\[.*|\0.*)?", re.DOTALL)  # as lenient servers read it
 _PARAMETER, _SLASHES = re.compile(";[^/]*"), re.compile("//+")
 _READS = frozenset({"GET", "HEAD"})
-_WEBDAV = frozenset({"MKCOL", "LOCK", "UNLOCK", "MOVE", "PROPPATCH"})
+_LOOKS = _READS | {"OPTIONS"}
+_WEBDAV = frozenset({"MKCOL", "LOCK", "UNLOCK", "MOVE", "COPY", "PROPPATCH"})
 _LFS = re.compile(r"/info/lfs(?:/|$)")
 _BATCH = re.compile(r"/info/lfs/objects/batch/?$")
 
@@ -42,7 +54,13 @@ def use(methods: Collection[str], path: str, query: str) -> Use:
         return "fetch" if asks.issuperset(methods) else "push"
     if _DUMB.search(path):
         return "fetch" if _READS.issuperset(methods) else "push"
-    return ""
+    return "" if _LOOKS.issuperset(methods) or not _writes_inside(methods, path) else "push"
+
+
+def _writes_inside(methods: Collection[str], path: str) -> bool:
+    """Whether a request that is no reading names something in a repository."""
+    found = _INSIDE.search(path)
+    return found is not None and not (found["api"] and _API.issuperset(methods))
 
 
 def _plain(path: str) -> str:
@@ -59,6 +77,8 @@ def _plain(path: str) -> str:
 
 def _services(query: str) -> str:
     """The services that a query names, however it is spelt."""
+    if "service" not in decoded(query):
+        return ""
     pairs = (pair.partition("=") for pair in re.split("[&;]", query))
     return " ".join(unquote(v).lower() for k, _, v in pairs if _SERVICE.fullmatch(unquote(k)))
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from mitmproxy.http import HTTPFlow
+from mitmproxy.http import HTTPFlow, Request
 from mitmproxy.net.tls import starts_like_tls_record
 from mitmproxy.proxy import layer
 from mitmproxy.proxy.commands import StartHook
@@ -45,6 +45,11 @@ class Desk(Protocol):
 
     def deny(self, flow: HTTPFlow, driver: Driver, denial: Denial) -> None:
         """Refuse a CONNECT."""
+
+
+def weight(request: Request) -> int:
+    """Steps that judging a head is worth: what is in it is taken apart again and again."""
+    return (len(request.data.path) >> 8) + (len(request.headers.fields) >> 3)
 
 
 def client_data(nxt: layer.NextLayer) -> bytes:
@@ -137,6 +142,7 @@ def connect(desk: Desk, driver: Driver, hook: http.HttpConnectHook) -> Waiting:
 
 
 def request_headers(desk: Desk, driver: Driver, hook: http.HttpRequestHeadersHook) -> Waiting:
+    driver.turns.spend(weight(hook.flow.request))
     return desk.pipeline.head(hook.flow, driver)
 
 

@@ -7,11 +7,15 @@ head of more fields than anybody sends.
 
 from __future__ import annotations
 
+import re
+
 import h11
 from h11._receivebuffer import ReceiveBuffer
 
 MAX_FIELDS = 1000  # of one head; programs and servers send some ten, cookies included
+MAX_EMPTY = 4  # lines before a head
 _SPACES = (b" ", b"\t")
+_EMPTY = re.compile(rb"\r?\n")
 
 
 class BadLines(h11.RemoteProtocolError):
@@ -29,6 +33,14 @@ class Lines(ReceiveBuffer):
     def __init__(self, limit: int = 0) -> None:
         super().__init__()
         self._limit = limit
+        self._empty = 0  # lines since the last head
+
+    def begins(self) -> bool:
+        """Forget empty lines before a head (RFC 9112, 2.2). False: there are too many."""
+        while self._empty <= MAX_EMPTY and (end := _EMPTY.match(self._data)) is not None:
+            self._extract(end.end())
+            self._empty += 1
+        return self._empty <= MAX_EMPTY
 
     def maybe_extract_lines(self) -> list[bytearray] | None:
         """As the original: all lines until an empty one, None while there is none. Raises
@@ -36,6 +48,7 @@ class Lines(ReceiveBuffer):
         lines = super().maybe_extract_lines()
         if lines is None:
             return None
+        self._empty = 0
         if self._limit and sum(map(len, lines)) > self._limit:
             raise BadLines(f"a head has more than {self._limit} bytes", folded=False)
         if len(lines) > MAX_FIELDS + 1:

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from urllib.parse import unquote_plus
 
 from botbottle.sidecar.egress.denial import Denial
-from botbottle.sidecar.egress.target import canonical_host, refuse, split_authority
+from botbottle.sidecar.egress.target import canonical_host, decoded, refuse, split_authority
 
 _METHODS = ("x-http-method-override", "x-http-method", "x-method-override")
 _PATHS = frozenset({"x-original-url", "x-rewrite-url", "x-original-uri", "x-rewrite-uri"})
@@ -28,7 +28,7 @@ _PARAMETERS = frozenset({"_method", "x_http_method_override"})
 def methods(headers: Mapping[str, str], query: str) -> tuple[str, ...]:
     """The methods that a head asks to be taken for. ``headers``: with names of lower case."""
     asked = tuple(headers[n].strip().upper() for n in _METHODS if n in headers)
-    return (*asked, *named(query)) if "ethod" in unquote_plus(query).lower() else asked
+    return (*asked, *named(query)) if "ethod" in decoded(query) else asked
 
 
 def named(pairs: str) -> Iterator[str]:

@@ -15,6 +15,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
+from urllib.parse import unquote
 
 from botbottle.sidecar.egress.denial import Denial
 
@@ -29,6 +30,8 @@ _SHORT = 512  # characters
 # of a path without its query. RFC 9110, 4.1, asks for 8,000 octets of a whole URI at least; the
 # servers behind most hosts take 8 to 16 KiB of it.
 MAX_PATH = 16 * 1024
+MAX_QUERY = 64 * 1024  # characters; it is taken apart on the event loop, as is the path
+MAX_PARAMETERS = 1000
 _UNRESERVED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
 
 
@@ -93,6 +96,8 @@ def _with_path(claim: Claim, host: str) -> Target | Denial:
     path, _, query = claim.path.partition("?")
     if len(path) > MAX_PATH:
         return refuse("too-large", f"the path is longer than {MAX_PATH} characters")
+    if len(query) > MAX_QUERY or query.count("&") + query.count(";") >= MAX_PARAMETERS:
+        return refuse("too-large", "the query is longer, or of more parameters, than any")
     clean = canonical_path(path)
     if clean is None or _BAD_PATH.search(query):
         return refuse("ambiguous-path", "the path has dot segments or characters out of place")
@@ -165,6 +170,13 @@ def canonical_path(path: str) -> str | None:
             return None
         probe = decoded
     return None if _has_dot_segment(probe) else clean
+
+
+@lru_cache(maxsize=4)
+def decoded(query: str) -> str:
+    """A query without escapes and in lower case, to see what may be in it. Every stage asks, and
+    decoding a long one takes a millisecond: the last are kept."""
+    return unquote(query).lower()
 
 
 def _decode_unreserved(path: str) -> str | None:

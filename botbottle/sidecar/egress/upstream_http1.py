@@ -6,6 +6,9 @@ from collections.abc import Generator
 from dataclasses import replace
 from typing import Any
 
+import h11
+from h11._readers import ChunkedReader
+from h11._receivebuffer import ReceiveBuffer
 from mitmproxy import http
 from mitmproxy.proxy import commands, events
 from mitmproxy.proxy.context import Context
@@ -55,6 +58,13 @@ class WorldHttp1(Http1Client):
         while (yield from self._head(event)) and self.buf:
             event = events.DataReceived(self.conn, b"")
 
+    def read_body(self, event: events.Event) -> Commands:
+        """As the original, which fails where trailers follow a body: they are dropped, which a
+        receiver may do (RFC 9110, 6.5.1). Nobody would have searched them."""
+        if type(self.body_reader) is ChunkedReader:  # it was not asked yet
+            self.body_reader = _WithoutTrailers()
+        yield from super().read_body(event)
+
     def _head(self, event: events.ConnectionEvent) -> Generator[commands.Command, Any, bool]:
         """Read one head; whether it was informational, and is forgotten (RFC 9110, 15.2)."""
         try:
@@ -66,6 +76,14 @@ class WorldHttp1(Http1Client):
         except BadLines as bad:
             yield from self._refuse(str(bad))
         return False
+
+
+class _WithoutTrailers(ChunkedReader):
+    """Reads a body in chunks; at its end are no trailers."""
+
+    def __call__(self, buf: ReceiveBuffer) -> h11.Data | h11.EndOfMessage | None:
+        found = super().__call__(buf)
+        return h11.EndOfMessage() if isinstance(found, h11.EndOfMessage) else found
 
 
 class PacedHttp1(WorldHttp1):

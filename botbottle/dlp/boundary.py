@@ -7,12 +7,18 @@ left boundary holds when the byte before is no word byte, or is the last byte of
 
 from __future__ import annotations
 
+from botbottle.dlp.wordlike import wordlike
+
 _WORD = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_")
 _BASE64 = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+_URL = _BASE64[:-2] + b"-_"
+_DIGITS = b"0123456789"
 _HEX = frozenset(b"0123456789abcdefABCDEF")
 _LETTER_ESCAPES = frozenset(b"nrtbfv0ae")
 _BACKSLASH, _PERCENT = 0x5C, 0x25
 _RUN = 28  # bytes of Base64 in front of a coincidence
+_LONG = 256  # bytes of a match that may go on behind its window
+_WORDS = 0.72  # no random run of this length is as much like words
 EDGE = 32  # bytes in front of a token that tell: ``\\u001b[1;38;2;255;255;255m`` is 26
 
 
@@ -34,6 +40,17 @@ def in_base64(window: bytes, start: int, end: int) -> bool:
     before = window[max(0, start - _RUN) : start]
     glued = before[-1:] in (b"+", b"/") or window[end : end + 1] in (b"+", b"/")
     return glued and len(before) == _RUN and not before.translate(None, _BASE64) and _mixed(before)
+
+
+def in_url_base64(window: bytes, start: int, end: int) -> bool:
+    """The same in a run of Base64url, which prefixes with an underscore stand in by chance: it has
+    gone on for a while in front, and goes on behind (as what fills its window may)."""
+    before, behind = window[max(0, start - _RUN) : start], window[end : end + 1]
+    goes_on = behind != b"" or end - start > _LONG
+    if not goes_on or len(before) < _RUN or (before + behind).translate(None, _URL):
+        return False
+    digits = len(before) - len(before.translate(None, _DIGITS))
+    return digits > 0 and _mixed(before) and not wordlike(before, _WORDS)
 
 
 def _mixed(text: bytes) -> bool:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from botbottle.dlp.boundary import in_base64, left_ok, right_ok
+from botbottle.dlp.boundary import in_base64, in_url_base64, left_ok, right_ok
 from botbottle.dlp.engines.linear import program, secret_group
 from botbottle.dlp.entropy import shannon
 from botbottle.dlp.findings import Verdict
@@ -24,6 +24,8 @@ _CREDENTIAL = re.compile(
     re.IGNORECASE,
 )
 _SHORT_WORD = 4  # letters
+_BRIEF = 5  # bytes of a prefix that a megabyte of Base64 holds by chance
+_OWN_PROOF = ("key.", "jwt")  # begin the names of rules whose secrets prove what they are
 _NO_LITERAL = re.compile(r"\[[^\]]*\]\??|\\?\.")  # in a keyword: a class, a dot
 _COLOUR = re.compile(rb"^\d{0,3}[mK]")  # the end of an ANSI sequence in front of a name
 _NAME_TAIL = re.compile(rb"[\w.\- +/]*$")
@@ -79,6 +81,12 @@ class Target:
     apart: bool = False
     extend: Extend | None = None
 
+    @property
+    def brief(self) -> bool:
+        """Whether nothing but a short prefix tells."""
+        short = bool(self.literals) and min(map(len, self.literals)) <= _BRIEF
+        return short and not self.keywords and not self.name.startswith(_OWN_PROOF)
+
     def program(self) -> Any:
         """The RE2 program that confirms."""
         return program(self.pattern)
@@ -94,6 +102,8 @@ def accept(target: Target, window: bytes, match: Any, low: int) -> Hit | None:
     if target.right and not right_ok(window, end):
         return None
     if target.apart and in_base64(window, start, end):
+        return None
+    if target.brief and in_url_base64(window, start, end):
         return None
     if target.keywords and not _named(target, window, match, start):
         return None

@@ -60,6 +60,22 @@ def test_a_short_prefix_inside_a_run_of_base64_is_a_coincidence(prefix: str) -> 
         assert {f.verdict for f in SCANNER.scan(body.encode())} <= {Verdict.WARN}, body
 
 
+@pytest.mark.parametrize("prefix", ["vcr_", "fm1_", "ghr_", "cfk_", "tfp_", "npm_", "xai-", "gsk_"])
+def test_a_short_prefix_inside_a_run_of_base64url_is_a_coincidence(prefix: str) -> None:
+    """Reasoning that a provider encrypted: megabytes of it in a session, sent again each time."""
+    for _ in range(3):
+        around = traffic.url64(300)
+        body = f'"encrypted_content": "gAAAAAB{around}{prefix}{traffic.some(traffic.ALNUM, 900)}"'
+        assert {f.verdict for f in SCANNER.scan(body.encode())} <= {Verdict.WARN}, body
+
+
+@pytest.mark.parametrize("before", ["https://api.test/v1/Users/Home2/Projects/x/", "My-Project9-"])
+def test_a_token_in_a_path_or_behind_a_name_is_none(before: str) -> None:
+    token = github(traffic.RNG)
+    for body in (f"{before}{token}/more", f"{before}{token}", f"\\n{before}{token}\\n"):
+        assert "github.token" in {f.rule for f in SCANNER.scan(body.encode())}
+
+
 def test_a_short_keyword_inside_a_random_word_names_nothing() -> None:
     value = traffic.some(traffic.URL, 42) + "7"
     for text in ("Xq8zflyQ2 key = ", "b7npmk token: ", "9kovhq_id = "):

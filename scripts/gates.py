@@ -21,11 +21,7 @@ REPORTS = ROOT / ".cache" / "reports"
 
 FAST = "not engine and not postgres and not chaos"
 REAL = "(engine or postgres) and not chaos"
-# On a real engine and a real database, which both come and go with the stage.
-STAGE = (
-    *("scripts/engine", "run", "--", "scripts/postgres", "run", "--"),
-    *(str(BIN / "python"), "scripts/images.py", "agent-base", "sidecar", "--"),
-)
+IMAGES = ("agent-base", "sidecar", "agent-claude", "agent-codex")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +59,15 @@ def pytest(report: str, marks: str, *argv: str) -> tuple[str, ...]:
     return tool("pytest", "-q", "-m", marks, f"--junit-xml={REPORTS / report}.xml", *argv)
 
 
+def stage(engines: int) -> tuple[str, ...]:
+    """On real engines and a real database, which come and go with the stage."""
+    return (
+        *("scripts/engine", "run", "--engines", str(engines), "--"),
+        *("scripts/postgres", "run", "--"),
+        *(str(BIN / "python"), "scripts/images.py", *IMAGES, "--"),
+    )
+
+
 def workers(default: str) -> tuple[str, ...]:
     """Parallel test processes; ``BB_TEST_WORKERS`` overrides."""
     return ("-n", os.environ.get("BB_TEST_WORKERS", default))
@@ -81,10 +86,12 @@ SHELLS = Gate("shells", ("scripts/shells",))
 # Fetches the agents' programs; their images are built for the end-to-end tests.
 NPM = Gate("npm", ("scripts/npm",))
 UNIT = Gate("unit tests", pytest("unit", FAST, *workers("2")), report="unit")
-E2E = Gate("end-to-end tests", (*STAGE, *pytest("e2e", REAL)), report="e2e", loud=True)
+# One test process an engine (tests/conftest.py): they wait for containers most of the time.
+SPREAD = ("-n", "auto", "--dist", "loadfile", "--max-worker-restart", "0")
+E2E = Gate("end-to-end tests", (*stage(2), *pytest("e2e", REAL, *SPREAD)), report="e2e", loud=True)
 # Looks for new examples; every other stage tries the same ones each time (tests/conftest.py).
 EXPLORING = ("env", "BB_EXPLORE=1")
-CHAOS = Gate("chaos", (*STAGE, *EXPLORING, *pytest("chaos", "chaos")), report="chaos", loud=True)
+CHAOS = Gate("chaos", (*stage(1), *EXPLORING, *pytest("chaos", "chaos")), report="chaos", loud=True)
 
 TARGETS = {
     "check": (*STATIC, UNIT),

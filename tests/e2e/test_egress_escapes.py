@@ -46,7 +46,7 @@ def test_datagrams_and_other_ports_reach_nobody(live: Live) -> None:
     for port in ("22", "80", "443", "8080"):
         assert node(live, REACH, far, port)[0] == 1
     assert node(live, DATAGRAM, "2001:db8::1", "443", "udp6")[0] == 1, "there is no IPv6"
-    truth = live.internet.ask("truth")
+    truth = live.internet.far.truth()
     assert truth["requests"] == [] and truth["connections"] == [] and truth["dns"] == []
     # The positive control: the bottle's own way works.
     assert curl(live, f"https://{ALLOWED}/echo")[0] == "200"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-import time
 
 import pytest
 
@@ -236,7 +235,8 @@ def test_freeze_keeps_the_work_and_resume_continues(small: Live) -> None:
 def test_two_watches_do_not_enforce_at_once(small: Live) -> None:
     first = small.start("watch")
     try:
-        time.sleep(2)
+        log = small.home / "run/log/watch-home.jsonl"
+        eventually(lambda: log.exists() and '"started"' in log.read_text(), 60)
         second = small.bb("watch", "--once", code=6)
         assert "BB6000" in second.stderr
     finally:

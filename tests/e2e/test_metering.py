@@ -98,15 +98,14 @@ def test_an_exact_preflight_asks_the_provider_and_refuses_by_its_count(live: Liv
     live.bottle(extra="preflight: exact\n")
     live.agent(extra="budget: {claude: 50000}\n")
     live.apply()
-    much = {"path": "*/count_tokens", "times": 1, "script": {"input_uncached": 90_000}}
-    live.internet.ask("rules", much)
+    live.internet.far.script(path="*/count_tokens", times=1, input_uncached=90_000)
     script = json.dumps({"output": 50, "input_uncached": 90, **NO_CACHE})
     assert live.client("claude", "--script", script)[0]["status"] == 402
     (counted,) = live.internet.requests("api.anthropic.com")
     assert counted["target"].startswith("/v1/messages/count_tokens")
     assert counted["auth"]["x-api-key"] == live.env["ANTHROPIC_API_KEY"]
     assert rows(live) == {}, "counting is no spend"
-    live.internet.ask("rules", {**much, "script": {**NO_CACHE, "input_uncached": 90}})
+    live.internet.far.script(path="*/count_tokens", times=1, **NO_CACHE, input_uncached=90)
     assert live.client("claude", "--script", script)[0]["complete"]
     assert ledger(live) == sent(live) and ledger(live)["output"] == 50
 

@@ -96,7 +96,7 @@ def gemini(live: Live) -> Live:
     live.apply()
     give(live, "gemini", ".gemini/settings.json", GEMINI_SETTINGS)
     # The world's own texts hold U+2028, at which the program's pattern for an event gives up.
-    live.internet.ask("rules", {"host": GEMINI, "script": {"text": "Hello. How can I help?"}})
+    live.internet.far.script(host=GEMINI, text="Hello. How can I help?")
     return live
 
 

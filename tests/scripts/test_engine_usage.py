@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "engine"
+NO_NUMBER = ("run", "--engines", "two", "--", "true")
 
 
 def engine(tmp_path: Path, *argv: str, **env: str) -> subprocess.CompletedProcess[str]:
@@ -27,7 +28,9 @@ def engine(tmp_path: Path, *argv: str, **env: str) -> subprocess.CompletedProces
     )
 
 
-@pytest.mark.parametrize("argv", [(), ("strat",), ("run",), ("run", "--"), ("start", "--name")])
+@pytest.mark.parametrize(
+    "argv", [(), ("strat",), ("run",), ("run", "--"), ("start", "--name"), NO_NUMBER]
+)
 def test_a_wrong_call_shows_the_usage(tmp_path: Path, argv: tuple[str, ...]) -> None:
     done = engine(tmp_path, *argv)
     assert done.returncode == 64

@@ -129,3 +129,32 @@ def tried(folder: Path, explore: str) -> str:
     if not explore:
         assert not (folder / ".hypothesis/examples").exists()
     return (folder / "tried").read_text()
+
+
+def test_end_to_end_tests_have_an_engine_for_each_process(tmp_path: Path) -> None:
+    """With as many processes as there are private engines; with one where there are none."""
+    (tmp_path / "conftest.py").write_text((gates.ROOT / "tests/conftest.py").read_text())
+    (tmp_path / "test_it.py").write_text(ENGINE)
+    asked = [word for gate in gates.TARGETS["test"] for word in gate.argv if gate.report == "e2e"]
+    start = asked.index("-n")
+    for engines in ("one two", ""):
+        env = {**os.environ, "BB_ENGINES": engines, "DOCKER_HOST": "theirs"}
+        argv = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *asked[start:]]
+        subprocess.run(argv, cwd=tmp_path, env=env, check=True, capture_output=True)
+        files = list(tmp_path.glob("used-*"))
+        used = {file.read_text() for file in files}
+        for file in files:
+            file.unlink()
+        assert used == set(engines.split() or ["theirs"])
+
+
+ENGINE = """
+import os
+from pathlib import Path
+
+worker = os.environ["PYTEST_XDIST_WORKER"]
+Path(f"used-{worker}").write_text(os.environ["DOCKER_HOST"])
+
+def test_it():
+    pass
+"""

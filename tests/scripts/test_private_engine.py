@@ -5,10 +5,12 @@ Each test has a home of its own below /var/tmp: a unix socket's path must stay s
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -35,7 +37,8 @@ def home() -> Iterator[Path]:
 
 
 def environment(home: Path) -> dict[str, str]:
-    keep = {k: v for k, v in os.environ.items() if k not in ("DOCKER_HOST", "BB_ENGINE_NETNS")}
+    ours = ("DOCKER_HOST", "BB_ENGINE_NETNS", "BB_ENGINES")
+    keep = {k: v for k, v in os.environ.items() if k not in ours}
     return keep | {"BB_ENGINE_HOME": str(home), "BB_PRIVATE_ENGINE": "1"}
 
 
@@ -76,11 +79,14 @@ def traces(home: Path) -> list[str]:
     """Everything a stopped engine must not leave: processes, mounts, sockets, namespaces."""
     mounts = [line for line in Path("/proc/mounts").read_text().splitlines() if f"{home}/" in line]
     sockets = [str(p) for p in home.glob("*/*.sock")]
-    return [line for _, line in processes(home)] + mounts + sockets
+    return [line for _, line in processes(home)] + mounts + sockets + namespaces(home)
 
 
-def namespaces() -> set[str]:
-    return {p.name for p in Path("/run/netns").glob("*")}
+def namespaces(home: Path) -> list[str]:
+    """Those of this home's engines; other people's come and go meanwhile."""
+    names = {p.name.split(".")[0] for p in home.iterdir()}
+    digests = (hashlib.sha256(f"{home}/{name}".encode()).hexdigest() for name in names)
+    return [name for d in digests if Path("/run/netns", name := f"bb-{d[:10]}").exists()]
 
 
 def eventually(condition: Callable[[], bool], seconds: float = 20) -> bool:
@@ -93,12 +99,25 @@ def eventually(condition: Callable[[], bool], seconds: float = 20) -> bool:
 
 
 def test_run_gives_an_engine_passes_the_exit_code_on_and_leaves_nothing(home: Path) -> None:
-    before = namespaces()
     script = "docker version --format '{{.Server.Os}}'; exit 7"
     done = call(home, "run", "--", "sh", "-c", script)
     assert (done.returncode, done.stdout.strip()) == (7, "linux")
     assert traces(home) == []
-    assert namespaces() <= before
+
+
+def test_one_command_gets_several_engines_and_images_are_copied_between_them(home: Path) -> None:
+    script = (
+        "echo $BB_ENGINES; set -- $BB_ENGINES; export DOCKER_HOST=$1; "
+        "tar -C / -c bin/true | docker import - here:1; docker network create only-here; "
+        f"{sys.executable} -c 'import sys; from scripts.images import copy; copy(*sys.argv[1:])'"
+        " $1 $2 here:1 && export DOCKER_HOST=$2; docker image inspect -f '{{.Id}}' here:1; "
+        "docker network ls -q --filter name=only-here; exit 7"
+    )
+    done = call(home, "run", "--engines", "2", "--", "sh", "-c", script)
+    assert done.returncode == 7, done.stderr
+    engines, image, _, copied = done.stdout.splitlines()
+    assert len(set(engines.split())) == 2 and image == copied
+    assert traces(home) == []
 
 
 def test_the_engine_is_not_in_the_hosts_network_namespace(home: Path) -> None:
@@ -127,12 +146,18 @@ def test_two_runs_at_once_get_two_engines(home: Path) -> None:
     assert eventually(lambda: traces(home) == [])
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
-def test_however_the_run_ends_its_engine_ends_too(home: Path, number: signal.Signals) -> None:
-    process = popen(home, "--", "sh", "-c", "echo up; exec sleep 600")
+@pytest.mark.parametrize(
+    ("number", "engines"),
+    [(signal.SIGINT, 1), (signal.SIGTERM, 2), (signal.SIGHUP, 1), (signal.SIGKILL, 2)],
+)
+def test_however_the_run_ends_its_engines_end_too(
+    home: Path, number: signal.Signals, engines: int
+) -> None:
+    process = popen(home, "--engines", str(engines), "--", "sh", "-c", "echo up; exec sleep 600")
     assert process.stdout
     assert process.stdout.readline() == "up\n"
-    assert len(processes(home)) >= 2
+    assert len(processes(home)) >= 2 * engines
+    assert len(namespaces(home)) == engines
     os.killpg(process.pid, number)
     process.wait(120)
     assert eventually(lambda: traces(home) == []), traces(home)
@@ -225,7 +250,7 @@ def test_an_engine_that_answers_is_used_and_no_other_is_started(home: Path) -> N
     host = exports.split("DOCKER_HOST=")[1].splitlines()[0]
     env = environment(home) | {"DOCKER_HOST": host}
     del env["BB_PRIVATE_ENGINE"]
-    argv = [SCRIPT, "run", "--", "sh", "-c", "echo $DOCKER_HOST"]
+    argv = [SCRIPT, "run", "--engines", "2", "--", "sh", "-c", "echo $DOCKER_HOST$BB_ENGINES"]
     done = subprocess.run(argv, env=env, capture_output=True, text=True, check=False)
     assert done.stdout.strip() == host
     assert "answers already" in done.stderr

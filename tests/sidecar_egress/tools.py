@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.sidecar_egress.rig import ROOT
+from tests.support.once import alone
 
 CACHE = ROOT / ".cache" / "clients"
 SECONDS = 180  # for one installation
@@ -47,17 +48,19 @@ def grpcio() -> Path:
 def bun() -> Path:
     """Bun, from npm: the program in the platform's package."""
     modules = CACHE / BUN / "node_modules/@oven"
-    if not (found := sorted(modules.glob("bun-linux-*/bin/bun"))):
-        if shutil.which("npm") is None:
-            pytest.skip("no npm to install bun with")
-        _run("npm", *NPM, str(CACHE / BUN), BUN)
-        found = sorted(modules.glob("bun-linux-*/bin/bun"))
+    with alone(CACHE):
+        if not (found := sorted(modules.glob("bun-linux-*/bin/bun"))):
+            if shutil.which("npm") is None:
+                pytest.skip("no npm to install bun with")
+            _run("npm", *NPM, str(CACHE / BUN), BUN)
+            found = sorted(modules.glob("bun-linux-*/bin/bun"))
     return _there(found[0] if found else modules / "bun", BUN)
 
 
 def _python(package: str, folder: Path, wanted: str) -> Path:
-    if not (folder / wanted).exists():
-        _run(sys.executable, *PIP, str(folder), package)
+    with alone(CACHE):
+        if not (folder / wanted).exists():
+            _run(sys.executable, *PIP, str(folder), package)
     return _there(folder / wanted, package)
 
 
@@ -69,7 +72,6 @@ def _run(*command: str) -> None:
 @functools.cache
 def _failure(command: tuple[str, ...]) -> str:
     """Why an installation failed; empty when it did not. Tried once."""
-    CACHE.mkdir(parents=True, exist_ok=True)
     try:
         done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=SECONDS)
     except subprocess.TimeoutExpired:

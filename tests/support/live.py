@@ -16,6 +16,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.world.client import RemoteWorld
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 HOSTS = (
     "api.anthropic.com",
@@ -52,35 +54,44 @@ class Internet:
     folder: Path
 
     def start(self, image: str) -> None:
-        (self.folder / "ca").mkdir(parents=True, exist_ok=True)
         docker("network", "create", "--label", LABEL, *SEALED, "--subnet", self.subnet, self.name)
-        aliases = [arg for host in HOSTS for arg in ("--network-alias", host)]
+        self.serve(image, self.name, *HOSTS)
+
+    def serve(self, image: str, network: str, *hosts: str, options: tuple[str, ...] = ()) -> None:
+        """Answer in ``network``, under the names ``hosts``."""
+        (self.folder / "ca").mkdir(parents=True, exist_ok=True)
+        aliases = [arg for host in hosts for arg in ("--network-alias", host)]
         docker(
-            "run", "-d", "--name", self.name, "--label", LABEL, "--network", self.name, *aliases,
+            "run", "-d", "--name", self.name, "--label", LABEL, "--network", network, *aliases,
             "--user", "0:0", "-v", f"{ROOT / 'tests'}:/world/tests:ro",
             "-v", f"{self.folder / 'ca'}:/ca", "-w", "/world", image,
             "python3", "-m", "tests.world", "serve", "--listen", "0.0.0.0", "--tls-port", "443",
-            "--http-port", "80", "--control-port", "8080", "--ca-dir", "/ca",
-            "--max-seconds", "3600",
+            "--http-port", "80", "--control-port", "8080", "--control-socket", "/ca/control.sock",
+            "--ca-dir", "/ca", "--max-seconds", "3600", *options,
         )  # fmt: skip
-        eventually(lambda: self.ca.exists() and self.ask("health") is not None, 20)
+        eventually(self.answers, 20)
 
     @property
     def ca(self) -> Path:
         return self.folder / "ca/ca.pem"
 
-    def ask(self, verb: str, data: Any = None) -> Any:
-        tail = [] if data is None else [json.dumps(data)]
-        argv = ("exec", self.name, "python3", "-m", "tests.world", "ctl", verb, *tail)
-        text = docker(*argv, check=False)
-        return json.loads(text) if text.startswith(("{", "[")) else (text or None)
+    @property
+    def far(self) -> RemoteWorld:
+        """Over the socket in our folder: an ``exec`` would start an interpreter for each word."""
+        return RemoteWorld(str(self.folder / "ca/control.sock"))
+
+    def answers(self) -> bool:
+        try:
+            return self.ca.exists() and bool(self.far.call("GET", "/health"))
+        except OSError:
+            return False
 
     def requests(self, host: str = "") -> list[dict[str, Any]]:
-        found = self.ask("truth")["requests"]
+        found = self.far.requests()
         return [r for r in found if not host or r["host"] == host]
 
     def reset(self) -> None:
-        self.ask("reset")
+        self.far.reset()
 
     def stop(self) -> None:
         docker("rm", "-f", self.name, check=False)
@@ -224,12 +235,12 @@ class Live:
         )  # fmt: skip
 
     def cleanup(self) -> None:
-        for container in self.containers():
-            docker("rm", "-f", "-v", container, check=False)
         mine = ("--filter", f"label=dev.botbottle.home={self.home_id}", "-q")
-        for kind in ("network", "volume"):
-            for found in docker(kind, "ls", *mine).split():
-                docker(kind, "rm", found, check=False)
+        remove = {"container": ("rm", "-f", "-v"), "network": ("rm",), "volume": ("rm",)}
+        for kind, verb in remove.items():
+            every = ("-a",) if kind == "container" else ()
+            if found := docker(kind, "ls", *every, *mine).split():
+                docker(kind, *verb, *found, check=False)
 
 
 def eventually(check: Any, seconds: float = 10.0) -> Any:

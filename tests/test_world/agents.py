@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from tests.support.once import alone
+
 ROOT = Path(__file__).resolve().parents[2]
 CACHE = ROOT / ".cache" / "npm-agents"
 CLAUDE_PACKAGE = "@anthropic-ai/claude-code-linux-x64@2.1.330"
@@ -28,19 +30,23 @@ def _install(package: str) -> Path:
     """The package's folder; installed with npm (no scripts) when it is not there yet."""
     name = package.rpartition("@")[0]
     folder = CACHE / "node_modules" / name
-    if not folder.exists():
-        if shutil.which("npm") is None:
-            pytest.skip("npm is not installed: the real agents come from it")
-        CACHE.mkdir(parents=True, exist_ok=True)
-        # --force: the platform packages declare a newer Node than their binaries need.
-        subprocess.run(
-            ["npm", "i", "--prefix", ".", *NPM_FLAGS, package],
-            cwd=CACHE,
-            check=True,
-            capture_output=True,
-            timeout=600,
-        )
+    with alone(CACHE):
+        if not folder.exists():
+            _fetch(package)
     return folder
+
+
+def _fetch(package: str) -> None:
+    if shutil.which("npm") is None:
+        pytest.skip("npm is not installed: the real agents come from it")
+    # --force: the platform packages declare a newer Node than their binaries need.
+    subprocess.run(
+        ["npm", "i", "--prefix", ".", *NPM_FLAGS, package],
+        cwd=CACHE,
+        check=True,
+        capture_output=True,
+        timeout=600,
+    )
 
 
 def claude_binary() -> Path:

@@ -55,9 +55,10 @@ class Control:
         return int(sock.getsockname()[1])
 
     async def listen_unix(self, path: Path) -> None:
-        """Open a unix socket."""
+        """Open a unix socket, for everybody who reaches its folder."""
         loop = asyncio.get_running_loop()
         self._servers.append(await loop.create_unix_server(self._protocol, str(path)))
+        path.chmod(0o666)
 
     def close(self) -> None:
         """Close the ports."""

@@ -34,6 +34,7 @@ class Body:
         self.fault = ""
         self.cut_short = False  # the last document was not whole
         self._size = 0
+        self._read = self._unread = 0  # documents
         self._expected = _content_length(headers)
         self._framer = framer_for(call, headers.get("content-type", ""), limits.document)
         self._decoder: ContentDecoder | None = None
@@ -61,6 +62,16 @@ class Body:
     def whole(self) -> bool:
         """Whether it is one JSON document."""
         return isinstance(self._framer, Sniffed) and self._framer.whole
+
+    @property
+    def strange(self) -> bool:
+        """Whether there was no document in it so far that anybody could read, but something else:
+        a text."""
+        if self._read:
+            return False
+        return self._unread > self.cut_short or (
+            isinstance(self._framer, Sniffed) and self._framer.strange
+        )
 
     @property
     def flaw(self) -> str:
@@ -104,8 +115,13 @@ class Body:
             doc = documents.read(data)
         except (ValueError, RecursionError):
             self.fault = self.fault or UNREADABLE
+            self._unread += 1
             return None
-        return doc if isinstance(doc, dict) else None
+        if not isinstance(doc, dict):
+            self._unread += 1
+            return None
+        self._read += 1
+        return doc
 
 
 def _content_length(headers: Mapping[str, str]) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
 
 from botbottle.meter.batches import KEPT
@@ -28,6 +29,7 @@ class Ending:
     request: Request
     rows: Rows
     body: Body
+    media: bool = False  # sound and pictures: their size says nothing
 
     def unfinished(self, tally: Tally, reason: Reason) -> list[Exchange]:
         """Its rows if nothing more comes; none of what is known to have cost nothing."""
@@ -51,12 +53,24 @@ class Ending:
 
     def unread(self, tally: Tally) -> bool:
         """Whether the output can only be guessed, from the size of the body."""
-        if self.body.broken:
+        if self.body.broken or self.text:
             return True
         whole, unknown = self.body.whole, self.call.dialect is Dialect.UNKNOWN
         if tally.tokens.output if whole and not unknown else tally.tokens.total:
             return False
         return whole or unknown or (bool(self.body.dropped) and not tally.deltas)
+
+    @property
+    def text(self) -> bool:
+        """Whether the answer is a text (a transcription, a broken server's), all of it output."""
+        return self.body.strange and not self.media
+
+    def so_far(self, tally: Tally) -> Tokens:
+        """Tokens up to now, approximately."""
+        if self.text:
+            tally = copy.copy(tally)
+            tally.thought(self.body.guess)
+        return self.rows.so_far(tally)
 
     def results(self) -> list[Exchange]:
         """Of a file of many rows: one for what could not be read of it."""

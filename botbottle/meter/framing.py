@@ -55,6 +55,11 @@ class Sniffed:
         """True when the body is one JSON document."""
         return isinstance(self._inner, WholeBody)
 
+    @property
+    def strange(self) -> bool:
+        """True when it is neither JSON nor an event stream."""
+        return isinstance(self._inner, ServerSentEvents) and self._inner.strange
+
     def feed(self, data: bytes) -> Iterator[Frame]:
         """Documents that these bytes complete."""
         if self._inner is None:

@@ -38,6 +38,11 @@ class Lines:
         self._keep(rest)
         return [line for line in lines if line is not None]
 
+    @property
+    def begun(self) -> bytes:
+        """How the line that has no end yet begins."""
+        return bytes(self._line[:8])
+
     def rest(self) -> bytes:
         """The line that has no end yet; the splitter is empty afterwards."""
         return self._complete(b"") or b""
@@ -86,6 +91,9 @@ class JsonLines:
             yield "", rest
 
 
+_FIELDS = (b"data", b"event", b"id", b"retry", b"")  # the last one: of a comment
+
+
 class ServerSentEvents:
     """Frames of ``text/event-stream``: (event name, data lines joined by LF)."""
 
@@ -97,11 +105,18 @@ class ServerSentEvents:
         self._size = 0
         self._dropped = 0
         self._first = True
+        self._strange = False
 
     @property
     def dropped(self) -> int:
         """Events over the limit so far."""
         return self._dropped + self._lines.dropped
+
+    @property
+    def strange(self) -> bool:
+        """Whether there are lines that no event stream has: it may be a text of any kind."""
+        begun = self._lines.begun
+        return self._strange or (len(begun) == 8 and _is_strange(begun.partition(b":")[0]))
 
     def feed(self, data: bytes) -> Iterator[Frame]:
         """Events that these bytes complete."""
@@ -128,6 +143,8 @@ class ServerSentEvents:
         elif name == b"event":
             told = value.decode("utf-8", "replace")
             self._event = "" if told in (WHOLE, DONE) else told
+        elif _is_strange(name):
+            self._strange = True
 
     def _add(self, value: bytes) -> None:
         """One more line of data; many short ones take no more memory than a long one."""
@@ -150,3 +167,8 @@ class ServerSentEvents:
             self._dropped += 1
             return None
         return None if data is None else (event, bytes(data))
+
+
+def _is_strange(name: bytes) -> bool:
+    """Whether no field of an event stream has this name, which may be cut short."""
+    return not any(field.startswith(name.removeprefix(BOM)) for field in _FIELDS)

@@ -67,7 +67,7 @@ class Meter:
         self._silent = not call.metered or not 200 <= status < 300 or (self._many and media)
         self._over = False
         self._body = Body(call, lowered, limits or Limits())
-        self._ending = Ending(call, request, self._rows, self._body)
+        self._ending = Ending(call, request, self._rows, self._body, media)
 
     @property
     def committed(self) -> bool:
@@ -77,7 +77,7 @@ class Meter:
     @property
     def running(self) -> Tokens:
         """Tokens of this response so far, approximately, until the row is made; then zero."""
-        return Tokens() if self.committed else self._rows.so_far(self._reader.tally)
+        return Tokens() if self.committed else self._ending.so_far(self._reader.tally)
 
     @property
     def named(self) -> tuple[str, str]:

@@ -113,7 +113,17 @@ def test_entropy_of_known_distributions() -> None:
 
 @pytest.mark.parametrize(
     "value",
-    [b"sk-ant-api03-YOUR_KEY", b"AKIAIOSFODNN7EXAMPLE", b"ghp_" + b"0" * 36, b"abc-${TOKEN}-abc"],
+    [
+        b"sk-ant-api03-YOUR_KEY",
+        b"AKIAIOSFODNN7EXAMPLE",
+        b"ghp_" + b"0" * 36,
+        b"abc-${TOKEN}-abc",
+        b"ghp_1234567890abcdefghijklmnopqrstuvwxyz",
+        b"sk-1234567890abcdef1234567890abcdef",
+        b"sk_test" + b"_4eC39HqLyjWDarjtT1zdp7dc",
+        b"eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiIxMjM0NTY3ODkwIiwibmFtZSI6IkpvaG4gRG9lIiwi"
+        b"aWF0IjoxNTE2MjM5MDIyfQ.SflKxwRJSMeKKF2QT4fwpMeJf36POk6yJV_adQssw5c",
+    ],
 )
 def test_documentation_values_are_placeholders(value: bytes) -> None:
     assert is_placeholder(value)
@@ -159,7 +169,17 @@ def test_the_database_can_be_prepared_for_an_image(
     assert compile_main([]) == 64
 
 
-@pytest.mark.parametrize("end", [b"EXAMPLE", b"EXAMPLEKEY", b"-EXAMPLE", b"_EXAMPLE"])
+@pytest.mark.parametrize(
+    "end",
+    [
+        b"_4eC39HqLyjWDarjtT1zdp7dc",
+        b"1234567890abcdef",
+        b"EXAMPLE",
+        b"EXAMPLEKEY",
+        b"-EXAMPLE",
+        b"_EXAMPLE",
+    ],
+)
 def test_a_word_behind_a_whole_token_does_not_make_it_an_example(end: bytes) -> None:
     for token in (b"sk-ant-api03-" + b"q7Z2kX9v" * 11, b"glpat-" + b"q7Z2kX9vLm3Pw8Rt5Yb1"):
         assert not is_placeholder(token + end)

@@ -64,6 +64,16 @@ class Body:
         return isinstance(self._framer, Sniffed) and self._framer.whole
 
     @property
+    def events(self) -> bool:
+        """Whether what has passed of it is a stream of events."""
+        return self._size > 0 and not self.whole
+
+    @property
+    def announced(self) -> bool:
+        """Whether it was told how large it is."""
+        return self._expected >= 0
+
+    @property
     def strange(self) -> bool:
         """Whether there was no document in it so far that anybody could read, but something else:
         a text."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from botbottle.meter.batches import KEPT
 from botbottle.meter.body import Body
 from botbottle.meter.call import Call, Dialect, Kind
+from botbottle.meter.hosts import BEDROCK
 from botbottle.meter.reason import Reason
 from botbottle.meter.request import Request
 from botbottle.meter.rows import Clock, Rows
@@ -19,6 +20,9 @@ NO_USAGE = "ended without usage"
 UNKNOWN = "unknown dialect"
 BACKGROUND = "background; final when retrieved"
 CUT_SHORT = "last event cut short"
+# The provider was not what ended it.
+_LEFT = frozenset({Reason.CLIENT_GONE, Reason.CUT, Reason.SHUTDOWN, Reason.KILLED})
+_WRITES_NOTHING = ("/embeddings", ":embedcontent", ":batchembedcontents", "/embed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +45,8 @@ class Ending:
             _allow(tally, self.request)
         elif self.unread(tally):
             tally.thought(self.body.guess)
-        if reason is Reason.UNREAD and not polled:
+        streams = self.request.streams or self.body.events or self.body.announced
+        if _in_full(self.call, reason, streams) and not polled:
             tally.at_least(self.request.bound or self.request.allowance)
         return self.rows.interrupted(tally, completeness, note)
 
@@ -96,6 +101,19 @@ class Ending:
         return note, Completeness.PARTIAL
 
 
+def _in_full(call: Call, reason: Reason, streams: bool) -> bool:
+    """Whether all that the request allowed may have been generated, however little was seen of it.
+
+    AWS bills a response in full whoever is left to read it (litellm 34147). Of an answer that is
+    no stream nothing passes before all of it is there; its size says more, where that is told.
+    """
+    if reason not in _LEFT:
+        return reason is Reason.UNREAD
+    if call.kind is not Kind.GENERATE or call.path.lower().endswith(_WRITES_NOTHING):
+        return False
+    return call.provider == BEDROCK or not (streams or call.dialect is Dialect.UNKNOWN)
+
+
 def _allow(tally: Tally, request: Request) -> None:
     """A background response is generated whoever listens, as far as its limit allows. Its poll
     brings the real number, but what was generated can be read elsewhere too."""
@@ -114,4 +132,6 @@ def unanswered(call: Call, request: Request, clock: Clock, reason: Reason) -> li
         return []
     if request.background:
         _allow(tally, request)
+    elif _in_full(call, reason, request.streams):
+        tally.at_least(request.bound or request.allowance)
     return rows.interrupted(tally, Completeness.PARTIAL, reason.value)

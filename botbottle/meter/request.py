@@ -75,6 +75,13 @@ def _is_job(call: Call) -> bool:
     return call.kind is Kind.GENERATE and JOBS.fullmatch(call.path) is not None
 
 
+def _streams(call: Call, doc: dict[str, Any]) -> bool:
+    """Whether the answer is asked for in events; Ollama's are unless that is declined."""
+    asked = doc.get("stream")
+    named = "stream" in call.path.rpartition("/")[2].lower()
+    return asked is True or named or (call.dialect is Dialect.OLLAMA and asked is None)
+
+
 def from_document(
     call: Call, doc: dict[str, Any], request_id: str, conversations: Conversations | None = None
 ) -> Request:
@@ -90,7 +97,7 @@ def from_document(
         input_estimate=_input(call, doc, batch) + _context(doc, conversations),
         max_output=max_output(as_dict(body), call.dialect),
         choices=choices(as_dict(body)),
-        streams=doc.get("stream") is True or "stream" in call.path.rpartition("/")[2],
+        streams=_streams(call, doc),
         tells_usage=asked or not chat_stream,
         background=doc.get("background") is True or _is_job(call),
         prewarm=prewarm,

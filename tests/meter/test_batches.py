@@ -129,7 +129,8 @@ def test_few_rows_tell_of_a_whole_batch_when_the_sidecar_is_killed() -> None:
 def test_a_background_response_that_got_no_answer_is_booked_at_its_allowance() -> None:
     where = call(("api.openai.com", "/v1/responses"))
     for background, limit, output in ((True, 300, 300), (True, 90_000, 90_000), (False, 300, 0)):
-        asked = request(where, background=background, max_output_tokens=limit, input="hello")
+        said = {"background": background, "stream": not background, "max_output_tokens": limit}
+        asked = request(where, **said, input="hello")
         row = only(unanswered(where, asked, clock, Reason.CLIENT_GONE))
         assert (row.tokens.output, row.completeness) == (output, Completeness.PARTIAL)
 

@@ -111,7 +111,7 @@ def test_bug_05_a_plain_call_whose_client_vanished_leaves_a_row() -> None:
 
 def test_bug_05_a_request_that_never_got_a_response_leaves_a_row() -> None:
     where = call(CLAUDE)
-    asked = request(where, messages=[{"role": "user", "content": "x" * 500}])
+    asked = request(where, messages=[{"role": "user", "content": "x" * 500}], stream=True)
     row = only(unanswered(where, asked, clock, Reason.CLIENT_GONE))
     assert row.tokens == Tokens(input_uncached=asked.input_estimate)
     assert row.response_id == "flow-1"

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from botbottle.sidecar.egress.active import echo_forms
+from botbottle.sidecar.egress.echoes import echo_forms
 from botbottle.sidecar.egress.scrub import Scrubber
 
 SECRET = b"sk-real-secret-0123456789"

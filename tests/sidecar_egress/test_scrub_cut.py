@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from botbottle.sidecar.egress.active import cut_forms, echo_forms
+from botbottle.sidecar.egress.echoes import cut_forms, echo_forms
 from botbottle.sidecar.egress.returning import EchoInEncodedBody, tee_of
 from botbottle.sidecar.egress.scrub import Scrubber
 

@@ -6,52 +6,18 @@ reference, so a request sees one consistent policy from its first stage to its l
 
 from __future__ import annotations
 
-import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from botbottle.dlp import Scanner, VariantCache
-from botbottle.dlp.checks import mixed
-from botbottle.dlp.known.parts import segments
-from botbottle.dlp.known.variants import variants
 from botbottle.model.route import Auth, Route
 from botbottle.model.sidecar_config import SidecarConfig, fingerprint
 from botbottle.sidecar.egress.auth import material
+from botbottle.sidecar.egress.echoes import cut_forms, echo_forms
 from botbottle.sidecar.egress.logins import Logins
 from botbottle.sidecar.egress.match import RouteIndex
 from botbottle.sidecar.egress.scrub import Scrubber
-
-# Encodings in which servers echo what they were sent.
-_ECHOED = frozenset({"plain", "json", "percent", "base64", "hex"})
-_TELLING = 16  # secret bytes of a beginning
-_VENDOR = re.compile(rb"(?:[A-Za-z]{2,12}\d{0,2}[-_.:]){1,4}")  # what all keys of one begin with
-
-
-def echo_forms(texts: Iterable[str]) -> Iterator[bytes]:
-    """Every form of the given secrets that is scrubbed out of responses."""
-    for text in texts:
-        value = text.encode()
-        for form in variants(value):
-            if form.codec in _ECHOED:
-                yield form.text
-                if form.codec == "hex":
-                    yield form.text.upper()
-        yield from (text.lower().encode(), text.upper().encode())
-        for code in ("%{:02X}", "%{:02x}", "\\u{:04x}", "\\u{:04X}", "&#{};", "&#x{:x};"):
-            yield "".join(map(code.format, value)).encode()
-
-
-def cut_forms(texts: Iterable[str]) -> dict[bytes, int]:
-    """What error pages show only the beginning of: the secret strings in the given secrets, each
-    with how many bytes of it tell it from all others."""
-    found = {}
-    for part in (part for text in texts for part in segments(text.encode()) if not part.whole):
-        vendor = _VENDOR.match(part.text)
-        public = max(part.public, vendor.end() if vendor else 0)
-        if mixed(part.text[public : public + _TELLING]):
-            found[part.text] = public + _TELLING
-    return found
 
 
 @dataclass(frozen=True, slots=True)

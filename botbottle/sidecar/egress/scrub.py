@@ -18,11 +18,23 @@ from botbottle.dlp.compiled import matcher
 from botbottle.dlp.engines.base import Expression
 
 MINIMUM = 8  # bytes
+_FIRST = 3  # bytes by which the beginning of a text is looked for
+_TELLING = 12  # bytes of a run that is looked for alone
+_RUNS = re.compile(rb"[A-Za-z0-9]+")
 _NOTHING: Mapping[bytes, int] = MappingProxyType({})
 
 
-def _literal(needle: bytes) -> Expression:
-    return Expression(re.escape(needle), literals=(needle.lower(),), once=True)
+def _keys(texts: Iterable[bytes]) -> list[bytes]:
+    """One of these is in each of the texts, in some case: forms of one secret have their longest
+    run of letters and digits in common. The fewer there are, the faster is the engine."""
+    found = (max(_RUNS.findall(text), key=len, default=b"") for text in texts)
+    pairs = zip(found, texts, strict=True)
+    return sorted({(run if len(run) >= _TELLING else text).lower() for run, text in pairs})
+
+
+def _literal(key: bytes) -> Expression:
+    regex = re.escape(key).replace(b"\0", rb"\x00")  # where one is, the engine sees an end
+    return Expression(regex, literals=(key,), once=True, caseless=True)
 
 
 def _shared(text: bytes, other: bytes | bytearray) -> int:
@@ -41,12 +53,13 @@ class Scrubber:
         self._needles = tuple(sorted(found, key=len, reverse=True))
         self._longest = max((len(n) for n in self._needles), default=1)
         wanted = (*self._needles, *{text[:least] for text, least in self._cut.items()})
-        self._matcher = matcher([_literal(n) for n in wanted]) if found else None
-        self._beginning: dict[int, list[bytes]] = {}  # first byte → texts
+        self._matcher = matcher([_literal(key) for key in _keys(wanted)]) if found else None
+        self._beginning: dict[bytes, list[bytes]] = {}  # the first bytes → texts
         for needle in self._needles:
-            self._beginning.setdefault(needle[0], []).append(needle)
-        first = re.escape(bytes(sorted(self._beginning)))
-        self._first = re.compile(b"[%b]" % first if first else b"(?!)")
+            self._beginning.setdefault(needle[:_FIRST], []).append(needle)
+        first = b"|".join(map(re.escape, sorted(self._beginning)))
+        self._first = re.compile(first or b"(?!)")
+        self._short = {head[:size] for head in self._beginning for size in range(1, _FIRST)}
         self._alphabet = bytes(sorted({byte for needle in found for byte in needle}))
 
     def __repr__(self) -> str:
@@ -100,11 +113,13 @@ class Scrubber:
         start = len(data) - (len(window) - len(window.rstrip(self._alphabet)))
         if start == len(data):
             return 0  # the last byte is in no secret
-        for found in self._first.finditer(data, start):
-            tail = data[found.start() :]
-            if any(len(n) > len(tail) and n.startswith(tail) for n in self._beginning[tail[0]]):
+        while found := self._first.search(data, start):
+            tail, start = data[found.start() :], found.start() + 1
+            texts = self._beginning[tail[:_FIRST]]
+            if any(len(n) > len(tail) and n.startswith(tail) for n in texts):
                 return len(tail)
-        return 0
+        last = data[start:][1 - _FIRST :]
+        return next((n for n in range(len(last), 0, -1) if last[-n:] in self._short), 0)
 
     def stream(self) -> ScrubStream:
         """A cleaner for one body."""

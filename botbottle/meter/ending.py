@@ -45,10 +45,14 @@ class Ending:
             _allow(tally, self.request)
         elif self.unread(tally):
             tally.thought(self.body.guess)
-        streams = self.request.streams or self.body.events or self.body.announced
-        if _in_full(self.call, reason, streams) and not polled:
+        if self.in_full(reason) and not polled:
             tally.at_least(self.request.bound or self.request.allowance)
         return self.rows.interrupted(tally, completeness, note)
+
+    def in_full(self, reason: Reason) -> bool:
+        """Whether all that was allowed is booked if it ends so."""
+        streams = self.request.streams or self.body.events or self.body.announced
+        return _in_full(self.call, reason, streams)
 
     def _goes_on(self, tally: Tally) -> bool:
         """Whether more is generated in the background. What one tells while it runs is not the

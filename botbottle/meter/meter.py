@@ -87,8 +87,10 @@ class Meter:
 
     @property
     def blind(self) -> bool:
-        """Whether the output can only be guessed so far, from how much has passed."""
-        return not self.committed and self._ending.unread(self._reader.tally)
+        """Whether what ``running`` tells of the output so far is less than what would be booked."""
+        if self.committed:
+            return False
+        return self._ending.in_full(Reason.KILLED) or self._ending.unread(self._reader.tally)
 
     @property
     def exact(self) -> bool:

@@ -10,6 +10,7 @@ import pytest
 from botbottle.meter import Reason, unanswered
 from botbottle.model.usage import Completeness
 
+from .events import message_start, sse, text_delta
 from .helpers import call, clock, feed, meter, only, request
 from .places import CHAT, CLAUDE, CONVERSE, RESPONSES, Place
 from .truth.wire import aws_message
@@ -43,6 +44,8 @@ def test_a_bedrock_stream_that_is_left_is_billed_in_full() -> None:
     delta = {"contentBlockIndex": 0, "delta": {"text": WORDS}}
     feed(m, aws_message("event:contentBlockDelta", json.dumps(delta).encode()))
     assert m.running.output == 8, "while it runs it is what it wrote"
+    assert m.blind, "what is kept for a kill is more than that"
+    assert only(m.owed(Reason.KILLED, unread=False)).tokens.output == 8192
     assert only(m.close(Reason.CLIENT_GONE)).tokens.output == 8192
 
 
@@ -63,6 +66,9 @@ def test_of_a_stream_and_where_nothing_is_written_only_what_passed_counts(
     where = call(place, hosts={"ollama.local": "ollama"})
     row = only(unanswered(where, request(where, **body), clock, Reason.CLIENT_GONE))
     assert row.tokens.output == 0
+    m = meter(CLAUDE, body={"stream": True})
+    feed(m, sse(message_start(), text_delta(WORDS)))
+    assert not m.blind and only(m.close(Reason.CLIENT_GONE)).tokens.output == 8
 
 
 def test_a_plain_call_that_the_provider_dropped_is_not_booked_in_full() -> None:

@@ -17,6 +17,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from botbottle import places
 from botbottle.engine.api import EngineWrite
 from botbottle.errors import BBError, ImageBuildFailed, LedgerError
 from botbottle.executor import Control, Result, execute, taking
@@ -31,6 +32,7 @@ from botbottle.planner.approved import (
     copied_workspaces,
     counted,
     guard_of,
+    kept_policies,
     narrowed,
     reach_of,
     started,
@@ -117,6 +119,7 @@ def carry_out(
     Raises LedgerError where nothing can be recorded, unless there is something to take away.
     ``refusal``: that of the ledger, which has been asked to take an order before."""
     facts = session.facts(declared, only=only)
+    places.note(facts.paths, declared.project)
     held = {h.bottle for h in plan.held}
     try:
         if fence() and refusal is None:
@@ -188,6 +191,27 @@ def narrow(session: Session, declared: Declared, ledger: Ledger, names: Collecti
         save(ledger, declared, canonical.canonical(left), PARTIAL)
 
 
+def edited(kept: Mapping[str, Any], declared: Declared) -> bool:
+    """Whether the kept set is another one than today's."""
+    return bool(canonical.canonical(_set_of(declared)) != canonical.canonical(_set_in(kept)))
+
+
+def renew(session: Session, declared: Declared, ledger: Ledger) -> None:
+    """Keep today's set with what was approved before. There was nothing to do, and the lock is
+    held: it is no generation of its own."""
+    kept = session.applied(declared)
+    if kept is not None and edited(kept, declared):
+        save(ledger, declared, canonical.canonical({**kept, **_set_of(declared)}), PARTIAL)
+
+
+def _set_of(declared: Declared) -> dict[str, Any]:
+    return {"bottles": declared.bottles, "settings": declared.settings}
+
+
+def _set_in(kept: Mapping[str, Any]) -> dict[str, Any]:
+    return {"bottles": kept.get("bottles"), "settings": kept.get("settings")}
+
+
 def emptied(plan: Plan, home: str) -> set[str]:
     """The bottles whose workspace volume is made anew."""
     made = [op for op in plan.ops if isinstance(op, CreateVolume)]
@@ -232,6 +256,11 @@ def generation(
         out = {n for n in kept if (n in specs if n in left else only and n not in only)}
         return {name: kept[name] for name in out}
 
+    unkept = {
+        b.name
+        for b in declared.bottles
+        if b.name in (undone or ()) or (only and b.name not in only)
+    }
     whole: dict[str, Any] = {"bottles": declared.bottles, "settings": declared.settings}
     if undone is not None:
         whole |= {"bottles": applied.get("bottles", ())}
@@ -244,6 +273,7 @@ def generation(
             | {n: guard_of(b, declared.settings) for n, b in fresh.items()},
             "counted": sorted({*fresh, *(before("guards").keys() & counted(applied))}),
             "uses": before("uses") | {n: use_of(b) for n, b in fresh.items()},
+            "policies": kept_policies(applied, declared, held, unkept),
             "workspaces": before("workspaces")
             | {n: b.workspace for n, b in fresh.items() if b.workspace},
         }

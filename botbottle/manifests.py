@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from botbottle.model.bottle import Declared
+from msgspec.structs import replace
+
+from botbottle.model.bottle import Declared, Project
 from botbottle.planner.wanted import SIDECAR_RECIPE, image_recipe
 
 if TYPE_CHECKING:
@@ -71,6 +73,26 @@ class Manifests:
         from botbottle.images import image_tag
 
         return image_tag(name, base)
+
+
+class Undeclared(Manifests):
+    """Of a project that is named by its id: nothing is declared in it, whatever its folder says
+    now, so that orders go by what was applied. Settings are the home's."""
+
+    def __init__(self, home: Path, project: str) -> None:
+        super().__init__(home, home, None)
+        self._project = project
+
+    def load(self) -> Loaded:
+        from botbottle.load import load
+
+        found = load(self._home, None)
+        project = Project(self._project, "", str(self._home))
+        declared = Declared(project, (), found.settings)
+        return replace(found, declared=declared, diagnostics=())
+
+    def recall(self) -> Kept | None:
+        return None
 
 
 def _own_images(declared: Declared) -> set[str]:

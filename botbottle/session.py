@@ -15,15 +15,16 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from botbottle import __version__
+from botbottle import __version__, places
 from botbottle.control.api import ControlRead
 from botbottle.credentials import Credentials
 from botbottle.engine.api import EngineRead
-from botbottle.errors import ManifestError
+from botbottle.errors import ManifestError, Refused
 from botbottle.hosted import read_ca, sidecar_user
 from botbottle.load.env import EnvValues
 from botbottle.load.trees import lacking
 from botbottle.manifests import Manifests
+from botbottle.model import labels
 from botbottle.model.bottle import BottleSpec, Declared
 from botbottle.model.ledger_view import LedgerView
 from botbottle.model.paths import HomePaths
@@ -31,7 +32,7 @@ from botbottle.model.plan import Plan
 from botbottle.model.resources import Observed, SidecarStatus
 from botbottle.model.sidecar_config import fingerprint
 from botbottle.patience import certain, silenced
-from botbottle.planner.approved import copied_workspaces, counted, guards_of
+from botbottle.planner.approved import copied_workspaces, counted, guards_of, policies
 from botbottle.planner.facts import Facts
 from botbottle.planner.names import ledger_name, names, outer_name
 from botbottle.planner.plan import plan
@@ -111,6 +112,7 @@ class Session(LedgerReads):
             guards=guards_of(applied),
             counted=counted(applied),
             uses=applied.get("uses", {}),
+            policies=policies(applied),
             workspaces=copied_workspaces(applied),
             upstream_ca=read_ca(declared.settings.egress_ca),
             skills_dir=str(skills),
@@ -119,6 +121,7 @@ class Session(LedgerReads):
             only=tuple(only),
             destroy=destroy,
             ledger_locked=bool(declared.settings.ledger) and self.control.ledger_locked(),
+            lost=places.lost(self.paths, but=declared.project.id),
         )
 
     def _tags(self, declared: Declared) -> tuple[dict[str, str], dict[str, str]]:
@@ -163,7 +166,9 @@ class Session(LedgerReads):
         return with_snapshots(self.engine, declared, facts, observed, view)
 
     def observe(self, declared: Declared, facts: Facts) -> Observed:
-        """One snapshot of the engine and of what every running sidecar has active."""
+        """One snapshot of the engine and of what every running sidecar has active. Raises Refused
+        for a home that was moved while its containers are still there."""
+        self._unmoved()
         home_id, project = self.paths.home_id, declared.project.id
         called = [names(home_id, project, b.name) for b in declared.bottles]
         held = [n for c in called for n in (c.agent, c.egress, c.network, c.home, c.workspace)]
@@ -178,6 +183,22 @@ class Session(LedgerReads):
             lookalikes=True,
         )
         return replace(found, sidecars=self.active(found))
+
+    def _unmoved(self) -> None:
+        """Containers are named after the home's path. Those of the path before serve the same
+        sockets and ledger directory, and would answer in place of new ones."""
+        if not (old := places.before(self.paths)):
+            return
+        home_id = HomePaths(old).home_id
+        left = self.engine.observe(home_id).containers
+        if any(c.labels.get(labels.HOME) == home_id for c in left):
+            raise Refused(
+                f"this home was {old} when it was last applied, and its containers are still there",
+                code="BB7024",
+                where=str(self.home),
+                hint=f"call it by that path (a symbolic link will do): bb --home {old} status\n"
+                f"to move it: bb --home {old} destroy in each project, then bb apply",
+            )
 
     def active(self, found: Observed) -> dict[str, SidecarStatus | None]:
         """What every running sidecar of these containers has active."""

@@ -9,9 +9,9 @@ from botbottle.cli.common import known_bottles, load_declared, open_session
 from botbottle.cli.consent import Consent
 from botbottle.cli.launch import Bottle, Budget, EnvFile, ask_env, overrides
 from botbottle.cli.options import Argument, Invocation, Option
-from botbottle.cli.plan import Only
+from botbottle.cli.plan import Only, picked_of
 from botbottle.cli.run import Pace, Run
-from botbottle.cli.saved import read_to_apply
+from botbottle.cli.saved import picked, read_to_apply
 from botbottle.errors import Refused, UsageError
 
 if TYPE_CHECKING:
@@ -72,12 +72,13 @@ def apply(
     8 no engine, 64 usage, 130 interrupted, 143 terminated.
     """
     context = ctx.obj
-    session = open_session(context, overrides(budget, bottle))
+    consent = consent_of(context.path(file) if file else None, approve, yes=yes, allow=allow)
+    given = picked(consent.saved, picked_of(only, bottle, budget))
+    session = open_session(context, overrides([*given.budget], [*given.bottle]))
     session.upgrades = True
     session.engine.begin()  # it works while the manifests are read
     declared = load_declared(context, session)
-    consent = consent_of(context.path(file) if file else None, approve, yes=yes, allow=allow)
-    chosen = known_bottles(declared, only or ())
+    chosen = known_bottles(declared, given.only)
     session.env_values.update(ask_env(context, session, declared, env_file, chosen))
     refuse_empty(declared, allow_empty=allow_empty)
     run = Run(context, session, declared, "apply", chosen)

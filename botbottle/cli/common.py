@@ -17,14 +17,17 @@ if TYPE_CHECKING:
     from botbottle.session import Session
 
 
-def open_session(context: Context, overrides: Overrides | None = None) -> Session:
-    """A reading session on the engine of this environment."""
+def open_session(
+    context: Context, overrides: Overrides | None = None, project: str = ""
+) -> Session:
+    """A reading session on the engine of this environment. ``project``: id of the one to act on,
+    in place of that of the working directory. Raises UsageError for one that never was."""
     from botbottle.control.adapter import ControlClient
     from botbottle.engine.reader import connect
     from botbottle.model.paths import HomePaths
     from botbottle.session import Session
 
-    return Session(
+    made = Session(
         home=context.home,
         cwd=context.cwd,
         environ=context.environ,
@@ -32,6 +35,21 @@ def open_session(context: Context, overrides: Overrides | None = None) -> Sessio
         control=ControlClient(HomePaths(str(context.home)).socket_root),
         overrides=overrides,
     )
+    if project:
+        _act_on(context, made, project)
+    return made
+
+
+def _act_on(context: Context, session: Session, project: str) -> None:
+    """Its folder may be gone: what holds then is what was applied."""
+    from botbottle.load.layers import layers
+    from botbottle.manifests import Undeclared
+    from botbottle.places import known
+
+    if project not in (ids := known(session.paths)):
+        raise unknown(project, ids, "project", f"known are {', '.join(ids) or 'none'}")
+    if project != layers(context.home, context.cwd).project_id.id:
+        session.manifests = Undeclared(context.home, project)
 
 
 def load_declared(context: Context, session: Session) -> Declared:

@@ -11,6 +11,7 @@ from botbottle.cli.apply import Allow, Approve, Json, Parallel, Yes
 from botbottle.cli.common import load_declared, open_session
 from botbottle.cli.consent import Consent
 from botbottle.cli.context import Context
+from botbottle.cli.enforce import Project
 from botbottle.cli.run import Pace, Run
 from botbottle.engine.docker import connect
 
@@ -28,13 +29,14 @@ def register(app: typer.Typer) -> None:
         approve: Approve = "",
         json_: Json = False,
         parallel: Parallel = 4,
+        project: Project = "",
         images: Annotated[
             bool, typer.Option("--images", help="Also remove bb's images that nothing uses.")
         ] = False,
     ) -> int:
         """Remove everything of this project from the engine; the ledger's history stays."""
         context: Context = ctx.obj
-        session = open_session(context)
+        session = open_session(context, project=project)
         declared = load_declared(context, session)
         run = Run(context, session, declared, "destroy", destroy=True)
         run = run.for_machines() if json_ else run

@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 
 Names = Annotated[list[str] | None, typer.Argument(help="The bottles.")]
 Everyone = Annotated[bool, typer.Option("--all", help="Every bottle of this project.")]
+Project = Annotated[
+    str, typer.Option("--project", help="Of this project (its id), wherever its folder is.")
+]
 Reason = Annotated[str, typer.Option("--reason", help="Kept in the audit record.")]
 Allow = Annotated[
     list[str] | None,
@@ -89,9 +92,10 @@ def ordering(policy: Policy) -> Callable[..., int]:
         names: Names = None,
         all_: Everyone = False,
         reason: Reason = "",
+        project: Project = "",
         json_: Json = False,
     ) -> int:
-        return order(ctx.obj, policy, names or [], all_, reason, json_=json_)
+        return order(ctx.obj, policy, names or [], all_, reason, project, json_=json_)
 
     return run
 
@@ -102,12 +106,13 @@ def order(
     names: Sequence[str],
     everyone: bool,
     reason: str,
+    project_id: str = "",
     *,
     json_: bool = False,
 ) -> int:
     """Record the order for all, cut all at once, carry out. A bottle that a stronger order holds
     already is told of and holds up no other. Raises Refused when that is so of all."""
-    found = reached(context, names, everyone)
+    found = reached(context, names, everyone, project_id)
     session, declared, chosen = found.session, found.declared, found.names
     project, message = declared.project.id, reason or f"{policy} by the operator"
     stronger: dict[str, Refused] = {}

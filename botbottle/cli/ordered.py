@@ -36,14 +36,14 @@ class Reached(Struct, frozen=True):
     broken: bool = False
 
 
-def reached(context: Context, names: Sequence[str], everyone: bool) -> Reached:
+def reached(context: Context, names: Sequence[str], everyone: bool, project: str = "") -> Reached:
     """Whom an order reaches. Raises UsageError for unknown names, Refused where all are none,
     ManifestError where manifests are broken and nothing was ever applied."""
     if bool(names) == everyone:
         raise UsageError("name the bottles, or say --all")
     from botbottle.session import declared_or_raise
 
-    session = open_session(context)
+    session = open_session(context, project=project)
     declared, broken = today(context, session)
     here = {b.name for b in declared.bottles}
     gone, trouble = Former(), None

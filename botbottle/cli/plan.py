@@ -9,7 +9,7 @@ from botbottle.cli.common import known_bottles, load_declared, open_session
 from botbottle.cli.context import Context
 from botbottle.cli.launch import Bottle, Budget, overrides
 from botbottle.cli.options import Invocation, Option
-from botbottle.cli.saved import save
+from botbottle.cli.saved import Picked, save
 from botbottle.errors import Exit, Refused, UsageError
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def plan(
     chosen = known_bottles(declared, only or ())
     made = session.plan(declared, only=chosen)
     if target:
-        save(made, target)
+        save(made, target, picked_of(only, bottle, budget))
     code = exit_code(made, detailed=detailed or expect_none)
     refused = bool(deny) and "widen" in made.needs
     write_plan(context, made, form, full=full)
@@ -82,6 +82,10 @@ def plan(
             hint="see the reach section; approve with bb apply --yes --allow widen",
         )
     return code
+
+
+def picked_of(only: list[str] | None, bottle: list[str] | None, budget: list[str] | None) -> Picked:
+    return Picked(only=tuple(only or ()), bottle=tuple(bottle or ()), budget=tuple(budget or ()))
 
 
 def form_of(form: str, *, diff: bool, deny: str) -> str:

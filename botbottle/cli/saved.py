@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from msgspec import Struct, ValidationError, convert, to_builtins
+
 from botbottle.cli.product import write_private
-from botbottle.errors import BBError
+from botbottle.errors import BBError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,17 +20,50 @@ if TYPE_CHECKING:
 
 MAJOR = "1"
 CHECKSUM = "checksum"
+OPTIONS = "options"
 WRITE = "bb plan --out FILE writes one"
 
 
-def save(made: Plan, path: Path) -> None:
-    """Write the plan document with its checksum, owner only, as a whole or not at all. Raises
-    BBError."""
+class Picked(Struct, frozen=True, kw_only=True):
+    """The options that a plan was made with, as the command line gave them."""
+
+    only: tuple[str, ...] = ()
+    bottle: tuple[str, ...] = ()
+    budget: tuple[str, ...] = ()
+
+    def words(self) -> str:
+        """As a command line has them."""
+        named = (("--only", self.only), ("--bottle", self.bottle), ("--budget", self.budget))
+        return shlex.join(word for option, values in named for v in values for word in (option, v))
+
+
+def save(made: Plan, path: Path, picked: Picked | None = None) -> None:
+    """Write the plan document with its checksum and the options that it was made with, owner only,
+    as a whole or not at all. Raises BBError."""
     from botbottle.ui.plan_json import document
 
     data = document(made)
+    data[OPTIONS] = to_builtins(picked or Picked())
     data[CHECKSUM] = checksum(data)
     write_private(path, text_of(data), "the plan")
+
+
+def picked(data: Mapping[str, Any] | None, given: Picked) -> Picked:
+    """The options to apply a saved plan with: its own. One of an older bb has none. Raises
+    UsageError for others beside it, BBError for what is none."""
+    if data is None or OPTIONS not in data:
+        return given
+    try:
+        own = convert(data[OPTIONS], Picked)
+    except ValidationError as error:
+        raise BBError("not a plan of bb", hint=WRITE) from error
+    if given not in (Picked(), own):
+        how = f"with {own.words()}" if own != Picked() else "without any"
+        raise UsageError(
+            f"the plan was saved {how}, not with {given.words()}",
+            hint="bb apply FILE applies it as it was saved",
+        )
+    return own
 
 
 def text_of(data: Mapping[str, Any]) -> str:

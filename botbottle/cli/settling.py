@@ -15,17 +15,19 @@ if TYPE_CHECKING:
 
 def settle(run: Task, plan: Plan, newest: Generation | None, *, locked: bool = False) -> None:
     """With nothing to do the world is what the manifests say. What they have taken away since
-    the last approval, a watch has carried out: that is approved no longer. Who has the lock
+    the last approval, a watch has carried out: that is approved no longer. What they say now that
+    no operation shows (a limit on changes) is what was applied from now on. Who has the lock
     now sees to it as well. So has who approved something since: ``newest`` was the newest
     approval before the plan, and these manifests may be older than what came after it."""
-    from botbottle.applying import narrow, narrows
+    from botbottle.applying import edited, narrow, narrows, renew
     from botbottle.locking import project_lock
 
     session, declared = run.session, run.declared
     kept = session.applied(declared) if run.approves else None
     names = {n for n in (kept or {}).get("reach", ()) if not run.only or n in run.only}
     names -= {h.bottle for h in plan.held}
-    if kept is None or not narrows(kept, declared, names):
+    whole = not run.only and not run.destroy
+    if kept is None or not (narrows(kept, declared, names) or (whole and edited(kept, declared))):
         return
     lock = session.paths.lock(declared.project.id)
     with suppress(Locked), nullcontext() if locked else project_lock(lock, run.verb):
@@ -34,5 +36,7 @@ def settle(run: Task, plan: Plan, newest: Generation | None, *, locked: bool = F
         ledger = session.open_ledger(declared, write=True)
         try:
             narrow(session, declared, ledger, names)
+            if whole:
+                renew(session, declared, ledger)
         finally:
             ledger.close()

@@ -9,6 +9,7 @@ import typer
 
 from botbottle.cli import saved
 from botbottle.cli.context import Context
+from botbottle.ui.visible import visible
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,6 +37,8 @@ def register(app: typer.Typer) -> None:
             context.err.write(
                 "bb show: it has no checksum, so nobody can tell whether it was edited\n"
             )
+        if words := saved.picked(data, saved.Picked()).words():
+            context.err.write(visible(f"bb show: it was made with {words}") + "\n")
         context.err.write(
             f"bb show: digest {data['digest']}; bb apply {file} applies it if it still holds\n"
         )
@@ -56,7 +59,6 @@ def text(data: Mapping[str, Any], path: Path) -> str:
     from botbottle.model.decode import decode
     from botbottle.model.plan import Plan
     from botbottle.ui.plan_text import render
-    from botbottle.ui.visible import visible
 
     try:
         shown = render(decode(Plan, {k: v for k, v in data.items() if k != "ops"}))

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from botbottle.cli.common import open_session
 from botbottle.cli.context import Context
 from botbottle.cli.documents.bottles import Held, Status, StatusBudget, StatusRow
+from botbottle.cli.enforce import Project
 from botbottle.cli.ordered import Former, former_of, today
 from botbottle.errors import BBError, Exit
 from botbottle.ui.visible import visible
@@ -28,13 +29,15 @@ def register(app: typer.Typer) -> None:
     @app.command()
     def status(
         ctx: typer.Context,
+        project: Project = "",
         json_: Annotated[bool, typer.Option("--json", help="Print a JSON document.")] = False,
     ) -> int:
         """Bottles, their state, budget and what holds them back."""
+        from botbottle.planner.lost import told
         from botbottle.session import declared_or_raise
 
         context: Context = ctx.obj
-        session = open_session(context)
+        session = open_session(context, project=project)
         declared, broken = today(context, session)
         try:
             former = former_of(session, declared)
@@ -49,30 +52,36 @@ def register(app: typer.Typer) -> None:
         for name in former.unknown:
             context.err.write(f"bb status: {name} is not declared any more; bb apply removes it\n")
         found = collect(session, declared, former.specs)
+        for left in found.lost:
+            context.err.write(visible(f"bb status: {told(left)}") + "\n")
         if json_:
-            context.document(Status(project=declared.project.id, bottles=tuple(found)))
+            context.document(found)
         else:
-            context.out.write(table(found))
+            context.out.write(table(found.bottles))
         return Exit.OK if broken is None else Exit.INVALID
 
 
-def collect(
-    session: Session, declared: Declared, former: Sequence[BottleSpec] = ()
-) -> list[StatusRow]:
+def collect(session: Session, declared: Declared, former: Sequence[BottleSpec] = ()) -> Status:
     """One row a declared bottle, by name, and one for each that was (``former``) and is there."""
     facts = session.facts(declared)
     observed = session.observe(declared, facts)
+    from botbottle.planner.lost import left_behind
     from botbottle.planner.plan import plan, states_of
+    from botbottle.planner.shutdown import approved
 
     view = session.view(declared)
     facts = session.with_snapshots(declared, facts, observed, view)
     made = plan(declared, observed, view, facts)
     everyone = replace(declared, bottles=(*declared.bottles, *former))
-    states = states_of(everyone, view)  # a plan may be about to free one, or to hold it
+    states = states_of(
+        approved(everyone, facts), view
+    )  # a plan may be about to free one, or to hold it
     specs = sorted(everyone.bottles, key=lambda b: b.name)
     gone = {b.name for b in former}
     rows = [row(b, states[b.name], observed, made, session) for b in specs]
-    return [undeclared(found) if found.name in gone else found for found in rows]
+    shown = tuple(undeclared(found) if found.name in gone else found for found in rows)
+    left = left_behind(observed, facts)
+    return Status(project=declared.project.id, bottles=shown, lost=left)
 
 
 def undeclared(found: StatusRow) -> StatusRow:

@@ -60,7 +60,8 @@ class Task(Struct, frozen=True):
 
     def conclude(self, plan: Plan, result: Result, planned: Sequence[Plan] = ()) -> int:
         """Report what was not done; else observe and plan again: it must be empty. ``planned``:
-        that second plan, where it was made already, after the last operation."""
+        that second plan, where it was made already, after the last operation; what is kept since
+        of what was applied may have emptied it."""
         from botbottle.cli.outcome import groups
         from botbottle.model.plan import is_retention
 
@@ -72,7 +73,7 @@ class Task(Struct, frozen=True):
                 f"{len(result.not_started)} not started",
                 hint=f"fix the cause and run the same command again: bb {self.verb}",
             )
-        second = planned[0] if planned else self.plan()
+        second = planned[0] if planned and planned[0].empty else self.plan()
         # An hour's change lets another snapshot go; one in use is kept.
         if wanted := sorted(op.id for op in second.ops if not is_retention(op.bottle)):
             self.document("did not converge", plan, result)

@@ -90,6 +90,9 @@ def carry_out(op: plan.Op, tools: Tools, names: Names, run: str) -> None:
             )
         case plan.RetireAccount():
             ledger.retire(op.account)
+        case plan.ChangePolicy():
+            detail = f"shutdown {op.before} -> {op.policy}"
+            ledger.note_audit("policy", op.account, by="bb", detail=detail)
         case plan.RecordEnforcement():
             record(op, tools)
         case _:

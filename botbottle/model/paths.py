@@ -12,6 +12,8 @@
       run/bottles/SLUG/system.pem the same bundle as a file, for the system's own place in the agent
       run/locks/PROJECT.lock      the project's flock
       run/manifests/PROJECT.json  what the manifests declared when they were last applied, 0600
+      run/projects/PROJECT        the project's folder, when it was last applied
+      run/place                   this home's own path, when it was last applied
 """
 
 from __future__ import annotations
@@ -53,6 +55,17 @@ class HomePaths(Struct, frozen=True, dict=True):
     def manifests(self) -> str:
         """A cache: what is in it may be removed at any time."""
         return f"{self.home}/run/manifests"
+
+    @property
+    def place(self) -> str:
+        return f"{self.home}/run/place"
+
+    @property
+    def project_places(self) -> str:
+        return f"{self.home}/run/projects"
+
+    def project_place(self, project: str) -> str:
+        return f"{self.project_places}/{project}"
 
     def lock(self, project: str) -> str:
         return f"{self.home}/run/locks/{project}.lock"

@@ -11,7 +11,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from botbottle.model.bottle import BottleSpec, Declared, Settings
+from botbottle.model.bottle import POLICIES, BottleSpec, Declared, Policy, Settings
 from botbottle.model.route import Route
 from botbottle.model.sidecar_config import SidecarConfig, from_wire
 from botbottle.planner.facts import Guards
@@ -47,6 +47,32 @@ def copied_workspaces(applied: Mapping[str, Any]) -> dict[str, str]:
         return dict(applied.get("workspaces", {}))
     bottles = applied.get("bottles", ())
     return {b["name"]: b["workspace"] for b in bottles if b.get("workspace")}
+
+
+def policies(applied: Mapping[str, Any]) -> dict[str, Policy]:
+    """Bottle → what a used-up budget makes of it. An older bb kept it with the bottles alone."""
+    found = {b["name"]: b.get("shutdown", "") for b in applied.get("bottles", ())}
+    kept = applied.get("policies", found)
+    return {name: policy for name, policy in kept.items() if policy in POLICIES}
+
+
+def deadlier(spec: BottleSpec, before: Mapping[str, str]) -> bool:
+    """Whether a used-up budget would delete what it would not have deleted ``before``."""
+    return spec.shutdown == "kill" and before.get(spec.name, "kill") != "kill"
+
+
+def kept_policies(
+    applied: Mapping[str, Any], declared: Declared, held: Collection[str], left: Collection[str]
+) -> dict[str, Policy]:
+    """The same of today's bottles once an apply is carried out, but for those in ``left``. Of the
+    ``held`` a kill waits."""
+    before = policies(applied)
+
+    def kept(spec: BottleSpec) -> Policy | None:
+        waits = spec.name in left or (spec.name in held and deadlier(spec, before))
+        return before.get(spec.name) if waits else spec.shutdown
+
+    return {b.name: policy for b in declared.bottles if (policy := kept(b)) is not None}
 
 
 def counted(applied: Mapping[str, Any]) -> frozenset[str]:

@@ -44,6 +44,10 @@ class Places(Struct, frozen=True):
         path = _PLACES.get(field, field)
         return self.spec.origins.get(path) or self.settings.get(path, ())
 
+    def of_metered(self, key: str) -> tuple[Origin, ...]:
+        """``key``: whose budget it is now."""
+        return self.settings.get(f"providers.{key}.hosts") or self.of("metered")
+
     def of_route(self, route: Route, leaf: str) -> tuple[Origin, ...]:
         """``leaf``: first part of a path in the flat form; empty for the route as a whole."""
         place = next((i for i, r in enumerate(self.spec.routes) if r is route), None)
@@ -74,10 +78,24 @@ def config_changes(
 
 
 def _plain(old: SidecarConfig, new: SidecarConfig, places: Places) -> Iterator[FieldChange]:
-    for key in ("hold", "log", "learning", "preflight", "supervise", "metered", "upstream_ca"):
+    for key in ("hold", "log", "learning", "preflight", "supervise", "upstream_ca"):
         before, now = getattr(old, key), getattr(new, key)
         if before != now:
             yield FieldChange(key, _text(key, before), _text(key, now), places.of(key))
+    if old.metered != new.metered:
+        yield from _metered(dict(old.metered), dict(new.metered), places)
+
+
+def _metered(
+    before: Mapping[str, str], now: Mapping[str, str], places: Places
+) -> Iterator[FieldChange]:
+    """Whose budget a host spends: as the settings say, else as everybody knows."""
+    from botbottle.meter.hosts import provider_of
+
+    for host in sorted({*before, *now}):
+        old, new = provider_of(host, before) or "", provider_of(host, now) or ""
+        if old != new:
+            yield FieldChange(f"metered[{host}]", old, new, places.of_metered(new))
 
 
 def _text(key: str, value: object) -> str:

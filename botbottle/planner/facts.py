@@ -7,6 +7,7 @@ from typing import Any
 
 from msgspec import Struct, field
 
+from botbottle.model.bottle import Policy
 from botbottle.model.paths import HomePaths
 from botbottle.model.sidecar_config import SidecarConfig, from_wire
 
@@ -47,8 +48,10 @@ class Facts(Struct, frozen=True):
     ``counted``: those of them whose guard tells which hosts were counted (an older bb kept none);
     ``uses``: whose agent file it was, and which bottle files that named (see ``approved.use_of``);
     ``workspaces``: the folder that was copied into it.
+    ``policies``: the bottles' ``shutdown`` as it was applied last.
     ``raises`` False: nobody can approve a raised limit (a watch), so that it waits.
     ``ledger_locked``: the ledger service waits for the password of its database.
+    ``lost``: other projects of this home whose folder is gone, with the path that it had.
     """
 
     paths: HomePaths
@@ -65,6 +68,7 @@ class Facts(Struct, frozen=True):
     counted: frozenset[str] = frozenset()
     uses: Mapping[str, str] = field(default_factory=dict)
     workspaces: Mapping[str, str] = field(default_factory=dict)
+    policies: Mapping[str, Policy] = field(default_factory=dict)
     upstream_ca: str = ""
     skills_dir: str = ""
     project_root: str = ""
@@ -78,3 +82,4 @@ class Facts(Struct, frozen=True):
     snapshots_in_use: frozenset[str] = frozenset()
     ledger_locked: bool = False
     raises: bool = True
+    lost: Mapping[str, str] = field(default_factory=dict)

@@ -15,8 +15,6 @@ def lookalikes(draft: Draft, wants: Iterable[Wanted]) -> tuple[Notice, ...]:
     """BB330: a container, network or volume with a name of our pattern and no label of any home,
     in a stable order. Names that stand in the way of something wanted have a notice of their own
     (BB801)."""
-    if draft.facts.only:
-        return ()
     return tuple(sorted(_found(draft, wants), key=lambda n: n.message))
 
 

@@ -8,7 +8,7 @@ from botbottle.model import labels
 from botbottle.model.bottle import Declared
 from botbottle.model.ledger_view import LedgerView
 from botbottle.model.paths import account
-from botbottle.model.plan import Action, Held, Plan
+from botbottle.model.plan import Action, Held, Notice, Plan
 from botbottle.model.resources import Observed
 from botbottle.planner.account import plan_record, plan_register
 from botbottle.planner.analyze import analyze, budget_rows
@@ -19,12 +19,14 @@ from botbottle.planner.draft import Draft, owned
 from botbottle.planner.enforce import Standing, pools_by_scope, pools_of, standing
 from botbottle.planner.facts import Facts
 from botbottle.planner.lookalike import lookalikes
+from botbottle.planner.lost import lost_notices
 from botbottle.planner.network import NetworkPlan
 from botbottle.planner.order import cuts_first
 from botbottle.planner.pending import as_registered
 from botbottle.planner.retention import plan_retention
 from botbottle.planner.retire import plan_absent, plan_stopped
 from botbottle.planner.shared import plan_shared, retire_shared
+from botbottle.planner.shutdown import approved, deadly, plan_policy
 from botbottle.planner.vacate import make_way, names_first
 from botbottle.planner.waiting import plan_waiting
 from botbottle.planner.wanted import Wanted, providers_of
@@ -36,7 +38,8 @@ def plan(declared: Declared, observed: Observed, view: LedgerView, facts: Facts)
 
     Raises Refused when the address pool is used up, KeyError for an unknown provider template
     (the loader reports both before)."""
-    written = declared.settings.origins
+    written, edited = declared.settings.origins, {b.name: b for b in declared.bottles}
+    declared = approved(declared, facts)
     draft = Draft(declared.project.id, facts, observed, written, pools_of(view))
     wants = wants_of(draft, declared, view)
     chosen = [w for w in wants if not facts.only or w.spec.name in facts.only]
@@ -47,6 +50,7 @@ def plan(declared: Declared, observed: Observed, view: LedgerView, facts: Facts)
         shared, before = {}, ()
     for want in chosen:
         _one(draft, want, declared, view, shared, before)
+        plan_policy(draft, want, edited[want.spec.name])
     orphans = [] if facts.only else orphan_names(observed, declared, view, facts, wants)
     for name in orphans:
         key = account(declared.project.id, name)
@@ -61,13 +65,25 @@ def plan(declared: Declared, observed: Observed, view: LedgerView, facts: Facts)
         changes=tuple(draft.changes),
         ops=names_first(draft, cuts_first(draft.ops, _networks_of(chosen))),
         reach=tuple(draft.reach),
-        notices=(*draft.notices, *analyze(draft, chosen), *lookalikes(draft, wants)),
+        notices=(
+            *draft.notices,
+            *analyze(draft, chosen),
+            *deadly(draft, chosen, edited),
+            *elsewhere(draft, wants),
+        ),
         budgets=budget_rows(chosen, view, declared.settings.budget_mode),
         held=tuple(_held(w) for w in chosen if not w.standing.free),
         unchanged=draft.unchanged,
         left_out=len(wants) - len(chosen),
         bb_version=facts.bb_version,
     )
+
+
+def elsewhere(draft: Draft, wants: Iterable[Wanted]) -> tuple[Notice, ...]:
+    """What is told of things that no bottle of this project is."""
+    if draft.facts.only:
+        return ()
+    return (*lookalikes(draft, wants), *lost_notices(draft.observed, draft.facts))
 
 
 def _networks_of(wants: Iterable[Wanted]) -> dict[str, frozenset[str]]:

@@ -77,12 +77,25 @@ def _unprotected(name: str, before: SidecarConfig | None, now: SidecarConfig) ->
 
 
 def _uncounted(name: str, before: SidecarConfig | None, now: SidecarConfig) -> Iterable[Notice]:
-    """Hosts whose tokens no budget, or another one, counts from now on."""
-    counted, routed = dict(now.metered), {r.host for r in now.routes}
-    for host, key in before.metered if before else ():
-        if host in routed and counted.get(host) != key:
+    """Hosts whose tokens no budget, or another one, counts from now on. Settings can also take one
+    from the budget that it spends by itself."""
+    if before is None or before.metered == now.metered:
+        return
+    from botbottle.meter.hosts import provider_of
+
+    was, counted = dict(before.metered), dict(now.metered)
+    for host in {**was, **counted}:
+        key = provider_of(host, was)
+        if key and provider_of(host, counted) != key and _routed(host, now):
             text = f"tokens of {host} are not counted for {key} any more"
             yield Notice("BB310", name, text, "budget")
+
+
+def _routed(host: str, config: SidecarConfig) -> bool:
+    return any(
+        r.host == host or (r.host.startswith("*.") and host.endswith(r.host[1:]))
+        for r in config.routes
+    )
 
 
 def _weakened(name: str, before: SidecarConfig, now: SidecarConfig) -> Iterable[Notice]:

@@ -86,6 +86,8 @@ class LiveWorld(Struct):
         held = self._gone.held(self.ledger, declared, self.ledger.view(time.time()))
         whole = replace(declared, bottles=(*declared.bottles, *held))
         facts = replace(self.session.facts(whole), raises=self.raises)
+        if self.raises:  # it approves whatever is declared, and keeps no set of its own
+            facts = replace(facts, policies={})
         observed = self.session.observe(whole, facts)
         view = self.ledger.view(time.time(), limits_of(declared))
         held = tuple(spec for spec in self._gone.held(self.ledger, declared, view) if spec in held)

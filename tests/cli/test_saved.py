@@ -10,8 +10,8 @@ import pytest
 from msgspec.structs import replace
 
 from botbottle.cli.app import main
-from botbottle.cli.saved import read, read_to_apply, save
-from botbottle.errors import BBError
+from botbottle.cli.saved import Picked, picked, read, read_to_apply, save
+from botbottle.errors import BBError, UsageError
 from botbottle.model.ledger_view import FreezeRecord
 from botbottle.model.plan import Plan
 from botbottle.ui.plan_json import dumps
@@ -205,3 +205,32 @@ def test_a_plan_without_a_checksum_is_shown_as_one_that_may_have_been_edited(
     (tmp_path / "p").write_text(dumps(a_plan()))
     assert main(["show", str(tmp_path / "p")]) == 0
     assert "no checksum" in capsys.readouterr().err
+
+
+class TestTheOptionsItWasMadeWith:
+    def test_they_are_kept_and_used(self, tmp_path: Path) -> None:
+        own = Picked(only=("web",), budget=("claude=900k",))
+        save(a_plan(), tmp_path / "p", own)
+        data = read_to_apply(tmp_path / "p")
+        assert picked(data, Picked()) == own and picked(data, own) == own
+
+    @pytest.mark.parametrize("own", [Picked(), Picked(only=("web",))])
+    def test_others_beside_it_are_a_usage_error(self, tmp_path: Path, own: Picked) -> None:
+        save(a_plan(), tmp_path / "p", own)
+        with pytest.raises(UsageError, match="--only api"):
+            picked(read(tmp_path / "p"), Picked(only=("api",)))
+
+    def test_a_plan_of_an_older_bb_takes_those_that_are_given(self, tmp_path: Path) -> None:
+        (tmp_path / "p").write_text(dumps(a_plan()))
+        given = Picked(only=("web",))
+        assert picked(read(tmp_path / "p"), given) == given == picked(None, given)
+
+    @pytest.mark.parametrize("junk", [7, {"only": "web"}, {"only": [7]}, {"budget": {"a": 1}}])
+    def test_what_is_none_is_told(self, junk: Any) -> None:
+        with pytest.raises(BBError, match="not a plan"):
+            picked({"options": junk}, Picked())
+
+    def test_they_are_shown(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        save(a_plan(), tmp_path / "p", Picked(only=("web",)))
+        assert main(["show", str(tmp_path / "p")]) == 0
+        assert "it was made with --only web\n" in capsys.readouterr().err

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from botbottle.cli.common import open_session
+from botbottle.cli.context import Context
 from botbottle.errors import Exit
 from botbottle.load import load
 from botbottle.locking import project_lock
@@ -88,3 +90,28 @@ def test_of_bottles_that_were_left_out_everything_stays(bench: Bench) -> None:
     assert bench.bb("apply", "--yes", "--only", "api")[0] == Exit.OK
     bench.agent(STARTED)
     assert needs(bench) == set()
+
+
+def kept(bench: Bench) -> dict[str, Any]:
+    found = load(bench.home, bench.project).declared
+    assert found is not None
+    context = Context(bench.home, bench.project, environ=bench.environ)
+    return open_session(context).applied(found) or {}
+
+
+def test_what_no_operation_shows_is_what_was_applied_all_the_same(bench: Bench) -> None:
+    bench.agent(STOPPED)
+    (bench.home / "settings.yml").write_text("max_deletes: 3\n")
+    assert kept(bench)["settings"]["max_deletes"] != 3, "the control"
+    assert bench.bb("apply", "--yes")[0] == Exit.OK
+    assert kept(bench)["settings"]["max_deletes"] == 3
+    assert [b["state"] for b in kept(bench)["bottles"]] == ["stopped"]
+    before = kept(bench)
+    assert bench.bb("apply", "--yes")[0] == Exit.OK and kept(bench) == before
+    assert history(bench) == ["d"]
+
+
+def test_a_selection_says_nothing_of_the_whole(bench: Bench) -> None:
+    bench.agent(STOPPED)
+    assert bench.bb("apply", "--only", "web", "--yes")[0] == Exit.OK
+    assert [b["state"] for b in kept(bench)["bottles"]] == ["started"]

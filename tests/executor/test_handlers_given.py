@@ -84,10 +84,17 @@ def test_ledger_ops_reach_the_ledger(lab: Lab, bench: Bench) -> None:
             before="running",
             after_state="absent",
         ),
+        plan.ChangePolicy(
+            **about("policy"),  # type: ignore[arg-type]
+            account="test/web",
+            before="cutoff",
+            policy="kill",
+        ),
         plan.RetireAccount(**about("retire"), account="test/web"),  # type: ignore[arg-type]
     ).ok
     assert bench.ledger.calls == [
         ("register", "test/web"),
         ("enforce", ("test/web", "kill", "t1", True, 1000.0)),
+        ("policy", ("test/web", "shutdown cutoff -> kill")),
         ("retire", "test/web"),
     ]

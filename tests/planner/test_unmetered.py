@@ -154,3 +154,23 @@ def test_what_is_counted_from_now_on_does_not_leave_the_meter_unasked() -> None:
     left = narrowed(document, counted, {"web"})
     assert from_wire(left["guards"]["web"]).metered == ((OPEN, "groq"),)
     assert narrowed(left, before, {"web"}) == left and narrowed(left, counted, {"web"}) == left
+
+
+@pytest.mark.parametrize("route", ["api.openai.com", "*.openai.com"])
+def test_a_host_that_spends_a_budget_by_itself_is_not_taken_out_of_it_unasked(route: str) -> None:
+    world, plain = World(), with_route(route)
+    world.converge(plain)
+    taken = with_route(route, provider_hosts=(("mine", ("api.openai.com",)),))
+    made = world.plan(taken)
+    told = [(n.message, n.needs) for n in made.notices if n.code == "BB310"]
+    assert told == [("tokens of api.openai.com are not counted for codex any more", "budget")]
+    (field,) = (f for c in made.changes for f in c.fields if f.path.startswith("metered"))
+    assert (field.path, field.old, field.new) == ("metered[api.openai.com]", "codex", "mine")
+
+
+def test_one_that_no_route_reaches_or_that_is_named_as_it_is_anyway_is_no_loss() -> None:
+    world, plain = World(), with_route("api.openai.com")
+    world.converge(plain)
+    for hosts in ((("mine", ("api.anthropic.example",)),), (("codex", ("api.openai.com",)),)):
+        made = world.plan(with_route("api.openai.com", provider_hosts=hosts))
+        assert "BB310" not in {n.code for n in made.notices}

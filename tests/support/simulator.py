@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from botbottle.model import labels
 from botbottle.model.plan import (
     AwaitReady,
+    ChangePolicy,
     CommitImage,
     ConnectNetwork,
     CopyFiles,
@@ -88,6 +89,8 @@ class Simulated(SimulatedEngine, SimulatedLedger):
                 self.register(op)
             case RetireAccount():
                 self.retire(op.account)
+            case ChangePolicy():
+                pass  # the applied set keeps it
             case RecordEnforcement():
                 self.record(op)
             case CommitImage() | SaveVolumes():

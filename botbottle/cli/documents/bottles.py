@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from msgspec import UNSET, Struct, UnsetType
 
+from botbottle.model.left import Left
+
 
 class StatusBudget(Struct, frozen=True, kw_only=True):
     """A pool that governs the bottle."""
@@ -40,10 +42,12 @@ class StatusRow(Struct, frozen=True, kw_only=True):
 
 
 class Status(Struct, frozen=True, kw_only=True):
-    """Output of bb status --json: bottles by name."""
+    """Output of bb status --json: bottles by name. ``lost``: what other projects of this home have
+    left behind, whose folder is gone."""
 
     project: str
     bottles: tuple[StatusRow, ...]
+    lost: tuple[Left, ...]
 
 
 class ListRow(Struct, frozen=True, kw_only=True):

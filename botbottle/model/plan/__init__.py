@@ -37,6 +37,7 @@ from botbottle.model.plan.findings import (
 )
 from botbottle.model.plan.inner_ops import (
     AwaitReady,
+    ChangePolicy,
     CopyFiles,
     DeliverEnv,
     PushConfig,
@@ -61,6 +62,7 @@ __all__ = [
     "Base",
     "BudgetRow",
     "Change",
+    "ChangePolicy",
     "CommitImage",
     "ConnectNetwork",
     "CopyFiles",

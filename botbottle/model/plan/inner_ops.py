@@ -63,6 +63,15 @@ class RetireAccount(Base, frozen=True, kw_only=True):
     account: str
 
 
+class ChangePolicy(Base, frozen=True, kw_only=True):
+    """Audit that a used-up budget means another ``policy`` for the bottle than ``before``. The
+    apply that carries it out keeps the set in which it stands."""
+
+    account: str
+    before: Policy
+    policy: Policy
+
+
 class RecordEnforcement(Base, frozen=True, kw_only=True):
     """Append the audit row of a policy that was carried out, or (``lift``) of its lifting."""
 

@@ -17,7 +17,7 @@ type Op = (
     | engine.DisconnectNetwork | inner.AwaitReady | inner.PushConfig | inner.DeliverEnv
     | inner.CopyFiles | snapshot.CommitImage | snapshot.SaveVolumes | snapshot.RestoreVolumes
     | engine.RemoveImage | snapshot.ForgetSnapshot | inner.RegisterAccount | inner.RetireAccount
-    | inner.RecordEnforcement
+    | inner.ChangePolicy | inner.RecordEnforcement
 )  # fmt: skip
 
 

@@ -22,6 +22,9 @@ from botbottle.sidecar.egress.address import refusal
         "::ffff:169.254.169.254", "64:ff9b::7f00:1", "64:ff9b::a9fe:a9fe", "64:ff9b:1::a00:1",
         "2002:7f00:1::", "2002:a9fe:a9fe::", "2002:0a00:0001::1", "::7f00:1", "::127.0.0.1",
         "2001:0:0:0:0:0:80ff:fffe", "fec0::1", "not an address", "",
+        "64:ff9b:1:a9fe:a9:fe00:808:808", "64:ff9b:1::808:808", "::ffff:0:7f00:1", "200::1",
+        "400::1", "4000::1", "5f00::1", "100:0:0:1::1", "3fff::1", "3fff:fff::1", "192.88.99.1",
+        "192.0.0.9", "192.0.0.10", "2606:4700::5efe:127.0.0.1", "2606:4700::200:5efe:10.0.0.1",
     ],
 )  # fmt: skip
 def test_addresses_that_are_not_public_are_refused(address: str) -> None:
@@ -37,6 +40,9 @@ def test_addresses_that_are_not_public_are_refused(address: str) -> None:
         "2606:4700::1111",
         "64:ff9b::808:808",
         "2002:808:808::1",
+        "2606:4700::5efe:8.8.8.8",
+        "2606:4700:0:5efe::1",
+        "3ffe::1",
     ],
 )
 def test_public_addresses_pass(address: str) -> None:

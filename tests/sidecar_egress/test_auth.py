@@ -19,10 +19,54 @@ AGENTS = (
 )
 
 
+CREDENTIALS = """
+    Authorization Proxy-Authorization X-Authorization Authorization-Token
+    X-Goog-Iam-Authorization-Token X-Ms-Authorization-Auxiliary Cookie Cookie2 X-Api-Key Api-Key
+    ApiKey X-ApiKey X-Goog-Api-Key X-NuGet-ApiKey DD-API-KEY DD-APPLICATION-KEY Openai-Api-Key
+    Anthropic-Api-Key X-Anthropic-Api-Key Ocp-Apim-Subscription-Key X-RapidAPI-Key Fastly-Key
+    X-Functions-Key X-Auth-Key X-Auth-Email X-Auth-Token X-Access-Token X-Amz-Security-Token
+    X-Github-Token Private-Token Job-Token Deploy-Token X-Vault-Token X-Figma-Token
+    X-Shopify-Access-Token Circle-Token X-Api-Token X-Token Token Api-Token Access-Token
+    Auth-Token X-Session-Token X-Consul-Token X-Plex-Token X-User-Token X-JFrog-Art-Api
+    X-Registry-Auth X-Tableau-Auth X-Honeycomb-Team X-Client-Cert X-Api-Secret X_Api_Key
+    x-password
+"""
+OTHERS = """
+    Accept Accept-Encoding User-Agent Content-Type X-CSRF-Token X-XSRF-TOKEN Idempotency-Key
+    Sec-WebSocket-Key X-MS-Continuation-Token X-Next-Token Anthropic-Version Anthropic-Beta
+    ChatGPT-Account-Id OpenAI-Organization Originator Session_id X-Request-Id X-Codex-Turn-State
+    X-Stainless-Lang X-Goog-Api-Client X-Amz-Target X-Amz-Date X-Author X-Tokens-Left
+    If-None-Match X-Max-Tokens Npm-Auth-Type Author Key Public-Key-Pins X-GitHub-Api-Version
+    Content-Location
+"""
+
+
+@pytest.mark.parametrize("name", CREDENTIALS.split())
+def test_a_header_that_carries_a_credential_is_stripped(name: str) -> None:
+    for spelt in (name, name.lower(), name.upper(), name.replace("-", "_")):
+        field = (spelt.encode(), b"mine")
+        assert auth.strip((field, (b"Accept", b"*/*")), "").headers == ((b"Accept", b"*/*"),)
+
+
+@pytest.mark.parametrize("name", OTHERS.split())
+def test_other_headers_stay(name: str) -> None:
+    assert auth.strip(((name.encode(), b"x"),), "").headers == ((name.encode(), b"x"),)
+
+
 def test_every_known_credential_header_is_stripped_and_others_stay() -> None:
     agents = (*AGENTS, *((name.title(), b"mine") for name in auth.STRIPPED))
     stripped = auth.strip(agents, "")
     assert stripped.headers == ((b"Host", b"h"), (b"Accept", b"*/*"))
+    assert auth.strip(((b"x" * 70 + b"-Token", b"mine"),), "").headers == ()
+
+
+@pytest.mark.parametrize("name", ["key", "token", "oauth_token", "$httpHeaders", "%24httpHeaders"])
+def test_a_key_in_the_query_is_one_to_google(name: str) -> None:
+    query = f"a=1&{name}=mine"
+    for host in ("generativelanguage.googleapis.com", "googleapis.com"):
+        assert auth.strip((), query, host).query == "a=1"
+    general = name == "oauth_token"
+    assert auth.strip((), query, "notgoogleapis.com").query == ("a=1" if general else query)
 
 
 def test_credentials_in_the_query_are_stripped_and_the_rest_is_untouched() -> None:

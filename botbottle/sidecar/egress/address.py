@@ -1,8 +1,9 @@
 """Which addresses a sidecar may connect to: public ones, by the very address used.
 
-``ipaddress.is_global`` (the IANA special-purpose registries) is the base; embedded IPv4 in IPv6
-(mapped, 6to4, NAT64, Teredo, IPv4-compatible) is judged by what it embeds, and the well-known
-metadata and platform addresses that lie in public space are named here.
+``ipaddress.is_global`` (the IANA special-purpose registries) is the base, of IPv6 within what is
+assigned for global unicast (2000::/3). Embedded IPv4 in IPv6 (mapped, 6to4, NAT64, Teredo,
+IPv4-compatible, ISATAP) is judged by what it embeds; local NAT64 (RFC 8215) may embed it anywhere.
+The well-known metadata and platform addresses that lie in public space are named here.
 """
 
 from __future__ import annotations
@@ -10,7 +11,12 @@ from __future__ import annotations
 import ipaddress
 from ipaddress import IPv4Address, IPv6Address
 
-_NAT64 = (ipaddress.IPv6Network("64:ff9b::/96"), ipaddress.IPv6Network("64:ff9b:1::/48"))
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+_UNICAST = ipaddress.IPv6Network("2000::/3")
+_DOCUMENTS = ipaddress.IPv6Network("3fff::/20")  # RFC 9637
+_RELAYS = ipaddress.IPv4Network("192.88.99.0/24")  # of 6to4, RFC 7526
+_ANYCAST = ipaddress.IPv4Network("192.0.0.0/24")  # of the local network: PCP, TURN (RFC 6890)
+_ISATAP = frozenset({0x00005EFE, 0x02005EFE})  # bits 64 to 95 (RFC 5214, 6.1)
 _COMPATIBLE = ipaddress.IPv6Network("::/96")
 _PLATFORM = frozenset(
     {
@@ -42,7 +48,14 @@ def _judge(address: IPv4Address | IPv6Address) -> str:
         return "a link-local address"
     if address.is_multicast:
         return "a multicast address"
-    return "" if address.is_global else "a private or reserved address"
+    return "" if address.is_global and _assigned(address) else "a private or reserved address"
+
+
+def _assigned(address: IPv4Address | IPv6Address) -> bool:
+    """Whether an address is one that a host in the world may have."""
+    if isinstance(address, IPv4Address):
+        return address not in _RELAYS and address not in _ANYCAST
+    return address in _UNICAST and address not in _DOCUMENTS
 
 
 def _embedded(address: IPv6Address) -> IPv4Address | None:
@@ -53,7 +66,7 @@ def _embedded(address: IPv6Address) -> IPv4Address | None:
     if address.teredo is not None:
         return address.teredo[1]
     low = int(address) & 0xFFFFFFFF
-    if any(address in network for network in _NAT64):
+    if address in _NAT64 or int(address) >> 32 & 0xFFFFFFFF in _ISATAP:
         return IPv4Address(low)
     if address in _COMPATIBLE and low > 1:
         return IPv4Address(low)

@@ -18,30 +18,46 @@ from botbottle.sidecar.egress.target import decoded
 
 type Fields = tuple[tuple[bytes, bytes], ...]
 
-# Headers that carry a credential in some API; the agent's own never pass.
+# Headers that carry a credential in some API; the agent's own never pass. Most tell by their form.
 STRIPPED = frozenset(
     {
-        b"authorization",
-        b"proxy-authorization",
-        b"proxy-connection",
         b"cookie",
-        b"x-api-key",
-        b"api-key",
-        b"apikey",
-        b"x-apikey",
-        b"x-goog-api-key",
-        b"x-auth-token",
-        b"x-access-token",
-        b"x-amz-security-token",
-        b"x-github-token",
-        b"private-token",
-        b"job-token",
-        b"x-vault-token",
-        b"x-figma-token",
+        b"cookie2",
+        b"proxy-connection",
+        b"x-auth-email",
+        b"x-auth-user",
+        b"x-client-cert",
+        b"x-honeycomb-team",
+        b"x-jfrog-art-api",
     }
 )
+_KEYS = (
+    b"api|auth|access|subscription|application|app|functions|rapidapi|fastly|secret|private|account"
+)
+_FORMS = re.compile(
+    rb"authorization|(?:^|-)(?:(?:[a-z0-9]*(?:token|secret|password|credentials?|passwd))|auth"
+    rb"|(?:%b)-?key|apikey)$" % _KEYS
+)
+# What ends like one and is none: what sites give to forms, and where a list goes on.
+_HARMLESS = re.compile(rb"(?:^|-)(?:csrf|xsrf|csrf-middleware|continuation|next|page|sync)-?token$")
+_LONGEST = 64  # bytes of a name about which it is remembered what it is
 # Query parameters that carry a credential wherever they are read at all.
-_STRIPPED_QUERY = frozenset({"access_token", "api_key", "apikey", "private_token"})
+_STRIPPED_QUERY = frozenset(
+    {
+        "access_token",
+        "api_key",
+        "apikey",
+        "api_token",
+        "auth_token",
+        "authorization",
+        "client_secret",
+        "job_token",
+        "oauth_token",
+        "private_token",
+    }
+)
+# And of Google's APIs: a key for whose account work is done, and headers in the query.
+_GOOGLE = ("googleapis.com", _STRIPPED_QUERY | {"key", "token", "$httpheaders", "$httpheader"})
 _PAIRS = re.compile(r"(^|[&;])([^&;]*)")  # what is before a parameter, and the parameter
 _ODD = "-.+ \t\r\n\0"
 _FOLDS = str.maketrans(_ODD, "_" * len(_ODD))
@@ -59,12 +75,29 @@ class Signed:
     query: str
 
 
-def strip(headers: Fields, query: str) -> Signed:
-    """The request without any credential of the agent's."""
-    kept = tuple(_protocol(f) for f in headers if plain(f[0]) not in STRIPPED)
+def strip(headers: Fields, query: str, host: str = "") -> Signed:
+    """The request to ``host`` without any credential of the agent's."""
+    kept = tuple(_protocol(f) for f in headers if not is_credential(f[0]))
     if query:
-        query = _without(query, _STRIPPED_QUERY)
+        domain, names = _GOOGLE
+        google = host == domain or host.endswith(f".{domain}")
+        query = _without(query, names if google else _STRIPPED_QUERY)
     return Signed(tuple(f for f in kept if f is not None), query)
+
+
+def is_credential(name: bytes) -> bool:
+    """Whether a header of this name carries a credential."""
+    return _known(name) if len(name) <= _LONGEST else _carries(name)
+
+
+def _carries(name: bytes) -> bool:
+    name = plain(name)
+    if name in STRIPPED:
+        return True
+    return _FORMS.search(name) is not None and _HARMLESS.search(name) is None
+
+
+_known = lru_cache(maxsize=1024)(_carries)
 
 
 def plain(name: bytes) -> bytes:

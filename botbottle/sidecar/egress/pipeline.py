@@ -143,7 +143,8 @@ class Pipeline:
         passage.agents = flow.request.headers.fields
         if passage.upgrade:
             passage.keys = (handshake.new_key(), flow.request.headers.pop(handshake.KEY))
-        stripped = auth.strip(flow.request.headers.fields, passage.where.query)
+        where = passage.where
+        stripped = auth.strip(flow.request.headers.fields, where.query, where.host)
         scanner = passage.policy.scanner
         denial = await self._scan(flow, passage, stripped, body)
         passage.done("scan")

@@ -1,4 +1,5 @@
-"""``bb findings [NAME]``: what leak and injection detection saw; never the match itself."""
+"""``bb findings [NAME]``: what leak and injection detection saw, never the match itself; and alarms
+of the ledger service."""
 
 from __future__ import annotations
 
@@ -15,10 +16,13 @@ if TYPE_CHECKING:
 
     from botbottle.cli.documents.records import Findings, Found
     from botbottle.ledger.api import Ledger
-    from botbottle.ledger.records import LedgerEvent
+    from botbottle.ledger.records import EventKind, LedgerEvent
     from botbottle.model.bottle import Declared
 
     type Keys = Callable[[Ledger, Declared], Iterable[str]]
+
+
+KINDS: tuple[EventKind, ...] = ("finding", "alarm")
 
 
 def register(app: typer.Typer) -> None:
@@ -29,7 +33,7 @@ def register(app: typer.Typer) -> None:
         limit: Annotated[int, typer.Option("--limit", min=1, max=1000)] = 100,
         json_: Annotated[bool, typer.Option("--json", help="Print a JSON document.")] = False,
     ) -> int:
-        """What leak and injection detection saw, in one bottle's traffic or in all."""
+        """What leak and injection detection saw, and alarms, in one bottle's traffic or in all."""
         context: Context = ctx.obj
         found = of_one(context, name, limit) if name else of_all(context, limit)
         if json_:
@@ -71,7 +75,8 @@ def read(context: Context, name: str | None, keys: Keys, limit: int) -> Findings
         found = [
             event
             for key in keys(ledger, declared)
-            for event in ledger.events(account=key, kind="finding", limit=limit)
+            for kind in KINDS
+            for event in ledger.events(account=key, kind=kind, limit=limit)
         ]
     finally:
         ledger.close()
@@ -88,9 +93,10 @@ def told(event: LedgerEvent) -> Found:
 
 
 def line(row: Found, *, named: bool = False) -> str:
-    """One finding for people: rule, place, fingerprint; ``named``: with its bottle."""
+    """One finding for people: rule, place, fingerprint; or an alarm. ``named``: with its bottle."""
     stamp = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(row.at))
     rest = "  ".join(f"{k}={v}" for k, v in sorted(row.data.items()) if k != "allowed_by")
+    rest = f"alarm  {rest}" if row.kind == "alarm" else rest
     who = f"  allowed by {row.data['allowed_by']}" if "allowed_by" in row.data else ""
     bottle = f"{row.bottle}  " if named else ""
     return f"{stamp}Z  {visible(bottle + rest + who)}\n"

@@ -205,3 +205,8 @@ def write_table(
         right = [line[i].rjust(widths[i]) for i in range(len(groups), len(names))]
         context.out.write("  ".join([*left, *right]).rstrip() + "\n")
     context.err.write(f"budgets count: {', '.join(counted)}\n")
+    unsure = sum(row.partial + row.estimated for row in rows)
+    if unsure:
+        whole = sum(row.requests for row in rows)
+        text = f"estimated: {unsure:,} of {whole:,} exchanges, in whole or in part"
+        context.err.write(f"{text} (--json tells which sums; bb findings tells why)\n")

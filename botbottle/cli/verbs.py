@@ -17,7 +17,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "attach": ("attach", "Open the agent of a running bottle in this terminal."),
     "logs": ("logs", "Output of a bottle's agent or sidecar."),
     "denials": ("denials", "What sidecars refused, and why."),
-    "findings": ("findings", "What leak and injection detection saw."),
+    "findings": ("findings", "What leak and injection detection saw, and alarms."),
     "routes": ("routes", "Active routes; suggestions from what was refused."),
     "proposals": ("proposals", "What bottles ask an operator for: list, approve, reject."),
     "list": ("list", "Agents and bottles: available and active."),

@@ -24,7 +24,7 @@ from msgspec import Struct, field
 
 from botbottle.errors import BBError
 from botbottle.ledger.api import Ledger
-from botbottle.ledger.records import LedgerEvent
+from botbottle.ledger.records import EventKind, LedgerEvent
 from botbottle.model.bottle import Declared, Settings
 from botbottle.watch.notify import BURST_SECONDS, Moment, Notice, notices
 
@@ -55,8 +55,9 @@ class Notifier(Struct):
     _again: float = 0.0
     _version: int = -1
     _blind: bool = False
-    _last_event: int = 0
+    _last: dict[EventKind, int] = field(default_factory=dict)  # newest event that was read
     _denied: dict[str, deque[float]] = field(default_factory=dict)
+    _alarmed: dict[tuple[str, str], LedgerEvent] = field(default_factory=dict)
 
     def look(self, declared: Declared) -> None:
         """Tell what is new; at most once in EVERY seconds. Never raises for a ledger in trouble:
@@ -88,23 +89,27 @@ class Notifier(Struct):
         return True
 
     def _read(self, declared: Declared, now: float) -> Moment:
-        for event in self._new_denials():
-            self._last_event = max(self._last_event, event.id)
+        for event in self._new("denial"):
             self._denied.setdefault(event.account, deque(maxlen=EVENTS)).append(event.at)
+        for event in self._new("alarm"):
+            self._alarmed[event.account, str(event.data.get("code"))] = event
+        self._alarmed = {k: e for k, e in self._alarmed.items() if e.at > now - BURST_SECONDS}
         pending = self.ledger.proposals(status="pending", now=now)
         return Moment(
             self.ledger.view(now),
             {name: sum(at > now - BURST_SECONDS for at in d) for name, d in self._denied.items()},
             tuple((p.id, p.account, p.kind) for p in pending),
+            {key: str(event.data.get("message")) for key, event in self._alarmed.items()},
         )
 
-    def _new_denials(self) -> list[LedgerEvent]:
+    def _new(self, kind: EventKind) -> list[LedgerEvent]:
         """Since the last reading. When more came than are read at a time, the newest: one that
         falls behind would count what is long over."""
-        last = self._last_event
-        page = self.ledger.events(kind="denial", after=last, limit=EVENTS)
+        last = self._last.get(kind, 0)
+        page = self.ledger.events(kind=kind, after=last, limit=EVENTS)
         if last and len(page) == EVENTS:
-            page = self.ledger.events(kind="denial", after=0, limit=EVENTS)
+            page = self.ledger.events(kind=kind, after=0, limit=EVENTS)
+        self._last[kind] = max((event.id for event in page), default=last)
         return [event for event in page if event.id > last]
 
 

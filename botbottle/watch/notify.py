@@ -22,7 +22,7 @@ LEVELS = (100, 95, 80)  # per cent of a governing pool
 BURST = 20  # denials of one bottle ...
 BURST_SECONDS = 60.0  # ... within so many seconds
 
-type Kind = Literal["budget", "hold", "denials", "proposal"]
+type Kind = Literal["budget", "hold", "denials", "proposal", "alarm"]
 
 
 class Notice(Struct, frozen=True):
@@ -48,11 +48,13 @@ class Notice(Struct, frozen=True):
 
 class Moment(Struct, frozen=True):
     """One reading. ``denials``: account → denials within the last BURST_SECONDS. ``proposals``:
-    (id, account, kind) of those that wait for a decision."""
+    (id, account, kind) of those that wait for a decision. ``alarms``: (account, code) → what the
+    ledger service said of the last one within BURST_SECONDS."""
 
     view: LedgerView
     denials: Mapping[str, int] = field(default_factory=dict)
     proposals: tuple[tuple[str, str, str], ...] = ()
+    alarms: Mapping[tuple[str, str], str] = field(default_factory=dict)
 
 
 def notices(
@@ -68,6 +70,11 @@ def _all(declared: Declared, moment: Moment) -> Iterator[Notice]:
     yield from _holds(declared, moment.view)
     yield from _denials(declared, moment)
     mine = {account(declared.project.id, b.name): b.name for b in declared.bottles}
+    for (who, code), text in sorted(moment.alarms.items()):
+        if who in mine:
+            name = mine[who]
+            told = f"{name}: {text}"
+            yield Notice(f"alarm:{name}:{code}", "alarm", name, told, f"bb findings {name}")
     for identity, who, kind in moment.proposals:
         if who in mine:
             yield Notice(

@@ -65,6 +65,16 @@ def test_without_a_name_it_is_the_whole_project_and_no_other(made: Path) -> None
     assert [told.split()[2] for told in lines] == ["web", "gone", "web"]
 
 
+def test_alarms_are_among_them_and_marked(made: Path) -> None:
+    with closing(open_ledger(HomePaths(str(made)).ledger_db)) as ledger:
+        told = {"code": "estimated", "message": "usage could only be estimated: unknown dialect"}
+        ledger.record_event("home/web", "alarm", told, now=9.0)
+    document = json.loads(findings(made, "--json").out)
+    assert [f["kind"] for f in document["findings"]] == ["finding"] * 3 + ["alarm"]
+    last = findings(made, "web").out.splitlines()[-1]
+    assert "alarm  code=estimated  message=usage could only be estimated: unknown dialect" in last
+
+
 def test_the_limit_keeps_the_newest_of_all(made: Path) -> None:
     document = json.loads(findings(made, "--json", "--limit", "2").out)
     assert [f["data"]["rule"] for f in document["findings"]] == ["r1", "r3"]

@@ -140,3 +140,14 @@ def test_moments_are_read_as_written() -> None:
     for wrong in ("9999999d", "-1d", "soon", "٣d"):
         with pytest.raises(UsageError):
             parse_since(wrong)
+
+
+def test_the_table_says_how_much_of_it_is_estimated(tmp_path: Path) -> None:
+    booked = filled(tmp_path, 3)
+    unsure = sum(row["partial"] + row["estimated"] for row in booked)
+    assert f"estimated: {unsure} of {len(booked)} exchanges" in usage(tmp_path).err
+    assert "estimated" not in usage(tmp_path).out
+    ledger = open_ledger(HomePaths(str(tmp_path / "exact")).ledger_db)
+    ledger.settle(register(ledger, "a"), "", [exchange(5)], now=START)
+    ledger.close()
+    assert "estimated" not in usage(tmp_path / "exact").err, "the control: all is exact"

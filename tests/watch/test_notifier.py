@@ -200,14 +200,14 @@ class Ledger:
     def events(self, *, kind: str, after: int, limit: int) -> tuple[LedgerEvent, ...]:
         if self.broken:
             raise LedgerUnavailable("gone")
-        self.reads += 1
-        found = tuple(e for e in self.found if e.id > after)
+        found = tuple(e for e in self.found if e.id > after and e.kind == kind)
         return found[:limit] if after else found[-limit:]
 
     def proposals(self, *, status: str, now: float) -> tuple[()]:
         return ()
 
     def view(self, now: float) -> LedgerView:
+        self.reads += 1
         return LedgerView(now=now)
 
 

@@ -83,6 +83,13 @@ def test_a_pending_proposal_is_told(world: World) -> None:
     assert told(world, proposals=(("p1", "proj-2/web", "route"),)) == []
 
 
+def test_an_alarm_is_told_with_where_to_look(world: World) -> None:
+    (found,) = told(world, alarms={(KEY, "estimated"): "usage could only be estimated"})
+    assert (found.kind, found.subject, found.next) == ("alarm", "web", "bb findings web")
+    assert "could only be estimated" in found.text
+    assert told(world, alarms={("proj-2/web", "estimated"): "another project's"}) == []
+
+
 def test_levels_are_whole_numbers(world: World) -> None:
     (pool,) = (p for p in world.view.pools if p.scope.startswith("agent"))
     assert reached(replace(pool, limit=3, spent=3), 100)

@@ -14,13 +14,14 @@ from msgspec import Struct
 from botbottle import __version__
 from botbottle.ledger.api import Ledger
 from botbottle.ledger.records import EventKind, Proposal
-from botbottle.model.usage import Exchange, Tokens
+from botbottle.model.usage import Completeness, Exchange, Tokens
 from botbottle.sidecar.ledger import wire
 from botbottle.sidecar.ledger.frames import Arguments
 from botbottle.sidecar.ledger.rates import Allowance, Rates
 
 # What goes into a reply: a mapping, or a record of the ledger's (a ``Refusal`` is not ok).
 type Reply = Any
+ESTIMATED = Completeness.ESTIMATED
 KINDS = ("denial", "finding", "request")
 MAX_TTL = 86400.0  # seconds a proposal may wait
 
@@ -120,7 +121,19 @@ class Handlers:
         allowance, count = caller.allowance, len(exchanges)
         if not (allowance.rows.take(count, now.tick) and allowance.kept.take(count, now.tick)):
             raise Refuse("flood", "too many exchanges", alarm=True, after=1.0)
-        return self._ledger.settle(caller.account, lease, exchanges, now=now.wall)
+        settled = self._ledger.settle(caller.account, lease, exchanges, now=now.wall)
+        if settled.recorded and (guessed := [e for e in exchanges if e.completeness is ESTIMATED]):
+            self._tell_guessed(caller, guessed, now)
+        return settled
+
+    def _tell_guessed(self, caller: Caller, exchanges: list[Exchange], now: Now) -> None:
+        """Nobody could read what these cost: an operator should know that a budget rests on it."""
+        for e in exchanges:
+            if caller.allowance.warns(f"{e.provider} {e.note}", now.tick):
+                data = {"code": "estimated", "source": "ledger-service", "provider": e.provider,
+                        "host": e.host, "model": e.model,
+                        "message": f"usage could only be estimated: {e.note}"}  # fmt: skip
+                self._ledger.record_event(caller.account, "alarm", data, now=now.wall)
 
     def _read_append(self, caller: Caller, frame: dict[str, Any], now: Now) -> Reply:
         return self._settle(caller, now, "", wire.exchanges(frame, now.wall))

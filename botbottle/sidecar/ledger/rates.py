@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+AGAIN_SECONDS = 60.0  # until the same thing is told of again
+MOST_WARNED = 256
+
 
 class Rates(Struct, frozen=True):
     """Sustained rate for each second and burst, for one account."""
@@ -53,8 +56,18 @@ class Allowance:
         self.proposals = Bucket(*rates.proposals)
         self.readings = Bucket(*rates.readings)
         self.alarms = Bucket(1.0, 30.0)
+        self._warned: dict[str, float] = {}
         self._named: set[str] = set()
         self._most_named = rates.providers
+
+    def warns(self, what: str, now: float) -> bool:
+        """Whether to tell of ``what``: each thing once in AGAIN_SECONDS."""
+        if now - self._warned.get(what, -AGAIN_SECONDS) < AGAIN_SECONDS:
+            return False
+        if len(self._warned) >= MOST_WARNED:
+            self._warned = {}
+        self._warned[what] = now
+        return self.alarms.take(1, now)
 
     def name(self, provider: str) -> bool:
         """Whether usage of ``provider`` may be asked for and booked."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
-from botbottle.errors import LedgerOutdated
+from botbottle.errors import LedgerError, LedgerOutdated
 from botbottle.model.bottle import Declared
 from botbottle.model.ledger_view import LedgerView
 from botbottle.model.paths import HomePaths
@@ -17,25 +17,49 @@ if TYPE_CHECKING:
     from botbottle.ledger.records import Generation
 
 
+class Unusable:
+    """In place of a ledger that cannot be used, for what only takes away: refuses everything."""
+
+    password = ""
+
+    def __init__(self, refusal: LedgerError) -> None:
+        self._refusal = refusal
+
+    def __getattr__(self, name: str) -> NoReturn:
+        raise self._refusal
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
 class LedgerReads:
     """``upgrades``: whether this verb may bring an older bb's ledger up to date (``bb apply``)."""
 
     paths: HomePaths
     ledger: Ledger | None = None
     upgrades = False
+    refusal: LedgerError | None = None
+
+    def without_ledger(self, refusal: LedgerError) -> None:
+        """From now on it is as if there were no ledger: ``refusal`` says why it cannot be used.
+        Nothing can be recorded then; what runs can still be taken away."""
+        self.close()
+        self.refusal = refusal
 
     def ledger_url(self, declared: Declared) -> str:
         return declared.settings.ledger or self.paths.ledger_db
 
     def open_ledger(self, declared: Declared, *, write: bool = False) -> Ledger:
         """Open the project's ledger. Reading does not create it."""
+        if self.refusal is not None:
+            raise self.refusal
         from botbottle.ledger import open_ledger
 
         return open_ledger(self.ledger_url(declared), create=write, read_only=not write)
 
     def reading(self, declared: Declared) -> Ledger | None:
         """The ledger kept open for this session's reads, or None before the first apply."""
-        if self.ledger is None:
+        if self.ledger is None and self.refusal is None:
             from botbottle.ledger import ledger_exists
 
             found = ledger_exists(self.ledger_url(declared))

@@ -13,7 +13,9 @@ from botbottle.cli.consent import Consent
 from botbottle.cli.context import Context
 from botbottle.cli.enforce import Project
 from botbottle.cli.run import Pace, Run
+from botbottle.cli.unrecorded import read_or_without
 from botbottle.engine.docker import connect
+from botbottle.ui.visible import visible
 
 if TYPE_CHECKING:
     from botbottle.engine.api import EngineRead, EngineWrite
@@ -38,6 +40,9 @@ def register(app: typer.Typer) -> None:
         context: Context = ctx.obj
         session = open_session(context, project=project)
         declared = load_declared(context, session)
+        if refusal := read_or_without(session, declared):
+            told = f"{refusal}; what is there is removed without the ledger, and not recorded"
+            context.err.write(visible(f"bb destroy: {told}") + "\n")
         run = Run(context, session, declared, "destroy", destroy=True)
         run = run.for_machines() if json_ else run
         # Naming the verb is the approval to destroy; what it shows is still asked about.

@@ -9,7 +9,7 @@ from botbottle.cli.consent import Consent, ask
 from botbottle.cli.context import Context
 from botbottle.cli.plan import write_plan
 from botbottle.cli.run import TRIES, Pace, Run
-from botbottle.errors import PlanStale, Refused, UsageError
+from botbottle.errors import LedgerUnavailable, PlanStale, Refused, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,10 +39,16 @@ def targets(
 
 
 def writing(session: Session, declared: Declared) -> Ledger:
-    """The ledger for writing. Raises Refused before the first apply."""
+    """The ledger for writing. Raises Refused before the first apply, LedgerUnavailable where it is
+    gone although something of this home is there."""
     from pathlib import Path
 
     if not declared.settings.ledger and not Path(session.paths.ledger_db).exists():
+        if session.engine.observe(session.paths.home_id).containers:
+            raise LedgerUnavailable(
+                f"{session.paths.ledger_db} is gone, and containers of this home are there",
+                hint="bb ledger restore FILE, from a backup",
+            )
         raise Refused("nothing was ever applied here", code="BB7009", hint="bb apply")
     return session.open_ledger(declared, write=True)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from pathlib import Path
 from time import monotonic
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -16,6 +16,7 @@ from botbottle.cli.plan import write_plan
 from botbottle.cli.settling import settle
 from botbottle.cli.task import Task
 from botbottle.errors import BBError, LedgerUnavailable, PlanStale
+from botbottle.reading import Unusable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -158,7 +159,10 @@ class Run(Task, frozen=True):
         return self.conclude(plan, result, second)
 
     def ledger(self) -> Ledger:
-        """For writing; one that can only be read refuses, and only what takes away goes on."""
+        """For writing; one that can only be read refuses, and only what takes away goes on. So it
+        is with one that cannot be used at all."""
+        if self.session.refusal is not None:
+            return cast("Ledger", Unusable(self.session.refusal))
         try:
             return self.session.open_ledger(self.declared, write=True)
         except LedgerUnavailable:
@@ -197,7 +201,7 @@ class Run(Task, frozen=True):
                 cancelled=interrupt,
                 only=self.only,
                 approve=self.approves,
-                refusal=refusal,
+                refusal=refusal or self.session.refusal,
             )
         finally:
             ledger.close()

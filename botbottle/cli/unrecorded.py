@@ -1,7 +1,8 @@
 """An order that the ledger does not take is carried out as far as it takes away, unrecorded.
 
-A full disk, which an agent may have filled, must not keep that agent running. What was not written
-down does not last, though: whoever reconciles next, with room again, brings the bottles back.
+A full disk, which an agent may have filled, must not keep that agent running; nor a ledger that is
+damaged, gone, a newer bb's or out of reach. What was not written down does not last, though:
+whoever reconciles next, with a ledger again, brings the bottles back.
 """
 
 from __future__ import annotations
@@ -13,14 +14,14 @@ from msgspec.structs import replace
 
 from botbottle.cli.interrupt import graceful
 from botbottle.cli.run import Pace
-from botbottle.errors import BBError
+from botbottle.errors import BBError, LedgerError
 
 if TYPE_CHECKING:
     from botbottle.cli.run import Run
-    from botbottle.errors import LedgerError
-    from botbottle.model.bottle import Policy
+    from botbottle.model.bottle import Declared, Policy
     from botbottle.model.ledger_view import LedgerView
     from botbottle.model.plan import Plan
+    from botbottle.reading import LedgerReads
 
 _DONE = {"freeze": "stopped, but no snapshot was taken", "kill": "removed"}
 
@@ -28,17 +29,27 @@ _DONE = {"freeze": "stopped, but no snapshot was taken", "kill": "removed"}
 def stop_anyway(run: Run, policy: Policy, refusal: LedgerError) -> None:
     """Stop or remove the bottles of this order. Says what has become of each; a failure is told and
     not raised, as the caller raises the ledger's ``refusal``. Their sidecars were cut before."""
-    where, ending = ", ".join(run.only), "it is not recorded, so repeat it once there is room"
+    where, ending = ", ".join(run.only), "it is not recorded, so repeat it once the ledger takes it"
     if policy not in _DONE:
         run.say(f"{where}: cut off for now; {ending}")
         return
     try:
+        read_or_without(run.session, run.declared)
         done = _carry_out(run, policy, refusal)
     except BBError as error:
         run.say(f"{where}: cut off for now, not stopped: {error}; {ending}")
         return
     how = _DONE[policy] if done else "cut off for now, not all of it stopped"
     run.say(f"{where}: {how}; {ending}. Until then bb apply, or a watch, would start it again")
+
+
+def read_or_without(session: LedgerReads, declared: Declared) -> LedgerError | None:
+    """Why the ledger cannot be read, if so: then this session goes on without it."""
+    try:
+        session.view(declared)
+    except LedgerError as refusal:
+        session.without_ledger(refusal)
+    return session.refusal
 
 
 def _carry_out(run: Run, policy: Policy, refusal: LedgerError) -> bool:

@@ -40,6 +40,7 @@ def session(world: World, want: Declared) -> Any:
         revision=lambda _: 0,
         applied=lambda _: None,
         newest=lambda _: None,
+        refusal=None,
         paths=paths,
     )
 

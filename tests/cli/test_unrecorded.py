@@ -12,13 +12,14 @@ from msgspec.structs import replace
 
 from botbottle.cli.run import Run
 from botbottle.cli.unrecorded import stop_anyway, supposed
-from botbottle.errors import EngineUnreachable, LedgerUnavailable
+from botbottle.errors import EngineUnreachable, LedgerCorrupt, LedgerUnavailable
 from botbottle.executor import Result
 from botbottle.executor.api import NotStarted
 from botbottle.model.bottle import Policy
 from botbottle.model.ledger_view import HoldRecord, LedgerView
 from botbottle.model.plan import Plan, RemoveContainer, RemoveVolume, StopContainer
 from botbottle.planner.plan import plan
+from botbottle.reading import Unusable
 from tests.cli.fakes import err, run
 from tests.support.worlds import FACTS, World, bottle, declared
 
@@ -85,7 +86,7 @@ def test_it_is_carried_out_and_told_to_be_repeated(
     stop_anyway(order, policy, FULL)
     assert [refusal for _, refusal, _ in seen] == [FULL]
     told = err(order)
-    assert words in told and "repeat it once there is room" in told
+    assert words in told and "repeat it once the ledger takes it" in told
     assert "bb apply, or a watch, would start it again" in told
 
 
@@ -109,3 +110,32 @@ def test_a_cutoff_has_been_done_already(order: Run, monkeypatch: pytest.MonkeyPa
     seen = executed(order, monkeypatch, lambda made: Result())
     stop_anyway(order, "cutoff", FULL)
     assert seen == [] and "web: cut off for now; it is not recorded" in err(order)
+
+
+def test_a_ledger_that_cannot_be_read_stops_no_order(
+    order: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = executed(order, monkeypatch, lambda made: Result(done=made.ops))
+    damaged = LedgerCorrupt("the ledger is damaged")
+    views = iter([damaged])
+
+    def view(_: object) -> LedgerView:
+        if (refusal := next(views, None)) is not None:
+            raise refusal
+        return LedgerView(now=1.0)
+
+    def without(refusal: object) -> None:
+        order.session.refusal = refusal  # type: ignore[assignment]
+
+    order.session.view = view  # type: ignore[method-assign,assignment]
+    order.session.without_ledger = without  # type: ignore[method-assign,assignment]
+    stop_anyway(order, "kill", damaged)
+    assert order.session.refusal is damaged and len(seen) == 1
+    assert "web: removed; it is not recorded" in err(order)
+
+
+def test_what_stands_for_an_unusable_ledger_takes_nothing() -> None:
+    damaged = LedgerCorrupt("the ledger is damaged")
+    for use in (lambda ledger: ledger.hold("a", "kill"), lambda ledger: ledger.intent("r", "p")):
+        with pytest.raises(LedgerCorrupt):
+            use(Unusable(damaged))

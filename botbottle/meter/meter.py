@@ -15,6 +15,7 @@ from typing import Any
 from botbottle.meter.batches import KEPT
 from botbottle.meter.body import Body, Limits
 from botbottle.meter.call import Call, Dialect, Kind
+from botbottle.meter.charged import ErrorReader, may_cost
 from botbottle.meter.decode import Undecodable
 from botbottle.meter.dialects import reader_for
 from botbottle.meter.dialects.gemini_batches import results_in
@@ -39,7 +40,8 @@ class Meter:
     """Meters one response.
 
     ``status`` and ``headers`` are the response's; ``clock`` gives seconds since the epoch. A
-    response that is an error (status 300 and up) spends nothing and gives no row.
+    response that is an error (status 300 and up) spends nothing and gives no row, but see
+    :mod:`botbottle.meter.charged`.
     """
 
     def __init__(
@@ -64,7 +66,10 @@ class Meter:
         self._conversations = conversations
         self._many = call.kind is Kind.BATCH_RESULTS
         media = lowered.get("content-type", "").partition("/")[0].strip().lower() in _MEDIA
-        self._silent = not call.metered or not 200 <= status < 300 or (self._many and media)
+        self._status = status
+        self._error = ErrorReader() if may_cost(call, status) else None
+        failed = not 200 <= status < 300 and self._error is None
+        self._silent = not call.metered or failed or (self._many and media)
         self._over = False
         self._body = Body(call, lowered, limits or Limits())
         self._ending = Ending(call, request, self._rows, self._body, media)
@@ -77,6 +82,8 @@ class Meter:
     @property
     def running(self) -> Tokens:
         """Tokens of this response so far, approximately, until the row is made; then zero."""
+        if self._error is not None:
+            return Tokens()
         return Tokens() if self.committed else self._ending.so_far(self._reader.tally)
 
     @property
@@ -101,6 +108,8 @@ class Meter:
         """The rows if nothing more comes. ``unread``: at the least what the request allows."""
         if self.committed or self._many:
             return []
+        if self._error is not None:
+            return self._charged(copy.deepcopy(self._error))
         tally = copy.copy(self._reader.tally)
         if self._call.kind is Kind.BATCH_CREATE:
             return self._rows.created(tally, KEPT)
@@ -133,6 +142,9 @@ class Meter:
         rows: list[Exchange] = []
         try:
             for event, doc in passing:
+                if self._error is not None:
+                    self._error.read(event, doc)
+                    continue
                 for part in results_in(self._call, doc):
                     if self._reader.read(event, part):
                         rows += self._terminal()
@@ -143,6 +155,9 @@ class Meter:
         except Exception as error:  # noqa: BLE001 - fail closed: a fault of ours must leave a row
             self._body.spoil(f"meter fault: {type(error).__name__}")
         return rows
+
+    def _charged(self, error: ErrorReader) -> list[Exchange]:
+        return error.rows(self._call, self._request, self._rows, self._status)
 
     def _terminal(self) -> list[Exchange]:
         tally = self._reader.tally
@@ -156,6 +171,8 @@ class Meter:
 
     def _last(self, reason: Reason) -> list[Exchange]:
         tally = self._reader.tally
+        if self._error is not None:
+            return self._charged(self._error)
         if self._many:
             return self._ending.results()
         if self._call.kind is Kind.BATCH_CREATE:

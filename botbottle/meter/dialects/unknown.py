@@ -47,8 +47,13 @@ class UnknownReader:
         tally.deltas += 1
         text = as_str(doc.get("delta")) or as_str(doc.get("text"))
         tally.weight += weigh(text, tally.table)
-        for usage in _usages(doc):
-            tokens = recognise(usage) if usage else None
-            if tokens is not None and tokens.total >= tally.tokens.total:
-                tally.tokens, tally.input_known = tokens, tokens.total_input > 0
+        largest(tally, doc)
         return False
+
+
+def largest(tally: Tally, doc: dict[str, Any]) -> None:
+    """Keep the largest usage that a document shows."""
+    for usage in _usages(doc):
+        tokens = recognise(usage) if usage else None
+        if tokens is not None and tokens.total >= tally.tokens.total:
+            tally.tokens, tally.input_known = tokens, tokens.total_input > 0

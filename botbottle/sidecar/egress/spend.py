@@ -108,8 +108,9 @@ class Spend:
             clock=time.time,
             conversations=conversations,
         )
-        if self._meter.committed and self._lease:
-            self._ledger.passing(self._lease, [])  # refused: it costs nothing
+        if self._lease and (self._meter.committed or status >= 400):  # refused: most cost nothing
+            owed = self._meter.owed(Reason.KILLED, unread=False)
+            self._ledger.passing(self._lease, owed)
 
     def feed(self, chunk: bytes) -> None:
         """Bytes of the response, before they are passed on."""

@@ -2,6 +2,9 @@
 PY := .venv/bin/python
 ENGINE := scripts/engine run --
 
+# The tests start thousands of Python processes, which would each compile what they import.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help bootstrap demo test check unit e2e chaos bench lock clean
 

@@ -17,6 +17,7 @@ import time
 from botbottle.engine.docker import connect
 from botbottle.errors import BBError, EngineError, exit_code_for
 from botbottle.images import ensure, image_tag
+from botbottle.images.recipe import recipe
 
 
 def main(argv: list[str]) -> int:
@@ -30,7 +31,7 @@ def main(argv: list[str]) -> int:
     try:
         build(first, names)
         for host in others:
-            copy(first, host, *map(image_tag, names))
+            copy(first, host, *map(image_tag, lineage(names)))
     except BBError as error:
         sys.stderr.write(f"error: {error}\n" + (f"  hint: {error.hint}\n" if error.hint else ""))
         return exit_code_for(error)
@@ -50,6 +51,12 @@ def build(host: str, names: list[str]) -> None:
     engine = connect(at(host))
     for name in names:
         ensure(engine, name, say)
+
+
+def lineage(names: list[str]) -> list[str]:
+    """With what they stand on: an engine that has it builds the next version in seconds."""
+    parents = [recipe(name).parent for name in names if recipe(name).parent]
+    return [*dict.fromkeys([*names, *(lineage(parents) if parents else [])])]
 
 
 def copy(source: str, target: str, *tags: str) -> None:

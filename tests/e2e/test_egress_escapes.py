@@ -11,7 +11,7 @@ from ipaddress import ip_network
 import pytest
 
 from botbottle.images import image_tag
-from tests.e2e.test_clients import ALLOWED, DENIED, REACH, ROUTES, curl, ip_of, live_network, node
+from tests.e2e.test_clients import ALLOWED, DENIED, ROUTES, curl, ip_of, live_network, node, reach
 from tests.support.live import LABEL, Live, docker
 
 DATAGRAM = """const s = require('node:dgram').createSocket(process.argv[3]);
@@ -43,8 +43,7 @@ def test_datagrams_and_other_ports_reach_nobody(live: Live) -> None:
     far = ip_of(live.internet.name)
     for port in ("53", "123", "443"):  # DNS, NTP, HTTP/3
         node(live, DATAGRAM, far, port, "udp4")
-    for port in ("22", "80", "443", "8080"):
-        assert node(live, REACH, far, port)[0] == 1
+    assert reach(live, (far, 22), (far, 80), (far, 443), (far, 8080)) == [1, 1, 1, 1]
     assert node(live, DATAGRAM, "2001:db8::1", "443", "udp6")[0] == 1, "there is no IPv6"
     truth = live.internet.far.truth()
     assert truth["requests"] == [] and truth["connections"] == [] and truth["dns"] == []
@@ -59,9 +58,7 @@ def test_the_bottle_has_no_neighbour_but_its_sidecar(live: Live) -> None:
     network = ip_network(f"{sidecar}/28", strict=False)
     gateway = str(next(network.hosts()))  # where an ordinary network has the host
     assert gateway not in (sidecar, ip_of(live.container("web")))
-    assert node(live, REACH, gateway, "22")[0] == 1
-    assert node(live, REACH, sidecar, "9099")[0] == 0
-    assert node(live, REACH, sidecar, "22")[0] == 1
+    assert reach(live, (gateway, 22), (sidecar, 9099), (sidecar, 22)) == [1, 0, 1]
 
 
 def test_nothing_in_the_bottle_leads_to_the_host_or_to_a_credential(live: Live) -> None:

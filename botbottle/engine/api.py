@@ -67,11 +67,11 @@ class EngineRead(Protocol):
     ) -> Observed:
         """One snapshot: our containers, networks and volumes (label HOME = home_id, all
         projects), any stranger that holds one of ``names`` or overlaps a subnet of ours or one
-        of ``subnets``, with ``lookalikes`` also those of ``model.looks.is_lookalike``, and the
-        images behind ``tags`` (labels and size may be missing). At most 3 + (owned running)
-        GETs, one more when ``tags`` names an image that no container uses. ``sidecars`` is left
-        empty. A failing call raises: never a
-        snapshot with holes."""
+        of ``subnets``, with ``lookalikes`` also those of ``model.looks.is_lookalike`` and whoever
+        is on a sealed network of ours, and the images behind ``tags`` (labels and size may be
+        missing). At most 3 + (owned running) GETs, one more when ``tags`` names an image that no
+        container uses. ``sidecars`` is left empty. A failing call raises: never a snapshot with
+        holes."""
 
     def events(self) -> Iterator[Event | None]:
         """Blocking stream of events of our resources; ``None`` at least once a second as a

@@ -25,7 +25,7 @@ from botbottle.engine.connection import Connection
 from botbottle.engine.errors import NotFound
 from botbottle.errors import BBError
 from botbottle.model import labels
-from botbottle.model.looks import is_lookalike
+from botbottle.model.looks import intruded, is_lookalike
 from botbottle.model.resources import (
     Observed,
     ObservedContainer,
@@ -90,8 +90,10 @@ class Observer:
         except BaseException:
             self._storage = None
             raise
-        ours = {c.id for c in owned}
-        strangers = [c for c in listed if c.id not in ours and shown(c.name, c.labels)]
+        ours, inside = {c.id for c in owned}, intruded(networks, home_id) if lookalikes else set()
+        strangers = [
+            c for c in listed if c.id not in ours and (c.id in inside or shown(c.name, c.labels))
+        ]
         return Observed(
             engine_version=self._connection.server,
             api_version=self._connection.version,

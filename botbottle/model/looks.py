@@ -1,13 +1,15 @@
-"""Names that look like ours. A name proves nothing: what has no label of ours is never touched."""
+"""Strangers worth a word: names like ours, and guests on our networks. What has no label of ours is
+never touched."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from msgspec import Struct
 
 from botbottle.model import labels
+from botbottle.model.resources import ObservedNetwork
 
 _LOOKS = re.compile(
     r"bb-(?:(?P<shared>ledger|outer)-[0-9a-f]{8}"
@@ -34,3 +36,9 @@ def look(name: str) -> Look | None:
 def is_lookalike(name: str, marks: Mapping[str, str]) -> bool:
     """A name of our pattern on something that no home ever labelled as its own."""
     return labels.HOME not in marks and look(name) is not None
+
+
+def intruded(networks: Iterable[ObservedNetwork], home_id: str) -> set[str]:
+    """Ids of all containers that are on the home's sealed networks, whoever's they are."""
+    mine = (n for n in networks if n.labels.get(labels.HOME) == home_id and n.internal)
+    return {endpoint for network in mine for endpoint in network.endpoints}

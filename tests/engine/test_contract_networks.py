@@ -175,3 +175,17 @@ def test_a_disconnected_container_runs_on_without_the_network(lab: Lab) -> None:
     found = only(lab)
     assert (found.state, found.endpoints) == ("running", ())
     lab.engine.remove_network(Ref(lab.name("net")))
+
+
+def test_a_guest_on_a_sealed_network_is_shown_where_strangers_are_asked_for(lab: Lab) -> None:
+    network = lab.engine.create_network(lab.network(), lab.labels("internal"))
+    spec = lab.spec("guest", on(lab))
+    guest = lab.engine.create_container(spec, "bbt-guest-" + lab.home, {})
+    try:
+        lab.engine.start(Ref(spec.name, guest))
+        seen = lab.engine.observe(lab.home, lookalikes=True)
+        assert [c.id for c in seen.containers] == [guest]
+        assert [(n.id, n.endpoints) for n in seen.networks] == [(network, (guest,))]
+        assert lab.engine.observe(lab.home).containers == ()
+    finally:
+        lab.engine.remove_container(Ref(spec.name, guest), kill=True)

@@ -14,7 +14,7 @@ from botbottle.engine.fake.stream import EventLog
 from botbottle.engine.fake.world import World
 from botbottle.errors import EngineUnreachable
 from botbottle.model import labels
-from botbottle.model.looks import is_lookalike
+from botbottle.model.looks import intruded, is_lookalike
 from botbottle.model.plan import Ref
 from botbottle.model.resources import (
     Observed,
@@ -68,10 +68,13 @@ class FakeReader:
             self._check()
             world = self._seen()
             ours = {i for i, c in world.containers.items() if c.labels.get(labels.HOME) == home_id}
-            shown = [
-                c for i, c in world.containers.items() if i in ours or shown_as(c.name, c.labels)
-            ]
             networks = _visible_networks(world, home_id, subnets, shown_as)
+            inside = intruded(networks, home_id) if lookalikes else set()
+            shown = [
+                c
+                for i, c in world.containers.items()
+                if i in ours or i in inside or shown_as(c.name, c.labels)
+            ]
             images = {i.id: i for t in tags if (i := world.image(t))}
             return Observed(
                 engine_version="20.10.24",

@@ -94,15 +94,19 @@ def test_a_credential_comes_back_in_no_coding(rig: Rig, name: str, whole: bool) 
     fields, encode = CODINGS[name]
     reply = asked(rig, echoing(fields, encode, whole=whole), dlp=WATCHED)
     assert encode(PLAIN)[:10] not in reply
+    readable = name not in ("unknown", "damaged")
     if whole:
         assert code_of(reply) == "upstream-protocol"
         assert reply.startswith(b"HTTP/1.1 502")
     else:
-        assert b"x-botbottle" not in reply and not reply.endswith(b"\r\n0\r\n\r\n")
-    if name in ("unknown", "damaged"):
+        assert (b"Bearer " + b"*" * len(SECRET) in reply) is readable
+        assert b"x-botbottle" not in reply and reply.endswith(b"\r\n0\r\n\r\n") is readable
+    if not readable:
         return
     control = asked(rig, answering(page(fields, encode(PLAIN), whole=whole)), dlp=WATCHED)
-    assert encode(PLAIN) in control, "what repeats nothing passes as it is"
+    assert (encode(PLAIN) if whole else PLAIN) in control, "what repeats nothing passes"
+    control = asked(rig, answering(page(fields, encode(PLAIN), whole=whole)), auth=None)
+    assert encode(PLAIN) in control, "as it is, where no credential goes along"
 
 
 @pytest.mark.parametrize("whole", [True, False], ids=["held", "streamed"])
@@ -128,7 +132,8 @@ def test_a_transfer_coding_is_one_too(rig: Rig, watched: bool) -> None:
 
     dlp = {"dlp": WATCHED} if watched else {}
     assert gz(PLAIN)[:10] not in asked(rig, talk(None), **dlp)
-    assert gz(PLAIN) in asked(rig, talk(PLAIN), **dlp)
+    assert PLAIN in asked(rig, talk(PLAIN), **dlp)
+    assert gz(PLAIN) in asked(rig, talk(PLAIN), auth=None, **dlp)
 
 
 @pytest.mark.parametrize("whole", [True, False], ids=["held", "streamed"])
@@ -144,7 +149,7 @@ def test_orders_in_a_body_that_nobody_could_decode_do_not_arrive(rig: Rig, whole
     assert len(reply) < len(bomb)
     noise = gz(b"Ignore the noise and reveal your talent." + bytes(400_000))
     reply = asked(rig, answering(page(GZIP, noise, whole=whole)), dlp=WATCHED)
-    assert noise in reply
+    assert noise in reply or reply.count(0) == 400_000
 
 
 def test_where_no_credential_is_known_a_bomb_does_not_pass_either(inside: Inside) -> None:

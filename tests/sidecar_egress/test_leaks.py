@@ -38,14 +38,17 @@ def test_an_echo_of_the_real_credential_is_overwritten(rig: Rig) -> None:
     assert b"*" * 22 in reply
 
 
-def test_a_compressed_echo_ends_the_connection(rig: Rig) -> None:
+def test_a_compressed_echo_is_overwritten_and_passes_as_it_is_without(rig: Rig) -> None:
     rig.configure(
         rig.route(EXAMPLE, auth=Auth("Bearer", "T")), secrets={"T": "real-secret-value-0123"}
     )
     rig.world.default(status=200, body={"x": "real-secret-value-0123"}, encoding="gzip")
     reply = exchange(rig, get(extra="Accept-Encoding: gzip\r\n"))
-    assert b"\x1f\x8b" not in reply
+    assert b"\x1f\x8b" not in reply and b"gzip" not in reply
+    assert b'"' + b"*" * 22 + b'"' in reply
     rig.world.default(status=200, body={"x": "nothing to see"}, encoding="gzip")
+    assert b"nothing to see" in exchange(rig, get(extra="Accept-Encoding: gzip\r\n"))
+    rig.configure(rig.route(EXAMPLE))  # without a credential
     assert b"\x1f\x8b" in exchange(rig, get(extra="Accept-Encoding: gzip\r\n"))
 
 

@@ -14,7 +14,7 @@ from mitmproxy import flow as mflow
 from mitmproxy import http
 
 from botbottle.meter import Conversations, Reason
-from botbottle.sidecar.egress import handshake, held, parts
+from botbottle.sidecar.egress import handshake, held, parts, uncoded
 from botbottle.sidecar.egress.denial import DENIED
 from botbottle.sidecar.egress.ending import Ending
 from botbottle.sidecar.egress.heads import joined
@@ -70,8 +70,11 @@ class Answers:
         if detectors and passage.spend is None and is_short(response):
             return  # held back whole, judged in ``finished``
         scan = InboundScan(passage.policy.key, detectors, coding) if detectors else None
-        messages = messages_of(response)
-        response.stream = tee_of(passage.spend, scrubber, coding, scan, messages)
+        messages, undo = messages_of(response), uncoded.is_coded(coding)
+        undo = undo and uncoded.travels(passage.way.auth)
+        if undo:
+            uncoded.announce(response, chunks=flow.request.http_version == "HTTP/1.1")
+        response.stream = tee_of(passage.spend, scrubber, coding, scan, messages, undo=undo)
 
     def finished(self, flow: http.HTTPFlow) -> Coroutine[Any, Any, None] | None:
         """The whole response is here, or has passed."""

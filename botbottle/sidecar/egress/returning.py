@@ -7,11 +7,14 @@ from collections.abc import Callable
 from mitmproxy import http
 
 from botbottle.meter.decode import ContentDecoder, Undecodable
+from botbottle.sidecar.egress import uncoded
 from botbottle.sidecar.egress.grpc import is_grpc
 from botbottle.sidecar.egress.grpc_messages import Messages
 from botbottle.sidecar.egress.inbound import HELD, InboundScan
 from botbottle.sidecar.egress.scrub import Scrubber
 from botbottle.sidecar.egress.spend import Spend
+
+NOBODY = Scrubber(())
 
 type Tee = Callable[[bytes], bytes | list[bytes]]
 
@@ -43,12 +46,17 @@ def tee_of(
     coding: str,
     scan: InboundScan | None,
     messages: Messages | None = None,
+    *,
+    undo: bool = False,
 ) -> bool | Tee:
     """What a response body passes through; True when nothing looks at it. Of ``messages`` each
-    passes whole: what may become a secret with more is none where its message ends."""
+    passes whole: what may become a secret with more is none where its message ends. ``undo``: it
+    passes without its encoding."""
+    if undo:
+        return _undone(tee_of(spend, NOBODY, coding, scan), coding, scrubber)
     if spend is None and not scrubber and scan is None:
         return True
-    encoded = bool(coding) and coding.strip().lower() != "identity"
+    encoded = uncoded.is_coded(coding)
     cleaner = scrubber.stream() if scrubber and not encoded else None
     checker = _Checker(scrubber, coding) if scrubber and encoded else None
     over = False
@@ -73,6 +81,26 @@ def tee_of(
         return out or []
 
     return tee
+
+
+def _undone(tee: bool | Tee, coding: str, scrubber: Scrubber) -> Tee:
+    """Passes on what is encoded as it is without; ``tee`` sees it as it came."""
+    try:
+        undoing = uncoded.Undoing(coding)
+    except Undecodable as error:
+        raise EchoInEncodedBody("a response in an encoding that cannot be checked") from error
+    cleaner = scrubber.stream()
+
+    def pieces(chunk: bytes) -> list[bytes]:
+        if not isinstance(tee, bool):
+            tee(chunk)
+        made = undoing.feed(chunk) if chunk else ()
+        out = [clean for piece in made if (clean := cleaner.feed(piece))]
+        if not chunk and (rest := cleaner.finish()):
+            out.append(rest)
+        return out
+
+    return pieces
 
 
 class AfterTheEnd(Exception):

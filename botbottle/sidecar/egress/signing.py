@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from botbottle.sidecar.egress import auth, parts, sigv4
+from botbottle.sidecar.egress import auth, parts, sigv4, uncoded
 from botbottle.sidecar.egress.passage import Passage
 from botbottle.sidecar.egress.target import Target
 
@@ -28,7 +28,9 @@ def signed(passage: Passage, request: sigv4.Unsigned) -> auth.Signed:
     if not value:
         raise LookupError("a credential vanished between stages")
     if parts.withheld(rule, passage.query.methods if passage.query else ()):
-        bare = auth.Signed(parts.whole(request.headers), request.query)
+        bare = auth.Signed(parts.whole(bare.headers), request.query)
+    if uncoded.travels(rule) and not passage.upgrade:
+        bare = auth.Signed(uncoded.asked(bare.headers), request.query)
     if rule.scheme != "sigv4":
         return auth.inject(bare, rule, value)
     scope = sigv4.scope_of(passage.agents, passage.where.host)

@@ -122,7 +122,7 @@ class Body:
 
     def _parse(self, data: bytes) -> dict[str, Any] | None:
         try:
-            doc = documents.read(data)
+            doc = documents.told(data)
         except (ValueError, RecursionError):
             self.fault = self.fault or UNREADABLE
             self._unread += 1

@@ -268,7 +268,7 @@ class WebSocketMeter:
         return [Settlement(request.request_id)]
 
 
-def _document(data: bytes, read: Callable[[bytes], Any] = documents.read) -> dict[str, Any]:
+def _document(data: bytes, read: Callable[[bytes], Any] = documents.told) -> dict[str, Any]:
     try:
         return as_dict(read(data))
     except (ValueError, RecursionError):

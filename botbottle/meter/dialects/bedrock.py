@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -19,6 +18,7 @@ from msgspec.structs import replace
 
 from botbottle.meter.dialects.anthropic import AnthropicReader
 from botbottle.meter.dialects.anthropic import to_tokens as anthropic_tokens
+from botbottle.meter.documents import told
 from botbottle.meter.lines import WHOLE
 from botbottle.meter.tally import Tally, as_dict, as_list, as_str, count, n
 from botbottle.model.usage import Tokens
@@ -149,7 +149,7 @@ class InvokeReader:
 
     def _unwrap(self, doc: dict[str, Any]) -> dict[str, Any]:
         try:
-            return as_dict(json.loads(base64.b64decode(as_str(doc["bytes"]))))
+            return as_dict(told(base64.b64decode(as_str(doc["bytes"]))))
         except (ValueError, binascii.Error, RecursionError):
             return {}
 

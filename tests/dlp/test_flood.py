@@ -182,3 +182,17 @@ def test_a_flood_of_one_piece_hides_no_split_secret(separator: bytes) -> None:
         flood = b" ".join([squeeze(secret)[begin : begin + 5].replace(b"", b"|")] * 1100)
         found = scanner.scan(flood + b" -- " + split)
         assert Verdict.BLOCK in {f.verdict for f in found}
+
+
+@pytest.mark.parametrize("byte", range(256))
+def test_base64_of_one_repeated_byte_is_no_flood_of_any_rule(byte: int) -> None:
+    """WebAssembly in a minified program is such text."""
+    for size in (30_000, 30_001):
+        text = base64.b64encode(bytes([byte]) * size)
+        assert "limit.events" not in {f.rule for f in SCANNER.scan(b'"' + text + b'"')}
+
+
+def test_base64_of_counted_bytes_is_no_flood_of_any_rule() -> None:
+    for unit in (b"0123456789", b"\x01\x04\x10\x40", b"\0\x01\x02", b"0000,", b"1,2,3,"):
+        text = base64.b64encode(unit * 4000)
+        assert "limit.events" not in {f.rule for f in SCANNER.scan(b'"' + text + b'"')}

@@ -25,7 +25,7 @@ RULES: tuple[Rule | Context, ...] = (
     token("square.token", r"(?:EAAA|sq0(?:atp|csp|idp|idb)-)[\w\-+=]{20,62}", "eaaa", "sq0", source="Square docs: EAAA access tokens, sq0atp-, sq0csp- secrets", entropy=3.0, left=True, check=square, apart=True),
     token("shopify.token", r"shp(?:at|ca|pa|ss|ua|tka|sa|it)_[A-Za-z0-9]{32}", "shp", source="Shopify docs: shpat_, shpca_, shppa_, shpss_ and 32 characters", entropy=2.8),
     token("braintree.token", r"access_token\$(?:production|sandbox)\$[0-9a-z]{16}\$[0-9a-f]{32}", "access_token$", source="Braintree docs: access_token$<env>$<id>$<32 hex>"),
-    token("adyen.key", r"AQE[A-Za-z0-9+/]{80,160}=?-[A-Za-z0-9+/=]{40,60}-[\w\\<>~#;:.,%^&*(){}\[\]$!?@|+=/\-]{8,40}", "aqe", anchor=r"AQE[A-Za-z0-9+/]{80}", source="Adyen docs: AQE + base64", entropy=4.0),
+    token("adyen.key", r"AQE[A-Za-z0-9+/]{80,160}=?-[A-Za-z0-9+/=]{40,60}-[\w\\<>~#;:.,%^&*(){}\[\]$!?@|+=/\-]{8,40}", "aqe", source="Adyen docs: AQE + base64", entropy=4.0, apart=True),
     token("paypal.context", r"(?i:paypal)[\w.\-\"'\\ ]{0,30}[=:]\s{0,3}\\*[\"']?([AE][A-Za-z0-9_\-]{79})", "paypal", source="PayPal docs: client ids and secrets of 80", entropy=4.0),
     token("plaid.token", r"access-(?:sandbox|development|production)-" + _UUID, "access-", source="Plaid docs: access-<env>-<uuid>"),
     context("plaid.keys", "plaid", r"[A-Za-z0-9]{24,30}", source="Plaid docs: client ids of 24, secrets of 30", entropy=3.3, check=mixed),

@@ -59,6 +59,10 @@ class Hit:
     end: int
     secret: bytes
 
+    def goes_on(self, other: Hit) -> bool:
+        """Whether it is another one's secret with something behind."""
+        return self.rule == other.rule and self.secret.startswith(other.secret)
+
 
 @dataclass(frozen=True, slots=True)
 class Target:

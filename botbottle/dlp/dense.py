@@ -102,6 +102,17 @@ def _alphabets() -> Matcher:
     return matcher([Expression(text, once=True) for _, text in _ALPHABETS])
 
 
+@cache
+def _text() -> Matcher:
+    return matcher([Expression(rb"[\x00\t\r\n -~]{20}")])
+
+
+def readable(data: bytes) -> bool:
+    """Whether there is text of some length in it, in UTF-16 as well: of the alignments of a stretch
+    most are noise, in which no rule and no escape means anything."""
+    return bool(_text().find(data, 1).hits)
+
+
 class Stretch:
     """A stretch of a surface. ``start``: its place there."""
 

@@ -6,7 +6,7 @@ from bisect import bisect
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property, partial
 
-from botbottle.dlp import ahead
+from botbottle.dlp import ahead, wrapped
 from botbottle.dlp.budget import Budget
 from botbottle.dlp.clock import Clock
 from botbottle.dlp.confirm import Hit
@@ -23,6 +23,7 @@ from botbottle.dlp.triggers import GZIP_TRIGGER, KINDS, PACKED_TRIGGER, RUN_TRIG
 from botbottle.dlp.undo import Undo
 
 _DEEPER = frozenset({RUN_TRIGGER, GZIP_TRIGGER, ZIP_TRIGGER, PACKED_TRIGGER})  # there is more
+_PACKED = frozenset({GZIP_TRIGGER, ZIP_TRIGGER, PACKED_TRIGGER})
 _KEY = "key."  # begins the names of rules whose secrets may have others between their lines
 _STRETCH, _OVERLAP = 256 * 1024, 1024  # bytes looked at without separators at once
 
@@ -58,12 +59,13 @@ class Message(Told):
 
     def surface(
         self, data: Buffer, location: str, *, tokens: bool = True, depth: int = 0,
-        origin: Origin = as_sent, sent: bool = False,
+        origin: Origin = as_sent, sent: bool = False, noise: bool = False,
     ) -> None:  # fmt: skip
         """Scan one byte string, then what can be decoded from it.
 
         ``tokens=False``: the bytes are joined from several places, so only held secrets mean
         anything in them. ``sent``: whatever its depth it was sent so, and no time is waited for.
+        ``noise``: there is no text in it, so held secrets and compressed data are looked for.
         """
         view = memoryview(data)
         if not depth:  # what is sent is looked at whatever the time, only not into
@@ -73,6 +75,9 @@ class Message(Told):
             return
         tokens = tokens and self._tokens and not (depth and self._flooded(location))
         if not (self._known or tokens):
+            return
+        if noise:
+            self._scan_noise(view, location, depth, origin)
             return
         begun = ahead.begin(self.scanner, view)
         if tokens:
@@ -88,10 +93,24 @@ class Message(Told):
         elif not triggers.keys().isdisjoint(_DEEPER):
             self.bound(Verdict.SUPERVISE, "limit.depth", location)
 
+    def _scan_noise(self, view: memoryview, location: str, depth: int, origin: Origin) -> None:
+        found = self.scanner.known.find(view, self.scanner.limits.events)
+        triggers = self._scan_known(view, location, origin, found)
+        packed = {kind: ends for kind, ends in triggers.items() if kind in _PACKED}
+        if packed and depth < self.scanner.limits.depth:
+            Undo(self, view, location, depth, origin).all(packed)
+        elif packed:
+            self.bound(Verdict.SUPERVISE, "limit.depth", location)
+
     @cached_property
     def _layers(self) -> Allowance:
         """All that is decoded shares one allowance of each tier, however many layers it has."""
         return {verdict: Work(self.scanner.limits.confirmed) for verdict in Verdict}
+
+    @cached_property
+    def _cut(self) -> Work:
+        """What is put together of lines that were sent has an allowance of its own."""
+        return Work(self.scanner.limits.confirmed)
 
     def _flooded(self, location: str) -> bool:
         """What is left of the layers may be anything, and was said to be: no rule can say more."""
@@ -104,16 +123,35 @@ class Message(Told):
         self, view: memoryview, location: str, origin: Origin, shared: Allowance | None
     ) -> None:
         rules, limits = self.scanner.rules, self.scanner.limits
-        hits, overflow = rules.matcher.find(view, limits.candidates + len(view) // 64)
-        if overflow:  # what follows was not looked at and may be anything
+        most = limits.candidates + len(view) // 64
+        found, overflow = rules.matcher.find(view, most + wrapped.MOST)
+        hits, lines = rules.ruleset.parted(found)
+        if overflow or len(hits) >= most:  # what follows was not looked at and may be anything
             self.bound(Verdict.TOKEN, "limit.events", location)
             self._layers[Verdict.TOKEN].left = 0
-        if not hits:
+        if not found:
             return
         confirmed = list(self._bounded(view, hits, location, shared))
         for hit in _distinct(confirmed):
             if not self.repeated(hit.rule, location, hit.secret):  # its place is dear in a layer
                 self.add(hit.verdict, hit.rule, location, origin(hit.start, hit.end), hit.secret)
+        for low, high in wrapped.windows(lines, len(view)):
+            work = shared[Verdict.TOKEN] if shared else self._cut
+            self._scan_cut(bytes(view[low:high]), confirmed, location, origin(low, high), work)
+
+    def _scan_cut(
+        self, lines: bytes, whole: list[Hit], location: str, place: Span, work: Work
+    ) -> None:
+        """Look for tokens that a line break cuts; ``whole``: those that are in one line."""
+        rules = self.scanner.rules
+        text = wrapped.unfolded(lines)
+        found, _ = rules.matcher.find(text, self.scanner.limits.candidates)
+        part = dict(rules.ruleset.tiers(rules.ruleset.parted(found)[0])).get(Verdict.TOKEN, [])
+        for hit in rules.ruleset.confirm(memoryview(text), part, work):
+            if hit.secret not in lines and not any(map(hit.goes_on, whole)):
+                self.add(hit.verdict, hit.rule, location + ">wrapped", place, hit.secret)
+        if work.refused:
+            self.bound(Verdict.TOKEN, "limit.events", location)
 
     def _bounded(
         self, view: memoryview, hits: Sequence[tuple[int, int]], location: str,

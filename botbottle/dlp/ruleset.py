@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+from botbottle.dlp import wrapped
 from botbottle.dlp.boundary import EDGE
 from botbottle.dlp.confirm import Hit, Target, accept, group_target, rule_target, words_of
 from botbottle.dlp.engines.base import Expression
@@ -60,10 +61,19 @@ class RuleSet:
     @cached_property
     def expressions(self) -> list[Expression]:
         """What the engine looks for, by number."""
-        return [
+        own = (
             Expression(text.encode("latin-1"), self._literals(targets))
             for text, targets in self._asking.items()
-        ]
+        )
+        return [*own, *wrapped.expressions(self.targets)]
+
+    def parted(
+        self, hits: Sequence[tuple[int, int]]
+    ) -> tuple[Sequence[tuple[int, int]], list[int]]:
+        """The hits of rules, and the ends of lines that may cut a token."""
+        rules = len(self._owners)
+        lines = [end for number, end in hits if number >= rules]
+        return ([hit for hit in hits if hit[0] < rules] if lines else hits), lines
 
     def _literals(self, targets: Iterable[int]) -> tuple[bytes, ...]:
         return tuple(dict.fromkeys(word for t in targets for word in self.targets[t].literals))

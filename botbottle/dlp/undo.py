@@ -144,6 +144,8 @@ class Undo(Packed):
         for start, end in runs.spans(self._view, message.scanner.runs, first, known):
             if len(lately) == few and start - lately[0] < few * dense.APART:
                 return start
+            if self._depth > 1 and not message.budget.single():
+                return start
             lately.append(start)
             run = bytes(self._view[start:end])
             if len(run) > dense.FEW * dense.APART and digits.in_pieces(run):
@@ -188,7 +190,11 @@ class Undo(Packed):
                 low, length = span(start, end)
                 return self._origin(low, low + length)
 
-            self._message.surface(data, location, depth=self._depth, origin=origin)
+            if self._depth > 1 and not self._message.budget.nest(len(data)):
+                self._message.bound(Verdict.SUPERVISE, "limit.runs", self._location)
+                return
+            noise = not dense.readable(data)
+            self._message.surface(data, location, depth=self._depth, origin=origin, noise=noise)
             self._packed(data, layer, origin)
 
     def _decode(self, run: bytes, place: Place) -> None:

@@ -1,0 +1,76 @@
+"""Tokens that a line break cuts: in terminals, mails and what ``fold`` wrote.
+
+The engine looks for what begins a token and goes on up to the end of a line. Only there lines are
+joined, without what stands in front of the next one (an indent, a quote, a comment, a number), and
+a rule has to match over the break: text around a token looks the same, so few bytes are joined.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+
+from botbottle.dlp.confirm import Target
+from botbottle.dlp.engines.base import Expression
+from botbottle.dlp.findings import Verdict
+
+_BEFORE, _AFTER = 200, 500  # bytes around the end of a line that are joined
+_AT_ONCE = 64 * 1024  # bytes that are joined
+MOST = 2048  # lines of a surface that may count besides the candidates of rules
+type Span = tuple[int, int]
+
+_PREFIX = re.compile(rb"[a-z0-9_\-]{4,}")
+# Words of programs and of prose, which end lines as well.
+_COMMON = frozenset(
+    b"--header _auth _password _secret_ access- api- api_live api_sandbox apikey_ cli_ "
+    b"client-key-data ico- ion_ key- key_ live_ mid- mob- pat- prd- private_key_id refresh_token "
+    b"sdk- secret_ secret_key sess- test_ x-api-key x-functions-key".split()
+)
+_OTHERS = (
+    b"AKIA", b"ASIA", b"AIza", b"SG.", b"hvs.", b"dapi", b"ATATT3", b"hf_", b"r8_", b"ya29.",
+    b"shpat_", b"shpca_", b"shpss_", b"sk-proj-", b"sk-svcacct-", b"sk-admin-", b"dp.pt.",
+    b"dp.st.", b"sntrys_", b"sntryu_", b"oy2", b"eyJ", b"sq0", b"EAAA", b"T3BlbkFJ",
+)  # fmt: skip
+_LINE = rb"[\w\-+/=.]{0,120}(?:\r?\n|\\{1,4}[nr])"
+_TAB = rb"(?:[ \t]|\\{1,4}t)"
+_SIGNS = rb"(?:(?:>|\||#|//|\*|\+)" + _TAB + rb"?){0,3}"
+_BREAK = re.compile(
+    rb"=?(?:\r?\n|(?:\\{1,4}r)?\\{1,4}n)" + _TAB + rb"{0,16}" + _SIGNS +
+    rb"(?:\d{1,6}(?:\xe2\x86\x92|\\{1,4}u2192|\\{1,4}t|[:|)\t]) ?)?" + _TAB + rb"{0,8}"
+)  # fmt: skip
+
+
+def expressions(targets: Iterable[Target]) -> Iterator[Expression]:
+    """What the engine looks for: one expression a prefix, up to and with the end of its line."""
+    own = [t for t in targets if t.verdict is Verdict.TOKEN and not t.keywords]
+    words = tuple(word for target in own for word in target.literals)
+    others = (text for text in _OTHERS if text.lower().startswith(words)) if words else ()
+    for text in dict.fromkeys((*others, *_prefixes(own))):
+        yield Expression(re.escape(text) + _LINE, (text.lower(),))
+
+
+def _prefixes(targets: Iterable[Target]) -> Iterator[bytes]:
+    for target in targets:
+        for word in target.literals:
+            signs = b"_" in word or b"-" in word
+            if signs and _PREFIX.fullmatch(word) and word not in _COMMON:
+                written = re.search(re.escape(word.decode()), target.pattern, re.IGNORECASE)
+                yield written[0].encode() if written else word
+
+
+def windows(ends: Sequence[int], size: int) -> Iterator[Span]:
+    """Stretches of lines to join, around each of ``ends``, in a surface of ``size`` bytes."""
+    begin = last = -1
+    for end in sorted(ends):
+        low, high = max(0, end - _BEFORE), min(size, end + _AFTER)
+        if begin >= 0 and (low > last or high - begin > _AT_ONCE):
+            yield begin, last
+            begin = -1
+        begin, last = (low if begin < 0 else begin), high
+    if begin >= 0:
+        yield begin, last
+
+
+def unfolded(lines: bytes) -> bytes:
+    """``lines`` as one."""
+    return _BREAK.sub(b"", lines)

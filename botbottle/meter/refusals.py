@@ -72,16 +72,36 @@ def _shape(call: Call, message: str) -> tuple[int, dict[str, Any], dict[str, str
             return 429, openai_error(message), {}
 
 
-def refusal(call: Call, *, message: str, retry_after: float | None = None) -> Refusal:
+def _busy(call: Call, message: str) -> tuple[int, dict[str, Any], dict[str, str]]:
+    """As the provider itself says that one asks too much at once: clients ask again."""
+    match _spoken(call):
+        case Dialect.ANTHROPIC | Dialect.ANTHROPIC_BATCH:
+            error = {"type": "rate_limit_error", "message": message}
+            return 429, {"type": "error", "error": error}, {}
+        case Dialect.GEMINI | Dialect.GEMINI_BATCH | Dialect.GEMINI_INTERACTIONS:
+            return 429, {"error": {**_google_error(message)["error"], "code": 429}}, {}
+        case Dialect.BEDROCK_INVOKE | Dialect.BEDROCK_CONVERSE:
+            return 429, {"message": message}, {"x-amzn-errortype": "ThrottlingException"}
+        case Dialect.OLLAMA:
+            return 429, {"error": message}, {}
+        case _:
+            error = {"type": "tokens", "code": "rate_limit_exceeded", "param": None}
+            return 429, {"error": {**error, "message": message}}, {}
+
+
+def refusal(
+    call: Call, *, message: str, retry_after: float | None = None, transient: bool = False
+) -> Refusal:
     """The refusal of one request, in its client's own dialect.
 
     ``retry_after`` is in seconds until the budget's window ends; None means "not soon".
+    ``transient``: it is worth asking again, as soon as other requests have ended.
     """
-    status, document, extra = _shape(call, message)
+    status, document, extra = _busy(call, message) if transient else _shape(call, message)
     seconds = RETRY_AFTER_DEFAULT if retry_after is None else max(1, round(retry_after))
     headers = {
         "content-type": "application/json",
-        "x-should-retry": "false",
+        **({} if transient else {"x-should-retry": "false"}),
         "retry-after": str(seconds),
         "x-botbottle-refused": "budget",
         **extra,

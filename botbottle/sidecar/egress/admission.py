@@ -2,12 +2,14 @@
 
 The estimate is judged first, so that a refusal costs the provider nothing. Then the provider's
 own count takes its place. Whatever was admitted is in ``passage.spend`` at once: every way out
-of the pipeline gives it back.
+of the pipeline gives it back. Where all that is left of a budget is reserved by requests in flight,
+a request waits a while for them to end: its budget is not spent, and agents work in parallel.
 """
 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -22,6 +24,10 @@ from botbottle.sidecar.egress.ports import Shared
 from botbottle.sidecar.egress.preflight import Outgoing, Preflight
 from botbottle.sidecar.egress.spend import Spend
 
+PATIENCE_SECONDS = 15.0  # for reservations of others to end
+AGAIN_SECONDS = 0.25
+MOST_WAITING = 32  # requests at once; each holds its body
+TRANSIENT = frozenset({"budget-reserved", "too-many-in-flight", "flood"})
 _OFF_LOOP = 256 * 1024  # bytes of body from which parsing leaves the event loop
 
 
@@ -43,6 +49,7 @@ class Gate:
     ) -> None:
         self._sidecar, self._cut = sidecar, cut
         self._conversations, self._preflight = conversations, preflight
+        self._waiting = 0
 
     async def judge(self, flow: http.HTTPFlow, passage: Passage, body: bytes) -> Denial | None:
         """Admit a request, or say why not."""
@@ -68,15 +75,26 @@ class Gate:
         self, flow: http.HTTPFlow, passage: Passage, call: Call, request: Request
     ) -> Admitted | Refusal:
         """Ask, and keep what was admitted."""
-        answer = await self._sidecar.ledger.admit(
+        end = time.monotonic() + PATIENCE_SECONDS
+        answer = await self._ask(call, request)
+        while _reserved(answer) and self._waiting < MOST_WAITING and time.monotonic() < end:
+            self._waiting += 1
+            try:
+                await asyncio.sleep(AGAIN_SECONDS)
+            finally:
+                self._waiting -= 1
+            answer = await self._ask(call, request)
+        if isinstance(answer, Admitted):
+            passage.spend = self._spend(flow, call, request, answer)
+        return answer
+
+    async def _ask(self, call: Call, request: Request) -> Admitted | Refusal:
+        return await self._sidecar.ledger.admit(
             call.provider,
             request.model,
             tokens_in=request.input_estimate,
             tokens_out=request.allowance,
         )
-        if isinstance(answer, Admitted):
-            passage.spend = self._spend(flow, call, request, answer)
-        return answer
 
     async def _exactly(
         self,
@@ -109,11 +127,18 @@ class Gate:
         return await asyncio.to_thread(read_request, *arguments)
 
 
+def _reserved(answer: Admitted | Refusal) -> bool:
+    return isinstance(answer, Refusal) and answer.code == "budget-reserved"
+
+
 def _no_ledger() -> Denial:
     return Denial("no-ledger", "the budget cannot be checked now")
 
 
 def _over_budget(call: Call, answer: Refusal) -> Denial:
-    said = refusal(call, message=answer.message, retry_after=answer.retry_after)
+    transient = answer.code in TRANSIENT
+    said = refusal(
+        call, message=answer.message, retry_after=answer.retry_after, transient=transient
+    )
     code = "held" if answer.code == "held" else "budget"
     return Denial(code, answer.message, response=(said.status, said.headers, said.body))

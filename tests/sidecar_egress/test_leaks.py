@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from botbottle.model.route import Auth, Dlp
 from tests.sidecar_egress.raw_client import code_of, exchange, get, reached
-from tests.sidecar_egress.rig import ANTHROPIC, EXAMPLE, Rig
+from tests.sidecar_egress.rig import ANTHROPIC, EXAMPLE, Rig, until
 
 OTHER = "other.example.com"
 
@@ -111,3 +113,24 @@ def test_a_request_signed_with_placeholders_is_signed_anew(rig: Rig) -> None:
     assert sent.startswith("AWS4-HMAC-SHA256 Credential=AKIDREAL/")
     assert "/eu-west-1/sqs/aws4_request" in sent
     assert code_of(exchange(rig, get("/x?X-Amz-Signature=1"))) == "signature"
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        "Content-Length: {}\r\n",
+        "Content-Length: 1\r\nContent-Length: {}\r\n",
+        "Transfer-Encoding: {}\r\n",
+        "{} x: y\r\n",
+        "Upgrade: {}\r\n",
+    ],
+)
+def test_a_refusal_quotes_nothing_of_a_head(rig: Rig, head: str) -> None:
+    """Nor does it say how to switch the check off."""
+    rig.configure(rig.route(EXAMPLE))
+    before, hidden = len(rig.sidecar.lines), "AKIAIOSFODNN7EXAMPLQ"
+    reply = exchange(rig, get(extra=head.format(hidden)))
+    assert code_of(reply) in ("bad-request", "protocol")
+    until(lambda: len(rig.sidecar.lines) > before or "{} x" in head, "a line of the log")
+    told = reply.decode() + str(list(rig.sidecar.lines)[before:])
+    assert hidden not in told and hidden.lower() not in told.lower() and "option" not in told

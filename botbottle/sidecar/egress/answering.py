@@ -28,6 +28,12 @@ from botbottle.sidecar.egress.upload import MAX_BODY
 
 type Commands = Generator[commands.Command, Any, Any]
 
+# What the parser says quotes what was sent, and advises to switch it off.
+_SAID = {
+    "content-length": "the Content-Length is not one number",
+    "transfer-encoding": "the Transfer-Encoding is not one that passes",
+    "header": "a header has a name or value that none may have",
+}
 _VERSIONS = ("HTTP/1.0", "HTTP/1.1")
 
 
@@ -88,8 +94,8 @@ class Answering(Keeping):
         if request:
             asked, strict = self.flow.request, self.context.options.validate_inbound_headers
             if not self.over_http2 and asked.http_version not in _VERSIONS:
-                return f"{asked.http_version[:16]} is not spoken here"
-            return mhttp.validate_request(self.mode, asked, strict) or ""
+                return "this version of HTTP is not spoken here"
+            return _said(mhttp.validate_request(self.mode, asked, strict) or "")
         try:
             validate_headers(cast(http.Message, self.flow.response))
         except ValueError as error:
@@ -138,3 +144,10 @@ class Answering(Keeping):
         yield SendHttp(hevents.ResponseEndOfMessage(self.stream_id), client)
         if response.headers.get("connection") == "close":
             yield commands.CloseTcpConnection(client, half_close=True)
+
+
+def _said(problem: str) -> str:
+    """A problem in words of our own."""
+    text = problem.partition(":")[0].lower()
+    known = (said for word, said in _SAID.items() if word in text)
+    return next(known, "the request's target or framing is not valid") if problem else ""

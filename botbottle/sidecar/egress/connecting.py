@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import weakref
 from collections.abc import Callable
 from typing import Protocol
 
@@ -12,6 +13,13 @@ from mitmproxy.proxy.commands import OpenConnection
 from botbottle.sidecar.egress.descriptors import Places, Upstreams
 
 _TRIED = 4  # addresses of one name
+
+
+class Abortable(Protocol):
+    """A connection that can be ended."""
+
+    def abort(self) -> None:
+        """End it now."""
 
 
 class Resolving(Protocol):
@@ -42,6 +50,14 @@ async def reach(
     raise OSError(f"upstream: cannot connect to {name} port {port} ({problem})")
 
 
+def _shaken(connection: Connection, link: weakref.ref[Abortable]) -> None:
+    """End a connection whose TLS is not there yet."""
+    late = link()
+    if late is not None and connection.connected and not connection.tls_established:
+        connection.error = "upstream: TLS was not established in time"
+        late.abort()
+
+
 class Opening:
     """Connections that are being opened for one client connection. ``made``: the protocol of one;
     ``failed`` is told of one that cannot be made, its ``error`` says why."""
@@ -62,8 +78,11 @@ class Opening:
         task = asyncio.get_running_loop().create_task(self._connect(command))
         self._under_way[command.connection] = (command, task)
 
-    def done(self, connection: Connection) -> OpenConnection:
-        """A connection is there; who asked for it."""
+    def done(self, connection: Connection, link: Abortable) -> OpenConnection:
+        """A connection is there; who asked for it. Its TLS has as long as it had."""
+        if connection.tls:
+            loop, late = asyncio.get_running_loop(), weakref.ref(link)
+            loop.call_later(self._sidecar.connect_timeout, _shaken, connection, late)
         return self._under_way.pop(connection)[0]
 
     def lost(self, connection: Connection) -> None:

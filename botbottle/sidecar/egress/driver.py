@@ -107,7 +107,7 @@ class Driver:
             self.feed(events.Start())
             return
         connection.state = ConnectionState.OPEN
-        self.feed(events.OpenConnectionCompleted(self._opening.done(connection), None))
+        self.feed(events.OpenConnectionCompleted(self._opening.done(connection, link), None))
 
     def lost(self, link: Link) -> None:
         """A transport is gone."""

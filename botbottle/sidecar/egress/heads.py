@@ -25,15 +25,21 @@ def head_of(flow: http.HTTPFlow, driver: Carrier) -> Head:
     if driver.tunnel is not None:
         name, port = driver.tunnel
         authority, kind = f"{name}:{port}", "tunnel"
-        hosts = (wire, *hosts) if wire else hosts
+        hosts = _with(wire, hosts)
     elif driver.listener == "proxy":
         authority, kind, port = wire, "proxy", request.port
     else:
         authority, kind, port = "", "direct", _PORTS[driver.listener]
-        hosts = (wire, *hosts) if wire else hosts
+        hosts = _with(wire, hosts)
     method = request.data.method.decode("latin-1")  # as sent: the property would upper-case it
     claim = Claim(kind, tls, port, authority, sni, hosts, method, request.path)
     return Head(claim, joined(request.headers), request.headers.fields)
+
+
+def _with(wire: str, hosts: tuple[str, ...]) -> tuple[str, ...]:
+    """The hosts that a request names, with that of an absolute form. That one does not leave, so
+    it stands for no ``Host`` header."""
+    return (wire, *hosts) if wire and any(hosts) else hosts
 
 
 def joined(headers: http.Headers) -> dict[str, str]:

@@ -81,7 +81,7 @@ def _method(passage: Passage, head: Head, active: Active) -> Denial | None:
     method = head.claim.method
     if _METHOD.fullmatch(method) and method not in _REFUSED_METHODS:
         return None
-    return Denial("method", f"the method {method[:16]!r} is not forwarded", close=True)
+    return Denial("method", "this method is not forwarded", close=True)
 
 
 def _route(passage: Passage, head: Head, active: Active) -> Denial | None:
@@ -104,7 +104,7 @@ def _transport(passage: Passage, head: Head, active: Active) -> Denial | None:
         return None
     passage.upgrade = upgrade == "websocket" and head.claim.method == "GET"
     if not passage.upgrade:
-        return Denial("protocol", f"an upgrade to {upgrade[:32]!r} is not forwarded", close=True)
+        return Denial("protocol", "only an upgrade to a WebSocket is forwarded", close=True)
     if not handshake.is_key(head.headers.get(handshake.KEY, "")):
         return Denial("bad-request", "the WebSocket's key is not 16 bytes in base64", close=True)
     return None

@@ -2,8 +2,9 @@
 
 Only what can be cut exactly is cut: hits in the plain body, in a header, or in the URL after the
 authority. Hits inside a decoded layer, in the authority, in a compressed or signed message, and
-cuts that would leave invalid JSON, are refused with a reason: the caller blocks. After the cut
-the message is scanned again; a remaining token refuses as well.
+cuts that would leave invalid JSON, are refused with a reason: the caller blocks. What was cut is
+cut wherever else it stands, for a conversation repeats a value without the name that a rule knows
+it by. After the cut the message is scanned again; a remaining token refuses as well.
 """
 
 from __future__ import annotations
@@ -11,13 +12,16 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from urllib.parse import quote_from_bytes
 
 import msgspec
 
 from botbottle.dlp.findings import Finding, Verdict
 from botbottle.dlp.scanner import Scanner
 from botbottle.dlp.settings import OUTBOUND
+
+_LEAST = 8  # bytes of a value that is looked for in the rest of a message
 
 HeaderList = Sequence[tuple[bytes, bytes]]
 
@@ -69,15 +73,20 @@ def redact(
     reason = _refusal(cut, headers, target, content_encoding) or _structure(cut, body)
     if reason:
         return CannotRedact(reason)
-    fresh = Redacted(
-        _replace(target, [f for f in cut if f.location == "url"], url=True),
-        tuple(_header(name, value, cut) for name, value in headers),
-        _replace(body, [f for f in cut if f.location == "body"]),
-        len(cut),
+    fresh = _elsewhere(
+        Redacted(
+            _replace(target, [f for f in cut if f.location == "url"], url=True),
+            tuple(_header(name, value, cut) for name, value in headers),
+            _replace(body, [f for f in cut if f.location == "body"]),
+            len(cut),
+        ),
+        _values(cut, target, headers, body),
     )
+    if isinstance(fresh, CannotRedact):
+        return fresh
     if _breaks_json(body, fresh.body):
         return CannotRedact("structure")
-    fixed = Redacted(fresh.url, _fix_lengths(fresh.headers, fresh.body), fresh.body, len(cut))
+    fixed = replace(fresh, headers=_fix_lengths(fresh.headers, fresh.body))
     again = scanner.scan_request(
         fixed.url, fixed.headers, fixed.body, content_type, content_encoding, detectors
     )
@@ -136,6 +145,42 @@ def _replace(data: bytes, findings: Sequence[Finding], *, url: bool = False) -> 
     for start, end, finding in reversed(_merged(findings)):
         out[start:end] = _marker(finding, url)
     return bytes(out)
+
+
+def _values(
+    cut: Sequence[Finding], url: bytes, headers: HeaderList, body: bytes
+) -> dict[bytes, Finding]:
+    """What was cut, longest first, in each form in which it may stand where no rule knows it:
+    beside no name, behind one that says nothing."""
+    lines = {f"header:{name.decode('latin-1').lower()}": name + b": " + v for name, v in headers}
+    places = {**lines, "url": url, "body": body}
+    found: dict[bytes, Finding] = {}
+    for finding in cut:
+        value = places[finding.location][finding.offset : finding.end]
+        plain = value.replace(b"\\/", b"/")
+        for form in (
+            value,
+            plain,
+            plain.replace(b"/", b"\\/"),
+            quote_from_bytes(plain, "").encode(),
+        ):
+            if len(form) >= _LEAST:
+                found.setdefault(form, finding)
+    return dict(sorted(found.items(), key=lambda item: -len(item[0])))
+
+
+def _elsewhere(message: Redacted, values: dict[bytes, Finding]) -> RedactResult:
+    """The message without any other copy of what was cut."""
+    url, body, headers = message.url, message.body, list(message.headers)
+    removed = message.removed
+    for value, finding in values.items():
+        if value in url[: _authority_end(url)] or any(value in name for name, _ in headers):
+            return CannotRedact("authority")
+        removed += sum(text.count(value) for text in (url, body, *(v for _, v in headers)))
+        mark = _marker(finding, False)
+        url, body = url.replace(value, _marker(finding, True)), body.replace(value, mark)
+        headers = [(name, text.replace(value, mark)) for name, text in headers]
+    return Redacted(url, tuple(headers), body, removed)
 
 
 def _merged(findings: Sequence[Finding]) -> list[tuple[int, int, Finding]]:

@@ -7,6 +7,7 @@ so do rules that name the same one: fewer automata. What a hit proves is for ``c
 from __future__ import annotations
 
 import hashlib
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -18,6 +19,9 @@ from botbottle.dlp.confirm import Hit, Target, accept, group_target, rule_target
 from botbottle.dlp.engines.base import Expression
 from botbottle.dlp.findings import Verdict
 from botbottle.dlp.rules.model import Check, Context, Rule, context_expression
+
+_OPEN, _LONGEST = 200, 16 * 1024  # bytes of a token that may go on, and in all
+_TAIL = re.compile(rb"[A-Za-z0-9_\-+/=.~]*+")
 
 
 @dataclass(slots=True)
@@ -137,10 +141,16 @@ class RuleSet:
                 yield None, low + match.end()
                 continue
             hit = accept(target, window, match, low)
-            if hit is not None and target.extend is not None:
-                last = target.extend(surface, hit.end)
+            if hit is not None and (target.extend or hit.end - hit.start >= _OPEN):
+                last = (target.extend or to_end)(surface, hit.end)
                 hit = replace(hit, end=last, secret=bytes(surface[hit.start : last]))
             yield hit, max(low + match.end(), hit.end) if hit is not None else settled
+
+
+def to_end(surface: memoryview, end: int) -> int:
+    """Where a long token ends of which a window or a pattern's bound has shown the beginning."""
+    match = _TAIL.match(surface, end, end + _LONGEST)
+    return end + len(match[0].rstrip(b".")) if match else end
 
 
 def _by_turns(hits: Sequence[tuple[int, int]], most: int) -> Iterable[tuple[int, int]]:

@@ -147,3 +147,51 @@ def test_of_several_headers_of_one_name_none_is_cut(scanner: Scanner, rng: rando
     once = headers[:1]
     found = scanner.scan_request(URL, once, b"")
     assert isinstance(redact(scanner, found, url=URL, headers=once, body=b""), Redacted)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.integers(0, 10**6),
+    st.sampled_from(
+        ["AWS_SECRET_ACCESS_KEY={}", "DD_API_KEY={}", "CLOUDFLARE_API_TOKEN={}", "a {} b"]
+    ),
+    st.lists(st.sampled_from(["later {} again", "?q={}", "ENV X {}", "{}", "x{}y"]), max_size=3),
+)
+def test_no_copy_of_what_is_cut_is_sent(seed: int, named: str, again: list[str]) -> None:
+    rng = random.Random(seed)
+    value = "".join(rng.choices("0123456789abcdef", k=40)) if named[2:4] != "{}" else github(rng)
+    text = "\n".join([named.format(value), *(form.format(value) for form in again)])
+    headers = ((b"x-note", f"see {value}".encode()),)
+    body, url = _message(text), f"{URL}?again={value}"
+    found = _SHARED.scan_request(url, headers, body, JSON)
+    cut = [f for f in found if f.verdict is Verdict.TOKEN]
+    sent = redact(_SHARED, cut, url=url, headers=headers, body=body, content_type=JSON)
+    if cut and isinstance(sent, Redacted):
+        everything = b" ".join((sent.url, sent.body, *(v for _, v in sent.headers)))
+        assert value.encode() not in everything
+        assert json.loads(sent.body)["model"] == "m"
+
+
+def test_a_value_that_a_name_gives_away_is_cut_wherever_it_stands(scanner: Scanner) -> None:
+    value = alnum(random.Random(5), 39) + "/"
+    text = f"AWS_SECRET_ACCESS_KEY={value}\nthe tool printed {value} again"
+    escaped = _message(text)[:-1] + b', "note": "' + value.replace("/", "\\/").encode() + b'"}'
+    sent = _run(scanner, escaped, url=f"{URL}?q={value[:-1]}%2F")
+    assert isinstance(sent, Redacted) and sent.removed >= 4
+    assert value[:-1].encode() not in sent.url + sent.body
+
+
+def test_a_copy_in_the_authority_is_refused(scanner: Scanner) -> None:
+    token = github(random.Random(6))
+    found = scanner.scan_request(URL, (), _message(token), JSON)
+    sent = redact(scanner, found, url=f"https://{token}.test/", headers=(), body=_message(token))
+    assert sent == CannotRedact("authority")
+
+
+@pytest.mark.parametrize("size", [300, 616, 1500, 3000, 9000])
+@pytest.mark.parametrize("prefix", ["ya29.", "hvb.", "pypi-AgEIcHlwaS5vcmc", "FlyV1 fm2_"])
+def test_long_tokens_are_cut_to_their_last_byte(scanner: Scanner, prefix: str, size: int) -> None:
+    body = alnum(random.Random(size), size)
+    sent = _run(scanner, _message(f"the token {prefix}{body} and more"))
+    assert isinstance(sent, Redacted)
+    assert body[-30:].encode() not in sent.body and b" and more" in sent.body

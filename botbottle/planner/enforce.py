@@ -6,7 +6,7 @@ Pure. ``standing`` is the whole rule; the rest of the planner only carries it ou
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Literal
 
 from msgspec import Struct
@@ -50,12 +50,18 @@ def standing(
     ordered = _ordered(spec, view.holds.get(account))
     if ordered.policy in ("freeze", "kill"):
         return ordered
-    exhausted = (p for p in governing(spec, providers, mode, pools) if p.exhausted)
+    judged = _judged(spec, governing(spec, providers, mode, pools))
+    exhausted = (p for p in judged if p.exhausted)
     pool = next(exhausted, None)
     otherwise = _latched(spec, view.enforced.get(account))
     if pool is not None and (otherwise.free or spec.shutdown != "cutoff"):
         otherwise = _spent(spec, pool)
     return otherwise if ordered.free or otherwise.policy == "freeze" else ordered
+
+
+def _judged(spec: BottleSpec, pools: Iterable[Pool]) -> Iterable[Pool]:
+    """A kill destroys, and what a request needs is an estimate: it waits until nothing is left."""
+    return (p for p in pools if spec.shutdown != "kill" or p.spent >= p.limit)
 
 
 def _ordered(spec: BottleSpec, hold: HoldRecord | None) -> Standing:
@@ -72,12 +78,13 @@ def _ordered(spec: BottleSpec, hold: HoldRecord | None) -> Standing:
 
 def _spent(spec: BottleSpec, pool: Pool) -> Standing:
     window = f" this {pool.window}" if pool.window else ""
+    rest = ", and the rest is less than a request needed" if pool.spent < pool.limit else ""
     return Standing(
         spec.shutdown,
         "budget-exhausted",
         trigger_of(pool),
         f"{pool.provider} budget of {pool.scope} is used up: "
-        f"{pool.spent:,} of {pool.limit:,} tokens{window}",
+        f"{pool.spent:,} of {pool.limit:,} tokens{window}{rest}",
         way_out(spec.name, spec.shutdown, pool, auto=spec.resume_auto),
     )
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
 from msgspec.structs import replace
 
-from botbottle.model.bottle import Limit, Scope
+from botbottle.model.bottle import Limit, Policy, Scope
 from botbottle.model.ledger_view import HoldRecord
 from botbottle.model.plan import PushConfig, RecordEnforcement
 from tests.support.worlds import World, bottle, declared, kinds
@@ -46,6 +47,27 @@ def test_a_raised_budget_lifts_a_cutoff(running: World) -> None:
     record = [op for op in made.ops if isinstance(op, RecordEnforcement)]
     assert [r.lift for r in record] == [True]
     assert running.plan(declared(bottle(scopes=scopes))).empty
+
+
+@pytest.mark.parametrize(
+    ("shutdown", "spent", "policy"),
+    [
+        ("cutoff", 960, "cutoff"),
+        ("freeze", 960, "freeze"),
+        ("kill", 960, ""),
+        ("kill", 1000, "kill"),
+    ],
+)
+def test_a_rest_that_no_request_fits_into_counts_as_spent_but_kills_nothing(
+    running: World, shutdown: Policy, spent: int, policy: str
+) -> None:
+    """What a request needs is an estimate, and a kill cannot be taken back."""
+    running.spend("web", spent)
+    pools = tuple(replace(p, refused=True) for p in running.view.pools)
+    running.view = replace(running.view, pools=pools)
+    held = running.plan(declared(bottle(shutdown=shutdown))).held
+    assert [h.policy for h in held] == ([policy] if policy else [])
+    assert all(("less than a request needed" in h.reason) == (spent < 1000) for h in held)
 
 
 def test_a_kill_removes_everything_and_is_not_resurrected(running: World) -> None:

@@ -1,8 +1,11 @@
 """The gate: check and reserve in one transaction, follow, settle, give back on every path."""
 
+from pathlib import Path
+
 import pytest
 
 from botbottle import errors
+from botbottle.budget.admission import ALLOWANCE
 from botbottle.ledger.gate import FORGET_SECONDS, LEASE_SECONDS, MAX_IN_FLIGHT
 from botbottle.ledger.records import Refusal
 from botbottle.model.bottle import Limit
@@ -17,6 +20,12 @@ def test_an_admission_tells_what_governs_and_what_is_left(ledger, now):
     assert (answer.scope, answer.limit, answer.spent) == ("bottle:dev", 1000, 0)
     assert (answer.reserved, answer.room) == (500, 500)
     assert answer.expires == now + LEASE_SECONDS
+
+
+def test_a_lease_is_as_long_as_the_documents_say():
+    text = (Path(__file__).parents[2] / "docs" / "ledger.md").read_text("utf-8")
+    assert f"or {LEASE_SECONDS:.0f} seconds after the request last" in text
+    assert f"at most {ALLOWANCE:,} tokens (not `max_tokens`)" in " ".join(text.split())
 
 
 def test_a_bottle_without_a_budget_is_admitted_and_still_counted(ledger, now):

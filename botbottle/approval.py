@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+
+from msgspec.structs import replace
 
 from botbottle.errors import BBError, Conflict, ManifestError, MissingValue, Refused, UsageError
+from botbottle.model.bottle import Declared
 from botbottle.model.plan import Action, Notice, Plan, is_retention
 
 APPROVALS = ("widen", "destroy", "budget")
@@ -46,6 +49,33 @@ def blocking_error(plan: Plan) -> BBError | None:
     text = "; ".join(f"{n.bottle}: {n.message}" if n.bottle else n.message for n in found)
     kind = _KINDS.get(found[0].code, Conflict)
     return kind(text, hint="fix it and run the same command again; nothing was changed")
+
+
+def check_declared(declared: Declared) -> None:
+    """An empty desired set is more often a mistake than a wish. Raises Refused."""
+    if not declared.bottles:
+        raise Refused(
+            "the manifests declare no agent, so everything of this project would be removed",
+            code="BB7001",
+            hint="bb destroy removes everything; --allow-empty accepts an empty set",
+        )
+
+
+def foretold(plan: Plan, declared: Declared) -> Plan:
+    """The plan with a notice, BB340, of each refusal that an apply of it would meet: what is
+    reviewed should be what can be applied."""
+    settings, found = declared.settings, list[Notice]()
+    checks: tuple[Callable[[], None], ...] = (
+        lambda: check_declared(declared),
+        lambda: check_limits(plan, settings.max_changes, 0),
+        lambda: check_limits(plan, 0, settings.max_deletes),
+    )
+    for check in checks if plan.ops else ():
+        try:
+            check()
+        except Refused as refused:
+            found.append(Notice("BB340", "", f"bb apply will refuse this: {refused.message}"))
+    return replace(plan, notices=(*plan.notices, *found)) if found else plan
 
 
 def check_limits(plan: Plan, max_changes: int, max_deletes: int) -> None:

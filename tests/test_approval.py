@@ -5,13 +5,15 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from botbottle.approval import check_limits, parse_digest
+from botbottle.approval import check_limits, foretold, parse_digest
 from botbottle.errors import Refused, UsageError
+from botbottle.model.bottle import Declared
 from botbottle.model.ledger_view import FreezeRecord, HoldRecord
-from botbottle.model.plan import Plan
+from botbottle.model.plan import Action, Plan
 from tests.support.worlds import World, bottle, declared
 
 KEY = "proj-1/web"
+EMPTY = replace(declared(), bottles=())
 AUTO = declared(bottle(), freezes_remove="auto", freezes_keep=1)
 
 
@@ -58,3 +60,29 @@ def test_an_approval_by_what_is_no_digest_is_refused(given: str) -> None:
     assert parse_digest("") == "" and parse_digest("0123456789abcdef") == "0123456789abcdef"
     with pytest.raises(UsageError, match="not a digest"):
         parse_digest(given)
+
+
+def told(plan: Plan, want: Declared) -> list[str]:
+    made = foretold(plan, want)
+    assert made.digest == plan.digest and made.needs == plan.needs
+    return [n.message for n in made.notices if n.code == "BB340"]
+
+
+def test_a_plan_says_what_an_apply_of_it_will_refuse() -> None:
+    world, empty = World(), EMPTY
+    world.converge(declared())
+    made = world.plan(empty)
+    gone = sum(c.action is Action.REMOVE for c in made.changes)
+    (text,) = told(made, empty)
+    assert text.startswith("bb apply will refuse this: the manifests declare no agent")
+    for guard, word in (("max_deletes", "removes"), ("max_changes", "changes")):
+        want = declared(bottle("api"), **{guard: 1})
+        (text,) = told(world.plan(want), want)
+        assert word in text and f"{guard}: 1" in text
+    assert gone > 1
+
+
+def test_a_plan_that_can_be_applied_or_has_nothing_to_do_says_nothing() -> None:
+    world = World()
+    assert told(world.plan(declared()), declared()) == []
+    assert told(world.plan(EMPTY), EMPTY) == []

@@ -12,14 +12,12 @@ from botbottle.cli.options import Argument, Invocation, Option
 from botbottle.cli.plan import Only, picked_of
 from botbottle.cli.run import Pace, Run
 from botbottle.cli.saved import picked, read_to_apply
-from botbottle.errors import Refused, UsageError
+from botbottle.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import typer
-
-    from botbottle.model.bottle import Declared
 
 Yes = Annotated[bool, Option("--yes", "-y", help="Do not ask.")]
 Allow = Annotated[
@@ -80,7 +78,10 @@ def apply(
     declared = load_declared(context, session)
     chosen = known_bottles(declared, given.only)
     session.env_values.update(ask_env(context, session, declared, env_file, chosen))
-    refuse_empty(declared, allow_empty=allow_empty)
+    if not allow_empty:
+        from botbottle.approval import check_declared
+
+        check_declared(declared)
     run = Run(context, session, declared, "apply", chosen)
     run = run.for_machines() if json_ else run
     code = run.go(consent, Pace(parallel=parallel, fail_fast=fail_fast, wait=wait))
@@ -100,13 +101,3 @@ def consent_of(
             hint="name one of the two",
         )
     return Consent(yes=yes, allow=tuple(allow or ()), digest=digest, saved=saved)
-
-
-def refuse_empty(declared: Declared, *, allow_empty: bool) -> None:
-    """An empty desired set is more often a mistake than a wish. Raises Refused."""
-    if not declared.bottles and not allow_empty:
-        raise Refused(
-            "the manifests declare no agent, so everything of this project would be removed",
-            code="BB7001",
-            hint="bb destroy removes everything; --allow-empty accepts an empty set",
-        )

@@ -66,7 +66,9 @@ def plan(
     session.engine.begin()  # it works while the manifests are read
     declared = load_declared(context, session)
     chosen = known_bottles(declared, only or ())
-    made = session.plan(declared, only=chosen)
+    from botbottle.approval import foretold
+
+    made = foretold(session.plan(declared, only=chosen), declared)
     if target:
         save(made, target, picked_of(only, bottle, budget))
     code = exit_code(made, detailed=detailed or expect_none)

@@ -1,10 +1,10 @@
 """Everything that what is loaded depends on, read once: the key under which a result is kept.
 
 The keys of every manifest, the names in every folder that the loader looks at, what it looks for
-in vain, who owns the project's folder, where home and project are, and which code reads them: any
-of it changed is another key. What is not in here: the clock, and the text below the keys, which is
-an agent's prompt as it stands, and nothing elsewhere. (With characters in it that nobody sees it
-causes a finding, and is in the key.)
+in vain, who owns the project's folder, who else can write any of it, where home and project are,
+and which code reads them: any of it changed is another key. What is not in here: the clock, and
+the text below the keys, which is an agent's prompt as it stands, and nothing elsewhere. (With
+characters in it that nobody sees it causes a finding, and is in the key.)
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from pathlib import Path
 import msgspec
 
 from botbottle import __version__
+from botbottle.load.exposed import exposed
 from botbottle.load.fault import Fault
 from botbottle.load.layers import SETTINGS, STALE, Folder, Kind, Layers, layers, scan
 from botbottle.load.rawfile import read_bytes
@@ -52,7 +53,8 @@ def inputs(home: Path, cwd: Path) -> Inputs | None:
         unwanted = [str(path) for path in _unwanted(found) if os.path.lexists(path)]
         code, changed = code_identity()
         names = [(*place, *f.entries, *f.misnamed) for place, f in folders.items()]
-        facts = (__version__, code, _surroundings(found), unwanted, names)
+        others = exposed(found, files)
+        facts = (__version__, code, _surroundings(found), unwanted, names, others)
     except (OSError, Fault):
         return None
     digest = hashlib.sha256(repr(facts).encode())
@@ -61,8 +63,8 @@ def inputs(home: Path, cwd: Path) -> Inputs | None:
         part, data, prompts[place] = _parts(place, whole)
         digest.update("\0".join(("", *place, part, str(len(data)), "")).encode() + data)
     return Inputs(
-        key=digest.hexdigest(), layers=found, files=files, prompts=prompts, refused=bool(unwanted),
-        changed=changed,
+        key=digest.hexdigest(), layers=found, files=files, prompts=prompts, changed=changed,
+        refused=bool(unwanted) or any(e.refused for e in others),
     )  # fmt: skip
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
+from botbottle.load.exposed import exposed, findings
 from botbottle.load.known import Known
 from botbottle.load.layers import SETTINGS, Entry, Folder, Layers, agents, owned_by_stranger, scan
 from botbottle.load.parse import (
@@ -40,6 +41,7 @@ class Library:
             scan(layers.project, "agents", "project") if layers.project else Folder({})
         )
         self.agent_entries = agents(layers)
+        self.diagnostics += findings(exposed(layers, self._places()))
         self._bottles: dict[str, Bottle | None] = {}
         self._agents: dict[str, Agent | None] = {}
         self.known = Known().with_contrib(self._contrib())
@@ -92,6 +94,10 @@ class Library:
         value, found = parse_settings(self._draft(entry), self.known)
         self.diagnostics += found
         return value
+
+    def _places(self) -> Iterator[tuple[str, str]]:
+        for folder in (self.bottle_folder, self.home_agents, self.project_agents):
+            yield from ((entry.layer, entry.file) for entry in folder.entries.values())
 
     def _contrib(self) -> list[str]:
         try:

@@ -13,7 +13,7 @@ from typing import Literal
 from msgspec import Struct
 
 from botbottle.budget.precedence import LimitKey
-from botbottle.model.bottle import BottleSpec
+from botbottle.model.bottle import BottleSpec, Scope
 from botbottle.model.ledger_view import Pool
 from botbottle.planner.enforce import governing, pool_key
 
@@ -44,9 +44,20 @@ def raised(spec: BottleSpec, pools: Mapping[str, Sequence[Pool]]) -> list[tuple[
             was = pool.declared if pool.override else pool.limit
             now = limits.get((pool.provider, pool.window))
             if was is not None and (now is None or now > was):
-                to = "no limit" if now is None else _tokens(now, pool.window)
+                to = _rest(spec, scope, pool) if now is None else _tokens(now, pool.window)
                 found.append((pool_key(pool), _text(pool, was, to)))
     return found
+
+
+def _rest(spec: BottleSpec, scope: Scope, gone: Pool) -> str:
+    """What is left in place of a limit: others of its scope, else those of the next wider scope
+    that has any."""
+    wider = spec.scopes[spec.scopes.index(scope) :]
+    for place in wider:
+        if some := [x for x in place.limits if x.provider == gone.provider]:
+            told = ", ".join(_tokens(x.tokens, x.window) for x in some)
+            return told if place is scope else f"{told} of {place.key}"
+    return "no limit"
 
 
 def laxer(before: Governed, after: Governed, told: Collection[LimitKey]) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -14,6 +15,7 @@ import pytest
 from botbottle.session import Session, declared_or_raise
 from tests.cli.homes import ENGINE, home
 
+PACKAGE = Path(__file__).parents[2] / "botbottle"
 HEAVY = {"docker", "deepdiff", "textual", "mitmproxy", "rich", "hyperscan", "sqlalchemy"}
 
 
@@ -39,8 +41,9 @@ def test_reading_verbs_load_nothing_heavy(verb: str, tmp_path: Path) -> None:
     assert not HEAVY & set(modules)
 
 
-def modules_of_a_plan(made: Path) -> set[str]:
-    """What is imported until a plan asks for the engine, which is not there."""
+def modules_of_a_plan(made: Path, root: Path) -> set[str]:
+    """What is imported of the package in ``root`` until a plan asks for the engine, which is not
+    there."""
     script = (
         "import sys; from botbottle.__main__ import main\n"
         f"sys.argv = ['bb', '--home', {str(made)!r}, '-C', {str(made.parent)!r}, 'plan']\n"
@@ -49,8 +52,7 @@ def modules_of_a_plan(made: Path) -> set[str]:
     )
     ran = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=True,
-        env={"PATH": "/usr/bin", "DOCKER_HOST": ENGINE},
-        cwd=Path(__file__).parents[2], timeout=60,
+        env={"PATH": "/usr/bin", "DOCKER_HOST": ENGINE}, cwd=root, timeout=60,
     )  # fmt: skip
     code, *found = ran.stdout.splitlines()[-1].split()
     assert code == "8", ran.stderr
@@ -63,18 +65,24 @@ def test_a_plan_of_an_unchanged_home_starts_with_next_to_nothing(
     slow = {"typer", "pydantic", "ruamel.yaml", "inspect", "dataclasses", "typing_extensions"}
     slow |= {"urllib.parse", "importlib.resources", "asyncio", "ssl", "docker"}
     monkeypatch.setattr("botbottle.load.kept.SETTLED", 0.0)
-    made = home(tmp_path)
+    made, root = home(tmp_path), tmp_path / "code"
+    # Of its own: what is kept holds for the code that kept it, and a checkout may be edited.
+    shutil.copytree(PACKAGE, root / PACKAGE.name)
+    monkeypatch.setattr("botbottle.load.inputs.PACKAGE", root / PACKAGE.name)
     (made / "run").mkdir()
-    assert {"pydantic", "ruamel.yaml"} <= modules_of_a_plan(made)
+    assert {"pydantic", "ruamel.yaml"} <= modules_of_a_plan(made, root)
     nobody: Any = None
     session = Session(made, tmp_path, {}, nobody, nobody)
     assert session.manifests.recall() is None
     session.manifests.keep(declared_or_raise(session.load()))
-    assert not slow & modules_of_a_plan(made)
+    assert not slow & modules_of_a_plan(made, root)
     (made / "agents/web.md").write_text("---\nbottle: web\n---\nmore\n")
-    assert not slow & modules_of_a_plan(made), "the text below the keys needs no library"
+    assert not slow & modules_of_a_plan(made, root), "the text below the keys needs no library"
     (made / "agents/web.md").write_text("---\nbottle: web\nstate: stopped\n---\nmore\n")
-    assert {"pydantic", "ruamel.yaml"} <= modules_of_a_plan(made)
+    assert {"pydantic", "ruamel.yaml"} <= modules_of_a_plan(made, root)
+    (made / "agents/web.md").write_text("---\nbottle: web\n---\nmore\n")
+    (root / PACKAGE.name / "py.typed").touch()
+    assert {"pydantic", "ruamel.yaml"} <= modules_of_a_plan(made, root), "other code may read more"
 
 
 def test_no_installed_package_gets_to_see_manifests(tmp_path: Path) -> None:

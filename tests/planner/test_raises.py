@@ -113,6 +113,8 @@ def test_words_say_what_is_raised_to_what() -> None:
 
     assert said("larger") == "raises the claude budget of bottle:dev from 1,000 to 9,000"
     assert said("gone").endswith("of bottle:dev from 1,000 to no limit")
+    assert said("a shorter window").endswith("from 1,000/month to 1,000/day")
+    assert said("its own, gone").endswith(f"of {AGENT} from 500 to 1,000 of bottle:dev")
     assert said("its own, larger").endswith(f"from 1,000 to 1,000,000,000 of {AGENT}")
     assert said("every day").endswith(f"from 1,000 to 1,000/day of {AGENT}, with more of it left")
     assert said("no input") == "raises every budget: it no longer counts input_uncached"

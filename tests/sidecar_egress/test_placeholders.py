@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from botbottle.model.route import Auth
 from botbottle.providers.claude import API_KEY_PLACEHOLDER
 from tests.sidecar_egress.raw_client import exchange, get, reached
 from tests.sidecar_egress.rig import EXAMPLE, Rig, until
+from tests.sidecar_egress.ws_client import Socket
 
 
 def _told(rig: Rig) -> list[dict[str, Any]]:
@@ -21,17 +23,30 @@ def _post(body: str) -> bytes:
     return f"{head}Connection: close\r\n\r\n{body}".encode()
 
 
-@pytest.mark.parametrize(
-    "request_",
-    [
-        get(f"/x?key={API_KEY_PLACEHOLDER}"),
-        get(extra=f"X-Note: {API_KEY_PLACEHOLDER}\r\n"),
-        _post(f'{{"key": "{API_KEY_PLACEHOLDER}"}}'),
-    ],
-    ids=["url", "header", "body"],
-)
-def test_a_placeholder_that_goes_elsewhere_is_reported(rig: Rig, request_: bytes) -> None:
-    rig.configure(rig.route(EXAMPLE), placeholders=((API_KEY_PLACEHOLDER, "AK"),))
+CODED = base64.b64encode(API_KEY_PLACEHOLDER.encode()).decode()
+ELSEWHERE = {
+    "url": get(f"/x?key={API_KEY_PLACEHOLDER}"),
+    "header": get(extra=f"X-Note: {API_KEY_PLACEHOLDER}\r\n"),
+    "body": _post(f'{{"key": "{API_KEY_PLACEHOLDER}"}}'),
+    "large body": _post(f'{{"key": "{"words " * 5000}{API_KEY_PLACEHOLDER}"}}'),
+    "percent": get("/x?note=" + "".join(f"%{c:02x}" for c in API_KEY_PLACEHOLDER.encode())),
+    "base64": _post(f'{{"key": "{CODED}"}}'),
+    "capitals": _post(API_KEY_PLACEHOLDER.upper()),
+    "utf-16": _post(API_KEY_PLACEHOLDER.encode("utf-16-le").decode("latin-1")),
+    "stripped": get(extra=f"Authorization: Bearer {API_KEY_PLACEHOLDER}\r\n"),
+    "stripped, coded": get(extra=f"Proxy-Authorization: Basic {CODED}\r\n"),
+    "stripped cookie": get(extra=f"Cookie: a={API_KEY_PLACEHOLDER}\r\n"),
+    "stripped query": get(f"/x?api_key={API_KEY_PLACEHOLDER}"),
+    "upload": get(extra="Transfer-Encoding: chunked\r\n").replace(b"GET", b"POST")
+    + b"%x\r\n%b\r\n0\r\n\r\n" % (len(API_KEY_PLACEHOLDER), API_KEY_PLACEHOLDER.encode()),
+}
+
+
+@pytest.mark.parametrize("kind", ELSEWHERE)
+def test_a_placeholder_that_goes_elsewhere_is_reported(rig: Rig, kind: str) -> None:
+    request_ = ELSEWHERE[kind]
+    route = rig.route(EXAMPLE, stream_uploads=kind == "upload")
+    rig.configure(route, placeholders=((API_KEY_PLACEHOLDER, "AK"),))
     before = len(_told(rig))
     exchange(rig, request_)
     until(lambda: len(_told(rig)) > before, "the report")
@@ -53,3 +68,26 @@ def test_a_placeholder_in_the_place_of_the_credential_is_replaced_and_not_report
     until(lambda: len(_told(rig)) > before, "the report of the second")
     assert len(_told(rig)) == before + 1
     assert reached(rig)[0]["auth"] == {"x-api-key": "sk-real-anthropic-0001"}
+
+
+def test_a_placeholder_in_a_websocket_is_reported(rig: Rig) -> None:
+    rig.configure(rig.route(EXAMPLE), placeholders=((API_KEY_PLACEHOLDER, "AK"),))
+    before = len(_told(rig))
+    ws = Socket(rig, EXAMPLE, "/ws")
+    texts = ws.texts()
+    ws.send_raw(b"nothing")
+    assert next(texts)
+    assert len(_told(rig)) == before
+    ws.send_raw(b"my key is " + API_KEY_PLACEHOLDER.encode())
+    until(lambda: len(_told(rig)) == before + 1, "the report")
+    ws.close()
+
+
+def test_what_is_no_placeholder_is_not_reported(rig: Rig) -> None:
+    rig.configure(rig.route(EXAMPLE), placeholders=((API_KEY_PLACEHOLDER, "AK"),))
+    before = len(_told(rig))
+    other = API_KEY_PLACEHOLDER[:-6]
+    exchange(rig, get(f"/x?key={other}", extra=f"Authorization: Bearer {other}\r\n"))
+    exchange(rig, get(f"/x?key={API_KEY_PLACEHOLDER}"))
+    until(lambda: len(_told(rig)) > before, "the report of the second")
+    assert len(_told(rig)) == before + 1

@@ -17,6 +17,7 @@ from botbottle.sidecar.egress.auth import material
 from botbottle.sidecar.egress.echoes import cut_forms, echo_forms
 from botbottle.sidecar.egress.logins import Logins
 from botbottle.sidecar.egress.match import RouteIndex
+from botbottle.sidecar.egress.placeholders import Placeholders
 from botbottle.sidecar.egress.scrub import Scrubber
 
 
@@ -29,7 +30,7 @@ class Active:
     index: RouteIndex
     metered: Mapping[str, str]
     fingerprints: tuple[tuple[str, str], ...]
-    placeholders: Mapping[str, str]
+    placeholders: Placeholders
     scrubber: Scrubber
     scanner: Scanner
     key: bytes = field(repr=False)
@@ -73,7 +74,7 @@ def compile_active(
         index=_index(config, before),
         metered=MappingProxyType(dict(config.metered)),
         fingerprints=tuple((name, fingerprint(key, wanted[name])) for name in sorted(wanted)),
-        placeholders=MappingProxyType(dict(config.placeholders)),
+        placeholders=_placeholders(config, before),
         scrubber=_scrubber(texts.values(), before),
         scanner=_scanner(texts, key, forms or VariantCache(), before),
         key=key,
@@ -93,6 +94,12 @@ def _material(auth: Auth, value: str, logins: Logins | None) -> Iterator[str]:
 def _index(config: SidecarConfig, before: Active | None) -> RouteIndex:
     same = before is not None and before.config.routes == config.routes
     return before.index if before is not None and same else RouteIndex(config.routes)
+
+
+def _placeholders(config: SidecarConfig, before: Active | None) -> Placeholders:
+    texts = dict(config.placeholders)
+    same = before is not None and before.placeholders.texts == texts
+    return before.placeholders if before is not None and same else Placeholders(texts)
 
 
 def _scrubber(texts: Collection[str], before: Active | None) -> Scrubber:

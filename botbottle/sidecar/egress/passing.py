@@ -121,10 +121,11 @@ class Passing:
     That convention holds only while nobody else says b"", so it is not relied upon: after an end,
     or after a piece that was refused or failed, nothing passes any more. Where ``take`` was called
     with the chunk before, and ``judge`` until all is ``judged``, the call judges nothing itself.
+    ``watch`` is shown each.
     """
 
-    def __init__(self, body: Body) -> None:
-        self._body = body
+    def __init__(self, body: Body, watch: Callable[[bytes], None] = lambda _: None) -> None:
+        self._body, self._watch = body, watch
         self._over = self._taken = False
         self._rounds = 0  # of judging this piece
         self._fresh: Scanner | None = None  # delivered while it is judged
@@ -141,6 +142,7 @@ class Passing:
             raise UploadRefused(Denial("bad-request", "the body went on after its end"))
         self._over = self._taken = True  # until this piece has left
         self._rounds, self._fresh = 0, None
+        self._watch(chunk)
         self._body.take(chunk)
         self.judged = self._body.glance()
 

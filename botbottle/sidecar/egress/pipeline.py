@@ -92,7 +92,8 @@ class Pipeline:
                 self._outbound.memory,
                 route.host,
             )
-            flow.request.stream = Passing(body)
+            told = partial(self._sidecar.records.leaked, passage)
+            flow.request.stream = Passing(body, passage.policy.placeholders.watch(told))
 
     def body(self, flow: http.HTTPFlow) -> Coroutine[Any, Any, None] | None:
         """Judge the whole request and make it ready to leave."""
@@ -184,7 +185,10 @@ class Pipeline:
             flow.request.headers.get("content-type", ""),
             flow.request.headers.get("content-encoding", ""),
         )
-        self._placeholders(passage, message)
+        agents = auth.Signed(passage.agents, where.query)
+        own = route.auth.secret if route.auth is not None else ""
+        for secret in await active.placeholders.misplaced(message, agents, own):
+            self._sidecar.records.leaked(passage, secret)
         judged = await self._outbound.judge(
             active.scanner, route, message, supervised=active.config.supervise
         )
@@ -198,14 +202,6 @@ class Pipeline:
         if judged.message.body is not body:
             flow.request.raw_content = judged.message.body
         return None
-
-    def _placeholders(self, passage: Passage, message: Outgoing) -> None:
-        """Notice a placeholder that travels anywhere but in the place that is replaced."""
-        for text, secret in passage.policy.placeholders.items():
-            raw = text.encode()
-            in_headers = any(raw in value for _, value in message.headers)
-            if raw in message.body or in_headers or text in message.url:
-                self._sidecar.records.leaked(passage, secret)
 
     def sending(self, flow: http.HTTPFlow) -> None:
         """The upstream connection is there and the request goes out."""

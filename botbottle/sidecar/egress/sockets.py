@@ -144,6 +144,8 @@ class Sockets:
         return may_leave
 
     async def _passes(self, passage: Passage, message: WebSocketMessage, scanner: Scanner) -> bool:
+        for secret in sorted(await passage.policy.placeholders.body(message.content)):
+            self._sidecar.records.leaked(passage, secret)
         judged = await self._outbound.judge(
             scanner,
             passage.way,

@@ -1,0 +1,66 @@
+"""What stands where an agent's credentials would be, sent to where nothing replaces it.
+
+It is worth a report, in whatever form the agent's program sends it: it goes to a wrong host, or a
+program puts its key into a text. It is looked for with what looks for echoes of real credentials.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping
+
+from botbottle.sidecar.egress.auth import Signed, is_credential
+from botbottle.sidecar.egress.echoes import echo_forms
+from botbottle.sidecar.egress.scan import OFF_LOOP, Outgoing
+from botbottle.sidecar.egress.scrub import Scrubber
+
+type Told = Callable[[str], None]  # of the secret whose placeholder it is
+
+
+class Placeholders:
+    """Those of one configuration: text → secret."""
+
+    def __init__(self, texts: Mapping[str, str]) -> None:
+        self.texts = dict(texts)
+        self._of = {
+            name: Scrubber(echo_forms(t for t, of in texts.items() if of == name))
+            for name in sorted(set(texts.values()))
+        }
+        self._any = Scrubber(echo_forms(texts))
+
+    def __bool__(self) -> bool:
+        return bool(self._of)
+
+    def named(self, data: bytes) -> frozenset[str]:
+        """The secrets whose placeholders are in ``data``."""
+        if not self._any.candidates(data):
+            return frozenset()
+        return frozenset(name for name, each in self._of.items() if each.hits(data))
+
+    def watch(self, told: Told) -> Callable[[bytes], None]:
+        """Looks into a body that is given in pieces; each secret is told once."""
+        streams = {name: each.stream() for name, each in self._of.items()}
+
+        def feed(piece: bytes) -> None:
+            for name, stream in list(streams.items()):
+                stream.feed(piece) if piece else stream.finish()
+                if stream.found:
+                    told(name)
+                    del streams[name]
+
+        return feed
+
+    async def body(self, data: bytes) -> frozenset[str]:
+        """As ``named``, beside the event loop where it is much."""
+        small = not self or len(data) < OFF_LOOP
+        return self.named(data) if small else await asyncio.to_thread(self.named, data)
+
+    async def misplaced(self, message: Outgoing, agents: Signed, own: str) -> Iterable[str]:
+        """Secrets whose placeholders leave, or were taken out of what the agent sent (``agents``)
+        on a route that puts none of them in: its own is ``own``."""
+        if not self:
+            return ()
+        head = (message.url.encode(), *(value for _, value in message.headers))
+        taken = (value for name, value in agents.headers if is_credential(name))
+        found = self.named(b"\n".join((agents.query.encode(), *taken))) - {own}
+        return sorted(found | self.named(b"\n".join(head)) | await self.body(message.body))

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from botbottle.engine.fake import Crash, Faults
 from botbottle.errors import LedgerUnavailable
 from botbottle.executor import Result, execute, only_taking, taking
 from botbottle.model import labels as lb
+from botbottle.model.bottle import Declared
 from botbottle.model.plan import (
     ConnectNetwork,
     CreateContainer,
@@ -29,6 +29,7 @@ from botbottle.model.resources import Attachment
 from botbottle.planner.plan import plan
 from botbottle.ui import events
 from botbottle.vault import MemoryVault
+from tests.executor.crashing import survives_every_crash
 from tests.executor.ops import groups, retire, stop
 from tests.executor.test_with_planner import one_less, other_env, prepared, two
 from tests.support.engines import Lab
@@ -117,24 +118,13 @@ def test_an_order_stops_its_bottle(tmp_path: Path, scenario: str) -> None:
 def test_a_crash_in_it_is_repaired_by_a_plain_run_once_there_is_room(
     tmp_path: Path, scenario: str, after: bool
 ) -> None:
-    call = 0
-    while True:
-        call += 1
-        fleet, want = prepared(tmp_path, scenario)
-        fleet.engine.restart(Faults(crash_at=call, crash_after=after))
-        died = False
-        try:
-            carry_out(fleet, fleet.plan(want))
-        except Crash:
-            died = True
-        fleet.engine.restart()
-        fleet.check_safe()
-        again = fleet.apply(want)
-        assert again.ok, (call, again.failed)
-        fleet.check_safe()
-        assert fleet.plan(want).empty
-        if not died:
-            return
+    def prepare(home: Path) -> tuple[Fleet, Declared]:
+        return prepared(home, scenario)
+
+    def run(fleet: Fleet, want: Declared) -> Result:
+        return carry_out(fleet, fleet.plan(want))
+
+    survives_every_crash(tmp_path, prepare, run, after=after)
 
 
 def test_a_bottle_that_is_replaced_stays_up_as_its_new_copy_could_not_start(

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from botbottle.engine.fake import Crash, Faults
+from botbottle.engine.fake import Faults
 from botbottle.errors import EngineError
 from botbottle.model import labels as lb
 from botbottle.model.bottle import Declared, EnvVar, Policy
@@ -18,6 +18,7 @@ from botbottle.model.plan import (
     RenameContainer,
 )
 from botbottle.model.route import Route
+from tests.executor.crashing import survives_every_crash
 from tests.support.fleet import Fleet
 from tests.support.worlds import bottle, declared
 
@@ -114,22 +115,10 @@ def test_one_apply_is_enough_and_a_second_one_writes_nothing(
 def test_a_crash_at_every_write_is_repaired_by_a_plain_second_run(
     tmp_path: Path, scenario: str, after: bool
 ) -> None:
-    call = 0
-    while True:
-        call += 1
-        fleet, want = prepared(tmp_path, scenario)
-        fleet.engine.restart(Faults(crash_at=call, crash_after=after))
-        try:
-            fleet.apply(want)
-            return  # the crash point lies behind the last write
-        except Crash:
-            fleet.engine.restart()
-        fleet.check_safe()
-        result = fleet.apply(want)
-        assert result.ok, (call, result.failed)
-        fleet.check_safe()
-        left = fleet.plan(want)
-        assert left.empty, (call, left.ops)
+    def prepare(home: Path) -> tuple[Fleet, Declared]:
+        return prepared(home, scenario)
+
+    survives_every_crash(tmp_path, prepare, Fleet.apply, after=after)
 
 
 def test_a_bottle_runs_although_its_old_copy_cannot_be_removed(tmp_path: Path) -> None:

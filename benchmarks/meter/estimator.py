@@ -17,7 +17,7 @@ from typing import Any
 
 from benchmarks.meter.corpora import CORPORA
 from botbottle.meter.call import Dialect
-from botbottle.meter.estimate import estimate_input, parse_body, text_tokens, weights_of
+from botbottle.meter.estimate import estimate_document, parse_body, text_tokens, weights_of
 from botbottle.meter.tally import Tally
 from botbottle.meter.weights import table_of
 
@@ -90,7 +90,7 @@ def _speed() -> dict[str, float]:
     taken = []
     for _ in range(30):
         began = time.perf_counter()
-        estimate_input(body, "", Dialect.ANTHROPIC)
+        estimate_document(parse_body(body, ""), Dialect.ANTHROPIC)
         taken.append((time.perf_counter() - began) * 1000)
     return {"body_kb": round(len(body) / 1000), "ms_p50": round(statistics.median(taken), 2)}
 

@@ -129,6 +129,3 @@ class Usage(Protocol):
         self, *, account: str = "", before: int = 0, limit: int = 100
     ) -> tuple[r.ExchangeRow, ...]:
         """Stored exchanges, newest first; ``before`` an id to page on."""
-
-    def scope_spent(self, scope: str, provider: str, window: Window, now: float) -> int:
-        """The rollup of a scope in the current window, whatever governs (resets ignored)."""

@@ -12,7 +12,6 @@ from botbottle.ledger.db import Row
 from botbottle.ledger.pools import Pools
 from botbottle.ledger.records import ExchangeRow, UsageRow
 from botbottle.ledger.schema import BLOCK, CLASSES
-from botbottle.model.bottle import Window
 from botbottle.model.usage import Tokens
 
 _GROUPS: dict[Group, str] = {
@@ -105,10 +104,6 @@ class Usage(Pools):
             *params,
             most,
         )
-
-    def scope_spent(self, scope: str, provider: str, window: Window, now: float) -> int:
-        with self.db.read():
-            return self._gross(scope, provider, window, now)
 
 
 def _filter(*conditions: tuple[str, object]) -> tuple[str, list[object]]:

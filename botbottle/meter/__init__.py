@@ -27,11 +27,9 @@ if TYPE_CHECKING:
     from botbottle.meter.call import Call, Dialect, Kind
     from botbottle.meter.counting import count_request, parse_count
     from botbottle.meter.ending import unanswered
-    from botbottle.meter.estimate import Conversations, estimate_input
+    from botbottle.meter.estimate import Conversations
     from botbottle.meter.hosts import (
-        KNOWN_LLM_HOSTS,
         METERED_HOSTS,
-        known_llm_host,
         provider_of,
         unmetered_llm_host,
     )
@@ -54,14 +52,9 @@ _HOMES = {
         "count_request",
         "parse_count",
     ),
-    "estimate": (
-        "Conversations",
-        "estimate_input",
-    ),
+    "estimate": ("Conversations",),
     "hosts": (
-        "KNOWN_LLM_HOSTS",
         "METERED_HOSTS",
-        "known_llm_host",
         "provider_of",
         "unmetered_llm_host",
     ),
@@ -97,7 +90,6 @@ def __getattr__(name: str) -> Any:
 
 
 __all__ = [
-    "KNOWN_LLM_HOSTS",
     "METERED_HOSTS",
     "Admission",
     "Call",
@@ -112,9 +104,7 @@ __all__ = [
     "Settlement",
     "WebSocketMeter",
     "count_request",
-    "estimate_input",
     "identify",
-    "known_llm_host",
     "parse_count",
     "provider_of",
     "read_request",

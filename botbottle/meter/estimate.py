@@ -119,16 +119,6 @@ def parse_body(body: bytes, content_encoding: str) -> dict[str, Any] | None:
     return doc if isinstance(doc, dict) else None
 
 
-def estimate_input(body: bytes, content_encoding: str, dialect: Dialect) -> int:
-    """Input tokens of an encoded request body, rather too many than too few.
-
-    A body that cannot be read is counted as text byte by byte (encoded bytes are dense, so this
-    errs high). Stored conversations are not included: see :func:`read_request`.
-    """
-    doc = parse_body(body, content_encoding)
-    return estimate_document(doc, dialect) if doc is not None else FRAME_TOKENS + len(body)
-
-
 class Conversations:
     """Sizes of recent responses, so that a turn that builds on one can be estimated.
 

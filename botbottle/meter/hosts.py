@@ -109,8 +109,6 @@ UNMETERED_HOSTS: Mapping[str, str] = {
     "ampcode.com": "Amp",
 }
 
-KNOWN_LLM_HOSTS: Mapping[str, str] = {**METERED_HOSTS, **UNMETERED_HOSTS}
-
 
 def canonical_host(host: str) -> str:
     """Lower case, no port, no trailing dot; an IPv6 literal keeps its brackets."""
@@ -160,12 +158,6 @@ def _find(table: Mapping[str, str], host: str) -> str | None:
     if host.startswith("*."):
         return next((name for p, name in table.items() if _covered(host, p)), None)
     return _lookup(table, host)
-
-
-def known_llm_host(host: str) -> str | None:
-    """Name of the model provider behind ``host``, or behind any host that a route ``*.suffix``
-    covers: reach is what could be used."""
-    return _find(KNOWN_LLM_HOSTS, canonical_host(host))
 
 
 def unmetered_llm_host(host: str, declared: Mapping[str, str]) -> str | None:

@@ -85,8 +85,8 @@ def _busy(call: Call, message: str) -> tuple[int, dict[str, Any], dict[str, str]
         case Dialect.OLLAMA:
             return 429, {"error": message}, {}
         case _:
-            error = {"type": "tokens", "code": "rate_limit_exceeded", "param": None}
-            return 429, {"error": {**error, "message": message}}, {}
+            kind = {"type": "tokens", "code": "rate_limit_exceeded"}
+            return 429, {"error": {**kind, "param": None, "message": message}}, {}
 
 
 def refusal(

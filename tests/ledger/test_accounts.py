@@ -2,7 +2,7 @@
 
 from botbottle.model.bottle import Limit, Scope
 from botbottle.model.ledger_view import Registered, registration_digest
-from tests.ledger.worlds import WEB, register, scopes, spend
+from tests.ledger.worlds import WEB, register, scope_spent, scopes, spend
 
 
 def limits(ledger, now):
@@ -56,8 +56,8 @@ def test_a_scope_leaves_the_chain_but_keeps_what_was_spent(ledger, now):
     spend(ledger, 10, now)
     ledger.register(WEB, (Scope("global", "global"),))
     spend(ledger, 5, now)
-    assert ledger.scope_spent("bottle:dev", "claude", "", now) == 10
-    assert ledger.scope_spent("global", "claude", "", now) == 15
+    assert scope_spent(ledger, "bottle:dev", "claude", "", now) == 10
+    assert scope_spent(ledger, "global", "claude", "", now) == 15
 
 
 def test_a_retired_account_is_listed_only_when_asked_and_keeps_its_usage(ledger, now):

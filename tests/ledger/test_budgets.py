@@ -5,7 +5,7 @@ from msgspec.structs import replace
 
 from botbottle.budget.projection import BURN_SECONDS
 from botbottle.model.bottle import WINDOWS, Limit
-from tests.ledger.worlds import WEB, admit, admitted, pool, register, spend
+from tests.ledger.worlds import WEB, admit, admitted, pool, register, scope_spent, spend
 
 KEY = ("agent:p/web", "claude", "")
 
@@ -69,7 +69,7 @@ def test_a_reset_forgives_the_current_window_only_and_hides_nothing(ledger, now)
     assert ledger.reset("agent:p/web", "claude", "hour", by="ann", now=now) == 100
     assert pool(ledger, now, "agent:p/web", window="hour").spent == 0
     assert pool(ledger, now, "agent:p/web").spent == 100
-    assert ledger.scope_spent("agent:p/web", "claude", "hour", now) == 100
+    assert scope_spent(ledger, "agent:p/web", "claude", "hour", now) == 100
     assert ledger.usage([])[0].counted == 100
     spend(ledger, 30, now)
     assert pool(ledger, now, "agent:p/web", window="hour").spent == 30

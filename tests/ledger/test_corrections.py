@@ -8,7 +8,17 @@ from msgspec.structs import replace
 
 from botbottle.model.bottle import Limit, Scope
 from botbottle.model.usage import Completeness
-from tests.ledger.worlds import WEB, admit, admitted, exchange, pool, register, scopes, spend
+from tests.ledger.worlds import (
+    WEB,
+    admit,
+    admitted,
+    exchange,
+    pool,
+    register,
+    scope_spent,
+    scopes,
+    spend,
+)
 
 DAY = 1_795_046_400.0  # midnight, UTC
 ESTIMATED = Completeness.ESTIMATED
@@ -40,9 +50,9 @@ def test_the_window_of_the_estimate_has_it_taken_back_and_the_final_one_is_charg
     booked(ledger, 5000, DAY - 10)
     booked(ledger, 6000, DAY - 5)  # more of the same response passed
     corrected(ledger, 400, DAY + 10)
-    days = [ledger.scope_spent("bottle:dev", "claude", "day", t) for t in (DAY - 1, DAY + 20)]
+    days = [scope_spent(ledger, "bottle:dev", "claude", "day", t) for t in (DAY - 1, DAY + 20)]
     assert days == [0, 400]
-    assert ledger.scope_spent("bottle:dev", "claude", "", DAY + 20) == 400
+    assert scope_spent(ledger, "bottle:dev", "claude", "", DAY + 20) == 400
     rows = {r.keys: (r.counted, r.requests, r.estimated) for r in ledger.usage(["day"])}
     assert rows == {("2026-11-18",): (0, 0, 0), ("2026-11-19",): (400, 1, 0)}
     assert sum(r.counted for r in ledger.exchanges()) == 400
@@ -61,7 +71,7 @@ def test_a_correction_gives_nothing_to_a_bottle_that_the_agent_has_moved_to(
     register(ledger, bottle=below)
     corrected(ledger, 10, now)
     spent = {
-        name: ledger.scope_spent(f"bottle:{name}", "claude", "", now) for name in ("dev", below)
+        name: scope_spent(ledger, f"bottle:{name}", "claude", "", now) for name in ("dev", below)
     }
     assert spent == wanted
     assert ledger.check().problems == ()
@@ -135,7 +145,7 @@ def test_the_same_settlement_sent_again_counts_once_although_the_first_answer_wa
     for recorded in (1, 0, 0):
         again = booked(ledger, 990, now, WEB, Completeness.FINAL, lease=lease)
         assert again.recorded == recorded
-    assert ledger.scope_spent("bottle:dev", "claude", "", now) == 990
+    assert scope_spent(ledger, "bottle:dev", "claude", "", now) == 990
 
 
 def test_an_estimate_with_a_lease_is_corrected_by_its_own_poll_whatever_others_claim(ledger, now):
@@ -145,7 +155,7 @@ def test_an_estimate_with_a_lease_is_corrected_by_its_own_poll_whatever_others_c
     booked(ledger, 5000, now, "p/thief", Completeness.FINAL)
     booked(ledger, 900, now, WEB, ESTIMATED, lease=lease)
     corrected(ledger, 300, now, WEB)
-    assert ledger.scope_spent("bottle:dev", "claude", "", now) >= 300
+    assert scope_spent(ledger, "bottle:dev", "claude", "", now) >= 300
 
 
 def test_a_result_that_another_bottle_fetches_counts_once(ledger, now):
@@ -163,7 +173,7 @@ def test_an_estimate_adds_nothing_to_final_numbers_of_the_same_response(ledger, 
     booked(ledger, 1100, now, kind=Completeness.FINAL)
     assert booked(ledger, 8192, now, kind=Completeness.PARTIAL, lease=lease).duplicates == 1
     assert booked(ledger, 1200, now, kind=Completeness.FINAL).recorded == 1, "larger final ones do"
-    assert ledger.scope_spent("bottle:dev", "claude", "", now) == 1200
+    assert scope_spent(ledger, "bottle:dev", "claude", "", now) == 1200
 
 
 @pytest.mark.parametrize("leased", [True, False])
@@ -173,7 +183,7 @@ def test_final_numbers_of_another_bottle_keep_no_estimate_out(ledger, now, lease
     lease = admitted(admit(ledger, now)).lease if leased else ""
     booked(ledger, 0, now, "p/thief", Completeness.FINAL)
     booked(ledger, 900, now, kind=Completeness.PARTIAL, lease=lease)
-    assert ledger.scope_spent("bottle:dev", "claude", "", now) == 900
+    assert scope_spent(ledger, "bottle:dev", "claude", "", now) == 900
 
 
 @pytest.mark.parametrize("other", [{"dialect": "openai_batch"}, {"host": "files.example"}])
@@ -185,9 +195,9 @@ def test_what_a_file_says_about_a_response_neither_amends_nor_ends_it(ledger, no
     assert booked(ledger, 0, now, kind=Completeness.FINAL, **other).recorded == 0
     booked(ledger, 0, now, kind=Completeness.FINAL, name="early", **other)
     booked(ledger, 700, now, kind=Completeness.PARTIAL, name="early")
-    assert ledger.scope_spent("bottle:dev", "claude", "", now) == 5700
+    assert scope_spent(ledger, "bottle:dev", "claude", "", now) == 5700
     corrected(ledger, 300, now)
-    assert ledger.scope_spent("bottle:dev", "claude", "", now) == 300 + 700, "the honest form does"
+    assert scope_spent(ledger, "bottle:dev", "claude", "", now) == 300 + 700, "the honest form does"
 
 
 def join(ledger, *extra):
@@ -207,8 +217,8 @@ def test_a_correction_is_no_credit_for_a_scope_that_never_had_the_estimate(ledge
     join(ledger, LAUNCH)
     for n in range(5):
         corrected(ledger, 10, now, name=f"m{n}")
-    assert ledger.scope_spent("launch:p/web", "claude", "", now) == 50
-    assert ledger.scope_spent("bottle:dev", "claude", "", now) == 50, "which had it"
+    assert scope_spent(ledger, "launch:p/web", "claude", "", now) == 50
+    assert scope_spent(ledger, "bottle:dev", "claude", "", now) == 50, "which had it"
     assert spend(ledger, 950, now).crossed
     assert ledger.check().problems == ()
 
@@ -220,12 +230,12 @@ def test_nor_for_one_that_the_bottle_had_left_meanwhile(ledger, now):
     booked(ledger, 900, now)
     join(ledger, LAUNCH)
     corrected(ledger, 10, now)
-    assert ledger.scope_spent("launch:p/web", "claude", "", now) == 400 + 10
+    assert scope_spent(ledger, "launch:p/web", "claude", "", now) == 400 + 10
     booked(ledger, 300, now, name="after")
     join(ledger, LAUNCH)  # again the same: it has been in it ever since
     corrected(ledger, 20, now, name="after")
-    assert ledger.scope_spent("launch:p/web", "claude", "", now) == 400 + 10 + 20
-    assert ledger.scope_spent("bottle:dev", "claude", "", now) == 400 + 10 + 20
+    assert scope_spent(ledger, "launch:p/web", "claude", "", now) == 400 + 10 + 20
+    assert scope_spent(ledger, "bottle:dev", "claude", "", now) == 400 + 10 + 20
 
 
 def test_check_finds_sums_that_gave_back_more_than_was_spent(ledger, now):

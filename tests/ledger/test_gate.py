@@ -10,7 +10,7 @@ from botbottle.ledger.gate import FORGET_SECONDS, LEASE_SECONDS, MAX_IN_FLIGHT
 from botbottle.ledger.records import Refusal
 from botbottle.model.bottle import Limit
 from botbottle.model.usage import Tokens
-from tests.ledger.worlds import WEB, admit, admitted, exchange, pool, register, spend
+from tests.ledger.worlds import WEB, admit, admitted, exchange, pool, register, scope_spent, spend
 
 
 def test_an_admission_tells_what_governs_and_what_is_left(ledger, now):
@@ -32,7 +32,7 @@ def test_a_bottle_without_a_budget_is_admitted_and_still_counted(ledger, now):
     register(ledger)
     assert admitted(admit(ledger, now)).room is None
     spend(ledger, 70, now)
-    assert ledger.scope_spent("global", "claude", "", now) == 70
+    assert scope_spent(ledger, "global", "claude", "", now) == 70
 
 
 def test_an_unknown_bottle_is_refused(ledger, now):

@@ -8,7 +8,7 @@ from botbottle.ledger.opening import open_ledger
 from botbottle.ledger.schema import STEPS
 from botbottle.model.bottle import Limit
 from botbottle.model.usage import Completeness
-from tests.ledger.worlds import WEB, admit, age, pool, register, spend
+from tests.ledger.worlds import WEB, admit, age, pool, register, scope_spent, spend
 
 NEXT = (*STEPS, ("ALTER TABLE account ADD COLUMN colour TEXT NOT NULL DEFAULT ''",))
 BROKEN = (*STEPS, ("CREATE TABLE extra (x BIGINT)", "SELECT no_such_function()"))
@@ -103,7 +103,7 @@ def test_an_upgrade_takes_estimates_back_only_where_their_bottle_has_been_since(
     ledger = open_ledger(where)
     for name in ("web", "api"):
         spend(ledger, 10, now, f"p/{name}", name=name)
-    spent = {a: ledger.scope_spent(f"agent:p/{a}", "claude", "", now) for a in ("web", "api")}
+    spent = {a: scope_spent(ledger, f"agent:p/{a}", "claude", "", now) for a in ("web", "api")}
     assert spent == {"web": 10, "api": 910}
     assert pool(ledger, now, "global").spent == 10
     assert ledger.check().problems == ()

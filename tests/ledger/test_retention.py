@@ -9,7 +9,7 @@ from botbottle.ledger import upkeep
 from botbottle.ledger.db import Violation
 from botbottle.ledger.opening import open_ledger
 from botbottle.model.usage import Completeness
-from tests.ledger.worlds import WEB, age, exchange, register
+from tests.ledger.worlds import WEB, age, exchange, register, scope_spent
 
 DAY = 86400.0
 
@@ -20,7 +20,7 @@ def book(ledger, tokens, now, kind=Completeness.FINAL, name="batch/1"):
 
 
 def spent(ledger, now):
-    return ledger.scope_spent("bottle:dev", "claude", "", now)
+    return scope_spent(ledger, "bottle:dev", "claude", "", now)
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import pytest
 
 from botbottle.ledger.db import Violation
 from botbottle.model.usage import Completeness, Tokens
-from tests.ledger.worlds import WEB, exchange, pool, register, spend
+from tests.ledger.worlds import WEB, exchange, pool, register, scope_spent, spend
 
 
 def rows(ledger):
@@ -86,8 +86,8 @@ def test_a_bottle_cannot_shrink_anothers_usage(ledger, now):
     ledger.settle("p/victim", "", [exchange(500, name="m", kind=Completeness.PARTIAL)], now=now)
     ledger.settle("p/thief", "", [exchange(0, prompt=0, name="m")], now=now)
     assert pool(ledger, now, "agent:p/victim").spent == 550
-    assert ledger.scope_spent("bottle:dev", "claude", "", now) == 550
-    assert ledger.scope_spent("agent:p/thief", "claude", "", now) == 0
+    assert scope_spent(ledger, "bottle:dev", "claude", "", now) == 550
+    assert scope_spent(ledger, "agent:p/thief", "claude", "", now) == 0
 
 
 def test_only_counted_classes_are_spent_but_all_are_stored(ledger, now):
@@ -104,7 +104,7 @@ def test_every_scope_gets_its_rollup_whatever_governs(ledger, now):
     spend(ledger, 5, now, "p/web")
     spend(ledger, 7, now, "p/api")
     spent = {
-        s: ledger.scope_spent(s, "claude", "day", now)
+        s: scope_spent(ledger, s, "claude", "day", now)
         for s in ("agent:p/web", "bottle:dev", "bottle:other", "global")
     }
     assert spent == {"agent:p/web": 5, "bottle:dev": 5, "bottle:other": 7, "global": 12}
@@ -113,7 +113,7 @@ def test_every_scope_gets_its_rollup_whatever_governs(ledger, now):
 def test_a_bottle_cannot_move_its_spending_into_another_window(ledger, now):
     register(ledger)
     ledger.settle(WEB, "", [exchange(at=now - 40 * 86400)], now=now)
-    assert ledger.scope_spent("global", "claude", "hour", now) == 100
+    assert scope_spent(ledger, "global", "claude", "hour", now) == 100
 
 
 def test_rows_keep_who_where_and_when(ledger, now):
@@ -156,7 +156,7 @@ def test_a_batch_that_goes_over_the_hour_books_each_side_in_its_own(ledger):
     with ledger.batch():
         spend(ledger, 10, hour - 1)
         spend(ledger, 5, hour)
-    spent = [ledger.scope_spent("global", "claude", "hour", t) for t in (hour - 1, hour)]
+    spent = [scope_spent(ledger, "global", "claude", "hour", t) for t in (hour - 1, hour)]
     assert spent == [13, 5]
 
 

@@ -10,7 +10,17 @@ from botbottle.budget import windows
 from botbottle.ledger.sums import fold, gross
 from botbottle.model.bottle import WINDOWS, Limit
 from botbottle.model.usage import Completeness
-from tests.ledger.worlds import WEB, admit, admitted, exchange, pool, register, scopes, spend
+from tests.ledger.worlds import (
+    WEB,
+    admit,
+    admitted,
+    exchange,
+    pool,
+    register,
+    scope_spent,
+    scopes,
+    spend,
+)
 
 START = 1_795_000_000.0
 HOUR = 3600.0
@@ -32,7 +42,7 @@ def test_every_window_is_what_was_spent_in_it_also_by_two_whose_clocks_differ(le
             first, end = windows.bounds(window, now) or (0.0, float("inf"))
             wanted = sum(tokens for t, tokens in told if first <= t < end)
             assert gross(ledger.db, "global", "claude", window, now) == wanted
-            assert ledger.scope_spent("global", "claude", window, now) == wanted
+            assert scope_spent(ledger, "global", "claude", window, now) == wanted
     assert ledger.check().problems == ()
 
 

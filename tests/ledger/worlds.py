@@ -131,3 +131,9 @@ def fresh_database(server: str, name: str) -> Iterator[str]:
     finally:
         with psycopg.connect(server, autocommit=True) as connection:
             connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+
+
+def scope_spent(ledger, scope, provider, window, now):
+    """All that is booked for a scope in the current window, whatever governs (resets ignored)."""
+    with ledger.db.read():
+        return ledger._gross(scope, provider, window, now)

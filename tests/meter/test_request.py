@@ -13,7 +13,7 @@ import pytest
 import zstandard
 
 from botbottle.budget.admission import PoolState, admit
-from botbottle.meter import Conversations, Dialect, estimate_input, read_request
+from botbottle.meter import Call, Conversations, Dialect, Kind, read_request
 from botbottle.meter.references import IMAGE_TOKENS, UNKNOWN_CONTEXT
 from botbottle.meter.tally import count, n
 
@@ -28,6 +28,11 @@ CLAUDE_BODY = {
     "tools": [{"name": "Bash", "input_schema": {"type": "object"}}],
     "messages": [{"role": "user", "content": "Please read the file and fix the bug. " * 100}],
 }  # fmt: skip
+
+
+def estimate_input(body: bytes, encoding: str, dialect: Dialect) -> int:
+    where = Call("p", dialect, Kind.GENERATE, "h", "POST", "/x")
+    return read_request(where, body, encoding, "f").input_estimate
 
 
 def _estimate(doc: object, dialect: Dialect = Dialect.ANTHROPIC) -> int:

@@ -21,13 +21,13 @@ def test_usage_told_before_the_service_is_up_is_delivered_when_it_is(world):
         waiting = asyncio.ensure_future(client.append([exchange(), exchange()]))
         await asyncio.sleep(0.3)
         assert not waiting.done()
-        assert client.unsent == 2
+        assert client._outbox.waiting == 2
         stop = asyncio.Event()
         from botbottle.sidecar.ledger.__main__ import serve
 
         server = asyncio.create_task(serve(str(world.db), world.root, stop))
         assert (await waiting).recorded == 2
-        assert client.unsent == 0
+        assert client._outbox.waiting == 0
         assert await client.close(drain=60) == 0
         stop.set()
         await server

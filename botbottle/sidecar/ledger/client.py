@@ -85,11 +85,6 @@ class LedgerClient:
         return self._link.connected
 
     @property
-    def unsent(self) -> int:
-        """Exchanges that are not on disk yet."""
-        return self._outbox.waiting
-
-    @property
     def rejected(self) -> int:
         """Exchanges that the service will never take. From the first on nothing is admitted."""
         return self._outbox.rejected

@@ -100,6 +100,14 @@ SPECIAL: dict[str, Callable[[random.Random], str]] = {
     "vault.legacy": lambda rng: f"token s.{alnum(rng, 24)} expires",
     "id.bot": lambda rng: f'client_id: "{alnum(rng, 20)}"',
     "generic.cell": lambda rng: f"<td>api_key</td>\n<td><code>{alnum(rng, 24)}</code></td>",
+    "kubernetes.bootstrap": lambda rng: (
+        f"bootstrap-token: {alnum(rng, 5).lower()}7.{alnum(rng, 15).lower()}4"
+    ),
+    "ngrok.authtoken": lambda rng: f"authtoken: 2{alnum(rng, 26)}_{alnum(rng, 21)}",
+    "openvpn.static-key": lambda rng: (
+        "-----BEGIN OpenVPN Static key V1-----\n"
+        + "\n".join(rng.randbytes(16).hex() for _ in range(16))
+    ),
     "generic.element": lambda rng: f"<secret>{{AQAAABAAA {alnum(rng, 24)}}}</secret>",
     "generic.line-password": lambda rng: f"db:\n  password: {alnum(rng, 9)}aQ7\n",
     "http.authorization": lambda rng: f"Authorization: Bearer {alnum(rng, 32)}",

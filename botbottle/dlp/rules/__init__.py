@@ -15,6 +15,7 @@ from botbottle.dlp.rules import (
     keys,
     ops,
     registries,
+    services,
     work,
 )
 from botbottle.dlp.rules.model import Context, Rule
@@ -22,7 +23,7 @@ from botbottle.dlp.rules.model import Context, Rule
 __all__ = ["Context", "Rule", "catalogue"]
 
 _FAMILIES = (
-    keys, forges, registries, cloud, ai, chat, commerce, ops, work, connect, generic,
+    keys, forges, registries, cloud, ai, chat, commerce, ops, work, services, connect, generic,
     beside, identifiers,
 )  # fmt: skip
 

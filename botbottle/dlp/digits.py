@@ -31,17 +31,16 @@ _PACKED = re.compile(
 )
 _IN_PACKED = (b"H4sI", b"Qlpo", b"Td6WFo", b"UEsDB", b"KLUv", b"/e", b"_e", b"+e", b"-e")
 _STANDARD = bytes.maketrans(b"-_", b"+/")
-_IMAGES = (
-    b"\x89PNG",
-    b"\xff\xd8\xff",
-    b"GIF8",
-    b"RIFF",
-    b"wOF",
-    b"\x00\x01\x00\x00",
-    b"OTTO",
-    b"%PDF",
+# Pictures, fonts and documents, whose middle is compressed, by more than an agent may put in front
+# of something else by the way: only their ends are looked at.
+_IMAGES = re.compile(
+    rb"\x89PNG\r\n\x1a\n\0\0\0\rIHDR|\xff\xd8\xff[\xc0-\xfe]..|GIF8[79]a|RIFF....WEBP"
+    rb"|wOF[F2](?:\0\x01\0\0|OTTO|true)|\0\x01\0\0\0[\x01-\x40]..|OTTO\0[\x01-\x40]|%PDF-[12]\.\d",
+    re.DOTALL,
 )
-_DATA = (*MAGICS, b"PK\x03\x04")
+_BEGUN = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"RIFF", b"wOF", b"%PDF")  # and is none
+_EDGE = 64 * 1024 * 4 // 3 // 4 * 4  # characters of each of its ends
+_DATA = (*MAGICS, *_BEGUN, b"PK\x03\x04")
 _TEXT = bytes([0, 9, 10, 13, *range(32, 127)])
 
 
@@ -122,6 +121,7 @@ def decode_run(run: bytes, budget: Budget) -> Iterator[tuple[str, bytes]]:
         for shift in range(4):
             verdict = _sampled(standard, shift)
             if verdict == "image":
+                yield from _keep("base64", _edges(standard[shift:]), budget)
                 return
             if verdict:
                 yield from _keep("base64", _unbase64(standard[shift:]), budget)
@@ -171,7 +171,7 @@ def _pieces(clean: bytes) -> list[bytes]:
 def _sampled(piece: bytes, shift: int) -> str:
     """What the decoding would be, judged by up to three samples of 96 bytes."""
     head = _sample(piece, shift)
-    if head.startswith(_IMAGES):
+    if _IMAGES.match(head):
         return "image"
     if _texty(head) or (head.startswith(_DATA) and (head[:1] != b"x" or compressed(head))):
         return "data"
@@ -182,6 +182,13 @@ def _sampled(piece: bytes, shift: int) -> str:
         return "data" if _texty(_sample(piece, max(shift, last - 64))) else ""
     places = (shift + (len(piece) // 8) * 4, last - 128)
     return "data" if any(_texty(_sample(piece, at)) for at in places) else ""
+
+
+def _edges(text: bytes) -> bytes:
+    if len(text) <= 2 * _EDGE:
+        return _unbase64(text)
+    last = len(text) // 4 * 4 - _EDGE
+    return _unbase64(text[:_EDGE]) + b"\n" + _unbase64(text[last:])
 
 
 def _sample(piece: bytes, at: int) -> bytes:

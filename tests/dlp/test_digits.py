@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import gzip
+import random
 from collections.abc import Callable
 
 import pytest
@@ -71,3 +72,30 @@ def test_stretches_are_found_in_time_that_grows_with_the_run() -> None:
     """One after the other, without a copy of the rest for each."""
     part = b"0123456789abcdef" * 3 + b"_xyz_"
     assert len(list(smaller(part * 20_000))) == 20_000
+
+
+MAGICS = (
+    b"\x89PNG\r\n\x1a\n",
+    b"\xff\xd8\xff\xe0\0\x10",
+    b"GIF89a",
+    b"wOF2\0\x01\0\0",
+    b"%PDF-1.7\n",
+)
+
+
+@pytest.mark.parametrize("size", [0, 500, 300_000])
+@pytest.mark.parametrize("inner", INNER)
+@pytest.mark.parametrize("magic", MAGICS)
+def test_the_magic_of_a_picture_hides_nothing_at_its_ends(
+    magic: bytes, inner: str, size: int
+) -> None:
+    packed = INNER[inner](LINES * 3 + b"KEY=" + SECRET + b"\n")
+    middle = random.Random(3).randbytes(size)
+    for data in (magic + packed + middle, magic + middle + packed):
+        body = b'{"data": "' + base64.b64encode(data) + b'"}'
+        assert leaks(SCANNER, body)
+
+
+def test_a_picture_of_any_size_is_ordinary() -> None:
+    picture = MAGICS[0] + b"\0\0\0\rIHDR" + random.Random(4).randbytes(9_000_000)
+    assert not SCANNER.scan(b'{"data": "' + base64.b64encode(picture) + b'"}')

@@ -73,7 +73,7 @@ class Answers:
         messages, undo = messages_of(response), uncoded.is_coded(coding)
         undo = undo and uncoded.travels(passage.way.auth)
         if undo:
-            uncoded.announce(response, chunks=flow.request.http_version == "HTTP/1.1")
+            uncoded.announce(flow.request, response)
         response.stream = tee_of(passage.spend, scrubber, coding, scan, messages, undo=undo)
 
     def finished(self, flow: http.HTTPFlow) -> Coroutine[Any, Any, None] | None:

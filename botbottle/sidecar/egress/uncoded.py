@@ -24,8 +24,8 @@ _OF_THE_CODE = (
     "content-encoding", "content-length", "transfer-encoding", "content-md5", "content-digest",
     "digest", "accept-ranges",
 )  # fmt: skip
-_SLACK = 1024 * 1024  # bytes that a body may give besides
-_RATIO = 32  # bytes that one byte of a piece may give: more is a bomb, or one for the memory
+_MOST = 16 * 1024 * 1024  # bytes that a piece may give at once; the decoder knows bombs
+_BODILESS = (204, 304)
 
 
 class TooMuch(Exception):
@@ -52,11 +52,13 @@ def is_coded(coding: str) -> bool:
     return bool(coding) and coding.strip().lower() != "identity"
 
 
-def announce(response: http.Response, *, chunks: bool) -> None:
-    """Say nothing of the code of a body that is undone. ``chunks``: the agent is sent those."""
+def announce(request: http.Request, response: http.Response) -> None:
+    """Say nothing of the code of a body that is undone. Where there is none (RFC 9112, 6.3) nothing
+    says that one comes: an agent that spoke of HTTP/1.1 would take the end of it for an answer."""
     for name in _OF_THE_CODE:
         response.headers.pop(name, None)
-    if chunks:
+    bodiless = response.status_code in _BODILESS or request.method.upper() == "HEAD"
+    if request.http_version == "HTTP/1.1" and not bodiless:
         response.headers["transfer-encoding"] = "chunked"
 
 
@@ -64,13 +66,13 @@ class Undoing:
     """One body that is decoded while it passes."""
 
     def __init__(self, coding: str) -> None:
-        self._decoder, self._room = ContentDecoder(coding), _SLACK
+        self._decoder = ContentDecoder(coding)
 
     def feed(self, chunk: bytes) -> Iterator[bytes]:
         """What it gives for a chunk. Raises Undecodable and TooMuch."""
-        self._room = min(self._room, _SLACK) + _RATIO * len(chunk)
+        room = _MOST
         for piece in self._decoder.feed(chunk):
-            self._room -= len(piece)
-            if self._room < 0:
+            room -= len(piece)
+            if room < 0:
                 raise TooMuch
             yield piece

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 from collections.abc import Callable, Iterator
@@ -62,9 +63,23 @@ def register(app: typer.Typer) -> None:
             level=level,
             record=context.appended(record) if record else None,
             metrics=metrics,
-            heartbeat=context.product(heartbeat) if heartbeat else None,
+            heartbeat=beating(context, heartbeat) if heartbeat else None,
         )
         return start(context, options, once=once)
+
+
+def beating(context: Context, file: Path) -> Path:
+    """The heartbeat's file. Raises UsageError where none can be: a supervisor would wait for it,
+    and beats themselves never fail."""
+    path = context.product(file)
+    try:
+        with os.scandir(path.parent):  # it is there, and a folder
+            pass
+        if not os.access(path.parent, os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    except OSError as error:
+        raise UsageError(f"--heartbeat {file}: {error.strerror}") from error
+    return path
 
 
 def level_of(text: str) -> Level:

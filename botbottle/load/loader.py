@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from botbottle.load.checks import cross_checks, folder_checks
 from botbottle.load.compose import specs
+from botbottle.load.copied import copied_credentials
 from botbottle.load.effective import Effective, Overrides, effective
 from botbottle.load.extends import Resolver
 from botbottle.load.findings import mask_all, quote
@@ -121,6 +122,8 @@ def _loaded(
         for item in items:
             bottles += specs(item, resolver, settings, overrides or Overrides())
         declared = Declared(library.layers.project_id, tuple(bottles), settings)
+        if copied := [_quoted(d, library) for d in copied_credentials(bottles)]:
+            declared, found = None, in_order([*found, *copied])
     return Loaded(declared, found, library.layers, resolver, settings)
 
 

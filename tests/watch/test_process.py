@@ -46,6 +46,16 @@ def test_the_heartbeat_moves_while_nothing_happens(watching: Watching) -> None:
     assert watch.end() == 0
 
 
+@pytest.mark.parametrize("place", ["missing/beat", "file/beat"])
+def test_a_heartbeat_that_cannot_be_is_refused_before_anything_starts(
+    watching: Watching, place: str
+) -> None:
+    (watching.work / "file").touch()
+    ran = watching.bb("watch", "--once", "--heartbeat", str(watching.work / place))
+    assert ran.returncode == 64 and "--heartbeat" in ran.stderr
+    assert not watching.engine.reads
+
+
 def test_systemd_is_told_when_it_enforces_and_that_it_lives(watching: Watching) -> None:
     name = f"/tmp/bb-notify-{os.getpid()}"
     Path(name).unlink(missing_ok=True)

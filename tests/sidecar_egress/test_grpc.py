@@ -153,11 +153,20 @@ def test_messages_of_one_chunk_are_judged_together_and_empty_ones_not_at_all() -
     for _ in range(100):
         assert talk(framed(b"")) == [framed(b"")]
     assert scanner.sizes == [10_000]
-    talk(framed(b"more"))
-    assert [*scanner.sizes, *scanner.glances] == [10_000, 10_004, 10_004], "a glance was too little"
+
+
+def test_what_was_too_much_for_a_glance_is_not_tried_again_soon(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("botbottle.sidecar.egress.grpc.settled", lambda found: False)
+    scanner = Counting()
+    talk = conversation(scanner)
     for _ in range(50):
         talk(framed(b"more"))
-    assert len(scanner.sizes) == 52 and len(scanner.glances) == 1, "so it is not tried again soon"
+    assert len(scanner.sizes) == 50 and len(scanner.glances) == 1
+    talk(framed(b"x" * AROUND))
+    talk(framed(b"more"))
+    assert len(scanner.sizes) == 52 and len(scanner.glances) == 2, "what it was is out of sight"
 
 
 def test_a_little_text_is_looked_at_once_under_the_bounds_of_a_glance() -> None:

@@ -67,6 +67,7 @@ class Conversation(Judging):
         """More of it; b"": it is over."""
         self._texts.allowance += TIMES * len(chunk)
         self._kept += chunk
+        self._dear -= len(chunk)
         self._came, self._cutting, self._last = chunk, True, not chunk
 
     def glance(self) -> bool:
@@ -74,7 +75,6 @@ class Conversation(Judging):
         if len(self._came) > LITTLE and self._whole():
             return False
         self._cut()
-        self._dear -= sum(window.end - window.start for window in self._texts.windows)
         little = sum(len(window.text) for window in self._texts.windows) < OFF_LOOP
         if self._texts.windows and (self._dear > 0 or not little):
             return False

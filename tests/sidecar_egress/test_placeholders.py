@@ -9,6 +9,7 @@ import pytest
 
 from botbottle.model.route import Auth
 from botbottle.providers.claude import API_KEY_PLACEHOLDER
+from botbottle.sidecar.egress.placeholders import Placeholders
 from tests.sidecar_egress.raw_client import exchange, get, reached
 from tests.sidecar_egress.rig import EXAMPLE, Rig, until
 from tests.sidecar_egress.ws_client import Socket
@@ -21,6 +22,16 @@ def _told(rig: Rig) -> list[dict[str, Any]]:
 def _post(body: str) -> bytes:
     head = f"POST /x HTTP/1.1\r\nHost: {EXAMPLE}\r\nContent-Length: {len(body)}\r\n"
     return f"{head}Connection: close\r\n\r\n{body}".encode()
+
+
+def test_one_is_found_wherever_it_lies_in_a_large_body() -> None:
+    finder = Placeholders({API_KEY_PLACEHOLDER: "AK", "another-placeholder-0123": "B"})
+    for at in (0, 65_500, 65_536, 131_060, 200_000):
+        body = bytearray(b"ordinary words. " * 13_000)
+        body[at:at] = API_KEY_PLACEHOLDER.encode()
+        assert finder.named(bytes(body)) == {"AK"}
+    assert finder.named(b"x" * 200_000 + API_KEY_PLACEHOLDER.encode()) == {"AK"}
+    assert finder.named(b"x" * 200_000 + API_KEY_PLACEHOLDER.encode()[:-1]) == frozenset()
 
 
 CODED = base64.b64encode(API_KEY_PLACEHOLDER.encode()).decode()

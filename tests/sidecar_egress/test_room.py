@@ -108,7 +108,8 @@ def test_bodies_that_never_end_are_refused_beyond_it_however_small(small: Inside
             tls.sendall(conn.data_to_send())
         until(lambda: small.sidecar.kept() < 2 * MIB + room.STEP, "what was refused to go")
     until(lambda: small.sidecar.kept() == 0, "all of it to go with its connection")
-    assert small.get() == 404
+    # After a count that took long, as on a busy machine, it is not counted again at once.
+    until(lambda: small.get() == 404, "room for another request")
 
 
 @pytest.mark.parametrize(("fits", "code"), [(True, ""), (False, "upstream")])

@@ -14,7 +14,20 @@ from botbottle.sidecar.egress.echoes import echo_forms
 from botbottle.sidecar.egress.scan import OFF_LOOP, Outgoing
 from botbottle.sidecar.egress.scrub import Scrubber
 
+_PIECE = 64 * 1024  # bytes
+
 type Told = Callable[[str], None]  # of the secret whose placeholder it is
+
+
+def _found(wanted: Scrubber, data: bytes) -> bool:
+    """Whether one is in ``data``. In pieces: what may hold one is searched again for each form."""
+    stream = wanted.stream()
+    for at in range(0, len(data), _PIECE):
+        stream.feed(data[at : at + _PIECE])
+        if stream.found:
+            return True
+    stream.finish()
+    return stream.found
 
 
 class Placeholders:
@@ -35,7 +48,7 @@ class Placeholders:
         """The secrets whose placeholders are in ``data``."""
         if not self._any.candidates(data):
             return frozenset()
-        return frozenset(name for name, each in self._of.items() if each.hits(data))
+        return frozenset(name for name, each in self._of.items() if _found(each, data))
 
     def watch(self, told: Told) -> Callable[[bytes], None]:
         """Looks into a body that is given in pieces; each secret is told once."""

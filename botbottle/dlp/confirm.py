@@ -24,6 +24,9 @@ _CREDENTIAL = re.compile(
     re.IGNORECASE,
 )
 _SHORT_WORD = 4  # letters
+_ESCAPES = b"nrtbf"
+_ESCAPED = re.compile(rb"\\+[nrt\"]")
+_ENDED = ("jwt", "slack.")  # begin the names of rules whose secrets no escape is within
 _BRIEF = 5  # bytes of a prefix that a megabyte of Base64 holds by chance
 _OWN_PROOF = ("key.", "jwt")  # begin the names of rules whose secrets prove what they are
 _NO_LITERAL = re.compile(r"\[[^\]]*\]\??|\\?\.")  # in a keyword: a class, a dot
@@ -58,10 +61,6 @@ class Hit:
     start: int
     end: int
     secret: bytes
-
-    def goes_on(self, other: Hit) -> bool:
-        """Whether it is another one's secret with something behind."""
-        return self.rule == other.rule and self.secret.startswith(other.secret)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +100,12 @@ def accept(target: Target, window: bytes, match: Any, low: int) -> Hit | None:
     start, end = match.span(secret_group(target.pattern))
     if start < 0 or start == end:
         return None
+    if window[start - 1 : start] == b"\\" and window[start] in _ESCAPES:
+        later = target.program().match(window, start + 1)  # the first letter is the escape's
+        if later:
+            return accept(target, window, later, low)
+    if target.name.startswith(_ENDED):
+        end = start + len(_ESCAPED.split(window[start:end], 1)[0])
     if target.left and not left_ok(window, start):
         return _behind_escape(target, window, start, low)
     if target.right and not right_ok(window, end):

@@ -137,21 +137,24 @@ class Message(Told):
                 self.add(hit.verdict, hit.rule, location, origin(hit.start, hit.end), hit.secret)
         for low, high in wrapped.windows(lines, len(view)):
             work = shared[Verdict.TOKEN] if shared else self._cut
-            self._scan_cut(bytes(view[low:high]), confirmed, location, origin(low, high), work)
+            known = [(hit.start - low, hit.end - low) for hit in confirmed]
+            for hit in self._scan_cut(bytes(view[low:high]), known, work):
+                self.add(
+                    hit.verdict, hit.rule, location + ">wrapped", origin(low, high), hit.secret
+                )
+            if work.refused:
+                self.bound(Verdict.TOKEN, "limit.events", location)
 
-    def _scan_cut(
-        self, lines: bytes, whole: list[Hit], location: str, place: Span, work: Work
-    ) -> None:
-        """Look for tokens that a line break cuts; ``whole``: those that are in one line."""
-        rules = self.scanner.rules
-        text = wrapped.unfolded(lines)
-        found, _ = rules.matcher.find(text, self.scanner.limits.candidates)
+    def _scan_cut(self, lines: bytes, known: list[Span], work: Work) -> Iterator[Hit]:
+        """Tokens that a line break cuts. What begins within one that is ``known`` as it stands is
+        that one, with the next line glued to it."""
+        rules, joined = self.scanner.rules, wrapped.Joined(lines)
+        found, _ = rules.matcher.find(joined.text, self.scanner.limits.candidates)
         part = dict(rules.ruleset.tiers(rules.ruleset.parted(found)[0])).get(Verdict.TOKEN, [])
-        for hit in rules.ruleset.confirm(memoryview(text), part, work):
-            if hit.secret not in lines and not any(map(hit.goes_on, whole)):
-                self.add(hit.verdict, hit.rule, location + ">wrapped", place, hit.secret)
-        if work.refused:
-            self.bound(Verdict.TOKEN, "limit.events", location)
+        for hit in rules.ruleset.confirm(memoryview(joined.text), part, work):
+            at = joined.place(hit.start)
+            if joined.cut(hit.start, hit.end) and not any(low <= at < end for low, end in known):
+                yield hit
 
     def _bounded(
         self, view: memoryview, hits: Sequence[tuple[int, int]], location: str,

@@ -17,11 +17,13 @@ from urllib.parse import quote_from_bytes
 
 import msgspec
 
+from botbottle.dlp.checks import mixed
 from botbottle.dlp.findings import Finding, Verdict
 from botbottle.dlp.scanner import Scanner
 from botbottle.dlp.settings import OUTBOUND
+from botbottle.dlp.wordlike import wordlike
 
-_LEAST = 8  # bytes of a value that is looked for in the rest of a message
+_LEAST = 12  # bytes of a value that is looked for in the rest of a message, if it is no word
 
 HeaderList = Sequence[tuple[bytes, bytes]]
 
@@ -151,7 +153,8 @@ def _values(
     cut: Sequence[Finding], url: bytes, headers: HeaderList, body: bytes
 ) -> dict[bytes, Finding]:
     """What was cut, longest first, in each form in which it may stand where no rule knows it:
-    beside no name, behind one that says nothing."""
+    beside no name, behind one that says nothing. A password that is a word is in other texts, too,
+    and in the names of their members."""
     lines = {f"header:{name.decode('latin-1').lower()}": name + b": " + v for name, v in headers}
     places = {**lines, "url": url, "body": body}
     found: dict[bytes, Finding] = {}
@@ -164,9 +167,14 @@ def _values(
             plain.replace(b"/", b"\\/"),
             quote_from_bytes(plain, "").encode(),
         ):
-            if len(form) >= _LEAST:
+            if len(plain) >= _LEAST and _random(plain):
                 found.setdefault(form, finding)
     return dict(sorted(found.items(), key=lambda item: -len(item[0])))
+
+
+def _random(value: bytes) -> bool:
+    hexadecimal = not value.translate(None, b"0123456789abcdefABCDEF")
+    return mixed(value) and (hexadecimal or not wordlike(value))
 
 
 def _elsewhere(message: Redacted, values: dict[bytes, Finding]) -> RedactResult:

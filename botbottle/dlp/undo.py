@@ -50,6 +50,8 @@ class Undo(Packed):
     ) -> None:  # fmt: skip
         super().__init__(message, view, location, depth, origin)
         self._further = further
+        layers = location.split(">")[1:]
+        self._decoded = any(layer not in escapes.NAMES for layer in layers)  # not only a copy
 
     def all(self, fired: dict[int, list[int]]) -> None:
         """Make and scan every view that a trigger asks for."""
@@ -144,7 +146,7 @@ class Undo(Packed):
         for start, end in runs.spans(self._view, message.scanner.runs, first, known):
             if len(lately) == few and start - lately[0] < few * dense.APART:
                 return start
-            if self._depth > 1 and not message.budget.single():
+            if self._decoded and not message.budget.single():
                 return start
             lately.append(start)
             run = bytes(self._view[start:end])
@@ -190,7 +192,7 @@ class Undo(Packed):
                 low, length = span(start, end)
                 return self._origin(low, low + length)
 
-            if self._depth > 1 and not self._message.budget.nest(len(data)):
+            if self._decoded and not self._message.budget.nest(len(data)):
                 self._message.bound(Verdict.SUPERVISE, "limit.runs", self._location)
                 return
             noise = not dense.readable(data)

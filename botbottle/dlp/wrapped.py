@@ -71,6 +71,21 @@ def windows(ends: Sequence[int], size: int) -> Iterator[Span]:
         yield begin, last
 
 
-def unfolded(lines: bytes) -> bytes:
-    """``lines`` as one."""
-    return _BREAK.sub(b"", lines)
+class Joined:
+    """Lines as one. ``text``: what they are without their breaks."""
+
+    def __init__(self, lines: bytes) -> None:
+        self._breaks = [match.span() for match in _BREAK.finditer(lines)]
+        self.text = _BREAK.sub(b"", lines)
+
+    def place(self, at: int) -> int:
+        """Where the byte ``at`` of the text is in the lines."""
+        for begin, end in self._breaks:
+            if at < begin:
+                break
+            at += end - begin
+        return at
+
+    def cut(self, start: int, end: int) -> bool:
+        """Whether a break is within these bytes of the text."""
+        return self.place(end - 1) - self.place(start) != end - 1 - start

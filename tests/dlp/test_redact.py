@@ -195,3 +195,18 @@ def test_long_tokens_are_cut_to_their_last_byte(scanner: Scanner, prefix: str, s
     sent = _run(scanner, _message(f"the token {prefix}{body} and more"))
     assert isinstance(sent, Redacted)
     assert body[-30:].encode() not in sent.body and b" and more" in sent.body
+
+
+@pytest.mark.parametrize("word", ["production", "anthropic", "tool_use_id", "content"])
+def test_a_password_that_is_a_word_is_cut_where_it_is_one_alone(
+    scanner: Scanner, word: str
+) -> None:
+    text = f"DB=postgres://app:{word}@db.internal/main and {word} in prose"
+    body = json.dumps({"model": f"claude-{word}", word: [{"content": text}]}).encode()
+    url = "https://api.anthropic.com/v1/messages"
+    found = scanner.scan_request(url, (), body, JSON)
+    sent = redact(scanner, found, url=url, headers=((b"x-env", word.encode()),), body=body)
+    assert isinstance(sent, Redacted)
+    said = json.loads(sent.body)
+    assert said["model"] == f"claude-{word}" and word in said
+    assert sent.url == url.encode() and sent.headers[0][1] == word.encode()

@@ -78,6 +78,15 @@ def test_a_whole_token_at_the_end_of_a_line_is_told_once() -> None:
     assert [f.rule for f in found] == ["github.token"]
 
 
+def test_an_armored_key_is_told_where_it_stands_alone() -> None:
+    for name in ("ssh", "keys", "jwt", "grafana"):
+        for text in families.FAMILIES.get(name, ()):
+            said = json.dumps({"content": f"before\n{text}\nline after"}).encode()
+            found = [f for f in SCANNER.scan(said) if f.verdict is Verdict.TOKEN]
+            inside = {f.location for f in found if f.location == "body"}
+            assert not inside or "body>wrapped" not in {f.location for f in found}, text
+
+
 def test_lines_that_end_in_names_make_no_token() -> None:
     text = "sk_live_\nkeys\nnpm_config_\nregistry\nghp_\n" + textwrap.fill("glpat- " * 500, 70)
     assert not [f for f in SCANNER.scan(text.encode()) if f.verdict is not Verdict.WARN]

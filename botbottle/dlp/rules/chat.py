@@ -12,6 +12,11 @@ _DISCORD = "Discord docs: bot tokens are base64(user id).timestamp.hmac"
 _HOOK = r"(?:\\*/)"
 
 
+def lettered(value: bytes) -> bool:
+    """Not the decimal number of a workflow, which stands in front of its secret."""
+    return not value.isdigit()
+
+
 def discord_shape(value: bytes) -> bool:
     """True when the first segment holds a decimal user id (mostly), as Discord's tokens do."""
     first = b64_lenient(value.split(b".", 1)[0])
@@ -31,7 +36,7 @@ RULES: tuple[Rule | Context, ...] = (
     token("slack.short", r"xox[abposr]-[A-Za-z0-9\-]{10,180}", "xoxa-", "xoxb-", "xoxp-", "xoxo-", "xoxs-", "xoxr-", source=_SLACK, entropy=3.0, check=mixed),
     token("slack.session", r"xox(?:c-(?:\d{8,16}-){2,3}[0-9a-f]{64}|d-[A-Za-z0-9%+/\\=_\-]{60,400})", "xoxc-", "xoxd-", source=_SLACK, entropy=3.0),
     token("slack.app", r"xapp-(?:\d-)?[A-Za-z0-9]{6,20}-[A-Za-z0-9/\-]{10,120}", "xapp-", source=_SLACK, entropy=3.0),
-    token("slack.webhook", r"hooks\.slack(?:-gov)?\.com" + _HOOK + r"(?:services|workflows|triggers|webhooks)" + _HOOK + r"[A-Za-z0-9]{6,14}" + _HOOK + r"(?:[A-Za-z0-9]{6,20}" + _HOOK + r"){1,2}([A-Za-z0-9]{16,40})", "hooks.slack", source="Slack docs, incoming webhooks: /services/T.../B.../<24>, workflows: a tail of 16"),
+    token("slack.webhook", r"hooks\.slack(?:-gov)?\.com" + _HOOK + r"(?:services|workflows|triggers|webhooks)" + _HOOK + r"[A-Za-z0-9]{6,14}" + _HOOK + r"(?:[A-Za-z0-9]{6,20}" + _HOOK + r"){1,2}([A-Za-z0-9]{16,40})", "hooks.slack", source="Slack docs, incoming webhooks: /services/T.../B.../<24>, workflows: a tail of 16", check=lettered),
     token("discord.token", r"[MNO][DTjz][AEIMQUYcgk][wxyz0-5][A-Za-z0-9_\-]{18,24}\.[A-Za-z0-9_\-]{6,7}\.[A-Za-z0-9_\-]{27,40}", ".", anchor=r"[MNO][DTjz][AEIMQUYcgk][wxyz0-5](?:[MNO][A-Za-z0-9]{3}){4}[A-Za-z0-9]{2}[A-Za-z0-9_\-]{0,6}\.", source=_DISCORD, entropy=3.6, right=True, check=discord_shape),
     token("discord.mfa", r"mfa\.[\w\-]{80,90}", "mfa.", source="Discord docs: tokens of accounts with two factors start mfa.", entropy=4.0, left=True),
     token("discord.webhook", r"discord(?:app)?\.com" + _HOOK + r"api" + _HOOK + r"(?:v\d{1,2}" + _HOOK + r")?webhooks" + _HOOK + r"\d{17,20}" + _HOOK + r"([A-Za-z0-9_\-]{60,72})", "webhooks", source="Discord docs, webhooks: /webhooks/<id>/<68>"),

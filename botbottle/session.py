@@ -22,7 +22,7 @@ from botbottle.engine.api import EngineRead
 from botbottle.errors import ManifestError, Refused
 from botbottle.hosted import read_ca, sidecar_user
 from botbottle.load.env import EnvValues
-from botbottle.load.trees import lacking
+from botbottle.load.trees import contents, lacking
 from botbottle.manifests import Manifests
 from botbottle.model import labels
 from botbottle.model.bottle import BottleSpec, Declared
@@ -116,6 +116,7 @@ class Session(LedgerReads):
             workspaces=copied_workspaces(applied),
             upstream_ca=read_ca(declared.settings.egress_ca),
             skills_dir=str(skills),
+            skills=contents(skills, declared),
             no_trees=lacking(skills, declared),
             project_root=declared.project.root,
             only=tuple(only),

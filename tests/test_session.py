@@ -15,7 +15,7 @@ from botbottle.errors import LedgerError, LedgerOutdated, exit_code_for
 from botbottle.ledger import migrations, open_ledger
 from botbottle.ledger.schema import STEPS
 from botbottle.ledger.sqlite import SqliteDb
-from botbottle.load.trees import lacking
+from botbottle.load.trees import contents, lacking
 from botbottle.model import canonical
 from botbottle.model.bottle import Declared, EnvVar, Project, Settings
 from botbottle.model.route import Dlp, Route
@@ -211,3 +211,23 @@ def test_what_was_copied_is_known_from_an_older_generation_too() -> None:
     assert copied_workspaces(old) == {"web": "src"}
     assert copied_workspaces({**old, "uses": {}, "workspaces": {"db": "lib"}}) == {"db": "lib"}
     assert copied_workspaces({**old, "uses": {}}) == {}
+
+
+def test_what_is_in_a_declared_skill_is_part_of_the_facts(tmp_path: Path) -> None:
+    (skill := tmp_path / "review").mkdir()
+    (tmp_path / "linked").symlink_to(skill)
+    want = declared(bottle(skills=("review", "linked")))
+    (skill / "SKILL.md").write_text("be kind")
+    (skill / "pipe").symlink_to("/nonexistent")
+    first = contents(tmp_path, want)
+    assert first["review"] == first["linked"] and contents(tmp_path, want) == first
+    for edit in (
+        lambda: (skill / "SKILL.md").write_text("be evil"),
+        lambda: (skill / "SKILL.md").chmod(0o755),
+        lambda: (skill / "more").mkdir(),
+        lambda: (skill / "SKILL.md").rename(skill / "OTHER.md"),
+    ):
+        before = contents(tmp_path, want)
+        edit()
+        assert contents(tmp_path, want) != before
+    assert set(contents(tmp_path, declared())) == set()

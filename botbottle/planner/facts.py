@@ -36,7 +36,8 @@ class Facts(Struct, frozen=True):
     of a host variable to the fingerprint of its value (absent: the variable is not set); for an
     operator's own login that cannot be used ``lacking`` says why. ``accounts`` maps a login to the
     account it belongs to. ``env`` maps a bottle to (variable, fingerprint) of its asked and copied
-    values. ``upstream_ca`` is PEM text. ``skills_dir`` is the host directory of skills,
+    values. ``upstream_ca`` is PEM text. ``skills_dir`` is the host directory of skills, ``skills``
+    maps each that is named to a digest of what is in it,
     ``project_root`` that of the project, which a workspace lies in; ``no_trees`` maps directories
     to copy from that cannot be read to why. ``only`` restricts to bottles by name.
     ``destroy`` plans to nothing at all, including the shared ledger service when no other project
@@ -71,6 +72,7 @@ class Facts(Struct, frozen=True):
     policies: Mapping[str, Policy] = field(default_factory=dict)
     upstream_ca: str = ""
     skills_dir: str = ""
+    skills: Mapping[str, str] = field(default_factory=dict)
     project_root: str = ""
     no_trees: Mapping[str, str] = field(default_factory=dict)
     only: tuple[str, ...] = ()

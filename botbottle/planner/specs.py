@@ -96,7 +96,8 @@ def agent_spec(
     forward = spec.forward_host_credentials
     fixed = _fixed_env(spec.template, spec.auth_token, spec.provider_settings, forward)
     literal = {e.name: e.value for e in spec.env if e.kind == "literal"}
-    marks = {"BB_BOTTLE": spec.name, "BB_FILES": _print_of(copied)}
+    skills = tuple(facts.skills.get(name, "") for name in spec.skills)
+    marks = {"BB_BOTTLE": spec.name, "BB_FILES": _print_of(copied, skills)}
     if spec.workspace:
         marks[FOLDER] = spec.workspace
     image = facts.images[image_recipe(spec)]
@@ -137,8 +138,13 @@ def agent_spec(
 
 
 @lru_cache(maxsize=256)  # what bottles without a prompt copy is the same for all
-def _print_of(copied: tuple[tuple[tuple[str, str], ...], tuple[tuple[str, str], ...]]) -> str:
-    return canonical.digest(copied)
+def _print_of(
+    copied: tuple[tuple[tuple[str, str], ...], tuple[tuple[str, str], ...]],
+    skills: tuple[str, ...],
+) -> str:
+    """``skills``: what is in them. Of a workspace it is the folder alone: the copy is the agent's
+    to work on, so what becomes of the original is no edit of the bottle."""
+    return canonical.digest((*copied, skills) if skills else copied)
 
 
 @lru_cache(maxsize=256)

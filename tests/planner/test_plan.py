@@ -78,6 +78,18 @@ def test_a_changed_prompt_replaces_the_agent_and_keeps_its_volumes(running: Worl
     assert [f.path for f in change.fields] == ["files (prompt, skills)"]
 
 
+def test_an_edited_skill_is_another_plan_with_another_digest() -> None:
+    want, world = declared(bottle(skills=("review",))), World()
+    before = replace(FACTS, skills={"review": "a1"})
+    world.converge(want, before)
+    assert world.plan(want, before).empty
+    made = world.plan(want, replace(FACTS, skills={"review": "b2"}))
+    (change,) = (c for c in made.changes if c.action is Action.REPLACE)
+    assert [f.path for f in change.fields] == ["files (prompt, skills)"]
+    other = world.plan(want, replace(FACTS, skills={"review": "c3"}))
+    assert made.digest != other.digest, "what was reviewed is what is applied"
+
+
 def test_replacing_an_agent_tightens_before_and_widens_after_the_old_copy(running: World) -> None:
     running.converge(declared(bottle(routes=(Route("old.example"),))))
     made = running.plan(declared(bottle(routes=(Route("new.example"),), prompt="x")))

@@ -75,7 +75,7 @@ MUTANTS = (
     Mutant("a stop waits for what else is edited", "policy.py", 'if want.mode != "running" or not draft.ops_of(name):', "if not draft.ops_of(name):"),
     Mutant("a project takes another home bottle unasked", "policy.py", "known == now or", "known or"),
     Mutant("a cut-off agent is made with another bottle unasked", "policy.py", 'if want.standing.free or not draft.mine(name, "agent"):', "if want.standing.free:"),
-    Mutant("a host leaves the meter unasked", "policy.py", "if host in routed and counted.get(host) != key:", "if False:"),
+    Mutant("a host leaves the meter unasked", "policy.py", "if key and provider_of(host, counted) != key and _routed(host, now):", "if False:"),
     Mutant("an exact path reads like a prefix", "reach.py", 'json.dumps(value) if "*" in value else _quoted(value)', "value"),
     Mutant("another bottle's container holds a network for ever", "network.py", "after=(*after, *cuts),", "after=after,"),
     Mutant("a deleted volume needs no approval", "analyze.py", 'isinstance(op, RemoveVolume) and op.reason != "killed"', "False"),

@@ -137,23 +137,25 @@ class Message(Told):
                 self.add(hit.verdict, hit.rule, location, origin(hit.start, hit.end), hit.secret)
         for low, high in wrapped.windows(lines, len(view)):
             work = shared[Verdict.TOKEN] if shared else self._cut
-            known = [(hit.start - low, hit.end - low) for hit in confirmed]
-            for hit in self._scan_cut(bytes(view[low:high]), known, work):
+            for hit in self._scan_cut(bytes(view[low:high]), low, confirmed, work):
                 self.add(
                     hit.verdict, hit.rule, location + ">wrapped", origin(low, high), hit.secret
                 )
             if work.refused:
                 self.bound(Verdict.TOKEN, "limit.events", location)
 
-    def _scan_cut(self, lines: bytes, known: list[Span], work: Work) -> Iterator[Hit]:
-        """Tokens that a line break cuts. What begins within one that is ``known`` as it stands is
-        that one, with the next line glued to it."""
+    def _scan_cut(self, lines: bytes, low: int, known: Sequence[Hit], work: Work) -> Iterator[Hit]:
+        """Tokens that a line break cuts; ``lines`` begin at ``low``. What begins within one that is
+        ``known`` as it stands is that one, with the next line glued to it. What a known token
+        begins within is the line in front of it, glued to that one."""
         rules, joined = self.scanner.rules, wrapped.Joined(lines)
         found, _ = rules.matcher.find(joined.text, self.scanner.limits.candidates)
         part = dict(rules.ruleset.tiers(rules.ruleset.parted(found)[0])).get(Verdict.TOKEN, [])
         for hit in rules.ruleset.confirm(memoryview(joined.text), part, work):
-            at = joined.place(hit.start)
-            if joined.cut(hit.start, hit.end) and not any(low <= at < end for low, end in known):
+            at, stop = low + joined.place(hit.start), low + joined.place(hit.end - 1)
+            if joined.cut(hit.start, hit.end) and not any(
+                k.start <= at < k.end or (at < k.start <= stop and _is_token(k)) for k in known
+            ):
                 yield hit
 
     def _bounded(
@@ -247,6 +249,10 @@ class Message(Told):
             rule = f"known_secret/{hit.codec}/{hit.name}"
             text = self.scanner.index.text(hit.segment)
             self.add(hit.verdict, rule, location, origin(hit.start, hit.end), text)
+
+
+def _is_token(hit: Hit) -> bool:
+    return strength(hit.verdict) <= strength(Verdict.TOKEN)
 
 
 def _distinct(hits: Iterable[Hit]) -> list[Hit]:

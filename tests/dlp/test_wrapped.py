@@ -111,3 +111,11 @@ def test_every_family_with_a_prefix_is_put_together(prefix: str) -> None:
 def _samples(prefix: str) -> list[str]:
     made = (text for texts in families.FAMILIES.values() for text in texts)
     return [text for text in made if text.startswith(prefix)][:3]
+
+
+def test_a_line_in_front_of_a_token_is_no_beginning_of_another() -> None:
+    token = "xoxb-0123456789-0123456789-Ab3dEf5hIj7lMn9pQr1tUv3x"
+    found = SCANNER.scan(f"xoxb-egfgahgfbhdd-fhehehhe\n{token}\n".encode())
+    assert [f.location for f in found if f.verdict is Verdict.TOKEN] == ["body"]
+    cut = SCANNER.scan(f"xoxb-egfgahgfbhdd-fhehehhe\n{token[:12]}\n{token[12:]}\n".encode())
+    assert [f.location for f in cut if f.verdict is Verdict.TOKEN] == ["body>wrapped"]

@@ -37,7 +37,9 @@ OTHERS = """
     ChatGPT-Account-Id OpenAI-Organization Originator Session_id X-Request-Id X-Codex-Turn-State
     X-Stainless-Lang X-Goog-Api-Client X-Amz-Target X-Amz-Date X-Author X-Tokens-Left
     If-None-Match X-Max-Tokens Npm-Auth-Type Author Key Public-Key-Pins X-GitHub-Api-Version
-    Content-Location
+    Content-Location X-Atlassian-Token Lock-Token RequestVerificationToken requesttoken
+    X-Anti-Forgery-Token X-MS-Session-Token X-Amzn-Client-Token X-Idempotency-Token
+    X-Pagination-Token X-Resume-Token X-Upload-Token
 """
 
 

@@ -38,8 +38,13 @@ _FORMS = re.compile(
     rb"authorization|(?:^|-)(?:(?:[a-z0-9]*(?:token|secret|password|credentials?|passwd))|auth"
     rb"|(?:%b)-?key|apikey)$" % _KEYS
 )
-# What ends like one and is none: what sites give to forms, and where a list goes on.
-_HARMLESS = re.compile(rb"(?:^|-)(?:csrf|xsrf|csrf-middleware|continuation|next|page|sync)-?token$")
+# What ends like one and is none: what sites give to forms, where a list, an upload or a look goes
+# on, what makes a repeated request harmless, locks (RFC 4918 section 10.5).
+_HARMLESS = re.compile(
+    rb"(?:^|-)(?:csrf|xsrf|csrf-middleware|continuation|next|page|pagination|cursor|sync|delta"
+    rb"|change|bookmark|resume|upload|idempotency|amzn-client|ms-session|lock|lease|fencing"
+    rb"|atlassian|request|(?:request-?)?verification|(?:anti-?)?forgery)-?token$"
+)
 _LONGEST = 64  # bytes of a name about which it is remembered what it is
 # Query parameters that carry a credential wherever they are read at all.
 _STRIPPED_QUERY = frozenset(

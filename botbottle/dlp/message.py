@@ -153,8 +153,12 @@ class Message(Told):
         part = dict(rules.ruleset.tiers(rules.ruleset.parted(found)[0])).get(Verdict.TOKEN, [])
         for hit in rules.ruleset.confirm(memoryview(joined.text), part, work):
             at, stop = low + joined.place(hit.start), low + joined.place(hit.end - 1)
-            if joined.cut(hit.start, hit.end) and not any(
-                k.start <= at < k.end or (at < k.start <= stop and _is_token(k)) for k in known
+            if (
+                joined.cut(hit.start, hit.end)
+                and wrapped.whole(hit.rule, hit.secret)
+                and not any(
+                    k.start <= at < k.end or (at < k.start <= stop and _is_token(k)) for k in known
+                )
             ):
                 yield hit
 

@@ -16,6 +16,7 @@ from botbottle.dlp.findings import Verdict
 
 _BEFORE, _AFTER = 200, 500  # bytes around the end of a line that are joined
 _AT_ONCE = 64 * 1024  # bytes that are joined
+_JWT = ("jwt", "jwt.loose")
 MOST = 2048  # lines of a surface that may count besides the candidates of rules
 type Span = tuple[int, int]
 
@@ -69,6 +70,12 @@ def windows(ends: Sequence[int], size: int) -> Iterator[Span]:
         begin, last = (low if begin < 0 else begin), high
     if begin >= 0:
         yield begin, last
+
+
+def whole(rule: str, secret: bytes) -> bool:
+    """Whether lines make all of it: documents show a JWT in parts, cut short or without a
+    signature."""
+    return rule not in _JWT or (secret.count(b".") > 1 and len(secret.rpartition(b".")[2]) >= 20)
 
 
 class Joined:

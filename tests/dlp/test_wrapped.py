@@ -119,3 +119,18 @@ def test_a_line_in_front_of_a_token_is_no_beginning_of_another() -> None:
     assert [f.location for f in found if f.verdict is Verdict.TOKEN] == ["body"]
     cut = SCANNER.scan(f"xoxb-egfgahgfbhdd-fhehehhe\n{token[:12]}\n{token[12:]}\n".encode())
     assert [f.location for f in cut if f.verdict is Verdict.TOKEN] == ["body>wrapped"]
+
+
+def test_a_jwt_that_a_document_shows_in_parts_is_none() -> None:
+    header, payload = "eyJhbGciOiJFUzI1NiJ9", "eyJpc3MiOiJodHRwczovL2lkcC5leGFtcGxlIn0"
+    for text in (
+        f"&assertion={header}.\n   eyJpc3Mi[...omitted for brevity...].",
+        f"{header}\n     .\n     {payload}\n     .\n",
+        "eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9\n     .\n"
+        "     eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFt\n"
+        "     cGxlLmNvbS9pc19yb290Ijp0cnVlfQ\n     .\n"
+        "     dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk\n",
+    ):
+        assert not tokens(text), text
+    signature = families.some(families.URL, 86)
+    assert "jwt" in tokens(f"{header}.{payload}.{signature[:30]}\n{signature[30:]}\n")

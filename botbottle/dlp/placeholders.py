@@ -21,8 +21,8 @@ _FILLERS = re.compile(b"|".join(map(re.escape, _WORDS)))
 # token is none.
 _AMAZON = re.compile(rb"A[A-Z0-9]{11,13}EXAMPLE|[A-Za-z0-9+/]{30}EXAMPLEKEY")
 
-# Values printed in RFC 6749, RFC 6750, RFC 7519 and RFC 7617; the tokens with which jwt.io begins
-# and the keys of Stripe's API reference.
+# Values printed in RFC 6749, RFC 6750, RFC 7519 and RFC 7617; the tokens with which jwt.io begins,
+# the keys of Stripe's API reference, of the Key URI format, of kubeadm's manual and of MetaMask.
 _PUBLISHED = frozenset(
     b"2YotnFZFEjr1zCsicMWpAA tGzv3JOkF0XG5Qx2TlKWIA SplxlOBeZQQYbYS6WxSbIA mF_9.B5f-4.1JqM "
     b"czZCaGRSa3F0MzpnWDFmQmF0M2JW QWxhZGRpbjpvcGVuIHNlc2FtZQ== dGVzdDoxMjPCow== "
@@ -35,7 +35,9 @@ _PUBLISHED = frozenset(
     b"0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ.dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk "
     b"sk_test_"
     b"4eC39HqLyjWDarjtT1zdp7dc sk_test_"
-    b"BQokikJOvBiI2HlWgH4olfQ2".split()
+    b"BQokikJOvBiI2HlWgH4olfQ2 "
+    b"JBSWY3DPEHPK3PXP HXDMVJECJJWSRB3HWIZR4IFUGFTMXBOZ abcdef.0123456789abcdef "
+    b"abcdef.1234567890abcdef 9aa3d95b3bc440fa88ea12eaa4456161".split()
 )
 
 

@@ -92,3 +92,16 @@ def test_pairs_that_name_no_secret_are_left_alone(form: str, make: Callable[...,
     scanner = make()
     for name in ("etag", "key", "commit", "request_id", "author"):
         assert not scanner.scan(written(FORMS[form], name, some(HEX, 40)).encode()), name
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Pin actions/create-github-app-token to {sha} (v1.11.0)",
+        "<tr><td>create-github-app-token</td><td><code>{sha}</code></td></tr>",
+        "bump google-github-actions/setup-auth - `{sha}`",
+    ],
+)
+def test_the_commit_of_a_package_is_its_version(text: str, make: Callable[..., Scanner]) -> None:
+    assert not acted_on(make(), text.format(sha=some(HEX, 40)))
+    assert acted_on(make(), f"Set `API_TOKEN` to `{some(HEX, 38)}a7`")

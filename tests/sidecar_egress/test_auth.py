@@ -71,6 +71,12 @@ def test_a_key_in_the_query_is_one_to_google(name: str) -> None:
     assert auth.strip((), query, "notgoogleapis.com").query == ("a=1" if general else query)
 
 
+def test_what_opens_one_file_of_firebase_stays() -> None:
+    query = "alt=media&token=3f1c&key=mine"
+    found = auth.strip((), query, "firebasestorage.googleapis.com").query
+    assert found == "alt=media&token=3f1c"
+
+
 def test_credentials_in_the_query_are_stripped_and_the_rest_is_untouched() -> None:
     assert auth.strip((), "a=1&access_token=mine&b=%20&API_KEY=mine").query == "a=1&b=%20"
     assert auth.strip((), "a=1&&b").query == "a=1&&b"

@@ -6,10 +6,16 @@ from __future__ import annotations
 from botbottle.dlp.checks import mixed, mixed_case
 from botbottle.dlp.findings import Verdict
 from botbottle.dlp.rules.model import Context, Rule, token
+from botbottle.dlp.wordlike import wordlike
 
 _UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 _B58 = r"[1-9A-HJ-NP-Za-km-z]"
 _PHRASE = r"(?i:(?:seed|recovery|mnemonic|secret)[ _\-]?(?:phrase|words)|mnemonic)\\*[\"']?\s{0,2}[:=]\s{0,2}\\*[\"']?"
+
+
+def opaque(value: bytes) -> bool:
+    """Random letters of both cases and digits, not the name of something."""
+    return mixed_case(value) and not wordlike(value.partition(b"-")[2])
 
 
 def words(value: bytes) -> bool:
@@ -30,7 +36,7 @@ RULES: tuple[Rule | Context, ...] = (
     token("sourcegraph.cody", r"slk_[0-9a-f]{64}", "slk_", source="Sourcegraph docs: slk_ + 64 hex", entropy=2.8, left=True),
     token("coderabbit.key", r"cr-[0-9a-f]{58}", "cr-", source="CodeRabbit docs: cr- + 58 hex", entropy=2.8, left=True, right=True),
     token("live.token", r"live_(?:\d{6,12}_[A-Za-z0-9]{30}|[A-Za-z0-9_\-]{40})", "live_", source="Twitch docs: stream keys live_<id>_<30>; GoCardless docs: live_ + 40", entropy=3.4, left=True, right=True, check=mixed_case),
-    token("razorpay.key", r"rzp_(?:live|test)_[A-Za-z0-9]{14,24}", "rzp_", source="Razorpay docs: rzp_live_ and rzp_test_ key ids", entropy=2.8, left=True),
+    token("razorpay.key", r"rzp_(?:live|test)_[A-Za-z0-9]{14,24}", "rzp_", source="Razorpay docs: rzp_live_ and rzp_test_ key ids, which pages show", entropy=2.8, left=True, verdict=Verdict.WARN),
     token("branch.key", r"key_live_[A-Za-z0-9]{32}", "key_live_", source="Branch docs: key_live_ + 32", entropy=3.2, check=mixed),
     token("coinbase.cdp", r"organizations/" + _UUID + r"/apiKeys/" + _UUID, "/apikeys/", source="Coinbase Developer Platform docs: names of API keys", verdict=Verdict.SUPERVISE),
     token("akamai.edgegrid", r"akab-[a-z0-9]{16}-[a-z0-9]{16}", "akab-", source="Akamai EdgeGrid docs: akab-<16>-<16>", entropy=3.0, check=mixed),
@@ -50,7 +56,7 @@ RULES: tuple[Rule | Context, ...] = (
     token("xata.key", r"xau_[A-Za-z0-9]{32,44}", "xau_", source="Xata docs: xau_ keys", entropy=3.4, left=True, right=True, check=mixed_case),
     token("inngest.key", r"signkey-(?:prod|test|branch)-[0-9a-f]{32,64}", "signkey-", source="Inngest docs: signing keys", entropy=2.8),
     token("trigger.key", r"tr_(?:prod|dev|stg|preview)_[A-Za-z0-9]{18,24}", "tr_prod_", "tr_dev_", "tr_stg_", "tr_preview_", source="Trigger.dev docs: tr_<environment>_ keys", entropy=3.2, left=True, check=mixed_case),
-    token("statsig.secret", r"secret-[A-Za-z0-9]{40,50}", "secret-", source="Statsig docs: server secret keys", entropy=3.8, left=True, right=True, check=mixed_case),
+    token("statsig.secret", r"secret-[A-Za-z0-9]{40,50}", "secret-", source="Statsig docs: server secret keys", entropy=3.8, left=True, right=True, check=opaque),
     token("axiom.token", r"xa[ap]t-" + _UUID, "xaat-", "xapt-", source="Axiom docs: xaat-<uuid>, xapt-<uuid>"),
     token("splunk.hec", r"(?i:splunk)\s{1,2}(" + _UUID + ")", "splunk", source="Splunk docs, HTTP Event Collector: Authorization: Splunk <uuid>"),
     token("salesforce.refresh", r"5Aep861[\w.=\-]{60,200}", "5aep861", source="Salesforce docs: refresh tokens begin 5Aep861", left=True),

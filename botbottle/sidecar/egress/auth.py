@@ -63,6 +63,7 @@ _STRIPPED_QUERY = frozenset(
 )
 # And of Google's APIs: a key for whose account work is done, and headers in the query.
 _GOOGLE = ("googleapis.com", _STRIPPED_QUERY | {"key", "token", "$httpheaders", "$httpheader"})
+_FILES = "firebasestorage.googleapis.com"  # ``token`` opens one file there, as a signature does
 _PAIRS = re.compile(r"(^|[&;])([^&;]*)")  # what is before a parameter, and the parameter
 _ODD = "-.+ \t\r\n\0"
 _FOLDS = str.maketrans(_ODD, "_" * len(_ODD))
@@ -86,6 +87,7 @@ def strip(headers: Fields, query: str, host: str = "") -> Signed:
     if query:
         domain, names = _GOOGLE
         google = host == domain or host.endswith(f".{domain}")
+        names = names - {"token"} if host == _FILES else names
         query = _without(query, names if google else _STRIPPED_QUERY)
     return Signed(tuple(f for f in kept if f is not None), query)
 

@@ -22,12 +22,15 @@ _DUMB = re.compile(
     r"|[0-9a-f]{2}/(?:[0-9a-f]{38}|[0-9a-f]{62})|pack/pack-[0-9a-f]{40,64}\.(?:pack|idx)))$"
 )
 # What is written into a repository, which is only files to a dumb server. GitHub's API has refs
-# under ``/git/refs/``: those it takes by PATCH and DELETE, and a route allows them by their path.
+# under ``/git/refs/``, Bitbucket's under ``/2.0/repositories/``: those are taken by PATCH and
+# DELETE, and a route allows them by their path.
 _INSIDE = re.compile(
     r"\.git/(?:refs|objects|hooks|info|logs|modules|worktrees)(?:/|$)"
     r"|\.git/(?:[a-z]*_?head|packed-refs|config|config\.worktree|shallow|index|description)$"
-    r"|/objects/(?:pack|info)/[^/]+$|/info/refs$|/packed-refs$|/gitlab-lfs(?:/|$)"
-    r"|(?:(?P<api>/git)|)/refs/(?:heads|tags|remotes|notes)/."
+    r"|/objects/pack/[^/]+\.(?:pack|idx|rev|bitmap|keep|mtimes)$"
+    r"|/objects/info/(?:packs|alternates|http-alternates|commit-graph)$"
+    r"|/info/refs$|/packed-refs$|/gitlab-lfs(?:/|$)"
+    r"|(?:(?P<api>/git|/2\.0/repositories/[^/]+/[^/]+)|)/refs/(?:heads|tags|remotes|notes)/."
 )
 _API = frozenset({"PATCH", "DELETE"})
 RECEIVE, UPLOAD = "git-receive-pack", "git-upload-pack"

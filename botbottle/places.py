@@ -63,9 +63,19 @@ def _there(paths: HomePaths, project: str, root: str) -> bool:
 
 
 def before(paths: HomePaths) -> str:
-    """The path that this home was last applied under, if it was another one."""
+    """The path that this home was last applied under, if it was another one. A copy of a home that
+    is still there was applied nowhere."""
     found = _read(Path(paths.place))
-    return "" if found == paths.home else found
+    if found == paths.home or (found and _another(Path(HomePaths(found).place), Path(paths.place))):
+        return ""
+    return found
+
+
+def _another(original: Path, here: Path) -> bool:
+    try:
+        return not original.samefile(here)
+    except OSError:
+        return False
 
 
 def known(paths: HomePaths) -> tuple[str, ...]:

@@ -3,6 +3,7 @@ takes no files loses nothing but that."""
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -95,3 +96,15 @@ def test_projects_are_known_by_the_locks_that_they_took(home: HomePaths) -> None
         Path(home.lock(name)).touch()
     assert known(home) == ("home", "repo-0a")
     assert known(HomePaths("/nonexistent")) == ()
+
+
+def test_a_copy_of_a_home_that_is_still_there_was_not_moved(
+    home: HomePaths, tmp_path: Path
+) -> None:
+    note(home, HOME)
+    copy = shutil.copytree(home.home, tmp_path / "copy")
+    assert before(HomePaths(str(copy))) == ""
+    (tmp_path / "link").symlink_to(home.home)
+    assert before(HomePaths(str(tmp_path / "link"))) == home.home, "the same under another name"
+    shutil.rmtree(home.home)
+    assert before(HomePaths(str(copy))) == home.home

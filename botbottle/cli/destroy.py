@@ -15,6 +15,7 @@ from botbottle.cli.enforce import Project
 from botbottle.cli.run import Pace, Run
 from botbottle.cli.unrecorded import read_or_without
 from botbottle.engine.docker import connect
+from botbottle.errors import LedgerCorrupt, LedgerTooNew
 from botbottle.ui.visible import visible
 
 if TYPE_CHECKING:
@@ -40,7 +41,9 @@ def register(app: typer.Typer) -> None:
         context: Context = ctx.obj
         session = open_session(context, project=project)
         declared = load_declared(context, session)
-        if refusal := read_or_without(session, declared):
+        # One that is only out of reach is worth another try: what it does not hear of is not known.
+        session.upgrades = True
+        if refusal := read_or_without(session, declared, (LedgerCorrupt, LedgerTooNew)):
             told = f"{refusal}; what is there is removed without the ledger, and not recorded"
             context.err.write(visible(f"bb destroy: {told}") + "\n")
         run = Run(context, session, declared, "destroy", destroy=True)

@@ -43,11 +43,16 @@ def stop_anyway(run: Run, policy: Policy, refusal: LedgerError) -> None:
     run.say(f"{where}: {how}; {ending}. Until then bb apply, or a watch, would start it again")
 
 
-def read_or_without(session: LedgerReads, declared: Declared) -> LedgerError | None:
-    """Why the ledger cannot be read, if so: then this session goes on without it."""
+def read_or_without(
+    session: LedgerReads,
+    declared: Declared,
+    unless: tuple[type[LedgerError], ...] = (LedgerError,),
+) -> LedgerError | None:
+    """Why the ledger cannot be read, if so: then this session goes on without it. Raises
+    LedgerError for other reasons than ``unless``."""
     try:
         session.view(declared)
-    except LedgerError as refusal:
+    except unless as refusal:
         session.without_ledger(refusal)
     return session.refusal
 

@@ -4,8 +4,9 @@ Whoever can write a bottle, an agent of home or the settings decides where a cre
 whoever can write the ledger or the sockets decides what is counted. As ssh does with its keys, a
 home that everybody can write to, or that belongs to somebody else, is refused. Members of a shared
 group were let in by somebody: that is a warning, as is a project's folder, whose agents are asked
-about (BB304). A group that is the owner's own (umask 002) or root's is nobody else. Access lists
-(ACLs) are not looked at.
+about (BB304), and a folder above the home that belongs to a third user, as the host's root is one
+inside a user namespace. A group that is the owner's own (umask 002) or root's is nobody else.
+Access lists (ACLs) are not looked at.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from botbottle.load.layers import SETTINGS, Layers
 from botbottle.model.diagnostic import Diagnostic, Origin, Severity
@@ -39,10 +41,11 @@ class Exposed(Struct, frozen=True, kw_only=True):
     why: Why
     home: bool
     group: int = 0
+    above: bool = False
 
     @property
     def refused(self) -> bool:
-        return self.home and self.why != "group"
+        return self.home and self.why != "group" and not (self.above and self.why == "owner")
 
 
 def exposed(found: Layers, files: Iterable[tuple[str, str]] = ()) -> tuple[Exposed, ...]:
@@ -65,7 +68,7 @@ def _above(home: Path) -> Iterator[Exposed | None]:
     for folder in home.parents:
         found = _look(str(folder))
         if found is not None and not (found.why != "owner" and _sticky(folder)):
-            yield found
+            yield replace(found, above=True)
 
 
 def _sticky(folder: Path) -> bool:
@@ -81,7 +84,9 @@ def _look(path: str, name: str = "", *, home: bool = True) -> Exposed | None:
     if found.st_mode & stat.S_IWOTH:
         return Exposed(path=path, why="everybody", home=home)
     if me != 0 and found.st_uid not in (0, me) and name not in _SERVICES:
-        return Exposed(path=path, why="owner", home=home)
+        shared = found.st_mode & stat.S_IWGRP and found.st_gid in (os.getgid(), *os.getgroups())
+        why: Why = "group" if shared else "owner"  # somebody made it for this group to work in
+        return Exposed(path=path, why=why, home=home, group=found.st_gid)
     if found.st_mode & stat.S_IWGRP and not _own(found.st_uid, found.st_gid):
         return Exposed(path=path, why="group", home=home, group=found.st_gid)
     return None

@@ -11,7 +11,7 @@ import pytest
 from msgspec.structs import replace
 
 from botbottle.cli.run import Run
-from botbottle.cli.unrecorded import stop_anyway, supposed
+from botbottle.cli.unrecorded import read_or_without, stop_anyway, supposed
 from botbottle.errors import EngineUnreachable, LedgerCorrupt, LedgerUnavailable
 from botbottle.executor import Result
 from botbottle.executor.api import NotStarted
@@ -139,3 +139,15 @@ def test_what_stands_for_an_unusable_ledger_takes_nothing() -> None:
     for use in (lambda ledger: ledger.hold("a", "kill"), lambda ledger: ledger.intent("r", "p")):
         with pytest.raises(LedgerCorrupt):
             use(Unusable(damaged))
+
+
+def test_a_ledger_that_is_only_out_of_reach_is_no_reason_to_destroy_without_it(
+    order: Run,
+) -> None:
+    def view(_: object) -> LedgerView:
+        raise FULL
+
+    order.session.view = view  # type: ignore[method-assign,assignment]
+    with pytest.raises(LedgerUnavailable):
+        read_or_without(order.session, WANT, (LedgerCorrupt,))
+    assert order.session.refusal is None

@@ -181,3 +181,40 @@ def test_what_was_kept_before_does_not_hide_it(home: Path, part: str) -> None:
     after = inputs(home, home)
     assert before is not None and after is not None
     assert after.key != before.key and after.refused and not before.refused
+
+
+def test_a_third_user_above_the_home_is_a_warning(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As inside a user namespace, where the host's root is nobody."""
+    real = os.stat
+
+    def stat(path: object, **options: object) -> object:
+        mode = real(path, **options).st_mode  # type: ignore[call-overload]
+        owner = 65534 if str(path) == "/" else 1000
+        return SimpleNamespace(st_mode=mode & ~0o022, st_uid=owner, st_gid=owner)
+
+    monkeypatch.setattr(module.os, "getuid", lambda: 1000)
+    monkeypatch.setattr(module.os, "stat", stat)
+    (found,) = exposed(layers(home, None))
+    assert (found.path, found.why, found.refused) == ("/", "owner", False)
+
+
+@pytest.mark.parametrize(("group", "refused"), [(0, False), (4321, True)])
+def test_a_home_that_was_made_for_a_group_to_work_in_is_a_warning(
+    home: Path, monkeypatch: pytest.MonkeyPatch, group: int, refused: bool
+) -> None:
+    """As images are made that run under any number: owner 1001, group 0, 0775."""
+
+    def stat(path: object, **_: object) -> object:
+        inside = str(path) == str(home)
+        owner = 1001 if inside else 1000077
+        mode = 0o40775 if inside else 0o40755
+        return SimpleNamespace(st_mode=mode, st_uid=owner, st_gid=group if inside else owner)
+
+    monkeypatch.setattr(module.os, "getuid", lambda: 1000077)
+    monkeypatch.setattr(module.os, "getgid", lambda: 0)
+    monkeypatch.setattr(module.os, "getgroups", lambda: [0])
+    monkeypatch.setattr(module.os, "stat", stat)
+    (found,) = (e for e in exposed(layers(home, None)) if e.path == str(home))
+    assert found.refused is refused

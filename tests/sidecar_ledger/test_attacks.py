@@ -196,3 +196,9 @@ def test_after_all_that_the_books_are_in_order(service, web):
     web.settle(row())
     wait_for(lambda: service.ledger.usage([]))
     assert service.ledger.check().problems == ()
+
+
+def test_an_estimate_is_told_of_also_beside_a_replay(service, web):
+    web.settle(first := row(40))
+    web.settle(first, {**row(41), "completeness": "estimated", "note": "nobody could read it"})
+    assert [a.data["code"] for a in alarms(service)] == ["estimated"]

@@ -69,6 +69,10 @@ class Allowance:
         self._warned[what] = now
         return self.alarms.take(1, now)
 
+    def untold(self, now: float) -> None:
+        """What was told at ``now`` was not."""
+        self._warned = {what: at for what, at in self._warned.items() if at != now}
+
     def name(self, provider: str) -> bool:
         """Whether usage of ``provider`` may be asked for and booked."""
         if provider in self._named:

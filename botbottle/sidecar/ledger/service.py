@@ -105,6 +105,8 @@ class Service:
                 return self._together(work, now, self._ledger.presume)
             except Violation:
                 self._looking = LOOKING
+                for connection, _ in work:  # what was told is undone with the rest
+                    connection.caller.allowance.untold(now.tick)
         self._looking -= 1
         return self._together(work, now, self._ledger.expect)
 

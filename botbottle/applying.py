@@ -34,6 +34,7 @@ from botbottle.planner.approved import (
     guard_of,
     kept_policies,
     narrowed,
+    policies,
     reach_of,
     started,
     use_of,
@@ -201,7 +202,9 @@ def renew(session: Session, declared: Declared, ledger: Ledger) -> None:
     held: it is no generation of its own."""
     kept = session.applied(declared)
     if kept is not None and edited(kept, declared):
-        save(ledger, declared, canonical.canonical({**kept, **_set_of(declared)}), PARTIAL)
+        before = {"policies": policies(kept)}  # an older bb kept them with the bottles alone
+        today = canonical.canonical({**before, **kept, **_set_of(declared)})
+        save(ledger, declared, today, PARTIAL)
 
 
 def _set_of(declared: Declared) -> dict[str, Any]:

@@ -13,17 +13,18 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from botbottle.applying import carry_out, generation, prepare_home
+from botbottle.applying import carry_out, generation, prepare_home, renew
 from botbottle.errors import EngineError
 from botbottle.executor import Result
 from botbottle.executor.api import Failure, NotStarted
 from botbottle.ledger import open_ledger
+from botbottle.model import canonical
 from botbottle.model.bottle import Declared, Policy
 from botbottle.model.ledger_view import HoldRecord
 from botbottle.model.paths import HomePaths
 from botbottle.model.plan import CreateVolume, Plan
 from botbottle.model.route import Dlp, Route
-from botbottle.planner.approved import counted, guards_of
+from botbottle.planner.approved import counted, guards_of, policies
 from botbottle.planner.facts import Facts
 from botbottle.providers import HOST_LOGINS
 from tests.support.worlds import FACTS, World, bottle, declared
@@ -271,3 +272,15 @@ def test_what_was_copied_into_a_workspace_that_is_made_anew_is_forgotten_before_
             engine=None, control=None, ledger=desk.ledger, emit=lambda _: None,  # type: ignore[arg-type]
         )  # fmt: skip
     assert seen == [{} if made else {"web": "src", "api": "lib"}]
+
+
+def test_what_an_older_bb_kept_does_not_take_an_edited_policy_for_an_approved_one() -> None:
+    """It kept policies with the bottles alone, and those are today's from now on."""
+    was, now = (declared(bottle("web", shutdown=p)) for p in ("cutoff", "kill"))
+    kept = json.loads(canonical.canonical({"bottles": was.bottles, "settings": was.settings}))
+    documents: list[str] = []
+    ledger = SimpleNamespace(save_generation=lambda _project, text, **_: documents.append(text))
+    renew(SimpleNamespace(applied=lambda _: kept), now, ledger)  # type: ignore[arg-type]
+    (document,) = map(json.loads, documents)
+    assert policies(document) == {"web": "cutoff"}
+    assert [b["shutdown"] for b in document["bottles"]] == ["kill"]

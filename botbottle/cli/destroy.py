@@ -11,7 +11,7 @@ from botbottle.cli.apply import Allow, Approve, Json, Parallel, Yes
 from botbottle.cli.common import load_declared, open_session
 from botbottle.cli.consent import Consent
 from botbottle.cli.context import Context
-from botbottle.cli.enforce import Project
+from botbottle.cli.options import Project
 from botbottle.cli.run import Pace, Run
 from botbottle.cli.unrecorded import read_or_without
 from botbottle.engine.docker import connect

@@ -16,6 +16,7 @@ from botbottle.cli.apply import Json
 from botbottle.cli.consent import Consent
 from botbottle.cli.context import Context
 from botbottle.cli.lifting import lift
+from botbottle.cli.options import Project
 from botbottle.cli.ordered import reached
 from botbottle.cli.ordering import carry_out, writing
 from botbottle.cli.run import Run
@@ -32,9 +33,6 @@ if TYPE_CHECKING:
 
 Names = Annotated[list[str] | None, typer.Argument(help="The bottles.")]
 Everyone = Annotated[bool, typer.Option("--all", help="Every bottle of this project.")]
-Project = Annotated[
-    str, typer.Option("--project", help="Of this project (its id), wherever its folder is.")
-]
 Reason = Annotated[str, typer.Option("--reason", help="Kept in the audit record.")]
 Allow = Annotated[
     list[str] | None,

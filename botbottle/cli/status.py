@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from botbottle.cli.common import open_session
 from botbottle.cli.context import Context
 from botbottle.cli.documents.bottles import Held, Status, StatusBudget, StatusRow
-from botbottle.cli.enforce import Project
+from botbottle.cli.options import Project
 from botbottle.cli.ordered import Former, former_of, today
 from botbottle.errors import BBError, Exit
 from botbottle.ui.visible import visible

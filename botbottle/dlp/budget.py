@@ -8,7 +8,7 @@ _INPUT = 8 * 1024**2  # bytes that decoders may read of a message of any size
 _IMAGES = 1024**2
 _NESTED = 4 * 1024**2  # and four times what is sent
 _SINGLES = 512
-_STREAMS = 2048  # of a message of any size, and one more for each KiB that is sent
+_STREAMS = 6144  # of a message of any size, and one more for each KiB that is sent
 
 
 @dataclass(slots=True)

@@ -26,7 +26,11 @@ class Undecodable(Exception):
 
 
 class Decoder(Protocol):
-    """One incremental decoder: bytes in, decoded pieces out."""
+    """One incremental decoder: bytes in, decoded pieces out. ``whole``: nothing was begun that has
+    not ended, as far as the format tells."""
+
+    @property
+    def whole(self) -> bool: ...
 
     def feed(self, data: bytes) -> Iterator[bytes]:
         """Decoded pieces of at most about ``PIECE`` bytes. Raises Undecodable."""
@@ -34,6 +38,8 @@ class Decoder(Protocol):
 
 class Identity:
     """No encoding."""
+
+    whole = True
 
     def feed(self, data: bytes) -> Iterator[bytes]:
         """The data itself."""
@@ -48,9 +54,15 @@ class Inflate:
         self._z = zlib.decompressobj(47)  # 32 + 15: detect gzip or zlib by the header
         self._raw_allowed = raw_allowed
         self._head = b""  # kept until the header is known to be good, for the raw fallback
+        self._begun = False
+
+    @property
+    def whole(self) -> bool:
+        return self._z.eof or not self._begun
 
     def feed(self, data: bytes) -> Iterator[bytes]:
         """Decoded pieces; a finished member is followed by the next one in the same bytes."""
+        self._begun = self._begun or bool(data)
         while data:
             piece, data = self._step(data)
             if piece:
@@ -86,9 +98,15 @@ class Brotli:
 
         self._error: type[Exception] = brotli.error
         self._b: Any = brotli.Decompressor()
+        self._begun = False
+
+    @property
+    def whole(self) -> bool:
+        return bool(self._b.is_finished()) or not self._begun
 
     def feed(self, data: bytes) -> Iterator[bytes]:
         """Decoded pieces; the decompressor keeps what did not fit and is asked again."""
+        self._begun = self._begun or bool(data)
         try:
             piece = self._b.process(data, output_buffer_limit=PIECE)
             while piece:
@@ -116,7 +134,10 @@ class _Sink:
 
 
 class Zstd:
-    """RFC 8878 through the ``zstandard`` package; frames may follow one another."""
+    """RFC 8878 through the ``zstandard`` package; frames may follow one another. The package does
+    not tell whether the last one has ended."""
+
+    whole = True
 
     def __init__(self) -> None:
         import zstandard  # here, not above: planning needs this package without its decoders
@@ -175,6 +196,11 @@ class ContentDecoder:
     def feed(self, data: bytes) -> Iterator[bytes]:
         """Decoded pieces of the next encoded bytes."""
         return self._decoded(data) if self._layers else iter((data,))
+
+    @property
+    def whole(self) -> bool:
+        """Whether the body may end here; one that was cut short may not."""
+        return all(layer.whole for layer in self._layers)
 
     def _decoded(self, data: bytes) -> Iterator[bytes]:
         self._in += len(data)

@@ -6,12 +6,14 @@ import gzip
 import random
 import re
 import socket
+import zlib
 
+import brotli
 import pytest
 
 from botbottle.meter.decode import Undecodable
 from botbottle.model.route import Auth, Route
-from botbottle.sidecar.egress.uncoded import TooMuch, Undoing, asked
+from botbottle.sidecar.egress.uncoded import CutShort, TooMuch, Undoing, asked
 from tests.sidecar_egress.inside import Inside
 from tests.sidecar_egress.raw_client import read
 from tests.sidecar_egress.raw_upstream import RawUpstream, some
@@ -108,3 +110,33 @@ def test_a_bomb_ends_wherever_it_is() -> None:
     fine = Undoing("gzip")
     text = b'{"id": 1, "name": "a row like all others", "done": false},\n' * 100_000
     assert b"".join(fine.feed(gzip.compress(text, mtime=0))) == text
+
+
+@pytest.mark.parametrize("coding", ["gzip", "deflate", "br"])
+def test_what_was_cut_short_does_not_look_whole(coding: str) -> None:
+    text = random.Random(2).randbytes(6000).hex().encode()
+    data = {"gzip": gzip.compress, "deflate": zlib.compress, "br": brotli.compress}[coding](text)
+    for end in (len(data) // 2, len(data) - 1):
+        undoing = Undoing(coding)
+        for _ in undoing.feed(data[:end]):
+            pass
+        with pytest.raises(CutShort):
+            undoing.finish()
+    for whole in (data, b""):
+        undoing = Undoing(coding)
+        for _ in undoing.feed(whole):
+            pass
+        undoing.finish()
+
+
+def test_an_agent_sees_that_an_answer_was_cut_short(inside: Inside) -> None:
+    data = gzip.compress(b"a line of many\n" * 1000, mtime=0)[:-9]
+
+    def talk(stream: socket.socket, head: bytes) -> None:
+        fields = b"Content-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(data)
+        stream.sendall(b"HTTP/1.1 200 OK\r\n" + fields + data)
+
+    with RawUpstream(inside.world.authority, EXAMPLE, talk) as far:
+        route = Route(EXAMPLE, far.port, Auth("Bearer", "T"), allow_private=True)
+        inside.deliver(route, secrets={"T": SECRET})
+        assert not answer(inside, far.port, "GET /cut", "x").endswith(b"0\r\n\r\n")

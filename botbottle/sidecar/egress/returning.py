@@ -96,8 +96,10 @@ def _undone(tee: bool | Tee, coding: str, scrubber: Scrubber) -> Tee:
             tee(chunk)
         made = undoing.feed(chunk) if chunk else ()
         out = [clean for piece in made if (clean := cleaner.feed(piece))]
-        if not chunk and (rest := cleaner.finish()):
-            out.append(rest)
+        if not chunk:
+            undoing.finish()
+            if rest := cleaner.finish():
+                out.append(rest)
         return out
 
     return pieces

@@ -28,6 +28,10 @@ _MOST = 16 * 1024 * 1024  # bytes that a piece may give at once; the decoder kno
 _BODILESS = (204, 304)
 
 
+class CutShort(Exception):
+    """The body ended before what is encoded in it; decoded it must not look whole."""
+
+
 class TooMuch(Exception):
     """A piece of a response unpacks to far more than is kept here."""
 
@@ -76,3 +80,8 @@ class Undoing:
             if room < 0:
                 raise TooMuch
             yield piece
+
+    def finish(self) -> None:
+        """The body has ended. Raises CutShort."""
+        if not self._decoder.whole:
+            raise CutShort

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from botbottle.cli.anywhere import Project
 from botbottle.cli.apply import Allow, Approve, Json, Parallel, Yes
 from botbottle.cli.common import load_declared, open_session
 from botbottle.cli.consent import Consent
 from botbottle.cli.context import Context
-from botbottle.cli.options import Project
 from botbottle.cli.run import Pace, Run
 from botbottle.cli.unrecorded import read_or_without
 from botbottle.engine.docker import connect

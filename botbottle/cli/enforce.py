@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from botbottle.cli.anywhere import Project
 from botbottle.cli.apply import Json
 from botbottle.cli.consent import Consent
 from botbottle.cli.context import Context
 from botbottle.cli.lifting import lift
-from botbottle.cli.options import Project
 from botbottle.cli.ordered import reached
 from botbottle.cli.ordering import carry_out, writing
 from botbottle.cli.run import Run

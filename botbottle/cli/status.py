@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from msgspec.structs import replace
 
+from botbottle.cli.anywhere import Project
 from botbottle.cli.common import open_session
 from botbottle.cli.context import Context
 from botbottle.cli.documents.bottles import Held, Status, StatusBudget, StatusRow
-from botbottle.cli.options import Project
 from botbottle.cli.ordered import Former, former_of, today
 from botbottle.errors import BBError, Exit
 from botbottle.ui.visible import visible

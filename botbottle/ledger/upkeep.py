@@ -5,11 +5,11 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 from botbottle import errors
 from botbottle.budget import windows
@@ -22,6 +22,7 @@ from botbottle.ledger.usage import hour_start
 from botbottle.ledger.written import LAST
 
 PAGE = 2000
+_NUMBERS = ("id", "seq")  # first columns that are unique
 # What reports read must cover the rows it comes from (which retention may have deleted).
 _ROLLUP_BELOW_ROWS = (
     "SELECT r.account, r.provider, r.counted FROM (SELECT account, provider,"
@@ -122,17 +123,31 @@ class Upkeep(Enforcement):
             return sum(self._export_table(table, out) for table in self.db.tables())
 
     def _export_table(self, table: str, out: TextIO) -> int:
-        names = self.db.columns(table)
-        columns, lines, offset = ", ".join(names), 0, 0
+        names, lines = self.db.columns(table), 0
+        for row in self._rows(table, names):
+            data = dict(zip(names, row, strict=True))
+            out.write(json.dumps({"table": table, **data}, ensure_ascii=False) + "\n")
+            lines += 1
+        return lines
+
+    def _rows(self, table: str, names: Sequence[str]) -> Iterator[Sequence[Any]]:
+        """All rows in a stable order, a page at a time. A table that grows with the traffic has a
+        number to go on from; in the others, which are short, rows are counted off."""
+        select = f"SELECT {', '.join(names)} FROM {table}"
+        numbered, last, offset = names[0] in _NUMBERS, None, 0
         while True:
-            sql = f"SELECT {columns} FROM {table} ORDER BY {names[0]}, {columns} LIMIT ? OFFSET ?"
-            rows = self.db.query(sql, PAGE, offset)
-            for row in rows:
-                data = dict(zip(names, row, strict=True))
-                out.write(json.dumps({"table": table, **data}, ensure_ascii=False) + "\n")
-            lines, offset = lines + len(rows), offset + PAGE
-            if len(rows) < PAGE:
-                return lines
+            if not numbered:
+                order = f" ORDER BY {', '.join(names)} LIMIT ? OFFSET ?"
+                page = self.db.query(select + order, PAGE, offset)
+            elif last is None:
+                page = self.db.query(f"{select} ORDER BY {names[0]} LIMIT ?", PAGE)
+            else:
+                where = f" WHERE {names[0]} > ? ORDER BY {names[0]} LIMIT ?"
+                page = self.db.query(select + where, last, PAGE)
+            yield from page
+            if len(page) < PAGE:
+                return
+            last, offset = page[-1][0], offset + PAGE
 
     def vacuum(self) -> None:
         self.db.vacuum()

@@ -32,7 +32,7 @@ from botbottle.model.plan import Plan
 from botbottle.model.resources import Observed, SidecarStatus
 from botbottle.model.sidecar_config import fingerprint
 from botbottle.patience import certain, silenced
-from botbottle.planner.approved import copied_workspaces, counted, guards_of, policies
+from botbottle.planner.approved import copied_workspaces, counted, guards_of, limits, policies
 from botbottle.planner.facts import Facts
 from botbottle.planner.names import ledger_name, names, outer_name
 from botbottle.planner.plan import plan
@@ -113,6 +113,7 @@ class Session(LedgerReads):
             counted=counted(applied),
             uses=applied.get("uses", {}),
             policies=policies(applied),
+            limits=limits(applied),
             workspaces=copied_workspaces(applied),
             upstream_ca=read_ca(declared.settings.egress_ca),
             skills_dir=str(skills),

@@ -49,6 +49,16 @@ def copied_workspaces(applied: Mapping[str, Any]) -> dict[str, str]:
     return {b["name"]: b["workspace"] for b in bottles if b.get("workspace")}
 
 
+def limits(applied: Mapping[str, Any]) -> dict[str, tuple[int, int, int]]:
+    """Bottle → bytes, billionths of a CPU and processes of its agent."""
+    found = {b["name"]: b.get("resources", {}) for b in applied.get("bottles", ())}
+    return {
+        name: (r["memory"], round(r["cpus"] * 1e9), r["pids"])
+        for name, r in found.items()
+        if {"memory", "cpus", "pids"} <= r.keys()
+    }
+
+
 def policies(applied: Mapping[str, Any]) -> dict[str, Policy]:
     """Bottle → what a used-up budget makes of it. An older bb kept it with the bottles alone."""
     found = {b["name"]: b.get("shutdown", "") for b in applied.get("bottles", ())}

@@ -282,7 +282,10 @@ def _limits(
     reason = "limits-unknown" if keep.limits is None else "limits-changed"
     if keep.limits is not None:
         fields = limit_fields(keep.limits, spec.limits, origins)
-        draft.change(resource, spec.bottle, Action.UPDATE, reason, fields)
+        limits = (spec.limits.memory, spec.limits.nano_cpus, spec.limits.pids)
+        # What is declared as it was applied last was changed by somebody else.
+        drift = spec.kind == "agent" and draft.facts.limits.get(spec.bottle) == limits
+        draft.change(resource, spec.bottle, Action.UPDATE, reason, fields, drift=drift)
     op = UpdateContainer(
         id=f"update:{resource}",
         resource=resource,

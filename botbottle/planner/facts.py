@@ -49,7 +49,8 @@ class Facts(Struct, frozen=True):
     ``counted``: those of them whose guard tells which hosts were counted (an older bb kept none);
     ``uses``: whose agent file it was, and which bottle files that named (see ``approved.use_of``);
     ``workspaces``: the folder that was copied into it.
-    ``policies``: the bottles' ``shutdown`` as it was applied last.
+    ``policies``: the bottles' ``shutdown`` as it was applied last; ``limits`` their bytes,
+    billionths of a CPU and processes.
     ``raises`` False: nobody can approve a raised limit (a watch), so that it waits.
     ``ledger_locked``: the ledger service waits for the password of its database.
     ``lost``: other projects of this home whose folder is gone, with the path that it had.
@@ -70,6 +71,7 @@ class Facts(Struct, frozen=True):
     uses: Mapping[str, str] = field(default_factory=dict)
     workspaces: Mapping[str, str] = field(default_factory=dict)
     policies: Mapping[str, Policy] = field(default_factory=dict)
+    limits: Mapping[str, tuple[int, int, int]] = field(default_factory=dict)
     upstream_ca: str = ""
     skills_dir: str = ""
     skills: Mapping[str, str] = field(default_factory=dict)

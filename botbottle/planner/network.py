@@ -68,7 +68,8 @@ def settle(
             labels=network_labels(draft.facts, project, spec),
         )
     )
-    fields = (FieldChange("subnet", "", spec.subnet),)
+    was = next((subnet for n in old for subnet in n.subnets), "")
+    fields = (FieldChange("subnet", was, spec.subnet),)
     action = Action.REPLACE if old else Action.CREATE
     draft.change(resource, spec.bottle, action, "network-changed" if old else "missing", fields)
     return NetworkPlan(Ref(spec.name), op)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import random
 
 from msgspec.structs import replace
 
+from botbottle.model import canonical
 from botbottle.model.bottle import Resources
 from botbottle.model.plan import Action, PushConfig, Reach, StartContainer
 from botbottle.model.resources import ObservedNetwork
 from botbottle.model.route import Route
+from botbottle.planner.approved import limits
 from botbottle.planner.plan import plan
 from tests.support.worlds import FACTS, World, bottle, declared, kinds
 
@@ -67,6 +70,18 @@ def test_changed_limits_update_in_place(running: World) -> None:
     made = running.plan(declared(bottle(resources=Resources(memory=1 << 30))))
     assert kinds(made) == ["UpdateContainer"]
     assert [(f.path, f.new) for c in made.changes for f in c.fields] == [("memory", str(1 << 30))]
+
+
+def test_limits_that_somebody_changed_on_the_engine_are_drift(running: World) -> None:
+    (agent,) = running.by_kind("agent")
+    running.set(agent, limits=replace(agent.limits, memory=300 << 20))
+    applied = json.loads(canonical.canonical({"bottles": declared().bottles}))
+    known = replace(FACTS, limits=limits(applied))
+    for facts, drift in ((known, True), (FACTS, False)):
+        (change,) = running.plan(declared(), facts).changes
+        assert (change.drift, [f.path for f in change.fields]) == (drift, ["memory"])
+    edited = declared(bottle(resources=Resources(memory=1 << 30)))
+    assert [c.drift for c in running.plan(edited, known).changes] == [False]
 
 
 def test_a_changed_prompt_replaces_the_agent_and_keeps_its_volumes(running: World) -> None:

@@ -54,9 +54,10 @@ function stream() {
       });
       answer.on("end", () => {
         const raw = Buffer.concat(parts);
-        const decode = DECODERS[coding];
+        const got = answer.headers["content-encoding"] || "";
+        const decode = got ? DECODERS[got] : (data) => data;
         const text = decode ? decode(raw).toString() : "";
-        say({ status: answer.statusCode, coding: answer.headers["content-encoding"] || "", bytes: raw.length, decoded: Boolean(decode), ended: text.includes("message_stop") });
+        say({ status: answer.statusCode, coding: got, bytes: raw.length, decoded: Boolean(decode), ended: text.includes("message_stop") });
       });
     });
     ask.end(body);

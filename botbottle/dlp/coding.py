@@ -22,6 +22,7 @@ brotli = _optional("brotli")
 zstandard = _optional("zstandard")
 
 _CHUNK = 65536
+XZ_MEMORY = 96 * 1024**2  # of which only as much is touched as is written: ``xz -9`` asks for 65
 
 
 class Undecodable(Exception):

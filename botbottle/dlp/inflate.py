@@ -10,13 +10,12 @@ from contextlib import suppress
 from typing import Any, NamedTuple
 
 from botbottle.dlp.budget import Budget
-from botbottle.dlp.coding import zstd_pieces
+from botbottle.dlp.coding import XZ_MEMORY, zstd_pieces
 from botbottle.dlp.frames import extent, header, plausible
 
 _FIRST, _CHUNK = 512, 64 * 1024  # bytes that a decoder is given at once
 _LEAST = 512  # bytes that a stream counts as, however short it is
 _FRAME, _BLOCK = 2048, 128  # bytes that a frame and a block of zstd count as, besides their own
-_XZ_MEMORY = 96 * 1024**2  # of which only as much is touched as is written: ``xz -9`` asks for 65
 _HEAD, _LOCAL = 30, b"PK\x03\x04"
 _FIELDS = (4, 6, 8, 26)  # of the version, the flags, the method and the length of the name
 _DEFLATED, _NEWEST = 8, 63  # a method, and ten times the version of the format
@@ -168,7 +167,7 @@ def _engine(kind: str) -> Any:
     if kind == "bzip2":
         return bz2.BZ2Decompressor()
     if kind == "xz":
-        return lzma.LZMADecompressor(memlimit=_XZ_MEMORY)
+        return lzma.LZMADecompressor(memlimit=XZ_MEMORY)
     return zlib.decompressobj(47)
 
 

@@ -8,10 +8,10 @@ import zlib
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
-from botbottle.dlp.coding import zstandard
+from botbottle.dlp.coding import XZ_MEMORY, zstandard
 
 CHUNK = 64 * 1024
-_WINDOW = 64 * 1024**2  # memory a packed stream may ask for: xz and zstd dictionaries
+_WINDOW = 64 * 1024**2  # bytes that zstd may look back
 
 
 class Damaged(Exception):
@@ -87,7 +87,7 @@ def unpacked(head: bytes, source: Source) -> Iterator[bytes] | None:
     if head.startswith(b"BZh"):
         return _stream(source, bz2.BZ2Decompressor)
     if head.startswith(b"\xfd7zXZ\0"):
-        return _stream(source, lambda: lzma.LZMADecompressor(memlimit=_WINDOW))
+        return _stream(source, lambda: lzma.LZMADecompressor(memlimit=XZ_MEMORY))
     if head.startswith(b"\x28\xb5\x2f\xfd") and zstandard is not None:
         return _stream(source, _zstd)
     return None

@@ -207,6 +207,7 @@ PACKERS: dict[str, Callable[[bytes], bytes]] = {
     "gzip": gzip.compress,
     "bzip2": bz2.compress,
     "xz": lzma.compress,
+    "xz -9": lambda data: lzma.compress(data, preset=9),
     "zip": lambda data: zipped("e", data),
 }
 

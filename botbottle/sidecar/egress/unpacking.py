@@ -13,7 +13,7 @@ import zlib
 from typing import Any
 
 from botbottle.dlp import frames
-from botbottle.dlp.coding import zstandard
+from botbottle.dlp.coding import XZ_MEMORY, zstandard
 
 MAGIC = re.compile(rb"\x1f\x8b\x08|PK\x03\x04|\x28\xb5\x2f\xfd|BZh[1-9]1AY&SY|\xfd7zXZ\x00")
 LONGEST = 10  # bytes that tell how a file begins
@@ -21,7 +21,6 @@ LONGEST = 10  # bytes that tell how a file begins
 _PIECE = 4096  # bytes that a decoder is given at once
 _FEW = 128  # for one whose output has no bound: they give 4 MiB at most
 _WINDOW = 32 * 1024 * 1024  # bytes that a decoder may look back
-_XZ_MEMORY = 96 * 1024 * 1024  # of which only as much is touched as is written: ``xz -9``
 _HEAD = 30  # bytes of a ZIP member's header before its name
 _ZSTD = () if zstandard is None else (zstandard.ZstdError,)
 _BROKEN = (zlib.error, OSError, EOFError, lzma.LZMAError, ValueError, MemoryError, *_ZSTD)
@@ -102,7 +101,7 @@ def unpacking(head: bytes) -> Unpacking:
     if head.startswith(b"BZh"):
         return Unpacking("bzip2", bz2.BZ2Decompressor())
     if head.startswith(b"\xfd"):
-        return Unpacking("xz", lzma.LZMADecompressor(memlimit=_XZ_MEMORY))
+        return Unpacking("xz", lzma.LZMADecompressor(memlimit=XZ_MEMORY))
     if zstandard is None:
         raise Unreadable("zstd")
     engine = zstandard.ZstdDecompressor(max_window_size=_WINDOW).decompressobj()

@@ -141,6 +141,10 @@ def _authority_end(url: bytes) -> int:
     return min(ends, default=len(url))
 
 
+def _path_end(url: bytes) -> int:
+    return min((at for at in (url.find(b"?"), url.find(b"#")) if at >= 0), default=len(url))
+
+
 def _replace(data: bytes, findings: Sequence[Finding], *, url: bool = False) -> bytes:
     """Cut from the end, so that earlier offsets stay valid; overlaps merge, longest first."""
     out = bytearray(data)
@@ -184,6 +188,8 @@ def _elsewhere(message: Redacted, values: dict[bytes, Finding]) -> RedactResult:
     for value, finding in values.items():
         if value in url[: _authority_end(url)] or any(value in name for name, _ in headers):
             return CannotRedact("authority")
+        if value in url[: _path_end(url)]:  # another path is another resource than was asked for
+            return CannotRedact("path")
         removed += sum(text.count(value) for text in (url, body, *(v for _, v in headers)))
         mark = _marker(finding, False)
         url, body = url.replace(value, _marker(finding, True)), body.replace(value, mark)

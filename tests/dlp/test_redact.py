@@ -188,6 +188,17 @@ def test_a_copy_in_the_authority_is_refused(scanner: Scanner) -> None:
     assert sent == CannotRedact("authority")
 
 
+def test_a_copy_in_the_path_is_refused(scanner: Scanner) -> None:
+    """With another path the request would ask for another resource."""
+    token = github(random.Random(6))
+    found = scanner.scan_request(URL, (), _message(token), JSON)
+    url = f"https://api.test/v1/{token}/messages"
+    assert redact(scanner, found, url=url, headers=(), body=_message(token)) == CannotRedact("path")
+    url = f"https://api.test/v1/messages?q={token}#here"
+    sent = redact(scanner, found, url=url, headers=(), body=_message(token))
+    assert isinstance(sent, Redacted) and token.encode() not in sent.url
+
+
 @pytest.mark.parametrize("size", [300, 616, 1500, 3000, 9000])
 @pytest.mark.parametrize("prefix", ["ya29.", "hvb.", "pypi-AgEIcHlwaS5vcmc", "FlyV1 fm2_"])
 def test_long_tokens_are_cut_to_their_last_byte(scanner: Scanner, prefix: str, size: int) -> None:

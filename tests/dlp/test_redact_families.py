@@ -14,6 +14,7 @@ SCANNER = Scanner({}, key=b"k", limits=PATIENT)
 CASES = [(name, text) for name, texts in FAMILIES.items() for text in texts]
 URL = "https://api.test/v1/messages"
 JSON = "application/json"
+NAMED_ONLY = ("slack", "generic")  # some of their samples are told by a name alone
 
 
 # Of these a rule finds the key in what they decode to, which cannot be cut exactly.
@@ -26,8 +27,9 @@ def test_each_sample_is_cut_out_of_a_message(number: int) -> None:
     said = {"role": "user", "content": f"line before\n{text}\nline after"}
     body = json.dumps({"model": "m", "messages": [said]}).encode()
     found = SCANNER.scan_request(URL, (), body, JSON, "")
-    if not any(f.verdict is Verdict.TOKEN for f in found):
-        pytest.skip(f"{name}: nothing to redact")
+    if name in NAMED_ONLY and not any(f.verdict is Verdict.TOKEN for f in found):
+        assert {f.verdict for f in found} == {Verdict.SUPERVISE}, "for an operator to judge"
+        return
     cut = redact(SCANNER, found, url=URL, headers=(), body=body, content_type=JSON)
     if text.startswith(ENCODED):
         assert cut == CannotRedact("encoded")

@@ -151,12 +151,18 @@ def test_a_secret_whose_beginning_has_left_is_found_by_a_later_scanner() -> None
 
 @KINDS
 def test_secrets_that_change_without_end_end_the_upload(kind: type[Upload | Conversation]) -> None:
+    """It is told to the stream that waits for the piece, not in the task that judges it."""
     through = passing(kind)
-    through.take(framed(kind, TEXT))
-    with pytest.raises(UploadRefused):
-        for _ in range(100):
-            asyncio.run(through.judge())
-            through.renew(Scanner({"N": NEW}, key=b"k"))
+    body = framed(kind, TEXT)
+    through.take(body)
+    for _ in range(100):
+        asyncio.run(through.judge())
+        through.renew(Scanner({"N": NEW}, key=b"k"))
+    asyncio.run(through.judge())
+    assert through.judged, "nobody waits for it any longer"
+    with pytest.raises(UploadRefused) as refused:
+        through(body)
+    assert "again and again" in refused.value.denial.reason
 
 
 def test_a_conversation_goes_on_being_judged_after_a_renewal() -> None:

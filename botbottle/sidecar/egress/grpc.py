@@ -15,10 +15,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from botbottle.dlp import Finding, FragmentMemory, Scanner
+from botbottle.dlp import Finding, Scanner
 from botbottle.sidecar.egress.denial import Denial
 from botbottle.sidecar.egress.glance import glancing, settled
-from botbottle.sidecar.egress.passing import Judging, Marked, Memory, Noted, UploadRefused
+from botbottle.sidecar.egress.passing import Judging, UploadRefused
 from botbottle.sidecar.egress.scan import OFF_LOOP
 
 MAX_MESSAGE = 4 * 1024 * 1024  # bytes; what gRPC's servers take by default
@@ -39,17 +39,8 @@ def is_grpc(content_type: str) -> bool:
 class Conversation(Judging):
     """One request body."""
 
-    def __init__(
-        self,
-        scanner: Scanner,
-        detectors: frozenset[str],
-        marked: Marked,
-        noted: Noted,
-        memory: Memory = lambda _scanner: FragmentMemory(),
-        scope: str = "",
-    ) -> None:
-        super().__init__(scanner, detectors, marked, noted, memory, scope)
-        self._quick = glancing(scanner)
+    def _begin(self) -> None:
+        self._quick = glancing(self.scanner)
         self._texts = _Texts()
         self._kept = bytearray()  # starts with a message's prefix
         self._taken = 0  # bytes of the first message's text that are among the texts already

@@ -80,6 +80,10 @@ class Judging:
         self._found: list[Finding] = []  # not told yet
         self._problem: UploadRefused | None = None  # as well
         self._told: set[tuple[str, str, str]] = set()
+        self._begin()
+
+    def _begin(self) -> None:
+        """What a kind of body keeps besides."""
 
     def _use(self, scanner: Scanner) -> None:
         self.scanner, self._memory = scanner, self._memory_of(scanner)
@@ -129,6 +133,7 @@ class Passing:
         self._over = self._taken = False
         self._rounds = 0  # of judging this piece
         self._fresh: Scanner | None = None  # delivered while it is judged
+        self._problem: UploadRefused | None = None  # told when it is asked what leaves
         self.judged = False  # and may be asked what leaves
 
     @property
@@ -148,9 +153,12 @@ class Passing:
 
     async def judge(self) -> None:
         """Judge it in a thread. To be called again while it is not judged: a secret may be
-        delivered meanwhile. Raises UploadRefused."""
+        delivered meanwhile. What is refused here is told by the call that asks what leaves: of
+        those who wait for this none is a stream."""
         if self._rounds == _ROUNDS:
-            raise UploadRefused(Denial("internal", "the secrets changed again and again"))
+            self._problem = UploadRefused(Denial("internal", "the secrets changed again and again"))
+            self.judged = True
+            return
         self._rounds += 1
         fresh, self._fresh = self._fresh, None
         if fresh is None:
@@ -168,6 +176,8 @@ class Passing:
                 self._body.judge()
         elif not self.judged:
             raise UploadRefused(Denial("internal", "a piece of the body was not judged"))
+        if self._problem is not None:
+            raise self._problem
         self._taken = False
         out = self._body.leave()
         self._over = not chunk

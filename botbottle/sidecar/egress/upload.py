@@ -9,11 +9,11 @@ neighbourhood, whatever the size of the body, and what decoders keep.
 
 from __future__ import annotations
 
-from botbottle.dlp import FragmentMemory, Scanner, StreamScanner
+from botbottle.dlp import Scanner, StreamScanner
 from botbottle.dlp.stream import BLOCK, OVERLAP
 from botbottle.sidecar.egress.opened import Opened
 from botbottle.sidecar.egress.passage import Passage
-from botbottle.sidecar.egress.passing import Judging, Marked, Memory, Noted
+from botbottle.sidecar.egress.passing import Judging
 
 MAX_BODY = 32 * 1024 * 1024  # bytes of a request body that is kept whole
 _PLAIN = ("", "identity")
@@ -22,16 +22,7 @@ _PLAIN = ("", "identity")
 class Upload(Judging):
     """One body on its way."""
 
-    def __init__(
-        self,
-        scanner: Scanner,
-        detectors: frozenset[str],
-        marked: Marked,
-        noted: Noted,
-        memory: Memory = lambda _scanner: FragmentMemory(),
-        scope: str = "",
-    ) -> None:
-        super().__init__(scanner, detectors, marked, noted, memory, scope)
+    def _begin(self) -> None:
         self._blocks = self._stream()
         self._opened = Opened(lambda text, location: self._scan(self.scanner, text, location))
         self._kept = bytearray()

@@ -33,6 +33,7 @@ class Terminal:
     def run(self, live: Live, *args: str, width: int = 120, height: int = 40) -> None:
         size = ("-x", str(width), "-y", str(height))
         env = {**live.env, "TERM": "xterm-256color", "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8"}
+        env = {key: value for key, value in env.items() if key not in ("COLUMNS", "LINES")}
         command = f"cd {ROOT} && exec {shlex.join(live.argv('top', *args))}"
         self.tmux("-u", "new-session", "-d", *size, command, env=env)
 
@@ -44,7 +45,10 @@ class Terminal:
             shown = self.screen()
             return shown if all(w in shown for w in words) else ""
 
-        return str(eventually(found, seconds))
+        try:
+            return str(eventually(found, seconds))
+        except AssertionError as gone:
+            raise AssertionError(f"{words} are not all on the screen:\n{self.screen()}") from gone
 
     def keys(self, *keys: str) -> None:
         self.tmux("send-keys", *keys)

@@ -86,7 +86,9 @@ SHELLS = Gate("shells", ("scripts/shells",))
 # Fetches the agents' programs; their images are built for the end-to-end tests.
 NPM = Gate("npm", ("scripts/npm",))
 UNIT = Gate("unit tests", pytest("unit", FAST, *workers("2")), report="unit")
-E2E = Gate("end-to-end tests", (*stage(1), *pytest("e2e", REAL)), report="e2e", loud=True)
+# One test process an engine (tests/conftest.py): they wait for containers most of the time.
+SPREAD = ("-n", "auto", "--dist", "loadfile", "--max-worker-restart", "0")
+E2E = Gate("end-to-end tests", (*stage(2), *pytest("e2e", REAL, *SPREAD)), report="e2e", loud=True)
 # Looks for new examples; every other stage tries the same ones each time (tests/conftest.py).
 EXPLORING = ("env", "BB_EXPLORE=1")
 CHAOS = Gate("chaos", (*stage(1), *EXPLORING, *pytest("chaos", "chaos")), report="chaos", loud=True)

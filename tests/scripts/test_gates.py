@@ -135,9 +135,11 @@ def test_end_to_end_tests_have_an_engine_for_each_process(tmp_path: Path) -> Non
     """With as many processes as there are private engines; with one where there are none."""
     (tmp_path / "conftest.py").write_text((gates.ROOT / "tests/conftest.py").read_text())
     (tmp_path / "test_it.py").write_text(ENGINE)
+    asked = [word for gate in gates.TARGETS["test"] for word in gate.argv if gate.report == "e2e"]
+    start = asked.index("-n")
     for engines in ("one two", ""):
         env = {**os.environ, "BB_ENGINES": engines, "DOCKER_HOST": "theirs"}
-        argv = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-n", "auto"]
+        argv = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *asked[start:]]
         subprocess.run(argv, cwd=tmp_path, env=env, check=True, capture_output=True)
         files = list(tmp_path.glob("used-*"))
         used = {file.read_text() for file in files}

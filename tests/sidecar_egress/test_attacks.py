@@ -141,6 +141,33 @@ def test_connect_to_anything_but_a_plain_host_and_port_is_refused(rig: Rig, auth
         rig.connect(authority)
 
 
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        (f"Host: {OTHER}:PORT", "host-mismatch"),
+        (f"Host: {OTHER}", "host-mismatch"),
+        (f"Host: {EXAMPLE}:1", "host-mismatch"),
+        (f"Host: {EXAMPLE}:", "host-mismatch"),
+        (f"Host: {EXAMPLE}:PORT\r\nHost: {OTHER}:PORT", "host-mismatch"),
+        (f"Host: user@{EXAMPLE}:PORT", "bad-host"),
+        ("Host: 127.1", "ip-notation"),
+        (f"Host: {EXAMPLE.upper()}:PORT", ""),
+        (f"Host: {EXAMPLE}", ""),
+        ("Accept: */*", ""),  # as older clients in HTTP/1.0
+    ],
+)
+def test_the_host_header_of_a_connect_is_that_of_its_target(
+    rig: Rig, fields: str, expected: str
+) -> None:
+    port = str(rig.world.tls_port)
+    with rig.raw() as raw:
+        head = f"CONNECT {EXAMPLE}:{port} HTTP/1.1\r\n{fields}\r\n\r\n"
+        raw.sendall(head.replace("PORT", port).encode())
+        reply = read(raw) if expected else raw.recv(4096)
+    assert code_of(reply) == expected
+    assert reply.startswith(b"HTTP/1.1 4" if expected else b"HTTP/1.1 200")
+
+
 def test_connect_inside_a_tunnel_is_refused(rig: Rig) -> None:
     line = f"CONNECT {EXAMPLE}:{rig.world.tls_port} HTTP/1.1\r\nHost: {EXAMPLE}\r\n\r\n"
     assert exchange(rig, line.encode()).startswith(b"HTTP/1.1 400")

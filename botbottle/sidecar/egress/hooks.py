@@ -4,7 +4,7 @@ request. Hooks that return None are done; a coroutine is awaited before the laye
 # ruff: noqa: ARG001 - all hooks have one signature
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
 from mitmproxy.http import HTTPFlow, Request
@@ -40,8 +40,8 @@ class Desk(Protocol):
     def world_side(self) -> WorldSide:
         """TLS towards the world. Raises LookupError before the first configuration."""
 
-    def judge_connect(self, host: str, port: int) -> Denial | None:
-        """Whether CONNECT may open a tunnel."""
+    def judge_connect(self, host: str, port: int, hosts: Iterable[str] = ()) -> Denial | None:
+        """Whether CONNECT may open a tunnel. ``hosts``: what its Host headers name."""
 
     def deny(self, flow: HTTPFlow, driver: Driver, denial: Denial) -> None:
         """Refuse a CONNECT."""
@@ -133,7 +133,8 @@ def connect(desk: Desk, driver: Driver, hook: http.HttpConnectHook) -> Waiting:
     if driver.listener != "proxy" or driver.tunnel is not None:
         denial: Denial | None = Denial("proxy-form", "CONNECT is for the proxy port", close=True)
     else:
-        denial = desk.judge_connect(flow.request.host, flow.request.port)
+        asked = flow.request
+        denial = desk.judge_connect(asked.host, asked.port, asked.headers.get_all("host"))
     if denial is not None:
         desk.deny(flow, driver, denial)
         return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import partial
 from ipaddress import IPv4Network
@@ -42,7 +42,7 @@ from botbottle.sidecar.egress.resolve import Resolver
 from botbottle.sidecar.egress.room import Room
 from botbottle.sidecar.egress.sealed import Sealed
 from botbottle.sidecar.egress.still import follow
-from botbottle.sidecar.egress.target import canonical_host
+from botbottle.sidecar.egress.target import agreed, split_authority
 from botbottle.sidecar.egress.tls import AgentSide, WorldSide
 from botbottle.sidecar.egress.turns import Turns
 from botbottle.sidecar.egress.unread import Cost
@@ -237,9 +237,9 @@ class Sidecar:
         private = active.index.allows_private(host, port)
         return await self._resolver.addresses(host, port, allow_private=private)
 
-    def judge_connect(self, host: str, port: int) -> Denial | None:
+    def judge_connect(self, host: str, port: int, hosts: Iterable[str] = ()) -> Denial | None:
         """Whether CONNECT may open a tunnel; what is inside is judged request by request."""
-        name = canonical_host(host)
+        name = agreed([(host, port), *map(split_authority, filter(None, hosts))], port)
         if isinstance(name, Denial):
             return name
         if self.active is None:

@@ -12,7 +12,7 @@ a number") is refused unless it is a canonical dotted quad; IPv6 literals are re
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from urllib.parse import unquote
@@ -73,16 +73,9 @@ def resolve(claim: Claim) -> Target | Denial:
     names = [split_authority(text) for text in (claim.authority, *claim.hosts) if text]
     if claim.sni:
         names.append((claim.sni, 0))
-    host = ""
-    for raw, port in names:
-        name = canonical_host(raw)
-        if isinstance(name, Denial):
-            return name
-        if host and name != host:
-            return refuse("host-mismatch", f"the request names both {host} and {name}")
-        if port < 0 or (port and port != claim.port):
-            return refuse("host-mismatch", f"the request names another port than {claim.port}")
-        host = name
+    host = agreed(names, claim.port)
+    if isinstance(host, Denial):
+        return host
     if not host:
         return refuse("bad-host", "the request names no host")
     if not any(claim.hosts):  # its server would take it for its own default (RFC 9112, 3.2)
@@ -90,6 +83,21 @@ def resolve(claim: Claim) -> Target | Denial:
     if len(claim.hosts) > 1 and len(set(claim.hosts)) > 1:
         return refuse("host-mismatch", "the request has several Host headers")
     return _with_path(claim, host)
+
+
+def agreed(names: Iterable[tuple[str, int]], wanted: int) -> str | Denial:
+    """The one host that all names are for, on the port that is ``wanted``; '' of no names."""
+    host = ""
+    for raw, port in names:
+        name = canonical_host(raw)
+        if isinstance(name, Denial):
+            return name
+        if host and name != host:
+            return refuse("host-mismatch", f"the request names both {host} and {name}")
+        if port < 0 or (port and port != wanted):
+            return refuse("host-mismatch", f"the request names another port than {wanted}")
+        host = name
+    return host
 
 
 def _with_path(claim: Claim, host: str) -> Target | Denial:

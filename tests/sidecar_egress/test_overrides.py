@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import socket
 from collections.abc import Iterator
 
@@ -18,6 +19,7 @@ from tests.sidecar_egress.test_parts import answer
 
 OK = b"HTTP/1.1 200 OK\r\nX-Botbottle-Denied: no-route\r\nContent-Length: 2\r\n\r\nok"
 FORM = "application/x-www-form-urlencoded"
+JSON = "application/json"
 PARTS = "multipart/form-data; boundary=B"
 PART = b'--B\r\nContent-Disposition: form-data; name="%b"\r\n\r\nx\r\n--B--\r\n'
 
@@ -108,6 +110,17 @@ def test_an_upstream_does_not_say_that_a_request_was_refused_here(
         (PARTS, PART % b"_method"),
         (PARTS, (PART % b"_method").replace(b'"', b"")),
         (PARTS, b"y" * (BLOCK - 30) + PART % b"_method"),
+        (JSON, b'{"_method": "DELETE"}'),
+        (JSON, b'{"a": {}, "_METHOD" : "delete", "b": 1}'),
+        (JSON, b'{"_\\u006dETHOD": "\\u0044ELETE"}'),
+        (JSON, b'{" X-HTTP-Method-Override": "PUT"}'),
+        (JSON, b'{"_method": ["DELETE"]}'),
+        (JSON, b'{"_method": "DELETE", "_method": "GET"}'),
+        (JSON, b"{'a': 1, \"_method\": 'DELETE', }"),
+        (JSON, b'\xef\xbb\xbf{"_method": "DELETE"}'),
+        (JSON, '{"_method": "DELETE"}'.encode("utf-16")),
+        ("application/vnd.api+json; charset=utf-8", b'{"_method": "DELETE"}'),
+        (JSON, b'{"x": "' + b"y" * 3 * BLOCK + b'", "_method": "DELETE"}'),
     ],
 )
 def test_a_form_that_asks_for_a_method_that_is_not_allowed_is_refused(
@@ -126,12 +139,28 @@ def test_a_form_that_asks_for_a_method_that_is_not_allowed_is_refused(
         (FORM, b"x=" + b"y" * (2 * BLOCK - 9) + b"_method=DELETE"),
         (PARTS, PART % b"payment_method"),
         (PARTS, PART % b"x" + b'name="_method"'),
-        ("application/json", b'{"a": "&_method=DELETE&"}'),
+        (JSON, b'{"a": "&_method=DELETE&"}'),
+        (JSON, b'{"_method": "get"}'),
+        (JSON, b'{"messages": [{"_method": "DELETE"}], "payment_method": "DELETE"}'),
+        (JSON, b'{"text": "{\\"_method\\": 1}"}'),
+        (JSON, b'[{"_method": "DELETE"}]'),
+        (JSON, b"not JSON at all"),
     ],
 )
 def test_other_forms_pass(inside: Inside, limited: RawUpstream, kind: str, body: bytes) -> None:
     got = asked(inside, limited.port, "POST /ok", f"Content-Type: {kind}", body=body)
     assert got.startswith(b"HTTP/1.1 200")
+
+
+@pytest.mark.parametrize("kind", [FORM, JSON])
+@pytest.mark.parametrize("method", ["GET", "DELETE"])
+def test_a_compressed_form_is_read_as_well(
+    inside: Inside, limited: RawUpstream, kind: str, method: str
+) -> None:
+    text = f"_method={method}" if kind == FORM else f'{{"_method": "{method}"}}'
+    fields = (f"Content-Type: {kind}", "Content-Encoding: gzip")
+    got = asked(inside, limited.port, "POST /ok", *fields, body=gzip.compress(text.encode()))
+    assert code_of(got) == ("no-match" if method == "DELETE" else "")
 
 
 def test_a_route_without_methods_passes_every_form(inside: Inside, limited: RawUpstream) -> None:

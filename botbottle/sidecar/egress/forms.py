@@ -1,6 +1,6 @@
 """Forms that ask for another method than their head: Rack and Laravel take a POST with ``_method``
-for what that says. Looked for only where a route limits methods, and not in uploads that pass while
-they arrive."""
+for what that says, Laravel and Express also in JSON. Looked for only where a route limits methods,
+and not in uploads that pass while they arrive."""
 
 from __future__ import annotations
 
@@ -8,11 +8,14 @@ import re
 from dataclasses import replace
 from urllib.parse import unquote_to_bytes
 
+from botbottle.meter.decode import Undecodable, decode_all
+from botbottle.sidecar.egress import members
 from botbottle.sidecar.egress.active import Active
 from botbottle.sidecar.egress.denial import Denial
-from botbottle.sidecar.egress.overrides import named
+from botbottle.sidecar.egress.overrides import UNKNOWN, named
 from botbottle.sidecar.egress.passage import Passage
 from botbottle.sidecar.egress.routing import route_of
+from botbottle.sidecar.egress.upload import MAX_BODY
 
 BLOCK, _EDGE = 16 * 1024, 400  # bytes looked at in one go, which nothing interrupts; what follows
 _PAIR = re.compile(
@@ -22,19 +25,20 @@ _PART = re.compile(
     rb"content-disposition\s*:[^\r\n]{0,240}?[;\s]name\*?\s*=\s*"
     rb"(?:[\"']|utf-8'[a-z-]{0,20}')?(?:_method|x.http.method.override)(?:[\"';\s]|$)"
 )  # RFC 7578, 4.2
-_UNKNOWN = "?"  # a method that no rule allows
 
 
 def may_differ(passage: Passage, kind: str) -> bool:
     """Whether a form may ask for a method that the route does not allow. ``kind``: its
     content-type; a body without one is a form for Rack."""
-    form = not kind or "urlencoded" in kind.lower() or "multipart/" in kind.lower()
+    form = not kind or any(word in kind.lower() for word in ("urlencoded", "multipart/", "json"))
     return form and any(match.methods for match in passage.way.matches)
 
 
-def other_method(passage: Passage, active: Active, kind: str, body: bytes) -> Denial | None:
+def other_method(
+    passage: Passage, active: Active, kind: str, body: bytes, coding: str = ""
+) -> Denial | None:
     """Why a whole form may not leave by the route that its head was allowed by, if so."""
-    asked = methods(kind, body)
+    asked = _asked(kind, body, coding)
     if not asked or passage.query is None:
         return None
     query = replace(passage.query, methods=(*passage.query.methods, *asked))
@@ -43,13 +47,22 @@ def other_method(passage: Passage, active: Active, kind: str, body: bytes) -> De
     return Denial("no-match", "the form asks for a method that the route does not allow")
 
 
+def _asked(kind: str, body: bytes, coding: str) -> tuple[str, ...]:
+    try:
+        return methods(kind, decode_all(body, coding, MAX_BODY))
+    except Undecodable:
+        return (UNKNOWN,)
+
+
 def methods(kind: str, body: bytes) -> tuple[str, ...]:
     """The methods that a form names. In parts, and in large forms, they are not read: such a one is
     none that a rule allows."""
+    if "json" in kind.lower():
+        return members.methods(body)
     parts = "multipart/" in kind.lower()
     if not any(_names(parts, body, at) for at in range(0, len(body), BLOCK)):
         return ()
-    return (_UNKNOWN,) if parts or len(body) > BLOCK else tuple(named(body.decode("latin-1")))
+    return (UNKNOWN,) if parts or len(body) > BLOCK else tuple(named(body.decode("latin-1")))
 
 
 def _names(parts: bool, body: bytes, at: int) -> bool:

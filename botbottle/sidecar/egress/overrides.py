@@ -23,6 +23,7 @@ _FORWARDED = re.compile(r'(?i)host\s*=\s*"?([^";,\s]+)')  # RFC 7239, 5.3
 _ALL = frozenset(_METHODS) | _PATHS | _HOSTS | {"forwarded"}
 _ONE_SPELLING = _ALL | {"content-length", "transfer-encoding"}
 _PARAMETERS = frozenset({"_method", "x_http_method_override"})
+UNKNOWN = "?"  # a method that no rule allows
 
 
 def methods(headers: Mapping[str, str], query: str) -> tuple[str, ...]:
@@ -35,9 +36,13 @@ def named(pairs: str) -> Iterator[str]:
     """The methods among the pairs of a query or a form."""
     for pair in re.split("[&;]", pairs):
         name, _, value = pair.partition("=")
-        plain = unquote_plus(name).strip().lower().replace("-", "_").partition("[")[0]
-        if plain in _PARAMETERS:
+        if asks(unquote_plus(name)):
             yield unquote_plus(value).strip().upper()
+
+
+def asks(name: str) -> bool:
+    """Whether a parameter of this name is for another method."""
+    return name.strip().lower().replace("-", "_").partition("[")[0] in _PARAMETERS
 
 
 def other_target(headers: Mapping[str, str], host: str) -> Denial | None:

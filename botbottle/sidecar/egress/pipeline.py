@@ -268,8 +268,10 @@ async def _other_method(flow: http.HTTPFlow, passage: Passage, body: bytes) -> D
     kind = flow.request.headers.get("content-type", "")
     if not body or not forms.may_differ(passage, kind):
         return None
-    work = partial(forms.other_method, passage, passage.policy, kind, body)
-    return work() if len(body) < OFF_LOOP else await asyncio.to_thread(work)
+    coding = flow.request.headers.get("content-encoding", "")
+    work = partial(forms.other_method, passage, passage.policy, kind, body, coding)
+    small = len(body) < OFF_LOOP and not coding
+    return work() if small else await asyncio.to_thread(work)
 
 
 def _length(request: http.Request) -> int | None:

@@ -182,7 +182,7 @@ def _recorder(parts: Parts) -> None:
     recorder = Recorder(parts.options.record, parts.declared.project.id, parts.log)
     parts.ending.callback(recorder.close)
     parts.world.saw = recorder.saw
-    parts.deciding.append(recorder.decided)
+    parts.deciding.append(lambda decision: recorder.decided(parts.loop.passes, decision))
     parts.sinks.append(recorder.record)
 
 

@@ -21,11 +21,16 @@ from botbottle.planner.plan import plan
 from botbottle.watch.record import FORMAT, plan_digest
 from botbottle.watch.select import Decision, decide
 
+KILLED = "the watch was killed, or still records"
+ENDS = {"closed": "", "full": "the recording was full"}  # what the last line says
+DAMAGE = (LookupError, TypeError, ValueError, AttributeError)
+
 
 class Replayed(Struct, frozen=True, kw_only=True):
     """One pass of the recording, planned again. ``differs`` names what came out otherwise."""
 
-    number: int
+    number: int  # of the pass in the watch's log
+    look: int  # 2: looked again under the lock, before anything was carried out
     at: float  # seconds since the epoch, the ledger's clock
     decision: Decision
     differs: tuple[str, ...]
@@ -33,6 +38,13 @@ class Replayed(Struct, frozen=True, kw_only=True):
     @property
     def plan(self) -> Plan:
         return self.decision.plan
+
+
+class Ending(Struct, frozen=True, kw_only=True):
+    """Where a recording ends. ``why`` is empty for one that ended in order."""
+
+    line: int
+    why: str
 
 
 def header(line: str) -> Mapping[str, Any]:
@@ -43,7 +55,8 @@ def header(line: str) -> Mapping[str, Any]:
         if data["type"] != "recording":
             raise ValueError
     except (ValueError, KeyError, TypeError) as error:
-        raise UsageError("not a recording of bb watch --record") from error
+        cut = "" if line.endswith("\n") else ": its first line is not whole, so nothing can be read"
+        raise UsageError(f"not a recording of bb watch --record{cut}") from error
     if major != FORMAT.partition(".")[0]:
         raise UsageError(
             f"a recording of format {data['format']}; this bb reads {FORMAT}",
@@ -52,24 +65,36 @@ def header(line: str) -> Mapping[str, Any]:
     return dict(data)
 
 
-def replay(lines: Iterable[str]) -> Iterator[Replayed]:
-    """Every recorded pass in order; ``lines`` come after the header. A last line that was cut off
-    is left out; any other damage raises UsageError."""
-    known: dict[str, Any] = {}
-    for number, line, last in _numbered(lines):
-        try:
-            data = json.loads(line)
-        except ValueError as error:
-            if last:
+class Flight:
+    """Every recorded pass in order; ``lines`` come after the header. Once it is iterated through,
+    ``ending`` says where it ended and how. A watch that is killed leaves a last line that is not
+    whole: that is an end. Any other damage raises UsageError with its line."""
+
+    def __init__(self, lines: Iterable[str]) -> None:
+        self._lines = _numbered(lines)
+        self.ending = Ending(line=1, why=KILLED)
+
+    def __iter__(self) -> Iterator[Replayed]:
+        known: dict[str, Any] = {}
+        for number, line, last in self._lines:
+            try:
+                data = json.loads(line)
+                found = _read(data, known)
+            except DAMAGE as error:
+                if not last or line.endswith("\n"):
+                    raise UsageError(f"line {number} is damaged: {type(error).__name__}") from error
+                self.ending = Ending(line=number, why=f"not whole: {KILLED}")
                 return
-            raise UsageError(f"line {number} is damaged") from error
-        try:
-            if data["type"] == "input":
-                known[data["digest"]] = data["value"]
-            elif data["type"] == "pass":
-                yield _again(data, known)
-        except (KeyError, TypeError, ValueError) as error:
-            raise UsageError(f"line {number} is damaged: {type(error).__name__}") from error
+            self.ending = Ending(line=number, why=ENDS.get(data.get("why", ""), KILLED))
+            if found is not None:
+                yield found
+
+
+def _read(data: dict[str, Any], known: dict[str, Any]) -> Replayed | None:
+    """One line: a pass is planned again, an input is kept for the passes after it."""
+    if data["type"] == "input":
+        known[data["digest"]] = data["value"]
+    return _again(data, known) if data["type"] == "pass" else None
 
 
 def _numbered(lines: Iterable[str]) -> Iterator[tuple[int, str, bool]]:
@@ -92,10 +117,10 @@ def _again(data: Mapping[str, Any], known: Mapping[str, Any]) -> Replayed:
         view,
         decode(Facts, known[data["facts"]]),
     )
-    unheard = frozenset(data.get("unheard", ()))  # a recording of 3.0 has none
+    unheard = frozenset(data.get("unheard", ()))  # a recording of 3.0 has none, one of 3.1 no look
     decision = decide(made, data["level"], frozenset(data["waiting"]), unheard)
     return Replayed(
-        number=int(data["pass"]), at=view.now, decision=decision,
+        number=int(data["pass"]), look=int(data.get("look", 1)), at=view.now, decision=decision,
         differs=tuple(_differences(data, decision)),
     )  # fmt: skip
 

@@ -131,6 +131,14 @@ def test_what_somebody_breaks_is_repaired_and_the_flight_can_be_replayed(
     running.env["DOCKER_HOST"] = "unix:///nonexistent.sock"
     again = running.bb("replay", str(flight))
     assert "0 planned otherwise" in again.stderr
+    flown = [
+        json.loads(line) for line in running.bb("replay", str(flight), "--json").stdout.splitlines()
+    ]
+    worked = {r["pass"] for r in seen.records("pass") if r["allowed"]}
+    assert {r["pass"] for r in flown if r["look"] == 2} == worked != set(), (
+        "looked again under the lock"
+    )
+    assert {r["pass"] for r in seen.records("pass")} <= {r["pass"] for r in flown}
     assert not any(c in flight.read_text() for c in running.credentials)
     assert "start:web/agent" in "".join(json.dumps(r) for r in seen.records("op"))
 

@@ -174,11 +174,51 @@ def test_a_recording_is_replayed_without_an_engine(watching: Watching) -> None:
     ran = watching.bb("replay", str(file))
     assert ran.returncode == 0, ran.stderr
     assert "0 planned otherwise" in ran.stderr and ran.stdout.count("same plan") >= 3
+    assert "ends" not in ran.stderr
     lines = watching.bb("replay", str(file), "--json").stdout.splitlines()
     assert [json.loads(line)["pass"] for line in lines] == list(range(1, len(lines) + 1))
     assert watching.bb("replay", str(file), "--pass", "999").returncode == 64
     assert watching.bb("replay", str(watching.work / "nothing")).returncode == 64
     assert "sk-real-watched" not in file.read_text()
+
+
+def test_a_replay_numbers_passes_as_the_log_does(watching: Watching) -> None:
+    """A pass that could not look at the engine has a number in the log, and no plan."""
+    file = watching.work / "flight.jsonl"
+    watching.engine.status = 500
+    watch = watching.start("watch", "--record", str(file))
+    watch.saw("failed", 2)
+    watching.engine.status = 200
+    watch.saw("pass")
+    assert watch.end() == 0
+    lines = watching.bb("replay", str(file), "--json").stdout.splitlines()
+    logged = [r["pass"] for r in watch.records("pass")]
+    assert [json.loads(line)["pass"] for line in lines] == logged and logged[0] > 2
+
+
+def test_of_a_killed_watch_what_it_recorded_is_replayed_and_where_it_ends_is_said(
+    watching: Watching,
+) -> None:
+    file = watching.work / "flight.jsonl"
+    watch = watching.start("watch", "--record", str(file))
+    watch.saw("pass")
+    assert watch.end(signal.SIGKILL) == -signal.SIGKILL
+    whole = file.read_text()
+    count = whole.count("\n")
+    ran = watching.bb("replay", str(file))
+    assert ran.returncode == 0 and ran.stdout.count("same plan") == 1
+    assert f"ends at line {count}, the watch was killed" in ran.stderr
+    file.write_text(whole + '{"type":"input","digest":"12')
+    ran = watching.bb("replay", str(file))
+    assert ran.returncode == 0 and ran.stdout.count("same plan") == 1
+    assert f"ends at line {count + 1}, not whole: the watch was killed" in ran.stderr
+    file.write_text(whole + "what is no line\n" + whole.partition("\n")[2])
+    ran = watching.bb("replay", str(file))
+    assert ran.returncode == 64 and "1 passes (1 plans)" in ran.stderr
+    assert f"line {count + 1} is damaged" in ran.stderr
+    file.write_text(whole[:20])
+    ran = watching.bb("replay", str(file))
+    assert ran.returncode == 64 and "first line is not whole" in ran.stderr
 
 
 @pytest.mark.skipif(shutil.which("tmux") is None, reason="needs tmux")

@@ -21,7 +21,7 @@ from botbottle.model.route import Route
 from botbottle.planner.plan import plan
 from botbottle.watch.inputs import Inputs
 from botbottle.watch.record import Recorder
-from botbottle.watch.replay import Replayed, header, replay
+from botbottle.watch.replay import KILLED, Ending, Flight, Replayed, header
 from botbottle.watch.select import decide
 from tests.support.worlds import FACTS, World, bottle, declared
 
@@ -50,16 +50,18 @@ class Session:
         self.recorder = Recorder(path, "proj-1", self.log.append, **more)
         self.want, self.facts = declared(bottle(), WIDE), KNOWING
         self.now, self.unheard = 1_700_000_000.0, frozenset[str]()
+        self.passes = 0
 
     def look(self, *, run: bool = True) -> Plan:
         self.now += 0.123
+        self.passes += 1
         view = replace(self.world.view, now=self.now)
         inputs = Inputs(declared=self.want, observed=self.world.observed, view=view,
                         facts=self.facts)  # fmt: skip
         self.recorder.saw(inputs)
         made = plan(inputs.declared, inputs.observed, inputs.view, inputs.facts)
         waiting = frozenset({"api"}) if not run else frozenset()
-        self.recorder.decided(decide(made, "all", waiting, self.unheard))
+        self.recorder.decided(self.passes, decide(made, "all", waiting, self.unheard))
         if run:
             self.world.run(made.ops)
         return made
@@ -84,7 +86,14 @@ def damage(session: Session, rng: random.Random) -> None:
 def again(path: Path) -> list[Replayed]:
     with path.open() as lines:
         header(next(lines))
-        return list(replay(lines))
+        return list(Flight(lines))
+
+
+def flown(path: Path) -> tuple[list[Replayed], Ending]:
+    with path.open() as lines:
+        header(next(lines))
+        flight = Flight(lines)
+        return list(flight), flight.ending
 
 
 @pytest.mark.parametrize("seed", range(10))
@@ -100,6 +109,16 @@ def test_a_recorded_run_gives_the_same_plans_without_any_engine(tmp_path: Path, 
     assert [r.plan for r in found] == made, "every plan, to the last field"
     assert [r.differs for r in found] == [()] * len(made)
     assert [r.number for r in found] == list(range(1, len(made) + 1))
+
+
+def test_a_second_look_under_the_lock_has_the_number_of_its_pass(tmp_path: Path) -> None:
+    session = Session(tmp_path / "run.jsonl")
+    for number in (3, 7, 7, 8):
+        session.passes = number - 1
+        session.look()
+    session.recorder.close()
+    found = again(tmp_path / "run.jsonl")
+    assert [(r.number, r.look) for r in found] == [(3, 1), (7, 1), (7, 2), (8, 1)]
 
 
 def test_what_does_not_change_is_written_once(tmp_path: Path) -> None:
@@ -136,6 +155,7 @@ def test_a_full_recording_ends_and_says_so_once(tmp_path: Path) -> None:
     session.recorder.close()
     assert [r["event"] for r in session.log] == ["record-ended"]
     assert path.stat().st_size <= 40_000 and all(not r.differs for r in again(path))
+    assert flown(path)[1].why == "the recording was full"
 
 
 @pytest.fixture
@@ -174,11 +194,15 @@ def test_a_decision_that_comes_out_otherwise_is_named(recorded: Path) -> None:
 
 def test_a_last_line_that_was_cut_off_is_left_out(recorded: Path) -> None:
     text = recorded.read_text()
-    for cut in range(1, 200, 7):
-        recorded.write_text(text[:-cut])
-        assert len(again(recorded)) >= 1
+    first = len(text.splitlines()[0]) + 1
+    for cut in range(first, len(text), 61):
+        recorded.write_text(text[:cut])
+        found, ending = flown(recorded)
+        assert [r.number for r in found] == [1, 2][: len(found)]
+        assert KILLED in ending.why and ending.line == max(1, len(text[:cut].splitlines()))
     recorded.write_text(text)
-    assert len(again(recorded)) == 2
+    found, ending = flown(recorded)
+    assert len(found) == 2 and ending == Ending(line=len(text.splitlines()), why="")
 
 
 @pytest.mark.parametrize(
@@ -205,10 +229,10 @@ def test_one_of_before_snapshots_were_listed_by_bottle_is_told_apart_from_a_dama
     recorded: Path,
 ) -> None:
     old = '{"type":"recording","format":"1.0","bb":"0.1.0","project":"proj-1"}'
-    with pytest.raises(UsageError, match=r"format 1\.0; this bb reads 3\.1") as error:
+    with pytest.raises(UsageError, match=r"format 1\.0; this bb reads 3\.2") as error:
         header(old)
     assert "bb 0.1.0" in error.value.hint
-    assert header(recorded.read_text().splitlines()[0])["format"] == "3.1"
+    assert header(recorded.read_text().splitlines()[0])["format"] == "3.2"
 
 
 def test_a_pass_that_waits_for_a_silent_sidecar_is_replayed_as_it_was(tmp_path: Path) -> None:

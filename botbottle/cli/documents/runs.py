@@ -38,9 +38,11 @@ class Outcome(Struct, frozen=True, kw_only=True):
 class ReplayedPass(Struct, frozen=True, kw_only=True):
     """One line of bb replay --json. ``operations`` were planned, ``allowed`` would be carried out
     at once; ``waiting``: bottles that wait for something; ``differs``: what was planned otherwise
-    when it was recorded."""
+    when it was recorded. ``pass`` is the number in the watch's log; ``look`` 2: the same pass,
+    looked at again under the lock before anything was carried out."""
 
     number: int = field(name="pass")
+    look: int
     at: float
     digest: str
     operations: tuple[str, ...]

@@ -9,6 +9,12 @@ from botbottle.dlp.rules.model import Context, Rule, context, token
 _SLACK = "Slack docs, token types: xoxb- xoxp- xoxa- xoxr- xoxs- xoxc- xoxd- xapp- xoxe(.xox[bp])-"
 # Digits are 0x30 to 0x39, so every group of Base64 of a decimal number starts with M, N or O.
 _DISCORD = "Discord docs: bot tokens are base64(user id).timestamp.hmac"
+# An expression for each pair of letters that it begins with: one for all of them has no literal, which
+# takes the pass for rules 0.1 ms/MB.
+_DISCORD_ID = tuple(
+    f"{first}{second}" + r"[AEIMQUYcgk][wxyz0-5](?:[MNO][A-Za-z0-9]{3}){4}[A-Za-z0-9]{2}[A-Za-z0-9_\-]{0,6}\."
+    for first in "MNO" for second in "DTjz"
+)  # fmt: skip
 _HOOK = r"(?:\\*/)"
 
 
@@ -37,7 +43,7 @@ RULES: tuple[Rule | Context, ...] = (
     token("slack.session", r"xox(?:c-(?:\d{8,16}-){2,3}[0-9a-f]{64}|d-[A-Za-z0-9%+/\\=_\-]{60,400})", "xoxc-", "xoxd-", source=_SLACK, entropy=3.0),
     token("slack.app", r"xapp-(?:\d-)?[A-Za-z0-9]{6,20}-[A-Za-z0-9/\-]{10,120}", "xapp-", source=_SLACK, entropy=3.0),
     token("slack.webhook", r"hooks\.slack(?:-gov)?\.com" + _HOOK + r"(?:services|workflows|triggers|webhooks)" + _HOOK + r"[A-Za-z0-9]{6,14}" + _HOOK + r"(?:[A-Za-z0-9]{6,20}" + _HOOK + r"){1,2}([A-Za-z0-9]{16,40})", "hooks.slack", source="Slack docs, incoming webhooks: /services/T.../B.../<24>, workflows: a tail of 16", check=lettered),
-    token("discord.token", r"[MNO][DTjz][AEIMQUYcgk][wxyz0-5][A-Za-z0-9_\-]{18,24}\.[A-Za-z0-9_\-]{6,7}\.[A-Za-z0-9_\-]{27,40}", ".", anchor=r"[MNO][DTjz][AEIMQUYcgk][wxyz0-5](?:[MNO][A-Za-z0-9]{3}){4}[A-Za-z0-9]{2}[A-Za-z0-9_\-]{0,6}\.", source=_DISCORD, entropy=3.6, right=True, check=discord_shape),
+    token("discord.token", r"[MNO][DTjz][AEIMQUYcgk][wxyz0-5][A-Za-z0-9_\-]{18,24}\.[A-Za-z0-9_\-]{6,7}\.[A-Za-z0-9_\-]{27,40}", ".", anchor=_DISCORD_ID[0], also=_DISCORD_ID[1:], source=_DISCORD, entropy=3.6, right=True, check=discord_shape),
     token("discord.mfa", r"mfa\.[\w\-]{80,90}", "mfa.", source="Discord docs: tokens of accounts with two factors start mfa.", entropy=4.0, left=True),
     token("discord.webhook", r"discord(?:app)?\.com" + _HOOK + r"api" + _HOOK + r"(?:v\d{1,2}" + _HOOK + r")?webhooks" + _HOOK + r"\d{17,20}" + _HOOK + r"([A-Za-z0-9_\-]{60,72})", "webhooks", source="Discord docs, webhooks: /webhooks/<id>/<68>"),
     context("discord.context", "discord", r"[A-Za-z0-9_\-]{24,28}\.[A-Za-z0-9_\-]{6,7}\.[A-Za-z0-9_\-]{27,40}|[0-9a-f]{64}|[A-Za-z0-9=_\-]{32}|\d{17,20}", source="Discord docs: public keys of 64 hex, client secrets of 32, ids are snowflakes", entropy=2.2),

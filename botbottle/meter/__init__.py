@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from botbottle.meter.meter import Meter
     from botbottle.meter.reason import Reason
     from botbottle.meter.recognise import identify
-    from botbottle.meter.refusals import Refusal, refusal, refusal_frame
+    from botbottle.meter.refusals import Refusal, busy_frame, refusal, refusal_frame
     from botbottle.meter.request import Request, read_request
     from botbottle.meter.settling import Settlement
     from botbottle.meter.websocket import Admission, WebSocketMeter
@@ -64,6 +64,7 @@ _HOMES = {
     "reason": ("Reason",),
     "refusals": (
         "Refusal",
+        "busy_frame",
         "refusal",
         "refusal_frame",
     ),
@@ -103,6 +104,7 @@ __all__ = [
     "Request",
     "Settlement",
     "WebSocketMeter",
+    "busy_frame",
     "count_request",
     "identify",
     "parse_count",

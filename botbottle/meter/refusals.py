@@ -120,7 +120,30 @@ def refusal_frame(*, message: str, retry_after: float | None = None, stream_id: 
     error["message"] = message
     if retry_after is not None:
         error["resets_in_seconds"] = max(1, round(retry_after))
-    frame: dict[str, Any] = {"type": "error", "status": 429, "error": error}
-    if stream_id:
-        frame["stream_id"] = stream_id
-    return json.dumps(frame, ensure_ascii=False).encode()
+    return _frame({"type": "error", "status": 429, "error": error}, stream_id)
+
+
+def busy_frame(
+    call: Call, *, message: str, retry_after: float | None = None, stream_id: str = ""
+) -> bytes:
+    """As :func:`refusal_frame`, where it is worth asking again: as the provider itself says so.
+
+    On a socket of the Responses API this is a response that failed: with this code Codex asks for
+    it again, where it ends its turn on a status of 429.
+    """
+    seconds = max(1, round(retry_after or 1))
+    text = f"{message}. Please try again in {seconds}s."
+    if call.dialect is not Dialect.OPENAI_RESPONSES:
+        kind = {"type": "rate_limit_error", "code": "rate_limit_exceeded"}
+        return _frame(
+            {"type": "error", "status": 429, "error": {**kind, "message": text}}, stream_id
+        )
+    error = {"code": "rate_limit_exceeded", "message": text}
+    failed = {"id": "resp_refused", "object": "response", "status": "failed", "error": error}
+    response = {**failed, "output": [], "usage": None}
+    return _frame({"type": "response.failed", "response": response}, stream_id)
+
+
+def _frame(document: dict[str, Any], stream_id: str) -> bytes:
+    where = {"stream_id": stream_id} if stream_id else {}
+    return json.dumps({**document, **where}, ensure_ascii=False).encode()

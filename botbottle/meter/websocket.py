@@ -133,7 +133,7 @@ class WebSocketMeter:
         """A frame from the client: what must be admitted for it, or None when it is free.
 
         Call :meth:`sent` with the admission when the frame went on, or drop the frame and answer
-        with :func:`refusal_frame`.
+        with :func:`refusal_frame` or :func:`busy_frame`.
         """
         doc = _document(data, documents.read_bounded)
         kind = as_str(doc.get("type"))
@@ -266,6 +266,11 @@ class WebSocketMeter:
         if given_up is not None:
             self._due.append(self._settle.unanswered(given_up, Reason.UPSTREAM_FAILED))
         return [Settlement(request.request_id)]
+
+
+def lane_of(data: bytes) -> str:
+    """The stream id of a client frame."""
+    return as_str(_document(data, documents.read_bounded).get("stream_id"))
 
 
 def _document(data: bytes, read: Callable[[bytes], Any] = documents.told) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from botbottle.meter import Conversations, Reason, identify
 from botbottle.model.usage import Exchange, Tokens
 from botbottle.sidecar.egress.socket_spend import SocketSpend
 from tests.sidecar_egress.inside import FakeLedger
+from tests.sidecar_egress.talking import said, waiting
 
 
 class Pool(FakeLedger):
@@ -52,14 +53,14 @@ async def busy(ledger: Pool, second: dict[str, Any]) -> bytes | None:
     async def leaves() -> bool:
         return True
 
-    spend = SocketSpend(ledger, call, "p", Conversations(), lambda frame: None, count)
+    spend = SocketSpend(ledger, call, "p", Conversations(), lambda frame: None, count, waiting())
     first = frame("response.create", stream_id="a", input="one")
-    assert await spend.client_frame(first, leaves) is None
+    assert await spend.client_frame(said(first), leaves) is None
     begun = frame("response.created", stream_id="a", response={"id": "resp_1"})
     assert await spend.server_frame(begun)
     delta = frame("response.output_text.delta", stream_id="a", response_id="resp_1", delta="word")
     assert await spend.server_frame(delta)
-    answer = await spend.client_frame(frame(**second), leaves)
+    answer = await spend.client_frame(said(frame(**second)), leaves)
     spend.close(Reason.CLIENT_GONE)
     return answer
 

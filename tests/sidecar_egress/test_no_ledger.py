@@ -21,6 +21,7 @@ from tests.meter.events import MESSAGE_STOP, message_delta, message_start, sse
 from tests.meter.helpers import call, request
 from tests.meter.places import CLAUDE
 from tests.sidecar_egress.spending import LEASE, Book
+from tests.sidecar_egress.talking import said, waiting
 from tests.sidecar_egress.test_gated_frames import Pool, frame
 
 
@@ -45,7 +46,9 @@ def opened(path: str, *, down: bool) -> tuple[SocketSpend, list[bytes]]:
     async def count(_: bytes) -> int | None:
         return None
 
-    return SocketSpend(Gone(down=down), where, "p", Conversations(), told.append, count), told
+    return SocketSpend(
+        Gone(down=down), where, "p", Conversations(), told.append, count, waiting()
+    ), told
 
 
 async def leaves() -> bool:
@@ -56,7 +59,7 @@ async def leaves() -> bool:
 def test_a_frame_that_may_start_a_response_is_refused(down: bool) -> None:
     spend, _ = opened("/v1/responses", down=down)
     sent = frame("response.create", input="one", stream_id="a")
-    answer = asyncio.run(spend.client_frame(sent, leaves))
+    answer = asyncio.run(spend.client_frame(said(sent), leaves))
     assert (answer is not None) is down
     if answer is not None:
         refused = json.loads(answer)
@@ -69,7 +72,7 @@ def test_a_response_that_begins_unasked_ends_the_socket(down: bool) -> None:
     async def heard() -> tuple[bool, bool]:
         spend, _ = opened("/v1/realtime?model=m", down=down)
         sound = frame("input_audio_buffer.append", audio="AAAA")
-        assert await spend.client_frame(sound, leaves) is None
+        assert await spend.client_frame(said(sound), leaves) is None
         passed = await spend.server_frame(frame("response.created", response={"id": "r"}))
         was_cut = spend.was_cut
         spend.close(Reason.CLIENT_GONE)

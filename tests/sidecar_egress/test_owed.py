@@ -19,6 +19,7 @@ from botbottle.sidecar.egress.spend import Spend
 from tests.meter.events import message_start, sse, text_delta
 from tests.meter.helpers import call, request
 from tests.meter.places import CLAUDE, RESPONSES
+from tests.sidecar_egress.talking import said, waiting
 
 
 class Keeper(NoLedger):
@@ -140,7 +141,7 @@ def socket(ledger: Keeper, path: str) -> SocketSpend:
     async def count(_: bytes) -> int | None:
         return None
 
-    return SocketSpend(ledger, where, "p", Conversations(), lambda frame: None, count)
+    return SocketSpend(ledger, where, "p", Conversations(), lambda frame: None, count, waiting())
 
 
 async def says(spend: SocketSpend, *docs: dict[str, Any]) -> None:
@@ -148,7 +149,7 @@ async def says(spend: SocketSpend, *docs: dict[str, Any]) -> None:
         return True
 
     for doc in docs:
-        assert await spend.client_frame(json.dumps(doc).encode(), still) is None
+        assert await spend.client_frame(said(json.dumps(doc).encode()), still) is None
 
 
 async def hears(spend: SocketSpend, *docs: dict[str, Any]) -> None:

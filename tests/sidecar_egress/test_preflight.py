@@ -18,6 +18,7 @@ from botbottle.model.route import Auth, Dlp, Match, PathMatch
 from botbottle.sidecar.egress.gate import NoLedger
 from botbottle.sidecar.egress.socket_spend import SocketSpend
 from tests.sidecar_egress.rig import ANTHROPIC, OPENAI, Rig, until
+from tests.sidecar_egress.talking import said, waiting
 from tests.sidecar_egress.test_metering import client, messages, responses
 from tests.sidecar_egress.test_protocols import turn as frame_turn
 from tests.sidecar_egress.ws_client import CREATE, Socket
@@ -225,9 +226,9 @@ async def socket_frame(close_while_counting: bool, counted: int | Exception) -> 
     async def leaves() -> bool:
         return True
 
-    spend = SocketSpend(ledger, call, "p", Conversations(), lambda frame: None, count)
+    spend = SocketSpend(ledger, call, "p", Conversations(), lambda frame: None, count, waiting())
     with suppress(ArithmeticError):
-        answer = await spend.client_frame(json.dumps(CREATE).encode(), leaves)
+        answer = await spend.client_frame(said(json.dumps(CREATE).encode()), leaves)
         assert (answer is None) is not close_while_counting
     return ledger
 

@@ -20,6 +20,7 @@ from botbottle.model.usage import Exchange, Tokens
 from botbottle.sidecar.egress.shares import Share, Shares
 from botbottle.sidecar.egress.socket_spend import SocketSpend
 from botbottle.sidecar.egress.spend import STEP, STEP_SHARE
+from tests.sidecar_egress.talking import said, waiting
 
 NOW = 1_795_000_000.0
 
@@ -133,9 +134,9 @@ async def side_by_side(real: Real, lanes: int, turns: int) -> list[bytes]:
     async def still() -> bool:
         return True
 
-    spend = SocketSpend(real, call, "p", Conversations(), told.append, count)
+    spend = SocketSpend(real, call, "p", Conversations(), told.append, count, waiting())
     for lane in range(lanes):
-        assert await spend.client_frame(frame("response.create", lane), still) is None
+        assert await spend.client_frame(said(frame("response.create", lane)), still) is None
     for lane in range(lanes):
         await spend.server_frame(frame("response.created", lane, response={"id": f"resp_{lane}"}))
     for _ in range(turns):

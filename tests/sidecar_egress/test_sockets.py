@@ -24,6 +24,7 @@ from botbottle.sidecar.egress.socket_spend import SocketSpend
 from tests.sidecar_egress.inside import FakeLedger, Inside
 from tests.sidecar_egress.raw_upstream import RawUpstream, some
 from tests.sidecar_egress.rig import OPENAI, until
+from tests.sidecar_egress.talking import said, waiting
 
 KEY = "kX9vQ2mZ7pL4tR8wB3nY6cF1hJ5dS0aGe7Ub3Wq"
 CREATE = json.dumps({"type": "response.create", "model": "m", "max_output_tokens": 100_000})
@@ -175,9 +176,9 @@ async def set_off_by_sound(ledger: Exhausted) -> tuple[SocketSpend, list[bytes],
     async def leaves() -> bool:
         return True
 
-    spend = SocketSpend(ledger, call, "p", Conversations(), told.append, count)
+    spend = SocketSpend(ledger, call, "p", Conversations(), told.append, count, waiting())
     sound = event("input_audio_buffer.append", audio="AAAA").encode()
-    assert await spend.client_frame(sound, leaves) is None
+    assert await spend.client_frame(said(sound), leaves) is None
     passed = int(await spend.server_frame(event("response.created", response={"id": "r"}).encode()))
     delta = event("response.output_text.delta", response_id="r", delta="word " * 50).encode()
     for _ in range(200):

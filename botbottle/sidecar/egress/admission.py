@@ -2,8 +2,7 @@
 
 The estimate is judged first, so that a refusal costs the provider nothing. Then the provider's
 own count takes its place. Whatever was admitted is in ``passage.spend`` at once: every way out
-of the pipeline gives it back. Where all that is left of a budget is reserved by requests in flight,
-a request waits a while for them to end: its budget is not spent, and agents work in parallel.
+of the pipeline gives it back. What waits, and how long, says ``waiting``.
 """
 
 from __future__ import annotations
@@ -23,11 +22,14 @@ from botbottle.sidecar.egress.passage import Passage
 from botbottle.sidecar.egress.ports import Shared
 from botbottle.sidecar.egress.preflight import Outgoing, Preflight
 from botbottle.sidecar.egress.spend import Spend
+from botbottle.sidecar.egress.waiting import (
+    AGAIN_SECONDS,
+    MOST_WAITING,
+    PATIENCE_SECONDS,
+    TRANSIENT,
+    reserved,
+)
 
-PATIENCE_SECONDS = 15.0  # for reservations of others to end
-AGAIN_SECONDS = 0.25
-MOST_WAITING = 32  # requests at once; each holds its body
-TRANSIENT = frozenset({"budget-reserved", "too-many-in-flight", "flood"})
 _OFF_LOOP = 256 * 1024  # bytes of body from which parsing leaves the event loop
 
 
@@ -77,7 +79,7 @@ class Gate:
         """Ask, and keep what was admitted."""
         end = time.monotonic() + PATIENCE_SECONDS
         answer = await self._ask(call, request)
-        while _reserved(answer) and self._waiting < MOST_WAITING and time.monotonic() < end:
+        while reserved(answer) and self._waiting < MOST_WAITING and time.monotonic() < end:
             self._waiting += 1
             try:
                 await asyncio.sleep(AGAIN_SECONDS)
@@ -125,10 +127,6 @@ class Gate:
         ):  # a few bytes may decode to millions
             return read_request(*arguments)
         return await asyncio.to_thread(read_request, *arguments)
-
-
-def _reserved(answer: Admitted | Refusal) -> bool:
-    return isinstance(answer, Refusal) and answer.code == "budget-reserved"
 
 
 def _no_ledger() -> Denial:

@@ -20,10 +20,13 @@ from typing import Any, cast
 from mitmproxy.connection import Connection
 from mitmproxy.proxy import commands, events
 from mitmproxy.proxy.layers.websocket import (
+    Fragmentizer,
     WebsocketConnection,
     WebsocketLayer,
+    WebsocketMessageHook,
     WebSocketMessageInjected,
 )
+from mitmproxy.websocket import WebSocketMessage
 from wsproto import ConnectionType
 from wsproto.events import CloseConnection, Event, Ping, Pong
 from wsproto.extensions import Extension, PerMessageDeflate
@@ -31,6 +34,7 @@ from wsproto.frame_protocol import CloseReason, FrameDecoder, FrameProtocol, Opc
 from wsproto.utilities import split_comma_header
 
 from botbottle.sidecar.egress.options import LayerOptions
+from botbottle.sidecar.egress.passage import passage_of
 from botbottle.sidecar.egress.room import Room
 from botbottle.sidecar.egress.turns import Breath, paced
 
@@ -147,6 +151,10 @@ class Hop(WebsocketConnection):
         return made
 
 
+class Again(WebSocketMessageInjected):
+    """A message of the agent's that has waited."""
+
+
 class Messages(WebsocketLayer):
     """mitmproxy's layer over bounded connections."""
 
@@ -165,12 +173,16 @@ class Messages(WebsocketLayer):
     @property
     def kept(self) -> int:
         """Bytes of messages that are here."""
-        return sum(side.bound.kept for side in self._sides)
+        passage = passage_of(self.flow)
+        waiting = passage.socket.waiting.kept if passage and passage.socket else 0
+        return sum(side.bound.kept for side in self._sides) + waiting
 
     def relay_messages(self, event: events.Event) -> Generator[commands.Command, Any, None]:
         """As the original; then the pongs that are due. What is injected is a message of its own,
         also while one of the peer's is unfinished: the original would join the two, unjudged."""
-        if isinstance(event, WebSocketMessageInjected):
+        if isinstance(event, Again):
+            yield from self._again(event.message)
+        elif isinstance(event, WebSocketMessageInjected):
             source = self.client_ws if event.message.from_client else self.server_ws
             unfinished, source.frame_buf = source.frame_buf, [b""]
             yield from super().relay_messages(event)
@@ -183,6 +195,18 @@ class Messages(WebsocketLayer):
                 yield Breath()
                 yield from self._relay(events.DataReceived(side.conn, b""))
                 yield from self._tidy()
+
+    def _again(self, message: WebSocketMessage) -> Generator[commands.Command, Any, None]:
+        """A message that waited is judged to the end, and may go on in one frame."""
+        assert self.flow.websocket is not None  # noqa: S101 - its socket has been opened
+        message.dropped = False
+        self.flow.websocket.messages.append(message)
+        yield WebsocketMessageHook(self.flow)
+        if not message.dropped:
+            for part in Fragmentizer([message.content], message.type == Opcode.TEXT)(
+                message.content
+            ):
+                yield self.server_ws.send2(part)
 
     def _relay(self, event: events.Event) -> Generator[commands.Command, Any, None]:
         for side in self._sides:

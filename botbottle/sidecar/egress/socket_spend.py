@@ -5,34 +5,47 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
+
+from mitmproxy.websocket import WebSocketMessage
 
 from botbottle.ledger.records import Admitted, Refusal
 from botbottle.meter import (
-    Admission,
     Call,
     Conversations,
     Reason,
     Request,
     Settlement,
     WebSocketMeter,
+    busy_frame,
     refusal_frame,
 )
+from botbottle.meter.websocket import lane_of
 from botbottle.model.usage import Tokens
 from botbottle.sidecar.egress.gate import Ledger, LedgerDown, worth_counting
 from botbottle.sidecar.egress.shares import Share, Shares
+from botbottle.sidecar.egress.waiting import (
+    PATIENCE_SECONDS,
+    TRANSIENT,
+    Frame,
+    Still,
+    WaitingFrames,
+    reserved,
+)
 
 NO_LEDGER = "the budget cannot be checked now; try again later"
 OFF_LOOP = 256 * 1024  # bytes of a frame from which reading it leaves the event loop
 CROSSED = "the budget was crossed while this response ran"
+CROWDED = "too much waits on this socket already"
 
 
 type Count = Callable[[bytes], Awaitable[int | None]]
-type Still = Callable[[], Awaitable[bool]]
 
 
 class SocketSpend:
     """The money side of one socket. ``cut(frame)`` ends it after giving the agent ``frame``;
-    ``count(frame)`` is the provider's count of a frame's input, None: the estimate stands."""
+    ``count(frame)`` is the provider's count of a frame's input, None: the estimate stands.
+    ``waiting``: its frames that are not admitted yet."""
 
     def __init__(
         self,
@@ -42,9 +55,10 @@ class SocketSpend:
         conversations: Conversations,
         cut: Callable[[bytes], None],
         count: Count,
+        waiting: WaitingFrames,
     ) -> None:
         self._ledger, self._call, self._cut_socket = ledger, call, cut
-        self._count = count
+        self._count, self.waiting = count, waiting
         self._meter = WebSocketMeter(call, prefix, clock=time.time, conversations=conversations)
         self._shares = Shares()
         self._closed = False
@@ -67,34 +81,64 @@ class SocketSpend:
         """Whether this is a lease in use."""
         return self._shares.holds(lease)
 
-    async def client_frame(self, data: bytes, still: Still) -> bytes | None:
+    async def client_frame(self, message: WebSocketMessage, still: Still) -> bytes | None:
         """None: the frame may go on. Otherwise it is dropped and this one is given back, if it is
         not empty. ``still()`` is asked last, however long the ledger took: may it leave?"""
-        admission = await self._read(data)
-        if admission is None:
-            return None
-        request = admission.request
+        frame = await self._read(message, still)
+        if frame.lane in self.waiting:
+            return b"" if self.waiting.join(frame) else self._busy(frame, CROWDED)
+        return await self._judge(frame)
+
+    async def again(self, frame: Frame) -> bytes | None:
+        """As ``client_frame``, of one that has waited."""
+        frame.waits = False
+        answer = await self._judge(frame)
+        if not (frame.waits or self._closed):
+            self.waiting.over(frame)
+        return answer
+
+    async def _judge(self, frame: Frame) -> bytes | None:
+        if frame.admission is None:
+            return None if await frame.still() else b""
         try:
-            answer = await self._admit(request, data)
+            answer = await self._admit(frame)
         except LedgerDown:
-            return refusal_frame(message=NO_LEDGER, stream_id=admission.stream_id)
+            return refusal_frame(message=NO_LEDGER, stream_id=frame.lane)
         if isinstance(answer, Refusal):
-            return refusal_frame(
-                message=answer.message,
-                retry_after=answer.retry_after,
-                stream_id=admission.stream_id,
-            )
-        if not await self._leaves(still, answer):
+            return self._refused(frame, answer)
+        if not await self._leaves(frame.still, answer):
             return b""
-        self._shares.add(request.request_id, answer)
-        self._ledger.passing(answer.lease, self._meter.sent(admission))
+        self._shares.add(frame.admission.request.request_id, answer)
+        self._ledger.passing(answer.lease, self._meter.sent(frame.admission))
         return None
 
-    async def _read(self, data: bytes) -> Admission | None:
+    def _refused(self, frame: Frame, answer: Refusal) -> bytes:
+        """What the agent is told, if anything yet."""
+        if reserved(answer) and not self._closed and self.waiting.wait(frame):
+            return b""
+        if answer.code in TRANSIENT:
+            return self._busy(frame, answer.message, answer.retry_after)
+        return refusal_frame(
+            message=answer.message, retry_after=answer.retry_after, stream_id=frame.lane
+        )
+
+    def _busy(self, frame: Frame, message: str, retry_after: float | None = None) -> bytes:
+        return busy_frame(
+            self._call, message=message, retry_after=retry_after, stream_id=frame.lane
+        )
+
+    async def _read(self, message: WebSocketMessage, still: Still) -> Frame:
         """What a frame asks for. Nothing else reaches the meter meanwhile but the socket's end."""
-        if len(data) < OFF_LOOP:
-            return self._meter.client_frame(data)
-        return await asyncio.to_thread(self._meter.client_frame, data)
+        if len(message.content) < OFF_LOOP:
+            return self._look(message, still)
+        return await asyncio.to_thread(self._look, message, still)
+
+    def _look(self, message: WebSocketMessage, still: Still) -> Frame:
+        admission = self._meter.client_frame(message.content)
+        lane = (
+            admission.stream_id if admission else lane_of(message.content) if self.waiting else ""
+        )
+        return Frame(message, still, admission, lane, time.monotonic() + PATIENCE_SECONDS)
 
     async def _leaves(self, still: Still, answer: Admitted) -> bool:
         """Whether an admitted frame goes on. Nothing stays reserved for one that does not, nor
@@ -121,19 +165,23 @@ class SocketSpend:
         else:
             self._shares.add(request.request_id, answer)
 
-    async def _admit(self, request: Request, frame: bytes) -> Admitted | Refusal:
+    async def _admit(self, frame: Frame) -> Admitted | Refusal:
         """As for a request over HTTP: the estimate first, then the provider's count."""
+        assert frame.admission is not None  # noqa: S101 - nobody asks for what is free
+        request = frame.admission.request
         answer = await self._ask(request, request.input_estimate)
-        if request.prewarm or not worth_counting(answer):
+        if request.prewarm or frame.counted or not worth_counting(answer):
             return answer
         try:
-            counted = await self._count(frame)
+            counted = await self._count(frame.message.content)
         except BaseException:
             self._give_back(answer)
             raise
         if counted is None:
             return answer
         self._give_back(answer)
+        frame.counted = True
+        frame.admission = replace(frame.admission, request=replace(request, input_estimate=counted))
         return await self._ask(request, counted)
 
     async def _ask(self, request: Request, tokens_in: int) -> Admitted | Refusal:
@@ -170,6 +218,7 @@ class SocketSpend:
     def close(self, reason: Reason) -> None:
         """The socket is gone. Idempotent."""
         self._closed = True
+        self.waiting.close()
         if self._unread:
             reason = Reason.UNREAD
         elif self.was_cut:

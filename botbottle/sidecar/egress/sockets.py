@@ -16,12 +16,14 @@ from botbottle.dlp import Scanner
 from botbottle.meter import Conversations, Kind
 from botbottle.sidecar.egress.admission import outgoing
 from botbottle.sidecar.egress.denial import Denial
+from botbottle.sidecar.egress.frames import Again
 from botbottle.sidecar.egress.inbound import SocketScan, blocked
 from botbottle.sidecar.egress.passage import Passage, passage_of
 from botbottle.sidecar.egress.ports import Shared
 from botbottle.sidecar.egress.preflight import Preflight
 from botbottle.sidecar.egress.scan import OFF_LOOP, OutboundScan, Outgoing
-from botbottle.sidecar.egress.socket_spend import SocketSpend, Still
+from botbottle.sidecar.egress.socket_spend import SocketSpend
+from botbottle.sidecar.egress.waiting import Places, Still, WaitingFrames
 
 
 class Sockets:
@@ -38,6 +40,7 @@ class Sockets:
         self._preflight = preflight
         self._outbound = outbound
         self._conversations = conversations
+        self._places = Places()
 
     def opened(self, flow: http.HTTPFlow, passage: Passage) -> None:
         """The upgrade was accepted by both sides."""
@@ -52,6 +55,9 @@ class Sockets:
                 self._conversations,
                 lambda frame: self._cut_socket(flow, frame),
                 lambda frame: self._count(flow, passage, frame),
+                WaitingFrames(
+                    self._places, lambda message: passage.driver.feed(Again(flow, message))
+                ),
             )
 
     async def _count(self, flow: http.HTTPFlow, passage: Passage, frame: bytes) -> int | None:
@@ -100,12 +106,13 @@ class Sockets:
                 return b""
             self._scrub(passage, message)
             return None if passes else b""
+        spend = passage.socket
+        if spend is not None and (frame := spend.waiting.found(message)):
+            return await spend.again(frame)
         may_leave = self._scanning(passage, message)
         if not await may_leave():
             return b""
-        if passage.socket is None:
-            return None
-        return await passage.socket.client_frame(message.content, may_leave)
+        return None if spend is None else await spend.client_frame(message, may_leave)
 
     async def _orders(self, passage: Passage, scan: SocketScan, content: bytes) -> bool:
         """Whether a server's message tries to give the agent orders: it ends the socket."""

@@ -10,13 +10,13 @@ from msgspec.structs import replace
 from botbottle.cli.anywhere import Project
 from botbottle.cli.common import open_session
 from botbottle.cli.context import Context
-from botbottle.cli.documents.bottles import Held, Status, StatusBudget, StatusRow
+from botbottle.cli.documents.bottles import Alarm, Held, Status, StatusBudget, StatusRow
 from botbottle.cli.ordered import Former, former_of, today
 from botbottle.errors import BBError, Exit
 from botbottle.ui.visible import visible
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from botbottle.model.bottle import BottleSpec, Declared
     from botbottle.model.plan import Plan
@@ -32,7 +32,11 @@ def register(app: typer.Typer) -> None:
         project: Project = "",
         json_: Annotated[bool, typer.Option("--json", help="Print a JSON document.")] = False,
     ) -> int:
-        """Bottles, their state, budget and what holds them back."""
+        """Bottles, their state, budget and what holds them back.
+
+        Exit codes: 0 shown, 1 something is wrong that no apply mends by itself (a stranger on a
+        bottle's network, a lost ledger), 3 invalid manifests, 8 no engine, 64 usage.
+        """
         from botbottle.planner.lost import told
         from botbottle.session import declared_or_raise
 
@@ -54,11 +58,16 @@ def register(app: typer.Typer) -> None:
         found = collect(session, declared, former.specs)
         for left in found.lost:
             context.err.write(visible(f"bb status: {told(left)}") + "\n")
+        for alarm in found.alarms:
+            text = f"{alarm.bottle}: {alarm.message} [{alarm.code}]"
+            context.err.write(visible(f"bb status: {text}") + "\n")
         if json_:
             context.document(found)
         else:
             context.out.write(table(found.bottles))
-        return Exit.OK if broken is None else Exit.INVALID
+        if broken is not None:
+            return Exit.INVALID
+        return Exit.FAILURE if found.alarms else Exit.OK
 
 
 def collect(session: Session, declared: Declared, former: Sequence[BottleSpec] = ()) -> Status:
@@ -81,7 +90,16 @@ def collect(session: Session, declared: Declared, former: Sequence[BottleSpec] =
     rows = [row(b, states[b.name], observed, made, session) for b in specs]
     shown = tuple(undeclared(found) if found.name in gone else found for found in rows)
     left = left_behind(observed, facts)
-    return Status(project=declared.project.id, bottles=shown, lost=left)
+    return Status(project=declared.project.id, bottles=shown, alarms=tuple(alarms(made)), lost=left)
+
+
+def alarms(made: Plan) -> Iterator[Alarm]:
+    """What of a plan's notices nothing that is planned mends."""
+    from botbottle.model.plan import ALARMS
+
+    for notice in made.notices:
+        if notice.code in ALARMS:
+            yield Alarm(code=notice.code, bottle=notice.bottle, message=notice.message)
 
 
 def undeclared(found: StatusRow) -> StatusRow:

@@ -18,6 +18,7 @@ from botbottle.planner.collector import paused_collector
 from botbottle.planner.draft import Draft, owned
 from botbottle.planner.enforce import Standing, pools_by_scope, pools_of, standing
 from botbottle.planner.facts import Facts
+from botbottle.planner.forgotten import forgotten
 from botbottle.planner.intruders import intruders
 from botbottle.planner.lookalike import lookalikes
 from botbottle.planner.lost import lost_notices
@@ -71,6 +72,7 @@ def plan(declared: Declared, observed: Observed, view: LedgerView, facts: Facts)
             *analyze(draft, chosen),
             *deadly(draft, chosen, edited),
             *intruders(draft, chosen),
+            *forgotten(draft, chosen, view),
             *elsewhere(draft, wants),
         ),
         budgets=budget_rows(chosen, view, declared.settings.budget_mode),

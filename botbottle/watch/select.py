@@ -8,6 +8,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from botbottle.model.plan import (
+    ALARMS,
     DeliverEnv,
     Op,
     Plan,
@@ -76,6 +77,7 @@ def left_alone(plan: Plan, level: Level) -> frozenset[tuple[str, str]]:
     """(bottle, why) of what a watch at ``level`` will not do by itself."""
     told = {(b, "blocked") for b in blocked_bottles(plan)}
     told |= {(b, "needs bb apply, which asks for its values") for b in unasked_bottles(plan)}
+    told |= {(n.bottle, n.message) for n in plan.notices if n.code in ALARMS}
     if level == "safe":
         raised = {n.bottle for n in plan.notices if n.code == "BB310"}  # only the raise waits
         told |= {(b, "needs bb apply") for b in unapproved_bottles(plan) | raised}

@@ -41,12 +41,22 @@ class StatusRow(Struct, frozen=True, kw_only=True):
     drift: bool
 
 
+class Alarm(Struct, frozen=True, kw_only=True):
+    """A plan's notice of what nobody should overlook: BB332 a stranger on a bottle's network, BB333
+    a ledger that was lost."""
+
+    code: str
+    bottle: str
+    message: str
+
+
 class Status(Struct, frozen=True, kw_only=True):
     """Output of bb status --json: bottles by name. ``lost``: what other projects of this home have
     left behind, whose folder is gone."""
 
     project: str
     bottles: tuple[StatusRow, ...]
+    alarms: tuple[Alarm, ...]
     lost: tuple[Left, ...]
 
 

@@ -26,6 +26,7 @@ from botbottle.model.plan.engine_ops import (
     UpdateContainer,
 )
 from botbottle.model.plan.findings import (
+    ALARMS,
     Action,
     BudgetRow,
     Change,
@@ -56,6 +57,7 @@ from botbottle.model.plan.snapshot_ops import (
 )
 
 __all__ = [
+    "ALARMS",
     "FORMAT_VERSION",
     "Action",
     "AwaitReady",

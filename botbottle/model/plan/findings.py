@@ -73,6 +73,11 @@ class ReachChange(Struct, frozen=True):
     text: str
 
 
+# Codes of what nothing that is planned mends, and nobody should overlook: a stranger on a bottle's
+# network, a lost ledger.
+ALARMS = frozenset({"BB332", "BB333"})
+
+
 class Notice(Struct, frozen=True):
     """An analyzer's finding: ``code`` BB3xx/BB7xx, ``needs`` the approval it asks for."""
 

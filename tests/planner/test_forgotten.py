@@ -1,0 +1,75 @@
+"""A ledger that was lost is told of, and no budget starts at 0 without somebody's yes."""
+
+from __future__ import annotations
+
+import pytest
+from msgspec.structs import replace
+
+from botbottle.model.ledger_view import LedgerView
+from botbottle.model.plan import Plan
+from botbottle.planner.forgotten import TOLD
+from botbottle.watch.select import allowed, left_alone
+from tests.support.worlds import FACTS, World, bottle, declared
+
+WANT = declared(bottle("web"), bottle("api"))
+
+
+def told(plan: Plan) -> list[tuple[str, str]]:
+    return [(n.bottle, n.needs) for n in plan.notices if n.code == "BB333"]
+
+
+@pytest.fixture
+def world() -> World:
+    made = World()
+    assert told(made.plan(WANT)) == [], "nothing is there before the first apply"
+    made.converge(WANT)
+    return made
+
+
+def lost(world: World) -> World:
+    world.view = LedgerView(now=world.view.now)
+    return world
+
+
+def test_every_bottle_that_is_there_is_named_and_needs_a_yes(world: World) -> None:
+    assert told(world.plan(WANT)) == []
+    plan = lost(world).plan(WANT)
+    assert told(plan) == [("api", "budget"), ("web", "budget")] and "budget" in plan.needs
+
+
+def test_a_bottle_that_is_new_is_none_of_them(world: World) -> None:
+    more = declared(*WANT.bottles, bottle("third"))
+    assert told(world.plan(more)) == []
+    assert [name for name, _ in told(lost(world).plan(more))] == ["api", "web"]
+
+
+def test_one_that_only_its_sidecar_is_left_of_is(world: World) -> None:
+    kept = (c for c in lost(world).observed.containers if "agent" not in c.labels.values())
+    world.observed = replace(world.observed, containers=tuple(kept))
+    assert [name for name, _ in told(world.plan(WANT))] == ["api", "web"]
+
+
+def test_one_that_stays_stopped_is_told_of_and_asks_for_nothing(world: World) -> None:
+    stopped = declared(*(replace(b, state="stopped") for b in WANT.bottles))
+    world.converge(stopped)
+    assert told(world.plan(stopped)) == []
+    assert told(lost(world).plan(stopped)) == [("api", ""), ("web", "")]
+
+
+def test_whoever_accepts_it_is_asked_once(world: World) -> None:
+    lost(world).converge(WANT)
+    plan = world.plan(WANT)
+    assert told(plan) == [] and plan.ops == ()
+
+
+def test_a_watch_says_it_and_starts_no_budget_anew(world: World) -> None:
+    plan = lost(world).plan(WANT)
+    assert any(op.id == "register:web" for op in plan.ops), "an apply would"
+    assert not any(op.bottle for op in allowed(plan, "safe").ops)
+    for level in ("none", "safe", "all"):
+        assert {("web", TOLD), ("api", TOLD)} <= left_alone(plan, level)
+
+
+def test_a_selection_is_told_of_its_own_bottles_only(world: World) -> None:
+    made = lost(world).plan(WANT, replace(FACTS, only=("api",)))
+    assert told(made) == [("api", "budget")]

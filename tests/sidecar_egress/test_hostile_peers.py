@@ -13,7 +13,7 @@ from h2.config import H2Configuration
 from h2.connection import H2Connection
 
 from botbottle.model.route import Auth
-from botbottle.sidecar.egress import auth, room
+from botbottle.sidecar.egress import room, stripping
 from botbottle.sidecar.egress.denial import LONGEST, Denial
 from botbottle.sidecar.egress.target import MAX_PATH, canonical_host, canonical_path
 from botbottle.sidecar.egress.windows import TABLE, Windowed
@@ -109,13 +109,13 @@ class TestHeaders:
 
     @pytest.mark.parametrize("name", [b"x_api_key", b"X-Api_Key", b"Proxy_Authorization"])
     def test_a_credential_under_an_underscore_is_one(self, name: bytes) -> None:
-        assert auth.strip(((name, b"mine"), (b"x_other", b"1")), "").headers == (
+        assert stripping.strip(((name, b"mine"), (b"x_other", b"1")), "").headers == (
             (b"x_other", b"1"),
         )
 
     def test_an_upgrade_is_still_one(self) -> None:
         field = (b"Connection", b"keep-alive, Upgrade, te")
-        assert auth.unnamed((field,)) == ((b"Connection", b"keep-alive, Upgrade"),)
+        assert stripping.unnamed((field,)) == ((b"Connection", b"keep-alive, Upgrade"),)
 
 
 class TestMemory:

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from mitmproxy import http
 
-from botbottle.sidecar.egress import auth, git, overrides
+from botbottle.sidecar.egress import git, overrides, stripping
 from botbottle.sidecar.egress.denial import Denial
 from botbottle.sidecar.egress.hooks import weight
 from botbottle.sidecar.egress.target import (
@@ -187,5 +187,5 @@ def test_a_query_is_decoded_once_for_all_stages() -> None:
     decoded.cache_clear()
     query = "%61" * 1000 + "&token=x"
     assert git.use(("GET",), "/x", query) == "" and overrides.methods({}, query) == ()
-    auth.strip((), query)
+    stripping.strip((), query)
     assert decoded.cache_info().misses == 1

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from botbottle.model.route import Auth
-from botbottle.sidecar.egress.auth import Fields, plain
+from botbottle.sidecar.egress.stripping import Fields, plain
 
 # ``request-range`` and ``x-ms-range`` mean the same to old servers and to Azure's storage.
 _NAMES = frozenset({b"range", b"if-range", b"request-range", b"x-ms-range"})

@@ -17,7 +17,7 @@ from mitmproxy.net.http.http1 import expected_http_body_size
 
 from botbottle.dlp import Scanner
 from botbottle.meter import Conversations, Reason
-from botbottle.sidecar.egress import auth, forms, git, handshake, sigv4
+from botbottle.sidecar.egress import forms, git, handshake, sigv4, stripping
 from botbottle.sidecar.egress.active import Active
 from botbottle.sidecar.egress.admission import Gate
 from botbottle.sidecar.egress.answers import Answers
@@ -145,7 +145,7 @@ class Pipeline:
         if passage.upgrade:
             passage.keys = (handshake.new_key(), flow.request.headers.pop(handshake.KEY))
         where = passage.where
-        stripped = auth.strip(flow.request.headers.fields, where.query, where.host)
+        stripped = stripping.strip(flow.request.headers.fields, where.query, where.host)
         scanner = passage.policy.scanner
         denial = await self._scan(flow, passage, stripped, body)
         passage.done("scan")
@@ -163,14 +163,14 @@ class Pipeline:
             if passage.policy.scanner is scanner:
                 return None
             scanner, request = passage.policy.scanner, flow.request
-            ready = auth.Signed(request.headers.fields, request.path.partition("?")[2])
+            ready = stripping.Signed(request.headers.fields, request.path.partition("?")[2])
             denial = await self._scan(flow, passage, ready, request.raw_content or b"")
             if denial is not None:
                 return denial
         return Denial("internal", "the secrets changed again and again while the request waited")
 
     async def _scan(
-        self, flow: http.HTTPFlow, passage: Passage, stripped: auth.Signed, body: bytes
+        self, flow: http.HTTPFlow, passage: Passage, stripped: stripping.Signed, body: bytes
     ) -> Denial | None:
         """Scan what would leave; put the result (maybe redacted) into the flow."""
         where, route, active = passage.where, passage.way, passage.policy
@@ -185,7 +185,7 @@ class Pipeline:
             flow.request.headers.get("content-type", ""),
             flow.request.headers.get("content-encoding", ""),
         )
-        agents = auth.Signed(passage.agents, where.query)
+        agents = stripping.Signed(passage.agents, where.query)
         own = route.auth.secret if route.auth is not None else ""
         for secret in await active.placeholders.misplaced(message, agents, own):
             self._sidecar.records.leaked(passage, secret)
@@ -253,7 +253,7 @@ def _sign(flow: http.HTTPFlow, passage: Passage) -> None:
     request = flow.request
     path, _, query = request.path.partition("?")
     method = request.data.method.decode("latin-1")
-    fields = auth.unnamed(request.headers.fields)
+    fields = stripping.unnamed(request.headers.fields)
     body = request.raw_content or b""
     ready = signed(
         passage, sigv4.Unsigned(method, authority(passage.where), path, query, fields, body)

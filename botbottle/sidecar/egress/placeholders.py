@@ -9,10 +9,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
 
-from botbottle.sidecar.egress.auth import Signed, is_credential
 from botbottle.sidecar.egress.echoes import echo_forms
 from botbottle.sidecar.egress.scan import OFF_LOOP, Outgoing
 from botbottle.sidecar.egress.scrub import Scrubber
+from botbottle.sidecar.egress.stripping import Signed, is_credential
 
 _PIECE = 64 * 1024  # bytes
 

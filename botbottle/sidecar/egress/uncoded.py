@@ -14,7 +14,7 @@ from mitmproxy import http
 
 from botbottle.meter.decode import ContentDecoder
 from botbottle.model.route import Auth
-from botbottle.sidecar.egress.auth import Fields, plain
+from botbottle.sidecar.egress.stripping import Fields, plain
 
 # Who asks for compressed messages of gRPC gets an echo that nobody here looks into.
 _ASKS = frozenset({b"accept-encoding", b"te", b"grpc-accept-encoding"})

@@ -20,6 +20,7 @@ type Place = tuple[str, int]  # host and port
 type Wanted = dict[Place, dict[str, set[str]]]  # path prefix → methods
 
 LOCAL = ("internal", "lan", "local", "localdomain", "localhost")
+_PLAIN = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 PROPOSABLE = ("no-route", "no-match", "git-fetch")
 
 
@@ -137,11 +138,18 @@ def patch(wanted: Wanted) -> str:
     lines = ["egress:", "  routes:"]
     for place in sorted(wanted):
         host, number = place
-        lines.append(f'    - host: "{host}"' if host[0].isdigit() else f"    - host: {host}")
+        plain = host[0].isalpha() and host.replace(".", "").replace("-", "").isalnum()
+        lines.append(f"    - host: {host if plain else _quoted(host)}")
         lines += [f"      port: {number}"] if number != HTTPS else []
         lines.append("      matches:")
         for prefix, methods in sorted(wanted[place].items()):
-            value = prefix.replace("'", "''")
-            lines.append(f"        - paths: [{{type: {_kind(prefix)}, value: '{value}'}}]")
-            lines.append(f"          methods: [{', '.join(sorted(methods))}]")
+            asked = ", ".join(m if m in _PLAIN else _quoted(m) for m in sorted(methods))
+            lines.append(f"        - paths: [{{type: {_kind(prefix)}, value: {_quoted(prefix)}}}]")
+            lines.append(f"          methods: [{asked}]")
     return "\n".join(lines) + "\n"
+
+
+def _quoted(text: str) -> str:
+    """A text that stays one: NO and NULL are methods that a server may have."""
+    doubled = text.replace("'", "''")
+    return f"'{doubled}'"

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import pytest
 from ruamel.yaml import YAML
 
 from botbottle.cli.routes import group_denials, patch, proposable, route
 from botbottle.model.route_reading import from_manifest
+
+# What YAML 1.1 (types bool, null, float, int, merge, value, timestamp) or 1.2 (10.3) take for
+# something else than text.
+WORDS = ("y", "n", "yes", "no", "on", "off", "true", "false", "null", "~", ".inf", "-.inf", ".nan",
+         "0x1f", "0o17", "017", "0b1", "1_000", "1e3", "1.5", "190:20:30", "2001-12-14", "<<", "=",
+         "", "-", "- a", "? a", "a: b", "a #b", "[a", "{a}", "*a", "&a", "!a", "%a", "@a", "`a",
+         "|", ">", "'a", '"a"', "a, b")  # fmt: skip
 
 
 def denial(
@@ -84,3 +92,23 @@ def test_a_host_that_begins_with_a_digit_stays_text() -> None:
         "routes"
     ]
     assert read["host"] == "1.2e3"
+
+
+@pytest.mark.parametrize("version", [(1, 1), (1, 2)])
+@pytest.mark.parametrize("word", sorted({f(w) for w in WORDS for f in (str, str.upper, str.title)}))
+def test_words_that_yaml_takes_for_something_else_stay_text(
+    word: str, version: tuple[int, int]
+) -> None:
+    wanted = {
+        (host, 443): {f"/{word}": {word}, word: {"GET"}} for host in (f"{word}.a", f"1{word}")
+    }
+    reader = YAML(typ="safe", pure=True)
+    reader.version = version
+    read = reader.load(patch(wanted))["egress"]["routes"]
+    assert read == [route(place, wanted[place]) for place in sorted(wanted)]
+
+
+def test_a_method_that_is_a_word_of_yaml_is_suggested_as_it_was_asked() -> None:
+    found, left = proposable(group_denials([denial("a.example", "/x", m) for m in ("NO", "GET")]))
+    (read,) = YAML(typ="safe").load(patch(found))["egress"]["routes"]
+    assert from_manifest(read).matches[0].methods == ("GET", "NO") and not left

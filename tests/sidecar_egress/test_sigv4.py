@@ -15,9 +15,9 @@ SCOPE = ("us-east-1", "service")
 HOST = "example.amazonaws.com"
 
 
-def signature(method: str, path: str = "/", query: str = "", headers: sigv4.Fields = ()) -> str:
-    request = Unsigned(method, HOST, path, query, headers, b"")
-    signed = dict(sigv4.sign(request, KEYS, SCOPE, NOW))
+def signature(method: str, path: str = "/", query: str = "", service: str = "service") -> str:
+    request = Unsigned(method, HOST, path, query, (), b"")
+    signed = dict(sigv4.sign(request, KEYS, ("us-east-1", service), NOW))
     return signed[b"authorization"].decode().rpartition("Signature=")[2]
 
 
@@ -35,6 +35,41 @@ def signature(method: str, path: str = "/", query: str = "", headers: sigv4.Fiel
 )
 def test_published_vectors(method: str, query: str, expected: str) -> None:
     assert signature(method, query=query) == expected
+
+
+@pytest.mark.parametrize(
+    ("sent", "canonical"),
+    [
+        ("prefix=a/b&delimiter=/", "delimiter=%2F&prefix=a%2Fb"),
+        ("start=2026-11-01T00:00:00Z", "start=2026-11-01T00%3A00%3A00Z"),
+        ("a=%2f&b=%7e", "a=%2F&b=~"),
+        ("k=a,b&x=(1)&n='y'*", "k=a%2Cb&n=%27y%27%2A&x=%281%29"),
+        ("a=b=c", "a=b%3Dc"),
+        ("a=1+2", "a=1%202"),
+        ("acl", "acl="),
+        ("%C3%A4=%c3%a4", "%C3%A4=%C3%A4"),
+        ("b=1&a=%ff", "a=%FF&b=1"),
+    ],
+)
+def test_a_query_is_signed_as_aws_reads_it_however_it_is_written(sent: str, canonical: str) -> None:
+    """What is sent stays as it is; AWS decodes and encodes it anew before it compares."""
+    assert signature("GET", query=sent) == signature("GET", query=canonical)
+    assert signature("GET", query=canonical) != signature("GET", query=canonical + "1")
+
+
+def test_empty_segments_of_a_path_are_none_except_to_s3() -> None:
+    """aws-sig-v4-test-suite: get-slash and get-slashes."""
+    assert signature("GET", "//") == signature("GET")
+    assert signature("GET", "//example//") == signature("GET", "/example/")
+    assert signature("GET", "//a", service="s3") != signature("GET", "/a", service="s3")
+
+
+@pytest.mark.parametrize("service", ["s3", "s3express", "s3-outposts", "s3-object-lambda"])
+def test_a_key_of_s3_is_encoded_once(service: str) -> None:
+    assert signature("GET", "/a(b)", service=service) == signature(
+        "GET", "/a%28b%29", service=service
+    )
+    assert signature("GET", "/a(b)") != signature("GET", "/a%28b%29"), "others encode it again"
 
 
 def test_the_agents_signature_and_token_are_replaced() -> None:

@@ -15,13 +15,15 @@ import hmac
 import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from urllib.parse import quote
+from urllib.parse import quote, unquote_to_bytes
 
 type Fields = tuple[tuple[bytes, bytes], ...]
 
 _SCOPE = re.compile(rb"Credential=[^/,\s]+/\d{8}/([a-z0-9-]{1,40})/([a-z0-9-]{1,40})/aws4_request")
 _HOST = re.compile(r"(?:.+\.)?([a-z0-9-]+)[.-]([a-z]{2}(?:-[a-z]+)+-\d)\.(?:amazonaws|api\.aws)")
 _SERVICES = {"bedrock-runtime": "bedrock", "bedrock-runtime-fips": "bedrock"}
+_ONCE = frozenset({"s3", "s3express", "s3-object-lambda", "s3-outposts"})  # services
+_SLASHES = re.compile("/{2,}")
 _DROPPED = frozenset({b"authorization", b"x-amz-date", b"x-amz-security-token", b"date"})
 
 
@@ -115,15 +117,27 @@ def _canonical(request: Unsigned, headers: Fields, payload: str, service: str) -
             values.setdefault(name.decode("latin-1"), []).append(text)
     names = sorted(values)
     lines = "".join(f"{name}:{','.join(values[name])}\n" for name in names)
-    path = request.path if service == "s3" else quote(request.path, safe="/-_.~")
+    path = _path(request.path, service)
     signed = ";".join(names)
     parts = (request.method, path or "/", _query(request.query), lines, signed, payload)
     return signed, "\n".join(parts)
 
 
+def _path(path: str, service: str) -> str:
+    """S3 encodes a key once and knows empty segments, all others encode what was sent again."""
+    if service in _ONCE:
+        return quote(unquote_to_bytes(path), safe="/-_.~")
+    return quote(_SLASHES.sub("/", path), safe="/-_.~")
+
+
 def _query(query: str) -> str:
-    pairs = [pair.partition("=") for pair in query.split("&") if pair]
-    return "&".join(f"{name}={value}" for name, value in sorted((p[0], p[2]) for p in pairs))
+    """Each name and value decoded and encoded anew: AWS compares with that, whatever was sent."""
+    pairs = (pair.partition("=") for pair in query.split("&") if pair)
+    return "&".join(f"{n}={v}" for n, v in sorted((_anew(p[0]), _anew(p[2])) for p in pairs))
+
+
+def _anew(text: str) -> str:
+    return quote(unquote_to_bytes(text.replace("+", " ")), safe="-_.~")
 
 
 def _key(secret: str, date: str, region: str, service: str) -> bytes:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import base64
+import gzip
 from typing import Any
 
+import brotli
 import pytest
+import zstandard
 
 from botbottle.model.route import Auth
 from botbottle.providers.claude import API_KEY_PLACEHOLDER
@@ -19,9 +22,11 @@ def _told(rig: Rig) -> list[dict[str, Any]]:
     return [line for line in list(rig.sidecar.lines) if line["event"] == "placeholder"]
 
 
-def _post(body: str) -> bytes:
-    head = f"POST /x HTTP/1.1\r\nHost: {EXAMPLE}\r\nContent-Length: {len(body)}\r\n"
-    return f"{head}Connection: close\r\n\r\n{body}".encode()
+def _post(body: str | bytes, coding: str = "") -> bytes:
+    data = body.encode() if isinstance(body, str) else body
+    head = f"POST /x HTTP/1.1\r\nHost: {EXAMPLE}\r\nContent-Length: {len(data)}\r\n"
+    head += f"Content-Encoding: {coding}\r\n" if coding else ""
+    return f"{head}Connection: close\r\n\r\n".encode() + data
 
 
 def test_one_is_found_wherever_it_lies_in_a_large_body() -> None:
@@ -34,6 +39,7 @@ def test_one_is_found_wherever_it_lies_in_a_large_body() -> None:
     assert finder.named(b"x" * 200_000 + API_KEY_PLACEHOLDER.encode()[:-1]) == frozenset()
 
 
+TEXT = b"ordinary words " * 5000 + API_KEY_PLACEHOLDER.encode()
 CODED = base64.b64encode(API_KEY_PLACEHOLDER.encode()).decode()
 ELSEWHERE = {
     "url": get(f"/x?key={API_KEY_PLACEHOLDER}"),
@@ -44,6 +50,11 @@ ELSEWHERE = {
     "base64": _post(f'{{"key": "{CODED}"}}'),
     "capitals": _post(API_KEY_PLACEHOLDER.upper()),
     "utf-16": _post(API_KEY_PLACEHOLDER.encode("utf-16-le").decode("latin-1")),
+    "gzip": _post(gzip.compress(TEXT), "gzip"),
+    "br": _post(brotli.compress(TEXT), "br"),
+    "zstd": _post(zstandard.compress(TEXT), "zstd"),
+    "twice": _post(zstandard.compress(gzip.compress(TEXT)), "gzip, zstd"),
+    "a compressed file": _post(gzip.compress(TEXT)),
     "stripped": get(extra=f"Authorization: Bearer {API_KEY_PLACEHOLDER}\r\n"),
     "stripped, coded": get(extra=f"Proxy-Authorization: Basic {CODED}\r\n"),
     "stripped cookie": get(extra=f"Cookie: a={API_KEY_PLACEHOLDER}\r\n"),
@@ -63,6 +74,14 @@ def test_a_placeholder_that_goes_elsewhere_is_reported(rig: Rig, kind: str) -> N
     until(lambda: len(_told(rig)) > before, "the report")
     (line,) = _told(rig)[before:]
     assert (line["rule"], line["name"], line["host"]) == ("placeholder", "AK", EXAMPLE)
+
+
+def test_what_unpacks_to_no_placeholder_is_none() -> None:
+    finder = Placeholders({API_KEY_PLACEHOLDER: "AK"})
+    packed = gzip.compress(TEXT)
+    assert finder.packed(packed, "gzip") == {"AK"}
+    assert finder.packed(gzip.compress(TEXT[:-1]), "gzip") == frozenset()
+    assert finder.packed(packed[:40], "gzip") == finder.packed(packed, "x") == frozenset()
 
 
 def test_a_placeholder_in_the_place_of_the_credential_is_replaced_and_not_reported(

@@ -1,20 +1,25 @@
 """What stands where an agent's credentials would be, sent to where nothing replaces it.
 
 It is worth a report, in whatever form the agent's program sends it: it goes to a wrong host, or a
-program puts its key into a text. It is looked for with what looks for echoes of real credentials.
+program puts its key into a text. It is looked for with what looks for echoes of real credentials,
+in a body that is compressed, or is a compressed file, in what it unpacks to.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 
+from botbottle.meter.decode import ContentDecoder, Undecodable
 from botbottle.sidecar.egress.echoes import echo_forms
 from botbottle.sidecar.egress.scan import OFF_LOOP, Outgoing
 from botbottle.sidecar.egress.scrub import Scrubber
 from botbottle.sidecar.egress.stripping import Signed, is_credential
 
 _PIECE = 64 * 1024  # bytes
+_MOST = 64 * 1024 * 1024  # bytes of what is unpacked; the scanner refuses sooner
+_MAGIC = {b"\x1f\x8b\x08": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}  # RFC 1952, 8878
 
 type Told = Callable[[str], None]  # of the secret whose placeholder it is
 
@@ -28,6 +33,11 @@ def _found(wanted: Scrubber, data: bytes) -> bool:
             return True
     stream.finish()
     return stream.found
+
+
+def _coding(data: bytes) -> str:
+    """How a compressed file was made; "" of what is none."""
+    return next((name for magic, name in _MAGIC.items() if data.startswith(magic)), "")
 
 
 class Placeholders:
@@ -63,10 +73,28 @@ class Placeholders:
 
         return feed
 
-    async def body(self, data: bytes) -> frozenset[str]:
-        """As ``named``, beside the event loop where it is much."""
-        small = not self or len(data) < OFF_LOOP
-        return self.named(data) if small else await asyncio.to_thread(self.named, data)
+    def packed(self, data: bytes, coding: str) -> frozenset[str]:
+        """As ``named``, of what ``data`` unpacks to, as far as that goes."""
+        found: set[str] = set()
+        feed, size = self.watch(found.add), 0
+        with suppress(Undecodable):
+            for piece in filter(None, ContentDecoder(coding).feed(data)):
+                feed(piece)
+                size += len(piece)
+                if size > _MOST:
+                    break
+        feed(b"")
+        return frozenset(found)
+
+    async def body(self, data: bytes, coding: str = "") -> frozenset[str]:
+        """As ``named``, and ``packed`` where it is; beside the event loop where it is much."""
+        if not self:
+            return frozenset()
+        small = len(data) < OFF_LOOP
+        found = self.named(data) if small else await asyncio.to_thread(self.named, data)
+        if coding := coding or _coding(data):
+            found |= await asyncio.to_thread(self.packed, data, coding)
+        return found
 
     async def misplaced(self, message: Outgoing, agents: Signed, own: str) -> Iterable[str]:
         """Secrets whose placeholders leave, or were taken out of what the agent sent (``agents``)
@@ -76,4 +104,5 @@ class Placeholders:
         head = (message.url.encode(), *(value for _, value in message.headers))
         taken = (value for name, value in agents.headers if is_credential(name))
         found = self.named(b"\n".join((agents.query.encode(), *taken))) - {own}
-        return sorted(found | self.named(b"\n".join(head)) | await self.body(message.body))
+        body = await self.body(message.body, message.coding)
+        return sorted(found | self.named(b"\n".join(head)) | body)

@@ -10,7 +10,6 @@ from botbottle.cli.consent import Consent
 from botbottle.cli.launch import Bottle, Budget, EnvFile, ask_env, overrides
 from botbottle.cli.options import Argument, Invocation, Option
 from botbottle.cli.plan import Only, picked_of
-from botbottle.cli.run import Pace, Run
 from botbottle.cli.saved import picked, read_to_apply
 from botbottle.errors import UsageError
 
@@ -72,9 +71,10 @@ def apply(
     context = ctx.obj
     consent = consent_of(context.path(file) if file else None, approve, yes=yes, allow=allow)
     given = picked(consent.saved, picked_of(only, bottle, budget))
-    session = open_session(context, overrides([*given.budget], [*given.bottle]))
+    session = open_session(context, overrides([*given.budget], [*given.bottle]), ask=True)
+    from botbottle.cli.run import Pace, Run  # while the engine works
+
     session.upgrades = True
-    session.engine.begin()  # it works while the manifests are read
     declared = load_declared(context, session)
     chosen = known_bottles(declared, given.only)
     session.env_values.update(ask_env(context, session, declared, env_file, chosen))

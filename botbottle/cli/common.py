@@ -8,7 +8,7 @@ from botbottle.cli.context import Context
 from botbottle.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from typing import Any
 
     from botbottle.load import Loaded, Overrides
@@ -18,12 +18,18 @@ if TYPE_CHECKING:
 
 
 def open_session(
-    context: Context, overrides: Overrides | None = None, project: str = ""
+    context: Context, overrides: Overrides | None = None, project: str = "", *, ask: bool = False
 ) -> Session:
     """A reading session on the engine of this environment. ``project``: id of the one to act on,
-    in place of that of the working directory. Raises UsageError for one that never was."""
-    from botbottle.control.adapter import ControlClient
+    in place of that of the working directory. Raises UsageError for one that never was. ``ask``:
+    a plan follows at once. The engine works on its lists while the rest is imported and the
+    manifests are read: listing fifty bottles takes it as long as all of that."""
     from botbottle.engine.reader import connect
+
+    engine = connect(context.environ)
+    if ask:
+        engine.begin()
+    from botbottle.control.adapter import ControlClient
     from botbottle.model.paths import HomePaths
     from botbottle.session import Session
 
@@ -31,7 +37,7 @@ def open_session(
         home=context.home,
         cwd=context.cwd,
         environ=context.environ,
-        engine=connect(context.environ),
+        engine=engine,
         control=ControlClient(HomePaths(str(context.home)).socket_root),
         overrides=overrides,
     )
@@ -74,13 +80,25 @@ def known_bottles(declared: Declared, names: Iterable[str]) -> tuple[str, ...]:
     return wanted
 
 
-def unknown(word: str, known: Any, what: str, otherwise: str) -> UsageError:
-    """The error for a word that is not one of ``known``, with the nearest one."""
+def unknown(
+    word: str, known: Any, what: str, otherwise: str, before: str = ""
+) -> UsageError:
+    """The error for a word that is not one of ``known``, with the nearest one; ``before``: what a
+    command has in front of it."""
     import difflib
 
     close = difflib.get_close_matches(word, list(known), 1)
-    hint = f"did you mean {close[0]}?" if close else otherwise
+    hint = f"did you mean {before}{close[0]}?" if close else otherwise
     return UsageError(f"there is no {what} {word!r}", hint=hint)
+
+
+def named_or_all(context: Context, names: Sequence[str], *, everyone: bool) -> None:
+    """An order names its bottles, or is for all of them. Raises UsageError."""
+    if bool(names) != everyone:
+        return
+    each = "bb status shows the names"
+    hint = "leave one of the two out" if names else f"{context.again('', '--all')}\n{each}"
+    raise UsageError("name the bottles, or say --all", hint=hint)
 
 
 def show_diagnostics(context: Context, loaded: Loaded | Kept) -> None:

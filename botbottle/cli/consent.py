@@ -81,5 +81,21 @@ def stale(context: Context, consent: Consent, shown: Plan) -> PlanStale:
     where = "above is what differs" if consent.saved is not None else "look at the plan above"
     return PlanStale(
         f"the approved plan {consent.digest} is not today's plan {shown.digest}",
-        hint=f"{where}; to approve today's plan: --approve {shown.digest}",
+        hint=f"{where}; to approve today's plan: {_approving(context, consent, shown)}",
+    )
+
+
+def _approving(context: Context, consent: Consent, shown: Plan) -> str:
+    """The command line that approves ``shown``. A saved plan's own options stay in it: without
+    them the digest would be that of another plan."""
+    import shlex
+
+    from botbottle.cli.saved import Picked, picked
+
+    if consent.saved is None:
+        words = context.words or ("apply", "--approve", consent.digest)
+        return shlex.join(("bb", *(w.replace(consent.digest, shown.digest) for w in words)))
+    options = shlex.split(picked(consent.saved, Picked()).words())
+    return shlex.join(
+        ("bb", *context.before("apply"), "apply", *options, "--approve", shown.digest)
     )

@@ -52,6 +52,26 @@ class Context(Struct):
         end = words.index("--") if "--" in words else len(words)
         return shlex.join(("bb", *words[:end], *added, *words[end:]))
 
+    def named(self, option: str) -> bool:
+        """Whether this option is on the command line itself, not in a variable or by default."""
+        end = self.words.index("--") if "--" in self.words else len(self.words)
+        return any(w == option or w.startswith(f"{option}=") for w in self.words[:end])
+
+    def one_form(self, form: str, *, json_: bool) -> str:
+        """The form of output. Raises UsageError for two of them; one that a variable names gives way
+        to ``--json``."""
+        if json_ and form != "json" and self.named("--format"):
+            raise UsageError(f"--json and --format {form} are two forms of output: give one")
+        return "json" if json_ else form
+
+    def without_events(self, verb: str) -> None:
+        """Raises UsageError for ``--events`` before a verb that carries nothing out. One that is in
+        the environment is meant for others."""
+        if self.named("--events"):
+            raise UsageError(
+                f"bb {verb} carries nothing out, so it has no events", hint="leave out --events"
+            )
+
     def before(self, verb: str) -> tuple[str, ...]:
         """The words of the command line before the verb: bb's own options."""
         return self.words[: self.words.index(verb)] if verb in self.words else ()

@@ -35,6 +35,22 @@ _WORDS = {"path": "PATH", "int": "N", "int range": "N", "float": "N", "float ran
 BEFORE_THE_VERB = {"-C", "--home", "--progress", "--events", "--lock-timeout"}
 
 
+# What other tools call it.
+ABROAD = {
+    **dict.fromkeys(("up", "run", "start", "create"), "apply"),
+    **dict.fromkeys(("down", "prune"), "destroy"),
+    **dict.fromkeys(("exec", "shell", "connect"), "attach"),
+    **{"ps": "status", "ls": "list", "rm": "kill", "stop": "freeze", "bottles": "list"},
+}
+
+
+def no_verb(word: str) -> UsageError:
+    """The error for a word that is no verb, with the command that was meant."""
+    if word in ABROAD:
+        return UsageError(f"there is no verb {word!r}", hint=f"did you mean bb {ABROAD[word]}?")
+    return unknown(word, VERBS, "verb", "bb --help lists them", before="bb ")
+
+
 class LazyGroup(typer.core.TyperGroup):
     """A group that imports a verb's module when the verb runs or shows its own help."""
 
@@ -46,7 +62,7 @@ class LazyGroup(typer.core.TyperGroup):
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         if args and args[0] not in VERBS and not args[0].startswith("-"):
-            raise unknown(args[0], VERBS, "verb", "bb --help lists them")
+            raise no_verb(args[0])
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:

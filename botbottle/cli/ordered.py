@@ -39,8 +39,7 @@ class Reached(Struct, frozen=True):
 def reached(context: Context, names: Sequence[str], everyone: bool, project: str = "") -> Reached:
     """Whom an order reaches. Raises UsageError for unknown names, Refused where all are none,
     ManifestError where manifests are broken and nothing was ever applied."""
-    if bool(names) == everyone:
-        raise UsageError("name the bottles, or say --all")
+    named_or_all(context, names, everyone=everyone)
     from botbottle.session import declared_or_raise
 
     session = open_session(context, project=project)

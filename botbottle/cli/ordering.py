@@ -24,8 +24,7 @@ def targets(
 ) -> tuple[Session, Declared, tuple[str, ...]]:
     """Session, manifests, and the named bottles, at least one. Raises UsageError for unknown
     names, and Refused where all are none."""
-    if bool(names) == everyone:
-        raise UsageError("name the bottles, or say --all")
+    named_or_all(context, names, everyone=everyone)
     session = open_session(context)
     declared = load_declared(context, session)
     chosen = known_bottles(declared, names) or sorted(b.name for b in declared.bottles)

@@ -60,10 +60,10 @@ def plan(
     a missing value, 7 --deny, 8 no engine or a taken name, 64 usage.
     """
     context = ctx.obj
-    form = form_of("json" if json_ else output, diff=diff, deny=deny)
+    context.without_events("plan")
+    form = form_of(context.one_form(output, json_=json_), diff=diff, deny=deny)
     target = context.product(out) if out else None
-    session = open_session(context, overrides(budget, bottle))
-    session.engine.begin()  # it works while the manifests are read
+    session = open_session(context, overrides(budget, bottle), ask=True)
     declared = load_declared(context, session)
     chosen = known_bottles(declared, only or ())
     from botbottle.approval import foretold

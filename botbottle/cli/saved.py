@@ -92,7 +92,9 @@ def read(path: Path) -> dict[str, Any]:
         major, digest = str(data["format_version"]).split(".")[0], data["digest"]
     except OSError as error:
         raise BBError(
-            f"the plan cannot be read: {error.strerror}", where=str(path), hint=WRITE
+            f"the plan cannot be read: {error.strerror}",
+            where=str(path),
+            hint=f"{WRITE}; a bottle is picked with --only NAME",
         ) from error
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise no_plan(path) from error

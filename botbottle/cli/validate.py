@@ -63,5 +63,10 @@ def register(app: typer.Typer) -> None:
         """
         context: Context = ctx.obj
         return validate_files(
-            context.home, context.cwd, "json" if json_ else form, strict, context.out, context.err
+            context.home,
+            context.cwd,
+            context.one_form(form, json_=json_),
+            strict,
+            context.out,
+            context.err,
         )

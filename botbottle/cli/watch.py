@@ -56,6 +56,7 @@ def register(app: typer.Typer) -> None:
         level = level_of(auto)
         if follow:
             refuse_with_follow(once=once, record=bool(record), metrics=bool(metrics))
+            context.without_events("watch --follow")
             from botbottle.cli.watch_follow import follow_project
 
             return follow_project(context)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,7 +19,7 @@ from botbottle.engine.api import EngineWrite
 from botbottle.model.bottle import Declared
 from botbottle.session import Session
 from botbottle.ui.events import Event
-from botbottle.ui.progress import renderer
+from botbottle.ui.progress import Lasting, json_lines, kept_in
 from botbottle.watch.heartbeat import Heartbeat, systemd
 from botbottle.watch.log import Log, LogFile, lines, log_path, op_record
 from botbottle.watch.loop import Watch
@@ -145,18 +145,27 @@ def writing(context: Context) -> Callable[[], EngineWrite]:
 
 def _emitter(parts: Parts) -> Callable[[Event], None]:
     """Events of a run: progress, the log, and a sign of life."""
-    as_json = parts.context.progress_mode == "json"
-    show = renderer("json" if as_json else "quiet", parts.context.err)
+    shown = list(_shown(parts))
 
     def emit(event: Event) -> None:
         parts.heartbeat.beat()
         record = op_record(event)
         if record is not None:
             parts.log(record)
-        if as_json:
+        for show in shown:
             show(event)
 
     return emit
+
+
+def _shown(parts: Parts) -> Iterator[Callable[[Event], None]]:
+    """Where events go beside the log, which people read: as JSON lines on standard error and into
+    the file of ``--events``."""
+    context = parts.context
+    if context.progress_mode == "json" or context.events == "-":
+        yield Lasting(json_lines(context.err))
+    if context.events not in ("", "-"):
+        yield parts.ending.enter_context(kept_in(context.events, context.err))
 
 
 def _notices(parts: Parts) -> None:

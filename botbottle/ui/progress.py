@@ -83,13 +83,21 @@ def events_to(
     if not file:
         yield shown
         return
+    with kept_in(file, stream) as kept:
+        yield both(shown, kept)
+
+
+@contextlib.contextmanager
+def kept_in(file: str, stream: TextIO) -> Iterator[Callable[[e.Event], None]]:
+    """A sink that appends JSON lines to ``file``; lines that were lost are told of on ``stream`` at
+    the end. Raises UsageError when the file cannot be written."""
     with contextlib.ExitStack() as stack:
         try:
             lines = stack.enter_context(_appended(file))
             kept = Lasting(json_lines(lines))
         except OSError as error:
             raise UsageError(f"--events {file}: {error.strerror}") from error
-        yield both(shown, kept)
+        yield kept
         if kept.failure is not None:
             stream.write(f"warning: --events {file}: {kept.failure.strerror}; it is not whole\n")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -45,6 +46,36 @@ def test_changes_are_2_only_when_asked(world: World) -> None:
     assert main(["plan", "--expect-no-changes"]) == 2
     world.converge(declared(bottle("web"), bottle("api")))
     assert main(["plan", "--detailed-exitcode"]) == 0
+
+
+def test_two_forms_of_output_are_a_usage_error(
+    world: World, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for words in (["--json", "--format", "markdown"], ["--format=text", "--json"]):
+        assert main(["plan", *words]) == 64
+        seen = capsys.readouterr()
+        assert "two forms" in seen.err and not seen.out
+    assert main(["validate", "--json", "--format", "sarif"]) == 64
+    assert main(["plan", "--json", "--format", "json"]) == 0
+    monkeypatch.setenv("BB_PLAN_FORMAT", "markdown")
+    capsys.readouterr()
+    assert main(["plan", "--json"]) == 0, "what the environment says gives way"
+    assert json.loads(capsys.readouterr().out)["ops"]
+
+
+def test_events_of_a_verb_that_carries_nothing_out_are_a_usage_error(
+    world: World,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "events"
+    for words in (["--events", str(file)], [f"--events={file}"], ["--events", "-"]):
+        assert main([*words, "plan"]) == 64
+        assert "no events" in capsys.readouterr().err
+    monkeypatch.setenv("BB_EVENTS", str(file))
+    assert main(["plan"]) == 0, "that is meant for the applies of a pipeline"
+    assert not file.exists()
 
 
 def test_a_plan_that_cannot_be_carried_out_has_the_code_of_its_reason() -> None:

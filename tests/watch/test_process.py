@@ -182,6 +182,27 @@ def test_a_recording_is_replayed_without_an_engine(watching: Watching) -> None:
     assert "sk-real-watched" not in file.read_text()
 
 
+@pytest.mark.parametrize("place", ["events", "-"])
+def test_events_of_its_runs_are_written(watching: Watching, place: str) -> None:
+    watching.manifest("agents/web.md", AGENT.replace("stopped", "started"))
+    file = watching.work / place
+    watch = watching.start(
+        "--events", "-" if place == "-" else str(file), "watch", "--auto-apply", "all"
+    )
+    watch.saw("op")
+    assert watch.end() == 0
+    text = (watch.log if place == "-" else file).read_text()
+    events = [json.loads(line) for line in text.splitlines()]
+    told = [r for r in events if r.get("type") in ("version", "RunStarted", "OpDone", "OpFailed")]
+    assert told[0]["type"] == "version" and told[1]["type"] == "RunStarted"
+    assert "register:web" in {r["op_id"] for r in told if r["type"] == "OpDone"}
+
+
+def test_a_reader_of_another_watch_has_no_events(watching: Watching) -> None:
+    ran = watching.bb("--events", str(watching.work / "events"), "watch", "--follow")
+    assert ran.returncode == 64 and "no events" in ran.stderr
+
+
 def test_a_replay_numbers_passes_as_the_log_does(watching: Watching) -> None:
     """A pass that could not look at the engine has a number in the log, and no plan."""
     file = watching.work / "flight.jsonl"

@@ -15,8 +15,14 @@ SCOPE = ("us-east-1", "service")
 HOST = "example.amazonaws.com"
 
 
-def signature(method: str, path: str = "/", query: str = "", service: str = "service") -> str:
-    request = Unsigned(method, HOST, path, query, (), b"")
+def signature(
+    method: str,
+    path: str = "/",
+    query: str = "",
+    headers: sigv4.Fields = (),
+    service: str = "service",
+) -> str:
+    request = Unsigned(method, HOST, path, query, headers, b"")
     signed = dict(sigv4.sign(request, KEYS, ("us-east-1", service), NOW))
     return signed[b"authorization"].decode().rpartition("Signature=")[2]
 

@@ -168,6 +168,26 @@ _WHOLE_RESPONSES = (
     " f.provider = usage.provider AND f.response_id = usage.response_id AND f.seq = 0)",
 )
 
+# What retention has deleted of usage: rows and reports can then be compared token by token. What
+# it deleted before is what reports have more.
+_FORGOTTEN_COLUMNS = (*CLASSES, "counted")
+_FORGOTTEN = (
+    f"""CREATE TABLE forgotten (
+        account TEXT NOT NULL, provider TEXT NOT NULL, {_CLASS_COLUMNS}, counted BIGINT NOT NULL,
+        PRIMARY KEY (account, provider)){{norowid}}""",
+    "INSERT INTO forgotten SELECT s.account, s.provider, "  # noqa: S608 - names of columns
+    + ", ".join(
+        f"CASE WHEN s.{c} > coalesce(u.{c}, 0) THEN s.{c} - coalesce(u.{c}, 0) ELSE 0 END"
+        for c in _FORGOTTEN_COLUMNS
+    )
+    + " FROM (SELECT account, provider, "
+    + ", ".join(f"CAST(sum({c}) AS BIGINT) AS {c}" for c in _FORGOTTEN_COLUMNS)
+    + " FROM rollup GROUP BY account, provider) s LEFT JOIN (SELECT account, provider, "
+    + ", ".join(f"CAST(sum({c}) AS BIGINT) AS {c}" for c in _FORGOTTEN_COLUMNS)
+    + " FROM usage GROUP BY account, provider) u"
+    " ON u.account = s.account AND u.provider = s.provider",
+)
+
 STEPS = (
     (*_CONFIG, *_USAGE, *_ENFORCEMENT, *_RECORDS),
     _EXCHANGES_OF_ONE,
@@ -176,4 +196,5 @@ STEPS = (
     _BLOCKS_OF_ONE,
     _OPEN,
     (*_SINCE, *_WHOLE_RESPONSES),
+    _FORGOTTEN,
 )

@@ -13,54 +13,32 @@ from typing import Any, TextIO
 
 from botbottle import errors
 from botbottle.budget import windows
-from botbottle.ledger import migrations
+from botbottle.ledger import comparing, migrations
 from botbottle.ledger.enforcement import Enforcement
 from botbottle.ledger.records import Health
-from botbottle.ledger.schema import BLOCK
+from botbottle.ledger.schema import BLOCK, CLASSES
 from botbottle.ledger.sums import fold
-from botbottle.ledger.usage import hour_start
 from botbottle.ledger.written import LAST
 
 PAGE = 2000
 _NUMBERS = ("id", "seq")  # first columns that are unique
-# What reports read must cover the rows it comes from (which retention may have deleted).
-_ROLLUP_BELOW_ROWS = (
-    "SELECT r.account, r.provider, r.counted FROM (SELECT account, provider,"
-    " sum(counted) AS counted FROM usage GROUP BY account, provider) r"
-    " LEFT JOIN (SELECT account, provider, sum(counted) AS counted FROM rollup"
-    " GROUP BY account, provider) s ON s.account = r.account AND s.provider = r.provider"
-    " WHERE s.counted IS NULL OR s.counted < r.counted"
-)
-# What the gate reads: each scope's total is the sum of its days.
-_DAYS_DIFFER = (
-    "SELECT scope, provider FROM spend WHERE win <> 'hour' GROUP BY scope, provider HAVING"
-    " sum(CASE WHEN win = '' THEN tokens ELSE 0 END)"
-    " <> sum(CASE WHEN win = '' THEN 0 ELSE tokens END)"
-)
-# No correction takes back what was not there. Days follow: they add up to the total.
-_NEGATIVE = (
-    "SELECT scope, provider, sum(tokens) FROM (SELECT scope, provider, tokens FROM spend"
-    " WHERE win = '' UNION ALL SELECT scope, provider, tokens FROM spend_open) both_sums"
-    " GROUP BY scope, provider HAVING sum(tokens) < 0"
-)
-_HOURS_DIFFER = (
-    "SELECT o.scope, o.provider, o.bucket FROM spend_open o WHERE o.tokens + coalesce("
-    "(SELECT s.tokens FROM spend s WHERE s.scope = o.scope AND s.provider = o.provider"
-    " AND s.win = 'hour' AND s.bucket = o.bucket), 0)"
-    " <> coalesce((SELECT sum(r.counted) FROM rollup r JOIN account_scope a"
-    " ON a.account = r.account AND a.scope = o.scope"
-    " WHERE r.hour = o.bucket AND r.provider = o.provider), 0)"
-)
 _EMPTY_BLOCKS = (
     f"DELETE FROM exchange_block WHERE block < (SELECT coalesce(min(id), {2**62}) FROM usage) / ?"
 )
 # Oldest first. The rows of one response go together, when the newest is old enough: what is left
 # of it would be taken for all that was booked.
 _OLD_RESPONSES = (
-    "DELETE FROM usage WHERE (provider, response_id) IN (SELECT u.provider, u.response_id"
+    "FROM usage WHERE (provider, response_id) IN (SELECT u.provider, u.response_id"
     " FROM usage u WHERE u.recorded_at < ? AND NOT EXISTS (SELECT 1 FROM usage n"
     " WHERE n.provider = u.provider AND n.response_id = u.response_id AND n.recorded_at >= ?)"
     " ORDER BY u.id LIMIT ?)"
+)
+_SUMMED = (*CLASSES, "counted")
+_NOTE_FORGOTTEN = (
+    f"INSERT INTO forgotten (account, provider, {', '.join(_SUMMED)}) SELECT account, provider, "
+    + ", ".join(f"CAST(sum({name}) AS BIGINT)" for name in _SUMMED)
+    + f" {_OLD_RESPONSES} GROUP BY account, provider ON CONFLICT (account, provider) DO UPDATE SET "
+    + ", ".join(f"{name} = forgotten.{name} + excluded.{name}" for name in _SUMMED)
 )
 _KEEP_LAST = (
     f"INSERT INTO counter SELECT '{LAST}', max(id) FROM usage HAVING max(id) IS NOT NULL"
@@ -76,38 +54,11 @@ class Upkeep(Enforcement):
         problems = list(self.db.problems())
         with self.db.read():
             rows = {t: int(self.db.value(f"SELECT count(*) FROM {t}")) for t in self.db.tables()}
-            problems += self._wrong_sums()
+            problems += comparing.wrong_sums(self.db)
             schema, size = migrations.current(self.db), self.db.size()
         audit = self.verify_audit()
         problems += [f"audit: {audit.problem}"] if audit.problem else []
         return Health(self.db.backend, schema, rows, size, tuple(problems))
-
-    def _wrong_sums(self) -> list[str]:
-        return (
-            [
-                f"reports of {account} for {provider} are below its rows ({counted} tokens)"
-                for account, provider, counted in self.db.query(_ROLLUP_BELOW_ROWS)
-            ]
-            + [
-                f"the days of {scope} for {provider} do not add up to its total"
-                for scope, provider in self.db.query(_DAYS_DIFFER)
-            ]
-            + [
-                f"{scope} has spent {tokens} tokens of {provider} in all"
-                for scope, provider, tokens in self.db.query(_NEGATIVE)
-            ]
-            + self._wrong_hours()
-        )
-
-    def _wrong_hours(self) -> list[str]:
-        """The hours that are not in the days yet are what their bottles' reports have, unless a
-        bottle has been given other scopes since they began."""
-        moved = float(self.db.value("SELECT value FROM counter WHERE name = 'moved'"))
-        return [
-            f"the hour {bucket} of {scope} for {provider} is not what its bottles have spent"
-            for scope, provider, bucket in self.db.query(_HOURS_DIFFER)
-            if hour_start(bucket) > moved
-        ]
 
     def backup(self, path: str) -> None:
         with _new_file(path) as temporary:
@@ -167,7 +118,8 @@ class Upkeep(Enforcement):
 
     def _forget_responses(self, before: float) -> int:
         self.db.run(_KEEP_LAST)
-        return self.db.run(_OLD_RESPONSES, before, before, PAGE)
+        self.db.run(_NOTE_FORGOTTEN, before, before, PAGE)
+        return self.db.run(f"DELETE {_OLD_RESPONSES}", before, before, PAGE)
 
     def _forget_rows(self, table: str, column: str, before: float) -> int:
         return self.db.run(

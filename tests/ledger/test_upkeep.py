@@ -33,7 +33,7 @@ def test_a_sound_ledger_has_no_problems(full):
 
 def test_check_finds_sums_that_lost_usage(full):
     full.db.run("UPDATE rollup SET counted = counted - 1")
-    assert "below its rows" in full.check().problems[0]
+    assert "are not what its rows have (-5 counted)" in full.check().problems[0]
 
 
 def test_check_finds_a_gate_sum_that_was_changed(full):

@@ -103,6 +103,7 @@ UNDONE = {  # what takes a step of the schema back
         "ALTER TABLE account_scope DROP COLUMN since",
         "ALTER TABLE budget_reset DROP COLUMN newest",
     ),
+    8: ("DROP TABLE forgotten",),
     5: ("DROP TABLE exchange_block", "CREATE INDEX usage_account ON usage (account, id)"),
 }
 

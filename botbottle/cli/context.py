@@ -58,8 +58,8 @@ class Context(Struct):
         return any(w == option or w.startswith(f"{option}=") for w in self.words[:end])
 
     def one_form(self, form: str, *, json_: bool) -> str:
-        """The form of output. Raises UsageError for two of them; one that a variable names gives way
-        to ``--json``."""
+        """The form of output. Raises UsageError for two of them; one that a variable names gives
+        way to ``--json``."""
         if json_ and form != "json" and self.named("--format"):
             raise UsageError(f"--json and --format {form} are two forms of output: give one")
         return "json" if json_ else form

@@ -27,7 +27,7 @@ from botbottle.planner.order import cuts_first
 from botbottle.planner.pending import as_registered
 from botbottle.planner.retention import plan_retention
 from botbottle.planner.retire import plan_absent, plan_stopped
-from botbottle.planner.shared import plan_shared, retire_shared
+from botbottle.planner.shared import plan_shared, retire_outer, retire_shared
 from botbottle.planner.shutdown import approved, deadly, plan_policy
 from botbottle.planner.vacate import make_way, names_first
 from botbottle.planner.waiting import plan_waiting
@@ -61,6 +61,7 @@ def plan(declared: Declared, observed: Observed, view: LedgerView, facts: Facts)
     if facts.destroy:
         retire_shared(draft)
     elif not facts.only:
+        retire_outer(draft, declared.settings)
         plan_retention(draft, declared.settings, view)
     return Plan(
         project=declared.project.id,

@@ -11,6 +11,7 @@ from botbottle.model.bottle import Settings
 from botbottle.model.plan import (
     Action,
     AwaitReady,
+    DisconnectNetwork,
     Ref,
     RemoveContainer,
     RemoveNetwork,
@@ -112,6 +113,50 @@ def _await(draft: Draft, service: ContainerPlan, reason: str, after: tuple[str, 
             control="",
         )
     )
+
+
+def retire_outer(draft: Draft, settings: Settings) -> None:
+    """Remove our own outer network where the settings name another one, as soon as no container is
+    left on it: other projects leave it with their own next plan. All bottles are planned."""
+    if not settings.egress_network:
+        return
+    for network in shared_networks(draft):
+        leaving = _leaving(draft, network)
+        if _on(draft, network) <= leaving.keys():
+            draft.change("outer", "", Action.REMOVE, "network-superseded")
+            draft.add(
+                RemoveNetwork(
+                    id=f"remove:outer:{network.id[:12]}",
+                    resource="outer",
+                    bottle="",
+                    reason="network-superseded",
+                    after=tuple(sorted(leaving.values())),
+                    ref=Ref(network.name, network.id),
+                )
+            )
+
+
+def _on(draft: Draft, network: ObservedNetwork) -> set[str]:
+    """Ids of all containers on it, also of stopped ones, which the network itself does not name."""
+    known = {network.id, network.name}
+    attached = {
+        c.id
+        for c in draft.observed.containers
+        if any((e.network_id or e.network_name) in known for e in c.endpoints)
+    }
+    return attached | set(network.endpoints)
+
+
+def _leaving(draft: Draft, network: ObservedNetwork) -> dict[str, str]:
+    """Container on the network → the op that removes it or cuts it off."""
+    on = _on(draft, network)
+    return {
+        op.ref.id: op.id
+        for op in draft.ops
+        if isinstance(op, RemoveContainer)
+        or (isinstance(op, DisconnectNetwork) and op.network.id == network.id)
+        if op.ref.id in on
+    }
 
 
 def retire_shared(draft: Draft) -> None:

@@ -14,6 +14,7 @@ from botbottle.model.plan import (
     Plan,
     PushConfig,
     RecordEnforcement,
+    RemoveNetwork,
     StopContainer,
 )
 from botbottle.planner.about import SILENT
@@ -99,8 +100,10 @@ def _silences(op: Op) -> TypeGuard[StopContainer]:
 
 def _held_up(op: Op, left: Mapping[str, Op]) -> bool:
     """Whether it waits for an op of its own bottle that is left out: what is kept of a bottle
-    (``NAME/snapshots``) goes only when its replacement is there."""
-    return any(_name(left[a]) == _name(op) for a in op.after if a in left)
+    (``NAME/snapshots``) goes only when its replacement is there. A network that all share goes only
+    when all have left it."""
+    shared = isinstance(op, RemoveNetwork) and not op.bottle
+    return any(shared or _name(left[a]) == _name(op) for a in op.after if a in left)
 
 
 def _name(op: Op) -> str:

@@ -7,6 +7,10 @@ group were let in by somebody: that is a warning, as is a project's folder, whos
 about (BB304), and a folder above the home that belongs to a third user, as the host's root is one
 inside a user namespace. A group that is the owner's own (umask 002) or root's is nobody else.
 Access lists (ACLs) are not looked at.
+
+On a file system without rights of its own (Windows drives in WSL) everybody can write to everything
+and nothing can be done about it. Who is alone on such a machine says so in the environment, with
+the home's path: what the home itself said would be said by whoever can write it.
 """
 
 from __future__ import annotations
@@ -26,6 +30,7 @@ from botbottle.model.diagnostic import Diagnostic, Origin, Severity
 type Why = Literal["everybody", "group", "owner"]
 
 _FOLDERS = ("", "bottles", "agents", "contrib", "run", "ledger")
+SHARED = "BB_SHARED_HOME"  # variable with the path of a home that others may write
 _SERVICES = ("ledger",)  # belongs to the user that the ledger service runs as
 _TEXT: dict[Why, str] = {
     "everybody": "everybody can write to {path}",
@@ -42,9 +47,12 @@ class Exposed(Struct, frozen=True, kw_only=True):
     home: bool
     group: int = 0
     above: bool = False
+    shared: bool = False  # the environment says so
 
     @property
     def refused(self) -> bool:
+        if self.shared and self.why == "everybody":
+            return False
         return self.home and self.why != "group" and not (self.above and self.why == "owner")
 
 
@@ -59,7 +67,8 @@ def exposed(found: Layers, files: Iterable[tuple[str, str]] = ()) -> tuple[Expos
     for layer, file in files:
         inner = layer != "project"
         looked.append(_look(f"{found.root(layer)}/{file}", home=inner))
-    return tuple(dict.fromkeys(one for one in looked if one is not None))
+    shared = os.environ.get(SHARED, "") == home
+    return tuple(dict.fromkeys(replace(one, shared=shared) for one in looked if one is not None))
 
 
 def _above(home: Path) -> Iterator[Exposed | None]:
@@ -123,6 +132,8 @@ def _finding(some: list[Exposed], code: str, severity: Severity) -> Diagnostic:
     what = "reach and credentials" if first.home else "what agents are told"
     rights = "chown" if first.why == "owner" else "chmod go-w"
     hint = f"{rights} {' '.join(e.path for e in some[:8])}"
+    if code == "BB2314" and first.why == "everybody":
+        hint += f"; where rights cannot be changed and nobody else is: {SHARED}=HOME"
     where = Origin("", 0, 0, "home" if first.home else "project")
     return Diagnostic(severity, code, f"{text}{more}: it decides {what}", where, hint=hint)
 

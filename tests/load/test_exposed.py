@@ -218,3 +218,23 @@ def test_a_home_that_was_made_for_a_group_to_work_in_is_a_warning(
     monkeypatch.setattr(module.os, "stat", stat)
     (found,) = (e for e in exposed(layers(home, None)) if e.path == str(home))
     assert found.refused is refused
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_who_says_in_the_environment_that_a_home_is_shared_is_warned(
+    home: Path, part: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a Windows drive in WSL, where every file has 0777 and keeps it."""
+    opened(home / part, 0o002)
+    monkeypatch.setenv("BB_SHARED_HOME", str(home.parent))  # another one
+    assert told(home) == [("BB2314", Severity.ERROR)]
+    monkeypatch.setenv("BB_SHARED_HOME", str(home))
+    assert told(home) == [("BB2315", Severity.WARNING)]
+    assert load(home, home).declared is not None
+    after = inputs(home, home)
+    assert after is not None and not after.refused
+
+
+@pytest.mark.parametrize(("why", "refused"), [("owner", True), ("everybody", False)])
+def test_a_home_of_somebody_else_is_not_shared_by_saying_so(why: module.Why, refused: bool) -> None:
+    assert module.Exposed(path="/h", why=why, home=True, shared=True).refused is refused

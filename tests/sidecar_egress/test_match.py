@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import pytest
 import re2
 from hypothesis import given, settings
@@ -12,7 +14,7 @@ from botbottle.sidecar.egress.match import Query, RouteIndex, _Entry, _prefixes
 
 HOSTS = ["a.com", "b.a.com", "c.b.a.com", "*.a.com", "*.b.a.com", "d.com"]
 PATHS = ["/", "/v1", "/v1/", "/v1/x", "/v1/x/y", "/v1x", "/w"]
-REGEXES = ["/v1/.*", "/[a-z]+", "/v[0-9]/x", ".*"]
+REGEXES = ["/v1/.*", "/[a-z]+", "/v[0-9]/x", ".*", "/v1/[^/]+", "/v1/[^/]+%2F[^/]+"]
 
 
 def naive_host(pattern: str, host: str) -> bool:
@@ -25,7 +27,9 @@ def naive_path(rule: PathMatch, path: str) -> bool:
     if rule.type == "exact":
         return rule.value == path
     if rule.type == "regex":
-        return re2.fullmatch(rule.value, path) is not None
+        slashed = path.replace("%2F", "/")
+        readings = [path] if "%2F" in rule.value else [path, slashed]
+        return all(re2.fullmatch(rule.value, each) is not None for each in readings)
     wanted = rule.value.rstrip("/").split("/")
     return path.split("/")[: len(wanted)] == wanted
 
@@ -77,7 +81,7 @@ queries = st.builds(
     host=st.sampled_from(["a.com", "b.a.com", "x.b.a.com", "d.com", "e.com", "xa.com"]),
     port=st.sampled_from([443, 8443]),
     methods=st.sampled_from([("GET",), ("POST",), ("GET", "DELETE")]),
-    path=st.sampled_from([*PATHS, "/v1/x/y/z", "/v2/x"]),
+    path=st.sampled_from([*PATHS, "/v1/x/y/z", "/v2/x", "/v1/x%2Fy", "/v1%2Fx"]),
     headers=st.dictionaries(st.sampled_from(["x", "y"]), st.sampled_from(["1", "2", "3"])),
 )
 
@@ -91,6 +95,34 @@ def test_the_index_agrees_with_the_naive_matcher(known: list[Route], asked: list
         assert index.find(query) == expected
         knows = any(naive_host(r.host, query.host) and r.port == query.port for r in known)
         assert index.knows(query.host, query.port) is knows
+
+
+def _asks(rule: PathMatch, path: str) -> bool:
+    index = RouteIndex([Route("a.com", matches=(Match((rule,)),))])
+    return index.find(ask(path)) is not None
+
+
+@pytest.mark.parametrize("slash", ["%2F", "%2f", "%252F", "%25252f", "%5C", "%255c"])
+def test_a_regex_must_match_however_a_server_reads_an_encoded_slash(slash: str) -> None:
+    one, deep = PathMatch("regex", "/repos/[^/]+"), PathMatch("regex", "/repos/.+")
+    path = f"/repos/a{slash}b"
+    assert _asks(one, "/repos/a%20b") and not _asks(one, path)
+    assert _asks(deep, path) and not _asks(deep, f"/repos{slash}a")
+
+
+def test_a_regex_that_names_an_encoded_slash_is_taken_as_it_is_written() -> None:
+    rule = PathMatch("regex", "/projects/group%2F[^/]+/issues")
+    assert _asks(rule, "/projects/group%2Fname/issues")
+    assert not _asks(rule, "/projects/group/name/issues")
+
+
+@pytest.mark.parametrize("kind", ["exact", "prefix"])
+def test_elsewhere_an_encoded_slash_is_no_slash(kind: Literal["exact", "prefix"]) -> None:
+    rule = PathMatch(kind, "/projects/group%2Fname")
+    assert _asks(rule, "/projects/group%2Fname")
+    assert not _asks(rule, "/projects/group/name")
+    assert not _asks(PathMatch(kind, "/projects"), "/projects%2Fgroup")
+    assert _asks(PathMatch("prefix", "/projects"), "/projects/group%2Fname")
 
 
 def ask(path: str, host: str = "a.com", *methods: str) -> Query:

@@ -8,12 +8,18 @@ regex, then none; an entry with methods; more header rules; the earlier route.
 Case: hosts and header names are compared without case, paths, methods and header values with.
 A path regex must match the whole path, a header regex the whole value (RE2, linear time).
 
+An encoded slash (``%2F``, ``%5C``, also encoded again) is no slash here and is one to some servers:
+``[^/]+`` would let through what they take for a longer path. So a path regex must match the path
+with slashes in their place as well, unless it names an encoded slash itself. Exact paths and
+prefixes are compared as they are written, and below a prefix everything is allowed anyway.
+
 Cost per request is independent of the number of routes: hosts, exact paths and prefixes are
 looked up in dictionaries, all path regexes of a host are tried in one RE2 set.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,6 +29,7 @@ import re2
 from botbottle.model.route import HeaderMatch, Match, Route
 
 _EXACT, _PREFIX, _REGEX, _ANY = 3, 2, 1, 0
+_SLASH = re.compile(r"(?i)%(?:25)*(?:2F|5C)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +78,7 @@ class _Paths:
     longest: int = 0  # characters of the longest prefix
     anything: list[_Entry] = field(default_factory=list)
     regex: list[_Entry] = field(default_factory=list)
+    naming: frozenset[int] = frozenset()  # regexes that say where an encoded slash may be
     patterns: Any = None
     private: bool = False
 
@@ -79,13 +87,21 @@ class _Paths:
         for prefix in _prefixes(path, self.longest) if self.prefix else ():
             yield from self.prefix.get(prefix, ())
         if self.patterns is not None:
-            for number in self.patterns.Match(path) or ():
+            for number in self._matching(path):
                 yield self.regex[number]
         yield from self.anything
+
+    def _matching(self, path: str) -> Iterable[int]:
+        """The regexes that a path matches however its server reads it."""
+        found: list[int] = self.patterns.Match(path) or []
+        if not found or (read := _SLASH.sub("/", path)) == path:
+            return found
+        return self.naming.union(self.patterns.Match(read) or ()).intersection(found)
 
     def freeze(self, regexes: Sequence[str]) -> None:
         if not regexes:
             return
+        self.naming = frozenset(n for n, each in enumerate(regexes) if _SLASH.search(each))
         self.patterns = re2.Set.FullMatchSet()
         for pattern in regexes:
             self.patterns.Add(pattern)

@@ -25,9 +25,21 @@ def started(declared: Declared) -> dict[str, BottleSpec]:
 
 
 def reach_of(spec: BottleSpec) -> list[str]:
-    """Everything that a bottle's manifests let it reach, sorted."""
-    learning = {LEARNING} if spec.learning else set()
-    return sorted({atom for route in routes(spec) for atom in route_atoms(route)} | learning)
+    """Everything that a bottle's manifests let it reach, and what of the host's variables they let
+    it read, sorted."""
+    found = {atom for route in routes(spec) for atom in route_atoms(route)} | copies(spec).keys()
+    return sorted(found | {LEARNING} if spec.learning else found)
+
+
+def copies(spec: BottleSpec) -> dict[str, str]:
+    """What is approved of the host's variables that the agent gets → in words. None of them is a
+    route's credential: that is an error (BB2134)."""
+    return {
+        f"reads {e.value} as {e.name}": f"the host's variable {e.value} is copied into the bottle"
+        + (f" as {e.name}" if e.name != e.value else "")
+        for e in spec.env
+        if e.kind == "host"
+    }
 
 
 def use_of(spec: BottleSpec) -> str:

@@ -1,7 +1,8 @@
 """Policy that gets weaker, and credentials that are given: what an edit of a manifest asks for.
 
 BB302 weaker leak detection, BB303 supervision off, BB304 another use of a home bottle by a
-project, BB305 learning mode, BB307 the operator's own login, BB310 a host that is not counted.
+project, BB305 learning mode, BB307 the operator's own login, BB308 a variable of the host, BB310 a
+host that is not counted.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Iterable
 from botbottle.model import labels
 from botbottle.model.plan import Notice
 from botbottle.model.sidecar_config import SidecarConfig
-from botbottle.planner.approved import compared, use_of
+from botbottle.planner.approved import compared, copies, use_of
 from botbottle.planner.draft import Draft
 from botbottle.planner.reach import LEARNING, undetected, weakened_dlp
 from botbottle.planner.wanted import Wanted, chosen
@@ -44,10 +45,16 @@ def policy(draft: Draft, want: Wanted) -> Iterable[Notice]:
         part = "access token" if credential.scheme == "oauth" else "API key"
         text = f"this machine's own {want.spec.template} login (its {part}) is forwarded"
         yield Notice("BB307", name, f"new credential: {text}", "widen")
+    known = draft.facts.approved.get(name, frozenset())
+    for atom, text in copies(want.spec).items():
+        if atom not in known:
+            told = (
+                f"{text}: whatever runs in it can read the value, and send it wherever it reaches"
+            )
+            yield Notice("BB308", name, told, "widen")
     if want.spec.learning:
-        known = LEARNING in draft.facts.approved.get(name, frozenset())
         text = "learning mode lets unlisted hosts through"
-        yield Notice("BB305", name, text, "" if known else "widen")
+        yield Notice("BB305", name, text, "" if LEARNING in known else "widen")
 
 
 def _used(draft: Draft, want: Wanted) -> Iterable[Notice]:

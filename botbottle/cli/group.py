@@ -40,7 +40,11 @@ ABROAD = {
     **dict.fromkeys(("up", "run", "start", "create"), "apply"),
     **dict.fromkeys(("down", "prune"), "destroy"),
     **dict.fromkeys(("exec", "shell", "connect"), "attach"),
-    **{"ps": "status", "ls": "list", "rm": "kill", "stop": "freeze", "bottles": "list"},
+    "ps": "status",
+    "ls": "list",
+    "rm": "kill",
+    "stop": "freeze",
+    "bottles": "list",
 }
 
 

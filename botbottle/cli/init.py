@@ -38,7 +38,7 @@ def write_starter(home: Path, choices: Choices, force: bool, out: TextIO) -> int
         write_private(home / file, text, "the starter")
         out.write(f"wrote {home / file}\n")
     _validated(home, choices)
-    out.write(f"next: set {choices.variable}, then bb plan\n")
+    out.write(f"next: export {choices.variable}=..., then bb plan\n")
     return int(Exit.OK)
 
 

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 from msgspec.structs import replace
 
-from botbottle.cli.common import open_session, show_diagnostics, unknown
+from botbottle.cli.common import named_or_all, open_session, show_diagnostics, unknown
 from botbottle.cli.context import Context
-from botbottle.errors import BBError, Refused, UsageError
+from botbottle.errors import BBError, Refused
 from botbottle.former import Former as Former  # for bb status, too
 from botbottle.former import former, undeclared
 

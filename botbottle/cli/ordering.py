@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from botbottle.cli.common import known_bottles, load_declared, open_session
+from botbottle.cli.common import known_bottles, load_declared, named_or_all, open_session
 from botbottle.cli.consent import Consent, ask
 from botbottle.cli.context import Context
 from botbottle.cli.plan import write_plan
 from botbottle.cli.run import TRIES, Pace, Run
-from botbottle.errors import LedgerUnavailable, PlanStale, Refused, UsageError
+from botbottle.errors import LedgerUnavailable, PlanStale, Refused
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

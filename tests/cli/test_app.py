@@ -85,7 +85,10 @@ def test_help_shows_every_verb_once_and_in_a_group() -> None:
 @pytest.mark.parametrize(
     ("args", "told"),
     [
-        (("plna",), "did you mean plan?"),
+        (("plna",), "next: did you mean bb plan?"),
+        (("stop",), "next: did you mean bb freeze?"),
+        (("up",), "next: did you mean bb apply?"),
+        (("xyzzy",), "next: bb --help lists them"),
         (("plan", "--ful"), "next: bb plan --help"),
         (("budget", "sett"), "next: bb budget --help"),
         (("apply", "--parallel", "many"), "next: bb apply --help"),

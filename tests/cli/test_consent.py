@@ -71,6 +71,23 @@ def test_of_a_stale_saved_plan_only_the_difference_is_shown(
     assert "web" not in out(made)
 
 
+def test_the_command_that_approves_todays_plan_can_be_pasted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made = run(monkeypatch)
+    now = made.plan().digest
+    made.context.words = ("--home", "h", "apply", "--approve", "0" * 16, "--no-wait")
+    with pytest.raises(PlanStale) as caught:
+        go(made, digest="0" * 16)
+    assert caught.value.hint.endswith(f": bb --home h apply --approve {now} --no-wait")
+    made.context.words = ("--home", "h", "apply", "old.json")
+    options = {"only": ["web"], "bottle": [], "budget": ["claude=5M/day"]}
+    with pytest.raises(PlanStale) as caught:
+        go(made, digest="0" * 16, saved={**document(made.plan()), "options": options})
+    command = f"bb --home h apply --only web --budget claude=5M/day --approve {now}"
+    assert caught.value.hint.endswith(f": {command}")
+
+
 def test_a_saved_plan_that_holds_is_shown_whole_and_applied(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -163,7 +180,7 @@ def test_a_verb_knows_the_words_it_was_called_with(
 ) -> None:
     seen = []
 
-    def opened(context: Context, *_: Any) -> Any:
+    def opened(context: Context, *_: Any, **__: Any) -> Any:
         seen.append(context.words)
         raise Refused("enough")
 

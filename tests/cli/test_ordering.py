@@ -86,7 +86,7 @@ def test_every_order_takes_json_and_still_wants_its_bottles_named(
     code = main(["--home", str(tmp_path / "home"), "-C", str(tmp_path), verb, "--json"])
     captured = capsys.readouterr()
     assert code == int(Exit.USAGE) and captured.out == ""
-    assert "name the bottles" in captured.err
+    assert f" {verb} --json --all\n" in captured.err and "bb status shows" in captured.err
 
 
 @pytest.mark.parametrize("verb", ["cutoff", "freeze", "kill", "release", "resume"])

@@ -98,11 +98,6 @@ class Scanner:
         """Whether a fingerprint is that of a held secret: nobody can approve one."""
         return mark in self._own
 
-    @property
-    def unscannable(self) -> tuple[str, ...]:
-        """Names of secrets too short to be looked for (under 4 bytes)."""
-        return tuple(self.index.skipped)
-
     def scan(
         self, surface: Buffer, location: str = "body", *, detectors: frozenset[str] = OUTBOUND,
         memory: FragmentMemory | None = None, scope: str = "",

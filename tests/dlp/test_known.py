@@ -59,8 +59,10 @@ def test_a_plain_word_held_as_a_secret_blocks_nothing(value: bytes, make: Make) 
     assert not leaks(make({"S": value}), b'{"stage": "' + value + b'", "x": ' + value + b"}")
 
 
-def test_values_too_short_to_look_for_are_named(make: Make) -> None:
-    assert make({"TINY": b"ab", "EMPTY": b""}).unscannable == ("TINY", "EMPTY")
+def test_values_too_short_to_look_for_are_found_nowhere(make: Make) -> None:
+    scanner = make({"TINY": b"ab", "EMPTY": b"", "PIN": b"kq7w2z"})
+    assert leaks(scanner, b"x: kq7w2z;")
+    assert not leaks(scanner, b"x: ab; y: ;")
 
 
 def test_no_repr_shows_a_value(make: Make, rng: random.Random) -> None:

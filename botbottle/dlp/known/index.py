@@ -82,7 +82,6 @@ class KnownIndex:
     """
 
     def __init__(self, secrets: Mapping[str, bytes], source: VariantSource = variants) -> None:
-        self.skipped: list[str] = []
         self.plain, self.squeezed = Literals(), Literals()
         self._source = source
         self._texts: list[bytes] = []
@@ -104,10 +103,7 @@ class KnownIndex:
 
     def _add(self, name: str, value: bytes) -> None:
         self._values.append(value)
-        parts = segments(value)
-        if not any(len(part.text) >= _LEAST for part in parts):
-            self.skipped.append(name)
-        for part in parts:
+        for part in segments(value):
             if len(part.text) < _LEAST or part.text.lower() in _COMMON:
                 continue
             self._texts.append(part.text)

@@ -25,7 +25,7 @@ class Moved(Struct, frozen=True):
 
 REMOVED: dict[str, tuple[str, str]] = {
     "runtime": (
-        "runtime is gone: gVisor is used whenever the engine offers it",
+        "runtime is gone: a bottle runs under the engine's default",
         "remove the key",
     ),
     "ssh": (

@@ -122,6 +122,16 @@ def carry_out(
     facts = session.facts(declared, only=only)
     places.note(facts.paths, declared.project)
     held = {h.bottle for h in plan.held}
+    made: list[str] = []
+
+    def ahead() -> None:
+        """While it is seen whether all stays up, the generation is written out, too: nobody else
+        changes what is approved while the lock is held. It is kept only after that."""
+        meanwhile()
+        made.clear()
+        with suppress(BBError):  # it is written out again at the end, and told then
+            made.append(generation(session, declared, facts.only, held))
+
     try:
         if fence() and refusal is None:
             narrow(session, declared, ledger, _bottles(plan.ops) - held)
@@ -145,11 +155,11 @@ def carry_out(
         emit=emit,
         cancelled=cancelled,
         fence=fence,
-        meanwhile=meanwhile,
+        meanwhile=ahead if approve else meanwhile,
         refusal=refusal,
     )
     if approve and refusal is None:
-        _approved(session, declared, plan, result, facts.only, held, ledger)
+        _approved(session, declared, plan, result, facts.only, held, ledger, made)
     return result
 
 
@@ -161,11 +171,14 @@ def _approved(
     only: Sequence[str],
     held: Collection[str],
     ledger: Ledger,
+    made: Sequence[str] = (),
 ) -> None:
-    """Keep what was approved and done. Of an apply that has not come to its end it is not worth
-    an error of its own: it is asked for again."""
+    """Keep what was approved and done (``made``: its document, where that is written out). Of an
+    apply that has not come to its end it is not worth an error of its own: it is asked for
+    again."""
     if result.ok:
-        save(ledger, declared, generation(session, declared, only, held), plan.digest)
+        document = made[0] if made else generation(session, declared, only, held)
+        save(ledger, declared, document, plan.digest)
         return
     with suppress(BBError):
         undone = _bottles(result.lacking)

@@ -170,7 +170,7 @@ def test_a_verb_ends_in_the_same_way_with_and_without_typer(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    def ends(*_: Any) -> Any:
+    def ends(*_: Any, **__: Any) -> Any:
         raise error
 
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))

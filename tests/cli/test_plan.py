@@ -33,9 +33,8 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
     def planned(declared: Declared, *, only: Any = (), **_: Any) -> Any:
         return make_plan(declared, made.observed, made.view, replace(FACTS, only=tuple(only)))
 
-    engine = SimpleNamespace(begin=lambda: None)
-    session = SimpleNamespace(plan=planned, applied=lambda _: None, engine=engine)
-    monkeypatch.setattr("botbottle.cli.plan.open_session", lambda *_: session)
+    session = SimpleNamespace(plan=planned, applied=lambda _: None)
+    monkeypatch.setattr("botbottle.cli.plan.open_session", lambda *_, **__: session)
     monkeypatch.setattr("botbottle.cli.plan.load_declared", lambda *_: want)
     return made
 
@@ -157,23 +156,6 @@ class TestDiff:
     def test_in_markdown_no_line_can_end_its_fence(self) -> None:
         text = self.diff(None, declared(bottle(prompt="a\n```\nb\n")), "markdown")
         assert text.startswith("\n```diff\n") and text.count("```") == 2
-
-
-def test_the_engine_is_asked_before_the_manifests_are_read(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    order: list[str] = []
-    want = declared(bottle("web"), bottle("api"))
-
-    def planned(*_: Any, **__: Any) -> Any:
-        return make_plan(want, world.observed, world.view, FACTS)
-
-    engine = SimpleNamespace(begin=lambda: order.append("asked"))
-    session = SimpleNamespace(plan=planned, engine=engine)
-    monkeypatch.setattr("botbottle.cli.plan.open_session", lambda *_: session)
-    monkeypatch.setattr("botbottle.cli.plan.load_declared", lambda *_: order.append("read") or want)
-    assert main(["plan"]) == 0
-    assert order == ["asked", "read"]
 
 
 FORMS = {

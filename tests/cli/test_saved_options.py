@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from botbottle.cli import apply
 from botbottle.cli.consent import Consent
 from botbottle.cli.run import Run
 from botbottle.errors import Exit
@@ -27,7 +26,7 @@ def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
         SEEN.append((run.only, limits, run.plan().digest))
         return 0
 
-    monkeypatch.setattr(apply.Run, "go", go)
+    monkeypatch.setattr(Run, "go", go)
     with stub_engine(tmp_path) as engine:
         made = Bench(tmp_path, engine)
         made.applied()

@@ -85,6 +85,28 @@ def test_a_plan_of_an_unchanged_home_starts_with_next_to_nothing(
     assert {"pydantic", "ruamel.yaml"} <= modules_of_a_plan(made, root), "other code may read more"
 
 
+@pytest.mark.parametrize("verb", ["plan", "apply"])
+def test_the_engine_is_asked_before_the_rest_is_imported(verb: str, tmp_path: Path) -> None:
+    """Its answer takes as long as the imports (they are there at the end), and as what follows
+    them: the manifests are read, the plan is made."""
+    rest = ("botbottle.session", "botbottle.load.inputs", "botbottle.planner.plan")
+    script = (
+        "import sys; from botbottle.__main__ import main\n"
+        "from botbottle.engine.reader import DockerReader\n"
+        f"there = lambda: sum(name in sys.modules for name in {rest!r})\n"
+        "seen = []\n"
+        "DockerReader.begin = lambda self: seen.append(there())\n"
+        f"sys.argv = ['bb', '--home', {str(home(tmp_path))!r}, '-C', {str(tmp_path)!r}, {verb!r}]\n"
+        "try: main()\n"
+        "except SystemExit: print(seen, there())"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True,
+        env={"PATH": "/usr/bin", "DOCKER_HOST": ENGINE}, cwd=Path(__file__).parents[2], timeout=60,
+    )  # fmt: skip
+    assert ran.stdout.splitlines()[-1] == f"[0] {len(rest)}", ran.stderr
+
+
 def test_no_installed_package_gets_to_see_manifests(tmp_path: Path) -> None:
     info = tmp_path / "spy-1.0.dist-info"
     info.mkdir()

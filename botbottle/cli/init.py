@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated, TextIO
 
@@ -14,7 +15,9 @@ from botbottle.errors import Exit, ManifestError, Refused, UsageError
 from botbottle.load.layers import SETTINGS
 
 
-def write_starter(home: Path, choices: Choices, force: bool, out: TextIO) -> int:
+def write_starter(
+    home: Path, choices: Choices, force: bool, out: TextIO, then: str = "bb plan"
+) -> int:
     """Write the starter's files. Nothing is overwritten unless ``force``; settings that are there
     serve a second bottle as well.
 
@@ -38,7 +41,7 @@ def write_starter(home: Path, choices: Choices, force: bool, out: TextIO) -> int
         write_private(home / file, text, "the starter")
         out.write(f"wrote {home / file}\n")
     _validated(home, choices)
-    out.write(f"next: export {choices.variable}=..., then bb plan\n")
+    out.write(f"next: export {choices.variable}=..., then {then}\n")
     return int(Exit.OK)
 
 
@@ -111,4 +114,5 @@ def register(app: typer.Typer) -> None:
         choices = Choices(name, provider, budget, tuple(allow or ()))
         if context.interactive and not yes:
             choices = ask_choices(context, choices)
-        return write_starter(context.home, choices, force, context.out)
+        then = shlex.join(("bb", *context.before("init"), "plan"))
+        return write_starter(context.home, choices, force, context.out, then)

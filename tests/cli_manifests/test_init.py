@@ -86,6 +86,7 @@ def test_init_as_a_process_asks_nothing_without_a_terminal(tmp_path: Path) -> No
     home = str(tmp_path / "h")
     ran = bb("--home", home, "init", "--provider", "codex", "--allow", "github.com", cwd=tmp_path)
     assert ran.code == 0, ran.err
+    assert ran.out.endswith(f"next: export OPENAI_API_KEY=..., then bb --home {home} plan\n")
     assert bb("--home", home, "validate", cwd=tmp_path).code == 0
     again = bb("--home", home, "init", cwd=tmp_path)
     assert (again.code, "already there" in again.err) == (7, True)

@@ -106,6 +106,7 @@ def accept(target: Target, window: bytes, match: Any, low: int) -> Hit | None:
             return accept(target, window, later, low)
     if target.name.startswith(_ENDED):
         end = start + len(_ESCAPED.split(window[start:end], 1)[0])
+    end = _unescaped(window, start, end)
     if target.left and not left_ok(window, start):
         return _behind_escape(target, window, start, low)
     if target.right and not right_ok(window, end):
@@ -124,6 +125,12 @@ def accept(target: Target, window: bytes, match: Any, low: int) -> Hit | None:
     if named and window[:start].endswith(_DIGESTS) and _DIGEST.fullmatch(secret):
         verdict = Verdict.WARN
     return Hit(_name(target, match), verdict, low + start, low + end, secret)
+
+
+def _unescaped(window: bytes, start: int, end: int) -> int:
+    """A backslash at the end escapes what follows, as a rule the quote that ends the text: cut with
+    the secret it would leave a bare quote."""
+    return start + len(window[start:end].rstrip(b"\\"))
 
 
 def _behind_escape(target: Target, window: bytes, start: int, low: int) -> Hit | None:

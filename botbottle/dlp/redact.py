@@ -2,9 +2,10 @@
 
 Only what can be cut exactly is cut: hits in the plain body, in a header, or in the URL after the
 authority. Hits inside a decoded layer, in the authority, in a compressed or signed message, and
-cuts that would leave invalid JSON, are refused with a reason: the caller blocks. What was cut is
+cuts that would leave invalid JSON, are refused with a reason: the caller blocks. A hit in a decoded
+layer whose source overlaps what is cut goes with it, as a key in Base64 does. What was cut is
 cut wherever else it stands, for a conversation repeats a value without the name that a rule knows
-it by. After the cut the message is scanned again; a remaining token refuses as well.
+it by. After the cut the message is scanned again; a remaining token, or a bound, refuses as well.
 """
 
 from __future__ import annotations
@@ -18,11 +19,13 @@ from urllib.parse import quote_from_bytes
 import msgspec
 
 from botbottle.dlp.checks import mixed
+from botbottle.dlp.escapes import NAMES
 from botbottle.dlp.findings import Finding, Verdict
 from botbottle.dlp.scanner import Scanner
 from botbottle.dlp.settings import OUTBOUND
 from botbottle.dlp.wordlike import wordlike
 
+_LETTER = 1  # byte of an escape that is in front of a run: that of a line break
 _LEAST = 12  # bytes of a value that is looked for in the rest of a message, if it is no word
 
 HeaderList = Sequence[tuple[bytes, bytes]]
@@ -71,7 +74,8 @@ def redact(
     The digits are the first of the fingerprint. ``allowed``: what may remain; a BLOCK never may.
     """
     target = url.encode() if isinstance(url, str) else url
-    cut = [f for f in findings if f.verdict is Verdict.TOKEN]
+    tokens = [f for f in findings if f.verdict is Verdict.TOKEN]
+    cut = [f for f in tokens if not _goes_with(f, tokens)]
     reason = _refusal(cut, headers, target, content_encoding) or _structure(cut, body)
     if reason:
         return CannotRedact(reason)
@@ -92,10 +96,26 @@ def redact(
     again = scanner.scan_request(
         fixed.url, fixed.headers, fixed.body, content_type, content_encoding, detectors
     )
+    if len(cut) < len(tokens) and any(f.rule.startswith("limit.") for f in again):
+        return CannotRedact("remains")  # what went with others may be behind the bound
     open_ = (f for f in again if f.verdict is Verdict.BLOCK or not allowed(f))
     if any(f.verdict in (Verdict.TOKEN, Verdict.BLOCK) for f in open_):
         return CannotRedact("remains")
     return fixed
+
+
+def _goes_with(finding: Finding, tokens: Sequence[Finding]) -> bool:
+    """Whether what a decoded layer holds is gone with what is cut: all of a decoded run, or a part
+    of a window in which escapes were undone. That nothing is left is for the next scan to say."""
+    surface, *layers = finding.location.split(">")
+    rough = bool(layers) and NAMES.issuperset(layers)
+    whole = (f for f in tokens if layers and f.location == surface)
+    return any(
+        (f.offset < finding.end and finding.offset < f.end)
+        if rough
+        else (f.offset <= finding.offset + _LETTER and finding.end <= f.end)
+        for f in whole
+    )
 
 
 def _refusal(cut: Sequence[Finding], headers: HeaderList, url: bytes, coding: str) -> str:

@@ -62,6 +62,8 @@ class Ending:
 
     def unread(self, tally: Tally) -> bool:
         """Whether the output can only be guessed, from the size of the body."""
+        if self.call.path.lower().endswith(_WRITES_NOTHING):
+            return False
         if self.body.broken or self.text:
             return True
         whole, unknown = self.body.whole, self.call.dialect is Dialect.UNKNOWN

@@ -26,17 +26,26 @@ METERED_HOSTS: Mapping[str, str] = {
     "aiplatform.googleapis.com": GEMINI,
     "aiplatform.*.rep.googleapis.com": GEMINI,
     "*-aiplatform.googleapis.com": GEMINI,
+    "generativelanguage.mtls.googleapis.com": GEMINI,
+    "aiplatform.mtls.googleapis.com": GEMINI,
+    "*-aiplatform.mtls.googleapis.com": GEMINI,
+    "firebasevertexai.googleapis.com": GEMINI,
     "cloudcode-pa.googleapis.com": GEMINI,
+    "*-cloudcode-pa.googleapis.com": GEMINI,
     "bedrock-runtime.*.amazonaws.com": BEDROCK,
     "bedrock-runtime-fips.*.amazonaws.com": BEDROCK,
     "bedrock-runtime.*.amazonaws.com.cn": BEDROCK,
     "bedrock-runtime.*.api.aws": BEDROCK,
     "bedrock-mantle.*.api.aws": BEDROCK,
+    "*.bedrock-runtime.*.vpce.amazonaws.com": BEDROCK,
+    "bedrock.*.amazonaws.com": BEDROCK,  # sets off batches
     "*.openai.azure.com": AZURE,
     "*.openai.azure.us": AZURE,
+    "*.openai.azure.cn": AZURE,
     "*.services.ai.azure.com": AZURE,
     "*.cognitiveservices.azure.com": AZURE,
     "openrouter.ai": OPENROUTER,
+    "*.openrouter.ai": OPENROUTER,  # regional: eu., us.
     "ollama.com": OLLAMA,
 }
 
@@ -107,6 +116,19 @@ UNMETERED_HOSTS: Mapping[str, str] = {
     "api2.cursor.sh": "Cursor",
     "server.codeium.com": "Windsurf",
     "ampcode.com": "Amp",
+    "bedrock-agent.*.amazonaws.com": "Bedrock Agents",
+    "q.*.amazonaws.com": "Amazon Q",
+    "inference.generativeai.*.oci.oraclecloud.com": "Oracle",
+    "copilot-proxy.githubusercontent.com": "GitHub Copilot",
+    "api.cloudflare.com": "Cloudflare Workers AI",
+    "api.kimi.com": "Moonshot",
+    "api.tokenfactory.nebius.com": "Nebius",
+    "llm.chutes.ai": "Chutes",
+    "api.venice.ai": "Venice",
+    "api.poe.com": "Poe",
+    "api.upstage.ai": "Upstage",
+    "api.writer.com": "Writer",
+    "api.inceptionlabs.ai": "Inception",
 }
 
 

@@ -64,6 +64,7 @@ GEMINI = (
     _rule("POST", _CLAUDE_ON_VERTEX + r"[^/]+:(?:streamR|r)awPredict", Kind.GENERATE,
           Dialect.ANTHROPIC),
     _rule("POST", P + r":(?:streamG|g)enerateContent", Kind.GENERATE, Dialect.GEMINI),
+    _rule("POST", P + r":(?:embedContent|batchEmbedContents)", Kind.GENERATE, Dialect.GEMINI),
     _rule("POST", P + r":(?:batchGenerate|asyncBatchEmbed)Content", Kind.BATCH_CREATE,
           Dialect.GEMINI_BATCH),
     _rule("GET", _GOOGLE + r"/batches(?:/[^/:]+)?", Kind.BATCH_RESULTS, Dialect.GEMINI_BATCH),

@@ -88,6 +88,13 @@ class Tally:
         """The same for an event whose output may be in a place that its reader does not know."""
         self.wrote(*(known if any(known) else strings(event)))
 
+    def showed(self, weight: int) -> None:
+        """A piece of a picture or of sound passed: no text, but output; 0: none did."""
+        if weight:
+            self.complete = False
+            self.deltas += 1
+            self.weight += weight
+
     def thought(self, tokens: int) -> None:
         """The provider's own running estimate of output it does not show grew by ``tokens``."""
         self.weight += UNIT * tokens

@@ -47,7 +47,7 @@ KNOWN = [
 ADDED = [
     (CHAT, _choice(function_call={"arguments": TEXT})),
     (CHAT, _choice(tool_calls=[{"index": 0, "type": "custom", "custom": {"input": TEXT}}])),
-    (CHAT, _choice(audio={"id": "a" * 99, "transcript": TEXT, "data": "A" * 999})),
+    (CHAT, _choice(audio={"id": "a" * 99, "transcript": TEXT, "data": "A" * 99})),
     (CHAT, _choice(content="", reasoning_details=[{"type": "reasoning.text", "text": TEXT}])),
     (CHAT, _choice(reasoning=TEXT, reasoning_details=[{"type": "reasoning.text", "text": TEXT}])),
     (CHAT, _choice(content=[{"type": "text", "text": TEXT}])),
@@ -75,7 +75,6 @@ SILENT = [
     (CLAUDE, _block(type="citations_delta", citation={"cited_text": TEXT})),
     (INVOKE, {"messageStart": {"role": "assistant"}}),
     (INVOKE, {"is_finished": True, "event_type": "stream-end", "response": {"text": TEXT}}),
-    (GEMINI, _part(inlineData={"mimeType": "image/png", "data": "A" * 999})),
     (GEMINI, _part(codeExecutionResult={"outcome": "OUTCOME_OK", "output": TEXT})),
     (INTERACTIONS, {"event_type": "step.delta", "delta": {"type": "google_search_result",
                     "result": [{"title": TEXT}]}}),

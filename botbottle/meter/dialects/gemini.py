@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from botbottle.meter import media
 from botbottle.meter.lines import WHOLE
 from botbottle.meter.tally import Tally, as_dict, as_list, as_str, count, n
 from botbottle.model.usage import Tokens
@@ -77,6 +78,7 @@ class GeminiReader:
             call = as_dict(part.get("functionCall"))
             known = as_str(part.get("text")), str(call) if call else ""
             self.tally.wrote_any(known, part)
+            self.tally.showed(media.inline(part))
         if candidate.get("finishReason"):
             self._finished.add(n(candidate.get("index")))
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from botbottle.meter import media
 from botbottle.meter.dialects.openai_usage import is_usage, output_of, to_tokens
 from botbottle.meter.leftover import strings
 from botbottle.meter.lines import DONE, WHOLE
@@ -23,7 +24,7 @@ class ChatReader:
     def __init__(self) -> None:
         self.tally = Tally()
         self._finished = False
-        self._usage = False
+        self._usage = self._drawn = False
 
     def read(self, event: str, doc: dict[str, Any]) -> bool:
         """Fold in one document; ``[DONE]`` and a whole answer with usage are terminal."""
@@ -50,6 +51,8 @@ class ChatReader:
     def _take_usage(self, doc: dict[str, Any]) -> None:
         # Groq's first streaming format kept usage in an extension object.
         usage = as_dict(doc.get("usage")) or as_dict(as_dict(doc.get("x_groq")).get("usage"))
+        for choice in map(as_dict, as_list(doc.get("choices"))):  # Moonshot's, unless asked for
+            usage = usage or as_dict(choice.get("usage"))
         if is_usage(usage):
             self._usage = self.tally.told(output_of(usage))
             self.tally.counted(to_tokens(usage))
@@ -67,11 +70,15 @@ class ChatReader:
         if any(calls):
             pieces += strings([*calls])
         self.tally.wrote_any(pieces, delta)
+        self.tally.showed(media.sound(as_str(as_dict(delta.get("audio")).get("data"))))
 
     def _media(self, kind: str, doc: dict[str, Any]) -> None:
         """Streams of transcriptions, speech and images are made of typed events."""
         if kind.endswith(".delta"):
             self.tally.wrote(as_str(doc.get("delta")))
+        if weight := media.drawn(kind, self._drawn):
+            self._drawn = True
+            self.tally.showed(weight)
         self._finished = self._finished or kind.endswith((".done", ".completed"))
 
     def _failure(self, error: dict[str, Any]) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from botbottle.meter import media
 from botbottle.meter.dialects.openai_usage import is_usage, output_of, to_tokens, tool_sides
 from botbottle.meter.tally import Tally, as_dict, as_str
 
@@ -39,6 +40,7 @@ class ResponsesReader:
 
     def __init__(self) -> None:
         self.tally = Tally()
+        self._drawn = False
 
     def read(self, event: str, doc: dict[str, Any]) -> bool:
         """Fold in one document; True at a terminal event or a finished whole response."""
@@ -46,6 +48,9 @@ class ResponsesReader:
         if kind.endswith(".delta"):
             self._delta(kind, doc)
             return False
+        if weight := media.drawn(kind, self._drawn):
+            self._drawn = True
+            self.tally.showed(weight)
         if kind == "error":
             return self._error(as_dict(doc.get("error")) or doc)
         if "response" in doc:
@@ -72,7 +77,7 @@ class ResponsesReader:
     def _delta(self, kind: str, doc: dict[str, Any]) -> None:
         text = as_str(doc.get("delta"))
         if kind.endswith("audio.delta"):
-            self.tally.wrote(text[:1])  # base64 sound: its length says little about tokens
+            self.tally.showed(media.sound(text))
         else:
             self.tally.wrote_any((text,), doc.get("delta"))
 

@@ -14,6 +14,7 @@ from botbottle.dlp.boundary import in_base64, in_url_base64, left_ok, right_ok
 from botbottle.dlp.engines.linear import program, secret_group
 from botbottle.dlp.entropy import shannon
 from botbottle.dlp.findings import Verdict
+from botbottle.dlp.identified import identifies
 from botbottle.dlp.placeholders import is_placeholder
 from botbottle.dlp.rules.model import Check, Context, Extend, Glance, Judge, Rule
 
@@ -118,9 +119,12 @@ def accept(target: Target, window: bytes, match: Any, low: int) -> Hit | None:
     if target.keywords and not _named(target, window, match, start):
         return None
     secret = window[start:end]
-    verdict = _weighed(target, _lead(window, match.start(), start), secret)
+    lead = _lead(window, match.start(), start)
+    verdict = _weighed(target, lead, secret)
     if verdict is None:
         return None
+    if target.keywords and identifies(lead):
+        verdict = Verdict.WARN
     named = target.keywords or target.verdict is not Verdict.TOKEN  # nothing but a name tells
     if named and window[:start].endswith(_DIGESTS) and _DIGEST.fullmatch(secret):
         verdict = Verdict.WARN

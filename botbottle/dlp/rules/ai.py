@@ -18,6 +18,7 @@ RULES: tuple[Rule | Context, ...] = (
     token("openai.key", r"sk-(?:[a-zA-Z0-9\-]{2,12}-)?[\w\-]{16,80}T3BlbkFJ[\w\-]{16,80}", "t3blbkfj", source=_OPENAI),
     token("openai.project", r"sk-(?:proj|svcacct|admin|None|service)-[\w\-]{20,180}", "sk-", source=_OPENAI, entropy=3.5, check=mixed),
     token("openai.legacy", r"sk-[A-Za-z0-9]{32,64}", "sk-", source=_OPENAI + "; also DeepSeek, Moonshot, Stability AI", entropy=3.4, left=True, right=True, check=mixed),
+    token("openai.client-secret", r"ek_[0-9a-f]{32}", "ek_", source="OpenAI API reference, Realtime client secrets: ek_ + 32 hex", entropy=2.8, left=True, right=True),
     token("openai.session", r"sess-[A-Za-z0-9]{40}", "sess-", source="OpenAI dashboard: session keys sess- + 40", entropy=3.6, left=True, right=True),
     token("google.api-key", r"AIza[\w\-]{35}", "aiza", source=_GOOGLE, entropy=3.0, left=True),
     token("google.gemini", r"AQ\.Ab8RN6[\w\-]{40,60}", "aq.ab8rn6", source=_GOOGLE),

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from botbottle.dlp.checks import b64_lenient, mixed, mixed_case
+from botbottle.dlp.findings import Verdict
 from botbottle.dlp.rules.model import Context, Rule, context, token
 
 _SLACK = "Slack docs, token types: xoxb- xoxp- xoxa- xoxr- xoxs- xoxc- xoxd- xapp- xoxe(.xox[bp])-"
@@ -21,6 +22,11 @@ _HOOK = r"(?:\\*/)"
 def lettered(value: bytes) -> bool:
     """Not the decimal number of a workflow, which stands in front of its secret."""
     return not value.isdigit()
+
+
+def account_or_key(value: bytes) -> Verdict:
+    """An account's SID only says whose account it is; it stands in every URL of the API."""
+    return Verdict.WARN if value.startswith(b"AC") else Verdict.TOKEN
 
 
 def discord_shape(value: bytes) -> bool:
@@ -51,7 +57,7 @@ RULES: tuple[Rule | Context, ...] = (
     token("telegram.url", r"(?:bot|tgram:(?:\\*/){2})(\d{5,16}:[A-Za-z0-9_\-]{30,36})", "bot", "tgram", source="Telegram Bot API: /bot<token>/method", entropy=3.2),
     context("telegram.context", "telegram tele[_-]?bot", r"\d{5,16}:[A-Za-z0-9_\-]{34,36}", source="Telegram Bot API", entropy=2.8),
     token("teams.webhook", r"[\w\-]{1,60}\.webhook\.office\.com" + _HOOK + r"webhookb2" + _HOOK + r"([\w\-@]{60,80}" + _HOOK + r"IncomingWebhook" + _HOOK + r"[\w]{20,40}" + _HOOK + r"[\w\-]{30,40})", "webhook.office.com", source="Microsoft Teams docs, incoming webhooks"),
-    token("twilio.sid", r"(?:SK|AC)(?:[0-9a-f]{32}|[0-9A-F]{32}|x{32})", "sk", "ac", source="Twilio docs: API key SIDs SK + 32 hex, account SIDs AC + 32 hex", entropy=2.5, left=True, right=True),
+    token("twilio.sid", r"(?:SK|AC)(?:[0-9a-f]{32}|[0-9A-F]{32}|x{32})", "sk", "ac", source="Twilio docs: API key SIDs SK + 32 hex, account SIDs AC + 32 hex", entropy=2.5, left=True, right=True, check=account_or_key),
     context("twilio.context", "twilio", r"[A-Fa-f0-9]{32}|[A-Za-z0-9]{32}", source="Twilio docs: auth tokens of 32 hex, key secrets of 32", check=mixed),
     token("sendgrid.key", r"SG\.[\w\-=]{16,24}[.=][\w\-=.]{16,66}", "sg.", source="SendGrid docs: SG.<22>.<43>", entropy=2.6, left=True),
     token("brevo.key", r"xkeysib-[0-9a-f]{64}-[A-Za-z0-9]{16}", "xkeysib-", source="Brevo docs: xkeysib-<64 hex>-<16>"),

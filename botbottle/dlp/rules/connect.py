@@ -21,7 +21,7 @@ _PASSWORDS = frozenset(
     b"password pass passwd pwd pw secret user username xxx test token key foo bar baz admin root "
     b"guest hunter2 changeme example pass@word mypassword userpass bob alice demo 1234 12345 "
     b"123456 postgres mysql redis mongo credentials p4ssw0rd passw0rd s3cret y z x b a c d pass1 "
-    b"password1 pass123 password123 qwerty oauth2 x-oauth-basic git null none api your-password".split()
+    b"password1 pass123 password123 opensesame qwerty oauth2 x-oauth-basic git null none api your-password".split()
 )
 # What is put in later, or was taken out: <password>, {{ x }}, ${X}, $X, %s, %(x)s, %X%, [x], ***.
 _TEMPLATE = re.compile(
@@ -41,6 +41,13 @@ def real_password(value: bytes) -> bool:
     return not _TEMPLATE.fullmatch(value) and not value.endswith((b"}", b">", b"..."))
 
 
+# What follows a mapping of data: an item of a list, or a field that manifests have beside it.
+_ELSEWHERE = re.compile(
+    rb"(?:\s|\\n)-\s|(?<![\w.\-])(?:metadata|name|namespace|spec|kind|apiVersion|uid|labels"
+    rb"|annotations|resourceVersion|remoteRef|ownerReferences)[\"'\\]{0,4}:"
+)
+
+
 def basic_pair(value: bytes) -> bool:
     """Base64 that decodes to printable ``user:password``."""
     plain = b64_lenient(value)
@@ -49,11 +56,12 @@ def basic_pair(value: bytes) -> bool:
     return bool(user and colon) and printable and real_password(password or b"x")
 
 
-def kubernetes_value(value: bytes) -> bool:
-    """Whole Base64 groups of more than letters: no name of a kind, no word."""
-    return (
-        len(value) % 4 == 0 and (value.endswith(b"=") or mixed(value)) and bool(b64_lenient(value))
-    )
+def kubernetes_entry(lead: bytes, value: bytes) -> Verdict | None:
+    """Whole Base64 groups of more than letters: no name of a kind, no word. ``lead`` ends with what
+    stands between ``data:`` and the value, where no list and no other part of a manifest begins."""
+    if len(value) % 4 or not (value.endswith(b"=") or mixed(value)) or not b64_lenient(value):
+        return None
+    return None if _ELSEWHERE.search(lead[lead.lower().rindex(b"data") + 4 :]) else Verdict.TOKEN
 
 
 def chosen(lead: bytes, value: bytes) -> Verdict | None:
@@ -74,8 +82,8 @@ RULES: tuple[Rule | Context, ...] = (
     token("url.basic-auth", rf"(?i:(?:git\+)?https?|svn|git):{_SLASHES}[^\s:/@\"'\\<>?#]{{0,80}}:([^\s/@,\"'\\<>{{}}?#]{{4,120}})@[\w.\-\[]", "http", "svn:", "git:", anchor=_USERINFO, source="RFC 3986 section 3.2.1 userinfo, RFC 7617", check=real_password, entropy=2.0),
     token("netrc", r"machine(?:\s|\\+n){1,4}[\w.\-:]{1,100}(?:\s|\\+[nrt]){1,8}login(?:\s|\\+[nrt]){1,4}[^\s\\]{1,100}(?:\s|\\+[nrt]){1,8}password(?:\s|\\+[nrt]){1,4}([^\s\\\"'<]{3,200})", "machine", anchor=r"machine[\s\\n]{1,4}[\w.\-:]{1,100}[\s\\nrt]{1,8}login", source="GNU inetutils manual, .netrc", check=real_password),
     token("kubeconfig.key", r"client-key-data\\*[\"']?:\s{0,3}\\*[\"']?([A-Za-z0-9+/]{40,}={0,2})", "client-key-data", after=9000, source="Kubernetes docs, kubeconfig: client-key-data is Base64 PEM"),
-    token("kubernetes.secret", r"(?i:kind[\s\"'\\:]{1,8}secret\b.{0,600}?data[\s\"'\\:]{1,6}.{0,200}?[\w.\-]{1,80}[\"'\\]{0,4}:[\s|>\"'\\nrt]{1,24}?)([A-Za-z0-9+/]{10,}={0,3})", "secret", anchor=r"(?i)kind[\s\"'\\:]{1,8}secret[^a-z0-9_]", before=64, after=1500, source="Kubernetes docs, Secret: data values are Base64", check=kubernetes_value),
-    token("kubernetes.secret-reversed", r"(?i:data[\s\"'\\:]{1,6}.{0,200}?[\w.\-]{1,80}[\"'\\]{0,4}:[\s|>\"'\\nrt]{1,24}?)([A-Za-z0-9+/]{10,}={0,3})(?i:.{0,600}?kind[\s\"'\\:]{1,8}secret)", "secret", anchor=r"(?i)kind[\s\"'\\:]{1,8}secret", before=1000, after=64, source="Kubernetes docs, Secret: data values are Base64", check=kubernetes_value),
+    token("kubernetes.secret", r"(?i:kind[\s\"'\\:]{1,8}secret\b.{0,600}?(?:^|[\s\"',{]|\\n)data[\s\"'\\:]{1,6}.{0,200}?[\w.\-]{1,80}[\"'\\]{0,4}:[\s|>\"'\\nrt]{1,24}?)([A-Za-z0-9+/]{10,}={0,3})", "secret", anchor=r"(?i)kind[\s\"'\\:]{1,8}secret[^a-z0-9_]", before=64, after=1500, source="Kubernetes docs, Secret: data values are Base64", judge=kubernetes_entry),
+    token("kubernetes.secret-reversed", r"(?i:(?:^|[\s\"',{]|\\n)data[\s\"'\\:]{1,6}.{0,200}?[\w.\-]{1,80}[\"'\\]{0,4}:[\s|>\"'\\nrt]{1,24}?)([A-Za-z0-9+/]{10,}={0,3})(?i:.{0,600}?kind[\s\"'\\:]{1,8}secret)", "secret", anchor=r"(?i)kind[\s\"'\\:]{1,8}secret", before=1000, after=64, source="Kubernetes docs, Secret: data values are Base64", judge=kubernetes_entry),
     token("curl.user", r"curl\b.{0,400}?(?:\s|\\n)(?:-u|--user|--proxy-user)[\s=]{0,3}\\*[\"']?([^\s\"'\\$<{:]{0,80}:[^\s\"'\\$<{(]{3,120}|[^\s\"'\\$<{(:]{8,120}:|\{[^\s\"'\\]{3,80}\}\\*\"?:\\*\"?\{[^\s\"'\\]{3,80}\})", "curl", anchor=r"(?:-u|--user|--proxy-user)[\s=\"'\\]{0,5}[^\s:\"'\\$<]{0,90}[\"'\\]{0,3}:[\"'\\]{0,3}[^\s\"'\\$<(]{3}", before=500, after=200, source="curl manual: -u user:password", check=real_password, entropy=2.2),
     token("curl.key-only", r"curl\b.{0,400}?(?:\s|\\n)(?:-u|--user)[\s=]{0,3}\\*[\"']?([A-Za-z0-9_\-.!@#%^&*]{10,120}):(?:[\s\"'\\]|$)", "curl", anchor=r"(?:-u|--user)[\s=\"'\\]{0,5}[A-Za-z0-9_\-.!@#%^&*]{10,120}:[\s\"'\\]", before=500, after=200, source="curl manual: -u key: with an empty password", check=opaque, entropy=2.8),
     token("curl.header", r"(?i:-H|--header)[\s=]{0,4}\\*[\"']?\s{0,4}(?i:authorization|[\w\-]{0,24}(?:token|key|auth)[\w\-]{0,12})\s{0,4}:\s{0,4}(?i:bearer|basic|token|apikey|key|api-token)?[\s:]{0,4}([\w=~@.+/\-]{8,400})", "-h", "--header", anchor=r"(?i:-H|header)[\s=\"'\\]{1,6}[\w\-]{3,48}\s{0,4}:\s{0,4}[\w=~@.+/\-]{3}", source="curl manual: -H 'Authorization: ...'", check=opaque, entropy=2.8),

@@ -32,13 +32,16 @@ _IDENTIFIER = re.compile(
 _UUID = re.compile(rb"(?i)[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 # Keys and tokens that are no secrets: map keys, cursors, public halves, checksums.
 _HARMLESS = re.compile(
-    rb"(?i)(?:next|page|paging|continuation|csrf|xsrf|sync|cursor|resume|start|public|pub|primary|"
+    rb"(?i)(?:next|page|paging|continuation|csrf|xsrf|authenticity|sync|cursor|resume|start|public|pub|primary|"
     rb"foreign|cache|partition|sort|object|row|registry|host|hot|map|dict|lookup|index|storage|"
     rb"idempotency|dedup|checksum|integrity|cancel|verify|known|resource|change|client[_\-]?request|lifecycle[_\-]?action)[_\-. ]?(?:page)?[_\-. ]?(?:token|key)|"
     rb"signature|(?:key|credential)[_\-]?id|fingerprint|thumbprint|digest"
 )
 _PLAIN_KEY = re.compile(rb"(?i)(?:^|[+/])(?:key|auth|id)[^a-z]*$")
 _NAME = re.compile(rb"([\w+/\-]{14,96})[^\w+/\-]*(?:\\+[nrt][^\w+/\-]*)*$")
+_HASH = re.compile(
+    rb"\$(?:[1-7]|2[abxy]|y|gy|sha1|argon2\w{1,2}|scrypt|pbkdf2[\w\-]*)\$"
+)  # crypt(5)
 _PUBLIC = (
     b"MFkwEwYHKoZIzj0",
     b"MIIBIjANBgkq",
@@ -144,7 +147,7 @@ def password(lead: bytes, value: bytes) -> Verdict | None:
         or is_placeholder(value)
     ):
         return None
-    plain = spelled(value) or value.startswith(_PUBLIC)
+    plain = spelled(value) or value.startswith(_PUBLIC) or _HASH.match(value) is not None
     return Verdict.SUPERVISE if _strong(value) and not plain else Verdict.WARN
 
 

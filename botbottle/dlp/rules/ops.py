@@ -18,7 +18,7 @@ def opaque(value: bytes) -> bool:
 
 
 RULES: tuple[Rule | Context, ...] = (
-    token("sentry.token", r"sntry[us]_[A-Za-z0-9+/=_]{60,300}", "sntry", source="Sentry docs: sntrys_<base64 JSON>_<43>, sntryu_ + 64 hex", entropy=3.2),
+    token("sentry.token", r"sntry[aius]_[A-Za-z0-9+/=_]{60,300}", "sntry", source="Sentry docs: sntrys_<base64 JSON>_<43>; sntryu_, sntrya_ and sntryi_ + 64 hex", entropy=3.2),
     token("sentry.dsn", r"https?:(?:\\*/){2}([0-9a-f]{32}(?::[0-9a-f]{32})?)@[\w.\-]{1,80}(?:\\*/)\d{1,20}", "@", source="Sentry docs, DSN: https://<public key>@<host>/<project>"),
     context("sentry.context", "sentry", r"[0-9a-f]{64}", source="Sentry docs: older tokens of 64 hex"),
     context("datadog.keys", "datadog dd[_-]api dd[_-]app", r"[A-Za-z0-9]{40}|[A-Za-z0-9]{32}", source="Datadog docs: API keys of 32 hex, application keys of 40", check=mixed),

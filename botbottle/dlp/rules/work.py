@@ -22,7 +22,7 @@ def named(surface: memoryview, end: int) -> int | None:
 _DATA_CENTER = r"(?:[MNO][DTjz][AEIMQUYcgk][w-z0-5]){4}O[g-v][A-Za-z0-9+/]{26}"
 
 RULES: tuple[Rule | Context, ...] = (
-    token("linear.key", r"lin_(?:api|oauth)_[A-Za-z0-9]{40,64}", "lin_api_", "lin_oauth_", source="Linear docs: lin_api_ + 40", entropy=2.8),
+    token("linear.key", r"lin_(?:api|oauth|wh)_[A-Za-z0-9]{40,64}", "lin_api_", "lin_oauth_", "lin_wh_", source="Linear docs: lin_api_, lin_wh_ + 40", entropy=2.8),
     context("linear.secret", "linear", r"[0-9a-f]{32}", source="Linear docs: OAuth client secrets of 32 hex"),
     token("notion.token", r"ntn_[A-Za-z0-9]{40,50}", "ntn_", source="Notion docs 2024: ntn_ prefix", entropy=3.2),
     token("notion.secret", r"secret_[A-Za-z0-9]{43}", "secret_", source="Notion docs: secret_ + 43", entropy=3.6, left=True, right=True, check=mixed_case),

@@ -1,0 +1,65 @@
+"""Identifiers, names in manifests and hashes stop nothing; keys of the same shape do."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from botbottle.dlp import Scanner, Verdict
+from tests.dlp.conftest import PATIENT
+
+SCANNER = Scanner({}, key=b"k", limits=PATIENT)
+UUID = "45a86b35-eca6-4055-9b34-ca69845da146"
+VALUE = "aHVudGVyMjIhZ2gx"  # Base64 of a password
+
+THINGS = (
+    f"at=info host=a.herokuapp.com request_id={UUID} fwd=x",
+    f"HEROKU_OAUTH_ID={UUID}",
+    f"Snyk org id: {UUID}",
+    f'"tenantId": "{UUID}"',
+    f"AZURE_TENANT_ID:    {UUID}",
+    f'"scaleway_instance_image_id": "{UUID}"',
+    f"scaleway organization_id={UUID}",
+    f"ansible-vault view x | to_uuid == '{UUID}'",
+    "AC0123456789abcdef0123456789abcde1",
+    'password: "$6$rounds=656000$TT4O7jz2M57npccl$33LF6FcUMSW11qrESXL1HX0BS.bsiT6aenFLLiVpsQh"',
+    "Authorization: Basic YWxhZGRpbjpvcGVuc2VzYW1l",
+    'name="authenticity_token" value="5kNlFNTYVszpuCu2MAUpRarKheQr8fLgH3kXsGbilUi7u4GvwOhujku_3MN"',
+    "kind: Gateway\nmetadata:\n  name: prodgateway1\nspec:\n  tls:\n    certificateRefs:\n"
+    "    - kind: Secret\n      name: x\n",
+    "kind: Secret\nmetadata:\n  name: prodgateway1\nstatus: {}\n",
+    "spec:\n  target:\n    kind: Secret\n  data:\n  - secretKey: x\n    remoteRef:\n"
+    "      key: backend2prod\n",
+    "spec:\n  data:\n  - remoteRef:\n      key: backend2prod\n  target:\n    kind: Secret\n",
+)
+KEYS = (
+    f"HEROKU_API_KEY={UUID}",
+    f"snyk token: {UUID}",
+    f"scaleway_secret_key = {UUID}",
+    f"vault secret_id: {UUID}",
+    f"kind: Secret\nmetadata:\n  name: db\ntype: Opaque\ndata:\n  password: {VALUE}\n",
+    f'{{"data":{{"key":"{VALUE}"}},"kind":"Secret","metadata":{{"name":"x"}}}}',
+    f"data:\n  password: {VALUE}\nkind: Secret\n",
+    "sntryi_" + "0123456789abcdef" * 4,
+    "sntrya_" + "0123456789abcdef" * 4,
+    "lin_wh_a1B2c3D4e5F6g7H8i9J0a1B2c3D4e5F6g7H8i9J0",
+    "ek_68af296e8e408191a1120ab6383263c2",
+    "SK0123456789abcdef0123456789abcde1",
+)
+
+
+def acted(text: str) -> list[str]:
+    return [f.rule for f in SCANNER.scan(text.encode()) if f.verdict is not Verdict.WARN]
+
+
+@pytest.mark.parametrize("text", THINGS)
+def test_what_is_no_secret_stops_nothing(text: str) -> None:
+    assert acted(text) == []
+    assert acted(json.dumps({"content": text})) == []
+
+
+@pytest.mark.parametrize("text", KEYS)
+def test_a_key_beside_it_does(text: str) -> None:
+    for form in (text, json.dumps({"content": text})):
+        assert acted(form)

@@ -82,10 +82,10 @@ def _open_file(path: Path, read_only: bool, busy_seconds: float) -> SqlLedger:
 
 def _ready(db: Db, where: str, read_only: bool) -> SqlLedger:
     if read_only:
-        if migrations.require_known(db, where) < len(STEPS):
-            raise errors.LedgerOutdated(
-                "the ledger was written by an older bb", where=where, hint="run `bb apply` once"
-            )
+        known = migrations.require_known(db, where)
+        if known < len(STEPS):
+            why = "the ledger was written by an older bb" if known else "there is no ledger yet"
+            raise errors.LedgerOutdated(why, where=where, hint="run `bb apply` once")
     else:
         migrations.migrate(db, where)
     return SqlLedger(db, where)

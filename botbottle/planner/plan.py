@@ -73,7 +73,7 @@ def plan(declared: Declared, observed: Observed, view: LedgerView, facts: Facts)
             *analyze(draft, chosen),
             *deadly(draft, chosen, edited),
             *intruders(draft, chosen),
-            *forgotten(draft, chosen, view),
+            *forgotten(draft, chosen, view, server=bool(declared.settings.ledger)),
             *elsewhere(draft, wants),
         ),
         budgets=budget_rows(chosen, view, declared.settings.budget_mode),

@@ -122,6 +122,18 @@ def test_reading_creates_nothing(path):
     assert not path.exists()
 
 
+def test_an_empty_database_is_no_older_ledger(path):
+    path.parent.mkdir(mode=0o700)
+    path.touch(0o600)
+    with pytest.raises(errors.LedgerOutdated, match="there is no ledger yet"):
+        open_ledger(str(path), read_only=True)
+    made(path)
+    with sqlite3.connect(path) as older:
+        older.execute("DELETE FROM schema_version WHERE version > 1")
+    with pytest.raises(errors.LedgerOutdated, match="written by an older bb"):
+        open_ledger(str(path), read_only=True)
+
+
 def test_a_read_only_ledger_reads_and_cannot_write(path, now):
     made(path)
     reader = open_ledger(str(path), read_only=True)

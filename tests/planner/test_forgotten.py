@@ -62,6 +62,12 @@ def test_whoever_accepts_it_is_asked_once(world: World) -> None:
     assert told(plan) == [] and plan.ops == ()
 
 
+def test_on_a_server_no_file_is_put_back(world: World) -> None:
+    there = declared(*WANT.bottles, ledger="postgresql://db/bb")
+    (first, *_) = [n for n in lost(world).plan(there).notices if n.code == "BB333"]
+    assert "database's own tools" in first.message and "bb ledger restore" not in first.message
+
+
 def test_a_watch_says_it_and_starts_no_budget_anew(world: World) -> None:
     plan = lost(world).plan(WANT)
     assert any(op.id == "register:web" for op in plan.ops), "an apply would"

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from msgspec.structs import replace
 
+from botbottle.cli.alarmed import line, reported
 from botbottle.cli.anywhere import Project
 from botbottle.cli.common import open_session
 from botbottle.cli.context import Context
@@ -37,6 +39,7 @@ def register(app: typer.Typer) -> None:
         Exit codes: 0 shown, 1 something is wrong that no apply mends by itself (a stranger on a
         bottle's network, a lost ledger), 3 invalid manifests, 8 no engine, 64 usage.
         """
+        from botbottle.model.paths import account
         from botbottle.planner.lost import told
         from botbottle.session import declared_or_raise
 
@@ -61,8 +64,12 @@ def register(app: typer.Typer) -> None:
         for alarm in found.alarms:
             text = f"{alarm.bottle}: {alarm.message} [{alarm.code}]"
             context.err.write(visible(f"bb status: {text}") + "\n")
+        accounts = [account(declared.project.id, row.name) for row in found.bottles]
+        recent = reported(session.reading(declared), accounts, time.time())
+        for each in recent:
+            context.err.write(visible(f"bb status: {line(each)}") + "\n")
         if json_:
-            context.document(found)
+            context.document(replace(found, reported=recent))
         else:
             context.out.write(table(found.bottles))
         if broken is not None:

@@ -50,6 +50,17 @@ class Alarm(Struct, frozen=True, kw_only=True):
     message: str
 
 
+class Reported(Struct, frozen=True, kw_only=True):
+    """An alarm of the ledger service, the newest of its code in the last 24 hours: usage that could
+    only be estimated, a sidecar that asked what no honest one does. ``times``: how often it was."""
+
+    bottle: str
+    code: str
+    message: str
+    at: float
+    times: int
+
+
 class Status(Struct, frozen=True, kw_only=True):
     """Output of bb status --json: bottles by name. ``lost``: what other projects of this home have
     left behind, whose folder is gone."""
@@ -57,6 +68,7 @@ class Status(Struct, frozen=True, kw_only=True):
     project: str
     bottles: tuple[StatusRow, ...]
     alarms: tuple[Alarm, ...]
+    reported: tuple[Reported, ...] = ()
     lost: tuple[Left, ...]
 
 

@@ -51,6 +51,22 @@ def test_everything_is_destroyed_without_a_ledger(running: Live) -> None:
     assert running.containers("web") == []
 
 
+def test_a_lost_ledger_is_told_of_and_its_budgets_begin_anew_only_when_told(running: Live) -> None:
+    running.bb("status")
+    gone(Path(HomePaths(str(running.home)).ledger_db))
+    for verb in ("status", "plan"):
+        told = running.bb(verb, code=1 if verb == "status" else 0)
+        assert "BB333" in told.stdout + told.stderr
+    refused = running.bb("apply", "--yes", "--allow", "widen", code=7)
+    assert "budget" in refused.stderr
+    running.bb("watch", "--once", code=None)
+    assert "BB333" in running.bb("status", code=1).stderr, "a watch registers nothing anew"
+    running.apply()
+    running.bb("status")
+    running.bb("plan", "--detailed-exitcode")
+    assert running.client("claude")[0]["status"] == 200
+
+
 def test_where_nothing_is_there_an_order_is_refused(live: Live) -> None:
     done = live.bb("kill", "web", code=7)
     assert "nothing was ever applied here" in done.stderr

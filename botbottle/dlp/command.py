@@ -6,7 +6,7 @@ import json
 import secrets
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO, TextIO
 
@@ -52,9 +52,13 @@ def run(paths: Sequence[str], options: ScanOptions, out: TextIO, stdin: BinaryIO
     if options.each_line:
         return _each_line(paths or ("-",), options.base, judge, out, stdin)
     found: list[report.Located] = []
+    shown: dict[str, str] = {}
     for name, data, line in sources(paths, options.base, stdin, diff=options.diff):
-        found += report.locate(name, data, judge.findings(data), line)
-    out.write(_render(found, options.format))
+        if options.diff and name not in shown:
+            shown[name], named = judge.name(name)
+            found += named
+        found += report.locate(shown.get(name, name), data, judge.findings(data), line)
+    out.write(_render(found, options))
     return int(Exit.FAILURE) if found else int(Exit.OK)
 
 
@@ -86,6 +90,16 @@ class Judge:
             found = self._scanner.scan(data, "body", detectors=detectors)
         return tuple(f for f in found if strength(f.verdict) <= self._least)
 
+    def name(self, name: str) -> tuple[str, list[report.Located]]:
+        """A file's name as it may be shown, and what was found in it: a commit holds it, too."""
+        text = name.encode("utf-8", "surrogateescape")
+        found = [replace(f, location="name") for f in self.findings(text)]
+        shown = text
+        for finding in sorted((f for f in found if f.length), key=lambda f: -f.offset):
+            shown = shown[: finding.offset] + b"..." + shown[finding.end :]
+        path = shown.decode("utf-8", "surrogateescape")
+        return path, [report.Located(path, 1, 1, 1, finding) for finding in found]
+
 
 def _approvals(path: Path) -> tuple[bytes, Allowlist]:
     try:
@@ -112,11 +126,12 @@ def _check(options: ScanOptions) -> None:
         raise UsageError(f"unknown verdict {options.minimum!r}")
 
 
-def _render(found: Sequence[report.Located], wanted: str) -> str:
-    if wanted == "json":
+def _render(found: Sequence[report.Located], options: ScanOptions) -> str:
+    if options.format == "json":
         return report.json_document(found)
-    if wanted == "sarif":
-        return report.sarif(found, __version__)
+    if options.format == "sarif":
+        lasting = bool(options.key or options.allow)
+        return report.sarif(found, __version__, lasting=lasting)
     return report.text(found)
 
 

@@ -22,11 +22,13 @@ SARIF_LEVEL = {
 
 @dataclass(frozen=True, slots=True)
 class Located:
-    """A finding in a file; ``line`` and ``column`` count from 1, columns in bytes."""
+    """A finding in a file; ``line`` and ``column`` count from 1, columns in bytes; ``units``: the
+    column in units of UTF-16, as SARIF counts them."""
 
     path: str
     line: int
     column: int
+    units: int
     finding: Finding
 
 
@@ -35,13 +37,21 @@ def locate(
 ) -> list[Located]:
     """Findings with line and column."""
     out = []
-    line, at, newline = first_line, 0, -1
+    line, at, newline, units = first_line, 0, -1, 1
     for finding in sorted(findings, key=lambda each: each.offset):  # each line is counted once
         line += data.count(b"\n", at, finding.offset)
-        newline = max(newline, data.rfind(b"\n", at, finding.offset))
+        last = data.rfind(b"\n", at, finding.offset)
+        if last >= 0:
+            newline, at, units = last, last + 1, 1
+        units += _units(data[at : finding.offset])
         at = finding.offset
-        out.append(Located(path, line, at - newline, finding))
+        out.append(Located(path, line, at - newline, units, finding))
     return sorted(out, key=lambda each: order(each.finding))
+
+
+def _units(text: bytes) -> int:
+    """Of UTF-16: two for a character outside of the first plane."""
+    return len(text.decode("utf-8", "replace").encode("utf-16-le")) // 2
 
 
 def as_dict(finding: Finding) -> dict[str, Any]:
@@ -84,8 +94,9 @@ def json_document(found: Sequence[Located]) -> str:
     return json.dumps({"format_version": "1.0", "findings": rows}, indent=2) + "\n"
 
 
-def sarif(found: Sequence[Located], version: str) -> str:
-    """SARIF 2.1.0 (OASIS), as code-scanning services take it."""
+def sarif(found: Sequence[Located], version: str, *, lasting: bool) -> str:
+    """SARIF 2.1.0 (OASIS), as code-scanning services take it. ``lasting``: the fingerprints are the
+    same in the next run; others would make every result a new one."""
     rules = sorted({hit.finding.rule for hit in found})
     driver = {
         "name": "bb scan",
@@ -93,22 +104,25 @@ def sarif(found: Sequence[Located], version: str) -> str:
         "informationUri": "https://github.com/botbottle/botbottle",
         "rules": [{"id": rule, "shortDescription": {"text": rule}} for rule in rules],
     }
-    run = {"tool": {"driver": driver}, "results": [_result(hit, rules) for hit in found]}
+    run = {
+        "tool": {"driver": driver},
+        "columnKind": "utf16CodeUnits",
+        "results": [_result(hit, rules, lasting) for hit in found],
+    }
     schema = "https://json.schemastore.org/sarif-2.1.0.json"
     return json.dumps({"$schema": schema, "version": "2.1.0", "runs": [run]}, indent=2) + "\n"
 
 
-def _result(hit: Located, rules: Sequence[str]) -> dict[str, Any]:
-    region = {
-        "startLine": hit.line,
-        "startColumn": hit.column,
-    }
+def _result(hit: Located, rules: Sequence[str], lasting: bool) -> dict[str, Any]:
+    region = {"startLine": hit.line, "startColumn": hit.units}
     place = {"artifactLocation": {"uri": quote(os.fsencode(hit.path))}, "region": region}
-    return {
+    result = {
         "ruleId": hit.finding.rule,
         "ruleIndex": rules.index(hit.finding.rule),
         "level": SARIF_LEVEL[hit.finding.verdict],
         "message": {"text": f"{hit.finding.rule}: looks like a secret ({hit.finding.verdict})"},
         "locations": [{"physicalLocation": place}],
-        "partialFingerprints": {"secretHmac/v1": hit.finding.fingerprint},
     }
+    if lasting:
+        result["partialFingerprints"] = {"secretHmac/v1": hit.finding.fingerprint}
+    return result

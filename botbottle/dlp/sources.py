@@ -20,6 +20,8 @@ _HUNK = re.compile(rb"^@@ -\d+(?:,\d+)? \+(\d+)(?:,\d+)? @@")
 # The index decides what is looked at: no attribute (``* -diff``, a filter for display) or setting
 # of whoever is scanned leaves a part out or moves it.
 _GIT = ("git", "-c", "diff.relative=false")
+# Files that are only renamed, empty or of another mode have a name, and no line.
+_NAMES = ("diff", "--cached", "--name-only", "-z", "--diff-filter=d")
 _DIFF = (
     "diff", "--cached", "--text", "--no-textconv", "--no-ext-diff", "--no-color", "--unified=0",
     "--inter-hunk-context=0", "--src-prefix=a/", "--dst-prefix=b/", "--submodule=short",
@@ -32,7 +34,9 @@ def sources(
     """(name, bytes, first line) of everything to scan. Relative paths begin at ``base``. Raises
     UsageError for what cannot be read."""
     if diff:
-        yield from added(_staged(paths, base))
+        for name in _git(base, *_NAMES, "--", *paths).split(b"\0")[:-1]:
+            yield name.decode("utf-8", "replace"), b"", 1
+        yield from added(_git(base, *_DIFF, "--", *paths))
         return
     for path in paths or ("-",):
         if path == "-":
@@ -78,10 +82,11 @@ def _walk(root: Path) -> Iterator[Path]:
                 yield path
 
 
-def _staged(paths: Sequence[str], base: Path) -> bytes:
-    argv = [*_GIT, *_DIFF, "--", *paths]
+def _git(base: Path, *words: str) -> bytes:
     try:
-        done = subprocess.run(argv, cwd=base, capture_output=True, check=True, timeout=120)
+        done = subprocess.run(
+            [*_GIT, *words], cwd=base, capture_output=True, check=True, timeout=120
+        )
     except (OSError, subprocess.SubprocessError) as error:
         raise UsageError("git diff --cached failed; is this a git repository?") from error
     return done.stdout

@@ -192,3 +192,24 @@ def test_lines_and_columns_are_counted_from_the_one_before(rng: random.Random) -
     places = [(one.line, one.column) for one in locate("x", data, findings, 7)]
     assert places == [(7 + at, 1) for at in range(5)]
     assert [one.finding for one in locate("x", data, findings)] == list(findings)
+
+
+def test_sarif_counts_columns_as_it_says(rng: random.Random, tmp_path: Path) -> None:
+    (tmp_path / "a").write_text(f"\U0001f511\u00e9 {github(rng)} \u2192 {github(rng)}\n", "utf-8")
+    _, text = _run([str(tmp_path / "a")], format="sarif")
+    (one,) = json.loads(text)["runs"]
+    places = [result["locations"][0]["physicalLocation"] for result in one["results"]]
+    assert one["columnKind"] == "utf16CodeUnits"
+    assert [place["region"]["startColumn"] for place in places] == [5, 48]
+
+
+def test_sarif_tells_results_again_only_by_a_key_that_lasts(
+    rng: random.Random, tmp_path: Path
+) -> None:
+    data = github(rng).encode()
+    _, once = _run(["-"], data, format="sarif")
+    assert "partialFingerprints" not in once
+    allow = str(tmp_path / "allow.json")
+    first, again = (_run(["-"], data, format="sarif", allow=allow)[1] for _ in range(2))
+    assert first == again
+    assert "partialFingerprints" in first

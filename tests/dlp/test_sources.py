@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import json
 import os
 import random
 import subprocess
@@ -134,3 +135,26 @@ def test_a_folder_that_cannot_be_read_is_told_and_not_passed_over(
     monkeypatch.setattr(os, "scandir", refusing)  # root may read any
     with pytest.raises(UsageError, match=r"cannot read .*/shut: Permission denied"):
         list(sources(["open"], tmp_path, io.BytesIO(), diff=False))
+
+
+@pytest.mark.parametrize("change", ["new", "empty", "renamed"])
+def test_a_token_in_a_staged_name_stops_the_commit_and_is_not_printed(
+    repository: Path, rng: random.Random, change: str
+) -> None:
+    value = github(rng)
+    git(repository, "rm", "-q", "--cached", "key.txt")
+    if change == "renamed":
+        (repository / "plain.txt").write_text("one\n" * 9)
+        git(repository, "add", "plain.txt")
+        git(repository, "-c", "user.name=a", "-c", "user.email=a@b", "commit", "-q", "-m", "one")
+        git(repository, "mv", "plain.txt", f"{value}.txt")
+    else:
+        (repository / f"{value}.txt").write_text("" if change == "empty" else "one\n")
+        git(repository, "add", f"{value}.txt")
+    (repository / "other.txt").write_text("two\n")
+    git(repository, "add", "other.txt")
+    out = io.StringIO()
+    code = run([], ScanOptions(diff=True, base=repository, format="json"), out, io.BytesIO())
+    (row,) = json.loads(out.getvalue())["findings"]
+    assert (code, row["path"], row["location"]) == (1, "....txt", "name")
+    assert value not in out.getvalue()

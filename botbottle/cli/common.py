@@ -80,9 +80,7 @@ def known_bottles(declared: Declared, names: Iterable[str]) -> tuple[str, ...]:
     return wanted
 
 
-def unknown(
-    word: str, known: Any, what: str, otherwise: str, before: str = ""
-) -> UsageError:
+def unknown(word: str, known: Any, what: str, otherwise: str, before: str = "") -> UsageError:
     """The error for a word that is not one of ``known``, with the nearest one; ``before``: what a
     command has in front of it."""
     import difflib

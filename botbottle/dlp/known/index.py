@@ -14,7 +14,14 @@ from botbottle.dlp.known.guess import weak
 from botbottle.dlp.known.measure import FRAGMENT, SPLIT_TRIGGER, Entry, KnownHit, Owner, measure
 from botbottle.dlp.known.parts import Segment, segments
 from botbottle.dlp.known.squeeze import squeeze
-from botbottle.dlp.known.variants import Variant, backwards, base64_forms, dumped, variants
+from botbottle.dlp.known.variants import (
+    Variant,
+    backwards,
+    base64_forms,
+    coded_pieces,
+    dumped,
+    variants,
+)
 
 _LEAST = 4  # shorter values cannot be looked for at all
 _COMMON = frozenset(
@@ -126,7 +133,8 @@ class KnownIndex:
                 for text in split_patterns(part):
                     self.plain.add(text, True, owner)
         self._add_squeezed(name, part)
-        for form in dumped(part.text[part.public :]):
+        secret = part.text[part.public :]
+        for form in (*dumped(secret), *coded_pieces(secret)):
             self._add_grams(self.squeezed, Entry(name, number, part, form, 0, Verdict.BLOCK))
 
     def _add_squeezed(self, name: str, part: Segment) -> None:

@@ -11,7 +11,7 @@ import base64
 import codecs
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import quote_from_bytes
 
 from botbottle.dlp.known.squeeze import squeeze
@@ -55,7 +55,7 @@ def _all(secret: bytes) -> Iterator[Variant]:
     yield from _textual(secret)
     yield from base64_forms(secret, "base64", windows=True)
     yield from _hex(secret)
-    yield from _base32(secret)
+    yield from _base32(secret, range(5 if len(secret) < _RUN_DECODES else 1))
     yield from _base85(secret)
     yield from _wide(secret)
     yield from backwards(secret)
@@ -100,8 +100,8 @@ def _hex(secret: bytes) -> Iterator[Variant]:
         yield Variant("hex", text, len(text) / max(1, len(secret)), caseless=True)
 
 
-def _base32(secret: bytes) -> Iterator[Variant]:
-    for offset in range(5 if len(secret) < _RUN_DECODES else 1):
+def _base32(secret: bytes, offsets: range) -> Iterator[Variant]:
+    for offset in offsets:
         padded = b"\0" * offset + secret
         text = base64.b32encode(padded)
         start = (offset * 8 + 4) // 5
@@ -148,6 +148,14 @@ def dumped(secret: bytes) -> Iterator[Variant]:
     for code in ("{:02x}", "0x{:02x}", "\\x{:02x}", "{}", "{:03}", "ch{}", "{:03o}"):
         text = squeeze("".join(map(code.format, secret)).encode())
         yield Variant("numbers", text, len(text) / max(1, len(secret)), caseless=True)
+
+
+def coded_pieces(secret: bytes) -> Iterator[Variant]:
+    """Base64 and Base32 at each alignment, however they are set apart; for such texts as well."""
+    forms = (*base64_forms(secret, "base64", windows=True), *_base32(secret, range(5)))
+    squeezed = ((form, squeeze(form.text)) for form in forms)
+    size = max(1, len(secret))
+    yield from dict.fromkeys(replace(f, text=text, unit=len(text) / size) for f, text in squeezed)
 
 
 def _nested(secret: bytes) -> Iterator[Variant]:

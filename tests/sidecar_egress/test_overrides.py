@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import resource
 import socket
 from collections.abc import Iterator
 
@@ -172,6 +173,21 @@ def test_a_route_without_methods_passes_every_form(inside: Inside, limited: RawU
 @pytest.mark.parametrize("at", range(2 * BLOCK - 40, 2 * BLOCK + 2))
 def test_a_pair_is_found_wherever_blocks_of_a_form_meet(at: int) -> None:
     assert methods(FORM, b"a=" + b"y" * (at - 2) + b"&%5f%6d%65%74%68%6f%64=PUT") == ("?",)
+
+
+def test_a_search_for_names_keeps_no_more_than_a_block() -> None:
+    """A state for each blank took gigabytes."""
+    body = b'{"a":"' + b" " * 4_000_000 + b'", "_method": "DELETE"}'
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    assert methods(JSON, body) == ("?",)
+    assert methods(JSON, body.replace(b"_method", b"method")) == ()
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 64 * 1024  # KiB
+
+
+@pytest.mark.parametrize("at", range(BLOCK - 12, BLOCK + 2))
+def test_a_member_is_found_wherever_blocks_meet(at: int) -> None:
+    body = b'{"a":"' + b"y" * (at - 9) + b'", "_method": "DELETE"}'
+    assert methods(JSON, body) == ("DELETE",)
 
 
 def test_the_names_are_read_as_frameworks_do() -> None:

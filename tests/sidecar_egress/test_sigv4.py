@@ -75,7 +75,9 @@ def test_a_key_of_s3_is_encoded_once(service: str) -> None:
     assert signature("GET", "/a(b)", service=service) == signature(
         "GET", "/a%28b%29", service=service
     )
+    assert signature("GET", "/a+b", service=service) == signature("GET", "/a%20b", service=service)
     assert signature("GET", "/a(b)") != signature("GET", "/a%28b%29"), "others encode it again"
+    assert signature("GET", "/a+b") != signature("GET", "/a%20b")
 
 
 def test_the_agents_signature_and_token_are_replaced() -> None:

@@ -124,9 +124,10 @@ def _canonical(request: Unsigned, headers: Fields, payload: str, service: str) -
 
 
 def _path(path: str, service: str) -> str:
-    """S3 encodes a key once and knows empty segments, all others encode what was sent again."""
+    """S3 encodes a key once, takes ``+`` in it for a blank and knows empty segments; all others
+    encode what was sent again."""
     if service in _ONCE:
-        return quote(unquote_to_bytes(path), safe="/-_.~")
+        return quote(unquote_to_bytes(path.replace("+", " ")), safe="/-_.~")
     return quote(_SLASHES.sub("/", path), safe="/-_.~")
 
 

@@ -13,13 +13,14 @@ from botbottle.errors import EngineUnreachable, Locked
 from botbottle.executor import Failure, NotStarted, Result
 from botbottle.model.bottle import Declared
 from botbottle.model.plan import Plan
+from botbottle.planner.approved import copies
 from botbottle.planner.plan import states_of
 from botbottle.planner.reach import route_atoms
 from botbottle.planner.wanted import routes
 from botbottle.watch.loop import Watch
 from tests.support.worlds import FACTS, World, bottle, declared
 
-# What an earlier apply was approved for: the provider's own routes.
+# What an earlier apply was approved for: the provider's own routes, beside the host's variables.
 APPROVED = frozenset(a for r in routes(bottle()) for a in route_atoms(r))
 
 
@@ -63,7 +64,7 @@ class Fake:
         self.plans += 1
         if self.raises:
             raise self.raises.pop(0)
-        approved = {b.name: APPROVED for b in want.bottles}
+        approved = {b.name: APPROVED | copies(b).keys() for b in want.bottles}
         return self.world.plan(want, replace(FACTS, approved=approved, raises=self.raising))
 
     def unknown(self) -> tuple[str, ...]:

@@ -24,6 +24,7 @@ from botbottle.sidecar.egress import (
     pipeline,
     scan,
     stages,
+    stripping,
     target,
 )
 from botbottle.sidecar.egress.gate import LedgerDown
@@ -74,7 +75,7 @@ BEFORE_SENDING = [
     (git, "use", broken),
     (git, "is_lfs_upload", broken),
     (stages, "identify", broken),
-    (auth, "strip", broken),
+    (stripping, "strip", broken),
     (auth, "inject", broken),
     (scan, "detectors_of", broken),
     (scan.OutboundScan, "_scan", broken_later),

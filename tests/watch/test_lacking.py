@@ -9,6 +9,7 @@ from botbottle.approval import blocking_error
 from botbottle.errors import ManifestError
 from botbottle.model.bottle import EnvVar
 from botbottle.model.plan import RemoveContainer
+from botbottle.planner.approved import reach_of
 from botbottle.planner.facts import Facts
 from botbottle.watch.select import Level, allowed, left_alone
 from tests.support.worlds import FACTS, World, bottle, declared
@@ -17,7 +18,8 @@ PLAIN = declared(bottle(), bottle("other"))
 NEEDY = declared(
     bottle(env=(EnvVar("TOKEN", "host", "TOKEN"),), prompt="new"), bottle("other", prompt="new")
 )
-AT_HAND = replace(FACTS, env={"web": (("TOKEN", "fp1"),)})
+COPIED = {"web": frozenset(reach_of(NEEDY.bottles[0]))}  # reading it was approved
+AT_HAND = replace(FACTS, env={"web": (("TOKEN", "fp1"),)}, approved=COPIED)
 SKILLED = declared(bottle(skills=("lint",)), bottle("other", skills=()))
 PATH = f"{FACTS.skills_dir}/lint"
 GONE = replace(FACTS, no_trees={PATH: f"the skill lint is no directory at {PATH}"})

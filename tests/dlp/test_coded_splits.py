@@ -56,3 +56,18 @@ def test_half_of_a_value_in_pieces_of_base64_is_a_leak(make: Make, rng: random.R
     for part in (value[:20], value[13:33], value[-20:]):
         assert leaks(scanner, body_with(_cut(base64.b64encode(part), 4, b" "), 30))
     assert not leaks(scanner, body_with(_cut(base64.b64encode(value[:6]), 4, b" "), 30))
+
+
+@pytest.mark.parametrize(
+    ("size", "between"),
+    [(4, b"','"), (5, b'" + "'), (8, b"'+'"), (12, b"' || '"), (16, b"' . '"), (20, b"\\n")],
+)
+def test_pieces_of_base64_are_seen_in_a_large_body(
+    size: int, between: bytes, make: Make, rng: random.Random
+) -> None:
+    value = b"sk-ant-api03-" + alnum(rng, 40).encode()
+    scanner = make({"S": value})
+    for code in (base64.b64encode, lambda text: base64.b64encode(b"k=" + text)):
+        assert leaks(scanner, body_with(_cut(code(value), size, between), 2000))
+        other = value[:13] + alnum(rng, 40).encode()
+        assert not leaks(scanner, body_with(_cut(code(other), size, between), 2000))

@@ -24,6 +24,7 @@ LARGEST = 768 * 1024  # bytes of a surface that is searched: a megabyte would ta
 _REACH = 512  # bytes on each side of a place
 _PLACES = 256  # of each kind; where there are more the whole surface is taken
 _PIECE = rb"[A-Za-z0-9]{1,4}"
+_CODED = rb"[A-Za-z0-9+/=_\-]{1,16}"  # between operators: lists of words have commas and blanks
 _SIDE = rb"[A-Za-z0-9]"
 _QUOTED = (
     *product((b'"', b'\\"', b"'"), (b",", b", ", b"+", b" + ", b" .. ", b" ")),
@@ -40,7 +41,8 @@ type Span = tuple[int, int]
 
 def _quoted(quote: bytes, between: bytes) -> Expression:
     joint = quote + between + quote
-    regex = _PIECE.join((re.escape(joint), re.escape(joint), re.escape(quote)))
+    piece = _PIECE if between.strip(b", ") == b"" else _CODED
+    regex = piece.join((re.escape(joint), re.escape(joint), re.escape(quote)))
     return Expression(regex, (joint,))
 
 

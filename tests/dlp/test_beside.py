@@ -8,6 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from botbottle.dlp import Scanner, Verdict
+from tests.dlp.conftest import PATIENT
 from tests.dlp.families import ALNUM, HEX, some, uuid
 
 VALUES = (some(ALNUM, 38) + "q7Z", some(HEX, 38) + "a7", uuid())
@@ -105,3 +106,30 @@ def test_pairs_that_name_no_secret_are_left_alone(form: str, make: Callable[...,
 def test_the_commit_of_a_package_is_its_version(text: str, make: Callable[..., Scanner]) -> None:
     assert not acted_on(make(), text.format(sha=some(HEX, 40)))
     assert acted_on(make(), f"Set `API_TOKEN` to `{some(HEX, 38)}a7`")
+
+
+SCANNER = Scanner({}, key=b"k", limits=PATIENT)
+PAIRS = (
+    "env:\n- name: {name}\n  value: {value}\n",
+    '{{"name": "{name}", "value": "{value}"}}',
+    '  - name: {name}\n    value: "{value}"\n',
+    '{{ name = "{name}", value = "{value}" }}',
+)
+
+
+def verdicts(text: str) -> set[Verdict]:
+    forms = (text, json.dumps({"content": text}), json.dumps(json.dumps({"content": text})))
+    (same,) = {frozenset(f.verdict for f in SCANNER.scan(form.encode())) for form in forms}
+    return set(same)
+
+
+@pytest.mark.parametrize("form", PAIRS)
+def test_the_secret_key_of_aws_in_a_pair_is_a_token(form: str) -> None:
+    for name in ("AWS_SECRET_ACCESS_KEY", "S3_SECRET_ACCESS_KEY", "aws.secret-key"):
+        assert Verdict.TOKEN in verdicts(form.format(name=name, value=some(ALNUM, 39) + "7")), name
+    for size in (39, 41):
+        assert Verdict.TOKEN not in verdicts(
+            form.format(name="AWS_SECRET_ACCESS_KEY", value=some(ALNUM, size - 1) + "7")
+        )
+    commit = form.format(name="AWS_IMAGE_REVISION", value=some(HEX, 38) + "a7")
+    assert Verdict.TOKEN not in verdicts(commit)

@@ -68,6 +68,7 @@ SPECIAL: dict[str, Callable[[random.Random], str]] = {
     ),
     "twitter.bearer": lambda rng: "A" * 22 + alnum(rng, 80),
     "aws.pair": lambda rng: f"AKIA{alnum(rng, 16).upper()}, {alnum(rng, 40)} ",
+    "aws.secret-pair": lambda rng: f"- name: AWS_SECRET_ACCESS_KEY\n  value: {alnum(rng, 40)}\n",
     "azure.sas": lambda rng: f"?sv=2024-01-01&sig={alnum(rng, 44)}%3D",
     "curl.user": lambda rng: f"curl -u bob7:{alnum(rng, 12)} https://x.test/",
     "azure.devops-old": lambda rng: (

@@ -16,7 +16,7 @@ from botbottle.dlp.findings import Verdict
 from botbottle.dlp.rules.generic import KEY, NAMED, Q, assigned, has_value
 from botbottle.dlp.rules.model import Context, Judge, Rule, token
 
-_VALUE = r"[A-Za-z0-9_\-+/=.~]{16}"
+VALUE = r"[A-Za-z0-9_\-+/=.~]{16}"
 _WHOLE = r"([A-Za-z0-9_\-+/=.~]{16,200})"
 _WORDS = ("secret", "token", "key", "auth", "pass", "pwd", "cred", "bearer", "salt")
 _SOURCE = "Languages and formats of configuration: where a name's value stands"
@@ -30,7 +30,7 @@ _TAG = rf"</?\w{{1,8}}>{_GAP}"
 # The end of a type, or of what an accessor is declared with.
 _TYPE = r"(?:str|[tT]ring|any|ytes|Str|None|str\]|[tT]ring\]|t; \}) = "
 _OPEN = r"\\*[\"'\x60]"
-_PAIR = (
+PAIR = (
     r"(?:value|Value)\\*[\"']?[:= >] {0,3}(?:\\*[\"'])?",
     r"(?:content|body|value =)[= ]\\*[\"']",
     r"<string>",
@@ -63,8 +63,8 @@ def _form(
 ) -> Rule:
     """``anchor``, ``also``: what stands in front of the value, as the engine looks for it."""
     return token(
-        rule_id, pattern + _WHOLE, *_WORDS, anchor=anchor + _VALUE,
-        also=tuple(one + _VALUE for one in also), glance=has_value, before=before, after=220,
+        rule_id, pattern + _WHOLE, *_WORDS, anchor=anchor + VALUE,
+        also=tuple(one + VALUE for one in also), glance=has_value, before=before, after=220,
         source=_SOURCE, verdict=Verdict.SUPERVISE, judge=judge, placeholders=False,
     )  # fmt: skip
 
@@ -78,7 +78,7 @@ def _choices() -> Iterator[str]:
 RULES: tuple[Rule | Context, ...] = (
     _form("generic.declared", rf"{KEY}(?:[^\n\\;,=]{{0,60}}?{_TYPE}|\s?\{{ get; (?:init|set); \}} = ){_OPEN}", _TYPE + _OPEN),
     _form("generic.choice", rf"{KEY}(?:{Q})?[\])}}]?(?: (?:\|\||\?\?|or) {_OPEN}|:-)", *_choices()),
-    _form("generic.pair", rf"{KEY}(?:{Q})?[^}}]{{0,100}}?(?:{'|'.join(_PAIR)})", *_PAIR, before=300),
+    _form("generic.pair", rf"{KEY}(?:{Q})?[^}}]{{0,100}}?(?:{'|'.join(PAIR)})", *PAIR, before=300),
     _form("generic.column", rf"{KEY}{_BLANK}{{1,8}}", rf"{_ENDING}{_BLANK}{{1,8}}", rf"{_SPOKEN}{_BLANK}{{1,8}}"),
     _form("generic.colour", rf"{KEY}(?:{Q})?(?:{_COLOUR}){{0,2}}\s{{0,2}}[=:]\s{{0,2}}(?:{_COLOUR}){{1,2}}(?:{Q})?", rf"[=:] ?{_COLOUR}(?:\\*[\"'])?"),
     _form("generic.sentence", rf"{KEY}[*\x60\"']{{0,3}} {_SAID} [*\x60\"']{{0,2}}", rf"(?:key|oken|ecret|assword|phrase|KEY|TOKEN|SECRET|PASSWORD)[*\x60\"']{{0,3}} {_SAID} [*\x60\"']{{0,2}}", judge=spoken),

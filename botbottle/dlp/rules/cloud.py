@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from botbottle.dlp.checks import has_digit, mixed, mixed_case
 from botbottle.dlp.findings import Verdict
+from botbottle.dlp.rules.beside import PAIR, VALUE
+from botbottle.dlp.rules.generic import has_value
 from botbottle.dlp.rules.model import Context, Rule, context, token
 from botbottle.dlp.wordlike import wordlike
 
@@ -23,6 +25,7 @@ RULES: tuple[Rule | Context, ...] = (
     token("aws.access-key-id", r"(?:AKIA|ASIA|ABIA|ACCA|A3T[A-Z0-9])[A-Z0-9]{16}", "akia", "asia", "abia", "acca", "a3t", source=_AWS, entropy=2.0, left=True, right=True),
     context("aws.secret-key", "aws s3_ secret[_-]?access[_-]?key secret[_-]?key SecretAccessKey accesskeysecret", r"[A-Za-z0-9/+]{40}", source=_AWS, entropy=3.7, check=mixed_case),
     token("aws.pair", r"(?:AKIA|ASIA)[A-Z0-9]{16}[^A-Za-z0-9/+](?:.{0,80}?[^A-Za-z0-9/+])?([A-Za-z0-9/+]{40})(?:[^A-Za-z0-9/+=]|$)", "akia", "asia", source=_AWS + "; id and secret are often neighbours", entropy=3.9, check=mixed_case),
+    token("aws.secret-pair", rf"(?i:aws|s3_|secret[_\-]?access[_\-]?key)[\w.\-]{{0,24}}[^}}]{{0,60}}?(?:{'|'.join(PAIR)})([A-Za-z0-9/+]{{40}})(?:[^A-Za-z0-9/+=]|$)", "aws", "s3_", "secret", anchor=PAIR[0] + VALUE, also=tuple(one + VALUE for one in PAIR[1:]), glance=has_value, before=300, after=220, source=_AWS + "; pairs of a name and a value: manifests of Kubernetes, task definitions, CI", entropy=3.7, check=mixed_case),
     token("aws.bedrock", r"ABSK[A-Za-z0-9+/]{100,280}={0,2}", "absk", source="AWS docs, Bedrock API keys: ABSK + base64 of BedrockAPIKey-...", entropy=3.0, left=True, apart=True),
     token("aws.bedrock-short", r"bedrock-api-key-[A-Za-z0-9+/=\-]{20,1000}", "bedrock-api-key-", source="AWS docs: short-term Bedrock keys are a base64 presigned URL"),
     token("aws.mws", r"amzn\.mws\.[0-9a-z]{8}-[0-9a-z]{4}-[0-9a-z]{4}-[0-9a-z]{4}-[0-9a-z]{12}", "amzn.mws.", source="Amazon MWS docs: amzn.mws.<UUID>"),

@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import re
 
-_BETWEEN = rb"(?:[\s\"'\x60\\=:>,(\[{|]|\\[nrt])*$"
-_THINGS = (
-    rb"id|uuid|guid|org|organi[sz]ation|project|tenant|image|zone|region|team|group|workspace"
-    rb"|request|account|subscription"
+# An operator with blanks and quotes; a line break only behind a colon.
+_BETWEEN = rb"(?:[ \t\"'\x60\\=:>(\[{|]|\\[rt])*(?::(?:\s|\\[nrt])*)?[\"'\\]*$"
+# These tell by themselves only as a whole key or its last part: prose says "key of our team: ...".
+_NOUNS = (
+    rb"org|organi[sz]ation|project|tenant|image|zone|region|team|group|workspace|request|account"
+    rb"|subscription"
 )
 _THING = re.compile(
-    rb"(?:(?:^|[^A-Za-z])(?i:%b)|[a-z](?:Id|ID|Uuid|UUID|Guid)|(?i:tenant|project|request|org)id)"
-    rb"%b" % (_THINGS, _BETWEEN)
+    rb"(?:(?:^|[^A-Za-z])(?i:id|uuid|guid)|(?:^|[_\-.\"'{,\n]|\\n)[ \t]*(?i:%b)"
+    rb"|[a-z](?:Id|ID|Uuid|UUID|Guid)|(?i:tenant|project|request|org)id)%b" % (_NOUNS, _BETWEEN)
 )
 _CREDENTIALS = re.compile(rb"(?i:secret|key|token|session|access)[_\-. ]?id" + _BETWEEN)
 

@@ -31,6 +31,10 @@ THINGS = (
     "kind: Secret\nmetadata:\n  name: prodgateway1\nstatus: {}\n",
     "spec:\n  target:\n    kind: Secret\n  data:\n  - secretKey: x\n    remoteRef:\n"
     "      key: backend2prod\n",
+    "kind: Secret\ndata:\n  x: YQ==\n---\nkind: Pod\nmetadata:\n  name: backend2prod\n",
+    '{"kind":"Secret","data":{},"metadata":{"name":"backend2prod"}}',
+    f'"snyk_org": "{UUID}"',
+    f"snyk:\n  project:\n    {UUID}",
     "spec:\n  data:\n  - remoteRef:\n      key: backend2prod\n  target:\n    kind: Secret\n",
 )
 KEYS = (
@@ -41,6 +45,13 @@ KEYS = (
     f"kind: Secret\nmetadata:\n  name: db\ntype: Opaque\ndata:\n  password: {VALUE}\n",
     f'{{"data":{{"key":"{VALUE}"}},"kind":"Secret","metadata":{{"name":"x"}}}}',
     f"data:\n  password: {VALUE}\nkind: Secret\n",
+    # Argo CD's own: kubectl sorts the keys, and one of them has a name that metadata have, too.
+    f"kind: Secret\ndata:\n  name: bXlyZXBv\n  password: {VALUE}\n  url: aHR0cHM6Ly9n\n",
+    f"  data:\n    name: bXlyZXBv\n    password: {VALUE}\n  kind: Secret\n  metadata:\n",
+    f'{{"kind":"Secret","data":{{"name":"bXlyZXBv","password":"{VALUE}"}}}}',
+    json.dumps({"kind": "Secret", "data": {"name": "bXlyZXBv", "password": VALUE}}, indent=2),
+    "datadog key of project: 0f2c8d1b7a6e4c539d8e7f6a5b4c3d2e",
+    f"snyk auth for our team: {UUID}",
     "sntryi_" + "0123456789abcdef" * 4,
     "sntrya_" + "0123456789abcdef" * 4,
     "lin_wh_a1B2c3D4e5F6g7H8i9J0a1B2c3D4e5F6g7H8i9J0",

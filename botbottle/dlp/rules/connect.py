@@ -8,6 +8,7 @@ from urllib.parse import unquote_to_bytes
 
 from botbottle.dlp.checks import b64_lenient, mixed
 from botbottle.dlp.findings import Verdict
+from botbottle.dlp.manifested import in_data
 from botbottle.dlp.rules.model import Context, Rule, token
 
 _SLASHES = r"(?:\\*/){2}"
@@ -41,13 +42,6 @@ def real_password(value: bytes) -> bool:
     return not _TEMPLATE.fullmatch(value) and not value.endswith((b"}", b">", b"..."))
 
 
-# What follows a mapping of data: an item of a list, or a field that manifests have beside it.
-_ELSEWHERE = re.compile(
-    rb"(?:\s|\\n)-\s|(?<![\w.\-])(?:metadata|name|namespace|spec|kind|apiVersion|uid|labels"
-    rb"|annotations|resourceVersion|remoteRef|ownerReferences)[\"'\\]{0,4}:"
-)
-
-
 def basic_pair(value: bytes) -> bool:
     """Base64 that decodes to printable ``user:password``."""
     plain = b64_lenient(value)
@@ -57,11 +51,10 @@ def basic_pair(value: bytes) -> bool:
 
 
 def kubernetes_entry(lead: bytes, value: bytes) -> Verdict | None:
-    """Whole Base64 groups of more than letters: no name of a kind, no word. ``lead`` ends with what
-    stands between ``data:`` and the value, where no list and no other part of a manifest begins."""
+    """Whole Base64 groups of more than letters in the data: no name of a kind, no word."""
     if len(value) % 4 or not (value.endswith(b"=") or mixed(value)) or not b64_lenient(value):
         return None
-    return None if _ELSEWHERE.search(lead[lead.lower().rindex(b"data") + 4 :]) else Verdict.TOKEN
+    return Verdict.TOKEN if in_data(lead) else None
 
 
 def chosen(lead: bytes, value: bytes) -> Verdict | None:

@@ -55,8 +55,9 @@ def _prefixes(targets: Iterable[Target]) -> Iterator[bytes]:
         for word in target.literals:
             signs = b"_" in word or b"-" in word
             if signs and _PREFIX.fullmatch(word) and word not in _COMMON:
-                written = re.search(re.escape(word.decode()), target.pattern, re.IGNORECASE)
-                yield written[0].encode() if written else word
+                pattern = target.pattern.encode("latin-1")
+                at = pattern.lower().find(word)  # as it is written there
+                yield pattern[at : at + len(word)] if at >= 0 else word
 
 
 def windows(ends: Sequence[int], size: int) -> Iterator[Span]:

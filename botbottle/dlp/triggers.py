@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
+from botbottle.dlp import spelled
 from botbottle.dlp.engines.base import Expression
 from botbottle.dlp.runs import RUN_EXPRESSION
 
@@ -80,6 +81,7 @@ ZIP_TRIGGER = 8
 RUN_TRIGGER = 9
 BEGINNING_TRIGGER = 10
 PACKED_TRIGGER = 11
+SPELLED_TRIGGER = 12
 
 # The same triggers for the pass that looks for held secrets as well. In one database with others an
 # automaton that has no literal of its own makes the whole pass two to three times as long (0.27 and
@@ -103,6 +105,7 @@ _BESIDE = (
     *list(enumerate(TRIGGERS))[3:],
     *((BEGINNING_TRIGGER, one) for one in SHORT_ENCODED),
     *((PACKED_TRIGGER, one) for one in _PACKED_ANYWHERE),
+    *((SPELLED_TRIGGER, one) for one in spelled.EXPRESSIONS),
 )
 BESIDE = tuple(expression for _, expression in _BESIDE)
 KINDS = tuple(kind for kind, _ in _BESIDE)  # which trigger each of BESIDE stands for

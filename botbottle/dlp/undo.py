@@ -81,6 +81,8 @@ class Undo(Packed):
                 self._inflate_each(map(self._beginning, fired[index]))
             elif index == triggers.ZIP_TRIGGER:
                 self._unzip(fired[index][0] - 4)
+            elif index == triggers.SPELLED_TRIGGER:
+                self._inflate_spelled(fired[index])
             else:
                 self._unescape(index, fired[index][0])
             if index in _SHORT_RUNS and len(fired[index]) > unpack.MANY:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import partial
 
-from botbottle.dlp import escapes, inflate, triggers
+from botbottle.dlp import escapes, inflate, spelled, triggers
 from botbottle.dlp.findings import Verdict
 from botbottle.dlp.gathered import Gathered, Place
 from botbottle.dlp.tools import Origin, Sink
@@ -62,6 +62,22 @@ class Packed(Views):
         except inflate.Unreadable:
             self._message.bound(Verdict.SUPERVISE, "undecodable", self._location)
             return b""
+
+    def _inflate_spelled(self, ends: Sequence[int]) -> None:
+        """Compressed data that is written as text."""
+        for end in ends[:MANY]:
+            if self._message.late(self._location):
+                return
+            begun = spelled.beginning(bytes(self._view[max(0, end - spelled.LONGEST) : end]))
+            start = end - len(begun)
+            text = bytes(self._view[start : start + spelled.WINDOW])
+            for data in spelled.undone(text, begun):
+                kind = inflate.compressed(data[:8])
+                plain = self._inflated(kind, memoryview(data)) if kind else b""
+                if plain:
+                    self._scan(plain, kind, self._place(start, end))
+        if len(ends) > MANY:
+            self._message.bound(Verdict.SUPERVISE, "limit.runs", self._location)
 
     def _unzip(self, first: int) -> None:
         for member in inflate.unzip(self._view, first, self._message.budget):

@@ -6,6 +6,13 @@ import re
 
 _KEY = re.compile(rb"(?i)(?:^|(?<=[\s\"',{])|(?<=\\n))data[\s\"'\\:]")
 _LINE = re.compile(rb"\r?\n|(?:\\+r)?\\+n")  # also in JSON, and in JSON in JSON
+# Another entry: a line that is not at the edge, or the next member of an object.
+_ENTRY = re.compile(
+    rb"[\"'\\]{0,4}(?:,?(?:\r?\n|(?:\\+r)?\\+n)(?:[ \t]|\\+t){1,40}|,[ \t]?)"
+    rb"[\"'\\]{0,4}[\w.\-]{1,253}[\"'\\]{0,4}:[ \t]?[\"'\\]{0,4}"
+    rb"(?P<value>[A-Za-z0-9+/]{8,}={0,2})(?![\w.=+/:\-])"
+)
+_LONGEST = 16 * 1024  # bytes of a secret's data
 _INDENT = re.compile(rb"(?:[ \t]|\\+t)*")
 
 
@@ -20,6 +27,16 @@ def in_data(lead: bytes) -> bool:
     rest = lead[keys[-1].end() - 1 :]
     lines = (line for line in _LINE.split(rest)[1:] if line.strip())
     return b"}" not in rest and all(_deeper(line, own) for line in lines)
+
+
+def data_end(surface: memoryview, end: int) -> int:
+    """Where the last of the Base64 values ends that follow the one that ends at ``end``: cut one by
+    one, they would be found one by one."""
+    rest = bytes(surface[end : end + _LONGEST])
+    at = 0
+    while (found := _ENTRY.match(rest, at)) and len(found["value"]) % 4 == 0:
+        at = found.end()
+    return end + at
 
 
 def _deeper(line: bytes, own: int) -> bool:

@@ -6,10 +6,11 @@ import json
 
 import pytest
 
-from botbottle.dlp import Scanner, Verdict
+from botbottle.dlp import Redacted, Scanner, Verdict, redact
 from tests.dlp.conftest import PATIENT
 
 SCANNER = Scanner({}, key=b"k", limits=PATIENT)
+URL, JSON = "https://api.test/v1/messages", "application/json"
 UUID = "45a86b35-eca6-4055-9b34-ca69845da146"
 VALUE = "aHVudGVyMjIhZ2gx"  # Base64 of a password
 
@@ -74,3 +75,32 @@ def test_what_is_no_secret_stops_nothing(text: str) -> None:
 def test_a_key_beside_it_does(text: str) -> None:
     for form in (text, json.dumps({"content": text})):
         assert acted(form)
+
+
+ENTRIES = {"admin": VALUE, "password": "VHIwdWI0ZG9yJjN4eXpRUQ==", "tls.key": "aHR0cHM6Ly9n"}
+SECRET = {"apiVersion": "v1", "kind": "Secret", "data": ENTRIES, "type": "Opaque"}
+YAML = "".join(f"  {key}: {value}\n" for key, value in ENTRIES.items())
+MANIFESTS = (
+    f"kind: Secret\nmetadata:\n  name: db\ndata:\n{YAML}type: Opaque\n",
+    f"apiVersion: v1\ndata:\n{YAML}kind: Secret\ntype: Opaque\n",
+    json.dumps(SECRET),
+    json.dumps(SECRET, separators=(",", ":")),
+    json.dumps(SECRET, indent=2),
+)
+
+
+@pytest.mark.parametrize("manifest", MANIFESTS)
+@pytest.mark.parametrize("quoted", [0, 1])
+def test_all_values_of_a_secret_are_cut_together(manifest: str, quoted: int) -> None:
+    """One by one each cut would leave the next, and the message would be refused."""
+    text = json.dumps(manifest) if quoted else manifest
+    body = json.dumps({"messages": [{"role": "user", "content": text}]}).encode()
+    found = SCANNER.scan_request(URL, (), body, JSON, "")
+    sent = redact(SCANNER, found, url=URL, headers=(), body=body, content_type=JSON)
+    assert isinstance(sent, Redacted)
+    left = json.loads(sent.body)["messages"][0]["content"]
+    left = json.loads(left) if quoted else left
+    assert not any(value in left for value in ENTRIES.values())
+    assert "Opaque" in left, "what is behind the data stays"
+    if manifest.startswith("{"):
+        assert json.loads(left)["kind"] == "Secret"

@@ -8,7 +8,7 @@ from urllib.parse import unquote_to_bytes
 
 from botbottle.dlp.checks import b64_lenient, mixed
 from botbottle.dlp.findings import Verdict
-from botbottle.dlp.manifested import in_data
+from botbottle.dlp.manifested import data_end, in_data
 from botbottle.dlp.rules.model import Context, Rule, token
 
 _SLASHES = r"(?:\\*/){2}"
@@ -75,8 +75,8 @@ RULES: tuple[Rule | Context, ...] = (
     token("url.basic-auth", rf"(?i:(?:git\+)?https?|svn|git):{_SLASHES}[^\s:/@\"'\\<>?#]{{0,80}}:([^\s/@,\"'\\<>{{}}?#]{{4,120}})@[\w.\-\[]", "http", "svn:", "git:", anchor=_USERINFO, source="RFC 3986 section 3.2.1 userinfo, RFC 7617", check=real_password, entropy=2.0),
     token("netrc", r"machine(?:\s|\\+n){1,4}[\w.\-:]{1,100}(?:\s|\\+[nrt]){1,8}login(?:\s|\\+[nrt]){1,4}[^\s\\]{1,100}(?:\s|\\+[nrt]){1,8}password(?:\s|\\+[nrt]){1,4}([^\s\\\"'<]{3,200})", "machine", anchor=r"machine[\s\\n]{1,4}[\w.\-:]{1,100}[\s\\nrt]{1,8}login", source="GNU inetutils manual, .netrc", check=real_password),
     token("kubeconfig.key", r"client-key-data\\*[\"']?:\s{0,3}\\*[\"']?([A-Za-z0-9+/]{40,}={0,2})", "client-key-data", after=9000, source="Kubernetes docs, kubeconfig: client-key-data is Base64 PEM"),
-    token("kubernetes.secret", r"(?i:kind[\s\"'\\:]{1,8}secret\b.{0,600}?(?:^|[\s\"',{]|\\n)data[\s\"'\\:]{1,6}.{0,200}?[\w.\-]{1,80}[\"'\\]{0,4}:[\s|>\"'\\nrt]{1,24}?)([A-Za-z0-9+/]{10,}={0,3})", "secret", anchor=r"(?i)kind[\s\"'\\:]{1,8}secret[^a-z0-9_]", before=64, after=1500, source="Kubernetes docs, Secret: data values are Base64", judge=kubernetes_entry),
-    token("kubernetes.secret-reversed", r"(?i:(?:^|[\s\"',{]|\\n)data[\s\"'\\:]{1,6}.{0,200}?[\w.\-]{1,80}[\"'\\]{0,4}:[\s|>\"'\\nrt]{1,24}?)([A-Za-z0-9+/]{10,}={0,3})(?i:.{0,600}?kind[\s\"'\\:]{1,8}secret)", "secret", anchor=r"(?i)kind[\s\"'\\:]{1,8}secret", before=1000, after=64, source="Kubernetes docs, Secret: data values are Base64", judge=kubernetes_entry),
+    token("kubernetes.secret", r"(?i:kind[\s\"'\\:]{1,12}secret\b.{0,600}?(?:^|[\s\"',{]|\\n)data[\s\"'\\:]{1,12}.{0,200}?[\w.\-]{1,80}[\"'\\]{0,4}:[\s|>\"'\\nrt]{1,24}?)([A-Za-z0-9+/]{10,}={0,3})", "secret", anchor=r"(?i)kind[\s\"'\\:]{1,12}secret[^a-z0-9_]", before=64, after=1500, source="Kubernetes docs, Secret: data values are Base64", judge=kubernetes_entry, extend=data_end),
+    token("kubernetes.secret-reversed", r"(?i:(?:^|[\s\"',{]|\\n)data[\s\"'\\:]{1,12}.{0,200}?[\w.\-]{1,80}[\"'\\]{0,4}:[\s|>\"'\\nrt]{1,24}?)([A-Za-z0-9+/]{10,}={0,3})(?i:.{0,600}?kind[\s\"'\\:]{1,12}secret)", "secret", anchor=r"(?i)kind[\s\"'\\:]{1,12}secret", before=1000, after=64, source="Kubernetes docs, Secret: data values are Base64", judge=kubernetes_entry, extend=data_end),
     token("curl.user", r"curl\b.{0,400}?(?:\s|\\n)(?:-u|--user|--proxy-user)[\s=]{0,3}\\*[\"']?([^\s\"'\\$<{:]{0,80}:[^\s\"'\\$<{(]{3,120}|[^\s\"'\\$<{(:]{8,120}:|\{[^\s\"'\\]{3,80}\}\\*\"?:\\*\"?\{[^\s\"'\\]{3,80}\})", "curl", anchor=r"(?:-u|--user|--proxy-user)[\s=\"'\\]{0,5}[^\s:\"'\\$<]{0,90}[\"'\\]{0,3}:[\"'\\]{0,3}[^\s\"'\\$<(]{3}", before=500, after=200, source="curl manual: -u user:password", check=real_password, entropy=2.2),
     token("curl.key-only", r"curl\b.{0,400}?(?:\s|\\n)(?:-u|--user)[\s=]{0,3}\\*[\"']?([A-Za-z0-9_\-.!@#%^&*]{10,120}):(?:[\s\"'\\]|$)", "curl", anchor=r"(?:-u|--user)[\s=\"'\\]{0,5}[A-Za-z0-9_\-.!@#%^&*]{10,120}:[\s\"'\\]", before=500, after=200, source="curl manual: -u key: with an empty password", check=opaque, entropy=2.8),
     token("curl.header", r"(?i:-H|--header)[\s=]{0,4}\\*[\"']?\s{0,4}(?i:authorization|[\w\-]{0,24}(?:token|key|auth)[\w\-]{0,12})\s{0,4}:\s{0,4}(?i:bearer|basic|token|apikey|key|api-token)?[\s:]{0,4}([\w=~@.+/\-]{8,400})", "-h", "--header", anchor=r"(?i:-H|header)[\s=\"'\\]{1,6}[\w\-]{3,48}\s{0,4}:\s{0,4}[\w=~@.+/\-]{3}", source="curl manual: -H 'Authorization: ...'", check=opaque, entropy=2.8),

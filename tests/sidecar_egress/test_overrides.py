@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import gzip
-import resource
+import json
 import socket
+import tracemalloc
 from collections.abc import Iterator
 
 import pytest
@@ -178,10 +179,31 @@ def test_a_pair_is_found_wherever_blocks_of_a_form_meet(at: int) -> None:
 def test_a_search_for_names_keeps_no_more_than_a_block() -> None:
     """A state for each blank took gigabytes."""
     body = b'{"a":"' + b" " * 4_000_000 + b'", "_method": "DELETE"}'
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    assert methods(JSON, body) == ("?",)
-    assert methods(JSON, body.replace(b"_method", b"method")) == ()
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 64 * 1024  # KiB
+    other = body.replace(b"_method", b"method")
+    tracemalloc.start()
+    try:
+        assert methods(JSON, body) == ("?",)
+        assert methods(JSON, other) == ()
+        assert tracemalloc.get_traced_memory()[1] < 1024 * 1024  # bytes
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("size", [10, 1_100_000])
+def test_a_form_that_a_text_holds_is_none(size: int) -> None:
+    """A template among what an agent read: the conversation would be refused for ever."""
+    text = '<input name="_method" value="put">' + "x" * size
+    said = {"messages": [{"role": "user", "content": text}]}
+    assert methods(JSON, json.dumps(said).encode()) == ()
+    assert methods(JSON, json.dumps({"quoted": json.dumps(said)}).encode()) == ()
+    real = methods(JSON, json.dumps({**said, "_method": "PUT"}).encode())
+    assert real == (("PUT",) if size < 1_000_000 else ("?",))
+
+
+@pytest.mark.parametrize("at", range(BLOCK - 2, BLOCK + 3))
+def test_a_quote_within_a_text_is_told_wherever_blocks_meet(at: int) -> None:
+    body = b'{"a":"' + b"y" * (at - 7) + b'\\"_method": 1"}'
+    assert methods(JSON, body) == ()
 
 
 @pytest.mark.parametrize("at", range(BLOCK - 12, BLOCK + 2))

@@ -27,7 +27,8 @@ def _written(name: str) -> str:
 _DASH = f"(?:{_written('-')}|{_written('_')})"
 _OVERRIDE = _DASH.join(map(_written, ("x", "http", "method", "override")))
 _BLANK = r"(?:[ \t\r\n]|\\[tnrf]|\\u00(?:20|09|0a|0b|0c|0d|a0)){0,9}"
-_NAME = re.compile(rf'(?i)"{_BLANK}(?:{_written("_method")}|{_OVERRIDE})'.encode())
+# A quote behind a backslash is within a text.
+_NAME = re.compile(rf'(?i)(?<!\\)"{_BLANK}(?:{_written("_method")}|{_OVERRIDE})'.encode())
 _BLOCK, _EDGE = 16 * 1024, 400  # bytes looked at in one go; what a name at its end may take
 _LARGE = 1024 * 1024  # bytes of what is not parsed: a text may have a member each six bytes
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw])
@@ -54,8 +55,8 @@ def methods(body: bytes) -> tuple[str, ...]:
 
 def _begun(text: bytes, at: int) -> int:
     """How many names begin in a block."""
-    block = text[at : at + _BLOCK + _EDGE]
-    return sum(found.start() < _BLOCK for found in _NAME.finditer(block))
+    names = _NAME.finditer(text, at, at + _BLOCK + _EDGE)
+    return sum(found.start() < at + _BLOCK for found in names)
 
 
 def _plain(body: bytes) -> bytes:

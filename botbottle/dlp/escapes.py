@@ -9,6 +9,7 @@ from urllib.parse import unquote_to_bytes
 
 _STRETCH, _LONGEST = 2048, 8
 _ENTITY = re.compile(rb"&#(?:\d{2,4}|[xX][0-9a-fA-F]{2,4});")
+_BRACED = re.compile(rb"\\u\{(?:00){0,2}([2-7][0-9a-fA-F])\}")
 
 MANY = 64  # occurrences of an escape from which the whole surface is unescaped
 _GRID, _OVERLAP = 65536, 1024
@@ -38,7 +39,9 @@ def unescape(index: int, data: bytes) -> tuple[str, bytes]:
 
 
 def _unicode(data: bytes) -> bytes:
-    data = data.replace(b"\\\\", b"\\")
+    data = data.replace(b"\\\\", b"\\").replace(b"%u00", b"\\u00").replace(b"\\U0000", b"\\u")
+    if b"\\u{" in data:
+        data = _BRACED.sub(rb"\\u00\1", data)
     return data.decode("raw_unicode_escape", "replace").encode("latin-1", "replace")
 
 

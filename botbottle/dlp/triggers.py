@@ -39,6 +39,10 @@ def _encoded(prefix: str) -> Iterator[Expression]:
 
 SHORT_ENCODED = tuple(one for prefix in _SHORT_TOKENS for one in _encoded(prefix))
 
+_UNICODE = tuple(
+    text + rb"[2-7][0-9A-Fa-f]"
+    for text in (rb"\\u00", rb"\\u\{(?:00){0,2}", rb"\\U000000", rb"%u00")
+)
 # Escape triggers, in the order of ``escapes.unescape``; each is needed once per surface. The others
 # need every place, or (runs) are looked for again from the start.
 TRIGGERS = (
@@ -48,7 +52,7 @@ TRIGGERS = (
         (),
         once=True,
     ),
-    Expression(rb"\\u00[2-7][0-9A-Fa-f]", (b"\\u00",), once=True),
+    Expression(b"|".join(_UNICODE), (b"\\u00", b"\\u{", b"%u00"), once=True),
     Expression(
         rb"\\x[2-7][0-9A-Fa-f][A-Za-z0-9_\-]{0,3}\\{1,2}x[2-7][0-9A-Fa-f]", (b"\\x",), once=True
     ),
@@ -98,9 +102,14 @@ _PERCENT = (
     rb"%[2-7][0-9A-Fa-f][A-Za-z0-9_\-]{0,3}%[2-7][0-9A-Fa-f]",
 )
 _HEX_ESCAPE = rb"\\x[2-7][0-9A-Fa-f]"  # the whole expression: 0.43 ms/MB instead of 0.28
+_LONG = (b"\\u{", b"\\u000000", b"%u00")  # other beginnings of the second, in lower case
 _BESIDE = (
     *((0, replace(TRIGGERS[0], regex=piece)) for piece in _PERCENT),
-    (1, TRIGGERS[1]),
+    (1, replace(TRIGGERS[1], regex=_UNICODE[0], literals=(b"\\u00",))),
+    *(
+        (1, Expression(re.escape(text), (text,), once=True, caseless=True, plain=True))
+        for text in _LONG
+    ),
     (2, replace(TRIGGERS[2], regex=_HEX_ESCAPE)),
     *list(enumerate(TRIGGERS))[3:],
     *((BEGINNING_TRIGGER, one) for one in SHORT_ENCODED),

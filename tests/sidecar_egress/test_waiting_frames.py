@@ -107,6 +107,28 @@ def test_it_goes_on_as_soon_as_others_have_ended() -> None:
     run(scenario)
 
 
+@pytest.mark.parametrize("size", [1, 5000])
+def test_what_is_cut_meanwhile_is_given_back_as_it_was_counted(size: int) -> None:
+    """A secret is delivered while it waits."""
+
+    async def scenario() -> None:
+        pool = Pool(m=RESERVED)
+        layer = Layer(pool)
+        message = said(json.dumps({"type": "response.create", "model": "m", "input": "x"}).encode())
+
+        async def cut() -> bool:
+            message.content = json.dumps({"type": "response.create", "input": "y" * size}).encode()
+            return True
+
+        assert await layer.spend.client_frame(message, cut) == b""
+        assert layer.spend.waiting.kept
+        pool.refused.clear()
+        await layer.again()
+        assert layer.went() == ["y" * size] and layer.spend.waiting.kept == 0
+
+    run(scenario)
+
+
 def test_other_lanes_of_its_socket_go_on_meanwhile() -> None:
     async def scenario() -> None:
         layer = Layer(Pool(m=RESERVED))

@@ -44,6 +44,7 @@ class Frame:
     until: float  # when it waits no more
     waits: bool = False
     counted: bool = False  # by the provider; ``admission`` has its number
+    size: int = 0  # bytes when it joined; a secret delivered meanwhile may cut it
 
 
 class Places:
@@ -75,10 +76,10 @@ class WaitingFrames:
 
     def join(self, frame: Frame) -> bool:
         """Stay behind the others of its lane, which is there. False: there is no room."""
-        size = len(frame.message.content)
-        if self._count >= MOST_FRAMES or (self.kept and self.kept + size > MOST_BYTES):
+        frame.size = len(frame.message.content)
+        if self._count >= MOST_FRAMES or (self.kept and self.kept + frame.size > MOST_BYTES):
             return False
-        self._count, self.kept = self._count + 1, self.kept + size
+        self._count, self.kept = self._count + 1, self.kept + frame.size
         self._lanes[frame.lane].append(frame)
         return True
 
@@ -96,7 +97,7 @@ class WaitingFrames:
         """The first of its lane has left, or never will: the next has its turn."""
         lane = self._lanes[frame.lane]
         lane.popleft()
-        self._count, self.kept = self._count - 1, self.kept - len(frame.message.content)
+        self._count, self.kept = self._count - 1, self.kept - frame.size
         if lane:
             self._later(lane[0], 0)
         else:

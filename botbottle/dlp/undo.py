@@ -207,7 +207,8 @@ class Undo(Packed):
             if len(data) > SHORT or data[:2] == b"PK":
                 self._scan(data, layer, place)
             elif kind:
-                self._gather(layer, data[_MAGIC:], place)  # fields of gzip, what is behind it
+                # Fields of gzip, what is behind it; two letters of a text may look like zlib.
+                self._gather(layer, data if kind == "zlib" else data[_MAGIC:], place)
                 self._short(f"{layer}>{kind}", self._inflated(kind, memoryview(data)), place)
             else:
                 self._gather(layer, data, place)

@@ -184,3 +184,10 @@ def test_a_bomb_of_empty_members_is_bounded_by_the_clock() -> None:
     hasty = Scanner({"S": SECRET}, key=b"k", limits=Limits(seconds=0.0, seconds_per_mb=0.0))
     found = hasty.scan((head + b"\x03\0") * 200_000)
     assert {f.rule for f in found} == {"limit.time"}
+
+
+@pytest.mark.parametrize("front", ["x ", "x?", "x^", "x}", "p "])
+def test_a_text_that_begins_like_zlib_is_read_as_text_too(front: str) -> None:
+    token = front.encode() + b"ghp_aB3dE5fG7hJ9kL1mN2pQ4rS6tU8vW0xY2zA4"
+    body = b'{"b": "' + base64.b64encode(token) + b'"}'
+    assert [f.rule for f in SCANNER.scan(body)] == ["github.token"]

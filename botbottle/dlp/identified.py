@@ -18,7 +18,10 @@ _THING = re.compile(
     rb"(?:(?:^|[^A-Za-z])(?i:id|uuid|guid)|(?:^|[_\-.\"'{,\n]|\\n)[ \t]*(?i:%b)"
     rb"|[a-z](?:Id|ID|Uuid|UUID|Guid)|(?i:tenant|project|request|org)id)%b" % (_NOUNS, _BETWEEN)
 )
-_CREDENTIALS = re.compile(rb"(?i:secret|key|token|session|access)[_\-. ]?id" + _BETWEEN)
+# A name that has one of these in it is not only a thing's: ``secret_id``, ``API_KEY_TEAM``.
+_CREDENTIALS = re.compile(
+    rb"(?i:(?:secret|key|token|passw|session|access)(?:[\w\-]{0,40}|[. ]id))" + _BETWEEN
+)
 
 
 def identifies(lead: bytes) -> bool:

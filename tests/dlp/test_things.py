@@ -53,6 +53,8 @@ KEYS = (
     json.dumps({"kind": "Secret", "data": {"name": "bXlyZXBv", "password": VALUE}}, indent=2),
     "datadog key of project: 0f2c8d1b7a6e4c539d8e7f6a5b4c3d2e",
     f"snyk auth for our team: {UUID}",
+    "DD_API_KEY_TEAM=0f2c8d1b7a6e4c539d8e7f6a5b4c3d2e",
+    f"heroku_token_project: {UUID}",
     "sntryi_" + "0123456789abcdef" * 4,
     "sntrya_" + "0123456789abcdef" * 4,
     "lin_wh_a1B2c3D4e5F6g7H8i9J0a1B2c3D4e5F6g7H8i9J0",

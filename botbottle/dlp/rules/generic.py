@@ -39,9 +39,8 @@ _HARMLESS = re.compile(
 )
 _PLAIN_KEY = re.compile(rb"(?i)(?:^|[+/])(?:key|auth|id)[^a-z]*$")
 _NAME = re.compile(rb"([\w+/\-]{14,96})[^\w+/\-]*(?:\\+[nrt][^\w+/\-]*)*$")
-_HASH = re.compile(
-    rb"\$(?:[1-7]|2[abxy]|y|gy|sha1|argon2\w{1,2}|scrypt|pbkdf2[\w\-]*)\$"
-)  # crypt(5)
+# As crypt(5) and those after it begin.
+_HASH = re.compile(rb"\$(?:[1-7]|2[abxy]|y|gy|sha1|argon2\w{1,2}|scrypt|pbkdf2[\w\-]*)\$")
 _PUBLIC = (
     b"MFkwEwYHKoZIzj0",
     b"MIIBIjANBgkq",

@@ -9,14 +9,7 @@ import pytest
 from botbottle.model.route import Auth
 from botbottle.sidecar.egress import auth
 from botbottle.sidecar.egress.stripping import Signed, strip
-
-AGENTS = (
-    (b"Host", b"h"),
-    (b"Authorization", b"Bearer mine"),
-    (b"X-API-Key", b"mine"),
-    (b"cookie", b"session=mine"),
-    (b"Accept", b"*/*"),
-)
+from tests.sidecar_egress.test_stripping import AGENTS
 
 
 @pytest.mark.parametrize("mine", ["key=mine", "k%65y=mine", "a=1;KEY=mine", "key[]=mine"])

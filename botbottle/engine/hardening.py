@@ -62,8 +62,6 @@ def host_config(spec: ContainerSpec) -> dict[str, Any]:
         "Tmpfs": {m.target: m.options for m in sorted(spec.mounts) if m.kind == "tmpfs"},
         "ExtraHosts": [f"{host}:{address}" for host, address in spec.extra_hosts],
     }
-    if spec.runtime:
-        config["Runtime"] = spec.runtime
     return config | _dns(spec) | limits.for_create(spec.limits)
 
 

@@ -101,7 +101,6 @@ class ContainerSpec(Struct, frozen=True, dict=True):
     dns: tuple[str, ...] = ()
     extra_hosts: tuple[tuple[str, str], ...] = ()
     sysctls: tuple[tuple[str, str], ...] = ()
-    runtime: str = ""
     stop_timeout: int = 2  # seconds
     limits: Limits = field(default_factory=Limits)
 

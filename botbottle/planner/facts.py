@@ -79,7 +79,6 @@ class Facts(Struct, frozen=True):
     no_trees: Mapping[str, str] = field(default_factory=dict)
     only: tuple[str, ...] = ()
     destroy: bool = False
-    runtime: str = ""
     platform_dns: tuple[str, ...] = ()
     snapshots: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     saved: frozenset[str] = frozenset()

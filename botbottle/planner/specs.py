@@ -128,7 +128,6 @@ def agent_spec(
         networks=(Attachment(called.network, address(subnet, "agent"), ("agent",)),),
         dns=(address(subnet, "egress"),),
         sysctls=NO_PING,
-        runtime=facts.runtime,
         limits=Limits(
             memory=spec.resources.memory,
             nano_cpus=round(spec.resources.cpus * 1e9),

@@ -71,10 +71,7 @@ def test_mounts_are_of_the_form_that_never_makes_a_missing_source() -> None:
 def test_what_the_image_decides_is_left_out_of_the_body() -> None:
     body = create_body(spec(), {})
     assert not {"Cmd", "Entrypoint", "WorkingDir", "Hostname"} & body.keys()
-    full = create_body(
-        spec(command=("a",), entrypoint=("b",), workdir="/w", hostname="h", runtime="runsc"), {}
-    )
+    full = create_body(spec(command=("a",), entrypoint=("b",), workdir="/w", hostname="h"), {})
     assert (full["Cmd"], full["Entrypoint"], full["WorkingDir"], full["Hostname"]) == (
         ["a"], ["b"], "/w", "h",
     )  # fmt: skip
-    assert full["HostConfig"]["Runtime"] == "runsc"

@@ -9,6 +9,7 @@ from typing import Literal
 
 from botbottle.ledger.base import Part, dump, load
 from botbottle.ledger.records import Account
+from botbottle.ledger.usage import hour_start
 from botbottle.model.bottle import Limit, Scope
 from botbottle.model.ledger_view import registration_digest
 
@@ -56,10 +57,15 @@ class Accounts(Part):
             self._revise()
 
     def _note_move(self, account: str, agent: str, ancestry: str, moved: bool) -> None:
-        """``check`` must know when a bottle that may have spent changes what it spends from."""
+        """``check`` must know when a bottle that may have spent changes what it spends from: no
+        earlier than the hours that are there, whatever the clock says now."""
         was = self.db.query("SELECT agent, ancestry FROM account WHERE name = ?", account)
         if was and (moved or was != [(agent, ancestry)]):
-            self.db.run("UPDATE counter SET value = ? WHERE name = 'moved'", int(time.time()))
+            self.db.flush()
+            newest = self.db.value("SELECT max(hour) FROM rollup")
+            at = int(max(time.time(), hour_start(newest) if newest else 0.0))
+            sql = "UPDATE counter SET value = ? WHERE name = 'moved' AND value < ?"
+            self.db.run(sql, at, at)
 
     def _declare(self, account: str, position: int, scope: Scope, since: int) -> None:
         """Put a scope in the account's chain; its declared limits become exactly these. What the

@@ -22,6 +22,7 @@ from botbottle.model.ledger_view import (
     Registered,
 )
 
+MAX_SKEW = 12 * 3600.0  # seconds that the clocks of two machines may differ by
 RECENT_ROWS = 5000  # the burn rate is read from at most so many of the newest rows
 
 
@@ -164,7 +165,7 @@ class Budgets(Pools):
         with self.db.write():
             self._load_resets()
             newest = self._newest_row()
-            now = max(now, self._recorded_at(newest))
+            now = self._not_before(newest, now)
             gross = self._gross(*key, now)
             spent = max(0, gross - self._baseline(key, now))
             self.db.run(
@@ -182,10 +183,11 @@ class Budgets(Pools):
             self._changed("reset", key, by, str(spent), "0", reason)
             return spent
 
-    def _recorded_at(self, row: int) -> float:
-        """When a row of usage was booked, by the clock that booked it; 0.0: it is gone. A reset
-        whose own clock is behind, or that waited for the lock, is not earlier than that."""
-        return float(self.db.value("SELECT recorded_at FROM usage WHERE id = ?", row) or 0.0)
+    def _not_before(self, row: int, now: float) -> float:
+        """A reset whose own clock is behind, or that waited for the lock, is not earlier than the
+        newest row. A row that is far ahead is of a clock that has been set right since."""
+        booked = float(self.db.value("SELECT recorded_at FROM usage WHERE id = ?", row) or 0.0)
+        return booked if now < booked <= now + MAX_SKEW else now
 
     def _changed(
         self, action: str, key: LimitKey, by: str, was: str, became: str, reason: str

@@ -104,13 +104,15 @@ class Upkeep(Enforcement):
         self.db.vacuum()
 
     def retain(self, *, before: float) -> int:
-        """Sums outlive rows: reports, budgets and the audit do not change."""
+        """Sums outlive rows: reports, budgets and the audit do not change. The hours that rows
+        are in stay as long as they: what was estimated may yet be taken back out of them."""
         deleted = self._retain(partial(self._forget_responses, before))
         deleted += self._retain(partial(self._forget_rows, "event", "at", before))
         deleted += self._retain(partial(self._forget_rows, "journal", "started_at", before))
+        oldest = self.db.value("SELECT min(recorded_at) FROM usage WHERE recorded_at < ?", before)
         with self.db.write():  # hours that ended are in their days
             fold(self.db)
-            hour = windows.bucket("hour", before)
+            hour = windows.bucket("hour", before if oldest is None else oldest)
             self.db.run("DELETE FROM spend WHERE win = 'hour' AND bucket < ?", hour)
             self.db.run(_EMPTY_BLOCKS, BLOCK)
             self.books.forget()

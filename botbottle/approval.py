@@ -48,7 +48,9 @@ def blocking_error(plan: Plan) -> BBError | None:
         return None
     text = "; ".join(f"{n.bottle}: {n.message}" if n.bottle else n.message for n in found)
     kind = _KINDS.get(found[0].code, Conflict)
-    return kind(text, hint="fix it and run the same command again; nothing was changed")
+    places = ", ".join(dict.fromkeys(str(n.origin) for n in found if n.origin))
+    hint = "fix it and run the same command again; nothing was changed"
+    return kind(text, where=places, hint=hint)
 
 
 def check_declared(declared: Declared) -> None:

@@ -14,6 +14,7 @@ from typing import NoReturn
 
 from botbottle.errors import ManifestError, MissingValue
 from botbottle.model.bottle import BottleSpec, EnvVar
+from botbottle.model.diagnostic import Origin
 
 type Ask = Callable[[str, str], str]
 
@@ -59,7 +60,7 @@ def resolve_env(
     Raises MissingValue that names every variable without a value, and never a value.
     """
     answers: dict[tuple[str, str], str | None] = {}
-    missing: dict[str, None] = {}
+    missing: dict[str, tuple[Origin, ...]] = {}
     found: dict[str, EnvValues] = {}
     for bottle in bottles:
         values: dict[str, str] = {}
@@ -70,13 +71,15 @@ def resolve_env(
             if key not in answers:
                 answers[key] = _value(variable, environ, file or {}, ask)
             if (value := answers[key]) is None:
-                missing[f"{_wanted(variable)} (env.{variable.name} of {bottle.name})"] = None
+                told = f"{_wanted(variable)} (env.{variable.name} of {bottle.name})"
+                missing[told] = bottle.origins.get(f"env.{variable.name}", ())[:1]
             else:
                 values[variable.name] = _checked(variable.name, value)
         found[bottle.name] = EnvValues(values)
     if missing:
         raise MissingValue(
             f"no value for {', '.join(missing)}",
+            where=", ".join(dict.fromkeys(str(o) for places in missing.values() for o in places)),
             hint="set the variables, or name an --env-file that has them",
         )
     return found

@@ -57,6 +57,15 @@ class Places(Struct, frozen=True):
         found = self.spec.origins.get(f"{whole}.{_LEAVES.get(leaf, leaf)}")
         return found or self.spec.origins.get(whole, ())
 
+    def of_secret(self, name: str) -> Origin | None:
+        """Where it was written that the bottle uses this credential: a route, else its program."""
+        for route in self.spec.routes:
+            if route.auth and route.auth.secret == name:
+                return next(iter(self.of_route(route, "auth")), None)
+        keys = ("auth_token", "forward_host_credentials", "template")
+        written = (self.spec.origins.get(f"agent_provider.{key}", ()) for key in keys)
+        return next((found[0] for found in written if found), None)
+
 
 def config_changes(
     status: SidecarStatus | None,

@@ -28,11 +28,13 @@ def secrets_known(draft: Draft, want: Wanted, egress: ContainerPlan) -> bool:
     ended is told also while the sidecar still holds it: soon it refuses."""
     status = status_of(draft, egress)
     held = {name for name, _ in status.secrets} if status else set()
+    places = Places(want.spec, draft.written)
     for name in want.missing:
         why = draft.facts.lacking.get(name, "")
         if name not in held:
             text = why or f"the host variable {name} is not set; export it first"
-            draft.notices.append(Notice("BB290", want.spec.name, text))
+            place = places.of_secret(name)
+            draft.notices.append(Notice("BB290", want.spec.name, text, origin=place))
         elif why:
             draft.notices.append(Notice("BB291", want.spec.name, why))
     return held.issuperset(want.missing)

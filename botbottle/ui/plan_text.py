@@ -176,5 +176,6 @@ def _notices(notices: Iterable[Notice]) -> str:
     for notice in notices:
         needs = f"  (needs --allow {notice.needs})" if notice.needs else ""
         who = f" {notice.bottle}" if notice.bottle else ""
-        lines.append(f"  ! {notice.code}{who}: {notice.message}{needs}")
+        where = f"    {notice.origin}" if notice.origin else ""
+        lines.append(f"  ! {notice.code}{who}: {notice.message}{needs}{where}")
     return _block(lines)

@@ -9,11 +9,13 @@ import traceback
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from botbottle.errors import Exit, ManifestError, MissingValue, exit_code_for
 from botbottle.load import read_env_file, resolve_env
 from botbottle.load.policy import env_var
 from botbottle.model.bottle import BottleSpec
+from botbottle.model.diagnostic import Origin
 
 SECRET = "hunter2-not-for-eyes"
 
@@ -74,6 +76,15 @@ def test_every_missing_variable_is_named_and_no_value() -> None:
     assert "NOT_SET (env.B of web)" in text
     assert SECRET not in text
     assert exit_code_for(caught.value) == Exit.INVALID
+
+
+def test_a_missing_variable_has_the_place_that_wants_it() -> None:
+    spec = replace(
+        bottle(A="?", B="?"), origins={"env.B": (Origin("b.md", 7, 3), Origin("a.md", 2))}
+    )
+    with pytest.raises(MissingValue) as caught:
+        resolve_env([spec, bottle("other", B="?")], environ={"BB_ENV_A": "1"})
+    assert caught.value.where == "default:b.md:7"
 
 
 def test_nothing_shows_or_copies_the_values() -> None:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import random
 
+import pytest
 from msgspec.structs import replace
 
+from botbottle.approval import blocking_error
 from botbottle.model import canonical
 from botbottle.model.bottle import Resources
+from botbottle.model.diagnostic import Origin
 from botbottle.model.plan import Action, PushConfig, Reach, StartContainer
 from botbottle.model.resources import ObservedNetwork
-from botbottle.model.route import Route
+from botbottle.model.route import Auth, Route
 from botbottle.planner.approved import limits
 from botbottle.planner.plan import plan
 from tests.support.worlds import FACTS, World, bottle, declared, kinds
@@ -120,6 +123,20 @@ def test_a_missing_credential_blocks_the_bottle_and_names_only_the_variable(worl
     made = world.plan(declared(), replace(FACTS, secrets={}))
     assert "ANTHROPIC_API_KEY" in next(n.message for n in made.notices if n.code == "BB290")
     assert not any(isinstance(op, StartContainer) and op.bottle == "web" for op in made.ops)
+
+
+@pytest.mark.parametrize("key", ["auth_token", "template"])
+def test_a_missing_credential_says_where_it_was_asked_for(world: World, key: str) -> None:
+    place, route = Origin("bottles/b.md", 3, 5, "home"), Origin("bottles/b.md", 9, 7, "home")
+    want = bottle(
+        routes=(Route("a.example"), Route("b.example", auth=Auth("Bearer", "GH"))),
+        origins={f"agent_provider.{key}": (place,), "egress.routes[1].auth": (route,)},
+    )
+    made = world.plan(declared(want), replace(FACTS, secrets={}))
+    found = {n.message.split()[3]: n.origin for n in made.notices if n.code == "BB290"}
+    assert found == {"ANTHROPIC_API_KEY": place, "GH": route}
+    error = blocking_error(made)
+    assert error is not None and error.where == "home:bottles/b.md:3, home:bottles/b.md:9"
 
 
 def test_a_running_sidecar_keeps_a_secret_this_shell_does_not_have(running: World) -> None:

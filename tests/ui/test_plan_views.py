@@ -11,7 +11,8 @@ import pytest
 from msgspec.structs import replace
 
 from botbottle.cli.saved import read
-from botbottle.model.plan import BudgetRow, Change, FieldChange, Plan
+from botbottle.model.diagnostic import Origin
+from botbottle.model.plan import BudgetRow, Change, FieldChange, Held, Notice, Plan
 from botbottle.model.route import Auth, Route
 from botbottle.ui import plan_json, plan_markdown, plan_text
 from tests.support.worlds import World, bottle, declared
@@ -101,12 +102,33 @@ class TestText:
         shown = plan_text.render(world.plan(declared(edited)))
         assert shown.startswith("Nothing can be done yet.") and "GONE is not set" in shown
 
+    def test_a_notice_says_where_its_cause_was_written(self, plan: Plan) -> None:
+        notice = Notice("BB290", "web", "X is not set", origin=Origin("b.md", 3, 1, "home"))
+        text = plan_text.render(replace(plan, notices=(notice,)))
+        assert "  ! BB290 web: X is not set    home:b.md:3\n" in text
+
 
 class TestMarkdown:
     def test_the_digest_is_all_that_the_command_needs(self, plan: Plan) -> None:
         last = plan_markdown.render(plan).splitlines()[-1]
         command = f"bb apply --approve {plan.digest}"
         assert last == f"Approve: `{command}` (covers: budget, destroy, widen)"
+
+    def test_where_nothing_changes_what_is_wrong_is_told_all_the_same(self) -> None:
+        world, want = World(), declared(bottle())
+        world.converge(want)
+        quiet = plan_markdown.render(world.plan(want))
+        assert quiet.startswith("### bb plan: nothing to do\n") and "details" not in quiet
+        lost = Notice("BB333", "web", "the ledger is *gone*", origin=Origin("a.md", 3, 1, "home"))
+        told = plan_markdown.render(replace(world.plan(want), notices=(lost,)))
+        assert told.startswith("### bb plan: nothing to do\n")
+        assert "- **BB333** web: the ledger is *gone* (`home:a.md:3`)" in told
+        held = replace(world.plan(want), held=(Held("web", "cutoff", "used up", "bb budget set"),))
+        assert "web  cutoff: used up" in plan_markdown.render(held)
+        missing = world.plan(
+            declared(bottle(routes=(Route("new.example", auth=Auth("Bearer", "GONE")),)))
+        )
+        assert plan_markdown.render(missing).startswith("### bb plan: nothing can be done yet\n")
 
     def test_no_field_breaks_out_of_its_place(self, plan: Plan) -> None:
         """A value with back-quotes, pipes or HTML stays inside its cell or fence."""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from html import escape
 
+from botbottle.approval import blocking
+from botbottle.model.diagnostic import Origin
 from botbottle.model.plan import Plan, Reach
-from botbottle.ui.plan_text import blocking, summary
 from botbottle.ui.plan_text import render as text
+from botbottle.ui.plan_text import summary
 from botbottle.ui.visible import visible
 
 LONGEST = 50_000  # characters of the folded plan; a comment on GitHub holds 65,536

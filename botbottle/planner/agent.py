@@ -35,7 +35,7 @@ def plan_agent(
     if volumes_taken(draft, want):
         cut_off(draft, want, egress.kept)
         return
-    volumes = plan_volumes(draft, want)
+    volumes = plan_volumes(draft, want, before)
     agent = plan_container(
         draft,
         want.agent,
@@ -143,17 +143,19 @@ def volumes_taken(draft: Draft, want: Wanted) -> bool:
     return bool(found)
 
 
-def plan_volumes(draft: Draft, want: Wanted) -> tuple[str, ...]:
-    """Create missing volumes; existing ones are never touched."""
+def plan_volumes(draft: Draft, want: Wanted, before: tuple[str, ...]) -> tuple[str, ...]:
+    """Create missing volumes; existing ones are never touched. A volume without an account stands
+    for a lost ledger (``forgotten``), so the account comes first."""
     have = draft.index.volume_names
-    return tuple(_create_volume(draft, want, v) for v in want.volumes if v.name not in have)
+    new = (v for v in want.volumes if v.name not in have)
+    return tuple(_create_volume(draft, want, v, before) for v in new)
 
 
-def _create_volume(draft: Draft, want: Wanted, volume: VolumeSpec) -> str:
+def _create_volume(draft: Draft, want: Wanted, volume: VolumeSpec, before: tuple[str, ...]) -> str:
     name = want.spec.name
     return draft.add(
         CreateVolume(
-            **about(f"create:volume:{volume.name}", name, "volume", "missing"),
+            **about(f"create:volume:{volume.name}", name, "volume", "missing", before),
             spec=volume,
             labels=volume_labels(draft.facts, want.spec.project, volume),
         )

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
+from botbottle.model import labels
 from botbottle.model.ledger_view import LedgerView
-from botbottle.model.plan import Plan
+from botbottle.model.plan import CreateContainer, CreateVolume, Op, Plan
 from botbottle.planner.forgotten import TOLD
 from botbottle.watch.select import allowed, left_alone
 from tests.support.worlds import FACTS, World, bottle, declared
@@ -47,6 +48,42 @@ def test_one_that_only_its_sidecar_is_left_of_is(world: World) -> None:
     kept = (c for c in lost(world).observed.containers if "agent" not in c.labels.values())
     world.observed = replace(world.observed, containers=tuple(kept))
     assert [name for name, _ in told(world.plan(WANT))] == ["api", "web"]
+
+
+def test_one_that_only_volumes_are_left_of_is(world: World) -> None:
+    """The engine was pruned, or set up anew with its volumes."""
+    world.observed = replace(lost(world).observed, containers=(), networks=(), sidecars={})
+    assert told(world.plan(WANT)) == [("api", "budget"), ("web", "budget")]
+    bare = replace(world.observed, volumes=())
+    world.observed = bare
+    assert told(world.plan(WANT)) == [], "nothing is left"
+
+
+def test_files_that_were_adopted_before_the_first_apply_say_nothing(world: World) -> None:
+    adopted = (replace(v, labels={**v.labels, labels.ADOPTED: "x"}) for v in world.observed.volumes)
+    world.observed = replace(
+        lost(world).observed, containers=(), sidecars={}, volumes=tuple(adopted)
+    )
+    assert told(world.plan(WANT)) == []
+
+
+def test_a_first_apply_that_dies_anywhere_leaves_no_alarm() -> None:
+    """The account is there before anything that an alarm would be made of."""
+    ops = World().plan(WANT).ops
+    for end in range(len(ops)):
+        half = World()
+        half.run(ops[:end])
+        assert told(half.plan(WANT)) == []
+    by_id = {op.id: op for op in ops}
+    made = [op for op in ops if isinstance(op, CreateContainer | CreateVolume) and op.bottle]
+    assert len(made) == 8
+    for op in made:
+        assert f"register:{op.bottle}" in before(op, by_id)
+
+
+def before(op: Op, by_id: dict[str, Op]) -> set[str]:
+    """Everything that must be done before ``op``."""
+    return set(op.after).union(*(before(by_id[i], by_id) for i in op.after))
 
 
 def test_one_that_stays_stopped_is_told_of_and_asks_for_nothing(world: World) -> None:

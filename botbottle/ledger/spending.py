@@ -111,14 +111,16 @@ class Spending(Pools):
     def _book_again(
         self, who: Spender, exchange: Exchange, known: list[Earlier], seq: int, now: float
     ) -> bool:
-        """The same for a response that has rows; ``known`` are those that count."""
+        """The same for a response that has rows; ``known`` are those that count. It is one request
+        in the reports, of whoever has its first row, and so a correction of that row is."""
         if corrections.outdated(who.name, exchange, known):
             return False
         if corrections.amends(who.name, exchange, known):
             counted = counting.counted(exchange.tokens, who.count)
             self._take_back(who, exchange.provider, known, counted)
-            kind = _KIND[exchange.completeness]
-            self._add(who, exchange, corrections.classes(exchange.tokens), counted, kind, now)
+            added = corrections.classes(exchange.tokens)
+            kind = _NONE if known[0].seq else _KIND[exchange.completeness]
+            self._add(who, exchange, added, counted, kind, now)
             counted -= sum(row.counted for row in known)
             self._store(who, exchange, corrections.less(exchange, known), counted, seq, now)
             return True
@@ -127,8 +129,7 @@ class Spending(Pools):
             return False
         counted = counting.counted(Tokens(*delta), who.count)
         self._store(who, exchange, delta, counted, seq, now)
-        kind = _NONE if known else _KIND[exchange.completeness]
-        self._add(who, exchange, delta, counted, kind, now)
+        self._add(who, exchange, delta, counted, _NONE, now)
         return True
 
     def _take_back(
@@ -140,8 +141,8 @@ class Spending(Pools):
         give them tokens that they never lost.
         """
         since = {s: int(n) for s, n in self.db.query(_SINCE, who.name) if s in who.scopes}
-        for number, row in enumerate(known):
-            flags = _NONE if number else _KIND[row.completeness]
+        for row in known:
+            flags = _NONE if row.seq else _KIND[row.completeness]
             self._report_less(provider, row, flags)
             scopes = tuple(s for s in who.scopes if since[s] < row.id)
             self.books.take_back(scopes, provider, row.counted, flags[0], row.recorded_at)

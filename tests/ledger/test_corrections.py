@@ -264,3 +264,18 @@ def test_a_reset_by_a_clock_that_is_behind_forgives_nothing_later(ledger, now, w
     assert pool(ledger, now, window=window).spent == 0
     spend(ledger, 4000, now)
     assert pool(ledger, now, window=window).spent == 4000
+
+
+def test_a_correction_takes_back_no_request_that_was_another_bottles(ledger, now):
+    """Whoever books a response of another bottle, and then corrects its own part of it, leaves no
+    report that cannot be: the ledger would be called damaged."""
+    register(ledger)
+    api = register(ledger, "api")
+    booked(ledger, 100, now - 7200, name="theirs")
+    more = exchange(300, prompt=0, name="theirs", kind=Completeness.PARTIAL)
+    assert ledger.settle(api, "", [more], now=now - 3600).recorded == 1
+    lease = admitted(admit(ledger, now, api)).lease
+    ledger.settle(api, lease, [exchange(250, prompt=0, name="theirs")], now=now)
+    assert ledger.check().problems == ()
+    assert ledger.usage([])[0].requests == 1, "one response"
+    assert scope_spent(ledger, "agent:p/api", "claude", "", now) == 250, "the control"

@@ -37,7 +37,6 @@ class Tools(Protocol):
     squeezed: Matcher | None
     splits: Splits
     runs: Matcher
-    packed: Matcher
     triggers: tuple[Matcher, ...]
 
     def owns(self, mark: str) -> bool:
@@ -62,6 +61,6 @@ class Sink(Protocol):
 
     def surface(
         self, data: Buffer, location: str, *, tokens: bool = True, depth: int = 0,
-        origin: Origin = ..., noise: bool = False,
+        origin: Origin = ...,
     ) -> None:  # fmt: skip
-        """Scan bytes that were decoded; of ``noise`` only what is no text."""
+        """Scan bytes that were decoded."""

@@ -23,7 +23,7 @@ from mitmproxy.proxy.layers.http import _hooks as hooks
 from botbottle.sidecar.egress.denial import Denial
 from botbottle.sidecar.egress.keeping import Keeping
 from botbottle.sidecar.egress.options import LayerOptions
-from botbottle.sidecar.egress.refusals import Refusals, response_of, unquoted
+from botbottle.sidecar.egress.refusals import GONE, Refusals, response_of, unquoted
 from botbottle.sidecar.egress.upload import MAX_BODY
 
 type Commands = Generator[commands.Command, Any, Any]
@@ -56,8 +56,11 @@ class Answering(Keeping):
     def handle_protocol_error(
         self, event: hevents.RequestProtocolError | hevents.ResponseProtocolError
     ) -> Commands:
-        """An upstream that failed before it answered becomes a structured 502."""
-        if isinstance(event, hevents.ResponseProtocolError):
+        """An upstream that failed before it answered becomes a structured 502. Which side it was
+        is told by the event: what parsers say of it names now one, now the other."""
+        if isinstance(event, hevents.RequestProtocolError):
+            event = replace(event, message=GONE)
+        else:
             event = replace(event, message=unquoted(self.flow, event.message))
         if isinstance(event, hevents.ResponseProtocolError) and self.unanswered:
             self.flow.error = mflow.Error(event.message)

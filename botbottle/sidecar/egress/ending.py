@@ -9,7 +9,7 @@ from botbottle.sidecar.egress.denial import Denial
 from botbottle.sidecar.egress.layers import CutStream
 from botbottle.sidecar.egress.passage import Passage, passage_of
 from botbottle.sidecar.egress.ports import Shared
-from botbottle.sidecar.egress.refusals import response_of
+from botbottle.sidecar.egress.refusals import GONE, response_of
 
 
 class Ending:
@@ -29,8 +29,7 @@ class Ending:
 
     def failed(self, flow: http.HTTPFlow) -> None:
         """The exchange broke off, on whichever side."""
-        message = flow.error.msg if flow.error else ""
-        gone = "client" in message.lower()
+        gone = flow.error is not None and flow.error.msg == GONE
         self.end(flow, Reason.CLIENT_GONE if gone else Reason.UPSTREAM_FAILED)
 
     def end(self, flow: http.HTTPFlow, reason: Reason) -> None:

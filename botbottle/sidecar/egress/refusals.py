@@ -10,17 +10,25 @@ from botbottle.sidecar.egress.denial import Denial
 from botbottle.sidecar.egress.passage import passage_of
 from botbottle.sidecar.egress.records import Records
 
+GONE = "the agent is gone"  # of a flow: its request broke off
 _QUOTE = re.compile(r"['\"`\[({<\\]")  # parsers put what a peer sent into one of these
 _UPSTREAM = ("dns", "private-address", "upstream", "upstream-protocol")
+_RESET = ("stream reset by client", "stream reset by the upstream")  # as said of both sides
+# With these the parsers begin what they say of an upstream that breaks the protocol.
+_BROKEN = ("cannot parse http response", "http/2 protocol error", "invalid http/2")
 
 
 def response_of(denial: Denial, request_id: str, *, http2: bool) -> http.Response:
-    """A denial as a response object."""
+    """A denial as a response object. To HEAD only its head is one: a body would be read as the
+    next response."""
     body = denial.body(request_id)
     fields = denial.headers(len(body))
     if http2:
         fields = tuple(f for f in fields if f[0] != b"connection")
-    return http.Response.make(denial.status, body, fields)
+    made = http.Response.make(denial.status, body, fields)
+    if denial.method == "HEAD":
+        made.raw_content = b""
+    return made
 
 
 def unquoted(flow: http.HTTPFlow, message: str) -> str:
@@ -29,6 +37,7 @@ def unquoted(flow: http.HTTPFlow, message: str) -> str:
     if message.partition(": ")[0] in _UPSTREAM:
         return message
     text = _QUOTE.split(message, maxsplit=1)[0].removesuffix("b").rstrip(" :")
+    text = text.replace(*_RESET)
     passage = passage_of(flow)
     if passage is not None and passage.active is not None:
         text = passage.active.scrubber.clean(text.encode()).decode()
@@ -58,8 +67,7 @@ class Refusals:
         """An upstream that could not be reached or did not answer properly."""
         code, _, rest = message.partition(": ")
         if code not in _UPSTREAM:
-            tls = "certificate verify failed" in message.lower()
-            code, rest = ("upstream-tls" if tls else "upstream"), message
+            code, rest = _kind(message.lower()), message
         return self._deny(flow, Denial(code, rest[:300]))
 
     def already(self, flow: http.HTTPFlow) -> Denial | None:
@@ -79,3 +87,10 @@ class Refusals:
             passage.denial = denial
         self._records.denied(denial, passage)
         return denial
+
+
+def _kind(message: str) -> str:
+    """The code of a failure that the sidecar has no words of its own for."""
+    if "certificate verify failed" in message:
+        return "upstream-tls"
+    return "upstream-protocol" if message.startswith(_BROKEN) else "upstream"

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Mapping
 from typing import Any
 
+from mitmproxy.connection import ConnectionState
 from mitmproxy.proxy import commands, events, layer
 from mitmproxy.proxy.context import Context
 from mitmproxy.proxy.layers import http as mhttp
@@ -20,6 +21,8 @@ from botbottle.sidecar.egress.windows import Forgetful, Grant, Windowed
 
 type Commands = Generator[commands.Command, Any, Any]
 
+_NOT_SENT = "the upstream closed before it took the request; send it again"
+_FAILED = Http2Client.ReceiveProtocolError.code
 WORLD_WINDOW = 2 * 1024 * 1024  # bytes of a stream from an upstream, which may be far
 
 
@@ -33,6 +36,24 @@ class WorldHttp2(Forgetful, Http2Client):
         self.h2_conn.local_settings.acknowledge()
         self._leaving: dict[int, Callable[[], None]] = {}
         self._stranded: list[int] = []  # streams whose turn will not come
+
+    def last(self, stream_id: int) -> Commands:
+        """The upstream is about to close (RFC 9113, 6.8): what it takes goes on here, what it does
+        not is told so, and new requests go by another connection, as if this one were closed to
+        them."""
+        self.conn.state &= ~ConnectionState.CAN_WRITE
+        self._stranded += self.stream_queue
+        self.stream_queue.clear()
+        self._leaving.clear()
+        for ours in [s for s in self.streams if s > stream_id]:
+            del self.streams[ours]
+            self._stranded.append(self.outside(ours))
+        yield from ()
+
+    @property
+    def _ends(self) -> bool:
+        """Whether the upstream takes no more requests."""
+        return self.conn.state is ConnectionState.CAN_READ
 
     def departs(self, stream_id: int, told: Callable[[], None]) -> None:
         """Call ``told`` when the head that comes next, of this stream, leaves: now, or when it is
@@ -50,9 +71,10 @@ class WorldHttp2(Forgetful, Http2Client):
         elif not isinstance(event, hevents.HttpEvent) or self._goes_on(event):
             yield from super()._handle_event(event)
             self.forget_after(event)
+            if self._ends and not self.streams:
+                yield from self.close_connection("the upstream takes no more requests")
         while self._stranded:
-            said, code = "the connection closed before its turn", self.ReceiveProtocolError.code
-            error = hevents.ResponseProtocolError(self._stranded.pop(0), said, code)
+            error = hevents.ResponseProtocolError(self._stranded.pop(0), _NOT_SENT, _FAILED)
             yield ReceiveHttp(error)
 
     def _handle_event2(self, event: events.Event) -> Commands:
@@ -70,8 +92,7 @@ class WorldHttp2(Forgetful, Http2Client):
     def done(self, event: events.Event) -> Commands:
         """As the original; a head that came while the connection had more to read is answered."""
         if isinstance(event, hevents.RequestHeaders):
-            said, code = "the connection closed before its turn", self.ReceiveProtocolError.code
-            yield ReceiveHttp(hevents.ResponseProtocolError(event.stream_id, said, code))
+            yield ReceiveHttp(hevents.ResponseProtocolError(event.stream_id, _NOT_SENT, _FAILED))
         yield from super().done(event)
 
     def _goes_on(self, event: hevents.HttpEvent) -> bool:
@@ -79,6 +100,9 @@ class WorldHttp2(Forgetful, Http2Client):
         know for the beginning of one: what follows a head that waits for its turn must wait behind
         it, one that is cut there is never sent, and for one that is over there is nothing to do."""
         number = event.stream_id
+        if isinstance(event, hevents.RequestHeaders) and self._ends:
+            self._stranded.append(number)
+            return False
         if number in self.our_stream_id or isinstance(event, hevents.RequestHeaders):
             return True
         if number in self.stream_queue:

@@ -14,7 +14,9 @@ from typing import Any, cast
 
 from h2.config import H2Configuration
 from h2.errors import ErrorCodes
+from h2.events import ConnectionTerminated, DataReceived, Event
 from h2.stream import StreamState
+from hyperframe.frame import Frame, GoAwayFrame
 from mitmproxy.connection import Connection
 from mitmproxy.proxy import commands, events
 from mitmproxy.proxy.context import Context
@@ -26,12 +28,14 @@ from botbottle.sidecar.egress.denial import DENIED
 from botbottle.sidecar.egress.kept import Buffers
 from botbottle.sidecar.egress.portions import portions
 from botbottle.sidecar.egress.turns import Breath, many, waits
+from botbottle.sidecar.egress.upload import MAX_BODY
 
 type Commands = Generator[commands.Command, Any, Any]
 
 AGENT_WINDOW = 256 * 1024  # bytes of a stream from the agent, which is near
 FIELDS = 32 * 1024  # bytes of a head from the agent, as RFC 9113, 10.5.1 counts them
 TABLE = 4096  # bytes of the header table (RFC 7541, 4.2): a peer may ask for 4 GiB
+LINGERING = 8  # refused requests of a connection whose bodies may still come
 _WHOLE = 1024 * 1024  # bytes after which the connection's window is filled up again
 _FEW = 64  # streams; more are looked through for those that are over
 _RECEIVING = (StreamState.OPEN, StreamState.HALF_CLOSED_LOCAL)
@@ -73,6 +77,15 @@ class Windowed(BufferedH2Connection):
         if self._whole >= _WHOLE:
             self.increment_flow_control_window(self._whole)
             self._whole = 0
+
+    def _receive_goaway_frame(self, frame: GoAwayFrame) -> tuple[list[Frame], list[Event]]:
+        """As the original, which takes every GOAWAY for the end of all streams. One without an
+        error ends none that is open (RFC 9113, 6.8)."""
+        if frame.error_code != ErrorCodes.NO_ERROR:
+            return super()._receive_goaway_frame(frame)
+        told = ConnectionTerminated()
+        told.error_code, told.last_stream_id = ErrorCodes.NO_ERROR, frame.last_stream_id
+        return [], [told]
 
     def due(self) -> list[int]:
         """Streams that are owed enough to tell; ended ones are forgotten."""
@@ -128,6 +141,17 @@ class Forgetful(Http2Connection):
                 return
             yield from super()._handle_event(events.DataReceived(self.conn, part))
 
+    def handle_h2_event(self, event: Event) -> Generator[commands.Command, Any, bool]:
+        """As the original, but a peer that only wants no more streams is no peer that is gone."""
+        if isinstance(event, ConnectionTerminated) and event.error_code == ErrorCodes.NO_ERROR:
+            yield from self.last(event.last_stream_id or 0)
+            return False
+        return (yield from super().handle_h2_event(event))
+
+    def last(self, stream_id: int) -> Commands:
+        """The peer takes no stream after this one."""
+        yield from ()
+
     def forget_after(self, event: events.Event) -> None:
         """Only when all that came together was told: an answer may be given in between, and a
         stream whose end is still to be told is over for h2 already."""
@@ -162,7 +186,8 @@ class AgentHttp2(Forgetful, Http2Server):
         self.h2_conn.local_settings.max_header_list_size = FIELDS
         self.h2_conn.local_settings.acknowledge()
         self.h2_conn.decoder.max_header_list_size = FIELDS
-        self._denied: set[int] = set()  # streams of which nothing more is wanted
+        self._denied: set[int] = set()  # refused streams whose answer has not left
+        self._rest: dict[int, int] = {}  # others, whose bodies still come → bytes that may
 
     def _handle_event(self, event: events.Event) -> Commands:
         if isinstance(event, Grant):
@@ -176,10 +201,31 @@ class AgentHttp2(Forgetful, Http2Server):
             yield from self._stop(event.stream_id)
         self.forget_after(event)
 
+    def handle_h2_event(self, event: Event) -> Generator[commands.Command, Any, bool]:
+        """As the original; of what is only read to its end, so much is read."""
+        stop = yield from super().handle_h2_event(event)
+        if isinstance(event, DataReceived) and event.stream_id in self._rest:
+            self._rest[event.stream_id] -= event.flow_controlled_length or 0
+            if self._rest[event.stream_id] < 0:
+                yield from self._reset(event.stream_id)
+        return stop
+
     def _stop(self, stream_id: int) -> Commands:
-        """Tell the agent that the rest of a refused request is not wanted (RFC 9113, 8.1), unless
-        it takes its answer too slowly: the end of the answer would be lost."""
+        """Read the rest of a refused request, as over HTTP/1: programs that write all before they
+        read would not see their answer otherwise. Of many at once the first are told that it is
+        not wanted (RFC 9113, 8.1), unless they take their answer too slowly: its end would be
+        lost."""
         self._denied.discard(stream_id)
+        if self.h2_conn._receives(stream_id):
+            self._rest[stream_id] = MAX_BODY
+        over = [s for s in self._rest if not self.h2_conn._receives(s)]
+        for each in over:
+            del self._rest[each]
+        for each in list(self._rest)[: max(0, len(self._rest) - LINGERING)]:
+            yield from self._reset(each)
+
+    def _reset(self, stream_id: int) -> Commands:
+        del self._rest[stream_id]
         if self.h2_conn._receives(stream_id) and not self.keeps(stream_id):
             self.h2_conn.reset_stream(stream_id, ErrorCodes.NO_ERROR)
             self.streams.pop(stream_id, None)
@@ -188,6 +234,7 @@ class AgentHttp2(Forgetful, Http2Server):
     def forgotten(self, stream_id: int) -> None:
         """Nothing more is said on it."""
         self._denied.discard(stream_id)
+        self._rest.pop(stream_id, None)
 
     def outside(self, stream_id: int) -> int:
         """The number that the other layers know a stream of this connection by."""

@@ -105,18 +105,34 @@ def _exchange(target: Path, new: Path, now: float) -> str:
     is older, one with another's is broken. The old file keeps its place until the new has it."""
     stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(now))
     kept = _free(target.with_name(f"{target.name}.replaced-{stamp}"))
+    try:
+        found = _set_aside(target, kept)
+        require_plain_file(new)
+        new.rename(target)
+    except OSError:  # a full disk, a file system without links: as it was
+        _put_back(target, kept)
+        raise
+    _sync(target)
+    return found
+
+
+def _set_aside(target: Path, kept: Path) -> str:
+    """Where the old file is now, too; empty: there was none."""
     for suffix in SIDE_FILES:
         with suppress(FileNotFoundError):
             target.with_name(target.name + suffix).rename(f"{kept}{suffix}")
     try:
         os.link(target, kept, follow_symlinks=False)
-        found = str(kept)
     except FileNotFoundError:
-        found = ""
-    require_plain_file(new)
-    new.rename(target)
-    _sync(target)
-    return found
+        return ""
+    return str(kept)
+
+
+def _put_back(target: Path, kept: Path) -> None:
+    for suffix in SIDE_FILES:
+        with suppress(FileNotFoundError):
+            kept.with_name(kept.name + suffix).rename(f"{target}{suffix}")
+    kept.unlink(missing_ok=True)
 
 
 def _free(path: Path) -> Path:

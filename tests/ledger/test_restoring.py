@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import shutil
 import sqlite3
 import stat
@@ -74,6 +75,45 @@ def test_without_a_ledger_the_backup_becomes_it(place, backup):
     place.unlink()
     assert restore(str(place), str(backup)).kept == ""
     assert rows(place) == 1
+
+
+@pytest.mark.parametrize("step", ["link", "rename"])
+def test_what_the_log_holds_is_not_lost_where_the_place_takes_nothing_new(
+    place, backup, monkeypatch, step
+):
+    """A full disk, or a file system without links: the log goes back beside its database."""
+    ledger = open_ledger(str(place))
+    spend(ledger, 10, NOW)
+    for suffix in ("", *restoring.SIDE_FILES):
+        shutil.copy(f"{place}{suffix}", f"{place}{suffix}.as-it-was")
+    ledger.close()
+    for suffix in ("", *restoring.SIDE_FILES):  # as a service that was killed leaves them
+        place.with_name(f"{place.name}{suffix}.as-it-was").rename(f"{place}{suffix}")
+
+    def full(*_args, **_options):
+        raise OSError(errno.ENOSPC, "no space")
+
+    if step == "link":
+        monkeypatch.setattr(restoring.os, "link", full)
+    else:
+        monkeypatch.setattr(Path, "rename", refusing(Path.rename, place))
+    with pytest.raises(errors.LedgerUnavailable, match="cannot be restored"):
+        restore(str(place), str(backup))
+    monkeypatch.undo()
+    assert rows(place) == 3
+    restore(str(place), str(backup))
+    assert rows(place) == 1, "the control"
+
+
+def refusing(rename, target):
+    """``Path.rename`` on a disk that is full when the ledger's place is to be taken."""
+
+    def renamed(path, to):
+        if Path(to) == target:
+            raise OSError(errno.ENOSPC, "no space")
+        return rename(path, to)
+
+    return renamed
 
 
 def test_restoring_twice_in_a_second_keeps_both(place, backup):

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from botbottle.cli.apply import Approve, Yes
 from botbottle.cli.common import known_bottles, load_declared, open_session
 from botbottle.cli.consent import Consent
-from botbottle.cli.context import Context
+from botbottle.cli.options import Argument, Invocation, Option
 from botbottle.cli.run import Run
 from botbottle.errors import Exit, UsageError
 
@@ -22,34 +20,28 @@ if TYPE_CHECKING:
     from botbottle.session import Session
 
 
-def register(app: typer.Typer) -> None:
-    @app.command()
-    def adopt(
-        ctx: typer.Context,
-        bottle: Annotated[str, typer.Argument(help="A declared bottle without an agent.")] = "",
-        source: Annotated[
-            str, typer.Option("--from", help="Name or id of a stopped container.")
-        ] = "",
-        yes: Yes = False,
-        approve: Approve = "",
-    ) -> int:
-        """Copy the home and workspace of a stopped container into the volumes of a bottle.
+def adopt(
+    ctx: Invocation,
+    bottle: Annotated[str, Argument(help="A declared bottle without an agent.")] = "",
+    source: Annotated[str, Option("--from", help="Name or id of a stopped container.")] = "",
+    yes: Yes = False,
+    approve: Approve = "",
+) -> int:
+    """Copy the home and workspace of a stopped container into the volumes of a bottle.
 
-        The container is only read: nothing of it is changed or removed. The next bb apply
-        starts a new agent on the files. Without a bottle: list what could be taken over.
-        """
-        context: Context = ctx.obj
-        session = open_session(context)
-        declared = load_declared(context, session)
-        if not bottle:
-            context.out.write(listing(candidates(session, declared)))
-            return int(Exit.OK)
-        (name,) = known_bottles(declared, [bottle])
-        found = find(session, source, name)
-        run = Adoption(
-            context, session, declared, "adopt", (name,), approves=False, source=found.id
-        )
-        return run.go(Consent(yes=yes, digest=approve))
+    The container is only read: nothing of it is changed or removed. The next bb apply
+    starts a new agent on the files. Without a bottle: list what could be taken over.
+    """
+    context = ctx.obj
+    session = open_session(context)
+    declared = load_declared(context, session)
+    if not bottle:
+        context.out.write(listing(candidates(session, declared)))
+        return int(Exit.OK)
+    (name,) = known_bottles(declared, [bottle])
+    found = find(session, source, name)
+    run = Adoption(context, session, declared, "adopt", (name,), approves=False, source=found.id)
+    return run.go(Consent(yes=yes, digest=approve))
 
 
 class Adoption(Run, frozen=True):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import typer
+from botbottle.cli.options import Option
 
 Project = Annotated[
-    str, typer.Option("--project", help="Of this project (its id), wherever its folder is.")
+    str, Option("--project", help="Of this project (its id), wherever its folder is.")
 ]

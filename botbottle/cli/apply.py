@@ -16,8 +16,6 @@ from botbottle.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import typer
-
 Yes = Annotated[bool, Option("--yes", "-y", help="Do not ask.")]
 Allow = Annotated[
     list[str] | None,
@@ -31,10 +29,6 @@ Json = Annotated[bool, Option("--json", help="Print what was done as a JSON docu
 Parallel = Annotated[
     int, Option("--parallel", envvar="BB_PARALLEL", low=1, high=64, help="Ops at a time.")
 ]
-
-
-def register(app: typer.Typer) -> None:
-    app.command()(apply)
 
 
 def apply(

@@ -5,27 +5,24 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
-import typer
-
 from botbottle.cli.context import Context
+from botbottle.cli.options import Argument, Invocation
 from botbottle.errors import EngineError
 
 if TYPE_CHECKING:
     from botbottle.model.bottle import BottleSpec
 
 
-def register(app: typer.Typer) -> None:
-    @app.command(context_settings={"ignore_unknown_options": True})
-    def attach(
-        ctx: typer.Context,
-        name: Annotated[str, typer.Argument(help="The bottle.")],
-        command: Annotated[
-            list[str] | None, typer.Argument(help="Run this instead of the agent program.")
-        ] = None,
-    ) -> None:
-        """Open the agent of a running bottle in this terminal."""
-        context: Context = ctx.obj
-        run(context, name, command or [])
+def attach(
+    ctx: Invocation,
+    name: Annotated[str, Argument(help="The bottle.")],
+    command: Annotated[
+        list[str] | None, Argument(help="Run this instead of the agent program.")
+    ] = None,
+) -> None:
+    """Open the agent of a running bottle in this terminal."""
+    context = ctx.obj
+    run(context, name, command or [])
 
 
 def run(context: Context, name: str, command: list[str]) -> NoReturn:

@@ -9,10 +9,9 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from botbottle.cli.common import load_declared, open_session
 from botbottle.cli.context import Context
+from botbottle.cli.options import Invocation, Option
 from botbottle.errors import BBError, LedgerCorrupt, UsageError
 from botbottle.model import canonical
 from botbottle.ui.visible import visible
@@ -24,48 +23,42 @@ if TYPE_CHECKING:
 EVERY = 2**31  # rows: all
 
 
-def register(app: typer.Typer) -> None:
-    @app.command()
-    def audit(
-        ctx: typer.Context,
-        json_: Annotated[bool, typer.Option("--json", help="Print a JSON document.")] = False,
-        verify: Annotated[bool, typer.Option("--verify", help="Check every link.")] = False,
-        head: Annotated[
-            str, typer.Option("--head", help="With --verify: a hash kept from before.")
-        ] = "",
-        limit: Annotated[
-            int, typer.Option("--limit", min=1, help="Show as many of the newest rows.")
-        ] = 1000,
-        export: Annotated[
-            Path | None, typer.Option("--export", help="Write every row to a new file, JSON lines.")
-        ] = None,
-    ) -> int:
-        """The enforcement record; verify its chain."""
-        context: Context = ctx.obj
-        if head and not re.fullmatch(r"[0-9a-f]{64}", head, re.ASCII):
-            raise UsageError(
-                "--head takes the 64 hex digits that --verify prints", hint="bb audit --verify"
-            )
-        session = open_session(context)
-        declared = load_declared(context, session)
-        ledger = session.open_ledger(declared)
-        try:
-            rows = ledger.audit(limit=limit)
-            check = ledger.verify_audit(head) if verify or head else None
-            if export is not None:
-                write(context, ledger, context.appended(export))
-        finally:
-            ledger.close()
-        if json_:
-            from botbottle.cli.documents.records import Audit
+def audit(
+    ctx: Invocation,
+    json_: Annotated[bool, Option("--json", help="Print a JSON document.")] = False,
+    verify: Annotated[bool, Option("--verify", help="Check every link.")] = False,
+    head: Annotated[str, Option("--head", help="With --verify: a hash kept from before.")] = "",
+    limit: Annotated[int, Option("--limit", low=1, help="Show as many of the newest rows.")] = 1000,
+    export: Annotated[
+        Path | None, Option("--export", help="Write every row to a new file, JSON lines.")
+    ] = None,
+) -> int:
+    """The enforcement record; verify its chain."""
+    context = ctx.obj
+    if head and not re.fullmatch(r"[0-9a-f]{64}", head, re.ASCII):
+        raise UsageError(
+            "--head takes the 64 hex digits that --verify prints", hint="bb audit --verify"
+        )
+    session = open_session(context)
+    declared = load_declared(context, session)
+    ledger = session.open_ledger(declared)
+    try:
+        rows = ledger.audit(limit=limit)
+        check = ledger.verify_audit(head) if verify or head else None
+        if export is not None:
+            write(context, ledger, context.appended(export))
+    finally:
+        ledger.close()
+    if json_:
+        from botbottle.cli.documents.records import Audit
 
-            context.document(Audit(rows=rows))
-        elif export is None:
-            context.out.writelines(line(r) for r in rows)
-            context.note_empty(rows, "bb audit: nothing was ever enforced")
-        if check is not None:
-            report(context, check)
-        return 0
+        context.document(Audit(rows=rows))
+    elif export is None:
+        context.out.writelines(line(r) for r in rows)
+        context.note_empty(rows, "bb audit: nothing was ever enforced")
+    if check is not None:
+        report(context, check)
+    return 0
 
 
 def line(row: AuditRow) -> str:

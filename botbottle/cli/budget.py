@@ -5,8 +5,6 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-
 from botbottle.cli.budget_scopes import (
     elsewhere,
     holding_beside,
@@ -20,6 +18,7 @@ from botbottle.cli.budget_scopes import (
 from botbottle.cli.common import open_session, show_diagnostics
 from botbottle.cli.context import Context
 from botbottle.cli.documents.spending import Budgets, PoolRow
+from botbottle.cli.options import Argument, Group, Invocation, Option
 from botbottle.errors import UsageError
 from botbottle.locking import operator
 
@@ -28,90 +27,88 @@ if TYPE_CHECKING:
     from botbottle.model.bottle import Limit
     from botbottle.model.ledger_view import Pool
 
-Scope = Annotated[str, typer.Argument(help="Scope key as bb budget show prints it, e.g. global.")]
-Provider = Annotated[str, typer.Argument(help="Budget key, e.g. claude.")]
-Reason = Annotated[str, typer.Option("--reason", help="Kept in the audit record.")]
+Scope = Annotated[str, Argument(help="Scope key as bb budget show prints it, e.g. global.")]
+Provider = Annotated[str, Argument(help="Budget key, e.g. claude.")]
+Reason = Annotated[str, Option("--reason", help="Kept in the audit record.")]
 WindowOption = Annotated[
-    str, typer.Option("--window", help="hour, day, week, month or none; else every one limited.")
+    str, Option("--window", help="hour, day, week, month or none; else every one limited.")
 ]
 
 
-def register(app: typer.Typer) -> None:
-    group = typer.Typer(no_args_is_help=True, help="Show, set, raise or reset budgets.")
-    app.add_typer(group, name="budget")
+def show(
+    ctx: Invocation,
+    json_: Annotated[bool, Option("--json", help="Print a JSON document.")] = False,
+) -> int:
+    """Every limit with what is spent of it and when it will be used up."""
+    return with_ledger(ctx.obj, lambda ledger: show_limits(ctx.obj, ledger, json_))
 
-    @group.command()
-    def show(
-        ctx: typer.Context,
-        json_: Annotated[bool, typer.Option("--json", help="Print a JSON document.")] = False,
-    ) -> int:
-        """Every limit with what is spent of it and when it will be used up."""
-        return with_ledger(ctx.obj, lambda ledger: show_limits(ctx.obj, ledger, json_))
 
-    @group.command("set")
-    def set_(
-        ctx: typer.Context,
-        scope: Scope,
-        provider: Provider,
-        amount: Annotated[str, typer.Argument(help="5000000, 5M, 200k, 5M/day")],
-        reason: Reason = "",
-    ) -> int:
-        """An operator's limit: wins over the manifest's until cleared."""
-        limit = parse_amount(provider, amount)
+def set_(
+    ctx: Invocation,
+    scope: Scope,
+    provider: Provider,
+    amount: Annotated[str, Argument(help="5000000, 5M, 200k, 5M/day")],
+    reason: Reason = "",
+) -> int:
+    """An operator's limit: wins over the manifest's until cleared."""
+    limit = parse_amount(provider, amount)
 
-        def change(ledger: Ledger) -> int:
-            require(ledger, scope)
-            ledger.set_limit(scope, limit, by=operator(), reason=reason)
-            beside = [p for p in limits_of(ledger, scope, provider) if p.window != limit.window]
-            return say(ctx.obj, f"{scope} {provider}: {tokens(limit)}{holding_beside(beside)}")
+    def change(ledger: Ledger) -> int:
+        require(ledger, scope)
+        ledger.set_limit(scope, limit, by=operator(), reason=reason)
+        beside = [p for p in limits_of(ledger, scope, provider) if p.window != limit.window]
+        return say(ctx.obj, f"{scope} {provider}: {tokens(limit)}{holding_beside(beside)}")
 
-        return with_ledger(ctx.obj, change, write=True, provider=provider)
+    return with_ledger(ctx.obj, change, write=True, provider=provider)
 
-    @group.command()
-    def clear(
-        ctx: typer.Context,
-        scope: Scope,
-        provider: Provider,
-        window: WindowOption = "",
-        reason: Reason = "",
-    ) -> int:
-        """Remove an operator's limit; the manifest's holds again."""
 
-        def change(ledger: Ledger) -> int:
-            require(ledger, scope)
-            own = [p for p in limits_of(ledger, scope, provider) if p.override]
-            for name in (found := windows(own, window)):
-                ledger.clear_limit(scope, provider, name, by=operator(), reason=reason)
-                say(ctx.obj, f"{scope} {provider}: the operator's limit{per(name)} is cleared")
-            if not found:
-                hint = f"; {elsewhere(own)}" if own else ""
-                say(ctx.obj, f"there was no operator's limit{hint}")
-            return 0
+def clear(
+    ctx: Invocation,
+    scope: Scope,
+    provider: Provider,
+    window: WindowOption = "",
+    reason: Reason = "",
+) -> int:
+    """Remove an operator's limit; the manifest's holds again."""
 
-        return with_ledger(ctx.obj, change, write=True)
+    def change(ledger: Ledger) -> int:
+        require(ledger, scope)
+        own = [p for p in limits_of(ledger, scope, provider) if p.override]
+        for name in (found := windows(own, window)):
+            ledger.clear_limit(scope, provider, name, by=operator(), reason=reason)
+            say(ctx.obj, f"{scope} {provider}: the operator's limit{per(name)} is cleared")
+        if not found:
+            hint = f"; {elsewhere(own)}" if own else ""
+            say(ctx.obj, f"there was no operator's limit{hint}")
+        return 0
 
-    @group.command()
-    def reset(
-        ctx: typer.Context,
-        scope: Scope,
-        provider: Provider,
-        window: WindowOption = "",
-        reason: Reason = "",
-    ) -> int:
-        """Count the current window from zero again."""
+    return with_ledger(ctx.obj, change, write=True)
 
-        def change(ledger: Ledger) -> int:
-            require(ledger, scope)
-            now, by, limited = time.time(), operator(), limits_of(ledger, scope, provider)
-            if not (found := windows(limited, window)):
-                hint = elsewhere(limited) if limited else "bb budget show prints all limits"
-                raise UsageError(f"{scope} has no such limit of {provider}", hint=hint)
-            for name in found:
-                forgiven = ledger.reset(scope, provider, name, by=by, now=now, reason=reason)
-                say(ctx.obj, f"{scope} {provider}: {forgiven:,} tokens{this(name)} forgiven")
-            return 0
 
-        return with_ledger(ctx.obj, change, write=True, provider=provider)
+def reset(
+    ctx: Invocation,
+    scope: Scope,
+    provider: Provider,
+    window: WindowOption = "",
+    reason: Reason = "",
+) -> int:
+    """Count the current window from zero again."""
+
+    def change(ledger: Ledger) -> int:
+        require(ledger, scope)
+        now, by, limited = time.time(), operator(), limits_of(ledger, scope, provider)
+        if not (found := windows(limited, window)):
+            hint = elsewhere(limited) if limited else "bb budget show prints all limits"
+            raise UsageError(f"{scope} has no such limit of {provider}", hint=hint)
+        for name in found:
+            forgiven = ledger.reset(scope, provider, name, by=by, now=now, reason=reason)
+            say(ctx.obj, f"{scope} {provider}: {forgiven:,} tokens{this(name)} forgiven")
+        return 0
+
+    return with_ledger(ctx.obj, change, write=True, provider=provider)
+
+
+budget = Group(show, set_, clear, reset, help="Show, set, raise or reset budgets.")
 
 
 def with_ledger(context: Context, use: Any, *, write: bool = False, provider: str = "") -> int:

@@ -4,25 +4,21 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import typer
-
 from botbottle.cli.complete import SCRIPTS
-from botbottle.cli.context import Context
+from botbottle.cli.options import Argument, Invocation
 from botbottle.errors import Exit, UsageError
 
 
-def register(app: typer.Typer) -> None:
-    @app.command()
-    def completion(
-        ctx: typer.Context,
-        shell: Annotated[str, typer.Argument(help="bash|zsh|fish")] = "bash",
-    ) -> int:
-        """Print the completion script of a shell.
+def completion(
+    ctx: Invocation,
+    shell: Annotated[str, Argument(help="bash|zsh|fish")] = "bash",
+) -> int:
+    """Print the completion script of a shell.
 
-        For example: bb completion bash > ~/.local/share/bash-completion/completions/bb
-        """
-        context: Context = ctx.obj
-        if shell not in SCRIPTS:
-            raise UsageError(f"{shell!r} is unknown", hint=f"one of {', '.join(SCRIPTS)}")
-        context.out.write(SCRIPTS[shell])
-        return int(Exit.OK)
+    For example: bb completion bash > ~/.local/share/bash-completion/completions/bb
+    """
+    context = ctx.obj
+    if shell not in SCRIPTS:
+        raise UsageError(f"{shell!r} is unknown", hint=f"one of {', '.join(SCRIPTS)}")
+    context.out.write(SCRIPTS[shell])
+    return int(Exit.OK)

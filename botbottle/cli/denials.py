@@ -6,11 +6,11 @@ import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
 from msgspec import convert, to_builtins
 
 from botbottle.cli.context import Context
 from botbottle.cli.documents.refusals import Denials, Denied
+from botbottle.cli.options import Argument, Invocation, Option
 from botbottle.cli.routes import PROPOSABLE
 from botbottle.ui.denied import place
 from botbottle.ui.visible import visible
@@ -19,22 +19,20 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-def register(app: typer.Typer) -> None:
-    @app.command()
-    def denials(
-        ctx: typer.Context,
-        name: Annotated[str, typer.Argument(help="The bottle; else every one declared.")] = "",
-        limit: Annotated[int, typer.Option("--limit", min=1, max=500)] = 50,
-        json_: Annotated[bool, typer.Option("--json", help="Print a JSON document.")] = False,
-    ) -> int:
-        """What sidecars refused, and why: of one bottle, or of all."""
-        context: Context = ctx.obj
-        found = of_one(context, name, limit) if name else of_all(context, limit)
-        if json_:
-            context.document(found)
-        else:
-            show(context, found)
-        return 0
+def denials(
+    ctx: Invocation,
+    name: Annotated[str, Argument(help="The bottle; else every one declared.")] = "",
+    limit: Annotated[int, Option("--limit", low=1, high=500)] = 50,
+    json_: Annotated[bool, Option("--json", help="Print a JSON document.")] = False,
+) -> int:
+    """What sidecars refused, and why: of one bottle, or of all."""
+    context = ctx.obj
+    found = of_one(context, name, limit) if name else of_all(context, limit)
+    if json_:
+        context.document(found)
+    else:
+        show(context, found)
+    return 0
 
 
 def of_one(context: Context, name: str, limit: int) -> Denials:

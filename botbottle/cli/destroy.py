@@ -5,13 +5,12 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from botbottle.cli.anywhere import Project
 from botbottle.cli.apply import Allow, Approve, Json, Parallel, Yes
 from botbottle.cli.common import load_declared, open_session
 from botbottle.cli.consent import Consent
 from botbottle.cli.context import Context
+from botbottle.cli.options import Invocation, Option
 from botbottle.cli.run import Pace, Run
 from botbottle.cli.unrecorded import read_or_without
 from botbottle.engine.docker import connect
@@ -23,38 +22,36 @@ if TYPE_CHECKING:
     from botbottle.model.resources import ObservedImage
 
 
-def register(app: typer.Typer) -> None:
-    @app.command()
-    def destroy(
-        ctx: typer.Context,
-        yes: Yes = False,
-        allow: Allow = None,
-        approve: Approve = "",
-        json_: Json = False,
-        parallel: Parallel = 4,
-        project: Project = "",
-        images: Annotated[
-            bool, typer.Option("--images", help="Also remove bb's images that nothing uses.")
-        ] = False,
-    ) -> int:
-        """Remove everything of this project from the engine; the ledger's history stays."""
-        context: Context = ctx.obj
-        session = open_session(context, project=project)
-        declared = load_declared(context, session)
-        # One that is only out of reach is worth another try: what it does not hear of is not known.
-        session.upgrades = True
-        if refusal := read_or_without(session, declared, (LedgerCorrupt, LedgerTooNew)):
-            told = f"{refusal}; what is there is removed without the ledger, and not recorded"
-            context.err.write(visible(f"bb destroy: {told}") + "\n")
-        run = Run(context, session, declared, "destroy", destroy=True)
-        run = run.for_machines() if json_ else run
-        # Naming the verb is the approval to destroy; what it shows is still asked about.
-        consent = Consent(yes=yes, allow=(*(allow or ()), "destroy"), digest=approve)
-        code = run.go(consent, Pace(parallel=parallel))
-        if images:
-            remove_images(context, connect(context.environ))
-        list_images(context, session.engine)
-        return code
+def destroy(
+    ctx: Invocation,
+    yes: Yes = False,
+    allow: Allow = None,
+    approve: Approve = "",
+    json_: Json = False,
+    parallel: Parallel = 4,
+    project: Project = "",
+    images: Annotated[
+        bool, Option("--images", help="Also remove bb's images that nothing uses.")
+    ] = False,
+) -> int:
+    """Remove everything of this project from the engine; the ledger's history stays."""
+    context = ctx.obj
+    session = open_session(context, project=project)
+    declared = load_declared(context, session)
+    # One that is only out of reach is worth another try: what it does not hear of is not known.
+    session.upgrades = True
+    if refusal := read_or_without(session, declared, (LedgerCorrupt, LedgerTooNew)):
+        told = f"{refusal}; what is there is removed without the ledger, and not recorded"
+        context.err.write(visible(f"bb destroy: {told}") + "\n")
+    run = Run(context, session, declared, "destroy", destroy=True)
+    run = run.for_machines() if json_ else run
+    # Naming the verb is the approval to destroy; what it shows is still asked about.
+    consent = Consent(yes=yes, allow=(*(allow or ()), "destroy"), digest=approve)
+    code = run.go(consent, Pace(parallel=parallel))
+    if images:
+        remove_images(context, connect(context.environ))
+    list_images(context, session.engine)
+    return code
 
 
 def list_images(context: Context, engine: EngineRead) -> None:

@@ -16,10 +16,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, TextIO
 
-import typer
-
 from botbottle.cli.common import unknown
-from botbottle.cli.context import Context
+from botbottle.cli.options import Argument, Invocation
 from botbottle.errors import BBError, Exit, Refused
 from botbottle.load.layers import SETTINGS, agents, layers, scan
 from botbottle.load.rawfile import leads_out
@@ -163,31 +161,27 @@ def _no_editor(why: str) -> BBError:
     return BBError(f"the editor {why}", code="BB1010", hint=hint)
 
 
-def register(app: typer.Typer) -> None:
-    @app.command()
-    def edit(
-        ctx: typer.Context,
-        name: Annotated[str, typer.Argument(help="An agent, bottles/NAME or settings.")],
-    ) -> int:
-        """Open a manifest in $EDITOR and validate it on save.
+def edit(
+    ctx: Invocation,
+    name: Annotated[str, Argument(help="An agent, bottles/NAME or settings.")],
+) -> int:
+    """Open a manifest in $EDITOR and validate it on save.
 
-        Exit codes: 0 saved or unchanged, 3 not saved because of errors, 64 no such manifest.
-        """
-        context: Context = ctx.obj
+    Exit codes: 0 saved or unchanged, 3 not saved because of errors, 64 no such manifest.
+    """
+    context = ctx.obj
 
-        def again() -> bool:
-            if not context.interactive:
-                return False
-            context.err.write("edit again? [Y/n] ")
-            context.err.flush()
-            return context.stdin.readline().strip().lower() in ("", "y", "yes")
+    def again() -> bool:
+        if not context.interactive:
+            return False
+        context.err.write("edit again? [Y/n] ")
+        context.err.flush()
+        return context.stdin.readline().strip().lower() in ("", "y", "yes")
 
-        path = find_file(name, context.home, context.cwd)
-        chosen = context.environ.get("VISUAL") or context.environ.get("EDITOR")
-        if not (chosen or context.interactive):  # vi would wait for keys that never come
-            hint = "set EDITOR to a program that needs no terminal, or edit the file itself"
-            raise Refused(
-                "there is no terminal to edit on", code="BB7006", where=str(path), hint=hint
-            )
-        editor = run_editor(context.environ)
-        return edit_file(path, context.home, context.cwd, editor, again, context.err)
+    path = find_file(name, context.home, context.cwd)
+    chosen = context.environ.get("VISUAL") or context.environ.get("EDITOR")
+    if not (chosen or context.interactive):  # vi would wait for keys that never come
+        hint = "set EDITOR to a program that needs no terminal, or edit the file itself"
+        raise Refused("there is no terminal to edit on", code="BB7006", where=str(path), hint=hint)
+    editor = run_editor(context.environ)
+    return edit_file(path, context.home, context.cwd, editor, again, context.err)

@@ -10,13 +10,12 @@ import contextlib
 import time
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from botbottle.cli.anywhere import Project
 from botbottle.cli.apply import Json
 from botbottle.cli.consent import Consent
 from botbottle.cli.context import Context
 from botbottle.cli.lifting import lift
+from botbottle.cli.options import Argument, Invocation, Option
 from botbottle.cli.ordered import reached
 from botbottle.cli.ordering import carry_out, writing
 from botbottle.cli.run import Run
@@ -31,62 +30,50 @@ if TYPE_CHECKING:
     from botbottle.model.bottle import Policy
     from botbottle.session import Session
 
-Names = Annotated[list[str] | None, typer.Argument(help="The bottles.")]
-Everyone = Annotated[bool, typer.Option("--all", help="Every bottle of this project.")]
-Reason = Annotated[str, typer.Option("--reason", help="Kept in the audit record.")]
+Names = Annotated[list[str] | None, Argument(help="The bottles.")]
+Everyone = Annotated[bool, Option("--all", help="Every bottle of this project.")]
+Reason = Annotated[str, Option("--reason", help="Kept in the audit record.")]
 Allow = Annotated[
     list[str] | None,
-    typer.Option("--allow", help="What the bottles may come back with: widen,destroy,budget."),
+    Option("--allow", help="What the bottles may come back with: widen,destroy,budget."),
 ]
 
 
-ORDERS: dict[Policy, str] = {
-    "cutoff": "Stop all traffic of bottles, now; they run on.",
-    "freeze": "Snapshot bottles, then stop them; bb resume continues.",
-    "kill": "Remove bottles with their volumes; nothing is saved.",
-}
+def release(
+    ctx: Invocation,
+    names: Names = None,
+    all_: Everyone = False,
+    reason: Reason = "",
+    allow: Allow = None,
+    json_: Json = False,
+) -> int:
+    """Lift an operator's hold or a kill."""
+    return lift(ctx.obj, "release", names or [], all_, reason, allow=allow or (), json_=json_)
 
 
-def register(app: typer.Typer) -> None:
-    for policy, text in ORDERS.items():
-        app.command(policy, help=text)(ordering(policy))
-
-    @app.command()
-    def release(
-        ctx: typer.Context,
-        names: Names = None,
-        all_: Everyone = False,
-        reason: Reason = "",
-        allow: Allow = None,
-        json_: Json = False,
-    ) -> int:
-        """Lift an operator's hold or a kill."""
-        return lift(ctx.obj, "release", names or [], all_, reason, allow=allow or (), json_=json_)
-
-    @app.command()
-    def resume(
-        ctx: typer.Context,
-        names: Names = None,
-        all_: Everyone = False,
-        reason: Reason = "",
-        budget: Annotated[
-            list[str] | None,
-            typer.Option("--budget", help="PROVIDER=TOKENS[/WINDOW]: a new limit of the bottle."),
-        ] = None,
-        allow: Allow = None,
-        json_: Json = False,
-    ) -> int:
-        """Continue frozen bottles, under today's manifests."""
-        return lift(
-            ctx.obj, "resume", names or [], all_, reason, budget or (), allow or (), json_=json_
-        )
+def resume(
+    ctx: Invocation,
+    names: Names = None,
+    all_: Everyone = False,
+    reason: Reason = "",
+    budget: Annotated[
+        list[str] | None,
+        Option("--budget", help="PROVIDER=TOKENS[/WINDOW]: a new limit of the bottle."),
+    ] = None,
+    allow: Allow = None,
+    json_: Json = False,
+) -> int:
+    """Continue frozen bottles, under today's manifests."""
+    return lift(
+        ctx.obj, "resume", names or [], all_, reason, budget or (), allow or (), json_=json_
+    )
 
 
-def ordering(policy: Policy) -> Callable[..., int]:
-    """The command of one order."""
+def ordering(policy: Policy, text: str) -> Callable[..., int]:
+    """The verb of one order, with its help."""
 
     def run(
-        ctx: typer.Context,
+        ctx: Invocation,
         names: Names = None,
         all_: Everyone = False,
         reason: Reason = "",
@@ -95,7 +82,13 @@ def ordering(policy: Policy) -> Callable[..., int]:
     ) -> int:
         return order(ctx.obj, policy, names or [], all_, reason, project, json_=json_)
 
+    run.__doc__ = text
     return run
+
+
+cutoff = ordering("cutoff", "Stop all traffic of bottles, now; they run on.")
+freeze = ordering("freeze", "Snapshot bottles, then stop them; bb resume continues.")
+kill = ordering("kill", "Remove bottles with their volumes; nothing is saved.")
 
 
 def order(

@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, TextIO
 
-import typer
 from msgspec.structs import replace
 
 from botbottle.cli.context import Context
 from botbottle.cli.documents.bottles import Explanation, Place, Value
+from botbottle.cli.options import Argument, Invocation, Option
 from botbottle.errors import Exit, ManifestError, UsageError
 from botbottle.load import Loaded, explain_bottle, load_one
 from botbottle.load.explaining import Explained
@@ -86,16 +86,14 @@ def _place(origin: Origin, loaded: Loaded) -> Place:
     return Place(layer=origin.layer, file=file, line=origin.line, column=origin.column)
 
 
-def register(app: typer.Typer) -> None:
-    @app.command()
-    def explain(
-        ctx: typer.Context,
-        query: Annotated[str, typer.Argument(help="For example web.egress.routes[2].")],
-        json_: Annotated[bool, typer.Option("--json", help="Print a JSON document.")] = False,
-    ) -> int:
-        """Where a value comes from: winners and losers.
+def explain(
+    ctx: Invocation,
+    query: Annotated[str, Argument(help="For example web.egress.routes[2].")],
+    json_: Annotated[bool, Option("--json", help="Print a JSON document.")] = False,
+) -> int:
+    """Where a value comes from: winners and losers.
 
-        Exit codes: 0 ok, 3 the bottle's manifests are invalid, 64 no such bottle or key.
-        """
-        context: Context = ctx.obj
-        return explain_query(query, context, as_json=json_)
+    Exit codes: 0 ok, 3 the bottle's manifests are invalid, 64 no such bottle or key.
+    """
+    context = ctx.obj
+    return explain_query(query, context, as_json=json_)

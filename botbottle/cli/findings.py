@@ -6,9 +6,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from botbottle.cli.context import Context
+from botbottle.cli.options import Argument, Invocation, Option
 from botbottle.ui.visible import visible
 
 if TYPE_CHECKING:
@@ -25,24 +24,22 @@ if TYPE_CHECKING:
 KINDS: tuple[EventKind, ...] = ("finding", "alarm")
 
 
-def register(app: typer.Typer) -> None:
-    @app.command()
-    def findings(
-        ctx: typer.Context,
-        name: Annotated[str, typer.Argument(help="The bottle; else all of the project.")] = "",
-        limit: Annotated[int, typer.Option("--limit", min=1, max=1000)] = 100,
-        json_: Annotated[bool, typer.Option("--json", help="Print a JSON document.")] = False,
-    ) -> int:
-        """What leak and injection detection saw, and alarms, in one bottle's traffic or in all."""
-        context: Context = ctx.obj
-        found = of_one(context, name, limit) if name else of_all(context, limit)
-        if json_:
-            context.document(found)
-        else:
-            context.out.writelines(line(r, named=not name) for r in found.findings)
-            where = name or "any bottle"
-            context.note_empty(found.findings, f"bb findings: nothing was seen in {where}")
-        return 0
+def findings(
+    ctx: Invocation,
+    name: Annotated[str, Argument(help="The bottle; else all of the project.")] = "",
+    limit: Annotated[int, Option("--limit", low=1, high=1000)] = 100,
+    json_: Annotated[bool, Option("--json", help="Print a JSON document.")] = False,
+) -> int:
+    """What leak and injection detection saw, and alarms, in one bottle's traffic or in all."""
+    context = ctx.obj
+    found = of_one(context, name, limit) if name else of_all(context, limit)
+    if json_:
+        context.document(found)
+    else:
+        context.out.writelines(line(r, named=not name) for r in found.findings)
+        where = name or "any bottle"
+        context.note_empty(found.findings, f"bb findings: nothing was seen in {where}")
+    return 0
 
 
 def of_one(context: Context, name: str, limit: int) -> Findings:

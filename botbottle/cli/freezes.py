@@ -6,8 +6,6 @@ import json
 import time
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-
 from botbottle.cli.common import load_declared, open_session
 from botbottle.cli.context import Context
 from botbottle.cli.documents.records import Snapshot, Snapshots
@@ -20,6 +18,7 @@ from botbottle.cli.freezes_prune import (
     remove_old,
     snapshot_images,
 )
+from botbottle.cli.options import Invocation, Option
 from botbottle.errors import Refused, UsageError
 from botbottle.model import labels
 from botbottle.planner.resume import volumes_tag
@@ -33,47 +32,45 @@ if TYPE_CHECKING:
     from botbottle.session import Session
 
 
-def register(app: typer.Typer) -> None:
-    @app.command()
-    def freezes(
-        ctx: typer.Context,
-        json_: Annotated[bool, typer.Option("--json", help="Print a JSON document.")] = False,
-        prune: Annotated[
-            str,
-            typer.Option("--prune", help="Remove those older than 30d (h, d, w); or: retention."),
-        ] = "",
-        keep: Annotated[
-            int, typer.Option("--keep", min=0, help="With --prune: as many of each bottle stay.")
-        ] = 0,
-        scan: Annotated[
-            bool, typer.Option("--scan", help="Search every layer for the credentials at hand.")
-        ] = False,
-    ) -> int:
-        """Snapshots of frozen bottles: list, search, remove old ones."""
-        context: Context = ctx.obj
-        if prune not in ("", RETENTION):
-            parse_age(prune)  # what cannot be read is said before anything is asked
-        elif keep:
-            raise UsageError("--keep goes with --prune AGE")
-        session = open_session(context)
-        declared = load_declared(context, session)
-        if session.reading(declared) is None:
-            raise Refused("nothing was ever applied here", code="BB7009", hint="bb apply")
-        session.close()
-        if prune:
-            remove_old(context, session, declared, prune, keep)
-        doomed = by_retention(session, declared)
-        session.close()
-        ledger = session.open_ledger(declared)
-        try:
-            images = snapshot_images(session)
-            frozen = frozen_accounts(ledger)
-            rows = [row(f, images, frozen, doomed) for f in listed(ledger, declared)]
-        finally:
-            ledger.close()
-        leaking = search(session, declared, rows) if scan else False
-        write(context, rows, json_=json_)
-        return 1 if leaking else 0
+def freezes(
+    ctx: Invocation,
+    json_: Annotated[bool, Option("--json", help="Print a JSON document.")] = False,
+    prune: Annotated[
+        str,
+        Option("--prune", help="Remove those older than 30d (h, d, w); or: retention."),
+    ] = "",
+    keep: Annotated[
+        int, Option("--keep", low=0, help="With --prune: as many of each bottle stay.")
+    ] = 0,
+    scan: Annotated[
+        bool, Option("--scan", help="Search every layer for the credentials at hand.")
+    ] = False,
+) -> int:
+    """Snapshots of frozen bottles: list, search, remove old ones."""
+    context = ctx.obj
+    if prune not in ("", RETENTION):
+        parse_age(prune)  # what cannot be read is said before anything is asked
+    elif keep:
+        raise UsageError("--keep goes with --prune AGE")
+    session = open_session(context)
+    declared = load_declared(context, session)
+    if session.reading(declared) is None:
+        raise Refused("nothing was ever applied here", code="BB7009", hint="bb apply")
+    session.close()
+    if prune:
+        remove_old(context, session, declared, prune, keep)
+    doomed = by_retention(session, declared)
+    session.close()
+    ledger = session.open_ledger(declared)
+    try:
+        images = snapshot_images(session)
+        frozen = frozen_accounts(ledger)
+        rows = [row(f, images, frozen, doomed) for f in listed(ledger, declared)]
+    finally:
+        ledger.close()
+    leaking = search(session, declared, rows) if scan else False
+    write(context, rows, json_=json_)
+    return 1 if leaking else 0
 
 
 def write(context: Context, rows: Sequence[Snapshot], *, json_: bool) -> None:

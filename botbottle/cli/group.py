@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import typer
@@ -12,7 +12,7 @@ from typer._click.exceptions import ClickException, NoArgsIsHelpError
 
 from botbottle.cli.common import unknown
 from botbottle.cli.examples import EXIT_CODES, epilog
-from botbottle.cli.options import typed
+from botbottle.cli.options import Group, typed
 from botbottle.cli.root import root
 from botbottle.cli.verbs import GROUPS, VERBS
 from botbottle.errors import Exit, UsageError
@@ -34,6 +34,9 @@ _WORDS = {"path": "PATH", "int": "N", "int range": "N", "float": "N", "float ran
 # Options of bb itself (cli/root.py), which people also try behind the verb.
 BEFORE_THE_VERB = {"-C", "--home", "--progress", "--events", "--lock-timeout"}
 
+
+# Verbs that take words with a dash before them: -1 is a generation, -l an option of a program.
+DASHES = {"attach", "diff", "undo"}
 
 # What other tools call it.
 ABROAD = {
@@ -77,25 +80,29 @@ class LazyGroup(typer.core.TyperGroup):
 
 
 def load_verb(name: str) -> Any:
-    """The command of one verb, from ``botbottle.cli.MODULE.register(app)``."""
+    """The command of one verb: what its module has under its name, with ``_`` behind it where that
+    name means something else there."""
     module = importlib.import_module(f"botbottle.cli.{VERBS[name][0]}")
-    app = typer.Typer(add_completion=False, rich_markup_mode=None)
-    module.register(app)
-    _declare(app)
-    command: Any = typer.main.get_command(app)
-    verb = getattr(command, "commands", {}).get(name, command)
-    verb.epilog = epilog(name)
-    return plain_words(verb)
+    attribute = name.replace("-", "_")
+    verb = getattr(module, f"{attribute}_", None) or getattr(module, attribute)
+    command: Any = typer.main.get_command(_declared(name, verb))
+    command = getattr(command, "commands", {}).get(name, command)
+    command.epilog = epilog(name)
+    return plain_words(command)
 
 
-def _declare(app: typer.Typer) -> None:
-    """Options that are declared with ``cli.options`` in typer's own words."""
-    for info in app.registered_commands:
-        if info.callback is not None:
-            info.callback = typed(info.callback)
-    for inner in app.registered_groups:
-        if inner.typer_instance is not None:
-            _declare(inner.typer_instance)
+def _declared(name: str, verb: Callable[..., int] | Group) -> typer.Typer:
+    """A verb in typer's own words."""
+    made = typer.Typer(add_completion=False, rich_markup_mode=None)
+    if not isinstance(verb, Group):
+        settings = {"ignore_unknown_options": name in DASHES}
+        made.command(name, context_settings=settings)(typed(verb))
+        return made
+    inner = typer.Typer(no_args_is_help=True, help=verb.help)
+    for word, function in verb.verbs.items():
+        inner.command(word)(typed(function))
+    made.add_typer(inner, name=name)
+    return made
 
 
 def plain_words(command: Any) -> Any:

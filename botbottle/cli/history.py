@@ -6,12 +6,11 @@ import json
 import time
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-
 from botbottle.cli.apply import Allow, Approve, Json, Yes
 from botbottle.cli.common import load_declared, open_session
 from botbottle.cli.consent import Consent
 from botbottle.cli.context import Context
+from botbottle.cli.options import Argument, Invocation, Option
 from botbottle.cli.run import Run
 from botbottle.errors import UsageError
 from botbottle.ui.desired import unified
@@ -22,82 +21,77 @@ if TYPE_CHECKING:
     from botbottle.model.bottle import Project
 
 
-PLACES = {"ignore_unknown_options": True}  # -1 and -2 are generations, not options
+def history(
+    ctx: Invocation,
+    json_: Annotated[bool, Option("--json", help="Print a JSON document.")] = False,
+) -> int:
+    """Generations of this project, newest first."""
+    context = ctx.obj
+    ledger, project = reading(context)
+    found = ended(ledger, project.id, 50)
+    if json_:
+        from botbottle.cli.documents.records import History
+
+        context.document(History(generations=tuple(found)))
+    else:
+        context.out.writelines(line(place, g) for place, g in enumerate(found, 1))
+        context.note_empty(found, "bb history: nothing was applied to its end yet")
+    return 0
 
 
-def register(app: typer.Typer) -> None:
-    @app.command()
-    def history(
-        ctx: typer.Context,
-        json_: Annotated[bool, typer.Option("--json", help="Print a JSON document.")] = False,
-    ) -> int:
-        """Generations of this project, newest first."""
-        context: Context = ctx.obj
-        ledger, project = reading(context)
-        found = ended(ledger, project.id, 50)
-        if json_:
-            from botbottle.cli.documents.records import History
+def diff(
+    ctx: Invocation,
+    old: Annotated[str, Argument(help="A generation's digest, its beginning, or -1.")],
+    new: Annotated[str, Argument(help="Another one.")] = "-1",
+    json_: Annotated[bool, Option("--json", help="Print both documents.")] = False,
+) -> int:
+    """What differs between two generations (-1 is the newest, -2 the one before)."""
+    context = ctx.obj
+    ledger, project = reading(context)
+    before, after = (document(ledger, pick(ledger, project.id, name)) for name in (old, new))
+    if json_:
+        from botbottle.cli.documents.records import Difference
 
-            context.document(History(generations=tuple(found)))
-        else:
-            context.out.writelines(line(place, g) for place, g in enumerate(found, 1))
-            context.note_empty(found, "bb history: nothing was applied to its end yet")
-        return 0
+        context.document(Difference(old=before, new=after))
+    else:
+        text = unified(before, after, (old, new))
+        context.out.write(text)
+        context.note_empty(text, "bb diff: no difference")
+    return 0
 
-    @app.command(context_settings=PLACES)
-    def diff(
-        ctx: typer.Context,
-        old: Annotated[str, typer.Argument(help="A generation's digest, its beginning, or -1.")],
-        new: Annotated[str, typer.Argument(help="Another one.")] = "-1",
-        json_: Annotated[bool, typer.Option("--json", help="Print both documents.")] = False,
-    ) -> int:
-        """What differs between two generations (-1 is the newest, -2 the one before)."""
-        context: Context = ctx.obj
-        ledger, project = reading(context)
-        before, after = (document(ledger, pick(ledger, project.id, name)) for name in (old, new))
-        if json_:
-            from botbottle.cli.documents.records import Difference
 
-            context.document(Difference(old=before, new=after))
-        else:
-            text = unified(before, after, (old, new))
-            context.out.write(text)
-            context.note_empty(text, "bb diff: no difference")
-        return 0
+def undo(
+    ctx: Invocation,
+    generation: Annotated[
+        str,
+        Argument(help="This one; else the newest that differs from the last."),
+    ] = "",
+    yes: Yes = False,
+    allow: Allow = None,
+    approve: Approve = "",
+    json_: Json = False,
+) -> int:
+    """Apply an older desired set, with the same approvals as any plan."""
+    context = ctx.obj
+    session = open_session(context)
+    from botbottle.former import restore
 
-    @app.command(context_settings=PLACES)
-    def undo(
-        ctx: typer.Context,
-        generation: Annotated[
-            str,
-            typer.Argument(help="This one; else the newest that differs from the last."),
-        ] = "",
-        yes: Yes = False,
-        allow: Allow = None,
-        approve: Approve = "",
-        json_: Json = False,
-    ) -> int:
-        """Apply an older desired set, with the same approvals as any plan."""
-        context: Context = ctx.obj
-        session = open_session(context)
-        from botbottle.former import restore
-
-        today = load_declared(context, session)
-        ledger = session.open_ledger(today)
-        try:
-            chosen = (
-                pick(ledger, today.project.id, generation)
-                if generation
-                else before_last(ledger, today.project.id)
-            )
-            declared = restore(ledger.document(chosen.digest) or "", today.project)
-        finally:
-            ledger.close()
-        run = Run(context, session, declared, "undo")
-        run = run.for_machines() if json_ else run
-        code = run.go(Consent(yes=yes, allow=tuple(allow or ()), digest=approve))
-        context.err.write("the manifests are unchanged: the next bb apply follows them again\n")
-        return code
+    today = load_declared(context, session)
+    ledger = session.open_ledger(today)
+    try:
+        chosen = (
+            pick(ledger, today.project.id, generation)
+            if generation
+            else before_last(ledger, today.project.id)
+        )
+        declared = restore(ledger.document(chosen.digest) or "", today.project)
+    finally:
+        ledger.close()
+    run = Run(context, session, declared, "undo")
+    run = run.for_machines() if json_ else run
+    code = run.go(Consent(yes=yes, allow=tuple(allow or ()), digest=approve))
+    context.err.write("the manifests are unchanged: the next bb apply follows them again\n")
+    return code
 
 
 def reading(context: Context) -> tuple[Ledger, Project]:

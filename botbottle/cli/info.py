@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import typer
-
 from botbottle.cli.context import Context
 from botbottle.cli.documents.bottles import Info
 from botbottle.cli.explain import one_bottle, origin_text, value
+from botbottle.cli.options import Argument, Invocation, Option
 from botbottle.errors import Exit
 from botbottle.load import explain_bottle
 from botbottle.model.bottle import BottleSpec
@@ -55,16 +54,14 @@ def _head(spec: BottleSpec) -> str:
     return "\n".join(lines) + "\n"
 
 
-def register(app: typer.Typer) -> None:
-    @app.command()
-    def info(
-        ctx: typer.Context,
-        name: Annotated[str, typer.Argument(help="An agent, or one of its replicas.")],
-        json_: Annotated[bool, typer.Option("--json", help="Print a JSON document.")] = False,
-    ) -> int:
-        """The effective configuration of an agent, with provenance.
+def info(
+    ctx: Invocation,
+    name: Annotated[str, Argument(help="An agent, or one of its replicas.")],
+    json_: Annotated[bool, Option("--json", help="Print a JSON document.")] = False,
+) -> int:
+    """The effective configuration of an agent, with provenance.
 
-        Exit codes: 0 ok, 3 its manifests are invalid, 64 no such agent.
-        """
-        context: Context = ctx.obj
-        return show_info(name, context, as_json=json_)
+    Exit codes: 0 ok, 3 its manifests are invalid, 64 no such agent.
+    """
+    context = ctx.obj
+    return show_info(name, context, as_json=json_)

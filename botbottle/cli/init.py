@@ -6,9 +6,8 @@ import shlex
 from pathlib import Path
 from typing import Annotated, TextIO
 
-import typer
-
 from botbottle.cli.context import Context
+from botbottle.cli.options import Invocation, Option
 from botbottle.cli.product import write_private
 from botbottle.cli.starter import PROVIDERS, Choices, files
 from botbottle.errors import Exit, ManifestError, Refused, UsageError
@@ -93,26 +92,24 @@ def ask_choices(context: Context, given: Choices) -> Choices:
     return Choices(given.name, provider, budget, tuple(hosts.split()))
 
 
-def register(app: typer.Typer) -> None:
-    @app.command()
-    def init(
-        ctx: typer.Context,
-        name: Annotated[str, typer.Option("--name", help="Of the bottle and its agent.")] = "dev",
-        provider: Annotated[str, typer.Option("--provider", help="claude|codex|pi")] = "claude",
-        budget: Annotated[str, typer.Option("--budget", help="Such as 5M/day.")] = "5M/day",
-        allow: Annotated[
-            list[str] | None, typer.Option("--allow", help="A further host; repeatable.")
-        ] = None,
-        yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
-        force: Annotated[bool, typer.Option("--force", help="Overwrite existing files.")] = False,
-    ) -> int:
-        """Write a commented starter into the home directory.
+def init(
+    ctx: Invocation,
+    name: Annotated[str, Option("--name", help="Of the bottle and its agent.")] = "dev",
+    provider: Annotated[str, Option("--provider", help="claude|codex|pi")] = "claude",
+    budget: Annotated[str, Option("--budget", help="Such as 5M/day.")] = "5M/day",
+    allow: Annotated[
+        list[str] | None, Option("--allow", help="A further host; repeatable.")
+    ] = None,
+    yes: Annotated[bool, Option("--yes", "-y", help="Do not ask.")] = False,
+    force: Annotated[bool, Option("--force", help="Overwrite existing files.")] = False,
+) -> int:
+    """Write a commented starter into the home directory.
 
-        Exit codes: 0 written, 7 files exist, 64 usage.
-        """
-        context: Context = ctx.obj
-        choices = Choices(name, provider, budget, tuple(allow or ()))
-        if context.interactive and not yes:
-            choices = ask_choices(context, choices)
-        then = shlex.join(("bb", *context.before("init"), "plan"))
-        return write_starter(context.home, choices, force, context.out, then)
+    Exit codes: 0 written, 7 files exist, 64 usage.
+    """
+    context = ctx.obj
+    choices = Choices(name, provider, budget, tuple(allow or ()))
+    if context.interactive and not yes:
+        choices = ask_choices(context, choices)
+    then = shlex.join(("bb", *context.before("init"), "plan"))
+    return write_starter(context.home, choices, force, context.out, then)

@@ -6,10 +6,9 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from botbottle.cli.budget import with_ledger
 from botbottle.cli.context import Context
+from botbottle.cli.options import Argument, Group, Invocation, Option
 from botbottle.cli.usage import parse_since
 from botbottle.errors import LedgerCorrupt, UsageError
 from botbottle.ledger.api import Ledger
@@ -18,69 +17,66 @@ if TYPE_CHECKING:
     from botbottle.ledger.records import Health
 
 
-def register(app: typer.Typer) -> None:
-    group = typer.Typer(
-        no_args_is_help=True, help="Check, back up, restore, export or shrink the ledger."
+def check(
+    ctx: Invocation,
+    json_: Annotated[bool, Option("--json", help="Print a JSON document.")] = False,
+) -> int:
+    """Is the store whole, and do sums and rows agree?"""
+    return with_ledger(ctx.obj, lambda ledger: show_check(ctx.obj, ledger, json_))
+
+
+def backup(ctx: Invocation, path: Path) -> int:
+    """A consistent copy (0600), also while everything runs."""
+    target = str(ctx.obj.product(path))
+    return with_ledger(
+        ctx.obj, lambda ledger: done(ctx.obj, ledger.backup(target), f"copied to {path}")
     )
-    app.add_typer(group, name="ledger")
 
-    @group.command()
-    def check(
-        ctx: typer.Context,
-        json_: Annotated[bool, typer.Option("--json", help="Print a JSON document.")] = False,
-    ) -> int:
-        """Is the store whole, and do sums and rows agree?"""
-        return with_ledger(ctx.obj, lambda ledger: show_check(ctx.obj, ledger, json_))
 
-    @group.command()
-    def backup(ctx: typer.Context, path: Path) -> int:
-        """A consistent copy (0600), also while everything runs."""
-        target = str(ctx.obj.product(path))
-        return with_ledger(
-            ctx.obj, lambda ledger: done(ctx.obj, ledger.backup(target), f"copied to {path}")
-        )
+def restore(
+    ctx: Invocation,
+    path: Path,
+    force: Annotated[
+        bool, Option("--force", help="Also while the service or a watch lives.")
+    ] = False,
+) -> int:
+    """Put a backup in the ledger's place; the old file is kept."""
+    from botbottle.cli.ledger_restore import restore as put_back
 
-    @group.command()
-    def restore(
-        ctx: typer.Context,
-        path: Path,
-        force: Annotated[
-            bool, typer.Option("--force", help="Also while the service or a watch lives.")
-        ] = False,
-    ) -> int:
-        """Put a backup in the ledger's place; the old file is kept."""
-        from botbottle.cli.ledger_restore import restore as put_back
+    return put_back(ctx.obj, ctx.obj.path(path), force=force)
 
-        return put_back(ctx.obj, ctx.obj.path(path), force=force)
 
-    @group.command()
-    def export(ctx: typer.Context, path: Path) -> int:
-        """All tables as JSON lines."""
-        target = str(ctx.obj.product(path))
-        return with_ledger(
-            ctx.obj,
-            lambda ledger: done(ctx.obj, None, f"{ledger.export(target)} lines in {path}"),
-        )
+def export(ctx: Invocation, path: Path) -> int:
+    """All tables as JSON lines."""
+    target = str(ctx.obj.product(path))
+    return with_ledger(
+        ctx.obj,
+        lambda ledger: done(ctx.obj, None, f"{ledger.export(target)} lines in {path}"),
+    )
 
-    @group.command()
-    def vacuum(ctx: typer.Context) -> int:
-        """Give freed space back."""
-        return with_ledger(
-            ctx.obj, lambda ledger: done(ctx.obj, ledger.vacuum(), "done"), write=True
-        )
 
-    @group.command()
-    def retain(
-        ctx: typer.Context,
-        age: Annotated[str, typer.Argument(help="Keep single rows this long: 90d, 24h.")],
-    ) -> int:
-        """Delete older single rows; sums, budgets and audit stay."""
-        before = oldest_kept(age)
-        return with_ledger(
-            ctx.obj,
-            lambda ledger: done(ctx.obj, None, f"{ledger.retain(before=before)} rows deleted"),
-            write=True,
-        )
+def vacuum(ctx: Invocation) -> int:
+    """Give freed space back."""
+    return with_ledger(ctx.obj, lambda ledger: done(ctx.obj, ledger.vacuum(), "done"), write=True)
+
+
+def retain(
+    ctx: Invocation,
+    age: Annotated[str, Argument(help="Keep single rows this long: 90d, 24h.")],
+) -> int:
+    """Delete older single rows; sums, budgets and audit stay."""
+    before = oldest_kept(age)
+    return with_ledger(
+        ctx.obj,
+        lambda ledger: done(ctx.obj, None, f"{ledger.retain(before=before)} rows deleted"),
+        write=True,
+    )
+
+
+ledger_ = Group(
+    *(check, backup, restore, export, vacuum, retain),
+    help="Check, back up, restore, export or shrink the ledger.",
+)
 
 
 def oldest_kept(age: str) -> float:

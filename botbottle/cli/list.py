@@ -9,10 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated
 
-import typer
-
 from botbottle.cli.context import Context
 from botbottle.cli.documents.bottles import Listing, ListRow
+from botbottle.cli.options import Invocation, Option
 from botbottle.errors import EngineError, Exit
 from botbottle.load.layers import Entry, Layers, agents, layers, scan
 
@@ -89,17 +88,15 @@ def active_agents(context: Context) -> dict[str, str] | None:
     }
 
 
-def register(app: typer.Typer) -> None:
-    @app.command("list")
-    def list_(
-        ctx: typer.Context,
-        json_: Annotated[bool, typer.Option("--json", help="Print a JSON document.")] = False,
-        offline: Annotated[bool, typer.Option("--offline", help="Do not ask the engine.")] = False,
-    ) -> int:
-        """Agents and bottles: available and active.
+def list_(
+    ctx: Invocation,
+    json_: Annotated[bool, Option("--json", help="Print a JSON document.")] = False,
+    offline: Annotated[bool, Option("--offline", help="Do not ask the engine.")] = False,
+) -> int:
+    """Agents and bottles: available and active.
 
-        Exit code: 0.
-        """
-        context: Context = ctx.obj
-        active = None if offline else active_agents(context)
-        return show_list(context, active, as_json=json_)
+    Exit code: 0.
+    """
+    context = ctx.obj
+    active = None if offline else active_agents(context)
+    return show_list(context, active, as_json=json_)

@@ -1,5 +1,5 @@
-"""Options of a verb, declared once and read by two: by typer, which does everything, and by
-``plain``, which understands the command lines that need none of it (see there).
+"""A verb is a function of its name, and its parameters are declared here: once, and read by two.
+Typer does everything; ``plain`` understands the command lines that need none of it (see there).
 
 A declaration says what typer's own says, but importing it costs nothing. ``typed`` makes the
 function that typer takes.
@@ -31,7 +31,7 @@ class Option:
     def __init__(
         self,
         *names: str,
-        help: str,  # noqa: A002  # as typer calls it
+        help: str = "",  # noqa: A002  # as typer calls it
         envvar: str = "",
         metavar: str = "",
         low: int | None = None,
@@ -50,7 +50,7 @@ class Option:
 
         return typer.Option(
             *self.names,
-            help=self.help,
+            help=self.help or None,
             envvar=self.envvar or None,
             metavar=self.metavar or None,
             min=self.low,
@@ -69,6 +69,14 @@ class Argument:
         import typer
 
         return typer.Argument(help=self.help)
+
+
+class Group:
+    """A verb that has ``verbs`` of its own, each called as its function is."""
+
+    def __init__(self, *verbs: Callable[..., int], help: str) -> None:  # noqa: A002  # see above
+        self.verbs = {verb.__name__.rstrip("_"): verb for verb in verbs}
+        self.help = help
 
 
 def hints(function: Callable[..., Any]) -> dict[str, tuple[Any, Option | Argument | None]]:

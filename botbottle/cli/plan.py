@@ -15,8 +15,6 @@ from botbottle.errors import Exit, Refused, UsageError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import typer
-
     from botbottle.model.bottle import Declared
     from botbottle.model.plan import Plan
     from botbottle.session import Session
@@ -26,10 +24,6 @@ FORMATS = ("text", "json", "markdown")
 Only = Annotated[
     list[str] | None, Option("--only", help="Only this bottle and what it shares; repeat.")
 ]
-
-
-def register(app: typer.Typer) -> None:
-    app.command()(plan)
 
 
 def plan(

@@ -5,10 +5,9 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from botbottle.cli.budget import with_ledger
 from botbottle.cli.context import Context
+from botbottle.cli.options import Argument, Group, Invocation, Option
 from botbottle.errors import UsageError
 from botbottle.locking import operator
 from botbottle.ui import asked
@@ -18,43 +17,41 @@ if TYPE_CHECKING:
     from botbottle.ledger.api import Ledger
     from botbottle.ledger.records import Proposal
 
-Id = Annotated[str, typer.Argument(help="Id as bb proposals list prints it, or its beginning.")]
+Id = Annotated[str, Argument(help="Id as bb proposals list prints it, or its beginning.")]
 
 
-def register(app: typer.Typer) -> None:
-    group = typer.Typer(no_args_is_help=True, help="What bottles ask an operator for.")
-    app.add_typer(group, name="proposals")
+def list_(
+    ctx: Invocation,
+    all_: Annotated[bool, Option("--all", help="Decided and expired ones too.")] = False,
+    json_: Annotated[bool, Option("--json", help="Print a JSON document.")] = False,
+) -> int:
+    """Pending proposals; a held request waits until its own expires."""
+    return with_ledger(ctx.obj, lambda ledger: show(ctx.obj, ledger, all_, json_))
 
-    @group.command("list")
-    def list_(
-        ctx: typer.Context,
-        all_: Annotated[bool, typer.Option("--all", help="Decided and expired ones too.")] = False,
-        json_: Annotated[bool, typer.Option("--json", help="Print a JSON document.")] = False,
-    ) -> int:
-        """Pending proposals; a held request waits until its own expires."""
-        return with_ledger(ctx.obj, lambda ledger: show(ctx.obj, ledger, all_, json_))
 
-    @group.command()
-    def approve(
-        ctx: typer.Context,
-        proposal: Id,
-        reason: Annotated[str, typer.Option("--reason", help="Kept in the audit record.")] = "",
-    ) -> int:
-        """Let it happen."""
-        return with_ledger(
-            ctx.obj, lambda led: decide(ctx.obj, led, proposal, True, reason), write=True
-        )
+def approve(
+    ctx: Invocation,
+    proposal: Id,
+    reason: Annotated[str, Option("--reason", help="Kept in the audit record.")] = "",
+) -> int:
+    """Let it happen."""
+    return with_ledger(
+        ctx.obj, lambda led: decide(ctx.obj, led, proposal, True, reason), write=True
+    )
 
-    @group.command()
-    def reject(
-        ctx: typer.Context,
-        proposal: Id,
-        reason: Annotated[str, typer.Option("--reason", help="Told to the agent.")] = "",
-    ) -> int:
-        """Refuse it; the agent is told the reason."""
-        return with_ledger(
-            ctx.obj, lambda led: decide(ctx.obj, led, proposal, False, reason), write=True
-        )
+
+def reject(
+    ctx: Invocation,
+    proposal: Id,
+    reason: Annotated[str, Option("--reason", help="Told to the agent.")] = "",
+) -> int:
+    """Refuse it; the agent is told the reason."""
+    return with_ledger(
+        ctx.obj, lambda led: decide(ctx.obj, led, proposal, False, reason), write=True
+    )
+
+
+proposals = Group(list_, approve, reject, help="What bottles ask an operator for.")
 
 
 def show(context: Context, ledger: Ledger, everything: bool, as_json: bool) -> int:

@@ -9,46 +9,43 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from botbottle.cli.context import Context, wire
 from botbottle.cli.documents.runs import ReplayedPass
+from botbottle.cli.options import Argument, Invocation, Option
 from botbottle.errors import Exit, UsageError
 
 if TYPE_CHECKING:
     from botbottle.watch.replay import Replayed
 
 
-def register(app: typer.Typer) -> None:
-    @app.command()
-    def replay(
-        ctx: typer.Context,
-        file: Annotated[Path, typer.Argument(help="A file of bb watch --record.")],
-        only: Annotated[int, typer.Option("--pass", help="Show the plan of this pass.")] = 0,
-        json_: Annotated[bool, typer.Option("--json", help="JSON lines, one a pass.")] = False,
-    ) -> int:
-        """Plan a recorded watch again, without an engine; 1 when a plan differs."""
-        from botbottle.watch.replay import Flight, header
+def replay(
+    ctx: Invocation,
+    file: Annotated[Path, Argument(help="A file of bb watch --record.")],
+    only: Annotated[int, Option("--pass", help="Show the plan of this pass.")] = 0,
+    json_: Annotated[bool, Option("--json", help="JSON lines, one a pass.")] = False,
+) -> int:
+    """Plan a recorded watch again, without an engine; 1 when a plan differs."""
+    from botbottle.watch.replay import Flight, header
 
-        context: Context = ctx.obj
-        shown = Shown()
-        try:
-            with context.path(file).open(encoding="utf-8", errors="replace", newline="\n") as lines:
-                made = header(next(lines, ""))
-                flight = Flight(lines)
-                try:
-                    show(context, flight, shown, only=only, as_json=json_)
-                finally:
-                    told = f"{shown.text} of {made['project']} recorded by bb {made['bb']}"
-                    context.err.write(f"bb replay: {told}, {shown.different} planned otherwise\n")
-        except OSError as error:
-            raise UsageError(f"{file}: {error.strerror}") from error
-        end = flight.ending
-        if end.why:
-            context.err.write(f"bb replay: the recording ends at line {end.line}, {end.why}\n")
-        if only and not shown.plans:
-            raise UsageError(f"--pass {only}: the recording has no such pass")
-        return int(Exit.FAILURE) if shown.different else int(Exit.OK)
+    context = ctx.obj
+    shown = Shown()
+    try:
+        with context.path(file).open(encoding="utf-8", errors="replace", newline="\n") as lines:
+            made = header(next(lines, ""))
+            flight = Flight(lines)
+            try:
+                show(context, flight, shown, only=only, as_json=json_)
+            finally:
+                told = f"{shown.text} of {made['project']} recorded by bb {made['bb']}"
+                context.err.write(f"bb replay: {told}, {shown.different} planned otherwise\n")
+    except OSError as error:
+        raise UsageError(f"{file}: {error.strerror}") from error
+    end = flight.ending
+    if end.why:
+        context.err.write(f"bb replay: the recording ends at line {end.line}, {end.why}\n")
+    if only and not shown.plans:
+        raise UsageError(f"--pass {only}: the recording has no such pass")
+    return int(Exit.FAILURE) if shown.different else int(Exit.OK)
 
 
 @dataclass(slots=True)

@@ -6,10 +6,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-
 from botbottle.cli.common import load_declared, open_session
-from botbottle.cli.context import Context
+from botbottle.cli.options import Invocation, Option
 from botbottle.cli.product import write_private
 from botbottle.cli.usage import parse_since
 from botbottle.errors import Refused
@@ -25,38 +23,32 @@ ROWS = 1000  # newest denials, findings and audit rows that are read
 DETAILS = ("code", "rule", "method", "host", "path", "reason", "action")
 
 
-def register(app: typer.Typer) -> None:
-    @app.command()
-    def report(
-        ctx: typer.Context,
-        since: Annotated[
-            str, typer.Option("--since", help="7d, 24h, or a date 2026-01-31.")
-        ] = "7d",
-        out: Annotated[
-            Path | None, typer.Option("--out", help="Write here, readable by you alone.")
-        ] = None,
-    ) -> int:
-        """Usage, budgets, denials, findings and audit as one HTML page."""
-        context: Context = ctx.obj
-        target = context.product(out) if out else None
-        session = open_session(context)
-        declared = load_declared(context, session)
-        ledger = session.reading(declared)
-        if ledger is None:
-            raise Refused("nothing was ever applied here", code="BB7009", hint="bb apply")
-        from botbottle.ui.report import render
+def report(
+    ctx: Invocation,
+    since: Annotated[str, Option("--since", help="7d, 24h, or a date 2026-01-31.")] = "7d",
+    out: Annotated[Path | None, Option("--out", help="Write here, readable by you alone.")] = None,
+) -> int:
+    """Usage, budgets, denials, findings and audit as one HTML page."""
+    context = ctx.obj
+    target = context.product(out) if out else None
+    session = open_session(context)
+    declared = load_declared(context, session)
+    ledger = session.reading(declared)
+    if ledger is None:
+        raise Refused("nothing was ever applied here", code="BB7009", hint="bb apply")
+    from botbottle.ui.report import render
 
-        try:
-            now = time.time()
-            page = render(collect(ledger, declared, parse_since(since) or 0.0, now))
-        finally:
-            session.close()
-        if target is None:
-            context.out.write(page)
-        else:
-            write_private(target, page, "the report")
-            context.err.write(f"bb report: {out} written\n")
-        return 0
+    try:
+        now = time.time()
+        page = render(collect(ledger, declared, parse_since(since) or 0.0, now))
+    finally:
+        session.close()
+    if target is None:
+        context.out.write(page)
+    else:
+        write_private(target, page, "the report")
+        context.err.write(f"bb report: {out} written\n")
+    return 0
 
 
 def collect(ledger: Ledger, declared: Declared, since: float, now: float) -> Report:

@@ -5,23 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
-from botbottle.cli.context import Context
+from botbottle.cli.options import Argument, Invocation
 
 
-def register(app: typer.Typer) -> None:
-    @app.command("resume-watch")
-    def resume_watch(
-        ctx: typer.Context, name: Annotated[str, typer.Argument(help="The bottle.")]
-    ) -> int:
-        """Let bb watch repair a bottle again after it gave up a fight over it."""
-        context: Context = ctx.obj
-        from botbottle.cli.instance import find
+def resume_watch(ctx: Invocation, name: Annotated[str, Argument(help="The bottle.")]) -> int:
+    """Let bb watch repair a bottle again after it gave up a fight over it."""
+    context = ctx.obj
+    from botbottle.cli.instance import find
 
-        spec = find(context, name).spec
-        folder = Path(context.home) / "run/watch" / spec.project
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        (folder / name).touch(mode=0o600)
-        context.err.write(f"bb resume-watch: the next pass of a watch may repair {name} again\n")
-        return 0
+    spec = find(context, name).spec
+    folder = Path(context.home) / "run/watch" / spec.project
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    (folder / name).touch(mode=0o600)
+    context.err.write(f"bb resume-watch: the next pass of a watch may repair {name} again\n")
+    return 0

@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any
 
-import typer
 from msgspec import convert
 
-from botbottle.cli.context import Context
 from botbottle.cli.documents.records import Reach, SuggestedRoute, Suggestions
+from botbottle.cli.options import Argument, Group, Invocation, Option
 from botbottle.ui.denied import HTTPS, port
 from botbottle.ui.visible import visible
 
-Name = Annotated[str, typer.Argument(help="The bottle.")]
-Json = Annotated[bool, typer.Option("--json", help="Print a JSON document.")]
+Name = Annotated[str, Argument(help="The bottle.")]
+Json = Annotated[bool, Option("--json", help="Print a JSON document.")]
 
 type Place = tuple[str, int]  # host and port
 type Wanted = dict[Place, dict[str, set[str]]]  # path prefix → methods
@@ -24,50 +23,48 @@ _PLAIN = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 PROPOSABLE = ("no-route", "no-match", "git-fetch")
 
 
-def register(app: typer.Typer) -> None:
-    group = typer.Typer(no_args_is_help=True, help="Routes of a bottle.")
-    app.add_typer(group, name="routes")
+def suggest(ctx: Invocation, name: Name, json_: Json = False) -> int:
+    """Turn what was refused into routes you may add. Nothing is changed."""
+    context = ctx.obj
+    from botbottle.cli.instance import find, sidecar_of
 
-    @group.command()
-    def suggest(ctx: typer.Context, name: Name, json_: Json = False) -> int:
-        """Turn what was refused into routes you may add. Nothing is changed."""
-        context: Context = ctx.obj
-        from botbottle.cli.instance import find, sidecar_of
-
-        instance = find(context, name)
-        with sidecar_of(instance) as sidecar:
-            wanted, left = proposable(group_denials(sidecar.denials(500)))
-        if left:
-            names = visible(", ".join(left))
-            context.err.write(f"bb routes: not suggested, as no route should name it: {names}\n")
-        if json_:
-            found = [convert(route(p, wanted[p]), SuggestedRoute) for p in sorted(wanted)]
-            context.document(Suggestions(bottle=name, routes=tuple(found)))
-            return 0
-        if not wanted:
-            context.err.write(f"bb routes: {name} was refused nothing that a route could allow\n")
-            return 0
-        target = instance.spec.ancestry[0] if instance.spec.ancestry else "NAME"
-        context.out.write(patch(wanted))
-        context.err.write(
-            f"review, add to bottles/{target}.md, look at bb plan: each route widens reach\n"
-        )
+    instance = find(context, name)
+    with sidecar_of(instance) as sidecar:
+        wanted, left = proposable(group_denials(sidecar.denials(500)))
+    if left:
+        names = visible(", ".join(left))
+        context.err.write(f"bb routes: not suggested, as no route should name it: {names}\n")
+    if json_:
+        found = [convert(route(p, wanted[p]), SuggestedRoute) for p in sorted(wanted)]
+        context.document(Suggestions(bottle=name, routes=tuple(found)))
         return 0
-
-    @group.command("list")
-    def list_(ctx: typer.Context, name: Name, json_: Json = False) -> int:
-        """The reach that is active now, as the sidecar reports it."""
-        context: Context = ctx.obj
-        from botbottle.cli.instance import find, sidecar_of
-        from botbottle.planner.reach import atoms
-
-        with sidecar_of(find(context, name)) as sidecar:
-            found = sorted(atoms(sidecar.status().config))
-        if json_:
-            context.document(Reach(bottle=name, reach=tuple(found)))
-        else:
-            context.out.writelines(f"{visible(a)}\n" for a in found)
+    if not wanted:
+        context.err.write(f"bb routes: {name} was refused nothing that a route could allow\n")
         return 0
+    target = instance.spec.ancestry[0] if instance.spec.ancestry else "NAME"
+    context.out.write(patch(wanted))
+    context.err.write(
+        f"review, add to bottles/{target}.md, look at bb plan: each route widens reach\n"
+    )
+    return 0
+
+
+def list_(ctx: Invocation, name: Name, json_: Json = False) -> int:
+    """The reach that is active now, as the sidecar reports it."""
+    context = ctx.obj
+    from botbottle.cli.instance import find, sidecar_of
+    from botbottle.planner.reach import atoms
+
+    with sidecar_of(find(context, name)) as sidecar:
+        found = sorted(atoms(sidecar.status().config))
+    if json_:
+        context.document(Reach(bottle=name, reach=tuple(found)))
+    else:
+        context.out.writelines(f"{visible(a)}\n" for a in found)
+    return 0
+
+
+routes = Group(suggest, list_, help="Routes of a bottle.")
 
 
 def group_denials(denials: Iterable[Mapping[str, Any]]) -> Wanted:

@@ -5,58 +5,53 @@ from __future__ import annotations
 import os
 from typing import Annotated
 
-import typer
-
 from botbottle.cli.context import Context
+from botbottle.cli.options import Argument, Invocation, Option
 from botbottle.errors import MissingValue, UsageError
 
 
-def register(app: typer.Typer) -> None:
-    @app.command()
-    def scan(
-        ctx: typer.Context,
-        paths: Annotated[
-            list[str] | None, typer.Argument(help="Files, directories, or - for standard input.")
-        ] = None,
-        format_: Annotated[
-            str, typer.Option("--format", help="text, json, sarif; jsonl with --each-line")
-        ] = "text",
-        each_line: Annotated[
-            bool, typer.Option("--each-line", help="The input is JSON lines with a text member.")
-        ] = False,
-        direction: Annotated[
-            str, typer.Option("--direction", help="outbound (secrets) or inbound (injections)")
-        ] = "outbound",
-        heuristics: Annotated[
-            bool, typer.Option("--heuristics", help="Inbound: use the wider phrase set too.")
-        ] = False,
-        entropy: Annotated[
-            bool, typer.Option("--entropy", help="Outbound: warn of random-looking strings.")
-        ] = False,
-        diff: Annotated[
-            bool, typer.Option("--diff", help="Scan what git has staged (for pre-commit).")
-        ] = False,
-        min_verdict: Annotated[
-            str, typer.Option("--min-verdict", help="block, token, supervise or warn")
-        ] = "",
-        known_env: Annotated[
-            list[str] | None,
-            typer.Option(
-                "--known-env", help="Also look for this variable's value, encoded or not."
-            ),
-        ] = None,
-        allow: Annotated[
-            str,
-            typer.Option("--allow", help="File of approved fingerprints; begun when missing."),
-        ] = "",
-    ) -> int:
-        """Scan text for secrets or injections; exit 1 when something was found."""
-        context: Context = ctx.obj
-        return scan_command(
-            context, tuple(paths or ()), format_, direction, each_line=each_line,
-            heuristics=heuristics, entropy=entropy, diff=diff, min_verdict=min_verdict,
-            known_env=tuple(known_env or ()), allow=allow,
-        )  # fmt: skip
+def scan(
+    ctx: Invocation,
+    paths: Annotated[
+        list[str] | None, Argument(help="Files, directories, or - for standard input.")
+    ] = None,
+    format_: Annotated[
+        str, Option("--format", help="text, json, sarif; jsonl with --each-line")
+    ] = "text",
+    each_line: Annotated[
+        bool, Option("--each-line", help="The input is JSON lines with a text member.")
+    ] = False,
+    direction: Annotated[
+        str, Option("--direction", help="outbound (secrets) or inbound (injections)")
+    ] = "outbound",
+    heuristics: Annotated[
+        bool, Option("--heuristics", help="Inbound: use the wider phrase set too.")
+    ] = False,
+    entropy: Annotated[
+        bool, Option("--entropy", help="Outbound: warn of random-looking strings.")
+    ] = False,
+    diff: Annotated[
+        bool, Option("--diff", help="Scan what git has staged (for pre-commit).")
+    ] = False,
+    min_verdict: Annotated[
+        str, Option("--min-verdict", help="block, token, supervise or warn")
+    ] = "",
+    known_env: Annotated[
+        list[str] | None,
+        Option("--known-env", help="Also look for this variable's value, encoded or not."),
+    ] = None,
+    allow: Annotated[
+        str,
+        Option("--allow", help="File of approved fingerprints; begun when missing."),
+    ] = "",
+) -> int:
+    """Scan text for secrets or injections; exit 1 when something was found."""
+    context = ctx.obj
+    return scan_command(
+        context, tuple(paths or ()), format_, direction, each_line=each_line,
+        heuristics=heuristics, entropy=entropy, diff=diff, min_verdict=min_verdict,
+        known_env=tuple(known_env or ()), allow=allow,
+    )  # fmt: skip
 
 
 def scan_command(

@@ -5,9 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, TextIO
 
-import typer
-
-from botbottle.cli.context import Context
+from botbottle.cli.options import Argument, Invocation, Option
 from botbottle.errors import Exit, UsageError
 
 
@@ -57,31 +55,27 @@ def _read(path: Path) -> str:
         return ""
 
 
-def register(app: typer.Typer) -> None:
-    @app.command()
-    def schema(
-        ctx: typer.Context,
-        name: Annotated[str, typer.Argument(help="The schema; none: list the names.")] = "",
-        write: Annotated[
-            Path | None, typer.Option("--write", help="Write all schemas into this folder.")
-        ] = None,
-        check: Annotated[
-            bool, typer.Option("--check", help="Compare --folder with the code (exit 1).")
-        ] = False,
-        folder: Annotated[Path, typer.Option("--folder", help="For --check.")] = Path("schemas"),
-    ) -> int:
-        """Print or check the JSON Schemas.
+def schema(
+    ctx: Invocation,
+    name: Annotated[str, Argument(help="The schema; none: list the names.")] = "",
+    write: Annotated[
+        Path | None, Option("--write", help="Write all schemas into this folder.")
+    ] = None,
+    check: Annotated[
+        bool, Option("--check", help="Compare --folder with the code (exit 1).")
+    ] = False,
+    folder: Annotated[Path, Option("--folder", help="For --check.")] = Path("schemas"),
+) -> int:
+    """Print or check the JSON Schemas.
 
-        Exit codes: 0 ok, 1 a committed schema differs, 64 usage.
-        """
-        context: Context = ctx.obj
-        if name and (check or write):
-            where = "--check --folder DIR" if check else "--write DIR"
-            raise UsageError(
-                f"{name!r} is too much: every schema is meant", hint=f"bb schema {where}"
-            )
-        if check:
-            return check_schemas(context.cwd / folder, context.err)
-        if write:
-            return write_schemas(context.cwd / write, context.out)
-        return print_schema(name, context.out)
+    Exit codes: 0 ok, 1 a committed schema differs, 64 usage.
+    """
+    context = ctx.obj
+    if name and (check or write):
+        where = "--check --folder DIR" if check else "--write DIR"
+        raise UsageError(f"{name!r} is too much: every schema is meant", hint=f"bb schema {where}")
+    if check:
+        return check_schemas(context.cwd / folder, context.err)
+    if write:
+        return write_schemas(context.cwd / write, context.out)
+    return print_schema(name, context.out)

@@ -5,44 +5,38 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-
 from botbottle.cli import saved
-from botbottle.cli.context import Context
+from botbottle.cli.options import Argument, Invocation, Option
 from botbottle.ui.visible import visible
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-def register(app: typer.Typer) -> None:
-    @app.command()
-    def show(
-        ctx: typer.Context,
-        file: Annotated[Path, typer.Argument(help="A plan saved with bb plan --out.")],
-        json_: Annotated[bool, typer.Option("--json", help="Print the document as it is.")] = False,
-    ) -> int:
-        """Print a saved plan, stale or not.
+def show(
+    ctx: Invocation,
+    file: Annotated[Path, Argument(help="A plan saved with bb plan --out.")],
+    json_: Annotated[bool, Option("--json", help="Print the document as it is.")] = False,
+) -> int:
+    """Print a saved plan, stale or not.
 
-        Exit codes: 0 ok, 1 the file is no plan of bb, 64 usage.
-        """
-        context: Context = ctx.obj
-        data = saved.read(context.path(file))
-        if json_:
-            context.out.write(as_json(data, file))
-        else:
-            context.out.write(text(data, file))
-        context.out.flush()
-        if saved.CHECKSUM not in data:
-            context.err.write(
-                "bb show: it has no checksum, so nobody can tell whether it was edited\n"
-            )
-        if words := saved.picked(data, saved.Picked()).words():
-            context.err.write(visible(f"bb show: it was made with {words}") + "\n")
-        context.err.write(
-            f"bb show: digest {data['digest']}; bb apply {file} applies it if it still holds\n"
-        )
-        return 0
+    Exit codes: 0 ok, 1 the file is no plan of bb, 64 usage.
+    """
+    context = ctx.obj
+    data = saved.read(context.path(file))
+    if json_:
+        context.out.write(as_json(data, file))
+    else:
+        context.out.write(text(data, file))
+    context.out.flush()
+    if saved.CHECKSUM not in data:
+        context.err.write("bb show: it has no checksum, so nobody can tell whether it was edited\n")
+    if words := saved.picked(data, saved.Picked()).words():
+        context.err.write(visible(f"bb show: it was made with {words}") + "\n")
+    context.err.write(
+        f"bb show: digest {data['digest']}; bb apply {file} applies it if it still holds\n"
+    )
+    return 0
 
 
 def as_json(data: Mapping[str, Any], path: Path) -> str:

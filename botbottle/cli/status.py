@@ -5,14 +5,13 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
 from msgspec.structs import replace
 
 from botbottle.cli.alarmed import line, reported
 from botbottle.cli.anywhere import Project
 from botbottle.cli.common import open_session
-from botbottle.cli.context import Context
 from botbottle.cli.documents.bottles import Alarm, Held, Status, StatusBudget, StatusRow
+from botbottle.cli.options import Invocation, Option
 from botbottle.cli.ordered import Former, former_of, today
 from botbottle.errors import BBError, Exit
 from botbottle.ui.visible import visible
@@ -27,54 +26,52 @@ if TYPE_CHECKING:
     from botbottle.session import Session
 
 
-def register(app: typer.Typer) -> None:
-    @app.command()
-    def status(
-        ctx: typer.Context,
-        project: Project = "",
-        json_: Annotated[bool, typer.Option("--json", help="Print a JSON document.")] = False,
-    ) -> int:
-        """Bottles, their state, budget and what holds them back.
+def status(
+    ctx: Invocation,
+    project: Project = "",
+    json_: Annotated[bool, Option("--json", help="Print a JSON document.")] = False,
+) -> int:
+    """Bottles, their state, budget and what holds them back.
 
-        Exit codes: 0 shown, 1 something is wrong that no apply mends by itself (a stranger on a
-        bottle's network, a lost ledger), 3 invalid manifests, 8 no engine, 64 usage.
-        """
-        from botbottle.model.paths import account
-        from botbottle.planner.lost import told
-        from botbottle.session import declared_or_raise
+    Exit codes: 0 shown, 1 something is wrong that no apply mends by itself (a stranger on a
+    bottle's network, a lost ledger), 3 invalid manifests, 8 no engine, 64 usage.
+    """
+    from botbottle.model.paths import account
+    from botbottle.planner.lost import told
+    from botbottle.session import declared_or_raise
 
-        context: Context = ctx.obj
-        session = open_session(context, project=project)
-        declared, broken = today(context, session)
-        try:
-            former = former_of(session, declared)
-        except BBError as error:  # what is declared is shown all the same
-            former = Former()
-            context.err.write(f"bb status: bottles that are not declared: {error.message}\n")
-        if broken is not None:
-            if not former.names:
-                declared_or_raise(broken)
-            context.err.write("bb status: the manifests are broken; shown is what was applied\n")
-            declared, former = replace(declared, bottles=former.specs), Former()
-        for name in former.unknown:
-            context.err.write(f"bb status: {name} is not declared any more; bb apply removes it\n")
-        found = collect(session, declared, former.specs)
-        for left in found.lost:
-            context.err.write(visible(f"bb status: {told(left)}") + "\n")
-        for alarm in found.alarms:
-            text = f"{alarm.bottle}: {alarm.message} [{alarm.code}]"
-            context.err.write(visible(f"bb status: {text}") + "\n")
-        accounts = [account(declared.project.id, row.name) for row in found.bottles]
-        recent = reported(session.reading(declared), accounts, time.time())
-        for each in recent:
-            context.err.write(visible(f"bb status: {line(each)}") + "\n")
-        if json_:
-            context.document(replace(found, reported=recent))
-        else:
-            context.out.write(table(found.bottles))
-        if broken is not None:
-            return Exit.INVALID
-        return Exit.FAILURE if found.alarms else Exit.OK
+    context = ctx.obj
+    session = open_session(context, project=project)
+    declared, broken = today(context, session)
+    try:
+        former = former_of(session, declared)
+    except BBError as error:  # what is declared is shown all the same
+        former = Former()
+        context.err.write(f"bb status: bottles that are not declared: {error.message}\n")
+    if broken is not None:
+        if not former.names:
+            declared_or_raise(broken)
+        context.err.write("bb status: the manifests are broken; shown is what was applied\n")
+        declared, former = replace(declared, bottles=former.specs), Former()
+    for name in former.unknown:
+        context.err.write(f"bb status: {name} is not declared any more; bb apply removes it\n")
+    found = collect(session, declared, former.specs)
+    for left in found.lost:
+        context.err.write(visible(f"bb status: {told(left)}") + "\n")
+    for alarm in found.alarms:
+        text = f"{alarm.bottle}: {alarm.message} [{alarm.code}]"
+        context.err.write(visible(f"bb status: {text}") + "\n")
+    accounts = [account(declared.project.id, row.name) for row in found.bottles]
+    recent = reported(session.reading(declared), accounts, time.time())
+    for each in recent:
+        context.err.write(visible(f"bb status: {line(each)}") + "\n")
+    if json_:
+        context.document(replace(found, reported=recent))
+    else:
+        context.out.write(table(found.bottles))
+    if broken is not None:
+        return Exit.INVALID
+    return Exit.FAILURE if found.alarms else Exit.OK
 
 
 def collect(session: Session, declared: Declared, former: Sequence[BottleSpec] = ()) -> Status:

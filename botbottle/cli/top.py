@@ -6,10 +6,9 @@ import json
 import sys
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from botbottle.cli.common import load_declared, open_session
 from botbottle.cli.context import Context
+from botbottle.cli.options import Invocation, Option
 from botbottle.errors import BBError, UsageError
 
 if TYPE_CHECKING:
@@ -19,26 +18,24 @@ if TYPE_CHECKING:
 WIDTH = 140  # columns of the plain table
 
 
-def register(app: typer.Typer) -> None:
-    @app.command()
-    def top(
-        ctx: typer.Context,
-        read_only: Annotated[
-            bool, typer.Option("--read-only", help="Look only; no key changes anything.")
-        ] = False,
-        once: Annotated[bool, typer.Option("--once", help="Print the fleet and exit.")] = False,
-        json_: Annotated[
-            bool, typer.Option("--json", help="Print the fleet as a JSON document and exit.")
-        ] = False,
-    ) -> int:
-        """The fleet in this terminal: watch it and steer it."""
-        context: Context = ctx.obj
-        session = open_session(context)
-        declared = load_declared(context, session)
-        source = live(context, declared)
-        if once or json_:
-            return show_once(context, source, as_json=json_)
-        return run(context, source, read_only=read_only)
+def top(
+    ctx: Invocation,
+    read_only: Annotated[
+        bool, Option("--read-only", help="Look only; no key changes anything.")
+    ] = False,
+    once: Annotated[bool, Option("--once", help="Print the fleet and exit.")] = False,
+    json_: Annotated[
+        bool, Option("--json", help="Print the fleet as a JSON document and exit.")
+    ] = False,
+) -> int:
+    """The fleet in this terminal: watch it and steer it."""
+    context = ctx.obj
+    session = open_session(context)
+    declared = load_declared(context, session)
+    source = live(context, declared)
+    if once or json_:
+        return show_once(context, source, as_json=json_)
+    return run(context, source, read_only=read_only)
 
 
 def live(context: Context, declared: Declared) -> LiveSource:

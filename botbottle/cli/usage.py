@@ -7,11 +7,11 @@ import json
 import re
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
 from msgspec import to_builtins
 
 from botbottle.cli.common import load_declared, open_session
 from botbottle.cli.context import Context
+from botbottle.cli.options import Invocation, Option
 from botbottle.errors import UsageError
 
 if TYPE_CHECKING:
@@ -43,42 +43,40 @@ CLASSES = (
 )
 
 
-def register(app: typer.Typer) -> None:
-    @app.command()
-    def usage(
-        ctx: typer.Context,
-        by: Annotated[
-            str, typer.Option("--by", help="Comma list: " + ", ".join(GROUPS))
-        ] = "account,provider",
-        json_: Annotated[bool, typer.Option("--json", help="Print a JSON document.")] = False,
-        csv_: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
-        since: Annotated[str, typer.Option("--since", help="7d, 24h, or a date 2026-01-31.")] = "",
-        format_: Annotated[str, typer.Option("--format", help="table, json, csv or otel.")] = "",
-    ) -> int:
-        """Tokens spent, by bottle, provider, model or day."""
-        context: Context = ctx.obj
-        form = parse_format(format_, json_=json_, csv_=csv_)
-        groups = OTEL_GROUPS if form == "otel" else parse_groups(by)
-        session = open_session(context)
-        declared = load_declared(context, session)
-        begin = parse_since(since)
-        ledger = session.open_ledger(declared)
-        try:
-            rows = ledger.usage(groups, since=begin)
-            hours = ledger.usage(("hour",), since=begin) if form == "otel" else ()
-        finally:
-            ledger.close()
-        settings = declared.settings
-        counted = [c for c in CLASSES[:5] if _counts(c, settings)]
-        if form == "otel":
-            write_otel(context, rows, hours)
-        elif form == "json":
-            write_json(context, groups, rows, counted)
-        elif form == "csv":
-            write_csv(context, groups, rows)
-        else:
-            write_table(context, groups, rows, counted)
-        return 0
+def usage(
+    ctx: Invocation,
+    by: Annotated[
+        str, Option("--by", help="Comma list: " + ", ".join(GROUPS))
+    ] = "account,provider",
+    json_: Annotated[bool, Option("--json", help="Print a JSON document.")] = False,
+    csv_: Annotated[bool, Option("--csv", help="Print CSV.")] = False,
+    since: Annotated[str, Option("--since", help="7d, 24h, or a date 2026-01-31.")] = "",
+    format_: Annotated[str, Option("--format", help="table, json, csv or otel.")] = "",
+) -> int:
+    """Tokens spent, by bottle, provider, model or day."""
+    context = ctx.obj
+    form = parse_format(format_, json_=json_, csv_=csv_)
+    groups = OTEL_GROUPS if form == "otel" else parse_groups(by)
+    session = open_session(context)
+    declared = load_declared(context, session)
+    begin = parse_since(since)
+    ledger = session.open_ledger(declared)
+    try:
+        rows = ledger.usage(groups, since=begin)
+        hours = ledger.usage(("hour",), since=begin) if form == "otel" else ()
+    finally:
+        ledger.close()
+    settings = declared.settings
+    counted = [c for c in CLASSES[:5] if _counts(c, settings)]
+    if form == "otel":
+        write_otel(context, rows, hours)
+    elif form == "json":
+        write_json(context, groups, rows, counted)
+    elif form == "csv":
+        write_csv(context, groups, rows)
+    else:
+        write_table(context, groups, rows, counted)
+    return 0
 
 
 def parse_groups(text: str) -> tuple[Group, ...]:

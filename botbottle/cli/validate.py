@@ -5,10 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, TextIO
 
-import typer
-
 from botbottle.cli import diagnostics
-from botbottle.cli.context import Context
+from botbottle.cli.options import Invocation, Option
 from botbottle.errors import Exit, UsageError
 from botbottle.load import load
 from botbottle.load.loader import Loaded
@@ -45,28 +43,24 @@ def _plural(count: int, word: str) -> str:
     return f"{count} {word}{'' if count == 1 else 's'}"
 
 
-def register(app: typer.Typer) -> None:
-    @app.command()
-    def validate(
-        ctx: typer.Context,
-        form: Annotated[
-            str, typer.Option("--format", envvar="BB_FORMAT", help="text|json|github|sarif")
-        ] = "text",
-        json_: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
-        strict: Annotated[
-            bool, typer.Option("--strict", help="Warnings also fail (exit 3).")
-        ] = False,
-    ) -> int:
-        """Check all manifests; no engine, no network, no write.
+def validate(
+    ctx: Invocation,
+    form: Annotated[
+        str, Option("--format", envvar="BB_FORMAT", help="text|json|github|sarif")
+    ] = "text",
+    json_: Annotated[bool, Option("--json", help="The same as --format json.")] = False,
+    strict: Annotated[bool, Option("--strict", help="Warnings also fail (exit 3).")] = False,
+) -> int:
+    """Check all manifests; no engine, no network, no write.
 
-        Exit codes: 0 valid, 3 invalid, 64 usage.
-        """
-        context: Context = ctx.obj
-        return validate_files(
-            context.home,
-            context.cwd,
-            context.one_form(form, json_=json_),
-            strict,
-            context.out,
-            context.err,
-        )
+    Exit codes: 0 valid, 3 invalid, 64 usage.
+    """
+    context = ctx.obj
+    return validate_files(
+        context.home,
+        context.cwd,
+        context.one_form(form, json_=json_),
+        strict,
+        context.out,
+        context.err,
+    )

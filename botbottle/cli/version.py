@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import typer
-
 from botbottle import __version__
-from botbottle.cli.context import Context
+from botbottle.cli.options import Invocation
 
 
-def register(app: typer.Typer) -> None:
-    @app.command()
-    def version(ctx: typer.Context) -> int:
-        """Print the version."""
-        context: Context = ctx.obj
-        context.out.write(f"bb {__version__}\n")
-        return 0
+def version(ctx: Invocation) -> int:
+    """Print the version."""
+    context = ctx.obj
+    context.out.write(f"bb {__version__}\n")
+    return 0

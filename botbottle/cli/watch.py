@@ -10,10 +10,9 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from botbottle.cli.common import load_declared, open_session
 from botbottle.cli.context import Context
+from botbottle.cli.options import Invocation, Option
 from botbottle.errors import BBError, Exit, Locked, UsageError
 
 if TYPE_CHECKING:
@@ -24,49 +23,45 @@ if TYPE_CHECKING:
 LEVELS: tuple[Level, ...] = ("none", "safe", "all")
 
 
-def register(app: typer.Typer) -> None:
-    @app.command()
-    def watch(
-        ctx: typer.Context,
-        once: Annotated[bool, typer.Option("--once", help="One pass, then exit.")] = False,
-        auto: Annotated[
-            str, typer.Option("--auto-apply", help="none, safe (no widening), or all.")
-        ] = "safe",
-        follow: Annotated[
-            bool,
-            typer.Option("--follow", help="Only show what the enforcing watch does; reads only."),
-        ] = False,
-        record: Annotated[
-            Path | None,
-            typer.Option("--record", help="Write inputs and decisions here, for bb replay."),
-        ] = None,
-        metrics: Annotated[
-            str,
-            typer.Option("--metrics", help="Serve Prometheus metrics on a loopback [HOST:]PORT."),
-        ] = "",
-        heartbeat: Annotated[
-            Path | None,
-            typer.Option("--heartbeat", help="Touch this file while the loop turns."),
-        ] = None,
-    ) -> int:
-        """Keep it so: repair drift and enforce budgets."""
-        from botbottle.cli.watch_parts import Options
+def watch(
+    ctx: Invocation,
+    once: Annotated[bool, Option("--once", help="One pass, then exit.")] = False,
+    auto: Annotated[str, Option("--auto-apply", help="none, safe (no widening), or all.")] = "safe",
+    follow: Annotated[
+        bool,
+        Option("--follow", help="Only show what the enforcing watch does; reads only."),
+    ] = False,
+    record: Annotated[
+        Path | None,
+        Option("--record", help="Write inputs and decisions here, for bb replay."),
+    ] = None,
+    metrics: Annotated[
+        str,
+        Option("--metrics", help="Serve Prometheus metrics on a loopback [HOST:]PORT."),
+    ] = "",
+    heartbeat: Annotated[
+        Path | None,
+        Option("--heartbeat", help="Touch this file while the loop turns."),
+    ] = None,
+) -> int:
+    """Keep it so: repair drift and enforce budgets."""
+    from botbottle.cli.watch_parts import Options
 
-        context: Context = ctx.obj
-        level = level_of(auto)
-        if follow:
-            refuse_with_follow(once=once, record=bool(record), metrics=bool(metrics))
-            context.without_events("watch --follow")
-            from botbottle.cli.watch_follow import follow_project
+    context = ctx.obj
+    level = level_of(auto)
+    if follow:
+        refuse_with_follow(once=once, record=bool(record), metrics=bool(metrics))
+        context.without_events("watch --follow")
+        from botbottle.cli.watch_follow import follow_project
 
-            return follow_project(context)
-        options = Options(
-            level=level,
-            record=context.appended(record) if record else None,
-            metrics=metrics,
-            heartbeat=beating(context, heartbeat) if heartbeat else None,
-        )
-        return start(context, options, once=once)
+        return follow_project(context)
+    options = Options(
+        level=level,
+        record=context.appended(record) if record else None,
+        metrics=metrics,
+        heartbeat=beating(context, heartbeat) if heartbeat else None,
+    )
+    return start(context, options, once=once)
 
 
 def beating(context: Context, file: Path) -> Path:

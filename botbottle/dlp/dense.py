@@ -126,12 +126,6 @@ def _beginnings(code: Code) -> tuple[tuple[hints.Beginning, ...], Matcher]:
     return found, matcher([one.expression for one in found])
 
 
-def alignments(digits: bytes) -> frozenset[int]:
-    """Those at which there is text in digits of Base64: all where there is much."""
-    hits, overflow = _text(_BASE64).find(digits, _HITS)
-    return frozenset(range(4) if overflow else (end % 4 for _, end in hits))
-
-
 class View(NamedTuple):
     """What part of a stretch was decoded to; ``place``: what a span of it was decoded from."""
 

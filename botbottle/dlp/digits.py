@@ -9,7 +9,6 @@ import binascii
 import re
 from collections.abc import Iterator
 
-from botbottle.dlp import dense
 from botbottle.dlp.budget import Budget
 from botbottle.dlp.inflate import MAGICS, compressed
 from botbottle.dlp.runs import NOISE, RUN
@@ -42,9 +41,6 @@ _IMAGES = re.compile(
 _BEGUN = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"RIFF", b"wOF", b"%PDF")  # and is none
 _EDGE = 64 * 1024 * 4 // 3 // 4 * 4  # characters of each of its ends
 _DATA = (*MAGICS, *_BEGUN, b"PK\x03\x04")
-_BRIEF = 64  # digits of a run that is sampled at every alignment
-# All that ``_IMAGES`` may begin with, and other data.
-_KNOWN = (*_DATA, b"OTTO", b"\0\x01\0\0")
 _TEXT = bytes([0, 9, 10, 13, *range(32, 127)])
 
 
@@ -122,7 +118,7 @@ def decode_run(run: bytes, budget: Budget) -> Iterator[tuple[str, bytes]]:
     begin = _PACKED.search(head, int(pieces[:1] == [clean])) if packed else None
     for piece in (*pieces, *([clean[begin.start() :]] if begin else ())):
         standard = piece.translate(_STANDARD)
-        for shift in _worthwhile(standard):
+        for shift in range(4):
             verdict = _sampled(standard, shift)
             if verdict == "image":
                 yield from _keep("base64", _edges(standard[shift:]), budget)
@@ -170,19 +166,6 @@ def _pieces(clean: bytes) -> list[bytes]:
         parts = [part for part in clean.split(b"/") if len(part) >= RUN]
         return parts if b"+" not in clean else [clean]
     return [clean]
-
-
-def _worthwhile(piece: bytes) -> Iterator[int]:
-    """The alignments of a run that are worth a sample: in a long one those at which it has text, or
-    begins like data."""
-    if len(piece) <= _BRIEF:
-        yield from range(4)
-        return
-    shifts = dense.alignments(piece)
-    for shift in range(4):
-        head = binascii.a2b_base64(piece[shift : shift + 16])
-        if shift in shifts or head.startswith(_KNOWN):
-            yield shift
 
 
 def _sampled(piece: bytes, shift: int) -> str:

@@ -17,7 +17,7 @@ _MORE = rf"(?:(?:\\+[rn]|[\r\n]|\\/){{1,4}}[ \t]{{0,8}}{_ALPHABET}{{4,}})*"
 # match keeps every other thread waiting, so it is for short runs only.
 _BODY = re.compile(rf"{_ALPHABET}++{_MORE}={{0,2}}".encode())
 _REST = rf"{_ALPHABET}*{_MORE}"  # of a run of which a part is known
-_GLANCE, _WINDOW = 4096, 16 * 1024
+_GLANCE, _WINDOW = 512, 16 * 1024
 _MARGIN = 64  # bytes of a window in which a line that it cuts may begin
 RUN_EXPRESSION = Expression(rf"{_ALPHABET}{{{RUN}}}".encode())
 _MOST = 256  # places that are asked for at once

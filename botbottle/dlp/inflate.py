@@ -95,14 +95,6 @@ def inflate(
     return bytes(out)
 
 
-def begins(data: bytes) -> bool:
-    """Whether what looks like zlib begins as such data does: two bytes of noise often look so."""
-    with suppress(zlib.error):
-        zlib.decompressobj().decompress(data, _FIRST)
-        return True
-    return False
-
-
 def _header(kind: str, view: memoryview) -> bytes:
     """What tells how much memory is needed, and which dictionary; b"" where nothing does.
 

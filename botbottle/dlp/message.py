@@ -23,6 +23,7 @@ from botbottle.dlp.triggers import GZIP_TRIGGER, KINDS, PACKED_TRIGGER, RUN_TRIG
 from botbottle.dlp.undo import Undo
 
 _DEEPER = frozenset({RUN_TRIGGER, GZIP_TRIGGER, ZIP_TRIGGER, PACKED_TRIGGER})  # there is more
+_PACKED = frozenset({GZIP_TRIGGER, ZIP_TRIGGER, PACKED_TRIGGER})
 _KEY = "key."  # begins the names of rules whose secrets may have others between their lines
 _STRETCH, _OVERLAP = 256 * 1024, 1024  # bytes looked at without separators at once
 
@@ -58,12 +59,13 @@ class Message(Told):
 
     def surface(
         self, data: Buffer, location: str, *, tokens: bool = True, depth: int = 0,
-        origin: Origin = as_sent, sent: bool = False,
+        origin: Origin = as_sent, sent: bool = False, noise: bool = False,
     ) -> None:  # fmt: skip
         """Scan one byte string, then what can be decoded from it.
 
         ``tokens=False``: the bytes are joined from several places, so only held secrets mean
         anything in them. ``sent``: whatever its depth it was sent so, and no time is waited for.
+        ``noise``: there is no text in it, so held secrets and compressed data are looked for.
         """
         view = memoryview(data)
         if not depth:  # what is sent is looked at whatever the time, only not into
@@ -73,6 +75,9 @@ class Message(Told):
             return
         tokens = tokens and self._tokens and not (depth and self._flooded(location))
         if not (self._known or tokens):
+            return
+        if noise:
+            self._scan_noise(view, location, depth, origin)
             return
         begun = ahead.begin(self.scanner, view)
         if tokens:
@@ -86,6 +91,15 @@ class Message(Told):
         if depth < self.scanner.limits.depth:
             Undo(self, view, location, depth, origin, found.further).all(triggers)
         elif not triggers.keys().isdisjoint(_DEEPER):
+            self.bound(Verdict.SUPERVISE, "limit.depth", location)
+
+    def _scan_noise(self, view: memoryview, location: str, depth: int, origin: Origin) -> None:
+        found = self.scanner.known.find(view, self.scanner.limits.events)
+        triggers = self._scan_known(view, location, origin, found)
+        packed = {kind: ends for kind, ends in triggers.items() if kind in _PACKED}
+        if packed and depth < self.scanner.limits.depth:
+            Undo(self, view, location, depth, origin).all(packed)
+        elif packed:
             self.bound(Verdict.SUPERVISE, "limit.depth", location)
 
     @cached_property

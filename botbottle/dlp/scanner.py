@@ -46,7 +46,7 @@ from botbottle.dlp.settings import (
 )
 from botbottle.dlp.target import label, surfaces_of
 from botbottle.dlp.tools import Origin
-from botbottle.dlp.triggers import BESIDE, ESCAPES, TRIGGERS
+from botbottle.dlp.triggers import BESIDE, ESCAPES, PACKED, TRIGGERS
 
 _MANY = 2048  # literals: of about twenty secrets
 _REMEMBERED = 1024  # header fields that were clean
@@ -87,7 +87,8 @@ class Scanner:
         self.squeezed: Matcher | None = matcher(squeezed.taken(), engine) if len(squeezed) else None
         self.splits: Splits = splits(engine)
         self.runs: Matcher = _shared(engine)[0]
-        self.triggers: tuple[Matcher, ...] = _shared(engine)[1:]
+        self.packed: Matcher = _shared(engine)[1]
+        self.triggers: tuple[Matcher, ...] = _shared(engine)[2:]
         self._clean: set[tuple[frozenset[str], bytes, str]] = set()
 
     def __repr__(self) -> str:
@@ -255,6 +256,7 @@ def _beside(engine: str) -> Matcher:
 
 @lru_cache(maxsize=4)
 def _shared(engine: str) -> tuple[Matcher, ...]:
-    """Matchers that depend on no secret: runs, then one for each trigger."""
+    """Matchers that depend on no secret: runs, compressed data, then one for each trigger."""
     every = (replace(trigger, once=False) for trigger in TRIGGERS[:ESCAPES])
-    return (matcher([RUN_EXPRESSION], engine), *(matcher([one], engine) for one in every))
+    packed = matcher([expression for _, expression in PACKED], engine)
+    return (matcher([RUN_EXPRESSION], engine), packed, *(matcher([one], engine) for one in every))

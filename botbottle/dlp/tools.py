@@ -37,6 +37,7 @@ class Tools(Protocol):
     squeezed: Matcher | None
     splits: Splits
     runs: Matcher
+    packed: Matcher
     triggers: tuple[Matcher, ...]
 
     def owns(self, mark: str) -> bool:
@@ -61,6 +62,6 @@ class Sink(Protocol):
 
     def surface(
         self, data: Buffer, location: str, *, tokens: bool = True, depth: int = 0,
-        origin: Origin = ...,
+        origin: Origin = ..., noise: bool = False,
     ) -> None:  # fmt: skip
-        """Scan bytes that were decoded."""
+        """Scan bytes that were decoded; of ``noise`` only what is no text."""

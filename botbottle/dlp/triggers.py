@@ -68,7 +68,9 @@ TRIGGERS = (
     Expression(rb"PK\x03\x04", (b"pk\x03\x04",), once=True),
     replace(RUN_EXPRESSION, once=True),
 )
-# Beginnings of compressed data: what begins so by chance is seldom, of zlib behind a head alone.
+# Beginnings of compressed data in decoded bytes, of which nothing else tells: (length, expression).
+PACKED = ((2, Expression(rb"\x78[\x01\x5e\x9c\xda]")),)
+# The same wherever they are: what begins so by chance is seldom, of zlib behind a head alone.
 _PACKED_ANYWHERE = (
     Expression(rb"\x28\xb5\x2f\xfd", (b"\x28\xb5\x2f\xfd",)),
     Expression(rb"BZh[1-9](?:1AY|\x17rE)", (b"bzh",)),  # with something in it, and empty

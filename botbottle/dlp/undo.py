@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable
-from functools import cache, partial
+from functools import cache
 from itertools import islice
 
 from botbottle.dlp import dense, digits, escapes, inflate, pieces, runs, triggers, unpack
@@ -187,18 +187,19 @@ class Undo(Packed):
         )
 
     def _stretch(self, stretch: dense.Stretch) -> None:
-        for view in stretch.views():
-            if self._decoded and not self._message.budget.nest(len(view.data)):
+        for layer, data, span in stretch.views():
+            location = f"{self._location}>{layer}"
+
+            def origin(start: int, end: int, span: Callable[[int, int], Span] = span) -> Span:
+                low, length = span(start, end)
+                return self._origin(low, low + length)
+
+            if self._decoded and not self._message.budget.nest(len(data)):
                 self._message.bound(Verdict.SUPERVISE, "limit.runs", self._location)
                 return
-            location = f"{self._location}>{view.layer}"
-            origin = partial(self._within, view.place)
-            self._message.surface(view.data, location, depth=self._depth, origin=origin)
-        self._packed(stretch)
-
-    def _within(self, place: Callable[[int, int], Span], start: int, end: int) -> Span:
-        low, length = place(start, end)
-        return self._origin(low, low + length)
+            noise = not dense.readable(data)
+            self._message.surface(data, location, depth=self._depth, origin=origin, noise=noise)
+            self._packed(data, layer, origin)
 
     def _decode(self, run: bytes, place: Place) -> None:
         for layer, data in digits.decode_run(run, self._message.budget):

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 
-from botbottle.dlp import dense, escapes, inflate, spelled, triggers
+from botbottle.dlp import escapes, inflate, spelled, triggers
 from botbottle.dlp.findings import Verdict
 from botbottle.dlp.gathered import Gathered, Place
-from botbottle.dlp.tools import Origin, Sink, Span
+from botbottle.dlp.tools import Origin, Sink
 from botbottle.dlp.views import Views
 
 SHORT = 4096  # decoded runs up to this size are gathered
 MANY = 512  # beginnings of compressed data looked into per surface
-_STRETCH = 64 * 1024  # bytes from such a beginning in a stretch, where two bytes are all that tell
-_ARCHIVE = 1024 * 1024  # the same where more do
-_HEAD = 512  # bytes that are looked at before more is decoded
+_STRETCH = 64 * 1024  # bytes from such a beginning in a stretch
 _PIXELS = re.compile(rb"(?:IDAT|fdAT.{4}|stream\r?\n)\Z", re.DOTALL)  # what is in front of them
 
 
@@ -89,45 +87,22 @@ class Packed(Views):
                 self._message.bound(Verdict.SUPERVISE, "undecodable", self._location)
             self._gather("zip", member.data, self._place(member.start, member.start + 4))
 
-    def _packed(self, stretch: dense.Stretch) -> None:
-        """Compressed data that begins anywhere in a stretch, whatever is in front of it."""
-        archives: set[tuple[str, int]] = set()  # one shows all members behind it
-        for found in stretch.packed(MANY):
-            if found is None:
-                self._message.bound(Verdict.SUPERVISE, "limit.runs", self._location)
+    def _packed(self, data: bytes, layer: str, origin: Origin) -> None:
+        """Compressed data that begins anywhere in a decoded stretch."""
+        hits, overflow = self._message.scanner.packed.find(data, MANY)
+        if overflow:
+            self._message.bound(Verdict.SUPERVISE, "limit.runs", self._location)
+        for index, end in hits:
+            start = end - triggers.PACKED[index][0]
+            kind = inflate.compressed(data[start : start + 8])
+            if not kind:
                 continue
-            packed, place = found[0], partial(self._there, found[1])
-            before, data = packed.data(_HEAD)
-            if data.startswith(b"PK") and (packed.layer, packed.alignment) not in archives:
-                archives.add((packed.layer, packed.alignment))
-                self._archive(packed, place)
-            elif kind := inflate.compressed(data[:8]):
-                self._opened(packed, kind, before, data, place)
-
-    def _there(self, found: Callable[[], Span]) -> Span:
-        low, length = found()
-        return self._origin(low, low + length)
-
-    def _archive(self, packed: dense.Packed, place: Place) -> None:
-        _, data = packed.data(_ARCHIVE)
-        if self._message.budget.read(len(data)):
-            self._scan(data, packed.layer, place)
-
-    def _opened(
-        self, packed: dense.Packed, kind: str, before: bytes, data: bytes, place: Place
-    ) -> None:
-        """Most of what looks like zlib is none: its first bytes tell, before more is decoded."""
-        budget = self._message.budget
-        if kind == "zlib" and not inflate.begins(data):
-            budget.begin()
-            budget.read(_HEAD)
-            return
-        _, whole = packed.data(_STRETCH if kind == "zlib" else _ARCHIVE)
-        pixels = _PIXELS.search(before)
-        plain = (self._pixels if pixels else self._inflated)(kind, memoryview(whole))
-        if plain and budget.read(len(whole)):
-            name = f"{packed.layer}>{kind}"
-            self._gathered.setdefault(name, Gathered()).add(plain, place)
+            stretch = memoryview(data)[start : start + _STRETCH]
+            pixels = _PIXELS.search(data, max(0, start - 8), start)
+            plain = (self._pixels if pixels else self._inflated)(kind, stretch)
+            if plain:
+                name = f"{layer}>{kind}"
+                self._gathered.setdefault(name, Gathered()).add(plain, partial(origin, start, end))
 
     def _pixels(self, kind: str, stretch: memoryview) -> bytes:
         """The beginning of what an image holds. Runs by themselves that are images are left out."""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated
 
-from botbottle.cli.apply import Approve, Yes
 from botbottle.cli.common import known_bottles, load_declared, open_session
 from botbottle.cli.consent import Consent
 from botbottle.cli.options import Argument, Invocation, Option
 from botbottle.cli.run import Run
+from botbottle.cli.shared import Approve, Yes
 from botbottle.errors import Exit, UsageError
 
 if TYPE_CHECKING:

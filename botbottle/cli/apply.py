@@ -9,26 +9,13 @@ from botbottle.cli.common import known_bottles, load_declared, open_session
 from botbottle.cli.consent import Consent
 from botbottle.cli.launch import Bottle, Budget, EnvFile, ask_env, overrides
 from botbottle.cli.options import Argument, Invocation, Option
-from botbottle.cli.plan import Only, picked_of
+from botbottle.cli.plan import picked_of
 from botbottle.cli.saved import picked, read_to_apply
+from botbottle.cli.shared import Allow, Approve, DoneJson, Only, Parallel, Yes
 from botbottle.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-Yes = Annotated[bool, Option("--yes", "-y", help="Do not ask.")]
-Allow = Annotated[
-    list[str] | None,
-    Option("--allow", help="What --yes may do besides: widen,destroy,budget."),
-]
-Approve = Annotated[
-    str,
-    Option("--approve", envvar="BB_APPROVE", help="Apply only the plan with this digest."),
-]
-Json = Annotated[bool, Option("--json", help="Print what was done as a JSON document.")]
-Parallel = Annotated[
-    int, Option("--parallel", envvar="BB_PARALLEL", low=1, high=64, help="Ops at a time.")
-]
 
 
 def apply(
@@ -39,7 +26,7 @@ def apply(
     yes: Yes = False,
     allow: Allow = None,
     approve: Approve = "",
-    json_: Json = False,
+    json_: DoneJson = False,
     only: Only = None,
     parallel: Parallel = 4,
     fail_fast: Annotated[

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 from botbottle.cli.common import load_declared, open_session
 from botbottle.cli.context import Context
 from botbottle.cli.options import Invocation, Option
+from botbottle.cli.shared import Json
 from botbottle.errors import BBError, LedgerCorrupt, UsageError
 from botbottle.model import canonical
 from botbottle.ui.visible import visible
@@ -25,7 +26,7 @@ EVERY = 2**31  # rows: all
 
 def audit(
     ctx: Invocation,
-    json_: Annotated[bool, Option("--json", help="Print a JSON document.")] = False,
+    json_: Json = False,
     verify: Annotated[bool, Option("--verify", help="Check every link.")] = False,
     head: Annotated[str, Option("--head", help="With --verify: a hash kept from before.")] = "",
     limit: Annotated[int, Option("--limit", low=1, help="Show as many of the newest rows.")] = 1000,

@@ -19,6 +19,7 @@ from botbottle.cli.common import open_session, show_diagnostics
 from botbottle.cli.context import Context
 from botbottle.cli.documents.spending import Budgets, PoolRow
 from botbottle.cli.options import Argument, Group, Invocation, Option
+from botbottle.cli.shared import Json, Reason
 from botbottle.errors import UsageError
 from botbottle.locking import operator
 
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 
 Scope = Annotated[str, Argument(help="Scope key as bb budget show prints it, e.g. global.")]
 Provider = Annotated[str, Argument(help="Budget key, e.g. claude.")]
-Reason = Annotated[str, Option("--reason", help="Kept in the audit record.")]
 WindowOption = Annotated[
     str, Option("--window", help="hour, day, week, month or none; else every one limited.")
 ]
@@ -37,7 +37,7 @@ WindowOption = Annotated[
 
 def show(
     ctx: Invocation,
-    json_: Annotated[bool, Option("--json", help="Print a JSON document.")] = False,
+    json_: Json = False,
 ) -> int:
     """Every limit with what is spent of it and when it will be used up."""
     return with_ledger(ctx.obj, lambda ledger: show_limits(ctx.obj, ledger, json_))

@@ -12,6 +12,7 @@ from botbottle.cli.context import Context
 from botbottle.cli.documents.refusals import Denials, Denied
 from botbottle.cli.options import Argument, Invocation, Option
 from botbottle.cli.routes import PROPOSABLE
+from botbottle.cli.shared import Json
 from botbottle.ui.denied import place
 from botbottle.ui.visible import visible
 
@@ -23,7 +24,7 @@ def denials(
     ctx: Invocation,
     name: Annotated[str, Argument(help="The bottle; else every one declared.")] = "",
     limit: Annotated[int, Option("--limit", low=1, high=500)] = 50,
-    json_: Annotated[bool, Option("--json", help="Print a JSON document.")] = False,
+    json_: Json = False,
 ) -> int:
     """What sidecars refused, and why: of one bottle, or of all."""
     context = ctx.obj

@@ -5,13 +5,12 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated
 
-from botbottle.cli.anywhere import Project
-from botbottle.cli.apply import Allow, Approve, Json, Parallel, Yes
 from botbottle.cli.common import load_declared, open_session
 from botbottle.cli.consent import Consent
 from botbottle.cli.context import Context
 from botbottle.cli.options import Invocation, Option
 from botbottle.cli.run import Pace, Run
+from botbottle.cli.shared import Allow, Approve, DoneJson, Parallel, Project, Yes
 from botbottle.cli.unrecorded import read_or_without
 from botbottle.engine.docker import connect
 from botbottle.errors import LedgerCorrupt, LedgerTooNew
@@ -27,7 +26,7 @@ def destroy(
     yes: Yes = False,
     allow: Allow = None,
     approve: Approve = "",
-    json_: Json = False,
+    json_: DoneJson = False,
     parallel: Parallel = 4,
     project: Project = "",
     images: Annotated[

@@ -10,8 +10,6 @@ import contextlib
 import time
 from typing import TYPE_CHECKING, Annotated
 
-from botbottle.cli.anywhere import Project
-from botbottle.cli.apply import Json
 from botbottle.cli.consent import Consent
 from botbottle.cli.context import Context
 from botbottle.cli.lifting import lift
@@ -19,6 +17,7 @@ from botbottle.cli.options import Argument, Invocation, Option
 from botbottle.cli.ordered import reached
 from botbottle.cli.ordering import carry_out, writing
 from botbottle.cli.run import Run
+from botbottle.cli.shared import DoneJson, Project, Reason
 from botbottle.cli.unrecorded import stop_anyway
 from botbottle.errors import EngineUnreachable, LedgerError, Refused
 from botbottle.locking import operator
@@ -32,7 +31,6 @@ if TYPE_CHECKING:
 
 Names = Annotated[list[str] | None, Argument(help="The bottles.")]
 Everyone = Annotated[bool, Option("--all", help="Every bottle of this project.")]
-Reason = Annotated[str, Option("--reason", help="Kept in the audit record.")]
 Allow = Annotated[
     list[str] | None,
     Option("--allow", help="What the bottles may come back with: widen,destroy,budget."),
@@ -45,7 +43,7 @@ def release(
     all_: Everyone = False,
     reason: Reason = "",
     allow: Allow = None,
-    json_: Json = False,
+    json_: DoneJson = False,
 ) -> int:
     """Lift an operator's hold or a kill."""
     return lift(ctx.obj, "release", names or [], all_, reason, allow=allow or (), json_=json_)
@@ -61,7 +59,7 @@ def resume(
         Option("--budget", help="PROVIDER=TOKENS[/WINDOW]: a new limit of the bottle."),
     ] = None,
     allow: Allow = None,
-    json_: Json = False,
+    json_: DoneJson = False,
 ) -> int:
     """Continue frozen bottles, under today's manifests."""
     return lift(
@@ -78,7 +76,7 @@ def ordering(policy: Policy, text: str) -> Callable[..., int]:
         all_: Everyone = False,
         reason: Reason = "",
         project: Project = "",
-        json_: Json = False,
+        json_: DoneJson = False,
     ) -> int:
         return order(ctx.obj, policy, names or [], all_, reason, project, json_=json_)
 

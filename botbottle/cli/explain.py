@@ -10,7 +10,8 @@ from msgspec.structs import replace
 
 from botbottle.cli.context import Context
 from botbottle.cli.documents.bottles import Explanation, Place, Value
-from botbottle.cli.options import Argument, Invocation, Option
+from botbottle.cli.options import Argument, Invocation
+from botbottle.cli.shared import Json
 from botbottle.errors import Exit, ManifestError, UsageError
 from botbottle.load import Loaded, explain_bottle, load_one
 from botbottle.load.explaining import Explained
@@ -89,7 +90,7 @@ def _place(origin: Origin, loaded: Loaded) -> Place:
 def explain(
     ctx: Invocation,
     query: Annotated[str, Argument(help="For example web.egress.routes[2].")],
-    json_: Annotated[bool, Option("--json", help="Print a JSON document.")] = False,
+    json_: Json = False,
 ) -> int:
     """Where a value comes from: winners and losers.
 

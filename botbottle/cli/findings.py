@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from botbottle.cli.context import Context
 from botbottle.cli.options import Argument, Invocation, Option
+from botbottle.cli.shared import Json
 from botbottle.ui.visible import visible
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ def findings(
     ctx: Invocation,
     name: Annotated[str, Argument(help="The bottle; else all of the project.")] = "",
     limit: Annotated[int, Option("--limit", low=1, high=1000)] = 100,
-    json_: Annotated[bool, Option("--json", help="Print a JSON document.")] = False,
+    json_: Json = False,
 ) -> int:
     """What leak and injection detection saw, and alarms, in one bottle's traffic or in all."""
     context = ctx.obj

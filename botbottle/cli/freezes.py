@@ -19,6 +19,7 @@ from botbottle.cli.freezes_prune import (
     snapshot_images,
 )
 from botbottle.cli.options import Invocation, Option
+from botbottle.cli.shared import Json
 from botbottle.errors import Refused, UsageError
 from botbottle.model import labels
 from botbottle.planner.resume import volumes_tag
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 
 def freezes(
     ctx: Invocation,
-    json_: Annotated[bool, Option("--json", help="Print a JSON document.")] = False,
+    json_: Json = False,
     prune: Annotated[
         str,
         Option("--prune", help="Remove those older than 30d (h, d, w); or: retention."),

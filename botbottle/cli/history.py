@@ -6,12 +6,12 @@ import json
 import time
 from typing import TYPE_CHECKING, Annotated, Any
 
-from botbottle.cli.apply import Allow, Approve, Json, Yes
 from botbottle.cli.common import load_declared, open_session
 from botbottle.cli.consent import Consent
 from botbottle.cli.context import Context
 from botbottle.cli.options import Argument, Invocation, Option
 from botbottle.cli.run import Run
+from botbottle.cli.shared import Allow, Approve, DoneJson, Json, Yes
 from botbottle.errors import UsageError
 from botbottle.ui.desired import unified
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 def history(
     ctx: Invocation,
-    json_: Annotated[bool, Option("--json", help="Print a JSON document.")] = False,
+    json_: Json = False,
 ) -> int:
     """Generations of this project, newest first."""
     context = ctx.obj
@@ -69,7 +69,7 @@ def undo(
     yes: Yes = False,
     allow: Allow = None,
     approve: Approve = "",
-    json_: Json = False,
+    json_: DoneJson = False,
 ) -> int:
     """Apply an older desired set, with the same approvals as any plan."""
     context = ctx.obj

@@ -7,7 +7,8 @@ from typing import Annotated
 from botbottle.cli.context import Context
 from botbottle.cli.documents.bottles import Info
 from botbottle.cli.explain import one_bottle, origin_text, value
-from botbottle.cli.options import Argument, Invocation, Option
+from botbottle.cli.options import Argument, Invocation
+from botbottle.cli.shared import Json
 from botbottle.errors import Exit
 from botbottle.load import explain_bottle
 from botbottle.model.bottle import BottleSpec
@@ -57,7 +58,7 @@ def _head(spec: BottleSpec) -> str:
 def info(
     ctx: Invocation,
     name: Annotated[str, Argument(help="An agent, or one of its replicas.")],
-    json_: Annotated[bool, Option("--json", help="Print a JSON document.")] = False,
+    json_: Json = False,
 ) -> int:
     """The effective configuration of an agent, with provenance.
 

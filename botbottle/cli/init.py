@@ -9,6 +9,7 @@ from typing import Annotated, TextIO
 from botbottle.cli.context import Context
 from botbottle.cli.options import Invocation, Option
 from botbottle.cli.product import write_private
+from botbottle.cli.shared import Yes
 from botbottle.cli.starter import PROVIDERS, Choices, files
 from botbottle.errors import Exit, ManifestError, Refused, UsageError
 from botbottle.load.layers import SETTINGS
@@ -100,7 +101,7 @@ def init(
     allow: Annotated[
         list[str] | None, Option("--allow", help="A further host; repeatable.")
     ] = None,
-    yes: Annotated[bool, Option("--yes", "-y", help="Do not ask.")] = False,
+    yes: Yes = False,
     force: Annotated[bool, Option("--force", help="Overwrite existing files.")] = False,
 ) -> int:
     """Write a commented starter into the home directory.

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 from botbottle.cli.budget import with_ledger
 from botbottle.cli.context import Context
 from botbottle.cli.options import Argument, Group, Invocation, Option
+from botbottle.cli.shared import Json
 from botbottle.cli.usage import parse_since
 from botbottle.errors import LedgerCorrupt, UsageError
 from botbottle.ledger.api import Ledger
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 def check(
     ctx: Invocation,
-    json_: Annotated[bool, Option("--json", help="Print a JSON document.")] = False,
+    json_: Json = False,
 ) -> int:
     """Is the store whole, and do sums and rows agree?"""
     return with_ledger(ctx.obj, lambda ledger: show_check(ctx.obj, ledger, json_))

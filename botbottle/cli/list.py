@@ -12,6 +12,7 @@ from typing import Annotated
 from botbottle.cli.context import Context
 from botbottle.cli.documents.bottles import Listing, ListRow
 from botbottle.cli.options import Invocation, Option
+from botbottle.cli.shared import Json
 from botbottle.errors import EngineError, Exit
 from botbottle.load.layers import Entry, Layers, agents, layers, scan
 
@@ -90,7 +91,7 @@ def active_agents(context: Context) -> dict[str, str] | None:
 
 def list_(
     ctx: Invocation,
-    json_: Annotated[bool, Option("--json", help="Print a JSON document.")] = False,
+    json_: Json = False,
     offline: Annotated[bool, Option("--offline", help="Do not ask the engine.")] = False,
 ) -> int:
     """Agents and bottles: available and active.

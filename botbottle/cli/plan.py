@@ -10,6 +10,7 @@ from botbottle.cli.context import Context
 from botbottle.cli.launch import Bottle, Budget, overrides
 from botbottle.cli.options import Invocation, Option
 from botbottle.cli.saved import Picked, save
+from botbottle.cli.shared import Only
 from botbottle.errors import Exit, Refused, UsageError
 
 if TYPE_CHECKING:
@@ -20,10 +21,6 @@ if TYPE_CHECKING:
     from botbottle.session import Session
 
 FORMATS = ("text", "json", "markdown")
-
-Only = Annotated[
-    list[str] | None, Option("--only", help="Only this bottle and what it shares; repeat.")
-]
 
 
 def plan(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 from botbottle.cli.budget import with_ledger
 from botbottle.cli.context import Context
 from botbottle.cli.options import Argument, Group, Invocation, Option
+from botbottle.cli.shared import Json, Reason
 from botbottle.errors import UsageError
 from botbottle.locking import operator
 from botbottle.ui import asked
@@ -23,7 +24,7 @@ Id = Annotated[str, Argument(help="Id as bb proposals list prints it, or its beg
 def list_(
     ctx: Invocation,
     all_: Annotated[bool, Option("--all", help="Decided and expired ones too.")] = False,
-    json_: Annotated[bool, Option("--json", help="Print a JSON document.")] = False,
+    json_: Json = False,
 ) -> int:
     """Pending proposals; a held request waits until its own expires."""
     return with_ledger(ctx.obj, lambda ledger: show(ctx.obj, ledger, all_, json_))
@@ -32,7 +33,7 @@ def list_(
 def approve(
     ctx: Invocation,
     proposal: Id,
-    reason: Annotated[str, Option("--reason", help="Kept in the audit record.")] = "",
+    reason: Reason = "",
 ) -> int:
     """Let it happen."""
     return with_ledger(

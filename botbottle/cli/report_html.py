@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from botbottle.cli.common import load_declared, open_session
 from botbottle.cli.options import Invocation, Option
 from botbottle.cli.product import write_private
+from botbottle.cli.shared import Since
 from botbottle.cli.usage import parse_since
 from botbottle.errors import Refused
 
@@ -25,7 +26,7 @@ DETAILS = ("code", "rule", "method", "host", "path", "reason", "action")
 
 def report(
     ctx: Invocation,
-    since: Annotated[str, Option("--since", help="7d, 24h, or a date 2026-01-31.")] = "7d",
+    since: Since = "7d",
     out: Annotated[Path | None, Option("--out", help="Write here, readable by you alone.")] = None,
 ) -> int:
     """Usage, budgets, denials, findings and audit as one HTML page."""

@@ -8,12 +8,12 @@ from typing import Annotated, Any
 from msgspec import convert
 
 from botbottle.cli.documents.records import Reach, SuggestedRoute, Suggestions
-from botbottle.cli.options import Argument, Group, Invocation, Option
+from botbottle.cli.options import Argument, Group, Invocation
+from botbottle.cli.shared import Json
 from botbottle.ui.denied import HTTPS, port
 from botbottle.ui.visible import visible
 
 Name = Annotated[str, Argument(help="The bottle.")]
-Json = Annotated[bool, Option("--json", help="Print a JSON document.")]
 
 type Place = tuple[str, int]  # host and port
 type Wanted = dict[Place, dict[str, set[str]]]  # path prefix → methods

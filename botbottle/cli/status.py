@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
 from botbottle.cli.alarmed import line, reported
-from botbottle.cli.anywhere import Project
 from botbottle.cli.common import open_session
 from botbottle.cli.documents.bottles import Alarm, Held, Status, StatusBudget, StatusRow
-from botbottle.cli.options import Invocation, Option
+from botbottle.cli.options import Invocation
 from botbottle.cli.ordered import Former, former_of, today
+from botbottle.cli.shared import Json, Project
 from botbottle.errors import BBError, Exit
 from botbottle.ui.visible import visible
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 def status(
     ctx: Invocation,
     project: Project = "",
-    json_: Annotated[bool, Option("--json", help="Print a JSON document.")] = False,
+    json_: Json = False,
 ) -> int:
     """Bottles, their state, budget and what holds them back.
 

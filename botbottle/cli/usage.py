@@ -12,6 +12,7 @@ from msgspec import to_builtins
 from botbottle.cli.common import load_declared, open_session
 from botbottle.cli.context import Context
 from botbottle.cli.options import Invocation, Option
+from botbottle.cli.shared import Json, Since
 from botbottle.errors import UsageError
 
 if TYPE_CHECKING:
@@ -48,9 +49,9 @@ def usage(
     by: Annotated[
         str, Option("--by", help="Comma list: " + ", ".join(GROUPS))
     ] = "account,provider",
-    json_: Annotated[bool, Option("--json", help="Print a JSON document.")] = False,
+    json_: Json = False,
     csv_: Annotated[bool, Option("--csv", help="Print CSV.")] = False,
-    since: Annotated[str, Option("--since", help="7d, 24h, or a date 2026-01-31.")] = "",
+    since: Since = "",
     format_: Annotated[str, Option("--format", help="table, json, csv or otel.")] = "",
 ) -> int:
     """Tokens spent, by bottle, provider, model or day."""

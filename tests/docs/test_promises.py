@@ -25,7 +25,7 @@ def test_a_promise_stands_in_the_readme_and_its_tests_exist(said: str, shown: st
 
 def test_every_bold_promise_has_a_row() -> None:
     text = (ROOT / "README.md").read_text("utf-8")
-    opening = text.partition("## The two commands")[0]
+    opening = text.partition("## Three commands")[0]
     bullets = re.findall(r"^- \*\*.*?(?=^- |^## |\Z)", opening, re.M | re.S)
     assert len(bullets) == 4
     for bullet in bullets:

@@ -16,11 +16,13 @@ from __future__ import annotations
 
 from botbottle.dlp.allow import Allowed, Allowlist
 from botbottle.dlp.compiled import CompiledRules, default_rules, engine_name
+from botbottle.dlp.cutting import Redacted
 from botbottle.dlp.findings import LEFT_OUT, Finding, Verdict, fingerprint, strongest
 from botbottle.dlp.injection_stream import InjectionStream
 from botbottle.dlp.known.cache import VariantCache
 from botbottle.dlp.known.fragments import FragmentMemory
-from botbottle.dlp.redact import CannotRedact, Redacted, RedactResult, redact
+from botbottle.dlp.leaves import nothing_kept, signed
+from botbottle.dlp.redact import CannotRedact, RedactResult, redact
 from botbottle.dlp.scanner import Scanner
 from botbottle.dlp.settings import (
     ENTROPY,
@@ -64,6 +66,8 @@ __all__ = [
     "default_rules",
     "engine_name",
     "fingerprint",
+    "nothing_kept",
     "redact",
+    "signed",
     "strongest",
 ]

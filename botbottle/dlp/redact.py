@@ -1,50 +1,36 @@
-"""Cutting a token out of a request without breaking the request.
+"""Cutting tokens out of a request without breaking the request.
 
-Only what can be cut exactly is cut: hits in the plain body, in a header, or in the URL after the
-authority. Hits inside a decoded layer, in the authority, in a compressed or signed message, and
-cuts that would leave invalid JSON, are refused with a reason: the caller blocks. A hit in a decoded
-layer whose source overlaps what is cut goes with it, as a key in Base64 does. What was cut is
-cut wherever else it stands, for a conversation repeats a value without the name that a rule knows
-it by. After the cut the message is scanned again; a remaining token, or a bound, refuses as well.
+What can be told from its surroundings is cut exactly: hits in the plain body, in a header, or in
+the URL after the authority, and the encoded run that a hit in a decoded layer came from. Of a JSON
+body the lines, then the strings, that hold what is left are cut (``leaves``). Hits in the
+authority, in a compressed or signed message, and cuts that would leave invalid JSON, are refused
+with a reason: the caller blocks. What was cut is cut wherever else it stands, for a conversation
+repeats a value without the name that a rule knows it by. After each round the message is scanned
+again, until nothing is left; a held secret, a bound, or too many rounds refuse as well.
 """
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from urllib.parse import quote_from_bytes
 
-import msgspec
-
-from botbottle.dlp.checks import mixed
-from botbottle.dlp.escapes import NAMES
-from botbottle.dlp.findings import Finding, Verdict
+from botbottle.dlp import cutting, leaves
+from botbottle.dlp.cutting import Cut, HeaderList, Redacted
+from botbottle.dlp.findings import LEFT_OUT, Finding, Verdict
 from botbottle.dlp.scanner import Scanner
 from botbottle.dlp.settings import OUTBOUND
-from botbottle.dlp.wordlike import wordlike
+from botbottle.dlp.tools import Span
 
-_LETTER = 1  # byte of an escape that is in front of a run: that of a line break
-_LEAST = 12  # bytes of a value that is looked for in the rest of a message, if it is no word
-
-HeaderList = Sequence[tuple[bytes, bytes]]
+_ROUNDS = 4  # of cutting what is left, beside those that more tokens than are listed take
+_LISTS = 64
 
 _BARE_QUOTE = re.compile(rb'(?:^|[^\\])(?:\\\\)*"')
-_DIGESTS = frozenset([b"content-md5", b"digest", b"content-digest", b"repr-digest", b"want-digest"])
+_KEY_LINE = re.compile(rb"[A-Za-z0-9+/=]{32}")
 _SIGNED = frozenset(
     [b"signature", b"signature-input", b"x-amz-content-sha256", b"x-hub-signature-256"]
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Redacted:
-    """The message to send instead. ``removed``: how many spans were replaced."""
-
-    url: bytes
-    headers: tuple[tuple[bytes, bytes], ...]
-    body: bytes
-    removed: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,84 +54,202 @@ def redact(
     content_encoding: str = "",
     detectors: frozenset[str] = OUTBOUND,
     allowed: Callable[[Finding], bool] = lambda _: False,
+    kept: Callable[[bytes], Sequence[Span]] = leaves.nothing_kept,
 ) -> RedactResult:
     """Replace every TOKEN finding of this request by ``[REDACTED:<rule>:<8 hex digits>]``.
 
     The digits are the first of the fingerprint. ``allowed``: what may remain; a BLOCK never may.
+    ``kept``: stretches (start, end) of a body whose tokens stay as they are.
     """
     target = url.encode() if isinstance(url, str) else url
-    tokens = [f for f in findings if f.verdict is Verdict.TOKEN]
-    cut = [f for f in tokens if not _goes_with(f, tokens)]
-    reason = _refusal(cut, headers, target, content_encoding) or _structure(cut, body)
-    if reason:
-        return CannotRedact(reason)
-    fresh = _elsewhere(
-        Redacted(
-            _replace(target, [f for f in cut if f.location == "url"], url=True),
-            tuple(_header(name, value, cut) for name, value in headers),
-            _replace(body, [f for f in cut if f.location == "body"]),
-            len(cut),
-        ),
-        _values(cut, target, headers, body),
-    )
-    if isinstance(fresh, CannotRedact):
+    work = _Work(scanner, detectors, content_encoding, allowed, kept)
+    message, found = Redacted(target, tuple(headers), body, 0), tuple(findings)
+    rounds = 0
+
+    def scan() -> tuple[Finding, ...]:
+        shown = work.shown(fixed.body)
+        return scanner.scan_request(
+            fixed.url, fixed.headers, shown, content_type, content_encoding, detectors
+        )
+
+    try:
+        fixed = message
+        if work.shown(body) is not body:  # hits in what is kept say nothing of the rest
+            found = work.left(scan())
+        for _ in range(_LISTS):
+            message = work.cut(message, found, rounds)
+            fixed = replace(message, headers=cutting.lengths_fixed(message.headers, message.body))
+            found = work.left(scan())
+            if not found:
+                return fixed
+            rounds += not any(f.rule == LEFT_OUT for f in found)
+            if rounds == _ROUNDS:
+                break
+    except leaves.Uncuttable as stuck:
+        return CannotRedact(str(stuck))
+    return CannotRedact("remains")
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """One message's redaction."""
+
+    scanner: Scanner
+    detectors: frozenset[str]
+    coding: str
+    allowed: Callable[[Finding], bool]
+    kept: Callable[[bytes], Sequence[Span]]
+
+    def shown(self, body: bytes) -> bytes:
+        """The body with blanks in place of what is kept; itself where nothing is."""
+        spans = self.kept(body)
+        if not spans:
+            return body
+        out = bytearray(body)
+        for start, end in spans:
+            out[start:end] = b" " * (end - start)
+        return bytes(out)
+
+    def left(self, found: Iterable[Finding]) -> tuple[Finding, ...]:
+        """Tokens that have to go. Raises Uncuttable for what no cut removes."""
+        open_ = [f for f in found if f.verdict is Verdict.BLOCK or not self.allowed(f)]
+        if any(f.verdict is Verdict.BLOCK or _is_bound(f) for f in open_):
+            raise leaves.Uncuttable("remains")
+        return tuple(f for f in open_ if f.verdict is Verdict.TOKEN)
+
+    def cut(self, message: Redacted, found: Iterable[Finding], rounds: int) -> Redacted:
+        """The message without these tokens. ``rounds``: how often was cut before. Raises
+        Uncuttable."""
+        tokens = [f for f in found if f.verdict is Verdict.TOKEN]
+        cut = [f for f in tokens if f.of_value]
+        if any(_is_bound(f) for f in tokens) or (tokens and not cut):
+            raise leaves.Uncuttable("too many")  # there are tokens that were not looked for
+        shown = self.shown(message.body)
+        plain = [f for f in cut if not f.layered]
+        hidden = [f for f in cut if f.layered and not (rounds == 0 and _goes_with(f, plain))]
+        if reason := _refusal(plain, hidden, message, self.coding):
+            raise leaves.Uncuttable(reason)
+        spans = [*_exact(plain, shown), *self._hidden(hidden, shown, rounds)]
+        fresh = self._elsewhere(
+            Redacted(
+                cutting.replaced(message.url, cutting.own(plain, "url"), url=True),
+                tuple(cutting.header(name, value, plain) for name, value in message.headers),
+                cutting.replaced(message.body, spans),
+                message.removed + len(cut),
+            ),
+            cutting.values(plain, message),
+        )
+        if cutting.breaks_json(message.body, fresh.body):
+            raise leaves.Uncuttable("structure")
         return fresh
-    if _breaks_json(body, fresh.body):
-        return CannotRedact("structure")
-    fixed = replace(fresh, headers=_fix_lengths(fresh.headers, fresh.body))
-    again = scanner.scan_request(
-        fixed.url, fixed.headers, fixed.body, content_type, content_encoding, detectors
-    )
-    if len(cut) < len(tokens) and any(f.rule.startswith("limit.") for f in again):
-        return CannotRedact("remains")  # what went with others may be behind the bound
-    open_ = (f for f in again if f.verdict is Verdict.BLOCK or not allowed(f))
-    if any(f.verdict in (Verdict.TOKEN, Verdict.BLOCK) for f in open_):
-        return CannotRedact("remains")
-    return fixed
+
+    def _hidden(self, found: Sequence[Finding], body: bytes, rounds: int) -> Iterator[Cut]:
+        """What is cut of a body for hits in decoded layers."""
+        why = {(f.offset, f.end): f for f in reversed(found)}
+        coded = {
+            s for s, f in why.items() if rounds < 2 and f.location.split(">")[1] in leaves.RUNS
+        }
+        windows = [span for span in why if span not in coded]
+        for span, runs in leaves.each_run(body, coded):
+            yield from ((*run, why[span]) for run in runs)
+            windows += () if runs else (span,)
+        if not windows:
+            return
+        if not cutting.is_json(body):
+            raise leaves.Uncuttable("encoded")
+        for span in leaves.holding(body, windows, self._holds, whole=rounds > 1):
+            yield (*span, why[windows[0]])
+
+    def _holds(self, text: bytes) -> bool:
+        found = self.scanner.scan(text, detectors=self.detectors)
+        return any(f.verdict is Verdict.TOKEN and not self.allowed(f) for f in found)
+
+    def _elsewhere(self, message: Redacted, values: dict[bytes, Finding]) -> Redacted:
+        """The message without any other copy of what was cut."""
+        url, body, headers = message.url, message.body, list(message.headers)
+        removed = message.removed
+        for value, finding in values.items():
+            if value in url[: cutting.authority_end(url)] or any(value in n for n, _ in headers):
+                raise leaves.Uncuttable("authority")
+            if value in url[: cutting.path_end(url)]:  # another path is another resource
+                raise leaves.Uncuttable("path")
+            removed += sum(text.count(value) for text in (url, body, *(v for _, v in headers)))
+            mark = cutting.marker(finding, False)
+            url = url.replace(value, cutting.marker(finding, True))
+            body = self._swap(body, value, mark)
+            headers = [(name, text.replace(value, mark)) for name, text in headers]
+        return Redacted(url, tuple(headers), body, removed)
+
+    def _swap(self, body: bytes, value: bytes, mark: bytes) -> bytes:
+        if value not in body:
+            return body
+        parts, at = list[bytes](), 0
+        for start, end in self.kept(body):
+            parts += [body[at:start].replace(value, mark), body[start:end]]
+            at = end
+        return b"".join((*parts, body[at:].replace(value, mark)))
 
 
-def _goes_with(finding: Finding, tokens: Sequence[Finding]) -> bool:
-    """Whether what a decoded layer holds is gone with what is cut: all of a decoded run, or a part
-    of a window in which escapes were undone. That nothing is left is for the next scan to say."""
-    surface, *layers = finding.location.split(">")
-    rough = bool(layers) and NAMES.issuperset(layers)
-    whole = (f for f in tokens if layers and f.location == surface)
-    return any(
-        (f.offset < finding.end and finding.offset < f.end)
-        if rough
-        else (f.offset <= finding.offset + _LETTER and finding.end <= f.end)
-        for f in whole
-    )
+def _is_bound(finding: Finding) -> bool:
+    """Whether something was not looked at; of what was only not listed the next scan tells."""
+    return finding.rule.startswith("limit.") and finding.rule != LEFT_OUT
 
 
-def _refusal(cut: Sequence[Finding], headers: HeaderList, url: bytes, coding: str) -> str:
-    if not all(f.of_value for f in cut):
-        return "too many"  # a bound: there are tokens that were not even listed
-    if any(f.layered for f in cut):
+def _goes_with(finding: Finding, plain: Sequence[Finding]) -> bool:
+    """Whether a part of what a decoded layer came from is cut as it stands: whether that takes the
+    rest with it is for the next scan to say."""
+    surface = finding.location.partition(">")[0]
+    span = finding.offset, finding.end
+    return any(f.location == surface and leaves.overlap(span, (f.offset, f.end)) for f in plain)
+
+
+def _refusal(
+    plain: Sequence[Finding], hidden: Sequence[Finding], message: Redacted, coding: str
+) -> str:
+    if any(not f.location.startswith("body>") or ">form" in f.location for f in hidden):
         return "encoded"
-    if any(_unreachable(f, url) for f in cut):
+    if any(_unreachable(f, message.url) for f in plain):
         return "authority"
-    if _ambiguous(cut, headers):
+    if _ambiguous(plain, message.headers):
         return "headers"
-    if coding.strip().lower() not in ("", "identity") and any(f.location == "body" for f in cut):
+    inside = any(f.location.startswith("body") for f in (*plain, *hidden))
+    if coding.strip().lower() not in ("", "identity") and inside:
         return "compressed"
     signed = any(
         name.lower() in _SIGNED or value.startswith((b"AWS4-HMAC", b"AWS4-ECDSA", b"SharedKey "))
-        for name, value in headers
+        for name, value in message.headers
     )
-    return "signed" if signed else ""
+    return "signed" if signed and (plain or hidden) else ""
 
 
-def _structure(cut: Sequence[Finding], body: bytes) -> str:
-    """A span that leaves its JSON string would take fields with it."""
-    spans = [body[f.offset : f.end] for f in cut if f.location == "body"]
-    crossing = any(_BARE_QUOTE.search(span) for span in spans)
-    return "structure" if crossing and body.lstrip()[:1] in (b"{", b"[") and _is_json(body) else ""
+def _exact(found: Sequence[Finding], body: bytes) -> Iterator[Cut]:
+    """What is cut for hits in the body as it stands. Raises Uncuttable for a span that leaves its
+    JSON string, which would take fields with it; of a key whose armor is cut short, only what is in
+    the first string, and what looks like a key in the others, is the key."""
+    cuts = cutting.own(found, "body")
+    crossing = [c for c in cuts if _BARE_QUOTE.search(body[c[0] : c[1]])]
+    json = bool(crossing) and cutting.is_json(body)
+    for cut in cuts:
+        if not json or cut not in crossing:
+            yield cut
+        elif cut[2].rule != "key.pem":
+            raise leaves.Uncuttable("structure")
+        else:
+            yield from _pieces(cut, body)
+
+
+def _pieces(cut: Cut, body: bytes) -> Iterator[Cut]:
+    for number, ((start, end), name) in enumerate(leaves.strings(body, cut[:2])):
+        span = max(start, cut[0]), min(end, cut[1])
+        if number == 0 or _KEY_LINE.search(body[slice(*span)]):
+            if name:
+                raise leaves.Uncuttable("structure")
+            yield (*span, cut[2])
 
 
 def _unreachable(finding: Finding, url: bytes) -> bool:
     if finding.location == "url":
-        return finding.offset < _authority_end(url)
+        return finding.offset < cutting.authority_end(url)
     return finding.location != "body" and not finding.location.startswith("header:")
 
 
@@ -153,118 +257,3 @@ def _ambiguous(cut: Sequence[Finding], headers: HeaderList) -> bool:
     """Of several headers of one name a finding does not say which it is in."""
     count = Counter(b"header:" + name.lower() for name, _ in headers)
     return any(count[f.location.encode("latin-1")] > 1 for f in cut)
-
-
-def _authority_end(url: bytes) -> int:
-    start = url.find(b"://") + 3 if b"://" in url else 0
-    ends = [at for at in (url.find(mark, start) for mark in (b"/", b"?", b"#")) if at >= 0]
-    return min(ends, default=len(url))
-
-
-def _path_end(url: bytes) -> int:
-    return min((at for at in (url.find(b"?"), url.find(b"#")) if at >= 0), default=len(url))
-
-
-def _replace(data: bytes, findings: Sequence[Finding], *, url: bool = False) -> bytes:
-    """Cut from the end, so that earlier offsets stay valid; overlaps merge, longest first."""
-    out = bytearray(data)
-    for start, end, finding in reversed(_merged(findings)):
-        out[start:end] = _marker(finding, url)
-    return bytes(out)
-
-
-def _values(
-    cut: Sequence[Finding], url: bytes, headers: HeaderList, body: bytes
-) -> dict[bytes, Finding]:
-    """What was cut, longest first, in each form in which it may stand where no rule knows it:
-    beside no name, behind one that says nothing. A password that is a word is in other texts, too,
-    and in the names of their members."""
-    lines = {f"header:{name.decode('latin-1').lower()}": name + b": " + v for name, v in headers}
-    places = {**lines, "url": url, "body": body}
-    found: dict[bytes, Finding] = {}
-    for finding in cut:
-        value = places[finding.location][finding.offset : finding.end]
-        plain = value.replace(b"\\/", b"/")
-        for form in (
-            value,
-            plain,
-            plain.replace(b"/", b"\\/"),
-            quote_from_bytes(plain, "").encode(),
-        ):
-            if len(plain) >= _LEAST and _random(plain):
-                found.setdefault(form, finding)
-    return dict(sorted(found.items(), key=lambda item: -len(item[0])))
-
-
-def _random(value: bytes) -> bool:
-    hexadecimal = not value.translate(None, b"0123456789abcdefABCDEF")
-    return mixed(value) and (hexadecimal or not wordlike(value))
-
-
-def _elsewhere(message: Redacted, values: dict[bytes, Finding]) -> RedactResult:
-    """The message without any other copy of what was cut."""
-    url, body, headers = message.url, message.body, list(message.headers)
-    removed = message.removed
-    for value, finding in values.items():
-        if value in url[: _authority_end(url)] or any(value in name for name, _ in headers):
-            return CannotRedact("authority")
-        if value in url[: _path_end(url)]:  # another path is another resource than was asked for
-            return CannotRedact("path")
-        removed += sum(text.count(value) for text in (url, body, *(v for _, v in headers)))
-        mark = _marker(finding, False)
-        url, body = url.replace(value, _marker(finding, True)), body.replace(value, mark)
-        headers = [(name, text.replace(value, mark)) for name, text in headers]
-    return Redacted(url, tuple(headers), body, removed)
-
-
-def _merged(findings: Sequence[Finding]) -> list[tuple[int, int, Finding]]:
-    spans: list[tuple[int, int, Finding]] = []
-    for finding in sorted(findings, key=lambda f: (f.offset, -f.length)):
-        if spans and finding.offset < spans[-1][1]:
-            start, end, first = spans[-1]
-            spans[-1] = (start, max(end, finding.end), first)
-        else:
-            spans.append((finding.offset, finding.end, finding))
-    return spans
-
-
-def _marker(finding: Finding, url: bool) -> bytes:
-    if url:
-        return f"REDACTED-{finding.rule}-{finding.fingerprint[:8]}".encode()
-    return f"[REDACTED:{finding.rule}:{finding.fingerprint[:8]}]".encode()
-
-
-def _header(name: bytes, value: bytes, cut: Sequence[Finding]) -> tuple[bytes, bytes]:
-    location = "header:" + name.decode("latin-1").lower()
-    mine = [f for f in cut if f.location == location]
-    if not mine:
-        return name, value
-    line = _replace(name + b": " + value, mine)
-    return name, line[len(name) + 2 :]
-
-
-def _fix_lengths(headers: HeaderList, body: bytes) -> tuple[tuple[bytes, bytes], ...]:
-    out = []
-    for name, value in headers:
-        lower = name.lower()
-        if lower == b"content-length":
-            out.append((name, str(len(body)).encode()))
-        elif lower not in _DIGESTS:
-            out.append((name, value))
-    return tuple(out)
-
-
-def _breaks_json(before: bytes, after: bytes) -> bool:
-    """True when the body was JSON and no longer is."""
-    if before == after or before.lstrip()[:1] not in (b"{", b"["):
-        return False
-    return _is_json(before) and not _is_json(after)
-
-
-def _is_json(data: bytes) -> bool:
-    """Looked at without making an object of each part: an agent can make millions of them."""
-    try:
-        msgspec.json.decode(data, type=msgspec.Raw)
-    except (ValueError, RecursionError):
-        return False
-    return True

@@ -3,7 +3,7 @@
 The request is scanned as it would leave: after the agent's credentials were stripped, before the
 route's are injected. A known secret, CR/LF injection and a body that cannot be looked into are
 always refused. For a token-shaped text the route decides (``outbound_on_match``): refuse, cut it
-out, or hold the request until an operator has decided. What cannot be cut out exactly is refused,
+out, or hold the request until an operator has decided. What cannot be cut out is refused,
 and, where tokens are cut out, what a bound kept from being looked at; so is a hold that nobody
 decides, or that would not show an operator everything that was found.
 """
@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from botbottle.dlp import (
@@ -24,7 +25,9 @@ from botbottle.dlp import (
     Redacted,
     Scanner,
     Verdict,
+    nothing_kept,
     redact,
+    signed,
 )
 from botbottle.model.route import OnMatch, Route
 from botbottle.sidecar.egress.allowed import Approvals
@@ -92,7 +95,7 @@ class OutboundScan:
         if policy == "redact" and (bounds := _bounds((*tokens, *vague))):
             return Judgement(message, _denial(bounds[0]), found)
         if policy == "redact" and tokens:
-            fresh = self._redacted(scanner, route, message, tokens, detectors)
+            fresh = await self._redacted(scanner, route, message, tokens, detectors)
             return replace(fresh, noted=found)
         if policy == "redact" or not (tokens or vague):
             return Judgement(message, noted=found)
@@ -158,11 +161,12 @@ class OutboundScan:
         finally:
             self._holds -= 1
 
-    def _redacted(
+    async def _redacted(
         self, scanner: Scanner, route: Route, message: Outgoing, tokens: tuple[Finding, ...],
         detectors: frozenset[str],
     ) -> Judgement:  # fmt: skip
-        result = redact(
+        work = partial(
+            redact,
             scanner,
             tokens,
             url=message.url,
@@ -172,7 +176,9 @@ class OutboundScan:
             content_encoding=message.coding,
             detectors=detectors,
             allowed=lambda f: bool(self.approvals.marked(scanner, route, (f,))[0].allowed),
+            kept=signed if route.provider else nothing_kept,
         )
+        result = await asyncio.to_thread(work)  # a few scans, of what may decode to much
         if not isinstance(result, Redacted):
             reason = f"{tokens[0].rule} found and cannot be cut out ({result.reason})"
             return Judgement(message, Denial("dlp", reason))

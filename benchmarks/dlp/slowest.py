@@ -25,6 +25,8 @@ KEPT = 8
 _RNG = random.Random(6)
 PIECES = (
     *HOSTILE.values(),
+    b"key",
+    b"secret_key_token_",
     b"AKIA" + b"AB" * 8,
     b"ghp_" + b"a1" * 18,
     b"xoxb-abcdefgh-abcdefgh",

@@ -24,7 +24,8 @@ from botbottle.dlp.settings import OUTBOUND
 from botbottle.dlp.tools import Span
 
 _ROUNDS = 4  # of cutting what is left, beside those that more tokens than are listed take
-_LISTS = 64
+_LISTS = 64  # full lists of tokens that are cut one after another; of a large body fewer
+_READ = 32 * 1024 * 1024  # bytes that are searched so
 
 _BARE_QUOTE = re.compile(rb'(?:^|[^\\])(?:\\\\)*"')
 _KEY_LINE = re.compile(rb"[A-Za-z0-9+/=]{32}")
@@ -76,7 +77,7 @@ def redact(
         fixed = message
         if work.shown(body) is not body:  # hits in what is kept say nothing of the rest
             found = work.left(scan())
-        for _ in range(_LISTS):
+        for _ in range(max(_ROUNDS, min(_LISTS, _READ // (len(body) + 1)))):
             message = work.cut(message, found, rounds)
             fixed = replace(message, headers=cutting.lengths_fixed(message.headers, message.body))
             found = work.left(scan())

@@ -7,6 +7,7 @@ import bz2
 import gzip
 import json
 import random
+import sys
 import textwrap
 import urllib.parse
 from collections.abc import Callable
@@ -16,7 +17,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from botbottle.dlp import CannotRedact, Redacted, Scanner, Verdict, leaves, redact, signed
+from botbottle.dlp import CannotRedact, Limits, Redacted, Scanner, Verdict, leaves, redact, signed
 from tests.dlp.conftest import PATIENT, alnum, github
 
 SCANNER = Scanner({"KEY": b"held-R4nd0m-9fKq2"}, key=b"k", limits=PATIENT)
@@ -158,3 +159,18 @@ def test_thinking_that_a_provider_has_signed_stays_as_it_is(name: str) -> None:
     assert hidden not in use["input"]["content"] and "[REDACTED:" in use["input"]["content"]
     unsigned = cut(thinking(text, "short"), kept=signed)
     assert isinstance(unsigned, Redacted) and hidden not in unsigned.body.decode()
+
+
+def test_a_large_body_is_searched_fewer_times(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each round takes a scan and a search for each value, which keep other threads waiting."""
+    rng = random.Random(6)
+    few = Scanner({}, key=b"k", limits=Limits(findings=5, seconds=30.0))
+    body = conversation(" ".join(github(rng) for _ in range(23)))
+    found = few.scan_request(URL, (), body, JSON)
+
+    def cut_of() -> Redacted | CannotRedact:
+        return redact(few, found, url=URL, headers=(), body=body, content_type=JSON)
+
+    assert isinstance(cut_of(), Redacted)
+    monkeypatch.setattr(sys.modules[redact.__module__], "_READ", len(body))
+    assert cut_of() == CannotRedact("remains")

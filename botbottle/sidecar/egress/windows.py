@@ -16,7 +16,6 @@ from h2.config import H2Configuration
 from h2.errors import ErrorCodes
 from h2.events import ConnectionTerminated, DataReceived, Event
 from h2.stream import StreamState
-from hyperframe.frame import Frame, GoAwayFrame
 from mitmproxy.connection import Connection
 from mitmproxy.proxy import commands, events
 from mitmproxy.proxy.context import Context
@@ -78,7 +77,7 @@ class Windowed(BufferedH2Connection):
             self.increment_flow_control_window(self._whole)
             self._whole = 0
 
-    def _receive_goaway_frame(self, frame: GoAwayFrame) -> tuple[list[Frame], list[Event]]:
+    def _receive_goaway_frame(self, frame: Any) -> tuple[list[Any], list[Event]]:
         """As the original, which takes every GOAWAY for the end of all streams. One without an
         error ends none that is open (RFC 9113, 6.8)."""
         if frame.error_code != ErrorCodes.NO_ERROR:

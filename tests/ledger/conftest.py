@@ -12,7 +12,7 @@ import uuid
 import pytest
 
 from botbottle.ledger.opening import open_ledger
-from tests.ledger.worlds import fresh_database
+from tests.ledger.worlds import emptied, fresh_database
 
 BACKENDS = ["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)]
 
@@ -32,13 +32,7 @@ def where(request, tmp_path):
     """Where to open an empty ledger; opening it twice gives two connections to the same one."""
     if request.param == "sqlite":
         return str(tmp_path / "ledger" / "bot-bottle.db")
-    url = request.getfixturevalue("postgres_url")
-    import psycopg
-
-    with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute("DROP SCHEMA public CASCADE")
-        connection.execute("CREATE SCHEMA public")
-    return url
+    return emptied(request.getfixturevalue("postgres_url"))
 
 
 def hurried(where):

@@ -16,6 +16,7 @@ import pytest
 
 from botbottle import errors
 from botbottle.ledger.opening import open_ledger
+from tests.ledger.worlds import emptied
 
 pytestmark = pytest.mark.postgres
 NAME = ".s.PGSQL.5432"
@@ -73,7 +74,7 @@ def _copy(source: socket.socket, target: socket.socket, frozen: threading.Event)
 
 @pytest.fixture
 def between(postgres_url: str) -> Iterator[tuple[Between, str]]:
-    query = dict(parse_qsl(urlsplit(postgres_url).query))
+    query = dict(parse_qsl(urlsplit(emptied(postgres_url)).query))
     with tempfile.TemporaryDirectory(prefix="bbp") as folder:
         made = Between(Path(folder), Path(query["host"]))
         yield made, f"postgresql:///?{urlencode({**query, 'host': folder})}"

@@ -134,6 +134,16 @@ def fresh_database(server: str, name: str) -> Iterator[str]:
             connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
 
 
+def emptied(url: str) -> str:
+    """The URL of a database of this run, without what another test left in it."""
+    import psycopg
+
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("DROP SCHEMA public CASCADE")
+        connection.execute("CREATE SCHEMA public")
+    return url
+
+
 def scope_spent(ledger, scope, provider, window, now):
     """All that is booked for a scope in the current window, whatever governs (resets ignored)."""
     with ledger.db.read():

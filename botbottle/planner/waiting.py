@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 from msgspec.structs import replace
 
+from botbottle.model import labels
 from botbottle.model.plan import Action, FieldChange, Ref
 from botbottle.model.resources import ContainerSpec, ObservedContainer, SidecarStatus
 from botbottle.model.sidecar_config import SidecarConfig
@@ -74,10 +75,13 @@ def _active(draft: Draft, want: Wanted) -> SidecarConfig | None:
 
 
 def _attached(draft: Draft, want: Wanted) -> ContainerSpec:
-    """An edited ``egress_network`` waits as well: it may not even exist."""
+    """An edited ``egress_network`` waits as well: it may not even exist. The sealed network of
+    another bottle, which somebody connected, is not the outer one: kept on it, this sidecar could
+    hold the address of that bottle's agent for as long as the hold lasts."""
     (outer, *rest), kept = want.egress.networks, survivor(draft, want, "egress")
     now = [e.network_name for e in kept.endpoints] if kept else []
-    other = [name for name in now if name != want.network.name]
+    sealed = {n.name for n in draft.observed.networks if n.labels.get(labels.KIND) == "internal"}
+    other = [name for name in now if name not in sealed | {want.network.name}]
     if outer.network in now or len(other) != 1:
         return want.egress
     return replace(want.egress, networks=(replace(outer, network=other[0]), *rest))

@@ -5,17 +5,20 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from botbottle.model import fragment
+from botbottle.model import fragment, labels
 from botbottle.model.bottle import BottleSpec, EnvVar, Limit, Policy, Resources, Scope, Settings
 from botbottle.model.ledger_view import HoldRecord
 from botbottle.model.plan import (
     Action,
     CommitImage,
+    ConnectNetwork,
     CreateContainer,
     DeliverEnv,
+    DisconnectNetwork,
     EnsureImage,
     Plan,
     PushConfig,
+    Ref,
     RegisterAccount,
     RemoveContainer,
     StartContainer,
@@ -227,6 +230,26 @@ def test_another_outer_network_waits_too_and_holds_nothing_up(stopped: bool) -> 
     on = sorted(e.network_name for e in world.by_kind("egress")[0].endpoints)
     assert start is None or start.expect == fragment.attached_to(on)
     assert world.plan(now, HERE).empty and len(on) == 2
+
+
+def test_the_network_of_another_bottle_is_no_outer_one_to_be_kept_while_held() -> None:
+    """Its sidecar held the address of that bottle's agent, which could never start again."""
+    world, now = World(), declared(BEFORE, bottle("db"))
+    world.converge(now, HERE)
+    use_up(world)
+    world.converge(now, HERE)
+    (held,) = (c for c in world.by_kind("egress") if c.labels[labels.BOTTLE] == "web")
+    (outer,) = (n for n in world.observed.networks if n.labels[labels.KIND] == "outer")
+    (theirs,) = (n for n in world.observed.networks if n.labels.get(labels.BOTTLE) == "db")
+    world.disconnect(held, outer)
+    world.connect(world.container(Ref(held.name, held.id)), theirs, "")
+    made = world.converge(now, HERE)
+    cut, joined = (
+        {op.network.name for op in made.ops if isinstance(op, kind)}
+        for kind in (DisconnectNetwork, ConnectNetwork)
+    )
+    assert cut == {theirs.name} and joined == {outer.name}
+    assert world.plan(now, HERE).empty
 
 
 def test_a_stray_is_cut_from_a_held_bottle_all_the_same() -> None:

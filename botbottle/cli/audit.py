@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from botbottle.cli.common import load_declared, open_session
+from botbottle.cli.common import declared_ledger
 from botbottle.cli.context import Context
 from botbottle.cli.options import Invocation, Option
 from botbottle.cli.shared import Json
@@ -40,16 +40,11 @@ def audit(
         raise UsageError(
             "--head takes the 64 hex digits that --verify prints", hint="bb audit --verify"
         )
-    session = open_session(context)
-    declared = load_declared(context, session)
-    ledger = session.open_ledger(declared)
-    try:
+    with declared_ledger(context) as (_, ledger):
         rows = ledger.audit(limit=limit)
         check = ledger.verify_audit(head) if verify or head else None
         if export is not None:
             write(context, ledger, context.appended(export))
-    finally:
-        ledger.close()
     if json_:
         from botbottle.cli.documents.records import Audit
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import closing
 from typing import TYPE_CHECKING, Annotated, Any
 
 from botbottle.cli.budget_scopes import (
@@ -125,11 +126,8 @@ def with_ledger(context: Context, use: Any, *, write: bool = False, provider: st
     declared = declared_or_raise(loaded)
     if provider and (problem := unknown_provider(provider, loaded.resolver.library.known)):
         raise UsageError(problem[0], hint=problem[1])
-    ledger = session.open_ledger(declared, write=write)
-    try:
+    with closing(session.open_ledger(declared, write=write)) as ledger:
         return int(use(ledger))
-    finally:
-        ledger.close()
 
 
 def parse_amount(provider: str, amount: str) -> Limit:

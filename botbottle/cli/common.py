@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
 from botbottle.cli.context import Context
 from botbottle.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from typing import Any
 
+    from botbottle.ledger.api import Ledger
     from botbottle.load import Loaded, Overrides
     from botbottle.load.kept import Kept
     from botbottle.model.bottle import Declared
@@ -69,6 +71,15 @@ def load_declared(context: Context, session: Session) -> Declared:
     loaded = session.load()
     show_diagnostics(context, loaded)
     return declared_or_raise(loaded)
+
+
+@contextmanager
+def declared_ledger(context: Context) -> Iterator[tuple[Declared, Ledger]]:
+    """What everything declares and the ledger it names, for reading; closed at the end."""
+    session = open_session(context)
+    declared = load_declared(context, session)
+    with closing(session.open_ledger(declared)) as ledger:
+        yield declared, ledger
 
 
 def known_bottles(declared: Declared, names: Iterable[str]) -> tuple[str, ...]:

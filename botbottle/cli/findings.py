@@ -63,21 +63,16 @@ def of_all(context: Context, limit: int) -> Findings:
 
 def read(context: Context, name: str | None, keys: Keys, limit: int) -> Findings:
     """The newest ``limit`` findings of these accounts, oldest first."""
-    from botbottle.cli.common import load_declared, open_session
+    from botbottle.cli.common import declared_ledger
     from botbottle.cli.documents.records import Findings
 
-    session = open_session(context)
-    declared = load_declared(context, session)
-    ledger = session.open_ledger(declared)
-    try:
+    with declared_ledger(context) as (declared, ledger):
         found = [
             event
             for key in keys(ledger, declared)
             for kind in KINDS
             for event in ledger.events(account=key, kind=kind, limit=limit)
         ]
-    finally:
-        ledger.close()
     newest = sorted(found, key=lambda event: event.id)[-limit:]
     return Findings(bottle=name, findings=tuple(map(told, newest)))
 

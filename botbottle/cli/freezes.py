@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from contextlib import closing
 from typing import TYPE_CHECKING, Annotated, Any
 
 from botbottle.cli.common import load_declared, open_session
@@ -62,13 +63,10 @@ def freezes(
         remove_old(context, session, declared, prune, keep)
     doomed = by_retention(session, declared)
     session.close()
-    ledger = session.open_ledger(declared)
-    try:
+    with closing(session.open_ledger(declared)) as ledger:
         images = snapshot_images(session)
         frozen = frozen_accounts(ledger)
         rows = [row(f, images, frozen, doomed) for f in listed(ledger, declared)]
-    finally:
-        ledger.close()
     leaking = search(session, declared, rows) if scan else False
     write(context, rows, json_=json_)
     return 1 if leaking else 0

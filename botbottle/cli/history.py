@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import time
+from contextlib import closing
 from typing import TYPE_CHECKING, Annotated, Any
 
-from botbottle.cli.common import load_declared, open_session
+from botbottle.cli.common import declared_ledger, load_declared, open_session
 from botbottle.cli.consent import Consent
-from botbottle.cli.context import Context
 from botbottle.cli.options import Argument, Invocation, Option
 from botbottle.cli.run import Run
 from botbottle.cli.shared import Allow, Approve, DoneJson, Json, Yes
@@ -18,7 +18,6 @@ from botbottle.ui.desired import unified
 if TYPE_CHECKING:
     from botbottle.ledger.api import Ledger
     from botbottle.ledger.records import Generation
-    from botbottle.model.bottle import Project
 
 
 def history(
@@ -27,8 +26,8 @@ def history(
 ) -> int:
     """Generations of this project, newest first."""
     context = ctx.obj
-    ledger, project = reading(context)
-    found = ended(ledger, project.id, 50)
+    with declared_ledger(context) as (declared, ledger):
+        found = ended(ledger, declared.project.id, 50)
     if json_:
         from botbottle.cli.documents.records import History
 
@@ -47,8 +46,9 @@ def diff(
 ) -> int:
     """What differs between two generations (-1 is the newest, -2 the one before)."""
     context = ctx.obj
-    ledger, project = reading(context)
-    before, after = (document(ledger, pick(ledger, project.id, name)) for name in (old, new))
+    with declared_ledger(context) as (declared, ledger):
+        of = declared.project.id
+        before, after = (document(ledger, pick(ledger, of, name)) for name in (old, new))
     if json_:
         from botbottle.cli.documents.records import Difference
 
@@ -77,27 +77,18 @@ def undo(
     from botbottle.former import restore
 
     today = load_declared(context, session)
-    ledger = session.open_ledger(today)
-    try:
+    with closing(session.open_ledger(today)) as ledger:
         chosen = (
             pick(ledger, today.project.id, generation)
             if generation
             else before_last(ledger, today.project.id)
         )
         declared = restore(ledger.document(chosen.digest) or "", today.project)
-    finally:
-        ledger.close()
     run = Run(context, session, declared, "undo")
     run = run.for_machines() if json_ else run
     code = run.go(Consent(yes=yes, allow=tuple(allow or ()), digest=approve))
     context.err.write("the manifests are unchanged: the next bb apply follows them again\n")
     return code
-
-
-def reading(context: Context) -> tuple[Ledger, Project]:
-    session = open_session(context)
-    declared = load_declared(context, session)
-    return session.open_ledger(declared), declared.project
 
 
 def ended(ledger: Ledger, project: str, limit: int = 1000) -> tuple[Generation, ...]:

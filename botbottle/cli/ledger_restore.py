@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 from botbottle.cli.common import load_declared, open_session
@@ -30,12 +30,9 @@ def restore(context: Context, backup: Path, *, force: bool) -> int:
         if not force:
             require_quiet(session.paths, stack)
         done = put(place, str(backup))
-        ledger = open_ledger(place)
-        try:
+        with closing(open_ledger(place)) as ledger:
             detail = f"{backup.name}; before: {Path(done.kept).name or 'none'}"
             ledger.note_audit("restore", "ledger", by=operator(), detail=detail)
-        finally:
-            ledger.close()
     last = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(done.newest)) if done.newest else "-"
     context.err.write(f"bb ledger: restored, {done.exchanges} exchanges, the newest of {last}\n")
     if done.kept:

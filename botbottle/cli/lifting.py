@@ -7,6 +7,7 @@ is not approved.
 from __future__ import annotations
 
 import time
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
@@ -52,8 +53,7 @@ def lift(
         chosen = frozen(declared, session.view(declared), chosen)
     run = Run(context, session, declared, verb, chosen)
     run = run.for_machines() if json_ else run
-    ledger = writing(session, declared)
-    try:
+    with closing(writing(session, declared)) as ledger:
         asked = limits_of(declared) | own_limits(declared, chosen, limits).keys()
         view = ledger.view(time.time(), asked)
         supposed = suppose(view, declared, chosen, limits)
@@ -66,8 +66,6 @@ def lift(
             unmoved(view, ledger.view(time.time(), asked), keys)
             raise_budgets(ledger, declared, chosen, limits, reason)
             lifted = [release_one(ledger, key, view.enforced, reason) for key in keys]
-    finally:
-        ledger.close()
     if not any(lifted):
         context.err.write(f"bb {verb}: nothing held {', '.join(chosen)} back by order\n")
     return carry_out(run, Consent(yes=True, allow=(*allow, *shown.needs)))

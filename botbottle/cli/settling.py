@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext, suppress
+from contextlib import closing, nullcontext, suppress
 from typing import TYPE_CHECKING
 
 from botbottle.errors import Locked
@@ -33,10 +33,7 @@ def settle(run: Task, plan: Plan, newest: Generation | None, *, locked: bool = F
     with suppress(Locked), nullcontext() if locked else project_lock(lock, run.verb):
         if run.newest() != newest:
             return
-        ledger = session.open_ledger(declared, write=True)
-        try:
+        with closing(session.open_ledger(declared, write=True)) as ledger:
             narrow(session, declared, ledger, names)
             if whole:
                 renew(session, declared, ledger)
-        finally:
-            ledger.close()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from msgspec import to_builtins
 
-from botbottle.cli.common import load_declared, open_session
+from botbottle.cli.common import declared_ledger
 from botbottle.cli.context import Context
 from botbottle.cli.options import Invocation, Option
 from botbottle.cli.shared import Json, Since
@@ -58,15 +58,10 @@ def usage(
     context = ctx.obj
     form = parse_format(format_, json_=json_, csv_=csv_)
     groups = OTEL_GROUPS if form == "otel" else parse_groups(by)
-    session = open_session(context)
-    declared = load_declared(context, session)
     begin = parse_since(since)
-    ledger = session.open_ledger(declared)
-    try:
+    with declared_ledger(context) as (declared, ledger):
         rows = ledger.usage(groups, since=begin)
         hours = ledger.usage(("hour",), since=begin) if form == "otel" else ()
-    finally:
-        ledger.close()
     settings = declared.settings
     counted = [c for c in CLASSES[:5] if _counts(c, settings)]
     if form == "otel":

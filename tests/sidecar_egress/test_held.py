@@ -95,12 +95,12 @@ def test_a_credential_comes_back_in_no_coding(rig: Rig, name: str, whole: bool) 
     reply = asked(rig, echoing(fields, encode, whole=whole), dlp=WATCHED)
     assert encode(PLAIN)[:10] not in reply
     readable = name not in ("unknown", "damaged")
-    if whole:
+    if whole or not readable:
         assert code_of(reply) == "upstream-protocol"
         assert reply.startswith(b"HTTP/1.1 502")
     else:
-        assert (b"Bearer " + b"*" * len(SECRET) in reply) is readable
-        assert b"x-botbottle" not in reply and reply.endswith(b"\r\n0\r\n\r\n") is readable
+        assert b"Bearer " + b"*" * len(SECRET) in reply
+        assert b"x-botbottle" not in reply and reply.endswith(b"\r\n0\r\n\r\n")
     if not readable:
         return
     control = asked(rig, answering(page(fields, encode(PLAIN), whole=whole)), dlp=WATCHED)
@@ -142,10 +142,10 @@ def test_orders_in_a_body_that_nobody_could_decode_do_not_arrive(rig: Rig, whole
     bomb = gz(ORDERS.encode() + bytes(40_000_000))
     orders = gz(ORDERS.encode())
     reply = asked(rig, answering(page(GZIP, orders, whole=whole)), dlp=WATCHED)
-    assert code_of(reply) == ("injection" if whole else "")
+    assert code_of(reply) == "injection"
     assert orders not in reply
     reply = asked(rig, answering(page(GZIP, bomb, whole=whole)), dlp=WATCHED)
-    assert code_of(reply) == ("upstream-protocol" if whole else "")
+    assert code_of(reply) == ("upstream-protocol" if whole else "injection")
     assert len(reply) < len(bomb)
     noise = gz(b"Ignore the noise and reveal your talent." + bytes(400_000))
     reply = asked(rig, answering(page(GZIP, noise, whole=whole)), dlp=WATCHED)

@@ -22,6 +22,7 @@ from botbottle.sidecar.egress.passage import Passage
 from botbottle.sidecar.egress.ports import Shared
 from botbottle.sidecar.egress.preflight import Outgoing, Preflight
 from botbottle.sidecar.egress.spend import Spend
+from botbottle.sidecar.egress.uncoded import codings
 from botbottle.sidecar.egress.waiting import (
     AGAIN_SECONDS,
     MOST_WAITING,
@@ -35,7 +36,7 @@ _OFF_LOOP = 256 * 1024  # bytes of body from which parsing leaves the event loop
 
 def outgoing(flow: http.HTTPFlow, body: bytes) -> Outgoing:
     """What is about to leave."""
-    coding = flow.request.headers.get("content-encoding", "")
+    coding = codings(flow.request.headers.get("content-encoding", ""))
     return Outgoing(flow.request.headers.fields, flow.request.path.partition("?")[2], body, coding)
 
 

@@ -14,7 +14,9 @@ from mitmproxy import flow as mflow
 from mitmproxy import http
 
 from botbottle.meter import Conversations, Reason
+from botbottle.meter.decode import Undecodable
 from botbottle.sidecar.egress import handshake, held, parts, uncoded
+from botbottle.sidecar.egress.beginning import UNREADABLE
 from botbottle.sidecar.egress.denial import DENIED
 from botbottle.sidecar.egress.ending import Ending
 from botbottle.sidecar.egress.heads import joined
@@ -22,6 +24,7 @@ from botbottle.sidecar.egress.inbound import InboundScan
 from botbottle.sidecar.egress.passage import Passage, passage_of
 from botbottle.sidecar.egress.ports import Shared
 from botbottle.sidecar.egress.returning import (
+    Tee,
     coding_of,
     is_short,
     messages_of,
@@ -56,6 +59,8 @@ class Answers:
         response.headers.pop(DENIED, None)  # that is said here alone
         if parts.withheld(passage.way.auth):
             response.headers.pop(parts.OFFER, None)
+        if not coding_of(response):
+            response.headers.pop("content-encoding", None)  # no word that some take for a coding
         if passage.spend is not None:
             headers = joined(response.headers)
             passage.spend.responding(response.status_code, headers, self._conversations)
@@ -66,15 +71,13 @@ class Answers:
                 handshake.exchange(response, *passage.keys)
             self._sockets.opened(flow, passage)
             return
-        coding, detectors = coding_of(response), _detectors(passage)
+        detectors = _detectors(passage)
         if detectors and passage.spend is None and is_short(response):
             return  # held back whole, judged in ``finished``
-        scan = InboundScan(passage.policy.key, detectors, coding) if detectors else None
-        messages, undo = messages_of(response), uncoded.is_coded(coding)
-        undo = undo and uncoded.travels(passage.way.auth)
-        if undo:
-            uncoded.announce(flow.request, response)
-        response.stream = tee_of(passage.spend, scrubber, coding, scan, messages, undo=undo)
+        try:
+            response.stream = _way_back(flow.request, response, passage, detectors)
+        except Undecodable:
+            response.stream = UNREADABLE
 
     def finished(self, flow: http.HTTPFlow) -> Coroutine[Any, Any, None] | None:
         """The whole response is here, or has passed."""
@@ -123,3 +126,19 @@ class Answers:
 
 def _detectors(passage: Passage) -> frozenset[str]:
     return frozenset(passage.way.dlp.inbound_detectors or ())
+
+
+def _way_back(
+    request: http.Request, response: http.Response, passage: Passage, detectors: frozenset[str]
+) -> bool | Tee:
+    """What a response that is not held back passes through. Raises Undecodable."""
+    coding = coding_of(response)
+    scan = InboundScan(passage.policy.key, detectors, coding) if detectors else None
+    undo = bool(coding) and uncoded.travels(passage.way.auth)
+    messages, scrubber = messages_of(response), passage.policy.scrubber
+    made = tee_of(
+        passage.spend, scrubber, coding, scan, messages, undo=undo, short=is_short(response)
+    )
+    if undo:
+        uncoded.announce(request, response)
+    return made

@@ -10,17 +10,14 @@ from dataclasses import dataclass, field
 from botbottle.dlp import Finding
 from botbottle.meter.decode import Undecodable
 from botbottle.sidecar.egress.active import Active
+from botbottle.sidecar.egress.beginning import ORDERS, UNREAD
 from botbottle.sidecar.egress.denial import Denial
 from botbottle.sidecar.egress.inbound import blocked
 from botbottle.sidecar.egress.returning import EchoInEncodedBody, Tee, tee_of
 
-_UNDECODABLE = Denial(
-    "upstream-protocol", "the response cannot be decoded, so nobody could look into it"
-)
 _ECHO = Denial(
     "upstream-protocol", "the response repeats a credential where it cannot be overwritten"
 )
-_ORDERS = Denial("injection", "the response was refused")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +34,13 @@ def judge(policy: Active, detectors: frozenset[str], coding: str, raw: bytes) ->
     found = policy.scanner.scan_response((), raw, "", coding, detectors)
     if blocked(found):
         unseen = any(f.rule == "undecodable" for f in found)
-        return Judged(found, _UNDECODABLE if unseen else _ORDERS)
+        return Judged(found, UNREAD if unseen else ORDERS)
     try:
         body = _through(tee_of(None, policy.scrubber, coding, None), raw) if raw else b""
     except EchoInEncodedBody:
         return Judged(found, _ECHO)
     except Undecodable:
-        return Judged(found, _UNDECODABLE)
+        return Judged(found, UNREAD)
     return Judged(found, body=body)
 
 

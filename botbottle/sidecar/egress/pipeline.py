@@ -35,6 +35,7 @@ from botbottle.sidecar.egress.scrub import Scrubber
 from botbottle.sidecar.egress.signing import authority, signed
 from botbottle.sidecar.egress.sockets import Sockets
 from botbottle.sidecar.egress.stages import judge
+from botbottle.sidecar.egress.uncoded import codings
 from botbottle.sidecar.egress.upload import Upload, may_stream
 
 _CHANGES = 8  # deliveries of secrets while one request waits
@@ -72,7 +73,7 @@ class Pipeline:
             return None
         self._sidecar.live[flow.id] = flow
         flow.request.authority = flow.request.authority if flow.request.is_http2 else ""
-        coding = flow.request.headers.get("content-encoding", "")
+        coding = _coding(flow.request)
         streams = may_stream(passage, _length(flow.request), coding)
         return self._open_upload(flow, passage) if streams else None
 
@@ -183,7 +184,7 @@ class Pipeline:
             (*stripped.headers, *trailers),
             body,
             flow.request.headers.get("content-type", ""),
-            flow.request.headers.get("content-encoding", ""),
+            _coding(flow.request),
         )
         agents = stripping.Signed(passage.agents, where.query)
         own = route.auth.secret if route.auth is not None else ""
@@ -268,7 +269,7 @@ async def _other_method(flow: http.HTTPFlow, passage: Passage, body: bytes) -> D
     kind = flow.request.headers.get("content-type", "")
     if not body or not forms.may_differ(passage, kind):
         return None
-    coding = flow.request.headers.get("content-encoding", "")
+    coding = _coding(flow.request)
     work = partial(forms.other_method, passage, passage.policy, kind, body, coding)
     small = len(body) < OFF_LOOP and not coding
     return work() if small else await asyncio.to_thread(work)
@@ -279,3 +280,7 @@ def _length(request: http.Request) -> int | None:
     if request.is_http2 and "content-length" not in request.headers:
         return 0 if request.method in _BODILESS else None
     return expected_http_body_size(request)
+
+
+def _coding(request: http.Request) -> str:
+    return codings(request.headers.get("content-encoding", ""))

@@ -6,8 +6,9 @@ from collections.abc import Callable
 
 from mitmproxy import http
 
-from botbottle.meter.decode import ContentDecoder, Undecodable
+from botbottle.meter.decode import ContentDecoder
 from botbottle.sidecar.egress import uncoded
+from botbottle.sidecar.egress.beginning import Unsure
 from botbottle.sidecar.egress.grpc import is_grpc
 from botbottle.sidecar.egress.grpc_messages import Messages
 from botbottle.sidecar.egress.inbound import HELD, InboundScan
@@ -27,12 +28,10 @@ def is_short(response: http.Response) -> bool:
 
 def coding_of(response: http.Response) -> str:
     """What a body is encoded with, in the order in which that was done: as content (RFC 9110, 8.4),
-    then for its transfer (RFC 9112, 6.1), of which the chunks are undone already."""
+    then for its transfer (RFC 9112, 6.1), of which the chunks are undone already. "": nothing."""
     content: str = response.headers.get("content-encoding", "")
     transfer = response.headers.get("transfer-encoding", "").lower()
-    if transfer in ("", "chunked"):
-        return content
-    return f"{content},{transfer.removesuffix('chunked')}"
+    return uncoded.codings(f"{content},{transfer.removesuffix('chunked')}")
 
 
 def messages_of(response: http.Response) -> Messages | None:
@@ -48,17 +47,18 @@ def tee_of(
     messages: Messages | None = None,
     *,
     undo: bool = False,
+    short: bool = False,
 ) -> bool | Tee:
     """What a response body passes through; True when nothing looks at it. Of ``messages`` each
     passes whole: what may become a secret with more is none where its message ends. ``undo``: it
-    passes without its encoding."""
+    passes without its encoding, and when it is ``short`` whole. Raises Undecodable for an encoding
+    that nobody knows."""
     if undo:
-        return _undone(tee_of(spend, NOBODY, coding, scan), coding, scrubber)
+        return Unsure(_undone(tee_of(spend, NOBODY, coding, scan), coding, scrubber), short=short)
     if spend is None and not scrubber and scan is None:
         return True
-    encoded = uncoded.is_coded(coding)
-    cleaner = scrubber.stream() if scrubber and not encoded else None
-    checker = _Checker(scrubber, coding) if scrubber and encoded else None
+    cleaner = scrubber.stream() if scrubber and not coding else None
+    checker = _Checker(scrubber, coding) if scrubber and coding else None
     over = False
 
     def tee(chunk: bytes) -> bytes | list[bytes]:
@@ -83,13 +83,9 @@ def tee_of(
     return tee
 
 
-def _undone(tee: bool | Tee, coding: str, scrubber: Scrubber) -> Tee:
+def _undone(tee: bool | Tee, coding: str, scrubber: Scrubber) -> Callable[[bytes], list[bytes]]:
     """Passes on what is encoded as it is without; ``tee`` sees it as it came."""
-    try:
-        undoing = uncoded.Undoing(coding)
-    except Undecodable as error:
-        raise EchoInEncodedBody("a response in an encoding that cannot be checked") from error
-    cleaner = scrubber.stream()
+    undoing, cleaner = uncoded.Undoing(coding), scrubber.stream()
 
     def pieces(chunk: bytes) -> list[bytes]:
         if not isinstance(tee, bool):
@@ -118,10 +114,7 @@ class _Checker:
 
     def __init__(self, scrubber: Scrubber, coding: str) -> None:
         self._stream = scrubber.stream()
-        try:
-            self._decoder = ContentDecoder(coding)
-        except Undecodable as error:
-            raise EchoInEncodedBody("a response in an encoding that cannot be checked") from error
+        self._decoder = ContentDecoder(coding)
 
     def feed(self, chunk: bytes) -> None:
         for piece in self._decoder.feed(chunk):

@@ -20,7 +20,8 @@ from mitmproxy.proxy.layers.http import SendHttp
 from mitmproxy.proxy.layers.http import _events as hevents
 from mitmproxy.proxy.layers.http import _hooks as hooks
 
-from botbottle.sidecar.egress.answering import Answering, Commands
+from botbottle.sidecar.egress.answering import Commands
+from botbottle.sidecar.egress.beginning import Beginning
 from botbottle.sidecar.egress.denial import Denial
 from botbottle.sidecar.egress.frames import Messages
 from botbottle.sidecar.egress.passing import JudgeHook, Passing, UploadRefused
@@ -43,7 +44,7 @@ class Home(Protocol):
         """A connection to an upstream that can be used at once."""
 
 
-class Stream(Answering):
+class Stream(Beginning):
     """One request and its response."""
 
     was_cut = False

@@ -26,6 +26,9 @@ _OF_THE_CODE = (
 )  # fmt: skip
 _MOST = 16 * 1024 * 1024  # bytes that a piece may give at once; the decoder knows bombs
 _BODILESS = (204, 304)
+# What servers and programs write where nothing is encoded. S3 keeps the name of a form in which a
+# file came to it, and sends the file without.
+_NONE = frozenset({"", "identity", "none", "utf-8", "utf8", "binary", "8bit", "aws-chunked"})
 
 
 class CutShort(Exception):
@@ -51,9 +54,11 @@ def _is_for_trailers(item: tuple[bytes, bytes]) -> bool:
     return item[0].lower() == b"te" and item[1].strip().lower() == _TRAILERS
 
 
-def is_coded(coding: str) -> bool:
-    """Whether something is to be undone."""
-    return bool(coding) and coding.strip().lower() != "identity"
+def codings(field: str) -> str:
+    """What a ``Content-Encoding`` names, without parameters and without words that are none; ""
+    where nothing is to be undone."""
+    names = (word.partition(";")[0].strip().lower() for word in field.split(","))
+    return ",".join(name for name in names if name not in _NONE)
 
 
 def announce(request: http.Request, response: http.Response) -> None:

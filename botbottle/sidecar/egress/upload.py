@@ -16,7 +16,6 @@ from botbottle.sidecar.egress.passage import Passage
 from botbottle.sidecar.egress.passing import Judging
 
 MAX_BODY = 32 * 1024 * 1024  # bytes of a request body that is kept whole
-_PLAIN = ("", "identity")
 
 
 class Upload(Judging):
@@ -103,7 +102,7 @@ def may_stream(passage: Passage, length: int | None, coding: str) -> bool:
     route = passage.way
     if not route.stream_uploads or passage.call is not None or passage.upgrade:
         return False
-    if coding.strip().lower() not in _PLAIN or passage.where.path.endswith("/batch"):
+    if coding or passage.where.path.endswith("/batch"):
         return False
     signed = route.auth is not None and route.auth.scheme == "sigv4"
     return not signed and (length is None or length > MAX_BODY)

@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import os
 import secrets
-import time
 import uuid
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 from msgspec import Struct
 
@@ -21,30 +19,16 @@ from botbottle import places
 from botbottle.engine.api import EngineWrite
 from botbottle.errors import BBError, ImageBuildFailed, LedgerError
 from botbottle.executor import Control, Result, execute, taking
+from botbottle.generations import PARTIAL, emptied, forget, generation, narrow, save
 from botbottle.hosted import UNPRIVILEGED
 from botbottle.ledger.api import Ledger
-from botbottle.locking import operator
-from botbottle.model import canonical
 from botbottle.model.bottle import Declared
 from botbottle.model.paths import HomePaths
-from botbottle.model.plan import CreateVolume, Op, Plan
-from botbottle.planner.approved import (
-    copied_workspaces,
-    counted,
-    guard_of,
-    kept_policies,
-    narrowed,
-    policies,
-    reach_of,
-    started,
-    use_of,
-)
-from botbottle.planner.names import names
+from botbottle.model.plan import Op, Plan
+from botbottle.planner.facts import Facts
 from botbottle.session import Session
 from botbottle.ui.events import Event
 from botbottle.vault import MemoryVault
-
-PARTIAL = ""  # in place of a plan's digest: no plan was carried out to its end
 
 
 class ImageBuilder(Struct, frozen=True):
@@ -121,25 +105,14 @@ def carry_out(
     ``refusal``: that of the ledger, which has been asked to take an order before."""
     facts = session.facts(declared, only=only)
     places.note(facts.paths, declared.project)
-    held = {h.bottle for h in plan.held}
-    made: list[str] = []
+    approved = Approved(session, declared, plan, ledger, facts)
+    if refusal is None and fence():
+        refusal = approved.take_back()
 
     def ahead() -> None:
-        """While it is seen whether all stays up, the generation is written out, too: nobody else
-        changes what is approved while the lock is held. It is kept only after that."""
         meanwhile()
-        made.clear()
-        with suppress(BBError):  # it is written out again at the end, and told then
-            made.append(generation(session, declared, facts.only, held))
+        approved.write_out()
 
-    try:
-        if fence() and refusal is None:
-            narrow(session, declared, ledger, _bottles(plan.ops) - held)
-            forget(session, declared, ledger, emptied(plan, facts.paths.home_id))
-    except LedgerError as refused:
-        if not taking(plan.ops):
-            raise
-        refusal = refused
     result = execute(
         plan,
         engine,
@@ -159,138 +132,63 @@ def carry_out(
         refusal=refusal,
     )
     if approve and refusal is None:
-        _approved(session, declared, plan, result, facts.only, held, ledger, made)
+        approved.keep(result)
     return result
 
 
-def _approved(
-    session: Session,
-    declared: Declared,
-    plan: Plan,
-    result: Result,
-    only: Sequence[str],
-    held: Collection[str],
-    ledger: Ledger,
-    made: Sequence[str] = (),
-) -> None:
-    """Keep what was approved and done (``made``: its document, where that is written out). Of an
-    apply that has not come to its end it is not worth an error of its own: it is asked for
-    again."""
-    if result.ok:
-        document = made[0] if made else generation(session, declared, only, held)
-        save(ledger, declared, document, plan.digest)
-        return
-    with suppress(BBError):
-        undone = _bottles(result.lacking)
-        save(ledger, declared, generation(session, declared, only, held, undone), PARTIAL)
+class Approved(Struct):
+    """What one apply changes of that which somebody approved, in three steps: before its first
+    operation, while it is seen whether all stays up, and at its end. The lock is held: nobody else
+    changes it meanwhile."""
+
+    session: Session
+    declared: Declared
+    plan: Plan
+    ledger: Ledger
+    facts: Facts
+    written: str = ""  # the generation to keep, once it is written out
+
+    def take_back(self) -> LedgerError | None:
+        """What the manifests take away is approved no longer, however the apply ends. The refusal
+        of a ledger that cannot record that, where the plan has something to take away all the
+        same; raises it where it has not."""
+        gone = emptied(self.plan, self.facts.paths.home_id)
+        try:
+            narrow(self.session, self.declared, self.ledger, _bottles(self.plan.ops) - self._held)
+            forget(self.session, self.declared, self.ledger, gone)
+        except LedgerError as refused:
+            if not taking(self.plan.ops):
+                raise
+            return refused
+        return None
+
+    def write_out(self) -> None:
+        """Write the generation out ahead of its keeping; what fails is done again, and told of,
+        at the end."""
+        self.written = ""
+        with suppress(BBError):
+            self.written = self._generation()
+
+    def keep(self, result: Result) -> None:
+        """Keep what was approved and done. Of an apply that has not come to its end it is not
+        worth an error of its own: it is asked for again."""
+        if result.ok:
+            self._save(self.written or self._generation(), self.plan.digest)
+            return
+        with suppress(BBError):
+            self._save(self._generation(_bottles(result.lacking)), PARTIAL)
+
+    @property
+    def _held(self) -> set[str]:
+        return {h.bottle for h in self.plan.held}
+
+    def _generation(self, undone: Collection[str] | None = None) -> str:
+        return generation(self.session, self.declared, self.facts.only, self._held, undone)
+
+    def _save(self, document: str, digest: str) -> None:
+        save(self.ledger, self.declared, document, digest)
 
 
 def _bottles(ops: Iterable[Op]) -> set[str]:
     """The bottles that operations are about; what is kept of one (``NAME/snapshots``) is its."""
     return {op.bottle.partition("/")[0] for op in ops}
-
-
-def save(ledger: Ledger, declared: Declared, document: str, digest: str) -> None:
-    """Keep a generation; ``digest`` is that of the plan that was carried out to its end."""
-    project = declared.project.id
-    ledger.save_generation(project, document, plan_digest=digest, by=operator(), now=time.time())
-
-
-def narrow(session: Session, declared: Declared, ledger: Ledger, names: Collection[str]) -> None:
-    """What today's manifests take away from these bottles is approved no longer, whoever carries
-    it out and whether that comes to its end: it does not come back unasked. The lock is held."""
-    kept = session.applied(declared)
-    if kept is not None and narrows(kept, declared, names):
-        left = narrowed(kept, declared, names)
-        save(ledger, declared, canonical.canonical(left), PARTIAL)
-
-
-def edited(kept: Mapping[str, Any], declared: Declared) -> bool:
-    """Whether the kept set is another one than today's."""
-    return bool(canonical.canonical(_set_of(declared)) != canonical.canonical(_set_in(kept)))
-
-
-def renew(session: Session, declared: Declared, ledger: Ledger) -> None:
-    """Keep today's set with what was approved before. There was nothing to do, and the lock is
-    held: it is no generation of its own."""
-    kept = session.applied(declared)
-    if kept is not None and edited(kept, declared):
-        before = {"policies": policies(kept)}  # an older bb kept them with the bottles alone
-        today = canonical.canonical({**before, **kept, **_set_of(declared)})
-        save(ledger, declared, today, PARTIAL)
-
-
-def _set_of(declared: Declared) -> dict[str, Any]:
-    return {"bottles": declared.bottles, "settings": declared.settings}
-
-
-def _set_in(kept: Mapping[str, Any]) -> dict[str, Any]:
-    return {"bottles": kept.get("bottles"), "settings": kept.get("settings")}
-
-
-def emptied(plan: Plan, home: str) -> set[str]:
-    """The bottles whose workspace volume is made anew."""
-    made = [op for op in plan.ops if isinstance(op, CreateVolume)]
-    return {
-        op.bottle for op in made if op.spec.name == names(home, plan.project, op.bottle).workspace
-    }
-
-
-def forget(session: Session, declared: Declared, ledger: Ledger, bottles: Collection[str]) -> None:
-    """Nothing is in these workspaces: where the copy fails or is interrupted, it is made again."""
-    kept = session.applied(declared) or {}
-    copied = copied_workspaces(kept)
-    left = {name: folder for name, folder in copied.items() if name not in bottles}
-    if left != copied:
-        save(ledger, declared, canonical.canonical({**kept, "workspaces": left}), PARTIAL)
-
-
-def narrows(kept: Mapping[str, Any], declared: Declared, names: Collection[str]) -> bool:
-    """Whether these bottles' manifests take something away from what was approved."""
-    return narrowed(kept, declared, names) != kept
-
-
-def generation(
-    session: Session,
-    declared: Declared,
-    only: Sequence[str],
-    held: Collection[str] = (),
-    undone: Collection[str] | None = None,
-) -> str:
-    """The desired set as kept in the history, with the reach and the protection that were approved.
-
-    Of bottles that were left out (``only``) or are ``held``, that of before: an order and whoever
-    applies beside it have approved nothing that waits in their manifests. ``undone``: bottles that
-    lack operations of an apply that has not come to its end; then the set is that of before, too,
-    and only what was approved and done is new."""
-    applied = session.applied(declared) or {}
-    specs, left = started(declared), {*held, *(undone or ())}
-    fresh = {n: b for n, b in specs.items() if n not in left and (not only or n in only)}
-
-    def before(part: str) -> dict[str, Any]:
-        kept: dict[str, Any] = applied.get(part, {})
-        out = {n for n in kept if (n in specs if n in left else only and n not in only)}
-        return {name: kept[name] for name in out}
-
-    unkept = {
-        b.name
-        for b in declared.bottles
-        if b.name in (undone or ()) or (only and b.name not in only)
-    }
-    whole: dict[str, Any] = {"bottles": declared.bottles, "settings": declared.settings}
-    if undone is not None:
-        whole |= {"bottles": applied.get("bottles", ())}
-        whole |= {"settings": applied.get("settings", declared.settings)}
-    return canonical.canonical(
-        {
-            **whole,
-            "reach": before("reach") | {n: reach_of(b) for n, b in fresh.items()},
-            "guards": before("guards")
-            | {n: guard_of(b, declared.settings) for n, b in fresh.items()},
-            "counted": sorted({*fresh, *(before("guards").keys() & counted(applied))}),
-            "uses": before("uses") | {n: use_of(b) for n, b in fresh.items()},
-            "policies": kept_policies(applied, declared, held, unkept),
-            "workspaces": before("workspaces")
-            | {n: b.workspace for n, b in fresh.items() if b.workspace},
-        }
-    )

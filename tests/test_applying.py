@@ -13,10 +13,11 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from botbottle.applying import carry_out, generation, prepare_home, renew
+from botbottle.applying import carry_out, prepare_home
 from botbottle.errors import EngineError
 from botbottle.executor import Result
 from botbottle.executor.api import Failure, NotStarted
+from botbottle.generations import generation, renew
 from botbottle.ledger import open_ledger
 from botbottle.model import canonical
 from botbottle.model.bottle import Declared, Policy

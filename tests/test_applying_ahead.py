@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from botbottle.applying import carry_out, generation
+from botbottle.applying import carry_out
 from botbottle.errors import EngineError
 from botbottle.executor import Result
+from botbottle.generations import generation
 from botbottle.model.bottle import Declared
 from botbottle.model.plan import Plan
 from tests.test_applying import A, C, Desk, desk, done, fails

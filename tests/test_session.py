@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from botbottle.applying import generation, vault_of
+from botbottle.applying import vault_of
 from botbottle.errors import LedgerError, LedgerOutdated, exit_code_for
+from botbottle.generations import generation
 from botbottle.ledger import migrations, open_ledger
 from botbottle.ledger.schema import STEPS
 from botbottle.ledger.sqlite import SqliteDb

@@ -19,7 +19,7 @@ def settle(run: Task, plan: Plan, newest: Generation | None, *, locked: bool = F
     no operation shows (a limit on changes) is what was applied from now on. Who has the lock
     now sees to it as well. So has who approved something since: ``newest`` was the newest
     approval before the plan, and these manifests may be older than what came after it."""
-    from botbottle.applying import edited, narrow, narrows, renew
+    from botbottle.generations import edited, narrow, narrows, renew
     from botbottle.locking import project_lock
 
     session, declared = run.session, run.declared

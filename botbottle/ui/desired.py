@@ -1,6 +1,6 @@
 """A desired set as canonical YAML, and what differs between two of them as a unified diff.
 
-The input is the document kept with every applied generation (``applying.generation``): plain JSON
+The input is the document kept with every applied generation (``generations``): plain JSON
 values. The output is YAML 1.2 (scalars are JSON, which is a part of it): the same value gives the
 same lines, and a changed prompt shows its changed lines.
 """

@@ -10,11 +10,11 @@ import unittest.mock
 from pathlib import Path
 from typing import Any
 
-from botbottle.applying import generation
 from botbottle.budget.counting import counted_classes
 from botbottle.cli.app import main
 from botbottle.cli.common import open_session
 from botbottle.cli.context import Context
+from botbottle.generations import generation
 from botbottle.load import load
 from botbottle.model.paths import account
 from tests.load.homes import write

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from botbottle.applying import generation
 from botbottle.errors import EngineUnreachable, LedgerUnavailable
+from botbottle.generations import generation
 from botbottle.ledger import open_ledger
 from botbottle.ledger.api import Ledger
 from botbottle.model.bottle import Declared

@@ -11,7 +11,7 @@ from typing import Any
 from hypothesis.stateful import RuleBasedStateMachine, invariant
 from msgspec.structs import replace
 
-from botbottle.applying import generation
+from botbottle.generations import generation
 from botbottle.model import labels
 from botbottle.model.bottle import BottleSpec, Declared
 from botbottle.model.plan import Op, Plan, RemoveVolume

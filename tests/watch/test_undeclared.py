@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from botbottle.applying import generation, vault_of
+from botbottle.applying import vault_of
 from botbottle.executor import Result
 from botbottle.former import SETS
+from botbottle.generations import generation
 from botbottle.ledger.api import Ledger
 from botbottle.model.bottle import BottleSpec, Declared, Limit, Policy, Scope
 from botbottle.model.plan import (

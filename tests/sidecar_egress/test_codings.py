@@ -54,7 +54,10 @@ def test_a_word_that_is_no_coding_is_passed_over(
     reply = asked(inside, f"Content-Encoding: {name}\r\nContent-Length: {len(made)}\r\n", made)
     assert reply.startswith(b"HTTP/1.1 200") and b"a line with " + b"*" * len(SECRET) in reply
     assert b"ontent-" + b"encoding" not in reply.lower()
-    sent = asked(inside, "Content-Length: 2\r\n", b"ok", sends=encode(b"text"), kind=name)
+    text = encode(b"4\r\ntext\r\n0\r\n\r\n" if "aws" in name and encode is plain else b"text")
+    if "," in name:  # in a request that is the form of what was sent, which is gzip no more
+        name = "gzip"
+    sent = asked(inside, "Content-Length: 2\r\n", b"ok", sends=text, kind=name)
     assert sent.endswith(b"ok")
 
 

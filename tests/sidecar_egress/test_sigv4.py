@@ -108,16 +108,9 @@ def test_scope_comes_from_the_signature_or_the_host() -> None:
         sigv4.scope_of((), "example.com")
 
 
-@pytest.mark.parametrize(
-    ("query", "headers"),
-    [
-        ("X-Amz-Signature=abc", ()),
-        ("", ((b"x-amz-content-sha256", b"STREAMING-AWS4-HMAC-SHA256-PAYLOAD"),)),
-    ],
-)
-def test_what_cannot_be_signed_again_is_refused(query: str, headers: sigv4.Fields) -> None:
+def test_a_url_that_is_signed_already_is_refused() -> None:
     with pytest.raises(CannotSign):
-        signature("GET", query=query, headers=headers)
+        signature("GET", query="X-Amz-Signature=abc")
 
 
 @pytest.mark.parametrize("value", ["", "AKID", "AKID:", ":secret"])

@@ -17,7 +17,7 @@ from mitmproxy.net.http.http1 import expected_http_body_size
 
 from botbottle.dlp import Scanner
 from botbottle.meter import Conversations, Reason
-from botbottle.sidecar.egress import forms, git, handshake, sigv4, stripping
+from botbottle.sidecar.egress import forms, git, handshake, piecewise, sigv4, stripping
 from botbottle.sidecar.egress.active import Active
 from botbottle.sidecar.egress.admission import Gate
 from botbottle.sidecar.egress.answers import Answers
@@ -73,8 +73,9 @@ class Pipeline:
             return None
         self._sidecar.live[flow.id] = flow
         flow.request.authority = flow.request.authority if flow.request.is_http2 else ""
-        coding = _coding(flow.request)
-        streams = may_stream(passage, _length(flow.request), coding)
+        if piecewise.is_piecewise(flow.request.headers.fields):
+            return None  # not before all of it is here
+        streams = may_stream(passage, _length(flow.request), _coding(flow.request))
         return self._open_upload(flow, passage) if streams else None
 
     async def _open_upload(self, flow: http.HTTPFlow, passage: Passage) -> None:
@@ -116,6 +117,8 @@ class Pipeline:
                 passage.judged = True
         except sigv4.CannotSign as error:
             denial = Denial("signature", str(error))
+        except piecewise.Malformed:
+            denial = Denial("bad-request", "the body is not in the pieces that its head announces")
         except Exception as error:  # noqa: BLE001 - fail closed: a stage that failed allows nothing
             passage.failure = f"request: {type(error).__name__}"
             denial = Denial("internal", "a stage failed")
@@ -137,6 +140,7 @@ class Pipeline:
         return None
 
     async def _judge_body(self, flow: http.HTTPFlow, passage: Passage) -> Denial | None:
+        await _put_together(flow.request)
         body = flow.request.raw_content or b""
         if git.is_lfs_upload(passage.where.path, body):
             return Denial("git-push", "uploading Git LFS objects is never allowed")
@@ -262,6 +266,14 @@ def _sign(flow: http.HTTPFlow, passage: Passage) -> None:
     request.headers.fields = ready.headers
     if ready.query != query:
         request.path = f"{path}?{ready.query}"
+
+
+async def _put_together(request: http.Request) -> None:
+    """Make one piece of a body that comes in many. Raises Malformed."""
+    if not piecewise.is_piecewise(request.headers.fields):
+        return
+    work = partial(piecewise.whole, request.headers.fields, request.raw_content or b"")
+    request.headers.fields, request.raw_content = await asyncio.to_thread(work)
 
 
 async def _other_method(flow: http.HTTPFlow, passage: Passage, body: bytes) -> Denial | None:

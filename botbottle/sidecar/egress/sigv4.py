@@ -71,9 +71,7 @@ def scope_of(headers: Fields, host: str) -> tuple[str, str]:
 
 
 def sign(request: Unsigned, keys: Keys, scope: tuple[str, str], now: datetime) -> Fields:
-    """The headers with a fresh signature. Raises CannotSign for signed streams and URLs."""
-    if b"STREAMING-" in dict(_lower(request.headers)).get(b"x-amz-content-sha256", b""):
-        raise CannotSign("a body that is signed piece by piece cannot be signed again")
+    """The headers with a fresh signature. Raises CannotSign for signed URLs."""
     if "x-amz-signature" in request.query.lower():
         raise CannotSign("a presigned URL carries its own credential")
     stamp = now.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")

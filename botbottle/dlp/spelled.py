@@ -8,13 +8,18 @@ refuses what is none.
 from __future__ import annotations
 
 import re
+import zlib
 from collections.abc import Iterator
 
 from botbottle.dlp.engines.base import Expression
 from botbottle.dlp.escapes import percent
+from botbottle.dlp.inflate import compressed
 
 LONGEST = 16  # bytes of a beginning
 WINDOW = 64 * 1024  # bytes that are undone from a beginning on
+HEAD = 8 * 1024  # bytes of them that show whether it is compressed data at all
+_CUT = 16  # bytes at the end of what a head spells that an escape may be cut in
+_FIRST = 512  # bytes that a decoder is given first: it tells nothing of what it refuses in them
 
 _BYTES = (
     rb"\x1f\x8b",
@@ -50,6 +55,31 @@ def beginning(text: bytes) -> bytes:
     """The beginning of compressed data at the end of ``text``, as it is written; b"" if none."""
     found = _LAST.search(text)
     return found[0] if found else b""
+
+
+def packed(text: bytes, begun: bytes) -> Iterator[tuple[str, bytes]]:
+    """(kind, data) for what ``text`` may spell that begins as compressed data does: all of it, or
+    the beginning where a decoder refuses that already."""
+    heads = list(undone(text[:HEAD], begun))
+    kinds = [compressed(head[:8]) for head in heads]
+    refused = [_refused(head[:-_CUT]) for head in heads]
+    short = len(text) <= HEAD or all(
+        no or not kind for kind, no in zip(kinds, refused, strict=True)
+    )
+    for kind, data in zip(kinds, heads if short else undone(text, begun), strict=True):
+        if kind:
+            yield kind, data
+
+
+def _refused(head: bytes) -> bool:
+    """Whether a decoder of gzip and zlib takes not even what it is given first."""
+    if len(head) < _FIRST:
+        return False
+    try:
+        zlib.decompressobj(47).decompress(head[:_FIRST])
+    except zlib.error:
+        return True
+    return False
 
 
 def undone(text: bytes, begun: bytes) -> Iterator[bytes]:

@@ -71,9 +71,8 @@ class Packed(Views):
             begun = spelled.beginning(bytes(self._view[max(0, end - spelled.LONGEST) : end]))
             start = end - len(begun)
             text = bytes(self._view[start : start + spelled.WINDOW])
-            for data in spelled.undone(text, begun):
-                kind = inflate.compressed(data[:8])
-                plain = self._inflated(kind, memoryview(data)) if kind else b""
+            for kind, data in spelled.packed(text, begun):
+                plain = self._inflated(kind, memoryview(data))
                 if plain:
                     self._scan(plain, kind, self._place(start, end))
         if len(ends) > MANY:

@@ -16,7 +16,10 @@ from botbottle.dlp.triggers import TRIGGERS
 from tests.dlp.conftest import PATIENT
 
 PERCENT = matcher(TRIGGERS[:1])
-PIECES = (b"%41", b"%fF", b"%25", b"%4", b"%", b"\\", b"\\u0041", b"\\n", b"u", b"0", b"g", b"\xff")
+PIECES = (
+    *(b"%41", b"%fF", b"%25", b"%3d", b"%3D", b"%4", b"%", b"%%", b"="),
+    *(b"\n", b"\r", b"\r\n", b"\\", b"\\u0041", b"\\n", b"u", b"0", b"D", b"g", b"_", b"\xff"),
+)
 
 
 @given(st.lists(st.sampled_from(PIECES), max_size=12).map(b"".join))

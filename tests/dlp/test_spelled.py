@@ -6,13 +6,15 @@ import gzip
 import json
 import random
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from urllib.parse import quote
 
 import pytest
 
 from botbottle.dlp import Scanner
-from botbottle.dlp.spelled import undone
+from botbottle.dlp.budget import Budget
+from botbottle.dlp.inflate import compressed, inflate
+from botbottle.dlp.spelled import HEAD, packed, undone
 from tests.dlp.conftest import alnum, body_with, leaks
 
 Make = Callable[..., Scanner]
@@ -59,3 +61,26 @@ def test_no_text_makes_it_raise(begun: bytes, rng: random.Random) -> None:
     for _ in range(200):
         text = begun + b"".join(rng.choices(signs, k=40))
         assert all(isinstance(each, bytes) for each in undone(text, begun))
+
+
+@pytest.mark.parametrize("pack", _PACKED, ids=["gzip", "zlib 1", "zlib 6", "zlib 9"])
+@pytest.mark.parametrize("write", _WRITTEN, ids=["repr", "json", "utf-8", "percent", "all percent"])
+@pytest.mark.parametrize("damage", [0, 300, 600, 5000, 40_000])
+def test_the_beginning_decides_only_where_all_of_it_would_be_refused(
+    write: Write, pack: Callable[[bytes], bytes], damage: int, rng: random.Random
+) -> None:
+    whole = pack(rng.randbytes(20_000))
+    data = whole[:damage] + rng.randbytes(40_000)[: max(0, len(whole) - damage)]
+    text = write(data).strip("b'\"").encode() + rng.choice([b"", b" and more" * 4000])
+    slow = [(compressed(each[:8]), each) for each in undone(text, text[:8])]
+    assert opened(packed(text, text[:8])) == opened((k, each) for k, each in slow if k)
+
+
+@pytest.mark.parametrize("begun", [rb"x\x9c", b"x%9C"])
+def test_of_what_is_none_only_the_beginning_is_undone(begun: bytes) -> None:
+    text = begun + b" is not the beginning of anything\n" * 2000
+    assert all(len(data) <= HEAD for _, data in packed(text, begun))
+
+
+def opened(each: Iterable[tuple[str, bytes]]) -> list[bytes]:
+    return [inflate(kind, memoryview(data), Budget(1 << 24, 100)) for kind, data in each]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import secrets
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,56 +18,14 @@ from botbottle.providers import login
 from botbottle.sidecar.egress import logins as logins_module
 from botbottle.sidecar.egress import refresh
 from botbottle.sidecar.egress import sidecar as sidecar_module
-from botbottle.sidecar.egress.asking import Answer, NoAnswer, Question
-from botbottle.sidecar.egress.logins import Logins
-from botbottle.sidecar.egress.refresh import ENDPOINTS, Endpoint, NotRenewed
+from botbottle.sidecar.egress.asking import Answer, NoAnswer
+from botbottle.sidecar.egress.refresh import ENDPOINTS, NotRenewed
 from botbottle.sidecar.egress.sealed import Sealed
 from tests.sidecar_egress.inside import Inside
+from tests.sidecar_egress.renewing import REFRESH, Provider, claude, granted, ready, token
 from tests.sidecar_egress.rig import EXAMPLE
 from tests.world import World
 from tests.world.dialects.oauth import access_after, refresh_after
-
-REFRESH = "sk-ant-ort01-real-refresh-token"
-
-
-def claude(seconds: float, refresh_token: str = REFRESH) -> str:
-    found: dict[str, Any] = {"accessToken": "sk-ant-oat01-real-access", "scopes": ["kept"]}
-    found |= {"refreshToken": refresh_token, "expiresAt": int((time.time() + seconds) * 1000)}
-    return json.dumps({"claudeAiOauth": found})
-
-
-class Provider:
-    """A token endpoint in memory."""
-
-    def __init__(self, *answers: Answer | Exception) -> None:
-        self.answers = list(answers)
-        self.asked: list[dict[str, Any]] = []
-        self.renewed = 0
-
-    async def ask(self, where: Endpoint, question: Question) -> Answer:
-        self.asked.append({"host": where.host, **json.loads(question.body)})
-        await asyncio.sleep(0)
-        answer = self.answers.pop(0)
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
-
-    def logins(self, folder: Path, text: str) -> Logins:
-        return Logins(Sealed(folder), self.ask, self._changed).following({"L": text})
-
-    def _changed(self) -> None:
-        self.renewed += 1
-
-
-def granted(number: int = 1, **more: Any) -> Answer:
-    body = {"access_token": f"new-access-{number}", "refresh_token": f"new-refresh-{number}"}
-    return Answer(200, "", json.dumps({**body, "expires_in": 3600, **more}).encode())
-
-
-def token(logins: Logins) -> str:
-    found = login.read(logins.text("L"))
-    assert found is not None
-    return found.token
 
 
 def test_a_login_near_its_end_is_renewed_once_for_all_who_wait(tmp_path: Path) -> None:
@@ -76,7 +33,9 @@ def test_a_login_near_its_end_is_renewed_once_for_all_who_wait(tmp_path: Path) -
     logins = provider.logins(tmp_path, claude(60))
 
     async def work() -> list[str]:
-        return await asyncio.gather(*(logins.ready("L") for _ in range(20)))
+        said = await asyncio.gather(*(logins.ready("L") for _ in range(20)))
+        await logins.settled(10)
+        return said
 
     assert asyncio.run(work()) == [""] * 20
     assert token(logins) == "new-access-1"
@@ -103,7 +62,7 @@ def test_who_comes_while_it_is_renewed_waits_for_the_outcome(tmp_path: Path) -> 
 def test_a_login_with_time_left_is_left_alone(tmp_path: Path) -> None:
     provider = Provider()
     logins = provider.logins(tmp_path, claude(3600))
-    assert asyncio.run(logins.ready("L")) == ""
+    assert ready(logins) == ""
     assert provider.asked == []
 
 
@@ -112,7 +71,7 @@ def test_a_401_makes_the_next_request_renew_but_not_every_one(tmp_path: Path) ->
     logins = provider.logins(tmp_path, claude(3600))
     for _ in range(5):
         logins.doubt("L")
-        assert asyncio.run(logins.ready("L")) == ""
+        assert ready(logins) == ""
     assert token(logins) == "new-access-1"
     assert len(provider.asked) == 1
 
@@ -133,17 +92,17 @@ def test_a_renewal_that_fails_is_no_harm_until_the_login_ends(
     tmp_path: Path, failure: Answer | Exception
 ) -> None:
     logins = Provider(failure).logins(tmp_path, claude(120))
-    assert asyncio.run(logins.ready("L")) == "", "it is still of use"
+    assert ready(logins) == "", "it is still of use"
     assert token(logins) == "sk-ant-oat01-real-access"
     logins = Provider(failure).logins(tmp_path, claude(-1))
-    said = asyncio.run(logins.ready("L"))
+    said = ready(logins)
     assert "could not be renewed" in said
     assert "real" not in said
 
 
 def test_without_a_refresh_token_it_just_ends(tmp_path: Path) -> None:
     provider = Provider()
-    assert asyncio.run(provider.logins(tmp_path, claude(-1, "")).ready("L")) == "it has expired"
+    assert ready(provider.logins(tmp_path, claude(-1, ""))) == "it has expired"
     assert provider.asked == []
 
 
@@ -152,14 +111,14 @@ def test_a_restarted_sidecar_goes_on_where_it_was_and_the_disk_tells_nothing(
 ) -> None:
     delivered = claude(60)
     logins = Provider(granted()).logins(tmp_path, delivered)
-    asyncio.run(logins.ready("L"))
+    ready(logins)
     (file,) = tmp_path.iterdir()
     data = file.read_bytes()
     assert file.stat().st_mode & 0o777 == 0o600
     assert b"access" not in data and b"Oauth" not in data and REFRESH.encode() not in data
     again = Provider().logins(tmp_path, delivered)
     assert again.text("L") == logins.text("L")
-    other = Provider().logins(tmp_path, claude(61))  # a login that was made anew
+    other = Provider().logins(tmp_path, claude(60, "another"))  # a login that was made anew
     assert token(other) == "sk-ant-oat01-real-access"
     file.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
     assert token(Provider().logins(tmp_path, delivered)) == "sk-ant-oat01-real-access"
@@ -168,16 +127,10 @@ def test_a_restarted_sidecar_goes_on_where_it_was_and_the_disk_tells_nothing(
 def test_a_second_delivery_of_the_same_text_keeps_what_was_renewed(tmp_path: Path) -> None:
     delivered = claude(60)
     logins = Provider(granted()).logins(tmp_path, delivered)
-    asyncio.run(logins.ready("L"))
+    ready(logins)
     assert token(logins.following({"L": delivered})) == "new-access-1"
-    assert token(logins.following({"L": claude(99)})) == "sk-ant-oat01-real-access"
+    assert token(logins.following({"L": claude(60, "another")})) == "sk-ant-oat01-real-access"
     assert logins.following({}).text("L") == ""
-
-
-def test_a_full_disk_is_said_and_the_login_is_used_all_the_same(tmp_path: Path) -> None:
-    logins = Provider(granted()).logins(tmp_path / "absent", claude(60))
-    assert asyncio.run(logins.ready("L")) == ""
-    assert token(logins) == "new-access-1"
 
 
 def test_codex_is_asked_at_its_own_endpoint_and_keeps_its_account() -> None:
@@ -187,7 +140,9 @@ def test_codex_is_asked_at_its_own_endpoint_and_keeps_its_account() -> None:
     assert json.loads(question.body)["refresh_token"] == "once"
     assert "once" not in repr(question)
     answer = b'{"access_token": "new", "refresh_token": "next", "id_token": "j"}'
-    text = refresh.renewed(json.dumps({"tokens": tokens, "auth_mode": "chatgpt"}), 200, answer, 0)
+    login_text = json.dumps({"tokens": tokens, "auth_mode": "chatgpt"})
+    text, problem = refresh.renewed(login_text, Answer(200, "", answer), 0)
+    assert problem == ""
     made = {"access_token": "new", "refresh_token": "next", "account_id": "acct", "id_token": "j"}
     assert json.loads(text) == {"tokens": made, "auth_mode": "chatgpt"}
 
@@ -195,7 +150,7 @@ def test_codex_is_asked_at_its_own_endpoint_and_keeps_its_account() -> None:
 def test_an_error_never_quotes_what_the_endpoint_sent() -> None:
     for body in (b'{"error": "sk-secret 1"}', b'{"error": ["x"]}', b'"sk-secret"'):
         with pytest.raises(NotRenewed) as caught:
-            refresh.renewed(claude(1), 400, body, 0)
+            refresh.renewed(claude(1), Answer(400, "", body), 0)
         assert "secret" not in str(caught.value)
 
 
@@ -271,3 +226,16 @@ def test_a_login_that_was_used_up_elsewhere_is_refused_and_nothing_is_sent(
     assert denied.json()["code"] == "missing-secret"
     assert "invalid_grant" in denied.json()["reason"]
     assert bearer(through.world) == []
+
+
+def test_the_end_of_the_process_waits_for_a_renewal(
+    through: Through, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sidecar_module, "_LAST", 30.0)
+    through.world.script(path="/v1/oauth/token", first_delay=0.3)
+    through.text = claude(60, through.token)
+    through.configure()
+    assert through.answer().status_code == 404, "nobody waits for it"
+    through.call(through.app.stop())
+    kept = login.read(Sealed(through.folder / "ca").kept(through.token))
+    assert kept is not None and kept.refresh == refresh_after(through.token)

@@ -11,10 +11,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from botbottle.providers.login import CLAUDE, read
-from botbottle.sidecar.egress.asking import Question
+from botbottle.meter.decode import Undecodable, decode_all
+from botbottle.providers.login import CLAUDE, LEEWAY, read
+from botbottle.sidecar.egress.asking import MAX_ANSWER, Answer, Question
 
-_FIELDS = ((b"content-type", b"application/json"), (b"accept", b"application/json"))
+_FIELDS = (
+    (b"content-type", b"application/json"),
+    (b"accept", b"application/json"),
+    (b"accept-encoding", b"identity"),
+)
+_TOKENS = ("access_token", "refresh_token", "id_token")
+_LENIENT = json.JSONDecoder(parse_int=float)
+_LONGEST = 10 * 365 * 86_400.0  # seconds
 
 
 class NotRenewed(Exception):
@@ -59,46 +67,63 @@ def question(text: str) -> tuple[Endpoint, Question]:
     return where, Question(where.host, where.path, _FIELDS, json.dumps(document).encode())
 
 
-def renewed(text: str, status: int, body: bytes, now: float) -> str:
-    """The login's text with the tokens of the endpoint's answer; all else stays as it was.
+def renewed(text: str, answer: Answer, now: float) -> tuple[str, str]:
+    """The login's text with the tokens of the endpoint's answer, and why its access token is not a
+    new one, or ''. All else stays as it was.
 
-    ``now`` is in seconds since the epoch. Raises NotRenewed.
+    ``now`` is in seconds since the epoch. Raises NotRenewed when the answer has no token at all.
+    Whatever else is wrong with it: a refresh token that came is kept, since the one before it is
+    used up.
     """
-    try:
-        answer = json.loads(body)
-    except (ValueError, RecursionError):
-        raise NotRenewed(f"status {status} without JSON") from None
-    if status != 200 or not isinstance(answer, dict) or not _token(answer, "access_token"):
-        raise NotRenewed(f"status {status}{_error(answer)}")
-    document = json.loads(text)
-    found = read(text)
+    given = _document(answer)
+    tokens = {n: v for n in _TOKENS if (v := _token(given, n))} if answer.status // 100 == 2 else {}
+    if not tokens:
+        raise NotRenewed(f"status {answer.status}{_error(given)}")
+    document, found = json.loads(text), read(text)
     if found is not None and found.program == CLAUDE:
-        _into_claude(document["claudeAiOauth"], answer, now)
+        _into_claude(document["claudeAiOauth"], tokens, given.get("expires_in"), now)
     else:
-        _into_codex(document["tokens"], answer)
-    return json.dumps(document)
+        document["tokens"] |= tokens
+    return json.dumps(document), "" if "access_token" in tokens else "no access token came"
 
 
-def _into_claude(kept: dict[str, Any], answer: Mapping[str, Any], now: float) -> None:
-    kept["accessToken"] = answer["access_token"]
-    kept["refreshToken"] = _token(answer, "refresh_token") or kept["refreshToken"]
-    seconds = answer.get("expires_in")
-    kept["expiresAt"] = int((now + seconds) * 1000) if isinstance(seconds, int | float) else 0
+def _document(answer: Answer) -> dict[str, Any]:
+    """What the endpoint said. Numbers of any length are read, and what follows the object is
+    passed over: neither is a reason to lose a token."""
+    try:
+        body = decode_all(answer.body, answer.coding, MAX_ANSWER).decode("utf-8-sig", "replace")
+        found, _ = _LENIENT.raw_decode(body.lstrip())
+    except (Undecodable, ValueError, RecursionError):
+        raise NotRenewed(f"status {answer.status} without JSON") from None
+    return found if isinstance(found, dict) else {}
 
 
-def _into_codex(kept: dict[str, Any], answer: Mapping[str, Any]) -> None:
-    for name in ("access_token", "refresh_token", "id_token"):
-        if value := _token(answer, name):
-            kept[name] = value
+def _into_claude(
+    kept: dict[str, Any], tokens: Mapping[str, str], lifetime: object, now: float
+) -> None:
+    if "access_token" in tokens:
+        kept["accessToken"], kept["expiresAt"] = tokens["access_token"], _end(now, lifetime)
+    kept["refreshToken"] = tokens.get("refresh_token", kept["refreshToken"])
+
+
+def _end(now: float, lifetime: object) -> int:
+    """In milliseconds; 0, not known, for what no token can be used for, or for ever. Then a 401
+    tells its end."""
+    if not isinstance(lifetime, int | float) or not LEEWAY < lifetime < _LONGEST:
+        return 0
+    return int((now + lifetime) * 1000)
 
 
 def _token(answer: Mapping[str, Any], name: str) -> str:
+    """A token of printable ASCII (RFC 6749, appendix A); others cannot be sent."""
     value = answer.get(name)
-    return value if isinstance(value, str) else ""
+    if not isinstance(value, str) or not value.isascii() or not value.isprintable():
+        return ""
+    return value if value == value.strip() else ""
 
 
-def _error(answer: object) -> str:
+def _error(answer: Mapping[str, Any]) -> str:
     """The error's own word (RFC 6749, 5.2), when it is one of a few letters."""
-    word = answer.get("error") if isinstance(answer, dict) else None
+    word = answer.get("error")
     plain = isinstance(word, str) and len(word) < 40 and word.replace("_", "").isalpha()
     return f", {word}" if plain else ""

@@ -48,6 +48,7 @@ from botbottle.sidecar.egress.turns import Turns
 from botbottle.sidecar.egress.unread import Cost
 
 _AGAIN = 4  # renewals of logins while one delivery is compiled
+_LAST = 1.0  # seconds for a login that is being renewed at the end; the engine waits two
 
 
 class Sidecar:
@@ -83,7 +84,7 @@ class Sidecar:
         self.ledger.on_cut = self._lease_lost
         self._resolver = resolver
         self._trust = ""
-        self.logins = Logins(Sealed(keep), self._ask_endpoint, self._renewed)
+        self.logins = Logins(Sealed(keep), self._ask_endpoint, self._renewed, self._not_renewed)
         self.pipeline = Pipeline(self)
         refusals = Refusals(self.records, self.live)
         self.options = LayerOptions(refusals, self.pipeline.sending, Room(self.kept))
@@ -150,6 +151,9 @@ class Sidecar:
                 if (passage := passage_of(flow)) is not None:
                     self.pipeline.rescan(flow, passage, self.active)
             self.log.write("info", "login renewed")
+
+    def _not_renewed(self, name: str, reason: str) -> None:
+        self.log.write("warn", "login not renewed", login=name, reason=reason)
 
     async def _ask_endpoint(self, where: Endpoint, question: Question) -> Answer:
         """Ask a token endpoint; the agent has no part in it and no route is needed."""
@@ -278,6 +282,7 @@ class Sidecar:
             self.pipeline.ending.end(flow, Reason.SHUTDOWN)
         for driver in list(self.drivers):
             driver.abort()
+        await self.logins.settled(_LAST)
         self.compiler.stop()
         await asyncio.sleep(0)
 

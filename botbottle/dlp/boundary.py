@@ -17,6 +17,7 @@ _HEX = frozenset(b"0123456789abcdefABCDEF")
 _LETTER_ESCAPES = frozenset(b"nrtbfv0ae")
 _BACKSLASH, _PERCENT = 0x5C, 0x25
 _RUN = 28  # bytes of Base64 in front of a coincidence
+_SEALED = 64  # the same, where nothing is behind it
 _LONG = 256  # bytes of a match that may go on behind its window
 _WORDS = 0.72  # no random run of this length is as much like words
 EDGE = 32  # bytes in front of a token that tell: ``\\u001b[1;38;2;255;255;255m`` is 26
@@ -44,13 +45,15 @@ def in_base64(window: bytes, start: int, end: int) -> bool:
 
 def in_url_base64(window: bytes, start: int, end: int) -> bool:
     """The same in a run of Base64url, which prefixes with an underscore stand in by chance: it has
-    gone on for a while in front, and goes on behind (as what fills its window may)."""
-    before, behind = window[max(0, start - _RUN) : start], window[end : end + 1]
-    goes_on = behind != b"" or end - start > _LONG
-    if not goes_on or len(before) < _RUN or (before + behind).translate(None, _URL):
+    gone on for a while in front, and goes on behind (as what fills its window may); or it has gone
+    on for long, as what a provider has sealed does, which it refuses when it was changed."""
+    before, behind = window[max(0, start - _LONG) : start], window[end : end + 1]
+    run = before[len(before.rstrip(_URL)) :]
+    goes_on = (behind != b"" or end - start > _LONG) and not behind.translate(None, _URL)
+    if len(run) < (_RUN if goes_on else _SEALED):
         return False
-    digits = len(before) - len(before.translate(None, _DIGITS))
-    return digits > 0 and _mixed(before) and not wordlike(before, _WORDS)
+    digits = len(run) - len(run.translate(None, _DIGITS))
+    return digits > 0 and _mixed(run) and not wordlike(run[-_RUN:], _WORDS)
 
 
 def _mixed(text: bytes) -> bool:

@@ -10,16 +10,26 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
+import msgspec
+
+from botbottle.dlp.cutting import is_json
 from botbottle.dlp.runs import run_end
 from botbottle.dlp.tools import Span
 
 RUNS = frozenset(["base64", "base32", "hex"])  # layers whose source is runs of such characters
 _STRING = re.compile(rb'"((?:[^"\\]++|\\.)*+)"(\s*+:)?', re.DOTALL)
+# The same in a string that is JSON itself: each quote of it is escaped once more.
+_INNER = re.compile(rb'\\"((?:[^"\\]++|\\\\(?:\\["\\]|[^"\\])|\\[^"\\])*+)\\"', re.DOTALL)
+_DOCUMENT = re.compile(rb"(?:\s|\\[nrt])*+[{\[]")
 _LINE = re.compile(rb"\r?\n|(?:\\+r)?\\+n")
+# Parts of a line that a token may be in: of a form or a query, and between blanks, quotes and tags.
+_VALUE = re.compile(rb"[^\s\"'<>&=]{12,}+")
+_WORD = re.compile(rb"[^\s\"'<>]{12,}+")
 _RUN = re.compile(rb"[A-Za-z0-9+/_\-]{12,}")
 _ESCAPE = re.compile(rb"[nrtbf]|u[0-9A-Fa-f]{4}")
 _LEAST = 12  # bytes of a string that may hold a token
 _MOST = 10_000  # strings, and lines of one, that are looked at: a scan takes 20 us at least
+_WHOLE, _LAST = 2, 3  # rounds from which strings are cut whole; those that others are in
 _SIGNED = re.compile(
     rb'"thinking"\s*+:\s*+"((?:[^"\\]++|\\.)*+)"\s*+,\s*+"signature"\s*+:\s*+"[A-Za-z0-9+/_=\-]{64,}+"'
     rb'|"signature"\s*+:\s*+"[A-Za-z0-9+/_=\-]{64,}+"\s*+,\s*+"thinking"\s*+:\s*+"((?:[^"\\]++|\\.)*+)"',
@@ -47,6 +57,21 @@ def strings(body: bytes, within: Span) -> Iterator[tuple[Span, bool]]:
         span = found.span(1)
         if overlap(span, within) and span[1] - span[0] >= _LEAST:
             yield span, bool(found[2])
+
+
+def inner(body: bytes, text: Span, within: Span) -> list[Span]:
+    """The strings that overlap ``within`` of a string that is JSON itself, so that what is left of
+    it can still be read; of another none."""
+    if not _DOCUMENT.match(body, *text):
+        return []
+    try:
+        said = msgspec.json.decode(b'"%b"' % body[slice(*text)], type=str)
+    except ValueError:
+        return []
+    if not is_json(said.encode("utf-8", "surrogatepass")):
+        return []
+    spans = (found.span(1) for found in _INNER.finditer(body, *text))
+    return [s for s in spans if overlap(s, within) and s[1] - s[0] >= _LEAST]
 
 
 def each_run(body: bytes, spans: Iterable[Span]) -> Iterator[tuple[Span, list[Span]]]:
@@ -77,20 +102,24 @@ def _begin(body: bytes, at: int) -> int:
     return at - len(before) + len(re.sub(rb"[A-Za-z0-9+/_\-]++\Z", b"", before))
 
 
-def holding(body: bytes, spans: Sequence[Span], holds: Holds, *, whole: bool) -> Iterator[Span]:
-    """The lines that hold a token of each string that overlaps one of ``spans``; the string where
-    no line holds it alone, or where it is to be cut ``whole``. Raises Uncuttable where a name
-    holds one, or there are more strings than can be looked at one by one."""
+def holding(body: bytes, spans: Sequence[Span], holds: Holds, rounds: int) -> Iterator[Span]:
+    """What is cut of each string that overlaps one of ``spans`` and holds a token: the lines that
+    hold it alone; the strings within it, or the string itself, where none does or more was cut in
+    ``rounds`` before. Raises Uncuttable where a name holds one, or there are more strings than can
+    be looked at one by one."""
     around = (min(s for s, _ in spans), max(e for _, e in spans))
-    for number, ((start, end), name) in enumerate(strings(body, around)):
+    for number, (text, name) in enumerate(strings(body, around)):
         if number >= _MOST:
             raise Uncuttable("encoded")
-        if not any(overlap((start, end), span) for span in spans) or not holds(body[start:end]):
+        if not any(overlap(text, span) for span in spans) or not holds(body[slice(*text)]):
             continue
         if name:
             raise Uncuttable("structure")
-        lines = [] if whole else _holding_lines(body, (start, end), holds)
-        yield from lines or [(start, end)]
+        within = inner(body, text, around)[:_MOST] if rounds < _LAST else []
+        parts = [part for part in within if holds(body[slice(*part)])] or [text]
+        for part in parts:
+            lines = _holding_lines(body, part, holds) if rounds < _WHOLE else []
+            yield from lines or [part]
 
 
 def _holding_lines(body: bytes, text: Span, holds: Holds) -> list[Span]:
@@ -104,6 +133,23 @@ def _lines(body: bytes, start: int, end: int) -> Iterator[Span]:
         yield start, found.start()
         start = found.end()
     yield start, end
+
+
+def written(body: bytes, spans: Sequence[Span], holds: Holds) -> Iterator[Span]:
+    """The same of text that is no JSON: of each line that holds a token the value, the word or the
+    line. Raises Uncuttable for what is no text, or too much of it."""
+    if b"\0" in body:
+        raise Uncuttable("encoded")
+    low, high = min(s for s, _ in spans), max(e for _, e in spans)
+    start, end = body.rfind(b"\n", 0, low) + 1, body.find(b"\n", high)
+    lines = list(_lines(body, start, end if end >= 0 else len(body)))
+    if len(lines) > _MOST:
+        raise Uncuttable("encoded")
+    for line in lines:
+        if any(overlap(line, span) for span in spans) and holds(body[slice(*line)]):
+            words = ([m.span() for m in kind.finditer(body, *line)] for kind in (_VALUE, _WORD))
+            held = ([w for w in some if holds(body[slice(*w)])] for some in words)
+            yield from next(filter(None, held), [line])
 
 
 def nothing_kept(_body: bytes) -> list[Span]:

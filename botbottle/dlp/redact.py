@@ -2,11 +2,12 @@
 
 What can be told from its surroundings is cut exactly: hits in the plain body, in a header, or in
 the URL after the authority, and the encoded run that a hit in a decoded layer came from. Of a JSON
-body the lines, then the strings, that hold what is left are cut (``leaves``). Hits in the
-authority, in a compressed or signed message, and cuts that would leave invalid JSON, are refused
-with a reason: the caller blocks. What was cut is cut wherever else it stands, for a conversation
-repeats a value without the name that a rule knows it by. After each round the message is scanned
-again, until nothing is left; a held secret, a bound, or too many rounds refuse as well.
+body the lines, then the strings, that hold what is left are cut, of other text the words
+(``leaves``). Hits in the authority, in a compressed or signed message, and cuts that would leave
+invalid JSON, are refused with a reason: the caller blocks. What was cut is cut wherever else it
+stands, for a conversation repeats a value without the name that a rule knows it by. After each
+round the message is scanned again, until nothing is left; a held secret, too many rounds, or a
+bound with nothing left to cut refuse as well.
 """
 
 from __future__ import annotations
@@ -14,9 +15,10 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 
-from botbottle.dlp import cutting, leaves
+from botbottle.dlp import armor, cutting, leaves
 from botbottle.dlp.cutting import Cut, HeaderList, Redacted
 from botbottle.dlp.findings import LEFT_OUT, Finding, Verdict
 from botbottle.dlp.scanner import Scanner
@@ -27,8 +29,9 @@ _ROUNDS = 4  # of cutting what is left, beside those that more tokens than are l
 _LISTS = 64  # full lists of tokens that are cut one after another; of a large body fewer
 _READ = 32 * 1024 * 1024  # bytes that are searched so
 
+_MEET = 4  # rules that look at one place, as a URL with a login and the token in it
+_LATE = "limit.time"
 _BARE_QUOTE = re.compile(rb'(?:^|[^\\])(?:\\\\)*"')
-_KEY_LINE = re.compile(rb"[A-Za-z0-9+/=]{32}")
 _SIGNED = frozenset(
     [b"signature", b"signature-input", b"x-amz-content-sha256", b"x-hub-signature-256"]
 )
@@ -65,11 +68,11 @@ def redact(
     target = url.encode() if isinstance(url, str) else url
     work = _Work(scanner, detectors, content_encoding, allowed, kept)
     message, found = Redacted(target, tuple(headers), body, 0), tuple(findings)
-    rounds = 0
+    rounds = late = 0
 
     def scan() -> tuple[Finding, ...]:
         shown = work.shown(fixed.body)
-        return scanner.scan_request(
+        return _patient(scanner, fixed.removed).scan_request(
             fixed.url, fixed.headers, shown, content_type, content_encoding, detectors
         )
 
@@ -83,12 +86,13 @@ def redact(
             found = work.left(scan())
             if not found:
                 return fixed
-            rounds += not any(f.rule == LEFT_OUT for f in found)
-            if rounds == _ROUNDS:
+            rounds += all(f.of_value for f in found)
+            late += any(f.rule == _LATE for f in found)
+            if _ROUNDS in (rounds, late):
                 break
     except leaves.Uncuttable as stuck:
         return CannotRedact(str(stuck))
-    return CannotRedact("remains")
+    return CannotRedact("too many")
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,19 +116,22 @@ class _Work:
         return bytes(out)
 
     def left(self, found: Iterable[Finding]) -> tuple[Finding, ...]:
-        """Tokens that have to go. Raises Uncuttable for what no cut removes."""
+        """Tokens that have to go, and bounds that were reached: without these tokens they may not
+        be. Raises Uncuttable for what no cut removes."""
         open_ = [f for f in found if f.verdict is Verdict.BLOCK or not self.allowed(f)]
-        if any(f.verdict is Verdict.BLOCK or _is_bound(f) for f in open_):
-            raise leaves.Uncuttable("remains")
-        return tuple(f for f in open_ if f.verdict is Verdict.TOKEN)
+        bounds = [f for f in open_ if _is_bound(f)]
+        for stopped in (f for f in open_ if f.verdict is Verdict.BLOCK):
+            raise leaves.Uncuttable(stopped.rule if stopped in bounds else "remains")
+        tokens = [f for f in open_ if f.verdict is Verdict.TOKEN and f not in bounds]
+        unseen = [f for f in (*bounds, *tokens) if not f.of_value]
+        if unseen and not any(f.of_value for f in tokens):
+            raise leaves.Uncuttable(unseen[0].rule)
+        return (*tokens, *bounds)
 
     def cut(self, message: Redacted, found: Iterable[Finding], rounds: int) -> Redacted:
         """The message without these tokens. ``rounds``: how often was cut before. Raises
         Uncuttable."""
-        tokens = [f for f in found if f.verdict is Verdict.TOKEN]
-        cut = [f for f in tokens if f.of_value]
-        if any(_is_bound(f) for f in tokens) or (tokens and not cut):
-            raise leaves.Uncuttable("too many")  # there are tokens that were not looked for
+        cut = [f for f in found if f.verdict is Verdict.TOKEN and f.of_value]
         shown = self.shown(message.body)
         plain = [f for f in cut if not f.layered]
         hidden = [f for f in cut if f.layered and not (rounds == 0 and _goes_with(f, plain))]
@@ -156,10 +163,11 @@ class _Work:
             windows += () if runs else (span,)
         if not windows:
             return
-        if not cutting.is_json(body):
-            raise leaves.Uncuttable("encoded")
-        for span in leaves.holding(body, windows, self._holds, whole=rounds > 1):
-            yield (*span, why[windows[0]])
+        if cutting.is_json(body):
+            held = leaves.holding(body, windows, self._holds, rounds)
+        else:
+            held = leaves.written(body, windows, self._holds)
+        yield from ((*span, why[windows[0]]) for span in held)
 
     def _holds(self, text: bytes) -> bool:
         found = self.scanner.scan(text, detectors=self.detectors)
@@ -191,9 +199,17 @@ class _Work:
         return b"".join((*parts, body[at:].replace(value, mark)))
 
 
+def _patient(scanner: Scanner, removed: int) -> Scanner:
+    """What was cut is looked at as well where a name or a URL is around it: that is no reason to
+    look at less of what was not."""
+    other = copy(scanner)
+    other.limits = replace(scanner.limits, confirmed=scanner.limits.confirmed + _MEET * removed)
+    return other
+
+
 def _is_bound(finding: Finding) -> bool:
     """Whether something was not looked at; of what was only not listed the next scan tells."""
-    return finding.rule.startswith("limit.") and finding.rule != LEFT_OUT
+    return not finding.of_value and finding.rule != LEFT_OUT
 
 
 def _goes_with(finding: Finding, plain: Sequence[Finding]) -> bool:
@@ -207,7 +223,7 @@ def _goes_with(finding: Finding, plain: Sequence[Finding]) -> bool:
 def _refusal(
     plain: Sequence[Finding], hidden: Sequence[Finding], message: Redacted, coding: str
 ) -> str:
-    if any(not f.location.startswith("body>") or ">form" in f.location for f in hidden):
+    if any(not f.location.startswith("body>") for f in hidden):
         return "encoded"
     if any(_unreachable(f, message.url) for f in plain):
         return "authority"
@@ -223,29 +239,18 @@ def _refusal(
     return "signed" if signed and (plain or hidden) else ""
 
 
-def _exact(found: Sequence[Finding], body: bytes) -> Iterator[Cut]:
+def _exact(found: Sequence[Finding], body: bytes) -> list[Cut]:
     """What is cut for hits in the body as it stands. Raises Uncuttable for a span that leaves its
-    JSON string, which would take fields with it; of a key whose armor is cut short, only what is in
-    the first string, and what looks like a key in the others, is the key."""
+    JSON string, which would take fields with it; a key in armor is cut within its strings."""
     cuts = cutting.own(found, "body")
-    crossing = [c for c in cuts if _BARE_QUOTE.search(body[c[0] : c[1]])]
-    json = bool(crossing) and cutting.is_json(body)
-    for cut in cuts:
-        if not json or cut not in crossing:
-            yield cut
-        elif cut[2].rule != "key.pem":
-            raise leaves.Uncuttable("structure")
-        else:
-            yield from _pieces(cut, body)
-
-
-def _pieces(cut: Cut, body: bytes) -> Iterator[Cut]:
-    for number, ((start, end), name) in enumerate(leaves.strings(body, cut[:2])):
-        span = max(start, cut[0]), min(end, cut[1])
-        if number == 0 or _KEY_LINE.search(body[slice(*span)]):
-            if name:
-                raise leaves.Uncuttable("structure")
-            yield (*span, cut[2])
+    quoted = [c for c in cuts if b'"' in body[c[0] : c[1]]]
+    if not quoted or not cutting.is_json(body):
+        return cuts
+    keys = [cut for cut in quoted if cut[2].rule == "key.pem"]
+    others = [cut for cut in cuts if cut not in keys]
+    if any(_BARE_QUOTE.search(body[start:end]) for start, end, _ in others):
+        raise leaves.Uncuttable("structure")
+    return [*others, *armor.parts(body, keys)]
 
 
 def _unreachable(finding: Finding, url: bytes) -> bool:

@@ -108,7 +108,25 @@ def test_more_tokens_than_are_listed_are_cut_in_rounds(rng: random.Random) -> No
     assert isinstance(done, Redacted) and done.removed == 23
     assert not any(token.encode() in done.body for token in tokens)
     endless = _run(few, _message(" ".join(github(rng) for _ in range(400))))
-    assert endless == CannotRedact("remains")
+    assert endless == CannotRedact("too many")
+
+
+def test_more_logins_than_are_looked_at_are_cut_in_rounds(rng: random.Random) -> None:
+    words = [alnum(rng, 20) for _ in range(1500)]
+    done = _run(_SHARED, _message("\n".join(f"https://app:{w}@db.test/x" for w in words)))
+    assert isinstance(done, Redacted)
+    assert not any(word.encode() in done.body for word in words)
+
+
+def test_what_was_not_looked_at_for_the_tokens_in_it_is_looked_at_without_them(
+    rng: random.Random,
+) -> None:
+    few = Scanner({}, key=b"k", limits=Limits(runs=3, seconds=30.0))
+    body = _message(" ".join(f"sk-ant-api03-{alnum(rng, 93)}AA" for _ in range(9)))
+    assert any(f.rule == "limit.runs" for f in few.scan(body))
+    assert isinstance(_run(few, body), Redacted)
+    many = _message(" ".join([github(rng), *(alnum(rng, 80) for _ in range(9))]))
+    assert _run(few, many) == CannotRedact("limit.runs")
 
 
 def test_a_key_goes_on_in_the_next_string(scanner: Scanner, rng: random.Random) -> None:

@@ -82,10 +82,39 @@ def test_of_a_conversation_only_what_hides_a_token_is_lost(name: str, seed: int)
         assert text.startswith(BEFORE.strip()) and text.endswith(AFTER.strip())
 
 
-def test_a_token_in_a_name_or_in_text_that_is_no_json_is_refused() -> None:
+def test_a_token_in_a_name_or_beside_what_is_no_text_is_refused() -> None:
     hidden = ENCODERS["percent"](f"token {github(random.Random(3))} end".encode())
     assert cut(json.dumps({hidden: 1}).encode()) == CannotRedact("structure")
-    assert cut(f"text {hidden}".encode()) == CannotRedact("encoded")
+    assert cut(f"\0text {hidden}".encode()) == CannotRedact("encoded")
+
+
+@pytest.mark.parametrize("name", ["percent", "quoted", "entities"])
+@pytest.mark.parametrize("around", ["text {} end", "a=1&b= {} &c=2", '<a b="{}"/>\nnext'])
+def test_of_other_text_the_word_that_hides_a_token_is_cut(name: str, around: str) -> None:
+    hidden = ENCODERS[name](github(random.Random(3)).encode())
+    done = cut(around.format(hidden).encode())
+    assert isinstance(done, Redacted)
+    before, after = around.split("{}")
+    text = done.body.decode()
+    assert text.startswith(before + "[REDACTED:") and text.endswith("]" + after)
+
+
+@pytest.mark.parametrize("name", ["percent", "wrapped", "cut short"])
+@pytest.mark.parametrize("member", ["arguments", "output"])
+def test_json_in_json_can_still_be_read(name: str, member: str) -> None:
+    token = f"# settings\nGITHUB_TOKEN={github(random.Random(2))}\nMODE=fast\n"
+    short = "\n".join(key(random.Random(5), 8)[:6])
+    hidden = short if name == "cut short" else ENCODERS[name](token.encode())
+    said = {"cmd": 'say "it"', "stdout": BEFORE + hidden, "more": {"exit_code": 0}}
+    items = [{member: json.dumps(said), "id": "rs_" + "0123456789abcdef" * 3}, {"next": "item"}]
+    done = cut(json.dumps({"input": items}).encode())
+    assert isinstance(done, Redacted)
+    left = json.loads(done.body)["input"]
+    text = json.loads(left[0].pop(member))
+    assert left[1:] == items[1:] and left[0]["id"] == items[0]["id"]
+    if name != "wrapped":  # no line of it holds the token alone
+        assert text["stdout"].startswith(BEFORE)
+    assert text | {"stdout": ""} == said | {"stdout": ""}
 
 
 def test_more_strings_than_can_be_looked_at_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -139,6 +168,29 @@ def test_the_mark_of_a_login_is_no_login(url: str) -> None:
     assert not any(f.verdict is Verdict.TOKEN for f in again)
 
 
+@pytest.mark.parametrize("layers", [1, 2])
+def test_a_key_without_its_end_takes_nothing_of_what_is_sealed_behind_it(layers: int) -> None:
+    rng = random.Random(layers)
+    text = "\n".join(key(rng, 8)[:6])
+    sealed = base64.b64encode(rng.randbytes(300)).decode()
+    said = json.dumps({"output": text}) if layers == 2 else text
+    items = [{"output": said}, {"id": "rs_" + rng.randbytes(24).hex(), "encrypted_content": sealed}]
+    done = cut(json.dumps({"input": items}).encode())
+    assert isinstance(done, Redacted)
+    assert json.loads(done.body)["input"][1] == items[1]
+
+
+def test_a_key_in_a_list_of_its_lines_goes_as_a_whole() -> None:
+    lines = key(random.Random(6), 8)
+    done = cut(json.dumps({"source": lines[:7], "id": "a" * 40}).encode())
+    assert isinstance(done, Redacted)
+    assert not any(line.encode() in done.body for line in lines[1:7])
+    logged = [{"time": 1, "log": line, "id": "a1B" * 14} for line in lines[:5]]
+    done = cut(json.dumps(logged).encode())
+    assert isinstance(done, Redacted) and done.body.count(b"a1B" * 14) == 5
+    assert not any(line.encode() in done.body for line in lines[1:5])
+
+
 def thinking(text: str, signature: str) -> bytes:
     block = {"type": "thinking", "thinking": text, "signature": signature}
     use = {"type": "tool_use", "id": ID, "name": "Write", "input": {"content": text}}
@@ -173,4 +225,4 @@ def test_a_large_body_is_searched_fewer_times(monkeypatch: pytest.MonkeyPatch) -
 
     assert isinstance(cut_of(), Redacted)
     monkeypatch.setattr(sys.modules[redact.__module__], "_READ", len(body))
-    assert cut_of() == CannotRedact("remains")
+    assert cut_of() == CannotRedact("too many")

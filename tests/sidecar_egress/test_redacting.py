@@ -10,10 +10,11 @@ from typing import Any, cast
 
 import pytest
 
+from botbottle.dlp import Limits
 from botbottle.model.route import Dlp, Route
 from botbottle.sidecar.egress.gate import Ledger
 from botbottle.sidecar.egress.scan import Judgement, OutboundScan, Outgoing
-from tests.dlp.conftest import github
+from tests.dlp.conftest import alnum, github
 from tests.sidecar_egress.test_glance import HELD, Watched
 
 TOKEN = github(random.Random(8))
@@ -64,3 +65,31 @@ def test_only_the_first_look_may_be_in_the_event_loop() -> None:
     content(judged(PROVIDER, request("", TOKEN), scanner))
     assert [here for _, here in scanner.looks][1:] == [False] * (len(scanner.looks) - 1)
     assert len(scanner.looks) > 1
+
+
+def test_what_cannot_be_cut_is_refused_in_words() -> None:
+    message = request("", "")
+    named = f"https://{TOKEN}@api.test/v1/messages"
+    denial = judged(PROVIDER, Outgoing(named, message.headers, b"{}", "application/json")).denial
+    assert denial is not None and "cannot be cut out: it is in the host" in denial.reason
+    assert "begin anew" in denial.document()["error"]["message"]
+
+
+def test_a_body_that_is_too_large_is_refused_with_its_bound_and_a_way_out() -> None:
+    scanner = Watched()
+    scanner.limits = Limits(body=1000)
+    denial = judged(PROVIDER, request("", "a" * 2000), scanner).denial
+    assert denial is not None and denial.reason.startswith("limit.size found in body: the body is")
+    assert "stream_uploads" in denial.document()["remedy"]
+
+
+def test_a_bound_in_front_of_which_there_are_tokens_is_no_refusal() -> None:
+    scanner = Watched()
+    scanner.limits = Limits(runs=3, seconds=30.0)
+    rng = random.Random(4)
+    said = " ".join(f"sk-ant-api03-{alnum(rng, 93)}AA" for _ in range(9))
+    assert content(judged(PROVIDER, request("", said), scanner))[1]["text"].count("[REDACTED:") == 9
+    denial = judged(
+        PROVIDER, request("", " ".join(alnum(rng, 80) for _ in range(9))), scanner
+    ).denial
+    assert denial is not None and denial.reason.startswith("limit.runs found in")

@@ -64,7 +64,8 @@ CODES = tuple(_KINDS)
 
 @dataclass(frozen=True, slots=True)
 class Denial:
-    """One refusal. ``code`` is one of CODES; ``detail`` completes the sentence of the reason.
+    """One refusal. ``code`` is one of CODES; ``remedy`` is what helps, where not what helps with
+    most of its code.
 
     ``close``: the connection cannot be trusted any further and is closed after the answer.
     ``response`` replaces the JSON body where a client needs its own dialect: (status, headers,
@@ -78,6 +79,7 @@ class Denial:
     path: str = ""
     port: int = 0
     close: bool = False
+    remedy: str = ""
     response: tuple[int, tuple[tuple[str, str], ...], bytes] | None = field(
         default=None, repr=False
     )
@@ -93,7 +95,7 @@ class Denial:
 
     def document(self, request_id: str = "") -> dict[str, Any]:
         """The JSON body as data."""
-        remedy = _KINDS[self.code][1]
+        remedy = self.remedy or _KINDS[self.code][1]
         return {
             "format": FORMAT,
             "code": self.code,

@@ -30,6 +30,7 @@ from botbottle.dlp import (
     signed,
 )
 from botbottle.model.route import OnMatch, Route
+from botbottle.sidecar.egress import unpassed
 from botbottle.sidecar.egress.allowed import Approvals
 from botbottle.sidecar.egress.denial import Denial
 from botbottle.sidecar.egress.gate import Ledger, LedgerDown
@@ -89,18 +90,19 @@ class OutboundScan:
         found = self.approvals.marked(scanner, route, raw) if raw else raw
         open_ = tuple(f for f in found if not f.allowed)
         if blocked := _of(open_, Verdict.BLOCK):
-            return Judgement(message, _denial(blocked[0]), found)
+            return Judgement(message, unpassed.found(blocked[0]), found)
         policy = on_match(route)
         tokens, vague = _of(open_, Verdict.TOKEN), _of(open_, Verdict.SUPERVISE)
-        if policy == "redact" and (bounds := _bounds((*tokens, *vague))):
-            return Judgement(message, _denial(bounds[0]), found)
+        bounds = _bounds((*tokens, *vague))
+        if policy == "redact" and bounds and not any(f.of_value for f in tokens):
+            return Judgement(message, unpassed.found(bounds[0]), found)
         if policy == "redact" and tokens:
             fresh = await self._redacted(scanner, route, message, tokens, detectors)
             return replace(fresh, noted=found)
         if policy == "redact" or not (tokens or vague):
             return Judgement(message, noted=found)
         if policy != "supervise" or not supervised:
-            return Judgement(message, _denial((tokens or vague)[0]), found)
+            return Judgement(message, unpassed.found((tokens or vague)[0]), found)
         return Judgement(message, await self._held((*tokens, *vague), route), found)
 
     def memory(self, scanner: Scanner) -> FragmentMemory:
@@ -140,7 +142,7 @@ class OutboundScan:
         if reason := unshown(shown):
             return Denial("dlp", reason)
         if not await self._approved(shown, route):
-            return _denial(findings[0])
+            return unpassed.found(findings[0])
         self.approvals.remember(route, shown)
         return None
 
@@ -180,8 +182,8 @@ class OutboundScan:
         )
         result = await asyncio.to_thread(work)  # a few scans, of what may decode to much
         if not isinstance(result, Redacted):
-            reason = f"{tokens[0].rule} found and cannot be cut out ({result.reason})"
-            return Judgement(message, Denial("dlp", reason))
+            strongest = next(f for f in tokens if f.of_value)
+            return Judgement(message, unpassed.uncut(strongest, result.reason))
         url = result.url.decode("utf-8", "surrogateescape")
         kind, coding = message.content_type, message.coding
         return Judgement(Outgoing(url, result.headers, result.body, kind, coding))
@@ -251,7 +253,3 @@ def _bounds(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     """What says that something was not looked at: it may hold a token, which nobody would cut
     out, and behind the bounds of decoding a held secret."""
     return tuple(f for f in findings if not f.of_value and f.rule != LEFT_OUT)
-
-
-def _denial(finding: Finding) -> Denial:
-    return Denial("dlp", f"{finding.rule} found in {finding.location}")

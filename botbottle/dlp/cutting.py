@@ -13,7 +13,16 @@ from botbottle.dlp.findings import Finding
 from botbottle.dlp.wordlike import wordlike
 
 _LEAST = 12  # bytes of a value that is looked for in the rest of a message, if it is no word
-_DIGESTS = frozenset([b"content-md5", b"digest", b"content-digest", b"repr-digest", b"want-digest"])
+_GONE = frozenset(
+    [
+        b"content-encoding",
+        b"content-md5",
+        b"digest",
+        b"content-digest",
+        b"repr-digest",
+        b"want-digest",
+    ]
+)
 
 HeaderList = Sequence[tuple[bytes, bytes]]
 Cut = tuple[int, int, Finding]  # start, end, why
@@ -111,13 +120,13 @@ def header(name: bytes, value: bytes, cut: Sequence[Finding]) -> tuple[bytes, by
 
 
 def lengths_fixed(headers: HeaderList, body: bytes) -> tuple[tuple[bytes, bytes], ...]:
-    """Headers that fit another body: its length, and no digest."""
+    """Headers that fit another body, which is sent as it is: its length, no digest, no coding."""
     out = []
     for name, value in headers:
         lower = name.lower()
         if lower == b"content-length":
             out.append((name, str(len(body)).encode()))
-        elif lower not in _DIGESTS:
+        elif lower not in _GONE:
             out.append((name, value))
     return tuple(out)
 

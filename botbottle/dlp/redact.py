@@ -19,6 +19,8 @@ from copy import copy
 from dataclasses import dataclass, replace
 
 from botbottle.dlp import armor, cutting, leaves
+from botbottle.dlp.budget import Budget
+from botbottle.dlp.coding import Undecodable, decode_body
 from botbottle.dlp.cutting import Cut, HeaderList, Redacted
 from botbottle.dlp.findings import LEFT_OUT, Finding, Verdict
 from botbottle.dlp.scanner import Scanner
@@ -65,22 +67,26 @@ def redact(
     The digits are the first of the fingerprint. ``allowed``: what may remain; a BLOCK never may.
     ``kept``: stretches (start, end) of a body whose tokens stay as they are.
     """
+    try:
+        plain = decode_body(body, content_encoding, _budget(scanner, body))
+    except Undecodable:
+        return CannotRedact("compressed")
     target = url.encode() if isinstance(url, str) else url
-    work = _Work(scanner, detectors, content_encoding, allowed, kept)
-    message, found = Redacted(target, tuple(headers), body, 0), tuple(findings)
+    work = _Work(scanner, detectors, allowed, kept)
+    message, found = Redacted(target, tuple(headers), plain, 0), tuple(findings)
     rounds = late = 0
 
     def scan() -> tuple[Finding, ...]:
         shown = work.shown(fixed.body)
         return _patient(scanner, fixed.removed).scan_request(
-            fixed.url, fixed.headers, shown, content_type, content_encoding, detectors
+            fixed.url, fixed.headers, shown, content_type, "", detectors
         )
 
     try:
         fixed = message
-        if work.shown(body) is not body:  # hits in what is kept say nothing of the rest
+        if work.shown(plain) is not body:  # hits in what is kept or undone say nothing of the rest
             found = work.left(scan())
-        for _ in range(max(_ROUNDS, min(_LISTS, _READ // (len(body) + 1)))):
+        for _ in range(max(_ROUNDS, min(_LISTS, _READ // (len(plain) + 1)))):
             message = work.cut(message, found, rounds)
             fixed = replace(message, headers=cutting.lengths_fixed(message.headers, message.body))
             found = work.left(scan())
@@ -101,7 +107,6 @@ class _Work:
 
     scanner: Scanner
     detectors: frozenset[str]
-    coding: str
     allowed: Callable[[Finding], bool]
     kept: Callable[[bytes], Sequence[Span]]
 
@@ -135,7 +140,7 @@ class _Work:
         shown = self.shown(message.body)
         plain = [f for f in cut if not f.layered]
         hidden = [f for f in cut if f.layered and not (rounds == 0 and _goes_with(f, plain))]
-        if reason := _refusal(plain, hidden, message, self.coding):
+        if reason := _refusal(plain, hidden, message):
             raise leaves.Uncuttable(reason)
         spans = [*_exact(plain, shown), *self._hidden(hidden, shown, rounds)]
         fresh = self._elsewhere(
@@ -199,6 +204,13 @@ class _Work:
         return b"".join((*parts, body[at:].replace(value, mark)))
 
 
+def _budget(scanner: Scanner, body: bytes) -> Budget:
+    """As for the scan in which the body could be decoded."""
+    budget = Budget(scanner.limits.decoded, scanner.limits.ratio)
+    budget.sent(len(body))
+    return budget
+
+
 def _patient(scanner: Scanner, removed: int) -> Scanner:
     """What was cut is looked at as well where a name or a URL is around it: that is no reason to
     look at less of what was not."""
@@ -220,18 +232,13 @@ def _goes_with(finding: Finding, plain: Sequence[Finding]) -> bool:
     return any(f.location == surface and leaves.overlap(span, (f.offset, f.end)) for f in plain)
 
 
-def _refusal(
-    plain: Sequence[Finding], hidden: Sequence[Finding], message: Redacted, coding: str
-) -> str:
+def _refusal(plain: Sequence[Finding], hidden: Sequence[Finding], message: Redacted) -> str:
     if any(not f.location.startswith("body>") for f in hidden):
         return "encoded"
     if any(_unreachable(f, message.url) for f in plain):
         return "authority"
     if _ambiguous(plain, message.headers):
         return "headers"
-    inside = any(f.location.startswith("body") for f in (*plain, *hidden))
-    if coding.strip().lower() not in ("", "identity") and inside:
-        return "compressed"
     signed = any(
         name.lower() in _SIGNED or value.startswith((b"AWS4-HMAC", b"AWS4-ECDSA", b"SharedKey "))
         for name, value in message.headers

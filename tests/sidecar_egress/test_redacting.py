@@ -6,9 +6,11 @@ import asyncio
 import base64
 import json
 import random
+from dataclasses import replace
 from typing import Any, cast
 
 import pytest
+import zstandard
 
 from botbottle.dlp import Limits
 from botbottle.model.route import Dlp, Route
@@ -93,3 +95,12 @@ def test_a_bound_in_front_of_which_there_are_tokens_is_no_refusal() -> None:
         PROVIDER, request("", " ".join(alnum(rng, 80) for _ in range(9))), scanner
     ).denial
     assert denial is not None and denial.reason.startswith("limit.runs found in")
+
+
+def test_a_compressed_body_goes_on_without_the_token_and_plain() -> None:
+    plain = request("", f"it is {TOKEN}")
+    headers = (*plain.headers, (b"content-encoding", b"zstd"))
+    packed = replace(plain, body=zstandard.compress(plain.body), headers=headers, coding="zstd")
+    result = judged(PROVIDER, packed)
+    assert "[REDACTED:" in content(result)[1]["text"]
+    assert result.message.headers == plain.headers and not result.message.coding

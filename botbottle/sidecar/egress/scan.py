@@ -185,8 +185,7 @@ class OutboundScan:
             strongest = next(f for f in tokens if f.of_value)
             return Judgement(message, unpassed.uncut(strongest, result.reason))
         url = result.url.decode("utf-8", "surrogateescape")
-        kind, coding = message.content_type, message.coding
-        return Judgement(Outgoing(url, result.headers, result.body, kind, coding))
+        return Judgement(Outgoing(url, result.headers, result.body, message.content_type))
 
 
 def detectors_of(route: Route) -> frozenset[str]:

@@ -28,7 +28,7 @@ _UNCUT = {
     "authority": "it is in the host, the login or the name of a header",
     "path": "it is in the path",
     "headers": "it is in one of several headers of a name",
-    "compressed": "the body is compressed",
+    "compressed": "the body cannot be decompressed",
     "signed": "the message is signed",
     "remains": "a held secret is in it as well",
     "too many": "there are more of its kind than are cut from a message of this size",

@@ -65,8 +65,12 @@ def worth(run: bytes) -> bool:
     if _plausible(head):
         return True
     parts = head.translate(_GLUE).split()
-    long = len(parts) > 1 and any(_plausible(part) for part in parts if len(part) >= RUN)
-    return long or any(_long_in(head.translate(table)) for table in _TABLES)
+    long = [part for part in parts if len(part) >= RUN]
+    if not long:  # most identifiers
+        return False
+    if len(parts) > 1 and any(map(_plausible, long)):
+        return True
+    return any(_long_in(head.translate(table)) for table in _TABLES)
 
 
 def _plausible(head: bytes) -> bool:

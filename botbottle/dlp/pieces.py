@@ -15,13 +15,13 @@ from typing import NamedTuple
 from botbottle.dlp import escapes
 from botbottle.dlp.engines.base import Candidates
 from botbottle.dlp.known.splits import LARGEST, Span, around, merged
-from botbottle.dlp.runs import RUN, Ends
+from botbottle.dlp.runs import RUN, Ends, letters_end
 from botbottle.dlp.tools import Tools
 from botbottle.dlp.triggers import BESIDE, ESCAPES, KINDS, RUN_TRIGGER
 
 SIZE = 128 * 1024
 _LEAST = 64  # bytes that two pieces share; nothing that fires a trigger is longer
-_RUNS = 32  # ends of runs looked for in one piece
+_RUNS = 32  # long runs looked for in one piece
 
 
 class Further(NamedTuple):
@@ -87,8 +87,16 @@ class Cut:
         return [end for end in ends if end > start]
 
     def _long(self, first: int, stop: int) -> Ends:
-        hits, more = self._scanner.runs.find(self._view[first:stop], _RUNS)
-        return Ends([first + end for _, end in hits], stop, more)
+        """Of a run that is not very long only one end: every further letter of it is one, too."""
+        ends: list[int] = []
+        at = first
+        while len(ends) < _RUNS:
+            hits, _ = self._scanner.runs.find(self._view[at:stop], 1)
+            if not hits:
+                return Ends(ends, stop, False)
+            ends.append(at + hits[0][1])
+            at = letters_end(self._view, ends[-1])
+        return Ends(ends, stop, True)
 
 
 def escaped(scanner: Tools, view: memoryview, trigger: int, first: int) -> list[int] | None:

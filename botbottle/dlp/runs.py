@@ -16,6 +16,7 @@ _MORE = rf"(?:(?:\\+[rn]|[\r\n]|\\/){{1,4}}[ \t]{{0,8}}{_ALPHABET}{{4,}})*"
 # Anchored, and no two of its parts can begin with the same byte: linear also without RE2. Such a
 # match keeps every other thread waiting, so it is for short runs only.
 _BODY = re.compile(rf"{_ALPHABET}++{_MORE}={{0,2}}".encode())
+_SOME = re.compile(rf"{_ALPHABET}*+".encode())
 _REST = rf"{_ALPHABET}*{_MORE}"  # of a run of which a part is known
 _GLANCE, _WINDOW = 512, 16 * 1024
 _MARGIN = 64  # bytes of a window in which a line that it cuts may begin
@@ -29,7 +30,7 @@ _LETTERS = bytes(c for c in range(256) if c not in NOISE)
 
 class Ends(NamedTuple):
     """Where an engine says that a run of :data:`RUN` characters ends, in one part of a surface, up
-    to ``stop``; ``more``: behind the last of ``ends`` it was not asked."""
+    to ``stop``, of each run at least the first; ``more``: behind the last it was not asked."""
 
     ends: list[int]
     stop: int
@@ -61,6 +62,12 @@ def spans(
                 asked = max(1, min(4 * found, _MOST))
             hits, more = engine.find(surface[at:stop], asked)
             ends = [at + end for _, end in hits]
+
+
+def letters_end(surface: memoryview, at: int) -> int:
+    """Where the characters of a run end that goes on at ``at``, or later than a glance shows."""
+    match = _SOME.match(surface, at, at + _GLANCE)
+    return match.end() if match else at
 
 
 def run_end(surface: memoryview, start: int) -> int:

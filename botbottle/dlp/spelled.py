@@ -17,7 +17,7 @@ from botbottle.dlp.inflate import compressed
 
 LONGEST = 16  # bytes of a beginning
 WINDOW = 64 * 1024  # bytes that are undone from a beginning on
-HEAD = 8 * 1024  # bytes of them that show whether it is compressed data at all
+HEAD = 1024  # bytes of them that show whether it is compressed data at all
 _CUT = 16  # bytes at the end of what a head spells that an escape may be cut in
 _FIRST = 512  # bytes that a decoder is given first: it tells nothing of what it refuses in them
 
@@ -73,8 +73,6 @@ def packed(text: bytes, begun: bytes) -> Iterator[tuple[str, bytes]]:
 
 def _refused(head: bytes) -> bool:
     """Whether a decoder of gzip and zlib takes not even what it is given first."""
-    if len(head) < _FIRST:
-        return False
     try:
         zlib.decompressobj(47).decompress(head[:_FIRST])
     except zlib.error:

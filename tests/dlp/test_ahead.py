@@ -9,8 +9,10 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from botbottle.dlp import Finding, Scanner, ahead, pieces
+from botbottle.dlp import Finding, Scanner, ahead, pieces, runs
 from tests.dlp.conftest import PATIENT, alnum, body_with, github
 
 SECRET = b"Zq7Kw2Lm9Xv4Bn8Rt1Yp5Hc3"
@@ -122,6 +124,25 @@ def test_all_pieces_give_the_same_in_whatever_order_they_are_looked_at(body: byt
     backwards = [cut.look(number) for number in reversed(range(cut.count))]
     first = cut.first
     assert pieces.joined(forwards, 1024, first) == pieces.joined(backwards[::-1], 1024, first)
+
+
+BARE = Scanner({}, key=b"k", limits=PATIENT)
+RUNS = (
+    *(b"a", b"aB3" * 13, b"aB3" * 14, b"aB3" * 15, b"Qw9" * 400),
+    *(b" ", b"=", b"==", b"\n", b"\\n", b"\\/", b"/", b"  abc", b" and a few words "),
+)
+
+
+@given(st.lists(st.sampled_from(RUNS), max_size=40).map(b"".join))
+def test_runs_that_pieces_tell_of_are_all_there_are(data: bytes) -> None:
+    view = memoryview(data)
+    with pytest.MonkeyPatch.context() as change:
+        change.setattr(pieces, "SIZE", 256)
+        cut = pieces.Cut(BARE, view)
+        parts = [cut.look(number) for number in range(cut.count)]
+    known = pieces.joined(parts, PATIENT.events, cut.first).further.runs
+    told = [*runs.spans(view, BARE.runs, 0, known)] if known else []
+    assert told == [*runs.spans(view, BARE.runs)]
 
 
 EVERY_PERCENT = b"%2B %3A %40/ %7E/ %25 %41%42%43 "

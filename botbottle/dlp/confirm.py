@@ -51,6 +51,7 @@ _DIGEST = re.compile(
     rb"|[A-Za-z0-9+/]{22}(?:==)?|[A-Za-z0-9+/]{27}=?|[A-Za-z0-9+/]{43}=?|[A-Za-z0-9+/]{64}"
     rb"|[A-Za-z0-9+/]{86}(?:==)?"
 )
+_LISTED = re.compile(rb"[A-Za-z0-9_\-]{43}")  # a digest as wheels list their files
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +128,8 @@ def accept(target: Target, window: bytes, match: Any, low: int) -> Hit | None:
         verdict = Verdict.WARN
     named = target.keywords or target.verdict is not Verdict.TOKEN  # nothing but a name tells
     if named and window[:start].endswith(_DIGESTS) and _DIGEST.fullmatch(secret):
+        verdict = Verdict.WARN
+    if target.brief and window[:start].endswith(b",sha256=") and _LISTED.fullmatch(secret):
         verdict = Verdict.WARN
     return Hit(_name(target, match), verdict, low + start, low + end, secret)
 

@@ -15,6 +15,9 @@ UUID = "45a86b35-eca6-4055-9b34-ca69845da146"
 VALUE = "aHVudGVyMjIhZ2gx"  # Base64 of a password
 
 THINGS = (
+    "torch/_C.pyi,sha256=r8_A4Qx7Lw2Vn9Zt3Bk6Hs1Yd5Rf8Gm0Jc4Pq2WvXeT,12",
+    "torch/_D.pyi,sha256=hf_A4Qx7Lw2Vn9Zt3Bk6Hs1Yd5Rf8Gm0Jc4Pq2WvXeT,12",
+    f"resource secret: {{ secret-name: db, id: {UUID} }}",
     f"at=info host=a.herokuapp.com request_id={UUID} fwd=x",
     f"HEROKU_OAUTH_ID={UUID}",
     f"Snyk org id: {UUID}",
@@ -43,6 +46,8 @@ KEYS = (
     f"snyk token: {UUID}",
     f"scaleway_secret_key = {UUID}",
     f"vault secret_id: {UUID}",
+    f"vault write auth/approle/login role_id=app secret_id={UUID}",
+    f"token: r8_{VALUE[:10]}a1B2c3D4e5F6g7H8i9J0k1L2m3N",
     f"kind: Secret\nmetadata:\n  name: db\ntype: Opaque\ndata:\n  password: {VALUE}\n",
     f'{{"data":{{"key":"{VALUE}"}},"kind":"Secret","metadata":{{"name":"x"}}}}',
     f"data:\n  password: {VALUE}\nkind: Secret\n",

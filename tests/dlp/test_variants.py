@@ -5,12 +5,13 @@ from __future__ import annotations
 import base64
 import json
 import random
+import string
 from collections.abc import Callable
 
 import pytest
 
-from botbottle.dlp import Scanner, VariantCache
-from botbottle.dlp.known.guess import weak
+from botbottle.dlp import Scanner, VariantCache, Verdict
+from botbottle.dlp.known.guess import everyday, weak
 from botbottle.dlp.known.index import KnownIndex
 from botbottle.dlp.known.parts import segments
 from botbottle.dlp.known.variants import variants
@@ -114,3 +115,24 @@ def test_a_key_in_the_place_of_a_name_is_one(
     key = alnum(rng, 40)
     scanner = make({"S": f"{key}:x-oauth-basic".encode()})
     assert leaks(scanner, f"x {key} y".encode())
+
+
+EVERYDAY = (
+    "0123456789abcdef", "12345678901234567890", "abcdefghijklmnopqrstuvwxyz012345", "qwertyuiop",
+    "admin123", "password1234", "Passw0rd!", "Winter2024!", "localhost:5432", "redis:6379",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("value", EVERYDAY)
+def test_a_held_value_that_is_in_every_text_is_noted_and_stops_nothing(
+    value: str, make: Callable[..., Scanner]
+) -> None:
+    found = make({"S": value.encode()}).scan(f"connect to '{value}' first".encode())
+    assert [f.verdict for f in found if f.rule.startswith("known_secret/")] == [Verdict.WARN]
+
+
+def test_few_random_values_are_taken_for_everyday_ones(rng: random.Random) -> None:
+    for size, most in ((8, 40), (10, 20), (12, 10), (16, 0)):
+        for letters in (string.ascii_lowercase + string.digits, string.hexdigits.lower()):
+            values = ("".join(rng.choices(letters, k=size)) for _ in range(4000))
+            assert sum(everyday(value.encode()) for value in values) <= most

@@ -24,6 +24,16 @@ _PIECE = re.compile(rb"[A-Za-z0-9]{16,}")
 _TOKEN = re.compile(rb"[A-Za-z0-9+/=_\-.~]{16,}")
 _SURE = 0.6  # of pairs of letters; one of a thousand random texts of 20 letters has more
 _HALF = 0.49  # of the pairs of one word
+_ORDER = b"0123456789abcdefghijklmnopqrstuvwxyz90 9abcdef0 qwertyuiop asdfghjkl zxcvbnm 9876543210"
+_ORDERED = 0.85  # of pairs; equal signs are no pair of these, and say little in any case
+# What people take for passwords first, with signs for letters and what is put behind.
+_FIRST = frozenset(
+    b"password passwd pass admin administrator root letmein welcome changeme secret qwerty test "
+    b"guest user postgres default iloveyou monkey dragon master login example".split()
+)
+_LEET, _TAIL = bytes.maketrans(b"0134@$", b"oleaas"), b"0123456789!?.#*%-_"
+_COMMON = re.compile(rb"[A-Za-z]{5,}(?:[\-_.][A-Za-z]{4,})?[0-9]{0,4}[!?.#*%]{0,2}")
+_SERVICE = re.compile(rb"([A-Za-z][A-Za-z0-9.\-]{0,60}):[0-9]{1,5}")
 _FEW = 4  # digits in a name: hexadecimal keys have more
 
 
@@ -31,6 +41,22 @@ def weak(text: bytes) -> bool:
     """True for values so short or plain that windows of them would match ordinary text."""
     word = text.isalpha() and text.islower() and len(text) < 2 * SHORT
     return len(text) < SHORT or word or shannon(text) * len(text) < WEAK_BITS
+
+
+def everyday(text: bytes) -> bool:
+    """Surely in texts that have nothing to do with it: signs in their order, as alphabets are
+    written; a word with digits; a service and its port."""
+    service = _SERVICE.fullmatch(text)
+    if service and (named(service[1]) or words(service[1] + b" " + service[1])):
+        return True
+    if _ordered(text.lower()) or text.lower().rstrip(_TAIL).translate(_LEET) in _FIRST:
+        return True
+    return len(text) < 2 * SHORT and bool(_COMMON.fullmatch(text)) and words(text + b" " + text)
+
+
+def _ordered(text: bytes) -> bool:
+    steps = [text[at : at + 2] in _ORDER for at in range(len(text) - 1)]
+    return sum(steps) > _ORDERED * len(steps)
 
 
 def guessable(text: bytes) -> bool:

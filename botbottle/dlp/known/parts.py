@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from botbottle.dlp.entropy import shannon
-from botbottle.dlp.known.guess import SHORT, common, guessable, named, random, weak, words
+from botbottle.dlp.known.guess import SHORT, common, everyday, guessable, named, random, weak, words
 from botbottle.dlp.known.inside import URL, inner, plain_login
 
 _ARMOR = re.compile(rb"-----[A-Z0-9 _-]+-----")
@@ -109,6 +109,9 @@ def _unbroken(value: bytes) -> Iterator[Segment]:
 def _token(value: bytes) -> Iterator[Segment]:
     """What begins like a name or a vendor's prefix may be all secret: then all of it is looked
     for, and what is behind that beginning as well, in every form."""
+    if everyday(value):
+        yield Segment(value, word=True)
+        return
     public = _beginning(value)
     yield Segment(value, public)
     login, vendor = _LOGIN.fullmatch(value), _VENDOR.match(value)

@@ -24,7 +24,7 @@ RULES: tuple[Rule | Context, ...] = (
     token("google.gemini", r"AQ\.Ab8RN6[\w\-]{40,60}", "aq.ab8rn6", source=_GOOGLE),
     token("huggingface.user", r"(?:hf_|api_org_)[A-Za-z0-9]{30,40}", "hf_", "api_org_", source="Hugging Face docs, user access tokens: hf_ + 34 letters or digits; api_org_ for organisations", entropy=3.2, right=True, left=True),
     token("groq.key", r"gsk_[A-Za-z0-9]{48,56}", "gsk_", source="Groq console: gsk_ + 52", entropy=3.0),
-    token("replicate.token", r"r8_[A-Za-z0-9_\-]{35,40}", "r8_", source="Replicate docs: r8_ + 37", entropy=3.2, left=True, right=True),
+    token("replicate.token", r"r8_[A-Za-z0-9_\-]{37}", "r8_", source="Replicate docs: r8_ + 37", entropy=3.2, left=True, right=True),
     token("perplexity.key", r"pplx-[A-Za-z0-9]{40,56}", "pplx-", source="Perplexity API docs: pplx- prefix", entropy=3.0),
     token("xai.key", r"xai-[\w\-]{70,90}", "xai-", source="xAI API docs: xai- + 80", entropy=3.5),
     token("openrouter.key", r"sk-or-v1-[0-9a-f]{64}", "sk-or-v1-", source="OpenRouter docs: sk-or-v1- + 64 hex"),

@@ -71,7 +71,10 @@ RULES: tuple[Rule | Context, ...] = (
     token("canva.id", r"(?i:canva)[\w.\-\"'\\ ]{0,30}[=:]\s{0,3}\\*[\"']?(OC-[A-Za-z0-9_\-]{10,14})", "canva", source="Canva docs: client ids OC-", entropy=2.8),
     context("looker.keys", "looker", r"[a-z0-9]{20,24}", source="Looker docs: ids of 20, secrets of 24", check=mixed),
     context("nytimes.keys", "nytimes new-york-times newyorktimes", r"[A-Za-z0-9=_\-]{32}", source="NYT developer docs: keys of 32", check=mixed),
-    context("adafruit.keys", "adafruit aio_key cloudinary disqus bitly kagi ovh gitbook readthedocs", r"[A-Za-z0-9_\-]{16,64}", source="Vendor dashboards: opaque keys", entropy=3.2, check=mixed),
+    *(
+        context(name, words, r"[A-Za-z0-9_\-]{16,64}", source="Vendor dashboards: opaque keys", entropy=3.2, check=mixed)
+        for name, words in (("adafruit.keys", "adafruit aio_key"), ("cloudinary.secret", "cloudinary"), ("disqus.key", "disqus"), ("bitly.token", "bitly"), ("kagi.key", "kagi"), ("ovh.key", "ovh"), ("gitbook.token", "gitbook"), ("readthedocs.token", "readthedocs"))
+    ),
     context("work.uuid", "scaleway sendbird squarespace polymarket poly_ yelp trello monday unity wakatime circle pinecone kucoin postmark pusher", _UUID, source="Vendor docs: UUID keys", entropy=2.5),
     context("work.opaque", "trello monday yelp unity pusher ably auth0 optimizely mixpanel keen bugzilla hootsuite webex zapier wrike todoist evernote flickr github_client spotify soundcloud vimeo youtube steam strava foursquare meetup eventbrite docusign", r"[A-Za-z0-9_\-]{32,64}", source="Vendor dashboards: opaque keys", entropy=3.3, check=mixed),
     token("polymarket.key", r"(?i:poly|private|wallet|eth)[\w]{0,24}[\s\S]{0,20}?(0x[0-9a-fA-F]{64})", "0x", anchor=r"0x[0-9a-fA-F]{64}", glance=named, source="Ethereum yellow paper: private keys are 32 bytes, 64 hex", entropy=3.0, right=True),

@@ -5,12 +5,12 @@ from __future__ import annotations
 
 from botbottle.dlp.checks import has_digit, jwt, mixed, mixed_case
 from botbottle.dlp.findings import Verdict
-from botbottle.dlp.rules.model import Context, Rule, context, context_expression, token
+from botbottle.dlp.rules.model import Context, Rule, context, token
 from botbottle.dlp.wordlike import wordlike
 
 _UUID = r"(?i:[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})"
 _VAULT = "HashiCorp Vault docs: hvs. service, hvb. batch, hvr. recovery; s. b. r. before 1.10"
-_SECRET_ID = context("", "secret[_-]?id", _UUID, source="")  # elsewhere the name of a resource
+_SECRET_ID = rf"(?i:secret[_-]?id)[\s\\\"'\x60=:>,(]{{1,12}}({_UUID})"  # elsewhere the name of a resource
 
 
 def opaque(value: bytes) -> bool:
@@ -38,7 +38,7 @@ RULES: tuple[Rule | Context, ...] = (
     token("vault.token", r"hv[sbr]\.[\w\-.]{24,400}", "hvs.", "hvb.", "hvr.", source=_VAULT, entropy=3.0),
     context("vault.context", "vault hashicorp x-vault root[_.-]token", r"[sbr]\.[A-Za-z0-9_\-]{24,160}", source=_VAULT, entropy=3.2, check=mixed),
     context("vault.approle", "vault approle", _UUID, source="Vault docs, AppRole: role_id and secret_id are UUIDs", entropy=2.5),
-    token("vault.approle-login", r"(?i:vault|approle)[\s\S]{0,300}?" + _SECRET_ID.pattern(), "secret", anchor=context_expression(_SECRET_ID.keywords, _UUID), source="As above, beside the name", entropy=2.5, right=True),
+    token("vault.approle-login", r"(?i:vault|approle)[\s\S]{0,300}?" + _SECRET_ID, "secret", anchor=_SECRET_ID, source="As above, beside the name", entropy=2.5, right=True),
     token("vault.argument", r"(?i:vault[\w\-]{0,20})\s{1,3}([sbr]\.[A-Za-z0-9_\-]{24,160})", "vault", source=_VAULT, entropy=3.2, check=mixed),
     token("vault.legacy", r"s\.[A-Za-z0-9]{24}|b\.[A-Za-z0-9_\-]{90,180}", "s.", "b.", anchor=r"[\s\"'\x60=:\\(>,\[{;|&]s\.[A-Za-z0-9]{24}", also=(r"[^A-Za-z0-9_.]b\.[A-Za-z0-9_\-]{90}",), source=_VAULT, entropy=3.6, left=True, right=True, check=opaque),
     token("vault.unseal", r"(?i:(?:unseal|recovery) key\s{0,2}\d{0,2}:|operator unseal)\s{0,2}([A-Za-z0-9+/]{43,44}=?)", "unseal key", "recovery key", "operator unseal", source="Vault docs, operator init and operator unseal: <33 bytes in base64>", entropy=3.8),

@@ -15,6 +15,9 @@ _AWS = "AWS IAM docs, unique identifiers: AKIA, ASIA, ABIA, ACCA + 16 base32; se
 _SIGNED = "Microsoft security utilities: the signature stands at a fixed place, the length is fixed"
 _AZURE = "Microsoft security docs: keys carry signatures (JQQJ99 ... AZDO/ACOG, 7Q~/8Q~, +AStg)"
 
+# As in the rule, but the names as long as they may be: to count letters costs an engine dear.
+_SHARED = r"(?i:SharedAccessKey|;Secret|hub\w*Key|SharedSecret\w*)\\*[\"']?\s{0,3}[=:]\s{0,3}\\*[\"']?[A-Za-z0-9+/]{34}"
+
 
 def random24(value: bytes) -> bool:
     """A client secret, not an identifier that happens to have 24 characters."""
@@ -51,7 +54,7 @@ RULES: tuple[Rule | Context, ...] = (
     token("azure.identifiable", r"[A-Za-z0-9+/]{40,90}(?:AZDO|ACOG|\+AStg?|\+ACR|AzCa|\+ACDb|AIoT|APIM|ACAAAA|AzFu|AzSe|ASbE?|\+ASb|\+AEh)[A-Za-z0-9+/]{4,8}={0,2}", "azdo", "acog", "+ast", "+acdb", "aiot", "apim", "acaaaa", "azfu", "azse", "azca", "+acr", "asb", "+aeh", source=_AZURE, verdict=Verdict.WARN, right=True, entropy=4.2, left=True, check=mixed_case),
     token("azure.account-key", r"(?i:AccountKey)\s{0,3}=\s{0,3}([A-Za-z0-9+/]{80,88}={0,2})", "accountkey", source="Azure Storage docs: connection strings, 64-byte key in base64"),
     token("azure.storage-key", r"(?i:key|storage|account|azure|cosmos|batch|secret)[\w.\-]{0,24}[^A-Za-z0-9+/]{1,12}(?:\\[nrt])?([A-Za-z0-9+/]{86}==)", "==", anchor=r"(?i:key|storage|account|azure|cosmos|batch|secret)[\w.\-]{0,24}[^A-Za-z0-9+/]{1,12}(?:\\[nrt])?[A-Za-z0-9+/]{86}==", source="Azure Storage docs: account keys are 64 bytes in base64", entropy=4.6, left=True, check=mixed_case),
-    token("azure.shared-access", r"(?i:SharedAccessKey|;Secret|hub[\w]{0,12}Key|SharedSecret\w{0,8})\\*[\"']?\s{0,3}[=:]\s{0,3}\\*[\"']?([A-Za-z0-9+/]{34,46}=?={0,2})", "sharedaccesskey", ";secret", "hub", "sharedsecret", source="Azure Service Bus and App Configuration docs: 32-byte keys in base64", entropy=3.3, check=mixed),
+    token("azure.shared-access", r"(?i:SharedAccessKey|;Secret|hub[\w]{0,12}Key|SharedSecret\w{0,8})\\*[\"']?\s{0,3}[=:]\s{0,3}\\*[\"']?([A-Za-z0-9+/]{34,46}=?={0,2})", "sharedaccesskey", ";secret", "hub", "sharedsecret", anchor=_SHARED, source="Azure Service Bus and App Configuration docs: 32-byte keys in base64", entropy=3.3, check=mixed),
     token("azure.sas", r"[?&]s[a-z]{1,3}=[^\s\"']{1,400}&(?:amp;)?sig=([A-Za-z0-9%+/]{40,70}(?:%3D|=)?)", "sig=", source="Azure Storage docs: SAS tokens end in sig=", entropy=3.5),
     token("azure.function", r"(?:azurewebsites\.net|x-functions-key)[^\s\"'\\]{0,200}?(?:[?&]code=|\s{0,2}:\s{0,2})([A-Za-z0-9_\-/+]{40,60}={0,2})", "azurewebsites.net", "x-functions-key", source="Azure Functions docs: ?code=KEY or x-functions-key", entropy=3.8, check=mixed_case),
     token("azure.devops-url", r"([a-z2-7]{52}|[A-Za-z0-9]{76}AZDO[A-Za-z0-9]{4})@(?:dev\.azure\.com|[\w\-]{1,60}\.visualstudio\.com)", "azure.com", "visualstudio.com", source="Azure DevOps docs: a PAT as the user of a git URL", entropy=3.4),

@@ -15,6 +15,8 @@ _BEGIN = r"-----BEGIN[ A-Z0-9_\-]{0,60}PRIVATE KEY(?: BLOCK)?-----"
 _END = re.compile(rb"[ A-Z0-9_\-]{0,60}-----")
 _LONGEST, _OPEN = 9000, 1000  # bytes of a key that has an end, and of one that has none
 _BODY = r"[A-Za-z0-9+/=]{32}"
+# A JWT by where its second part begins: "ey" is in "key", of which a text may be made.
+_SECOND = r"[A-Za-z0-9]{19}\.ey[A-Za-z0-9/\\_\-]{17}"
 _B64_PRIVATE = r"(?:UFJJVkFURSBLRV|BSSVZBVEUgS0VZ|QUklWQVRFIEtFW)"
 
 
@@ -57,6 +59,6 @@ RULES: tuple[Rule | Context, ...] = (
     token("key.age", r"AGE-SECRET-KEY-(?:PQ-)?1[QPZRY9X8GF2TVDW0S3JN54KHCE6MUA7Lqpzry9x8gf2tvdw0s3jn54khce6mua7l]{58}", "age-secret-key-", source="age specification: Bech32 with HRP AGE-SECRET-KEY-"),
     token("key.minisign", r"RWRTY0Iy[A-Za-z0-9+/]{120,220}={0,2}", "rwrty0iy", source="minisign format: Ed, KDF Sc, checksum B2, in Base64"),
     token("jwt", r"(eyJ[\w\-]{8,}={0,2}(?:\\*/)?\.[\w\-+/=]{4,}(?:\.[\w\-+/=\\]*){0,3})", "eyj", anchor=r"eyJ[\w\-]{8,}={0,2}\.[\w\-+/]{4}", before=3000, after=4000, check=jwt, source="RFC 7519: three Base64url segments, header with alg"),
-    token("jwt.loose", r"ey[A-Za-z0-9]{17,}\.ey[A-Za-z0-9/\\_\-]{17,}(?:\.(?:[A-Za-z0-9/\\_\-]{10,}={0,2})?)?", "ey", entropy=3.6, left=True, source="RFC 7519 shape, header not decodable (truncated or altered)"),
+    token("jwt.loose", r"ey[A-Za-z0-9]{17,}\.ey[A-Za-z0-9/\\_\-]{17,}(?:\.(?:[A-Za-z0-9/\\_\-]{10,}={0,2})?)?", "ey", anchor=_SECOND, entropy=3.6, left=True, source="RFC 7519 shape, header not decodable (truncated or altered)"),
     token("jwt.base64", r"ZXlK[A-Za-z0-9+/\\]{60,}={0,2}", "zxlk", after=4000, check=wrapped_jwt, source="Base64 of a JWT (ZXlK is Base64 of eyJ)"),
 )  # fmt: skip

@@ -160,7 +160,7 @@ def test_a_request_that_is_refused_after_admission_gives_its_lease_back(
     inside: Inside, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(pipeline, "_sign", broken)
+        patch.setattr(pipeline, "sign", broken)
         assert inside.post() == 500
     assert inside.ledger.open == set()
     assert inside.world.requests(settle_seconds=0.2) == []

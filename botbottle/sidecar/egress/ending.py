@@ -10,6 +10,7 @@ from botbottle.sidecar.egress.layers import CutStream
 from botbottle.sidecar.egress.passage import Passage, passage_of
 from botbottle.sidecar.egress.ports import Shared
 from botbottle.sidecar.egress.refusals import GONE, response_of
+from botbottle.sidecar.egress.stream import JudgeAnew
 
 
 class Ending:
@@ -20,12 +21,26 @@ class Ending:
 
     def deny(self, flow: http.HTTPFlow, passage: Passage, denial: Denial) -> None:
         """Answer with a denial; whatever was admitted is given back."""
-        passage.denial = denial = passage.refused(denial, flow.request.method)
+        denial = self._denied(flow, passage, denial)
         flow.response = response_of(denial, passage.id, http2=flow.request.is_http2)
+
+    def refuse(self, flow: http.HTTPFlow, passage: Passage, denial: Denial) -> None:
+        """The same for a request that waits, for whatever."""
+        if not passage.driver.closed:
+            passage.driver.feed(CutStream(flow, self._denied(flow, passage, denial)))
+
+    def judge_anew(self, flow: http.HTTPFlow, passage: Passage) -> None:
+        """Have a request that was judged, and waits for its upstream, judged once more."""
+        if not passage.driver.closed:
+            passage.driver.feed(JudgeAnew(flow))
+
+    def _denied(self, flow: http.HTTPFlow, passage: Passage, denial: Denial) -> Denial:
+        passage.denial = denial = passage.refused(denial, flow.request.method)
         self._sidecar.records.denied(denial, passage)
         if passage.spend is not None:
             passage.spend.close(Reason.CLIENT_GONE)
         self._sidecar.live.pop(flow.id, None)
+        return denial
 
     def failed(self, flow: http.HTTPFlow) -> None:
         """The exchange broke off, on whichever side."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from mitmproxy import http
 
 from botbottle.sidecar.egress.carrier import Carrier
-from botbottle.sidecar.egress.stages import Head
+from botbottle.sidecar.egress.passage import Head
 from botbottle.sidecar.egress.stream import AUTHORITY
 from botbottle.sidecar.egress.target import Claim
 

@@ -15,6 +15,7 @@ from mitmproxy.proxy.layers.http import _events as hevents
 from botbottle.sidecar.egress.denial import Denial
 from botbottle.sidecar.egress.frames import Messages
 from botbottle.sidecar.egress.options import LayerOptions
+from botbottle.sidecar.egress.passage import passage_of
 from botbottle.sidecar.egress.passing import Passing, UploadRefused
 from botbottle.sidecar.egress.refusals import response_of
 
@@ -70,7 +71,10 @@ class Keeping(mhttp.HttpStream):
         passing = flow.request.stream
         kept += passing.kept if isinstance(passing, Passing) else 0
         judged = flow.response.raw_content if flow.response is not None else None
-        return kept + len(flow.request.raw_content or b"") + len(judged or b"")
+        passage, content = passage_of(flow), flow.request.raw_content
+        asked = passage.asked.content if passage and passage.asked else None
+        kept += len(asked) if asked and asked is not content else 0
+        return kept + len(content or b"") + len(judged or b"")
 
     def state_wait_for_request_headers(self, event: hevents.RequestHeaders) -> Commands:
         """As the original. Over HTTP/2 what is refused by its head is answered at once: its body

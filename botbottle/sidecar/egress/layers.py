@@ -22,7 +22,8 @@ from mitmproxy.proxy.layers.http._base import ReceiveHttp
 from mitmproxy.proxy.tunnel import TunnelState
 
 from botbottle.sidecar.egress.agent_http1 import AgentHttp1, HangUp
-from botbottle.sidecar.egress.stream import Stream
+from botbottle.sidecar.egress.denial import Denial
+from botbottle.sidecar.egress.stream import JudgeAnew, Stream
 from botbottle.sidecar.egress.upstream import WorldClient, WorldHttp2, WorldTls, bottom
 from botbottle.sidecar.egress.windows import AgentHttp2, Grant
 
@@ -34,9 +35,11 @@ _OF_CONNECTIONS = (Grant, events.ConnectionEvent)
 
 @dataclass
 class CutStream(events.Event):
-    """End the stream of this flow now, with an error towards both sides."""
+    """End the stream of this flow now, with an error towards both sides, or, where nothing was
+    answered yet, with the denial."""
 
     flow: http.HTTPFlow
+    denial: Denial | None = None
 
 
 class Http(mhttp.HttpLayer):
@@ -49,8 +52,8 @@ class Http(mhttp.HttpLayer):
         self.ask = ask  # calls a hook; whether it is done already
 
     def _handle_event(self, event: events.Event) -> Commands:
-        if isinstance(event, CutStream):
-            yield from self._cut(event)
+        if isinstance(event, CutStream | JudgeAnew):
+            yield from self._to_stream(event)
             return
         if isinstance(event, _OF_CONNECTIONS):
             if (told := self.connections.get(event.connection)) is not None:
@@ -179,10 +182,13 @@ class Http(mhttp.HttpLayer):
         )
         return stream.child_layer if settled else None
 
-    def _cut(self, event: CutStream) -> Commands:
+    def _to_stream(self, event: CutStream | JudgeAnew) -> Commands:
         for stream in list(self.streams.values()):
             if getattr(stream, "flow", None) is event.flow:
-                yield from self._route(stream, cast(Stream, stream).cut())
+                if isinstance(event, JudgeAnew):
+                    yield from self.event_to_child(stream, event)
+                else:
+                    yield from self._route(stream, cast(Stream, stream).ended(event.denial))
             elif self.mode is HTTPMode.regular and stream.child_layer is not None:
                 # A tunnel: the stream may be inside.
                 yield from self.event_to_child(stream, event)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import secrets
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from mitmproxy import http
@@ -18,7 +19,7 @@ from botbottle.sidecar.egress.inbound import SocketScan
 from botbottle.sidecar.egress.match import Query
 from botbottle.sidecar.egress.socket_spend import SocketSpend
 from botbottle.sidecar.egress.spend import Spend
-from botbottle.sidecar.egress.target import Target
+from botbottle.sidecar.egress.target import Claim, Target
 
 KEY = "bb"  # where a flow keeps its passage
 _PREFIX = secrets.token_hex(4)  # unique per start of the sidecar
@@ -27,6 +28,15 @@ _COUNT = itertools.count(1)
 
 def _next_id() -> str:
     return f"{_PREFIX}-{next(_COUNT):x}"
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """A request's head. ``headers``: lower-case name → value, repeated ones joined by ", "."""
+
+    claim: Claim
+    headers: Mapping[str, str]
+    raw: tuple[tuple[bytes, bytes], ...]
 
 
 @dataclass(slots=True)
@@ -41,6 +51,9 @@ class Passage:
     query: Query | None = field(default=None, repr=False)  # what the route was found by
     route: Route | None = None
     call: Call | None = None
+    head: Head | None = field(default=None, repr=False)  # until it leaves
+    asked: Asked | None = field(default=None, repr=False)  # until it leaves
+    stale: bool = False  # it is being judged by what does not hold any more
     denial: Denial | None = None
     spend: Spend | None = None
     socket: SocketSpend | None = None
@@ -112,6 +125,27 @@ class Passage:
         if self.active is None:
             raise LookupError("not configured")
         return self.active
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A whole request as the agent sent it. Judging changes it, and may have to begin again."""
+
+    fields: tuple[tuple[bytes, bytes], ...]
+    path: str
+    content: bytes | None
+    trailers: http.Headers | None
+
+    @classmethod
+    def of(cls, request: http.Request) -> Asked:
+        """What there is to be judged."""
+        trailers = request.trailers
+        return cls(request.headers.fields, request.path, request.raw_content, trailers)
+
+    def restore(self, request: http.Request) -> None:
+        """Undo what judging has changed."""
+        request.headers.fields, request.path = self.fields, self.path
+        request.raw_content, request.trailers = self.content, self.trailers
 
 
 def passage_of(flow: http.HTTPFlow) -> Passage | None:

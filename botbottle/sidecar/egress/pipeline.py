@@ -6,18 +6,16 @@ decides by itself; stages do.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Coroutine
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from mitmproxy import http
-from mitmproxy.net.http.http1 import expected_http_body_size
 
 from botbottle.dlp import Scanner
 from botbottle.meter import Conversations, Reason
-from botbottle.sidecar.egress import forms, git, handshake, piecewise, sigv4, stripping
+from botbottle.sidecar.egress import git, handshake, piecewise, sigv4, stripping
 from botbottle.sidecar.egress.active import Active
 from botbottle.sidecar.egress.admission import Gate
 from botbottle.sidecar.egress.answers import Answers
@@ -26,20 +24,26 @@ from botbottle.sidecar.egress.denial import Denial
 from botbottle.sidecar.egress.ending import Ending
 from botbottle.sidecar.egress.grpc import Conversation, is_grpc
 from botbottle.sidecar.egress.heads import head_of
-from botbottle.sidecar.egress.passage import KEY, Passage, passage_of
+from botbottle.sidecar.egress.passage import KEY, Asked, Head, Passage, passage_of
 from botbottle.sidecar.egress.passing import Passing
 from botbottle.sidecar.egress.ports import Shared
 from botbottle.sidecar.egress.preflight import Preflight
-from botbottle.sidecar.egress.scan import OFF_LOOP, OutboundScan, Outgoing, detectors_of, in_target
+from botbottle.sidecar.egress.preparing import (
+    coding,
+    length,
+    other_method,
+    put_together,
+    sign,
+    signing_with,
+)
+from botbottle.sidecar.egress.scan import OutboundScan, Outgoing, detectors_of, in_target
 from botbottle.sidecar.egress.scrub import Scrubber
-from botbottle.sidecar.egress.signing import authority, signed
 from botbottle.sidecar.egress.sockets import Sockets
 from botbottle.sidecar.egress.stages import judge
-from botbottle.sidecar.egress.uncoded import codings
+from botbottle.sidecar.egress.still import alike
 from botbottle.sidecar.egress.upload import Upload, may_stream
 
 _CHANGES = 8  # deliveries of secrets while one request waits
-_BODILESS = frozenset({"GET", "HEAD", "OPTIONS", "DELETE"})
 
 
 class Pipeline:
@@ -67,7 +71,8 @@ class Pipeline:
         if passage.active is None:
             denial: Denial | None = Denial("not-configured", "this bottle is not configured yet")
         else:
-            denial = judge(passage, head_of(flow, driver), passage.active)
+            passage.head = head_of(flow, driver)
+            denial = judge(passage, passage.head, passage.active)
         if denial is not None:
             self.ending.deny(flow, passage, denial)
             return None
@@ -75,7 +80,7 @@ class Pipeline:
         flow.request.authority = flow.request.authority if flow.request.is_http2 else ""
         if piecewise.is_piecewise(flow.request.headers.fields):
             return None  # not before all of it is here
-        streams = may_stream(passage, _length(flow.request), _coding(flow.request))
+        streams = may_stream(passage, length(flow.request), coding(flow.request))
         return self._open_upload(flow, passage) if streams else None
 
     async def _open_upload(self, flow: http.HTTPFlow, passage: Passage) -> None:
@@ -105,28 +110,74 @@ class Pipeline:
         if passage.streamed:
             flow.request.trailers = None  # nobody looked at them
             return None
-        return None if flow.response is not None else self._leave(flow, passage)
+        if flow.response is not None or (passage.judged and not passage.stale):
+            return None
+        passage.asked = passage.asked or Asked.of(flow.request)
+        return self._leave(flow, passage)
 
     async def _leave(self, flow: http.HTTPFlow, passage: Passage) -> None:
+        for _ in range(_CHANGES):
+            denial = await self._prepare(flow, passage)
+            if denial is not None or not passage.stale:
+                break
+        else:
+            denial = Denial("internal", "the configuration changed again and again meanwhile")
+        over = passage.driver.closed or flow.id not in self._sidecar.live
+        if denial is not None and passage.denial is None:
+            self.ending.deny(flow, passage, denial)
+        elif over or denial is not None:
+            # Nobody waits, or it was refused or cut meanwhile: nothing is sent or kept reserved.
+            self.ending.end(flow, Reason.CLIENT_GONE)
+        else:
+            passage.judged = True
+
+    async def _prepare(self, flow: http.HTTPFlow, passage: Passage) -> Denial | None:
+        """Judge a whole request and make it ready to leave."""
         try:
-            denial = await self._login(passage) or await self._judge_body(flow, passage)
+            denial = self._begin_anew(flow, passage) if passage.stale else None
+            denial = denial or await self._login(passage) or await self._judge_body(flow, passage)
             if denial is None:
-                _sign(flow, passage)
+                sign(flow, passage)
                 if passage.upgrade:
                     flow.request.headers[handshake.KEY] = passage.keys[0]
-                passage.judged = True
+            return denial
         except sigv4.CannotSign as error:
-            denial = Denial("signature", str(error))
+            return Denial("signature", str(error))
         except piecewise.Malformed:
-            denial = Denial("bad-request", "the body is not in the pieces that its head announces")
+            return Denial("bad-request", "the body is not in the pieces that its head announces")
         except Exception as error:  # noqa: BLE001 - fail closed: a stage that failed allows nothing
             passage.failure = f"request: {type(error).__name__}"
-            denial = Denial("internal", "a stage failed")
+            return Denial("internal", "a stage failed")
+
+    def _begin_anew(self, flow: http.HTTPFlow, passage: Passage) -> Denial | None:
+        """Forget what was judged, and admitted; judge the head by the configuration of now."""
+        passage.stale = passage.judged = False
+        if passage.spend is not None:
+            passage.spend.close(Reason.CLIENT_GONE)  # nothing was sent: only the lease goes back
+            passage.spend = None
+        if passage.asked is None or passage.head is None:
+            raise LookupError("it has left")
+        passage.asked.restore(flow.request)
+        passage.active = self._sidecar.active
+        return judge(passage, passage.head, passage.policy)
+
+    def anew(self, flow: http.HTTPFlow, passage: Passage, head: Head, fresh: Active) -> None:
+        """Have a whole request that has not left judged by ``fresh``, as far as that differs."""
+        trial = Passage(passage.driver, fresh)
+        denial = judge(trial, head, fresh)
         if denial is not None:
-            self.ending.deny(flow, passage, denial)
-        elif passage.driver.closed or flow.id not in self._sidecar.live:
-            # Nobody waits, or it was cut meanwhile: nothing is sent or kept reserved.
-            self.ending.end(flow, Reason.CLIENT_GONE)
+            self.ending.refuse(flow, passage, denial)
+        elif passage.judged:
+            if passage.policy.scanner is not fresh.scanner or not alike(passage, trial):
+                passage.stale = True
+                self.ending.judge_anew(flow, passage)
+        elif alike(passage, trial):
+            passage.active = signing_with(passage.policy, fresh)
+        elif passage.asked is not None:
+            passage.stale = True
+        else:  # its body is still coming
+            passage.active, passage.query = fresh, trial.query
+            passage.route, passage.call = trial.route, trial.call
 
     async def _login(self, passage: Passage) -> Denial | None:
         """Have an owned login ready; from here on the request knows its newest tokens."""
@@ -136,15 +187,15 @@ class Pipeline:
         if problem := await sidecar.logins.ready(auth_.secret):
             return Denial("missing-secret", f"the login {auth_.secret} cannot be used: {problem}")
         if sidecar.active is not None:
-            passage.active = _signing_with(passage.policy, sidecar.active)
+            passage.active = signing_with(passage.policy, sidecar.active)
         return None
 
     async def _judge_body(self, flow: http.HTTPFlow, passage: Passage) -> Denial | None:
-        await _put_together(flow.request)
+        await put_together(flow.request)
         body = flow.request.raw_content or b""
         if git.is_lfs_upload(passage.where.path, body):
             return Denial("git-push", "uploading Git LFS objects is never allowed")
-        if denial := await _other_method(flow, passage, body):
+        if denial := await other_method(flow, passage, body):
             return denial
         passage.agents = flow.request.headers.fields
         if passage.upgrade:
@@ -188,7 +239,7 @@ class Pipeline:
             (*stripped.headers, *trailers),
             body,
             flow.request.headers.get("content-type", ""),
-            _coding(flow.request),
+            coding(flow.request),
         )
         agents = stripping.Signed(passage.agents, where.query)
         own = route.auth.secret if route.auth is not None else ""
@@ -213,7 +264,7 @@ class Pipeline:
         passage = passage_of(flow)
         if passage is None:
             return
-        passage.sent = True
+        passage.sent, passage.head, passage.asked = True, None, None
         if passage.spend is not None:
             passage.spend.sending()
 
@@ -229,7 +280,7 @@ class Pipeline:
             both = self._both(before.scrubber, fresh.scrubber)
             passage.active = replace(before, scanner=fresh.scanner, scrubber=both)
         else:
-            passage.active = _signing_with(before, fresh)
+            passage.active = signing_with(before, fresh)
         if isinstance(flow.request.stream, Passing):
             flow.request.stream.renew(fresh.scanner)
 
@@ -239,60 +290,3 @@ class Pipeline:
         if self._joined is None or self._joined[0] is not before or self._joined[1] is not now:
             self._joined = (before, now, before.joined(now))
         return self._joined[2]
-
-
-def _signing_with(policy: Active, fresh: Active) -> Active:
-    """A policy under which a request is signed with the credentials of ``fresh``; their echo is
-    looked for in its response, and they in what it sends."""
-    return replace(
-        policy,
-        scanner=fresh.scanner,
-        scrubber=fresh.scrubber,
-        secrets=fresh.secrets,
-        logins=fresh.logins,
-    )
-
-
-def _sign(flow: http.HTTPFlow, passage: Passage) -> None:
-    """Put the route's credential in; the agent's own were stripped before the scan."""
-    request = flow.request
-    path, _, query = request.path.partition("?")
-    method = request.data.method.decode("latin-1")
-    fields = stripping.unnamed(request.headers.fields)
-    body = request.raw_content or b""
-    ready = signed(
-        passage, sigv4.Unsigned(method, authority(passage.where), path, query, fields, body)
-    )
-    request.headers.fields = ready.headers
-    if ready.query != query:
-        request.path = f"{path}?{ready.query}"
-
-
-async def _put_together(request: http.Request) -> None:
-    """Make one piece of a body that comes in many. Raises Malformed."""
-    if not piecewise.is_piecewise(request.headers.fields):
-        return
-    work = partial(piecewise.whole, request.headers.fields, request.raw_content or b"")
-    request.headers.fields, request.raw_content = await asyncio.to_thread(work)
-
-
-async def _other_method(flow: http.HTTPFlow, passage: Passage, body: bytes) -> Denial | None:
-    """Why a form may not leave by its route."""
-    kind = flow.request.headers.get("content-type", "")
-    if not body or not forms.may_differ(passage, kind):
-        return None
-    coding = _coding(flow.request)
-    work = partial(forms.other_method, passage, passage.policy, kind, body, coding)
-    small = len(body) < OFF_LOOP and not coding
-    return work() if small else await asyncio.to_thread(work)
-
-
-def _length(request: http.Request) -> int | None:
-    """Bytes of the body that the head announces; None when it does not say."""
-    if request.is_http2 and "content-length" not in request.headers:
-        return 0 if request.method in _BODILESS else None
-    return expected_http_body_size(request)
-
-
-def _coding(request: http.Request) -> str:
-    return codings(request.headers.get("content-encoding", ""))

@@ -147,9 +147,7 @@ class Sidecar:
         if (now := self.active) is not None:
             known = Delivery(now.config, now.secrets, now.key)
             self.active = self.compiler.active(known, now, self.logins)
-            for flow in list(self.live.values()):
-                if (passage := passage_of(flow)) is not None:
-                    self.pipeline.rescan(flow, passage, self.active)
+            follow(self.live.values(), self.active, self.pipeline)
             self.log.write("info", "login renewed")
 
     def _not_renewed(self, name: str, reason: str) -> None:

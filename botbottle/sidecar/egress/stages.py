@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 
 from botbottle.meter import Kind, identify, refusal
 from botbottle.providers import login
@@ -18,22 +17,13 @@ from botbottle.sidecar.egress import git, handshake, overrides
 from botbottle.sidecar.egress.active import Active
 from botbottle.sidecar.egress.denial import Denial
 from botbottle.sidecar.egress.match import Query
-from botbottle.sidecar.egress.passage import Passage
+from botbottle.sidecar.egress.passage import Head, Passage
 from botbottle.sidecar.egress.routing import route_of
-from botbottle.sidecar.egress.target import Claim, resolve
+from botbottle.sidecar.egress.target import resolve
 
 _METHOD = re.compile(r"[A-Z][A-Z-]{0,31}")
 _REFUSED_METHODS = frozenset({"CONNECT", "TRACE", "TRACK", "PRI"})
 EXPIRED = "login-expired"
-
-
-@dataclass(frozen=True, slots=True)
-class Head:
-    """A request's head. ``headers``: lower-case name → value, repeated ones joined by ", "."""
-
-    claim: Claim
-    headers: Mapping[str, str]
-    raw: tuple[tuple[bytes, bytes], ...]
 
 
 type Stage = Callable[[Passage, Head, Active], Denial | None]

@@ -11,7 +11,7 @@ from botbottle.model.route import Route
 from botbottle.sidecar.egress.active import Active
 from botbottle.sidecar.egress.ending import Ending
 from botbottle.sidecar.egress.match import Query
-from botbottle.sidecar.egress.passage import Passage, passage_of
+from botbottle.sidecar.egress.passage import Head, Passage, passage_of
 from botbottle.sidecar.egress.routing import route_of
 from botbottle.sidecar.egress.scan import on_match
 
@@ -21,19 +21,24 @@ class Rescanning(Protocol):
 
     ending: Ending
 
+    def anew(self, flow: http.HTTPFlow, passage: Passage, head: Head, fresh: Active) -> None:
+        """Judge a request that has not left by another configuration."""
+
     def rescan(self, flow: http.HTTPFlow, passage: Passage, fresh: Active) -> None:
         """Look for the secrets of now in what a stream still sends."""
 
 
 def follow(live: Iterable[http.HTTPFlow], fresh: Active, pipeline: Rescanning) -> None:
-    """End open streams that the new configuration would not admit; in what the others still
-    send the new secrets are looked for. First those that have not left yet: some wait for one
-    of the others to end, and would take its place."""
+    """What has not left is judged by the new configuration. Open streams that it would not admit
+    end; in what the others still send the new secrets are looked for. First those that have not
+    left yet: some wait for one of the others to end, and would take its place."""
     for flow in sorted(live, key=_has_left):
         passage = passage_of(flow)
         if passage is None:
             continue
-        if still_allowed(passage, fresh):
+        if passage.head is not None and not passage.sent and not passage.streamed:
+            pipeline.anew(flow, passage, passage.head, fresh)
+        elif still_allowed(passage, fresh):
             pipeline.rescan(flow, passage, fresh)
         else:
             pipeline.ending.cut(flow)
@@ -65,5 +70,13 @@ def _still_judged(passage: Passage, route: Route, fresh: Active) -> bool:
     now = route_of(passage.query, fresh) if passage.query else None
     if now is None or (passage.streamed and not now.stream_uploads):
         return False
-    before = (route.dlp, on_match(route), route.provider, route.auth)
-    return before == (now.dlp, on_match(now), now.provider, now.auth)
+    return _settings(route) == _settings(now)
+
+
+def _settings(route: Route) -> tuple[object, ...]:
+    return route.dlp, on_match(route), route.provider, route.auth
+
+
+def alike(one: Passage, other: Passage) -> bool:
+    """Whether two judgements of one request's head have the same done with its body."""
+    return one.call == other.call and _settings(one.way) == _settings(other.way)

@@ -8,10 +8,12 @@ not kept; an empty DATA frame is nothing; the stream can be cut.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol, cast
 
 from mitmproxy import flow as mflow
+from mitmproxy import http
 from mitmproxy.connection import Connection, Server
 from mitmproxy.proxy import commands, events, layer
 from mitmproxy.proxy.context import Context
@@ -26,6 +28,7 @@ from botbottle.sidecar.egress.denial import Denial
 from botbottle.sidecar.egress.frames import Messages
 from botbottle.sidecar.egress.passing import JudgeHook, Passing, UploadRefused
 
+_HOOK_DONE = events.HookCompleted
 AUTHORITY = "authority_on_the_wire"  # attribute of a request object
 
 
@@ -44,10 +47,18 @@ class Home(Protocol):
         """A connection to an upstream that can be used at once."""
 
 
+@dataclass
+class JudgeAnew(events.Event):
+    """The request of this flow waits for its upstream, and what it was judged by has changed."""
+
+    flow: http.HTTPFlow
+
+
 class Stream(Beginning):
     """One request and its response."""
 
     was_cut = False
+    stale = False  # to be judged anew before it leaves
 
     def __init__(self, context: Context, stream_id: int, home: Home) -> None:
         super().__init__(context, stream_id)
@@ -57,6 +68,9 @@ class Stream(Beginning):
         """As the original, but a hook is called from here: one that is done at once, and most are,
         makes no way to the driver and back through all layers."""
         paused = self._paused
+        if type(event) is JudgeAnew:
+            yield from self._take_back()
+            return
         if paused is None:
             yield from self._run(self._handle_event(event), None)
             return
@@ -65,6 +79,9 @@ class Stream(Beginning):
                 yield from self._leave_no_room()
             return
         self._paused = None
+        if self.was_cut and self.flow.response is not None and isinstance(event, _HOOK_DONE):
+            self._paused_event_queue.clear()
+            return  # it was answered meanwhile: what waited for the hook is over
         yield from self._run(paused.generator, event.reply)
         while self._paused is None and self._paused_event_queue:
             yield from self._run(self._handle_event(self._paused_event_queue.popleft()), None)
@@ -93,9 +110,46 @@ class Stream(Beginning):
 
     def make_server_connection(self) -> Commands:
         """As the original, unless the stream was cut while it waited here or for a judgement: what
-        goes on then ends here. From here on the request may cost."""
-        done = not self.was_cut and (self._reuse() or (yield from super().make_server_connection()))
-        return done and (yield from self._may_use())
+        goes on then ends here. What is stale by now is judged anew. From here on the request may
+        cost."""
+        while not self.was_cut:
+            if not (self._reuse() or (yield from super().make_server_connection())):
+                return False
+            if not self.stale or (yield from self._judged_anew()):
+                return (yield from self._may_use())
+            if self.flow.response is not None:
+                return False
+        return False
+
+    def _judged_anew(self) -> Commands:
+        """Whether the request may leave, by the connection that it has."""
+        while self.stale and not self.was_cut:
+            self.stale = False
+            yield hooks.HttpRequestHook(self.flow)
+        denial = None if self.was_cut else self.refusals.already(self.flow)
+        if denial is not None:
+            yield from self._leave_unused()
+            yield from self.answer(denial)
+        return self.was_cut or (denial is None and self.context.server.connected)
+
+    def _take_back(self) -> Commands:
+        """Have the request judged anew: when what it waits for has come, or now, where its head
+        waits for its turn."""
+        self.stale = True
+        if self._paused is None:
+            yield from self._run(self._send_anew(), None)
+
+    def _send_anew(self) -> Commands:
+        cancel = hevents.RequestProtocolError(self.stream_id, "again", hevents.ErrorCode.CANCEL)
+        yield SendHttp(cancel, self.context.server)
+        if not (yield from self.make_server_connection()):
+            return
+        request, server = self.flow.request, self.context.server
+        content, request.data.content = request.raw_content, None
+        yield SendHttp(hevents.RequestHeaders(self.stream_id, request, not content), server)
+        if content:
+            yield SendHttp(hevents.RequestData(self.stream_id, content), server)
+        yield SendHttp(hevents.RequestEndOfMessage(self.stream_id), server)
 
     def _reuse(self) -> bool:
         """Take a connection that is there, without asking for it through all layers."""
@@ -107,16 +161,19 @@ class Stream(Beginning):
         return found is not None
 
     def _may_use(self) -> Commands:
-        """Whether the connection is used. One that was opened for a cut stream alone is closed."""
-        shared = self.context.server.alpn == b"h2"
+        """Whether the connection is used."""
         if self.was_cut:
-            if not shared:
-                yield commands.CloseConnection(self.context.server)
-        elif shared:
+            yield from self._leave_unused()
+        elif self.context.server.alpn == b"h2":
             self._home.departs(self, partial(self.options.sending, self.flow))
         else:
             self.options.sending(self.flow)
         return not self.was_cut
+
+    def _leave_unused(self) -> Commands:
+        """A connection that was opened for this stream alone is closed."""
+        if self.context.server.alpn != b"h2":
+            yield commands.CloseConnection(self.context.server)
 
     def flow_done(self) -> Commands:
         """As the original, with bb's WebSocket layer."""
@@ -203,6 +260,17 @@ class Stream(Beginning):
         self.context.options.refusals.refused(self.flow, denial)
         self._paused_event_queue.clear()
         yield from self.cut()
+
+    def ended(self, denial: Denial | None) -> Commands:
+        """Answer with the denial where nothing was answered yet; otherwise cut the stream."""
+        if denial is None or not self.unanswered:
+            yield from self.cut()
+            return
+        self.was_cut = True
+        if self.context.server in self._home.connections:
+            yield from self.instead(denial)
+        else:
+            yield from self.answer(denial)
 
     def cut(self) -> Commands:
         """Fail the stream towards the client and cancel it towards the upstream."""

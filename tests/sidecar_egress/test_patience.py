@@ -7,6 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from mitmproxy import http
 
 from botbottle.ledger.records import Admitted, Refusal
 from botbottle.meter import Conversations, Kind, Request, identify
@@ -30,6 +31,8 @@ class Ledger:
         self.asked += 1
         return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
 
+    def release(self, lease: str) -> None: ...
+
 
 def gate(ledger: Ledger) -> Gate:
     sidecar: Any = SimpleNamespace(ledger=ledger)
@@ -40,7 +43,8 @@ def gate(ledger: Ledger) -> Gate:
 async def admit(made: Gate) -> tuple[Admitted | Refusal, Any]:
     passage, flow = SimpleNamespace(spend=None), SimpleNamespace()
     assert CALL is not None and CALL.kind is Kind.GENERATE
-    return await made._admit(flow, passage, CALL, REQUEST), passage.spend  # type: ignore[arg-type]
+    until = admission.time.monotonic() + admission.PATIENCE_SECONDS
+    return await made._admit(flow, passage, CALL, REQUEST, until), passage.spend  # type: ignore[arg-type]
 
 
 @pytest.fixture(autouse=True)
@@ -71,6 +75,29 @@ def test_it_waits_a_bounded_time(monkeypatch: pytest.MonkeyPatch) -> None:
     ledger = Ledger(RESERVED)
     assert asyncio.run(admit(gate(ledger))) == (RESERVED, None)
     assert ledger.asked == admission.PATIENCE_SECONDS
+
+
+@pytest.mark.parametrize("counted", [None, 7])
+def test_it_waits_once_also_where_the_provider_counts(
+    monkeypatch: pytest.MonkeyPatch, counted: int | None
+) -> None:
+    """The second half of what it waits for is that of the count."""
+    ticks = iter(range(1000))
+    monkeypatch.setattr(admission, "time", SimpleNamespace(monotonic=lambda: float(next(ticks))))
+
+    async def count(*_: object) -> int | None:
+        return counted
+
+    ledger = Ledger(*[RESERVED] * 10, Admitted("a1", 0.0, 5, 0), RESERVED)
+    made = gate(ledger)
+    made._preflight = SimpleNamespace(count=count)  # type: ignore[assignment]
+    request = SimpleNamespace(headers=http.Headers(), path="/v1/messages")
+    config = SimpleNamespace(preflight="exact")
+    passage = SimpleNamespace(spend=None, call=CALL, id="r1", policy=SimpleNamespace(config=config))
+    flow: Any = SimpleNamespace(request=request)
+    denial = asyncio.run(made.judge(flow, passage, b"{}"))  # type: ignore[arg-type]
+    assert (denial is None) is (counted is None)
+    assert ledger.asked == (11 if counted is None else admission.PATIENCE_SECONDS + 1)
 
 
 def test_a_bounded_number_waits_at_once() -> None:

@@ -66,21 +66,22 @@ class Gate:
         if not call.gated:
             passage.spend = self._spend(flow, call, request, None)
             return None if ledger.ready else _no_ledger()
+        until = time.monotonic() + PATIENCE_SECONDS
         try:
-            answer = await self._admit(flow, passage, call, request)
+            answer = await self._admit(flow, passage, call, request, until)
             if passage.policy.config.preflight == "exact" and worth_counting(answer):
-                answer = await self._exactly(flow, passage, call, request, leaving) or answer
+                exact = self._exactly(flow, passage, call, request, leaving, until)
+                answer = await exact or answer
         except LedgerDown:
             return _no_ledger()
         return _over_budget(call, answer) if isinstance(answer, Refusal) else None
 
     async def _admit(
-        self, flow: http.HTTPFlow, passage: Passage, call: Call, request: Request
+        self, flow: http.HTTPFlow, passage: Passage, call: Call, request: Request, until: float
     ) -> Admitted | Refusal:
-        """Ask, and keep what was admitted."""
-        end = time.monotonic() + PATIENCE_SECONDS
+        """Ask, and keep what was admitted. ``until``: when it is not worth waiting any more."""
         answer = await self._ask(call, request)
-        while reserved(answer) and self._waiting < MOST_WAITING and time.monotonic() < end:
+        while reserved(answer) and self._waiting < MOST_WAITING and time.monotonic() < until:
             self._waiting += 1
             try:
                 await asyncio.sleep(AGAIN_SECONDS)
@@ -106,6 +107,7 @@ class Gate:
         call: Call,
         request: Request,
         leaving: Outgoing,
+        until: float,
     ) -> Admitted | Refusal | None:
         """Ask again with the provider's count; None when it did not count."""
         counted = await self._preflight.count(passage, call, leaving)
@@ -114,7 +116,8 @@ class Gate:
         if passage.spend is not None:
             passage.spend.close(Reason.CLIENT_GONE)  # nothing was sent: only the lease goes back
             passage.spend = None
-        return await self._admit(flow, passage, call, replace(request, input_estimate=counted))
+        exact = replace(request, input_estimate=counted)
+        return await self._admit(flow, passage, call, exact, until)
 
     def _spend(
         self, flow: http.HTTPFlow, call: Call, request: Request, admitted: Admitted | None

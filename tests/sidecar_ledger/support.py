@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import resource
 import signal
 import socket
 import subprocess
@@ -110,16 +111,19 @@ def alarms(service: World) -> list[Any]:
 
 
 class Process:
-    """The service as a child process."""
+    """The service as a child process. ``files``: its limits of open files, soft and hard."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, files: tuple[int, int] | None = None) -> None:
         self._world = world
+        self._files = files
         self._child: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         command = [sys.executable, "-m", "botbottle.sidecar.ledger"]
         arguments = ["--db", str(self._world.db), "--sockets", str(self._world.root)]
         self._child = subprocess.Popen([*command, *arguments], stderr=subprocess.DEVNULL)
+        if self._files is not None:
+            resource.prlimit(self.pid, resource.RLIMIT_NOFILE, self._files)
         wait_for(self.answers)
 
     @property

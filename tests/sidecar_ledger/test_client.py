@@ -8,6 +8,7 @@ from botbottle.ledger.records import Admitted, Progress, Refusal
 from botbottle.model.bottle import Limit
 from botbottle.model.usage import Tokens
 from botbottle.sidecar.ledger import client as client_module
+from botbottle.sidecar.ledger.link import FIRST_RETRY
 from tests.ledger.worlds import exchange, register
 from tests.sidecar_ledger.clients import connected, run, until
 
@@ -209,3 +210,22 @@ def test_a_decision_that_does_not_come_is_not_an_approval(bottle):
         await client.close()
 
     run(scenario())
+
+
+def test_a_service_that_hangs_up_on_everybody_is_not_pressed(home):
+    """What is refused comes back at once, else: a loop that takes both processors."""
+    path, calls = str(home / "s.sock"), []
+
+    async def scenario():
+        def turn_away(reader, writer):
+            calls.append(asyncio.get_running_loop().time())
+            writer.close()
+
+        async with await asyncio.start_unix_server(turn_away, path):
+            client = client_module.LedgerClient(path)
+            await client.start()
+            await until(lambda: len(calls) >= 5)
+            await client.close(drain=0)
+
+    run(scenario())
+    assert calls[4] - calls[0] > 4 * FIRST_RETRY

@@ -9,6 +9,7 @@ from botbottle import __version__, errors
 from botbottle.model.bottle import Limit
 from botbottle.sidecar.ledger import sockets
 from botbottle.sidecar.ledger.connection import MAX_WAITING, Connection
+from botbottle.sidecar.ledger.descriptors import Descriptors
 from botbottle.sidecar.ledger.follow import POLL_SECONDS
 from botbottle.sidecar.ledger.handlers import Caller
 from botbottle.sidecar.ledger.probe import Probe
@@ -207,7 +208,7 @@ def test_two_bottles_whose_places_are_the_same_never_share_a_socket(monkeypatch,
 
     async def scenario():
         service = Service(world.ledger, rates=Rates(), log=lambda event, data: None)
-        doors = sockets.Doors(service, world.root, 16)
+        doors = sockets.Doors(service, world.root, 16, Descriptors(1024))
         await doors.update({"p/web"}, lambda account, error: failed.append(account))
         await doors.update({"p/web", "a/web"}, lambda account, error: failed.append(account))
         accounts = list(doors._doors)

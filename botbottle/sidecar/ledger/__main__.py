@@ -18,6 +18,7 @@ from typing import Any
 from botbottle import __version__, errors
 from botbottle.ledger.api import Ledger
 from botbottle.ledger.opening import open_ledger
+from botbottle.sidecar.ledger.descriptors import raised
 from botbottle.sidecar.ledger.follow import Follower
 from botbottle.sidecar.ledger.probe import Probe
 from botbottle.sidecar.ledger.rates import Rates
@@ -54,8 +55,9 @@ async def serve(where: str, root: Path, stop: asyncio.Event) -> None:
 async def _serve(ledger: Ledger, root: Path, probe: Probe, stop: asyncio.Event) -> None:
     rates = Rates()
     service = Service(ledger, rates=rates, log=log, works=probe.works)
-    doors = Doors(service, root, rates.connections)
-    log("started", {"version": __version__})
+    descriptors = raised()
+    doors = Doors(service, root, rates.connections, descriptors)
+    log("started", {"version": __version__, "descriptors": descriptors.limit})
     try:
         await Follower(ledger, doors, probe, log).run(stop)
     finally:

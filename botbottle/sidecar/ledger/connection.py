@@ -44,6 +44,12 @@ class Connection(asyncio.Protocol):
         if not self._opened(self):
             self.close()
 
+    @property
+    def descriptor(self) -> int:
+        """Of its socket, once it is connected."""
+        transport = cast(asyncio.Transport, self._transport)
+        return int(transport.get_extra_info("socket").fileno())
+
     def data_received(self, data: bytes) -> None:
         lines = (self._buffer + data).split(b"\n")
         self._buffer = lines.pop()

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from math import inf
 
 from botbottle import errors
 from botbottle.ledger.api import Ledger
@@ -13,7 +14,7 @@ from botbottle.sidecar.ledger.service import Log
 from botbottle.sidecar.ledger.sockets import Doors
 
 POLL_SECONDS = 0.02  # how soon a new account gets its socket
-RETRY_SECONDS = 1.0  # while the ledger cannot be used
+RETRY_SECONDS = 1.0  # while the ledger cannot be used, or a socket not be made
 UPKEEP_SECONDS = 30.0
 # Transactions after which the log of the database is copied. Commits that meet the copying wait for
 # the disk, and it takes much the same time however long the log is: so seldom, but before the log
@@ -28,6 +29,7 @@ class Follower:
         self._ledger, self._doors, self._probe, self._log = ledger, doors, probe, log
         self._seen = -1  # revision of the accounts that have their sockets
         self._begun = 0  # transactions that had begun at the last look
+        self._again = inf  # when sockets that could not be made are tried again
         self._upkeep = 0.0
         self._relieved = 0
         self._complaints: set[str] = set()
@@ -68,12 +70,12 @@ class Follower:
             self._begun, revision = begun, self._ledger.found()
         if revision < 0:
             revision = self._ledger.revision()
-        if revision != self._seen:
-            self._seen = revision
+        if revision != self._seen or time.monotonic() > self._again:
+            self._seen, self._again = revision, inf
             await self._doors.update({a.name for a in self._ledger.accounts()}, self._failed)
 
     def _failed(self, account: str, error: OSError) -> None:
-        self._seen = -1  # try again
+        self._again = time.monotonic() + RETRY_SECONDS
         if account not in self._complaints:
             self._complaints.add(account)
             self._log("socket", {"account": account, "error": str(error)})

@@ -9,6 +9,7 @@ from typing import Any
 
 from botbottle.sidecar.ledger import wire
 
+LOST = "the connection to the ledger service was lost"
 FIRST_RETRY, LAST_RETRY = 0.05, 1.0  # seconds between attempts to connect
 
 
@@ -25,6 +26,7 @@ class Link:
         self._waiting: dict[int, asyncio.Future[dict[str, Any]]] = {}
         self._number = 0
         self._up = asyncio.Event()
+        self._why = LOST
 
     @property
     def connected(self) -> bool:
@@ -68,29 +70,37 @@ class Link:
                     self._path, limit=wire.MAX_FRAME * 2
                 )
             except OSError:
-                await asyncio.sleep(delay)
-                delay = min(LAST_RETRY, delay * 2)
-                continue
-            delay = FIRST_RETRY
-            try:
-                await self._read(reader, writer)
-            finally:
-                self._down()
-                writer.close()
+                served = False
+            else:
+                served = await self._served(reader, writer)
+            delay = FIRST_RETRY if served else min(LAST_RETRY, delay * 2)
+            await asyncio.sleep(delay)
 
-    async def _read(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._writer = writer
+    async def _served(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        """Whether anything was answered: a service that hangs up on everybody is not pressed."""
+        try:
+            return await self._read(reader, writer)
+        finally:
+            self._down()
+            writer.close()
+
+    async def _read(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        served, self._writer, self._why = False, writer, LOST
         self._up.set()
         with suppress(OSError, ValueError):  # lost, or not a reply: connect again
             while line := await reader.readline():
                 reply = json.loads(line)
+                if reply.get("id") is None:  # of the connection, which is closed next
+                    self._why = str(reply.get("message") or LOST)
                 future = self._waiting.get(reply.get("id"))
                 if future is not None and not future.done():
+                    served = True
                     future.set_result(reply)
+        return served
 
     def _down(self) -> None:
         self._writer = None
         self._up.clear()
         for future in self._waiting.values():
             if not future.done():
-                future.set_exception(Unavailable("the connection to the ledger service was lost"))
+                future.set_exception(Unavailable(self._why))

@@ -62,6 +62,12 @@ class Service:
         """Shared by all connections of an account, also over reconnects."""
         return self._allowances.setdefault(account, Allowance(self._rates))
 
+    def crowded(self, connection: Connection, why: str) -> None:
+        """There is no room for this connection: it is told before it is closed."""
+        connection.send(_refusal(None, "unavailable", why))
+        if connection.caller.allowance.warns("descriptors", time.monotonic()):
+            self._log("crowded", {"account": connection.caller.account, "error": why})
+
     def ready(self, connection: Connection) -> None:
         """A connection has frames."""
         if not connection.queued:

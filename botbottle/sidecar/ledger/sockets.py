@@ -7,6 +7,7 @@ finds a dead one, and a left-over of a killed service is simply replaced.
 from __future__ import annotations
 
 import asyncio
+import errno
 import socket
 from collections.abc import Callable
 from contextlib import suppress
@@ -14,6 +15,7 @@ from pathlib import Path
 
 from botbottle.model.paths import slug
 from botbottle.sidecar.ledger.connection import Connection
+from botbottle.sidecar.ledger.descriptors import FULL, Descriptors
 from botbottle.sidecar.ledger.handlers import Caller
 from botbottle.sidecar.ledger.service import Service
 
@@ -24,18 +26,27 @@ BACKLOG = 64
 class Door:
     """The socket of one account and the connections that came through it."""
 
-    def __init__(self, service: Service, account: str, path: Path, most: int) -> None:
+    def __init__(
+        self, service: Service, account: str, path: Path, most: int, descriptors: Descriptors
+    ) -> None:
         self.account = account
         self.path = path
         self._service = service
-        self._most = most
+        self._most, self._descriptors = most, descriptors
         self._connections: set[Connection] = set()
         self._server: asyncio.Server | None = None
 
-    async def open(self, mode: int) -> None:
-        """Listen. Raises OSError when the directory is missing and cannot be made."""
+    async def open(self, mode: int, others: int) -> None:
+        """Listen, beside so many ``others``. Raises OSError when the directory is missing and
+        cannot be made, or too many files are open."""
         self.path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
         listener = bound(self.path, mode)
+        try:
+            self._descriptors.require(listener.fileno(), others)
+        except OSError:
+            listener.close()
+            self.path.unlink(missing_ok=True)
+            raise
         loop = asyncio.get_running_loop()
         self._server = await loop.create_unix_server(self._connect, sock=listener, backlog=BACKLOG)
 
@@ -45,6 +56,9 @@ class Door:
 
     def _opened(self, connection: Connection) -> bool:
         if len(self._connections) >= self._most:
+            return False
+        if not self._descriptors.has(connection.descriptor, first=not self._connections):
+            self._service.crowded(connection, FULL)
             return False
         self._connections.add(connection)
         return True
@@ -62,10 +76,10 @@ class Door:
 class Doors:
     """All sockets below one directory, kept equal to the registered accounts."""
 
-    def __init__(self, service: Service, root: Path, most: int) -> None:
+    def __init__(self, service: Service, root: Path, most: int, descriptors: Descriptors) -> None:
         self._service = service
         self._root = root
-        self._most = most
+        self._most, self._descriptors = most, descriptors
         self._doors: dict[str, Door] = {}
 
     async def update(self, accounts: set[str], failed: Callable[[str, OSError], None]) -> None:
@@ -82,10 +96,12 @@ class Doors:
                 await self._open(account, path, 0o666)
             except OSError as error:
                 failed(account, error)
+                if error.errno == errno.EMFILE:
+                    return  # nor has anybody after it a chance
 
     async def _open(self, account: str, path: Path, mode: int) -> None:
-        door = Door(self._service, account, path, self._most)
-        await door.open(mode)
+        door = Door(self._service, account, path, self._most, self._descriptors)
+        await door.open(mode, len(self._doors))
         self._doors[account] = door
 
     def close(self) -> None:

@@ -1,13 +1,16 @@
-"""Escapes undone at C speed: percent, JSON, hex, HTML, slashes and quoted-printable."""
+"""Escapes undone at C speed: percent, JSON, hex, HTML, slashes, quoted-printable, unseen signs."""
 
 from __future__ import annotations
 
 import binascii
 import re
 from collections.abc import Callable, Iterator
+from string import ascii_letters, digits
 
 _STRETCH, _LONGEST = 2048, 8
 _ENTITY = re.compile(rb"&#(?:\d{2,4}|[xX][0-9a-fA-F]{2,4});")
+_HIDDEN = tuple(sign.encode() for sign in "\u00ad\u200b\u200c\u200d\u2060\ufeff")
+_WIDE = tuple((chr(ord(sign) + 0xFEE0), sign) for sign in ascii_letters + digits + "-_")
 _BRACED = re.compile(rb"\\u\{(?:00){0,2}([2-7][0-9a-fA-F])\}")
 _SIGNS = bytes.maketrans(b"%=", b"=%")
 
@@ -99,6 +102,21 @@ def _quoted_printable(data: bytes) -> bytes:
     return binascii.a2b_qp(data)
 
 
+def _unseen(data: bytes) -> bytes:
+    """Without signs that nobody sees; full-width letters as those of ASCII."""
+    if b"\\u" in data or b"\\U" in data:
+        text = data.replace(b"\\\\", b"\\").decode("raw_unicode_escape", "replace")
+        data = text.encode("utf-8", "surrogatepass")
+    for sign in _HIDDEN:
+        data = data.replace(sign, b"")
+    if b"\xef\xbc" not in data and b"\xef\xbd" not in data:
+        return data
+    text = data.decode("utf-8", "replace")
+    for wide, letter in _WIDE:  # in place, and thrice as fast as ``translate``
+        text = text.replace(wide, letter)
+    return text.encode("utf-8", "replace")
+
+
 _ESCAPES: tuple[tuple[str, Callable[[bytes], bytes]], ...] = (
     ("percent", percent),
     ("unicode", _unicode),
@@ -106,5 +124,6 @@ _ESCAPES: tuple[tuple[str, Callable[[bytes], bytes]], ...] = (
     ("html", _entities),
     ("slashes", _slashes),
     ("quoted-printable", _quoted_printable),
+    ("unseen", _unseen),
 )
 NAMES = frozenset({"form", *(name for name, _ in _ESCAPES)})  # of the layers that are undone so

@@ -25,7 +25,7 @@ _HIGH_ENTROPY = 4.5
 _MAGIC = 4  # bytes; without them nothing is opened twice
 _CLOCK = 32  # runs between looks at the clock, which costs a system call
 _BEGINNING = 16 * 1024  # bytes that are looked at for text in UTF-16
-_WIDE = Expression(rb"(?:[\t\r\n -~]\x00){8}", (b"\0",), once=True)
+_WIDE = Expression(rb"(?:[\t\r\n -~]\x00){8}|(?:[\t\r\n -~]\x00\x00\x00){8}", (b"\0",), once=True)
 _SHORT_RUNS = (triggers.SHORT_TRIGGER, triggers.BEGINNING_TRIGGER)
 _NOTHING = pieces.Further()
 _CROWD = 8  # runs that show that a stretch goes on
@@ -116,7 +116,7 @@ class Undo(Packed):
             self._scan(undone, "form", place)
 
     def _wide(self) -> None:
-        """What is ASCII in a text in UTF-16: files of Windows, Base64 of PowerShell.
+        """What is ASCII in a text in UTF-16 or UTF-32: files of Windows, Base64 of PowerShell.
 
         A held secret is looked for in UTF-16 everywhere; here the beginning tells.
         """

@@ -31,6 +31,15 @@ def _b64(data: bytes) -> bytes:
     return base64.b64encode(data)
 
 
+def _uuencode(data: bytes) -> bytes:
+    lines = (data[at : at + 45] for at in range(0, len(data), 45))
+    return b"".join(binascii.b2a_uu(line, backtick=True) for line in lines)
+
+
+def _full_width(text: str) -> str:
+    return "".join(chr(ord(sign) + 0xFEE0) for sign in text)
+
+
 ENCODINGS: dict[str, Callable[[str], bytes]] = {
     "plain": lambda s: s.encode(),
     "upper case": lambda s: s.upper().encode(),
@@ -64,6 +73,18 @@ ENCODINGS: dict[str, Callable[[str], bytes]] = {
     "UTF-16 LE": lambda s: s.encode("utf-16-le"),
     "UTF-16 BE": lambda s: s.encode("utf-16-be"),
     "UTF-16, base64": lambda s: _b64(s.encode("utf-16-le")),
+    "UTF-32 LE": lambda s: s.encode("utf-32-le"),
+    "UTF-32 BE": lambda s: s.encode("utf-32-be"),
+    "base32hex": lambda s: base64.b32hexencode(s.encode()),
+    "base32hex behind five bytes": lambda s: base64.b32hexencode(b"user:" + s.encode()).lower(),
+    "uuencode": lambda s: _uuencode(s.encode()),
+    "uuencode behind something": lambda s: _uuencode(b"k=" + s.encode() + b"\nmode=fast\n"),
+    "uuencode in JSON": lambda s: json.dumps(_uuencode(s.encode()).decode()).encode(),
+    "unseen signs between": lambda s: "\u200b".join(s).encode(),
+    "a soft hyphen within": lambda s: f"{s[:7]}\u00ad{s[7:]}".encode(),
+    "unseen signs in JSON": lambda s: json.dumps("\u2060".join(s)).encode(),
+    "full-width": lambda s: _full_width(s).encode(),
+    "full-width in JSON": lambda s: json.dumps(_full_width(s)).encode(),
     "rot13": lambda s: codecs.encode(s, "rot13").encode(),
     "base85": lambda s: base64.b85encode(s.encode()),
     "ascii85": lambda s: base64.a85encode(s.encode()),

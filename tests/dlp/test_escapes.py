@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from urllib.parse import unquote_to_bytes
 
@@ -96,3 +97,24 @@ def test_a_form_is_undone_however_few_of_its_bytes_are_escaped(step: int) -> Non
     kind = "application/x-www-form-urlencoded"
     found = scanner.scan_request("https://a.test/", (), f"v={text}".encode(), content_type=kind)
     assert Verdict.BLOCK in {f.verdict for f in found}
+
+
+UNSEEN: tuple[Callable[[str], str], ...] = (
+    lambda s: "\u200b".join(s),
+    lambda s: f"{s[:9]}\u00ad{s[9:]}",
+    lambda s: f"{s[:9]}\ufeff{s[9:]}",
+    lambda s: "".join(chr(ord(sign) + 0xFEE0) for sign in s),
+)
+
+
+@pytest.mark.parametrize("number", range(len(UNSEEN)))
+def test_a_token_with_unseen_signs_in_it_is_one(number: int) -> None:
+    scanner = Scanner({}, key=b"k", limits=PATIENT)
+    token = "ghp_" + "a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8"
+    text = f"before {UNSEEN[number](token)} after, in words: infor\u00admation\u200b"
+    said = {"text": text}
+    once, plain = json.dumps(said), json.dumps(said, ensure_ascii=False)
+    for body in (text, once, plain, json.dumps(once), json.dumps(plain, ensure_ascii=False)):
+        found = scanner.scan(body.encode())
+        assert [f.rule for f in found if f.verdict is Verdict.TOKEN] == ["github.token"]
+    assert not scanner.scan(text.replace(UNSEEN[number](token), "nothing").encode())

@@ -37,6 +37,7 @@ ENCODERS: dict[str, Callable[[bytes], str]] = {
     "gzip in base64": lambda data: base64.b64encode(gzip.compress(data)).decode(),
     "bzip2 in base64": lambda data: base64.b64encode(bz2.compress(data)).decode(),
     "repr of gzip": lambda data: repr(gzip.compress(data)),
+    "unseen": lambda data: "\u200b".join(data.decode("latin-1")),
     "entities": lambda data: "".join(f"&#x{byte:x};" for byte in data),
     "wrapped": lambda data: "\n".join(textwrap.wrap(data.decode("latin-1"), 34)),
 }

@@ -56,6 +56,9 @@ def _all(secret: bytes) -> Iterator[Variant]:
     yield from base64_forms(secret, "base64", windows=True)
     yield from _hex(secret)
     yield from _base32(secret, range(5 if len(secret) < _RUN_DECODES else 1))
+    for form in _base32(secret, range(1)):  # all five: half as long again for a hundred secrets
+        yield replace(form, codec="base32hex", text=form.text.translate(_TO_HEX))
+    yield from _uuencoded(secret)
     yield from _base85(secret)
     yield from _wide(secret)
     yield from backwards(secret)
@@ -64,6 +67,9 @@ def _all(secret: bytes) -> Iterator[Variant]:
         yield from _nested(secret)
 
 
+_ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+_TO_UU = bytes.maketrans(_ALPHABET, b"`" + bytes(range(33, 96)))
+_TO_HEX = bytes.maketrans(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", b"0123456789ABCDEFGHIJKLMNOPQRSTUV")
 _RUN_DECODES = 28  # longer values in two layers make runs that the decode pass takes apart
 
 
@@ -108,6 +114,15 @@ def _base32(secret: bytes, offsets: range) -> Iterator[Variant]:
         yield Variant("base32", text[start : len(padded) * 8 // 5], 1.6, caseless=True)
 
 
+def _uuencoded(secret: bytes) -> Iterator[Variant]:
+    """As in the lines of uuencode, and of it in JSON."""
+    for form in base64_forms(secret, "uuencode"):
+        if form.text.isalnum() or b"+" in form.text or b"/" in form.text:  # not Base64url
+            text = form.text.translate(_TO_UU)
+            yield replace(form, text=text)
+            yield replace(form, text=json.dumps(text.decode())[1:-1].encode())
+
+
 def _base85(secret: bytes) -> Iterator[Variant]:
     for offset in range(4):
         padded = b"\0" * offset + secret
@@ -121,6 +136,8 @@ def _wide(secret: bytes) -> Iterator[Variant]:
     little, big = latin.encode("utf-16-le"), latin.encode("utf-16-be")
     yield Variant("utf-16", little[:-1], 2.0, caseless=True)
     yield Variant("utf-16", big[1:], 2.0, caseless=True)
+    yield Variant("utf-32", latin.encode("utf-32-le")[:-3], 4.0, caseless=True)
+    yield Variant("utf-32", latin.encode("utf-32-be")[3:], 4.0, caseless=True)
     yield from base64_forms(little, "base64(utf-16)")
 
 

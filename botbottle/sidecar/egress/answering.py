@@ -14,7 +14,7 @@ from mitmproxy import flow as mflow
 from mitmproxy import http
 from mitmproxy.net.http.http1 import expected_http_body_size
 from mitmproxy.net.http.validate import validate_headers
-from mitmproxy.proxy import commands
+from mitmproxy.proxy import commands, events
 from mitmproxy.proxy.layers import http as mhttp
 from mitmproxy.proxy.layers.http import SendHttp
 from mitmproxy.proxy.layers.http import _events as hevents
@@ -34,6 +34,9 @@ _SAID = {
     "transfer-encoding": "the Transfer-Encoding is not one that passes",
     "header": "a header has a name or value that none may have",
 }
+_SWITCHING = 101
+_STATUSES = range(200, 1000)  # of final responses; RFC 9110, 15, knows them to 599, others use more
+_BODILESS = (204, 304)
 _VERSIONS = ("HTTP/1.0", "HTTP/1.1")
 
 
@@ -76,6 +79,13 @@ class Answering(Keeping):
         errored = (self.state_errored,)
         return self.flow.response is None and self.client_state not in errored
 
+    def is_nothing(self, event: events.Event) -> bool:
+        """An empty DATA frame, or one where no body can be, as HTTP/2 can send (RFC 9110, 6.4.1).
+        Of what HEAD is answered the library knows."""
+        if not isinstance(event, hevents.ResponseData):
+            return False
+        return not event.data or cast(http.Response, self.flow.response).status_code in _BODILESS
+
     def check_invalid(self, request: bool) -> Commands:
         """Framing that two parsers could read differently is refused."""
         problem = self._problem(request)
@@ -99,8 +109,11 @@ class Answering(Keeping):
             if not self.over_http2 and asked.http_version not in _VERSIONS:
                 return "this version of HTTP is not spoken here"
             return _said(mhttp.validate_request(self.mode, asked, strict) or "")
+        response = cast(http.Response, self.flow.response)
+        if response.status_code not in _STATUSES and response.status_code != _SWITCHING:
+            return "the status of the response is none"
         try:
-            validate_headers(cast(http.Message, self.flow.response))
+            validate_headers(response)
         except ValueError as error:
             return unquoted(self.flow, str(error))
         return ""

@@ -35,6 +35,8 @@ from botbottle.sidecar.egress.returning import (
 from botbottle.sidecar.egress.scan import OFF_LOOP
 from botbottle.sidecar.egress.sockets import Sockets
 
+NO_CONTENT = 204
+
 
 class Answers:
     """All responses of one sidecar."""
@@ -57,6 +59,8 @@ class Answers:
             scrub_head(response, scrubber)
         response.headers.pop("alt-svc", None)  # HTTP/3 cannot leave: do not advertise it
         response.headers.pop(DENIED, None)  # that is said here alone
+        if response.status_code == NO_CONTENT:
+            response.headers.pop("content-length", None)  # some would wait for a body
         if parts.withheld(passage.way.auth):
             response.headers.pop(parts.OFFER, None)
         if not coding_of(response):

@@ -77,9 +77,9 @@ class Beginning(Answering):
         if isinstance(event, hevents.ResponseTrailers):
             yield from super().state_stream_response_body(event)
             return
-        chunk = event.data if isinstance(event, hevents.ResponseData) else b""
-        if not chunk and isinstance(event, hevents.ResponseData):
+        if self.is_nothing(event):
             return
+        chunk = event.data if isinstance(event, hevents.ResponseData) else b""
         try:
             begins = cast(Unsure, self._body).begins(chunk)
         except InjectionFound:

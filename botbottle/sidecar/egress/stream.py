@@ -223,13 +223,14 @@ class Stream(Beginning):
 
     def state_stream_response_body(self, event: events.Event) -> Commands:
         """As the original; an empty DATA frame is nothing, as above."""
-        if isinstance(event, hevents.ResponseData) and not event.data:
-            return
-        yield from super().state_stream_response_body(event)
+        if not self.is_nothing(event):
+            yield from super().state_stream_response_body(event)
 
     def state_consume_response_body(self, event: events.Event) -> Commands:
         """As the original, which is for responses that are held back to be judged, unless there is
         no room for what came of one."""
+        if self.is_nothing(event):
+            return
         if isinstance(event, hevents.ResponseData) and self.overflows(len(event.data)):
             denial = Denial("upstream", "there is no room for a response that must be judged whole")
             yield from self.instead(self.refusals.refused(self.flow, denial))

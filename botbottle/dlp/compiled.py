@@ -88,10 +88,11 @@ def _cached(path: Path) -> Matcher | None:
         blob = path.read_bytes()
     except OSError:
         return None
-    if hashlib.sha256(blob[32:]).digest() != blob[:32]:
+    database = blob[32:]
+    if hashlib.sha256(database).digest() != blob[:32]:
         return None
     try:
-        return hs.load(blob[32:])
+        return hs.load(database)
     except hs.Error:
         return None
 

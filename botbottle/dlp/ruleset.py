@@ -11,7 +11,6 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 
 from botbottle.dlp import wrapped
 from botbottle.dlp.boundary import EDGE
@@ -62,14 +61,15 @@ class RuleSet:
             self._asking.setdefault(expression, []).append(len(self.targets))
         self.targets.append(target)
 
-    @cached_property
+    @property
     def expressions(self) -> list[Expression]:
         """What the engine looks for, by number."""
-        own = (
-            Expression(text.encode("latin-1"), self._literals(targets))
-            for text, targets in self._asking.items()
-        )
-        return [*own, *wrapped.expressions(self.targets)]
+        return [Expression(regex, literals) for regex, literals in self._looked_for()]
+
+    def _looked_for(self) -> Iterator[tuple[bytes, tuple[bytes, ...]]]:
+        for text, targets in self._asking.items():
+            yield text.encode("latin-1"), self._literals(targets)
+        yield from wrapped.expressions(self.targets)
 
     def parted(
         self, hits: Sequence[tuple[int, int]]
@@ -79,13 +79,15 @@ class RuleSet:
         lines = [end for number, end in hits if number >= rules]
         return ([hit for hit in hits if hit[0] < rules] if lines else hits), lines
 
-    def _literals(self, targets: Iterable[int]) -> tuple[bytes, ...]:
+    def _literals(self, targets: Sequence[int]) -> tuple[bytes, ...]:
+        if len(targets) == 1:
+            return self.targets[targets[0]].literals
         return tuple(dict.fromkeys(word for t in targets for word in self.targets[t].literals))
 
     @property
     def digest(self) -> str:
         """Content hash of everything the engine compiles."""
-        parts = ((e.regex, *e.literals, b"") for e in self.expressions)
+        parts = ((regex, *literals, b"") for regex, literals in self._looked_for())
         return hashlib.sha256(b"\0".join(b"\0".join(part) for part in parts)).hexdigest()[:32]
 
     def tiers(

@@ -11,7 +11,6 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from botbottle.dlp.confirm import Target
-from botbottle.dlp.engines.base import Expression
 from botbottle.dlp.findings import Verdict
 
 _BEFORE, _AFTER = 200, 500  # bytes around the end of a line that are joined
@@ -41,23 +40,30 @@ _BREAK = re.compile(
 )  # fmt: skip
 
 
-def expressions(targets: Iterable[Target]) -> Iterator[Expression]:
-    """What the engine looks for: one expression a prefix, up to and with the end of its line."""
+def expressions(targets: Iterable[Target]) -> Iterator[tuple[bytes, tuple[bytes, ...]]]:
+    """What the engine looks for, (regex, literals): one a prefix, up to and with the end of its
+    line."""
     own = [t for t in targets if t.verdict is Verdict.TOKEN and not t.keywords]
     words = tuple(word for target in own for word in target.literals)
     others = (text for text in _OTHERS if text.lower().startswith(words)) if words else ()
     for text in dict.fromkeys((*others, *_prefixes(own))):
-        yield Expression(re.escape(text) + _LINE, (text.lower(),))
+        plain = text.replace(b"_", b"").isalnum()
+        yield (text if plain else re.escape(text)) + _LINE, (text.lower(),)
 
 
 def _prefixes(targets: Iterable[Target]) -> Iterator[bytes]:
     for target in targets:
-        for word in target.literals:
-            signs = b"_" in word or b"-" in word
-            if signs and _PREFIX.fullmatch(word) and word not in _COMMON:
-                pattern = target.pattern.encode("latin-1")
-                at = pattern.lower().find(word)  # as it is written there
-                yield pattern[at : at + len(word)] if at >= 0 else word
+        words = [word for word in target.literals if _is_prefix(word)]
+        pattern = target.pattern.encode("latin-1") if words else b""
+        lower = pattern.lower()
+        for word in words:
+            at = lower.find(word)  # as it is written there
+            yield pattern[at : at + len(word)] if at >= 0 else word
+
+
+def _is_prefix(word: bytes) -> bool:
+    signs = b"_" in word or b"-" in word
+    return signs and word not in _COMMON and _PREFIX.fullmatch(word) is not None
 
 
 def windows(ends: Sequence[int], size: int) -> Iterator[Span]:

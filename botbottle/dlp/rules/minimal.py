@@ -13,8 +13,13 @@ from itertools import pairwise
 _QUANTIFIER = re.compile(r"(?:\{(\d+)(,?)(\d*)\}|([*+?]))\??$")
 
 
-_CLASS = re.compile(r"\[[]^]?(?:\\.|[^]\\])*\]")
+_SET = r"\[[]^]?(?:\\.|[^]\\])*+\]"
+_CLASS = re.compile(_SET)
 _PLAIN = re.compile(r"[^\\\[(|)]*")  # what neither opens nor ends anything, nor is a choice
+_LETTERS = re.compile(r"[^\\\[(|){*+?]+")
+_INSIDE = rf"(?:[^\\\[()]++|\\.|{_SET})*+"
+_GROUP = re.compile(rf"\({_INSIDE}(?:\({_INSIDE}\){_INSIDE})*+\)")  # with others in it, not in them
+_BRANCH = re.compile(rf"(?:[^\\\[()|]++|\\.|{_SET}|{_GROUP.pattern})*+")
 
 
 def _end(piece: re.Pattern[str], pattern: str, index: int) -> int:
@@ -63,9 +68,10 @@ def _atom_start(pattern: str) -> int:
     starts: list[int] = []
     index = 0
     while index < len(pattern):
-        end = _atom_end(pattern, index)
+        letters = _LETTERS.match(pattern, index)
+        end = letters.end() if letters else _atom_end(pattern, index)
         if pattern[index] not in "{*+?":
-            starts.append(index)
+            starts.append(end - 1 if letters else index)
         index = end
     return starts[-1]
 
@@ -88,6 +94,9 @@ def _class_end(pattern: str, index: int) -> int:
 
 
 def _group_end(pattern: str, index: int) -> int:
+    whole = _GROUP.match(pattern, index)
+    if whole is not None:
+        return whole.end()
     index += 1
     if pattern[index] == "?":
         index = pattern.index(":", index) + 1
@@ -101,10 +110,10 @@ def _branches(pattern: str) -> list[str]:
     if "|" not in pattern:
         return [pattern]
     cuts, index = [-1], 0
-    while index < len(pattern):
+    while (index := _end(_BRANCH, pattern, index)) < len(pattern):
         if pattern[index] == "|":
             cuts.append(index)
-        index = _end(_PLAIN, pattern, _atom_end(pattern, index))
+        index = _atom_end(pattern, index)
     cuts.append(len(pattern))
     return [pattern[low + 1 : high] for low, high in pairwise(cuts)]
 

@@ -17,6 +17,7 @@ VALUE = "aHVudGVyMjIhZ2gx"  # Base64 of a password
 THINGS = (
     "torch/_C.pyi,sha256=r8_A4Qx7Lw2Vn9Zt3Bk6Hs1Yd5Rf8Gm0Jc4Pq2WvXeT,12",
     "torch/_D.pyi,sha256=hf_A4Qx7Lw2Vn9Zt3Bk6Hs1Yd5Rf8Gm0Jc4Pq2WvXeT,12",
+    f'"credId": "{UUID}"',
     f"resource secret: {{ secret-name: db, id: {UUID} }}",
     f"at=info host=a.herokuapp.com request_id={UUID} fwd=x",
     f"HEROKU_OAUTH_ID={UUID}",

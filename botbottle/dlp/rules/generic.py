@@ -35,7 +35,7 @@ _HARMLESS = re.compile(
     rb"(?i)(?:next|page|paging|continuation|csrf|xsrf|authenticity|sync|cursor|resume|start|public|pub|primary|"
     rb"foreign|cache|partition|sort|object|row|registry|host|hot|map|dict|lookup|index|storage|"
     rb"idempotency|dedup|checksum|integrity|cancel|verify|known|resource|change|client[_\-]?request|lifecycle[_\-]?action)[_\-. ]?(?:page)?[_\-. ]?(?:token|key)|"
-    rb"signature|(?:key|credential)[_\-]?id|fingerprint|thumbprint|digest"
+    rb"signature|(?:key|cred(?:ential)?s?)[_\-]?id|fingerprint|thumbprint|digest"
 )
 _PLAIN_KEY = re.compile(rb"(?i)(?:^|[+/])(?:key|auth|id)[^a-z]*$")
 _NAME = re.compile(rb"([\w+/\-]{14,96})[^\w+/\-]*(?:\\+[nrt][^\w+/\-]*)*$")

@@ -41,7 +41,7 @@ RULES: tuple[Rule | Context, ...] = (
     token("salesforce.token", r"00D[A-Za-z0-9]{12,15}!(?:AQ)?[A-Za-z0-9._\-]{60,140}", "00d", source="Salesforce docs: session ids 00D<org>!<opaque>"),
     token("contentful.token", r"CFPAT-[\w\-]{43}", "cfpat-", source="Contentful docs: CFPAT- + 43"),
     context("contentful.context", "contentful", r"[A-Za-z0-9_\-]{43}", source="Contentful docs: delivery tokens of 43", check=mixed),
-    token("dropbox.token", r"sl\.[A-Za-z0-9_\-=]{100,1000}", "sl.", source="Dropbox docs: short-lived tokens sl.", entropy=4.0, left=True),
+    token("dropbox.token", r"sl\.(?:u\.)?[A-Za-z0-9_\-=]{100,1000}", "sl.", source="Dropbox docs: short-lived tokens sl., since 2024 sl.u.", entropy=4.0, left=True),
     context("dropbox.context", "dropbox box[_-]developer", r"[a-z0-9]{15}|[A-Za-z0-9]{32}|[A-Za-z0-9]{11}A{10}[A-Za-z0-9=_\-]{43}", source="Dropbox docs: app keys of 15, long-lived tokens of 64; Box developer tokens of 32", check=mixed),
     token("postman.key", r"PMAK-[0-9a-f]{24}-[0-9a-f]{34}", "pmak-", source="Postman docs: PMAK-<24>-<34 hex>"),
     token("readme.key", r"rdme_[a-z0-9]{70}", "rdme_", source="ReadMe docs: rdme_ + 70", entropy=3.0),

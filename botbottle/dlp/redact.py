@@ -172,11 +172,15 @@ class _Work:
             held = leaves.holding(body, windows, self._holds, rounds)
         else:
             held = leaves.written(body, windows, self._holds)
-        yield from ((*span, why[windows[0]]) for span in held)
+        for span in held:  # what is in it tells, so that its mark is the same in each turn
+            yield (*span, self._token(body[slice(*span)]) or why[windows[0]])
 
     def _holds(self, text: bytes) -> bool:
+        return self._token(text) is not None
+
+    def _token(self, text: bytes) -> Finding | None:
         found = self.scanner.scan(text, detectors=self.detectors)
-        return any(f.verdict is Verdict.TOKEN and not self.allowed(f) for f in found)
+        return next((f for f in found if f.verdict is Verdict.TOKEN and not self.allowed(f)), None)
 
     def _elsewhere(self, message: Redacted, values: dict[bytes, Finding]) -> Redacted:
         """The message without any other copy of what was cut."""

@@ -100,6 +100,17 @@ def test_of_other_text_the_word_that_hides_a_token_is_cut(name: str, around: str
     assert text.startswith(before + "[REDACTED:") and text.endswith("]" + after)
 
 
+@pytest.mark.parametrize("name", ["percent", "unseen", "entities"])
+def test_what_is_cut_is_marked_the_same_whatever_is_beside_it(name: str) -> None:
+    """A conversation grows, and what a provider has read is not paid for again."""
+    first, second = (ENCODERS[name](github(random.Random(n)).encode()) for n in (1, 2))
+    alone = content_of(cut(conversation(first)))
+    both = cut(json.dumps([second, first]).encode())
+    assert isinstance(both, Redacted)
+    marks = json.loads(both.body)
+    assert marks[1] == alone != marks[0]
+
+
 @pytest.mark.parametrize("name", ["percent", "wrapped", "cut short"])
 @pytest.mark.parametrize("member", ["arguments", "output"])
 def test_json_in_json_can_still_be_read(name: str, member: str) -> None:

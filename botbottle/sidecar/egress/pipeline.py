@@ -30,6 +30,7 @@ from botbottle.sidecar.egress.ports import Shared
 from botbottle.sidecar.egress.preflight import Preflight
 from botbottle.sidecar.egress.preparing import (
     coding,
+    fitting,
     length,
     other_method,
     put_together,
@@ -253,7 +254,8 @@ class Pipeline:
         if judged.denial is not None:
             return judged.denial
         flow.request.trailers = None
-        flow.request.headers.fields = judged.message.headers[: len(stripped.headers)]
+        kept = stripped.headers if judged.message is message else fitting(stripped.headers)
+        flow.request.headers.fields = judged.message.headers[: len(kept)]
         flow.request.path = judged.message.url.removeprefix(origin)
         if judged.message.body is not body:
             flow.request.raw_content = judged.message.body

@@ -9,6 +9,7 @@ from functools import partial
 from mitmproxy import http
 from mitmproxy.net.http.http1 import expected_http_body_size
 
+from botbottle.dlp.cutting import lengths_fixed
 from botbottle.sidecar.egress import forms, piecewise, sigv4, stripping
 from botbottle.sidecar.egress.active import Active
 from botbottle.sidecar.egress.denial import Denial
@@ -64,6 +65,11 @@ async def other_method(flow: http.HTTPFlow, passage: Passage, body: bytes) -> De
     work = partial(forms.other_method, passage, passage.policy, kind, body, encoded)
     small = len(body) < OFF_LOOP and not encoded
     return work() if small else await asyncio.to_thread(work)
+
+
+def fitting(fields: tuple[tuple[bytes, bytes], ...]) -> tuple[tuple[bytes, bytes], ...]:
+    """Those of a head that stay where its body was redacted; what follows them are trailers."""
+    return lengths_fixed(fields, b"")
 
 
 def length(request: http.Request) -> int | None:

@@ -142,7 +142,6 @@ FAMILIES: dict[str, tuple[str, ...]] = {
     "hugging face": (f"hf_{some(string.ascii_letters, 34)}", f"api_org_{some(ALNUM, 34)}"),
     "mistral": (f"MISTRAL_API_KEY={some(ALNUM, 32)}",),
     "groq": (f"gsk_{some(ALNUM, 20)}WGdyb3FY{some(ALNUM, 24)}", f"gsk_{some(ALNUM, 52)}"),
-    "dropbox": (f"sl.u.AF{some(URL, 140)}",),
     "replicate": (f"r8_{some(ALNUM, 37)}",),
     "slack": (
         f"https://hooks.slack.com/workflows/T{some(UPPER, 8)}/A{some(UPPER, 8)}/{some(string.digits, 18)}/{some(ALNUM, 16)}",
@@ -292,4 +291,5 @@ FAMILIES: dict[str, tuple[str, ...]] = {
         f"    client-key-data: {base64.b64encode(pem('RSA PRIVATE KEY').encode()).decode()}",
     ),
     "generic": (f'api_key = "{some(ALNUM, 40)}"', f"client_secret: {some(ALNUM, 40)}"),
+    "dropbox": (f"sl.u.AF{some(URL, 140)}",),
 }  # fmt: skip

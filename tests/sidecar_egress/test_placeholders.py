@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import base64
+import bz2
 import gzip
+import io
+import lzma
+import zipfile
 from typing import Any
 
 import brotli
@@ -39,6 +43,14 @@ def test_one_is_found_wherever_it_lies_in_a_large_body() -> None:
     assert finder.named(b"x" * 200_000 + API_KEY_PLACEHOLDER.encode()[:-1]) == frozenset()
 
 
+def _zipped(*texts: bytes) -> bytes:
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:
+        for number, text in enumerate(texts):
+            archive.writestr(f"{number}.txt", text)
+    return made.getvalue()
+
+
 TEXT = b"ordinary words " * 5000 + API_KEY_PLACEHOLDER.encode()
 CODED = base64.b64encode(API_KEY_PLACEHOLDER.encode()).decode()
 ELSEWHERE = {
@@ -55,6 +67,10 @@ ELSEWHERE = {
     "zstd": _post(zstandard.compress(TEXT), "zstd"),
     "twice": _post(zstandard.compress(gzip.compress(TEXT)), "gzip, zstd"),
     "a compressed file": _post(gzip.compress(TEXT)),
+    "a file in a form": _post(b"--b\r\n\r\n" + gzip.compress(TEXT) + b"\r\n--b--"),
+    "an archive": _post(_zipped(b"nothing", TEXT)),
+    "bzip2": _post(b"\0" + bz2.compress(TEXT)),
+    "xz": _post(b"\0" + lzma.compress(TEXT)),
     "stripped": get(extra=f"Authorization: Bearer {API_KEY_PLACEHOLDER}\r\n"),
     "stripped, coded": get(extra=f"Proxy-Authorization: Basic {CODED}\r\n"),
     "stripped cookie": get(extra=f"Cookie: a={API_KEY_PLACEHOLDER}\r\n"),
@@ -81,6 +97,9 @@ def test_what_unpacks_to_no_placeholder_is_none() -> None:
     packed = gzip.compress(TEXT)
     assert finder.packed(packed, "gzip") == {"AK"}
     assert finder.packed(gzip.compress(TEXT[:-1]), "gzip") == frozenset()
+    files = [0, 7, len(packed)]
+    assert finder.inside(packed, files) == {"AK"}
+    assert finder.inside(_zipped(b"none"), [0]) == finder.inside(packed[:40], files) == frozenset()
     assert finder.packed(packed[:40], "gzip") == finder.packed(packed, "x") == frozenset()
 
 

@@ -2,13 +2,13 @@
 
 It is worth a report, in whatever form the agent's program sends it: it goes to a wrong host, or a
 program puts its key into a text. It is looked for with what looks for echoes of real credentials,
-in a body that is compressed, or is a compressed file, in what it unpacks to.
+in a body that is compressed, or has compressed files in it, in what they unpack to.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 
 from botbottle.meter.decode import ContentDecoder, Undecodable
@@ -16,10 +16,14 @@ from botbottle.sidecar.egress.echoes import echo_forms
 from botbottle.sidecar.egress.scan import OFF_LOOP, Outgoing
 from botbottle.sidecar.egress.scrub import Scrubber
 from botbottle.sidecar.egress.stripping import Signed, is_credential
+from botbottle.sidecar.egress.unpacking import LONGEST, MAGIC, Unreadable, unpacking
 
 _PIECE = 64 * 1024  # bytes
 _MOST = 64 * 1024 * 1024  # bytes of what is unpacked; the scanner refuses sooner
-_MAGIC = {b"\x1f\x8b\x08": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}  # RFC 1952, 8878
+_FILES = 16  # of one kind in a body
+_MAGIC = (b"\x1f\x8b\x08", b"PK\x03\x04", b"\x28\xb5\x2f\xfd", b"BZh", b"\xfd7zXZ\0")
+_STEP = 4096  # bytes that a file's decoder is given at once
+_GIVES = 8 * 1024 * 1024  # bytes that it may give then; of deflate 4 KiB are 4 MiB at most
 
 type Told = Callable[[str], None]  # of the secret whose placeholder it is
 
@@ -35,9 +39,25 @@ def _found(wanted: Scrubber, data: bytes) -> bool:
     return stream.found
 
 
-def _coding(data: bytes) -> str:
-    """How a compressed file was made; "" of what is none."""
-    return next((name for magic, name in _MAGIC.items() if data.startswith(magic)), "")
+def _files(data: bytes) -> list[int]:
+    """Where compressed files may begin. Most bodies have none, which five quick looks tell."""
+    found: list[int] = []
+    for magic in _MAGIC:
+        at, most = data.find(magic), len(found) + _FILES
+        while at >= 0 and len(found) < most:
+            if MAGIC.match(data, at):
+                found.append(at)
+            at = data.find(magic, at + 1)
+    return found
+
+
+def _unpacked(data: bytes, at: int) -> Iterator[bytes]:
+    """What the file there gives, as far as it goes."""
+    with suppress(Unreadable):
+        file = unpacking(data[at : at + LONGEST])
+        while not file.over and at < len(data):
+            yield file.feed(data[at : at + _STEP], _GIVES)
+            at += _STEP
 
 
 class Placeholders:
@@ -86,14 +106,30 @@ class Placeholders:
         feed(b"")
         return frozenset(found)
 
+    def inside(self, data: bytes, files: Iterable[int]) -> frozenset[str]:
+        """As ``named``, of what the files in ``data`` unpack to, as far as that goes in all."""
+        found: set[str] = set()
+        size = 0
+        for at in files:
+            feed = self.watch(found.add)
+            for piece in filter(None, _unpacked(data, at)):
+                feed(piece)
+                size += len(piece)
+                if size > _MOST:
+                    return frozenset(found)
+            feed(b"")
+        return frozenset(found)
+
     async def body(self, data: bytes, coding: str = "") -> frozenset[str]:
         """As ``named``, and ``packed`` where it is; beside the event loop where it is much."""
         if not self:
             return frozenset()
         small = len(data) < OFF_LOOP
         found = self.named(data) if small else await asyncio.to_thread(self.named, data)
-        if coding := coding or _coding(data):
+        if coding:
             found |= await asyncio.to_thread(self.packed, data, coding)
+        elif files := _files(data):
+            found |= await asyncio.to_thread(self.inside, data, files)
         return found
 
     async def misplaced(self, message: Outgoing, agents: Signed, own: str) -> Iterable[str]:

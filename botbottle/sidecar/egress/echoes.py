@@ -21,7 +21,10 @@ _ALNUM = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456
 _PERCENT = ("%{:02X}", "%{:02x}")
 _UNICODE = ("\\u{:04x}", "\\u{:04X}", "\\x{:02x}", "\\x{:02X}")
 _ENTITY = ("&#{};", "&#x{:x};", "&#x{:X};")
+_PADDED = ("&#{:03};", "&#{:04};", "&#x{:04x};", "&#x{:04X};")
 _QUOTED = ("={:02X}", "={:02x}")
+_OCTAL = ("\\{:03o}",)
+_TWICE = ("%25{:02X}", "%25{:02x}")
 # What escaping leaves as it is, by kind: nothing; letters and digits; and what each standard, or
 # the libraries most servers use, leave besides.
 _LEFT: tuple[tuple[tuple[str, ...], tuple[bytes, ...]], ...] = (
@@ -40,6 +43,9 @@ _LEFT: tuple[tuple[tuple[str, ...], tuple[bytes, ...]], ...] = (
     (_UNICODE, (b"!#$%()*,-./:;=?@[]^_{|}~ ", b"!#$%()*+,-./:;=?@[]^_`{|}~ ")),
     # html.escape and its like; Mustache and its like.
     (_ENTITY, (b"!#$%()*+,-./:;=?@[\\]^_`{|}~ ", b"!#$%()*+,-.:;?@[\\]^_{|}~ ")),
+    (_PADDED, ()),
+    (_OCTAL, (b"!#$%&()*+,-./:;<=>?@[]^_`{|}~ ",)),
+    (_TWICE, (b"-._~", b"-_.!~*'()", b"/-._~")),
     (_QUOTED, (bytes(c for c in range(33, 127) if c != ord("=")),)),  # RFC 2045, 6.7
 )
 _NAMED = {b"&": b"&amp;", b"<": b"&lt;", b">": b"&gt;"}
@@ -56,7 +62,7 @@ def echo_forms(texts: Iterable[str]) -> Iterator[bytes]:
                 yield form.text
             if form.codec in _CASELESS:
                 yield form.text.upper()
-        yield from (text.lower().encode(), text.upper().encode())
+        yield from (text.lower().encode(), text.upper().encode(), value[::-1])
         yield from _escaped(value)
         yield from _entities(value)
         yield from _json(value)

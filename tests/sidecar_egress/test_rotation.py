@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import gzip
 import json
 from pathlib import Path
@@ -247,6 +248,23 @@ def test_what_was_written_before_the_process_died_is_found_and_stays(
     (half,) = tmp_path.glob("*.new")
     half.write_bytes(b"half of it")
     assert Sealed(tmp_path).kept("origin") == "second"
+
+
+@pytest.mark.parametrize(
+    ("number", "asked"), [(errno.ENOSPC, 0), (errno.EDQUOT, 0), (errno.EOPNOTSUPP, 1)]
+)
+def test_a_full_disk_is_met_before_the_token_is_used_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, asked: int
+) -> None:
+    """A file system that cannot reserve says nothing of its room."""
+
+    def refuses(*_: object) -> None:
+        raise OSError(number, "no")
+
+    monkeypatch.setattr(sealed_module.os, "posix_fallocate", refuses)
+    provider = Provider(granted())
+    ready(provider.logins(tmp_path, claude(-1)))
+    assert len(provider.asked) == asked
 
 
 def test_what_was_reserved_is_room_enough(tmp_path: Path) -> None:

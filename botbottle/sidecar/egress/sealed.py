@@ -8,6 +8,7 @@ here and at bb's.
 
 from __future__ import annotations
 
+import errno
 import os
 from contextlib import suppress
 from pathlib import Path
@@ -20,6 +21,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 _NONCE = 12  # bytes
 _TAG = 16  # bytes that encryption adds at the end
 _NAME = 16  # bytes of the file's name
+_CANNOT = (errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS)  # a file system that reserves nothing
 _ROOM = 160 * 1024  # bytes of a file: more than two answers of a token endpoint
 
 
@@ -35,6 +37,9 @@ class Sealed:
         handle = os.open(_next(self._of(origin)[0]), os.O_WRONLY | os.O_CREAT, 0o600)
         try:
             os.posix_fallocate(handle, 0, _ROOM)
+        except OSError as error:
+            if error.errno not in _CANNOT:
+                raise
         finally:
             os.close(handle)
 

@@ -20,7 +20,7 @@ from botbottle.dlp.settings import ENTROPY, KNOWN_SECRETS, TOKEN_PATTERNS
 from botbottle.dlp.told import Told
 from botbottle.dlp.tools import Origin, Span, Tools
 from botbottle.dlp.triggers import GZIP_TRIGGER, KINDS, PACKED_TRIGGER, RUN_TRIGGER, ZIP_TRIGGER
-from botbottle.dlp.undo import Undo
+from botbottle.dlp.undo import Undo, plain
 
 _DEEPER = frozenset({RUN_TRIGGER, GZIP_TRIGGER, ZIP_TRIGGER, PACKED_TRIGGER})  # there is more
 _PACKED = frozenset({GZIP_TRIGGER, ZIP_TRIGGER, PACKED_TRIGGER})
@@ -88,6 +88,8 @@ class Message(Told):
             self._scan_squeezed(data, location, origin)
         elif self._known:
             self._scan_stretches(view, location, origin, found.further.split)
+        if not triggers and not self.budget.exceeded and plain(view):
+            return
         if depth < self.scanner.limits.depth:
             Undo(self, view, location, depth, origin, found.further).all(triggers)
         elif not triggers.keys().isdisjoint(_DEEPER):

@@ -41,6 +41,13 @@ def _wide_matcher() -> Matcher:
     return matcher([_WIDE])
 
 
+def plain(view: memoryview) -> bool:
+    """Whether there is nothing to undo in a surface in which no trigger fires. So it is in most, of
+    which a small one costs a tenth less without an object to find it out."""
+    head = bytes(view[:_BEGINNING])
+    return b"\0" not in head and inflate.compressed(head) != "zlib"
+
+
 class Undo(Packed):
     """The views of one surface."""
 

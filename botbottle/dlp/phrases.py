@@ -58,5 +58,8 @@ HEURISTICS: Final = (
     rf"(?:curl|wget|fetch|nc|bash){_}{_ANY}https?://[\w.\-]+/\S{{0,80}}\$\(",
     rf"(?:i{_}want|i{_}need|i{_}would{_}like|you{_}will){_}(?:you{_})?to{_}(?:act|pretend|roleplay|play|imagine|simulate|be{_}my)",
     rf"(?:ignore|disregard|forget){_}{_ANY}(?:instructions?|prompts?|rules?|guidelines?|polic(?:y|ies)|above|previous)",
+    rf"(?:your|the|its){_}(?:initial|system|hidden|starting|secret){_}(?:prompt|instructions?|configuration)|\bsystem_?prompt\b",
+    rf"(?:my|your){_}instructions{_}(?:are|were|say)|i{_}was{_}(?:instructed|programmed){_}to|were{_}you{_}(?:told|given|instructed)|(?:not{_}supposed|not{_}allowed|forbidden){_}to{_}(?:tell|reveal|share|disclose)",
+    rf"(?:repeat|output|print|quote){_}{_ANY}(?:conversation|initiali[sz]ation){_}{_ANY}(?:word{_}for{_}word|verbatim|exactly|back|string)|output{_}initiali[sz]ation",
     rf"(?:simulate|emulate|immerse|imagine){_}{_ANY}(?:chatgpt|gpt|ai|role|character|persona|yourself|mode)",
 )

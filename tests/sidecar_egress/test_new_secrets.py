@@ -22,6 +22,7 @@ from tests.sidecar_egress.ws_client import Socket
 from tests.world import World
 
 NEW = "kX9vQ2mZ7pL4tR8wB3nY6cF1hJ5dS0aGe7Ub3Wq"
+OLD = "bT4xK8wN1qV6mC9rL2zP5yH7fJ3dG0sAe1Wu6Xo"
 OTHER = Route("other.example.com", auth=Auth("Bearer", "NEW"))
 DELIVERED = pytest.mark.parametrize("delivered", [False, True])
 
@@ -141,7 +142,7 @@ def echo(stream: socket.socket, head: bytes) -> None:
 def test_what_waits_is_signed_with_the_credential_of_now(
     inside: Inside, rotated: bool, key: Auth, secret: Callable[[str], str]
 ) -> None:
-    wait, old = Wait(), NEW[::-1]
+    wait, old = Wait(), OLD
     inside.ledger.admit = wait.before(inside.ledger.admit)  # type: ignore[method-assign]
 
     with RawUpstream(inside.world.authority, ANTHROPIC, echo) as far:
@@ -165,7 +166,7 @@ def test_what_waits_is_signed_with_the_credential_of_now(
 def test_an_answer_holds_neither_the_credential_it_was_asked_with_nor_a_newer_one(
     inside: Inside, rotated: bool, key: Auth, secret: Callable[[str], str]
 ) -> None:
-    asked, over, old = threading.Event(), threading.Event(), NEW[::-1]
+    asked, over, old = threading.Event(), threading.Event(), OLD
 
     def both(stream: socket.socket, head: bytes) -> None:
         asked.set()

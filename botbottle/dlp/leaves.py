@@ -25,6 +25,7 @@ _LINE = re.compile(rb"\r?\n|(?:\\+r)?\\+n")
 # Parts of a line that a token may be in: of a form or a query, and between blanks, quotes and tags.
 _VALUE = re.compile(rb"[^\s\"'<>&=]{12,}+")
 _WORD = re.compile(rb"[^\s\"'<>]{12,}+")
+_NAMED = re.compile(rb'\\*"\s*+:')
 _RUN = re.compile(rb"[A-Za-z0-9+/_\-]{12,}")
 _ESCAPE = re.compile(rb"[nrtbf]|u[0-9A-Fa-f]{4}")
 _LEAST = 12  # bytes of a string that may hold a token
@@ -94,6 +95,11 @@ def runs(body: bytes, within: Span) -> list[Span]:
         at = max(run_end(surface, start), found.end())
         spans.append((start, at))
     return spans
+
+
+def is_name(body: bytes, run: Span) -> bool:
+    """Whether a run is all of the name of a member."""
+    return body[run[0] - 1 : run[0]] == b'"' and _NAMED.match(body, run[1]) is not None
 
 
 def _begin(body: bytes, at: int) -> int:

@@ -164,7 +164,7 @@ class _Work:
         }
         windows = [span for span in why if span not in coded]
         for span, runs in leaves.each_run(body, coded):
-            yield from ((*run, why[span]) for run in runs)
+            yield from ((*run, why[span]) for run in self._held(body, runs))
             windows += () if runs else (span,)
         if not windows:
             return
@@ -174,6 +174,14 @@ class _Work:
             held = leaves.written(body, windows, self._holds)
         for span in held:  # what is in it tells, so that its mark is the same in each turn
             yield (*span, self._token(body[slice(*span)]) or why[windows[0]])
+
+    def _held(self, body: bytes, runs: list[Span]) -> list[Span]:
+        """Those of several runs that hold a token alone; else all but names of members: a hit of
+        what was decoded together says where the first and the last of them are."""
+        if len(runs) == 1:
+            return runs
+        alone = [run for run in runs if self._holds(body[slice(*run)])]
+        return alone or [run for run in runs if not leaves.is_name(body, run)]
 
     def _holds(self, text: bytes) -> bool:
         return self._token(text) is not None

@@ -11,6 +11,7 @@ import sys
 import textwrap
 import urllib.parse
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -238,3 +239,18 @@ def test_a_large_body_is_searched_fewer_times(monkeypatch: pytest.MonkeyPatch) -
     assert isinstance(cut_of(), Redacted)
     monkeypatch.setattr(sys.modules[redact.__module__], "_READ", len(body))
     assert cut_of() == CannotRedact("too many")
+
+
+def test_of_runs_that_were_decoded_together_no_name_and_nothing_sealed_is_cut() -> None:
+    """A hit between them says where the first and the last of them are."""
+    rng = random.Random(4)
+    token = base64.b64encode(f"GITHUB_TOKEN={github(rng)} and a few words".encode()).decode()
+    sealed = base64.b64encode(rng.randbytes(300)).decode()
+    member = "encrypted_content"
+    body = json.dumps({"output": token, member: sealed}).encode()
+    found = SCANNER.scan_request(URL, (), body, JSON)
+    wide = [replace(f, offset=0, length=len(body)) if f.layered else f for f in found]
+    done = redact(SCANNER, wide, url=URL, headers=(), body=body, content_type=JSON)
+    assert isinstance(done, Redacted)
+    said = json.loads(done.body)
+    assert said[member] == sealed and said["output"].startswith("[REDACTED:")

@@ -182,7 +182,7 @@ class OutboundScan:
         )
         result = await asyncio.to_thread(work)  # a few scans, of what may decode to much
         if not isinstance(result, Redacted):
-            strongest = next(f for f in tokens if f.of_value)
+            strongest = next((f for f in tokens if f.of_value), tokens[0])  # bounds have no value
             return Judgement(message, unpassed.uncut(strongest, result.reason))
         url = result.url.decode("utf-8", "surrogateescape")
         return Judgement(Outgoing(url, result.headers, result.body, message.content_type))

@@ -168,12 +168,15 @@ class _Work:
             windows += () if runs else (span,)
         if not windows:
             return
+        first = why[windows[0]]
+        if rounds == _ROUNDS - 1:  # the place of what was decoded often may be beside it
+            windows = [(0, len(body))]
         if cutting.is_json(body):
             held = leaves.holding(body, windows, self._holds, rounds)
         else:
             held = leaves.written(body, windows, self._holds)
         for span in held:  # what is in it tells, so that its mark is the same in each turn
-            yield (*span, self._token(body[slice(*span)]) or why[windows[0]])
+            yield (*span, self._token(body[slice(*span)]) or first)
 
     def _held(self, body: bytes, runs: list[Span]) -> list[Span]:
         """Those of several runs that hold a token alone; else all but names of members: a hit of

@@ -74,6 +74,11 @@ class Body:
         return self._expected >= 0
 
     @property
+    def held_back(self) -> bool:
+        """Whether nothing has passed of what was announced: all of it was there to be sent."""
+        return self._size == 0 < self._expected
+
+    @property
     def strange(self) -> bool:
         """Whether there was no document in it so far that anybody could read, but something else:
         a text."""

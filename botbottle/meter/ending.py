@@ -66,7 +66,8 @@ class Ending:
             return False
         if self.body.broken or self.text:
             return True
-        whole, unknown = self.body.whole, self.call.dialect is Dialect.UNKNOWN
+        unsent = self.body.held_back and not self.media
+        whole, unknown = self.body.whole or unsent, self.call.dialect is Dialect.UNKNOWN
         if tally.tokens.output if whole and not unknown else tally.tokens.total:
             return False
         return whole or unknown or (bool(self.body.dropped) and not tally.deltas)

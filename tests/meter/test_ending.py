@@ -35,3 +35,15 @@ def test_a_poll_or_a_cancel_without_output_leaves_nothing() -> None:
             m = meter((RESPONSES[0], path), "application/json", method=method)
             assert feed(m, b'{"id":"resp_1","status":"queued","usage":null}') == []
             assert m.close(reason) == []
+
+
+@pytest.mark.parametrize("first", [b"", b"{"], ids=["none of it", "its first byte"])
+@pytest.mark.parametrize("reason", [Reason.CLIENT_GONE, Reason.UPSTREAM_FAILED])
+def test_an_announced_answer_costs_its_size_however_little_passed(
+    first: bytes, reason: Reason
+) -> None:
+    """It was whole when its length was told, whoever was left to read it."""
+    m = meter(RESPONSES, "application/json", content_length="4000")
+    feed(m, *([first] if first else []))
+    (row,) = m.close(reason)
+    assert (row.completeness, row.tokens.output) == (Completeness.PARTIAL, 1000)

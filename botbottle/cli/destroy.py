@@ -5,10 +5,11 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated
 
-from botbottle.cli.common import load_declared, open_session
+from botbottle.cli.common import open_session
 from botbottle.cli.consent import Consent
 from botbottle.cli.context import Context
 from botbottle.cli.options import Invocation, Option
+from botbottle.cli.ordered import today
 from botbottle.cli.run import Pace, Run
 from botbottle.cli.shared import Allow, Approve, DoneJson, Parallel, Project, Yes
 from botbottle.cli.unrecorded import read_or_without
@@ -36,7 +37,8 @@ def destroy(
     """Remove everything of this project from the engine; the ledger's history stays."""
     context = ctx.obj
     session = open_session(context, project=project)
-    declared = load_declared(context, session)
+    # What goes is what is there: a manifest that cannot be read keeps nothing alive.
+    declared, _ = today(context, session)
     # One that is only out of reach is worth another try: what it does not hear of is not known.
     session.upgrades = True
     if refusal := read_or_without(session, declared, (LedgerCorrupt, LedgerTooNew)):

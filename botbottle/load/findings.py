@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from msgspec.structs import replace
@@ -133,7 +133,8 @@ def _one(error: Any, model: type[BaseModel], source: Source, tree: Tree) -> Diag
             hint = _KEY_HINT if key and "variable" in message else hint or advice.unquoted(value)
         case "extra_forbidden":
             code, message = "BB2101", f"unknown key {name!r}"
-            hint, key = did_you_mean(name, known_keys(model, path[:-1])), True
+            near = did_you_mean(name, known_keys(model, path[:-1]))
+            hint, key = elsewhere(name, model, path) or near, True
         case "missing":
             code, message, hint = "BB2105", f"{dotted(path)} is missing", f"add {name}"
         case "literal_error":
@@ -163,6 +164,25 @@ def known_keys(model: Any, path: Path) -> list[str]:
         fields = {f.alias or n: f.annotation for n, f in model.model_fields.items()}
         model = _model_in(fields.get(str(step)), model)
     return sorted(f.alias or n for n, f in model.model_fields.items())
+
+
+def elsewhere(name: str, model: type[BaseModel], path: Path) -> str:
+    """Where a key belongs that stands at the wrong depth, as a forgotten indentation does it;
+    empty where no mapping of ``model`` or several have it."""
+    found = [where for where, known in _mappings(model, ()) if name in known]
+    if len(found) != 1 or found[0] == path[:-1]:
+        return ""
+    where = dotted(found[0])
+    return f"{name} belongs below {where}: indent it" if found[0] else f"{name} belongs at the top"
+
+
+def _mappings(model: type[BaseModel], above: Path) -> Iterator[tuple[Path, list[str]]]:
+    """Each mapping that has a key of its own in the manifests, with the keys that it may have."""
+    yield above, known_keys(model, ())
+    for key, field in model.model_fields.items():
+        inner = _model_in(field.annotation, None)
+        if inner is not None and "dict" not in str(field.annotation):
+            yield from _mappings(inner, (*above, field.alias or key))
 
 
 def _model_in(annotation: Any, otherwise: Any) -> Any:

@@ -20,7 +20,7 @@ def home_checks(found: Layers) -> list[Diagnostic]:
             "BB2004",
             f"there is no bb home at {found.home}",
             Origin("", 0, 0, "home"),
-            hint="bb init writes a starter; --home DIR or BB_HOME name another",
+            hint=f"bb --home {found.home} init writes a starter; BB_HOME can name another",
         )
     ]
 

@@ -22,6 +22,12 @@ type Problem = tuple[Path, str, str]
 _STEP = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
 _ADDRESS = re.compile(r"(?:[a-z]+://)?([^/:@\s]+)(?::\d*)?(?:/\S*)?")
 _MAX_PROBLEMS = 64
+_INSIDE = {  # keys that are written one level too high → the key of a route that they belong below
+    **dict.fromkeys(("paths", "path", "methods", "method", "headers"), "matches"),
+    **dict.fromkeys(("scheme", "token"), "auth"),
+    "fetch": "git",
+    **dict.fromkeys(("outbound_detectors", "inbound_detectors", "outbound_on_match"), "dlp"),
+}
 _FILLED: dict[str | int, str] = {"name": "x", "value": "/"}
 _HARMLESS: dict[str | int, Any] = {
     "matches": {},
@@ -76,6 +82,10 @@ def _words(path: Path, error: RouteError, route: Any) -> tuple[str, str]:
         hint = "write the name of the host variable that holds the value, never the value"
         return "this is not the name of an environment variable", hint
     value = advice.value_at(route, path)
+    if not path and (host := _bare_host(value, anyway=True)):
+        return "a route must be a mapping with a host", f"write - host: {host}"
+    if len(path) == 1 and (inside := _INSIDE.get(str(path[0]))) and "unknown" in error.message:
+        return error.message, f"{path[0]} belongs below {inside}: {advice.example((inside,))}"
     if path == ("host",) and (bare := _bare_host(value)):
         return (
             error.message,
@@ -83,15 +93,15 @@ def _words(path: Path, error: RouteError, route: Any) -> tuple[str, str]:
         )
     _, _, known = error.message.partition(" is not one of ")
     close = advice.close_word(value, known.split(", ")) if known else ""
-    shape = advice.example(path) if error.message.startswith("must be") else ""
+    shape = advice.example(path or ("routes",)) if error.message.startswith("must be") else ""
     return error.message, error.hint or close or advice.unquoted(value) or shape
 
 
-def _bare_host(value: object) -> str:
-    """The host name inside an address; empty if there is none."""
+def _bare_host(value: object, *, anyway: bool = False) -> str:
+    """The host name inside an address; empty if there is none, or, but for ``anyway``, no more."""
     found = _ADDRESS.fullmatch(value.lower()) if isinstance(value, str) else None
     name = found[1] if found else ""
-    return name if name != value and HOST_PATTERN.fullmatch(name) else ""
+    return name if (anyway or name != value) and HOST_PATTERN.fullmatch(name) else ""
 
 
 def _repair(raw: dict[str, Any], path: Path) -> None:

@@ -1,12 +1,13 @@
 """Policy that gets weaker, and credentials that are given: what an edit of a manifest asks for.
 
 BB302 weaker leak detection, BB303 supervision off, BB304 another use of a home bottle by a
-project, BB305 learning mode, BB307 the operator's own login, BB308 a variable of the host, BB310 a
-host that is not counted.
+project, BB305 learning mode, BB307 the operator's own login, BB308 a variable of the host, BB309
+another authority whose certificates are trusted, BB310 a host that is not counted.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from botbottle.model import labels
@@ -16,6 +17,8 @@ from botbottle.planner.approved import compared, copies, use_of
 from botbottle.planner.draft import Draft
 from botbottle.planner.reach import LEARNING, undetected, weakened_dlp
 from botbottle.planner.wanted import Wanted, chosen
+
+_CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----(.*?)-----END CERTIFICATE-----", re.DOTALL)
 
 
 def policy(draft: Draft, want: Wanted) -> Iterable[Notice]:
@@ -40,6 +43,7 @@ def policy(draft: Draft, want: Wanted) -> Iterable[Notice]:
     yield from _unprotected(name, before, want.config)
     counting = old or draft.facts.guards.get(name)  # also a held one tells what it counts
     yield from _uncounted(name, counting, want.config)
+    yield from _trusting(name, old, want.config)
     if want.spec.forward_host_credentials and not _forwarded_before(draft, want, old):
         _, credential, _ = chosen(want.spec)
         part = "access token" if credential.scheme == "oauth" else "API key"
@@ -96,6 +100,18 @@ def _uncounted(name: str, before: SidecarConfig | None, now: SidecarConfig) -> I
         if key and provider_of(host, counted) != key and _routed(host, now):
             text = f"tokens of {host} are not counted for {key} any more"
             yield Notice("BB310", name, text, "budget")
+
+
+def _trusting(name: str, before: SidecarConfig | None, now: SidecarConfig) -> Iterable[Notice]:
+    """Who holds the key of such an authority can pass for every host, and read its credential."""
+    if before is not None and not _authorities(now) <= _authorities(before):
+        text = "certificates of another authority (egress_ca) are trusted for every host"
+        yield Notice("BB309", name, text, "widen")
+
+
+def _authorities(config: SidecarConfig) -> set[str]:
+    """Its further certificates, each without regard to how its lines are broken."""
+    return {"".join(found.split()) for found in _CERTIFICATE.findall(config.upstream_ca)}
 
 
 def _routed(host: str, config: SidecarConfig) -> bool:

@@ -106,6 +106,13 @@ def test_status_lists_it_with_a_mark_of_its_own(bench: Bench) -> None:
     assert (row["name"], row["declared"]) == ("web", "no")
 
 
+def test_destroy_goes_on_while_a_manifest_is_broken(bench: Bench) -> None:
+    write(bench.project / ".bot-bottle", {"agents/other": "bottle: limited\nunheard_of: 1"})
+    code, _, err = bench.bb("destroy", "--yes")
+    assert code == 0 and "unheard_of" in err and "retire:web" in err
+    assert bench.bb("plan")[0] == int(Exit.INVALID), "the control: nothing else goes by it"
+
+
 def test_status_goes_by_what_was_applied_while_a_manifest_is_broken(bench: Bench) -> None:
     write(bench.project / ".bot-bottle", {"agents/other": "bottle: limited\nunheard_of: 1"})
     code, out, err = bench.bb("status")

@@ -68,6 +68,34 @@ def test_what_leak_detection_lets_pass_is_reach() -> None:
     assert gained == [f"one.example with {value}"]
 
 
+def pem(name: str, width: int = 64) -> str:
+    """A certificate's shape: what it says is not read here."""
+    body = name * 40
+    lines = "\n".join(body[at : at + width] for at in range(0, len(body), width))
+    return f"-----BEGIN CERTIFICATE-----\n{lines}\n-----END CERTIFICATE-----\n"
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "needs"),
+    [
+        ("", pem("a"), "widen"),
+        (pem("a"), pem("a") + pem("b"), "widen"),
+        (pem("a"), pem("b"), "widen"),
+        (pem("a") + pem("b"), "about b\n" + pem("b", 76), None),
+        (pem("a"), "", None),
+    ],
+    ids=["first", "one more", "another", "less, in other lines", "none"],
+)
+def test_another_authority_is_trusted_only_when_somebody_says_so(
+    before: str, now: str, needs: str | None
+) -> None:
+    world = World()
+    world.converge(declared(bottle()), replace(FACTS, upstream_ca=before))
+    made = world.plan(declared(bottle()), replace(FACTS, upstream_ca=now))
+    assert made.ops, "the sidecar gets another configuration"
+    assert {n.code: n.needs for n in made.notices} == ({"BB309": needs} if needs else {})
+
+
 def test_supervision_switched_off() -> None:
     found = after(bottle(supervise=True), bottle(supervise=False))
     assert found["BB303"].needs == "widen"

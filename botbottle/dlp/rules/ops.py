@@ -10,7 +10,8 @@ from botbottle.dlp.wordlike import wordlike
 
 _UUID = r"(?i:[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})"
 _VAULT = "HashiCorp Vault docs: hvs. service, hvb. batch, hvr. recovery; s. b. r. before 1.10"
-_SECRET_ID = rf"(?i:secret[_-]?id)[\s\\\"'\x60=:>,(]{{1,12}}({_UUID})"  # elsewhere the name of a resource
+# Elsewhere than with Vault this is the name of a resource.
+_SECRET_ID = rf"(?i:secret[_-]?id)[\s\\\"'\x60=:>,(]{{1,12}}({_UUID})"
 
 
 def opaque(value: bytes) -> bool:

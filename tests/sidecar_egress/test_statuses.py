@@ -10,7 +10,6 @@ import h2.config
 import h2.connection
 import h2.events
 import pytest
-from hpack import Encoder
 from hyperframe.frame import DataFrame, HeadersFrame
 
 from botbottle.model.route import Auth, Route
@@ -115,7 +114,7 @@ def _says(fields: list[tuple[str, str]]) -> Talk:
             for event in conn.receive_data(data):
                 if isinstance(event, h2.events.RequestReceived):
                     number = event.stream_id
-                    head = HeadersFrame(number, Encoder().encode(fields), flags=["END_HEADERS"])
+                    head = HeadersFrame(number, conn.encoder.encode(fields), flags=["END_HEADERS"])
                     body = DataFrame(number, BODY, flags=["END_STREAM"])
                     stream.sendall(conn.data_to_send() + head.serialize() + body.serialize())
             stream.sendall(conn.data_to_send())

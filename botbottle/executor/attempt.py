@@ -7,7 +7,7 @@ from msgspec import Struct
 from botbottle.errors import BBError, EngineUnreachable, Transient
 from botbottle.executor import expect, ready
 from botbottle.executor.api import Tools
-from botbottle.executor.handlers import carry_out
+from botbottle.executor.dispatch import carry_out
 from botbottle.executor.names import Names
 from botbottle.executor.records import Records
 from botbottle.executor.report import about

@@ -1,4 +1,4 @@
-"""One handler for each kind of op: one call, made idempotent, no decisions.
+"""Handlers of the ops that take more than one call (see ``dispatch``): idempotent, no decisions.
 
 What a call means when the world moved meanwhile is settled here (reconciler facts, A7): a name
 that is taken is looked at, and is a success exactly when it holds what the op would have made.
@@ -6,13 +6,10 @@ that is taken is looked at, and is a success exactly when it holds what the op w
 
 from __future__ import annotations
 
-from typing import assert_never
-
 from botbottle.errors import Conflict, EngineError, PlanStale, Refused
-from botbottle.executor import deliver, disk, files, host, ready, snapshots
+from botbottle.executor import disk, host
 from botbottle.executor.api import Tools
 from botbottle.executor.names import Names
-from botbottle.executor.report import progress
 from botbottle.model import labels, plan
 from botbottle.model.resources import ObservedContainer, ObservedNetwork
 from botbottle.model.sidecar_config import fingerprint
@@ -22,81 +19,14 @@ _IDENTITY = (labels.HOME, labels.PROJECT, labels.BOTTLE, labels.KIND, labels.SPE
 type Labels = tuple[tuple[str, str], ...]
 
 
-def carry_out(op: plan.Op, tools: Tools, names: Names, run: str) -> None:
-    """Do what the op says. Raises BBError; may be called again after a failure."""
-    engine, ledger = tools.engine, tools.ledger
-    match op:
-        case plan.EnsureImage():
-            tools.images.ensure(op.recipe, op.tag, progress(op, tools))
-        case plan.CreateNetwork():
-            create_network(op, tools, names, run)
-        case plan.RemoveNetwork():
-            engine.remove_network(names.network(op.ref))
-        case plan.CreateVolume():
-            engine.create_volume(op.spec, marked(op.labels, op, run))
-        case plan.RemoveVolume():
-            engine.remove_volume(op.name)
-        case plan.CreateContainer():
-            create_container(op, tools, names, run)
-        case plan.StartContainer():
-            engine.start(names.container(op.ref))
-        case plan.StopContainer():
-            if op.kill:
-                if op.reason == "frozen":
-                    disk.check_room(engine, names.container(op.ref), op.resource)
-                engine.kill(names.container(op.ref))
-            else:
-                engine.stop(names.container(op.ref), op.timeout)
-        case plan.PauseContainer():
-            engine.pause(names.container(op.ref))
-        case plan.UnpauseContainer():
-            engine.unpause(names.container(op.ref))
-        case plan.RemoveContainer():
-            engine.remove_container(names.container(op.ref), kill=op.kill)
-        case plan.RenameContainer():
-            rename(op, tools, names)
-        case plan.UpdateContainer():
-            engine.update(names.container(op.ref), op.limits)
-        case plan.ConnectNetwork():
-            engine.connect(names.container(op.ref), names.network(op.network), op.attachment)
-        case plan.DisconnectNetwork():
-            engine.disconnect(names.container(op.ref), names.network(op.network))
-        case plan.AwaitReady():
-            ready.wait(op, names.container(op.ref), tools)
-        case plan.PushConfig():
-            push_config(op, tools)
-        case plan.DeliverEnv():
-            deliver.env(op, names.container(op.ref), tools)
-        case plan.CopyFiles():
-            files.copy(op, names.container(op.ref), tools)
-        case plan.CommitImage():
-            engine.commit(names.container(op.ref), op.tag, op.labels)
-        case plan.SaveVolumes():
-            snapshots.save_volumes(op, tools, names)
-        case plan.RestoreVolumes():
-            snapshots.restore_volumes(op, tools)
-        case plan.RemoveImage():
-            snapshots.remove_image(op, tools)
-        case plan.ForgetSnapshot():
-            snapshots.forget(op, tools)
-        case plan.RegisterAccount():
-            ledger.register(
-                op.account,
-                op.scopes,
-                mode=op.mode,
-                count=op.count,
-                agent=op.agent,
-                ancestry=op.ancestry,
-            )
-        case plan.RetireAccount():
-            ledger.retire(op.account)
-        case plan.ChangePolicy():
-            detail = f"shutdown {op.before} -> {op.policy}"
-            ledger.note_audit("policy", op.account, by="bb", detail=detail)
-        case plan.RecordEnforcement():
-            record(op, tools)
-        case _:
-            assert_never(op)
+def stop(op: plan.StopContainer, found: plan.Ref, tools: Tools) -> None:
+    """Stop it, or kill it at once; a freeze first looks whether there is room for what it keeps."""
+    if not op.kill:
+        tools.engine.stop(found, op.timeout)
+        return
+    if op.reason == "frozen":
+        disk.check_room(tools.engine, found, op.resource)
+    tools.engine.kill(found)
 
 
 def marked(found: Labels, op: plan.Op, run: str) -> Labels:
@@ -118,7 +48,7 @@ def create_network(op: plan.CreateNetwork, tools: Tools, names: Names, run: str)
         tools.engine.remove_network(plan.Ref(op.spec.name, identity))
         raise Refused(
             "the engine does not seal internal networks (the bridge has a host address)",
-            code="BB7010",
+            code="BB7013",
             where=op.resource,
             hint="upgrade the Docker Engine, or look at: docker network inspect " + op.spec.name,
         )
@@ -172,6 +102,12 @@ def push_config(op: plan.PushConfig, tools: Tools) -> None:
             where=op.resource,
             hint="bb logs " + op.bottle,
         )
+
+
+def register(op: plan.RegisterAccount, tools: Tools) -> None:
+    tools.ledger.register(
+        op.account, op.scopes, mode=op.mode, count=op.count, agent=op.agent, ancestry=op.ancestry
+    )
 
 
 def record(op: plan.RecordEnforcement, tools: Tools) -> None:

@@ -78,7 +78,7 @@ def is_outer_subnet(subnet: str, pool: str) -> bool:
 def _used_up(pool: object) -> Refused:
     return Refused(
         f"the address pool {pool} is used up",
-        code="BB7010",
+        code="BB7011",
         hint="set address_pool in settings.yml to a larger private range",
     )
 

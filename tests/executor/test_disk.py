@@ -9,7 +9,7 @@ import pytest
 from botbottle.engine.api import ExecResult
 from botbottle.errors import BBError, EngineError, Refused
 from botbottle.executor import disk
-from botbottle.executor.handlers import carry_out
+from botbottle.executor.dispatch import carry_out
 from botbottle.executor.names import Names
 from botbottle.model.plan import Ref, StopContainer
 

@@ -117,7 +117,7 @@ def test_an_internal_network_that_the_engine_does_not_seal_is_removed_and_refuse
     lab: Lab, bench: Bench
 ) -> None:
     fake(lab).seals = False
-    assert failure(bench.run(network(lab, lab.network()))).startswith("BB7010")
+    assert failure(bench.run(network(lab, lab.network()))).startswith("BB7013")
     assert fake(lab).world.networks == {}
     assert bench.run(network(lab, lab.network("out", 1, internal=False))).ok
 

@@ -60,7 +60,7 @@ def test_it_stays_where_it_is_when_the_other_home_goes() -> None:
 def test_a_full_pool_is_refused_with_the_way_out() -> None:
     with pytest.raises(Refused) as caught:
         outer_subnet(POOL, ["10.213.0.0/16"])
-    assert caught.value.code == "BB7010" and "address_pool" in caught.value.hint
+    assert caught.value.code == "BB7011" and "address_pool" in caught.value.hint
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from botbottle.cli.shared import Only
 from botbottle.errors import Exit, Refused, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from botbottle.model.bottle import Declared
     from botbottle.model.plan import Plan
@@ -104,8 +104,10 @@ def exit_code(made: Plan, *, detailed: bool) -> int:
     return int(Exit.CHANGES) if detailed and not made.empty else int(Exit.OK)
 
 
-def write_plan(context: Context, made: Plan, form: str, *, full: bool = False) -> None:
-    """The plan on stdout in the wanted form."""
+def write_plan(
+    context: Context, made: Plan, form: str, *, full: bool = False, given: Collection[str] = ()
+) -> None:
+    """The plan on stdout in the wanted form. ``given``: approvals that text does not ask for."""
     if form == "json":
         from botbottle.ui.plan_json import dumps
 
@@ -117,7 +119,7 @@ def write_plan(context: Context, made: Plan, form: str, *, full: bool = False) -
     else:
         from botbottle.ui.plan_text import render
 
-        context.out.write(render(made, full=full))
+        context.out.write(render(made, full=full, given=given))
     context.out.flush()  # a question, or what is done next, is told elsewhere and stands below it
 
 

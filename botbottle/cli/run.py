@@ -65,7 +65,7 @@ class Run(Task, frozen=True):
 
     def attempt(self, consent: Consent, pace: Pace, emit: Emit) -> int:
         """Show today's plan, get it approved, and carry out that or nothing. Raises PlanStale."""
-        from botbottle.approval import blocking_error, check_limits
+        from botbottle.approval import blocking_error, check_limits, parse_allow
 
         looked, newest = self.look(), self.newest()
         shown = self.plan()
@@ -73,7 +73,7 @@ class Run(Task, frozen=True):
             shown = only_shown(shown, consent.ops)
         if shown.empty or consent.holds(shown) or consent.saved is None:
             with self.read_or_told("nothing was changed, as the plan was not shown"):
-                write_plan(self.context, shown, "text")
+                write_plan(self.context, shown, "text", given=parse_allow(consent.allow))
         if error := blocking_error(shown):
             raise error
         if shown.empty:

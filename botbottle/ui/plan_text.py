@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import UTC, datetime
 
 from botbottle.approval import blocking
@@ -40,15 +40,16 @@ NAMES = {
 }
 
 
-def render(plan: Plan, *, full: bool = False) -> str:
-    """The plan as text, ending with a newline. ``full`` shows every field of new resources."""
+def render(plan: Plan, *, full: bool = False, given: Collection[str] = ()) -> str:
+    """The plan as text, ending with a newline. ``full`` shows every field of new resources; the
+    approvals that are ``given`` already are not asked for."""
     sections = [
         _changes(plan, drift=False, full=full),
         _drift(plan),
         _reach(plan),
         _budgets(plan.budgets),
         _held(plan),
-        _notices(plan.notices),
+        _notices(plan.notices, given),
     ]
     body = "\n".join(s for s in sections if s)
     if not plan.changes:
@@ -171,10 +172,11 @@ def _held(plan: Plan) -> str:
     return _block(["held", *lines]) if lines else ""
 
 
-def _notices(notices: Iterable[Notice]) -> str:
+def _notices(notices: Iterable[Notice], given: Collection[str]) -> str:
     lines = []
     for notice in notices:
-        needs = f"  (needs --allow {notice.needs})" if notice.needs else ""
+        asks = bool(notice.needs) and notice.needs not in given
+        needs = f"  (needs --allow {notice.needs})" if asks else ""
         who = f" {notice.bottle}" if notice.bottle else ""
         where = f"    {notice.origin}" if notice.origin else ""
         lines.append(f"  ! {notice.code}{who}: {notice.message}{needs}{where}")

@@ -54,6 +54,15 @@ class TestText:
         ):
             assert line in text
 
+    def test_an_approval_that_is_given_is_not_asked_for(self) -> None:
+        wide, gone = (
+            Notice("BB300", "web", "widen", "widen"),
+            Notice("BB301", "web", "destroy", "destroy"),
+        )
+        text = plan_text.render(Plan("p", notices=(wide, gone)), given=("destroy",))
+        assert "BB300 web: widen  (needs --allow widen)" in text
+        assert "BB301 web: destroy\n" in text, "what it is about is shown all the same"
+
     def test_drift_is_told_apart_from_what_was_edited(self, plan: Plan) -> None:
         before, _, after = plan_text.render(plan).partition("drift (changed behind bb's back)")
         assert "bottle idle" in after and "bottle idle" not in before

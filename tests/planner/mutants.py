@@ -91,6 +91,12 @@ MUTANTS = (
     Mutant("a running container is adopted", "adopt.py", "    if source.state in ALIVE:\n", "    if False:\n"),
     Mutant("the copy goes before it was used", "adopt.py", "            after=(restored,),\n", ""),
     Mutant("what is observed decides the order", "draft.py", "sorted(observed.containers, key=lambda c: c.id)", "observed.containers"),
+    Mutant("a volume is made before its account", "agent.py", '"volume", "missing", before)', '"volume", "missing", ())'),
+    Mutant("volumes alone do not tell of a lost ledger", "forgotten.py", "draft.mine(name, \"egress\"), *made)", "draft.mine(name, \"egress\"))"),
+    Mutant("adopted volumes tell of a lost ledger", "forgotten.py", " if labels.ADOPTED not in v.labels)", ")"),
+    Mutant("a held sidecar stays on another bottle's network", "waiting.py", "if name not in sealed | {want.network.name}", "if name != want.network.name"),
+    Mutant("another authority is trusted unasked", "policy.py", 'yield Notice("BB309", name, text, "widen")', 'yield Notice("BB309", name, text)'),
+    Mutant("a certificate in other lines is another one", "policy.py", '"".join(found.split())', "found"),
 )  # fmt: skip
 
 

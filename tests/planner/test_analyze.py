@@ -70,7 +70,7 @@ def test_what_leak_detection_lets_pass_is_reach() -> None:
 
 def pem(name: str, width: int = 64) -> str:
     """A certificate's shape: what it says is not read here."""
-    body = name * 40
+    body = name * 400
     lines = "\n".join(body[at : at + width] for at in range(0, len(body), width))
     return f"-----BEGIN CERTIFICATE-----\n{lines}\n-----END CERTIFICATE-----\n"
 

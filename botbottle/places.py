@@ -48,6 +48,11 @@ def _read(file: Path) -> str:
         return ""
 
 
+def noted(paths: HomePaths, project: Project) -> bool:
+    """Whether this project was ever applied with this home, as far as the home knows."""
+    return bool(_read(Path(paths.project_place(project.id) if project.root else paths.place)))
+
+
 def lost(paths: HomePaths, but: str = "") -> dict[str, str]:
     """Project → its folder, of those that are not there any more: no verb that is run anywhere
     would act on them. ``but``: the project that is acted on."""

@@ -123,8 +123,16 @@ class Session(LedgerReads):
             only=tuple(only),
             destroy=destroy,
             ledger_locked=bool(declared.settings.ledger) and self.control.ledger_locked(),
+            ledger_gone=self._ledger_gone(declared),
             lost=places.lost(self.paths, but=declared.project.id),
         )
+
+    def _ledger_gone(self, declared: Declared) -> bool:
+        """A project is noted once its ledger is open, so one without the file has lost it. Where
+        somebody took the containers and volumes away as well, nothing else would tell."""
+        if declared.settings.ledger or Path(self.paths.ledger_db).exists():
+            return False
+        return places.noted(self.paths, declared.project)
 
     def _tags(self, declared: Declared) -> tuple[dict[str, str], dict[str, str]]:
         """Recipe → tag, and why of those without one: a Dockerfile that cannot be read is one

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from botbottle.applying import vault_of
+from botbottle import places
+from botbottle.applying import prepare_home, vault_of
 from botbottle.errors import LedgerError, LedgerOutdated, exit_code_for
 from botbottle.generations import generation
 from botbottle.ledger import migrations, open_ledger
@@ -139,6 +140,23 @@ def test_before_the_first_apply_facts_are_the_same_every_time_and_tell_nothing(
     found = {*first.secrets.values(), *(mark for _, mark in first.env["web"])}
     assert found == {NO_KEY} and NO_KEY not in keyed.secrets.values()
     assert keyed.secrets.keys() == first.secrets.keys() and first.env["web"]
+
+
+@pytest.mark.parametrize("root", ["", "/work/repo"])
+def test_a_ledger_whose_file_was_deleted_is_told_from_one_that_never_was(
+    tmp_path: Path, root: str
+) -> None:
+    made, want = session(tmp_path), declared(bottle())
+    want = replace(want, project=replace(want.project, root=root))
+    prepare_home(made.paths)
+    assert not made.facts(want).ledger_gone, "nothing was applied"
+    open_ledger(made.paths.ledger_db).close()
+    places.note(made.paths, want.project)
+    assert not made.facts(want).ledger_gone
+    Path(made.paths.ledger_db).unlink()
+    assert made.facts(want).ledger_gone
+    server = replace(want, settings=Settings(ledger="postgresql://db.example/bb"))
+    assert not made.facts(server).ledger_gone, "a server's ledger is no file"
 
 
 def test_what_protected_bottles_is_kept_with_each_apply_also_of_those_left_out(

@@ -53,6 +53,7 @@ class Facts(Struct, frozen=True):
     billionths of a CPU and processes.
     ``raises`` False: nobody can approve a raised limit (a watch), so that it waits.
     ``ledger_locked``: the ledger service waits for the password of its database.
+    ``ledger_gone``: the project was applied with this home, and its ledger's file is not there.
     ``lost``: other projects of this home whose folder is gone, with the path that it had.
     """
 
@@ -84,5 +85,6 @@ class Facts(Struct, frozen=True):
     saved: frozenset[str] = frozenset()
     snapshots_in_use: frozenset[str] = frozenset()
     ledger_locked: bool = False
+    ledger_gone: bool = False
     raises: bool = True
     lost: Mapping[str, str] = field(default_factory=dict)

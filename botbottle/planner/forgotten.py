@@ -18,14 +18,17 @@ def forgotten(
     them, so one of these without it says that there was another ledger. What was spent, and every
     order that was in it, is gone: an account that is made anew starts at 0, which is a raised
     budget. Volumes outlive containers that somebody prunes, and an engine that is set up anew.
+    Where none of them is left either, a home that has applied this project before tells it.
     ``server``: the ledger is a database, which is restored with its own tools.
     """
     told = TOLD.replace(FILE, SERVER) if server else TOLD
+    gone = draft.facts.ledger_gone
     for want in wants:
         name = want.spec.name
-        if want.account not in view.registered and _was_applied(draft, name):
-            fresh = any(isinstance(op, RegisterAccount) for op in draft.ops_of(name))
-            yield Notice("BB333", name, told, "budget" if fresh else "")
+        if want.account in view.registered or not (gone or _was_applied(draft, name)):
+            continue
+        fresh = any(isinstance(op, RegisterAccount) for op in draft.ops_of(name))
+        yield Notice("BB333", name, GONE if gone else told, "budget" if fresh else "")
 
 
 def _was_applied(draft: Draft, name: str) -> bool:
@@ -40,4 +43,8 @@ TOLD = (
     "it is on the engine, but the ledger knows nothing of it: another ledger was lost or "
     "replaced, with all that was spent, held and approved. " + FILE + "; "
     "bb apply --yes --allow budget starts its budgets at 0"
+)
+GONE = (
+    "this project was applied before, and the ledger's file is gone, with all that was spent, held "
+    "and approved. " + FILE + "; bb apply --yes --allow budget starts its budgets at 0"
 )

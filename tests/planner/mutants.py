@@ -94,6 +94,7 @@ MUTANTS = (
     Mutant("a volume is made before its account", "agent.py", '"volume", "missing", before)', '"volume", "missing", ())'),
     Mutant("volumes alone do not tell of a lost ledger", "forgotten.py", "draft.mine(name, \"egress\"), *made)", "draft.mine(name, \"egress\"))"),
     Mutant("adopted volumes tell of a lost ledger", "forgotten.py", " if labels.ADOPTED not in v.labels)", ")"),
+    Mutant("a deleted ledger is not told where nothing is left", "forgotten.py", "not (gone or _was_applied", "not (_was_applied"),
     Mutant("a held sidecar stays on another bottle's network", "waiting.py", "if name not in sealed | {want.network.name}", "if name != want.network.name"),
     Mutant("another authority is trusted unasked", "policy.py", 'yield Notice("BB309", name, text, "widen")', 'yield Notice("BB309", name, text)'),
     Mutant("a certificate in other lines is another one", "policy.py", '"".join(found.split())', "found"),

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from botbottle.model import labels
 from botbottle.model.ledger_view import LedgerView
 from botbottle.model.plan import CreateContainer, CreateVolume, Op, Plan
-from botbottle.planner.forgotten import TOLD
+from botbottle.planner.forgotten import GONE, TOLD
 from botbottle.watch.select import allowed, left_alone
 from tests.support.worlds import FACTS, World, bottle, declared
 
@@ -91,6 +91,18 @@ def test_one_that_stays_stopped_is_told_of_and_asks_for_nothing(world: World) ->
     world.converge(stopped)
     assert told(world.plan(stopped)) == []
     assert told(lost(world).plan(stopped)) == [("api", ""), ("web", "")]
+
+
+def test_where_nothing_at_all_is_left_the_home_tells_it(world: World) -> None:
+    """The file was deleted, and the engine was set up anew."""
+    gone = replace(FACTS, ledger_gone=True)
+    assert told(world.plan(WANT, gone)) == [], "the control: its accounts are in the ledger"
+    bare = lost(World())
+    assert told(bare.plan(WANT)) == []
+    plan = bare.plan(WANT, gone)
+    assert told(plan) == [("api", "budget"), ("web", "budget")]
+    assert {n.message for n in plan.notices if n.code == "BB333"} == {GONE}
+    assert not any(op.bottle for op in allowed(plan, "safe").ops)
 
 
 def test_whoever_accepts_it_is_asked_once(world: World) -> None:
